@@ -1,0 +1,5 @@
+"""`python -m lvsdr` is the program."""
+
+from lvsdr.cli.main import main
+
+main()
