@@ -1,0 +1,1 @@
+"""The nouns: terms of the field, objects, changes and profiles."""

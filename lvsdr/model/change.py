@@ -1,0 +1,45 @@
+"""One kind of change, and the plan made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lvsdr.model.objects import Key, Object
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Take one object from `before` to `after`; None means it is not there."""
+
+    before: Object | None
+    after: Object | None
+
+    @property
+    def subject(self) -> Object:
+        """Return the object as it will be, or as it was where it goes."""
+        subject = self.after if self.after is not None else self.before
+        assert subject is not None, "a change has at least one side"
+        return subject
+
+    @property
+    def key(self) -> Key:
+        return self.subject.key
+
+    @property
+    def sign(self) -> str:
+        """Return + for what appears, - for what goes, ~ for what changes."""
+        if self.before is None:
+            return "+"
+        return "-" if self.after is None else "~"
+
+    @property
+    def verb(self) -> str:
+        """Return the verb of an error message about this change."""
+        return {"+": "add", "-": "delete", "~": "change"}[self.sign]
+
+    def inverse(self) -> Change:
+        """Return the change that undoes this one."""
+        return Change(before=self.after, after=self.before)
+
+
+Plan = tuple[Change, ...]

@@ -1,0 +1,258 @@
+"""What lvsdr manages: frozen objects with a key (which one) and fields (how it is set up)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv6Address
+from typing import ClassVar
+
+from lvsdr.model.address import IPAddress, IPInterface, IPNetwork
+
+Key = tuple[str | int, ...]
+"""The kind of an object, then what tells it from its like."""
+
+# The layers, from the ground up. What is desired is done in this order, what is given up in the
+# reverse: a real server is silent on ARP before it holds a VIP and until it has let go of it, and
+# a director's table is complete before the VIP draws traffic to it.
+SILENCE, LINKS, SETTINGS, ROUTES, SERVICES, DESTINATIONS, ADDRESSES = range(7)
+
+
+@dataclass(frozen=True, slots=True)
+class Sysctl:
+    """A kernel setting; `path` has slashes (link names may hold dots) and starts at `net/`."""
+
+    kind: ClassVar[str] = "sysctl"
+    noun: ClassVar[str] = "sysctl"
+
+    path: str
+    value: str
+
+    @property
+    def key(self) -> Key:
+        return (self.kind, self.path)
+
+    @property
+    def layer(self) -> int:
+        return SILENCE if self.path.rpartition("/")[2].startswith("arp_") else SETTINGS
+
+    @property
+    def detail(self) -> str:
+        return self.value
+
+    def __str__(self) -> str:
+        return f"{self.path} = {self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link that holds VIPs; `link_kind` is the kernel's word: loopback, dummy, ipip."""
+
+    kind: ClassVar[str] = "link"
+    noun: ClassVar[str] = "link"
+    layer: ClassVar[int] = LINKS
+
+    name: str
+    link_kind: str
+    up: bool
+    arp: bool
+
+    @property
+    def key(self) -> Key:
+        return (self.kind, self.name)
+
+    @property
+    def detail(self) -> str:
+        flags = ("up" if self.up else "down") + ("" if self.arp else ", noarp")
+        return f"{self.link_kind}, {flags}"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.detail})"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An address of a link; `ip` carries its prefix length, `label` is None for IPv6.
+
+    `scope` is the kernel's: global or host (IPv4), by the address itself for IPv6. A deprecated
+    address is never chosen as a source (IPv6; IPv4 does not care).
+    """
+
+    kind: ClassVar[str] = "address"
+    noun: ClassVar[str] = "address"
+    layer: ClassVar[int] = ADDRESSES
+
+    link: str
+    ip: IPInterface
+    label: str | None = None
+    scope: str = "global"
+    deprecated: bool = False
+
+    @property
+    def key(self) -> Key:
+        return (self.kind, str(self.ip), self.link)
+
+    @property
+    def detail(self) -> str:
+        label = f"label {self.label}, " if self.label else ""
+        return f"{label}scope {self.scope}" + (", deprecated" if self.deprecated else "")
+
+    def __str__(self) -> str:
+        label = f" as {self.label}" if self.label not in (None, self.link) else ""
+        return f"{self.ip} on {self.link}{label}"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route of the main table that leads nowhere; `route_kind` is unreachable or blackhole."""
+
+    kind: ClassVar[str] = "route"
+    noun: ClassVar[str] = "route"
+    layer: ClassVar[int] = ROUTES
+
+    destination: IPNetwork
+    metric: int
+    route_kind: str = "unreachable"
+
+    @property
+    def key(self) -> Key:
+        return (self.kind, str(self.destination), self.metric)
+
+    @property
+    def detail(self) -> str:
+        return self.route_kind
+
+    def __str__(self) -> str:
+        return f"{self.route_kind} {self.destination} metric {self.metric}"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Which virtual server: protocol, VIP and port, or a firewall mark for one address family.
+
+    `protocol` is tcp, udp, sctp or fwmark; with fwmark, `vip` is None and `port` 0.
+    """
+
+    protocol: str
+    vip: IPAddress | None = None
+    port: int = 0
+    fwmark: int = 0
+    family: str = "inet"
+
+    @property
+    def key(self) -> Key:
+        if self.vip is None:
+            return (self.protocol, self.fwmark, self.family)
+        return (self.protocol, str(self.vip), self.port)
+
+    def __str__(self) -> str:
+        if self.vip is None:
+            return f"fwmark {self.fwmark}" + (" inet6" if self.family == "inet6" else "")
+        return f"{self.protocol} {endpoint(self.vip, self.port)}"
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualServer:
+    """How connections to a service are spread.
+
+    `persistence` is in seconds, None without; `persistence_prefix` is the client prefix that
+    sticks together (None: one host); `flags` are those of the scheduler, by number (bits 3 to 5);
+    `engine` is a persistence engine such as sip.
+    """
+
+    kind: ClassVar[str] = "virtual_server"
+    noun: ClassVar[str] = "virtual server"
+    layer: ClassVar[int] = SERVICES
+
+    service: Service
+    scheduler: str = "wlc"
+    persistence: int | None = None
+    persistence_prefix: int | None = None
+    one_packet: bool = False
+    flags: int = 0
+    engine: str | None = None
+
+    @property
+    def key(self) -> Key:
+        return (self.kind, *self.service.key)
+
+    @property
+    def detail(self) -> str:
+        said = [
+            self.scheduler,
+            f"flags {self.flags:#x}" if self.flags else "",
+            "one-packet" if self.one_packet else "",
+            "" if self.persistence is None else f"persistence {self.persistence} s",
+            "" if self.persistence_prefix is None else f"per /{self.persistence_prefix}",
+            f"engine {self.engine}" if self.engine else "",
+        ]
+        return ", ".join(filter(None, said))
+
+    def __str__(self) -> str:
+        return f"{self.service} ({self.detail})"
+
+
+@dataclass(frozen=True, slots=True)
+class RealServer:
+    """One real server of a virtual server; `forwarding_method` is dr, tunnel, masquerade, local.
+
+    `tunnel` holds the kernel's type, port (host byte order) and flags; all 0 is plain IPIP.
+    """
+
+    kind: ClassVar[str] = "real_server"
+    noun: ClassVar[str] = "real server"
+    layer: ClassVar[int] = DESTINATIONS
+
+    service: Service
+    rip: IPAddress
+    port: int
+    weight: int = 1
+    forwarding_method: str = "dr"
+    upper_threshold: int = 0
+    lower_threshold: int = 0
+    tunnel: tuple[int, int, int] = (0, 0, 0)
+
+    @property
+    def key(self) -> Key:
+        return (self.kind, *self.service.key, str(self.rip), self.port)
+
+    @property
+    def detail(self) -> str:
+        thresholds = f"thresholds {self.upper_threshold}/{self.lower_threshold}"
+        said = [
+            self.forwarding_method,
+            f"weight {self.weight}",
+            thresholds if self.upper_threshold or self.lower_threshold else "",
+            "tunnel type {}, port {}, flags {}".format(*self.tunnel) if any(self.tunnel) else "",
+        ]
+        return ", ".join(filter(None, said))
+
+    def __str__(self) -> str:
+        where = endpoint(self.rip, self.port) if self.port else str(self.rip)
+        return f"{where} of {self.service} ({self.detail})"
+
+
+Object = Sysctl | Link | Address | Route | VirtualServer | RealServer
+Objects = Mapping[Key, Object]
+Baseline = Mapping[Key, Object | None]
+"""How each object was before lvsdr first touched it; None: it was not there."""
+
+KINDS: Mapping[str, type[Object]] = {
+    "sysctl": Sysctl,
+    "link": Link,
+    "address": Address,
+    "route": Route,
+    "virtual_server": VirtualServer,
+    "real_server": RealServer,
+}
+
+
+def keyed(objects: Iterable[Object]) -> dict[Key, Object]:
+    """Return `objects` by their keys; the last of equal keys wins."""
+    return {item.key: item for item in objects}
+
+
+def endpoint(address: IPAddress, port: int) -> str:
+    """Return ADDRESS:PORT as people write it, an IPv6 address in brackets."""
+    host = f"[{address}]" if isinstance(address, IPv6Address) else str(address)
+    return f"{host}:{port}"

@@ -1,0 +1,62 @@
+"""Profiles as the rest of the program sees them: read, checked, every default filled in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lvsdr.model.address import IPAddress
+from lvsdr.model.objects import RealServer, VirtualServer
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledVip:
+    """A VIP of a director; `label` is None for IPv6, which has no labels."""
+
+    address: IPAddress
+    label: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DirectorProfile:
+    """What a director is: its VIPs on `interface`, and its IPVS table."""
+
+    role: ClassVar[str] = "director"
+
+    name: str
+    interface: str
+    labelled_vips: tuple[LabelledVip, ...]
+    virtual_servers: tuple[VirtualServer, ...]
+    real_servers: tuple[RealServer, ...]
+
+    @property
+    def vips(self) -> tuple[IPAddress, ...]:
+        return tuple(vip.address for vip in self.labelled_vips)
+
+    @property
+    def rips(self) -> tuple[IPAddress, ...]:
+        """Return each RIP once, in the order of the profile."""
+        return tuple(dict.fromkeys(server.rip for server in self.real_servers))
+
+
+@dataclass(frozen=True, slots=True)
+class RealServerProfile:
+    """What a real server is: the VIPs on `holder_link`, and silence on ARP for them.
+
+    `interface` is the link with the RIP, on which the VIPs' traffic arrives.
+    """
+
+    role: ClassVar[str] = "realserver"
+
+    name: str
+    interface: str
+    holder: str
+    holder_link: str
+    vips: tuple[IPAddress, ...]
+    arp_ignore: int = 1
+    arp_announce: int = 2
+    arp_scope: str = "all"
+    guard: bool = True
+
+
+Profile = DirectorProfile | RealServerProfile
