@@ -1,0 +1,68 @@
+"""A real server: silence on ARP, and the VIPs on a holder that the network never sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lvsdr.errors import CannotRun
+from lvsdr.holders import HOLDERS
+from lvsdr.model.address import host_network
+from lvsdr.model.objects import Objects, Route, keyed
+from lvsdr.model.profile import RealServerProfile
+from lvsdr.model.survey import Survey
+from lvsdr.roles.arp import silence
+from lvsdr.roles.footing import talking_link
+
+# Larger than that of any route somebody means; the kernel's own end of the scale is one above.
+GUARD_METRIC = 4_294_967_294
+
+
+def desired(profile: RealServerProfile, survey: Survey) -> Objects:
+    """Return the real server's objects; raise CannotRun where the host cannot be one."""
+    talking_link(profile.interface, survey)
+    _holder_is_free(profile, survey)
+    _held_nowhere_else(profile, survey)
+    holder = HOLDERS[profile.holder]
+    quiet = silence(profile, survey) if _has_ipv4(profile) else ()
+    return keyed((*quiet, *holder.hold(profile.holder_link, profile.vips), *_guard(profile)))
+
+
+def _guard(profile: RealServerProfile) -> Iterator[Route]:
+    """Yield a route to nowhere for each VIP: a VIP that got lost must not go back to the director.
+
+    The table local wins while the VIP is held, so that the routes may stay for good.
+    """
+    if profile.guard:
+        yield from (Route(host_network(vip), GUARD_METRIC) for vip in profile.vips)
+
+
+def _has_ipv4(profile: RealServerProfile) -> bool:
+    # Neighbour solicitations are answered for addresses of the receiving link only: an IPv6 VIP
+    # on a holder is silent without any setting.
+    return any(vip.version == 4 for vip in profile.vips)
+
+
+def _holder_is_free(profile: RealServerProfile, survey: Survey) -> None:
+    link = survey.links.get(profile.holder_link)
+    wanted = HOLDERS[profile.holder].link_kind
+    if link is not None and not link.loopback and link.link_kind != wanted:
+        kind = link.link_kind or "hardware"
+        raise CannotRun(
+            f"cannot hold VIPs on {link.name}: it is a {kind} link, not {wanted}",
+            hints=['choose another name with "holder_link"'],
+        )
+
+
+def _held_nowhere_else(profile: RealServerProfile, survey: Survey) -> None:
+    for link, ip in survey.addresses:
+        if ip.ip in profile.vips and link != profile.holder_link and _answers(survey, link):
+            raise CannotRun(
+                f"cannot hold {ip.ip} silently: {link} holds it too, and answers ARP for it"
+                " whatever arp_ignore says",
+                hints=[f"ip address del {ip} dev {link}"],
+            )
+
+
+def _answers(survey: Survey, link: str) -> bool:
+    seen = survey.links.get(link)
+    return seen is not None and seen.speaks_arp
