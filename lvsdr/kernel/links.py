@@ -1,0 +1,97 @@
+"""Links that hold VIPs: made, brought up, taken away."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pyroute2.netlink.exceptions import NetlinkError
+
+from lvsdr.errors import CannotRun
+from lvsdr.kernel.errno import explained
+from lvsdr.kernel.sockets import Sockets
+from lvsdr.model.change import Change
+from lvsdr.model.objects import Key, Link, Object
+
+IFF_UP, IFF_LOOPBACK, IFF_NOARP = 0x1, 0x8, 0x80
+
+# The module makes this link by itself in each namespace and no request removes it, so that
+# "not there" and "down" are one state, and withdrawing leaves it down.
+FALLBACK = "tunl0"
+
+
+class Links:
+    """The links of the namespace."""
+
+    def __init__(self, sockets: Sockets) -> None:
+        self._sockets = sockets
+
+    def observe(self, keys: Iterable[Key]) -> Iterator[Object]:
+        """Yield each link that is there."""
+        for _, name in keys:
+            message = self._find(str(name))
+            if message is not None:
+                yield _link(message)
+            elif name == FALLBACK:
+                yield Link(FALLBACK, "ipip", up=False, arp=False)
+
+    def execute(self, change: Change) -> None:
+        """Make, set up or delete one link."""
+        name = str(change.key[1])
+        with explained(f"{change.verb} link {change.subject}"):
+            if not isinstance(change.after, Link):
+                self._sockets.route.link("del", index=self._index(name))
+                return
+            if self._find(name) is None:
+                self._make(change.after)
+            self._set_up(change.after)
+
+    def _make(self, link: Link) -> None:
+        try:
+            self._sockets.route.link("add", ifname=link.name, kind=link.link_kind)
+        except NetlinkError as error:
+            if error.code == errno.EOPNOTSUPP:
+                raise CannotRun(
+                    f"cannot add link {link}: the kernel knows no {link.link_kind} (EOPNOTSUPP)",
+                    hints=[f"modprobe {link.link_kind}", 'or choose "holder": "lo"'],
+                ) from error
+            # Asking for tunl0 loads its module, which makes it before our request is served.
+            if error.code != errno.EEXIST or link.name != FALLBACK:
+                raise
+
+    def _set_up(self, link: Link) -> None:
+        wanted = (IFF_UP if link.up else 0) | (0 if link.arp else IFF_NOARP)
+        self._sockets.route.link(
+            "set", index=self._index(link.name), flags=wanted, change=IFF_UP | IFF_NOARP
+        )
+
+    def _index(self, name: str) -> int:
+        message = self._find(name)
+        if message is None:
+            raise NetlinkError(errno.ENODEV)
+        return int(message["index"])
+
+    def _find(self, name: str) -> Any:
+        try:
+            return next(iter(self._sockets.route.link("get", ifname=name)), None)
+        except NetlinkError as error:
+            if error.code == errno.ENODEV:
+                return None
+            raise
+
+
+def _link(message: Any) -> Link:
+    flags = message["flags"]
+    return Link(
+        name=message.get_attr("IFLA_IFNAME"),
+        link_kind="loopback" if flags & IFF_LOOPBACK else kind_of(message),
+        up=bool(flags & IFF_UP),
+        arp=not flags & IFF_NOARP,
+    )
+
+
+def kind_of(message: Any) -> str:
+    """Return the kernel's word for the kind of a link, empty for hardware."""
+    info = message.get_attr("IFLA_LINKINFO")
+    return (info.get_attr("IFLA_INFO_KIND") or "") if info is not None else ""

@@ -1,0 +1,51 @@
+"""The survey: every link and address of the namespace, and its ARP settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from lvsdr.kernel.addresses import all_addresses
+from lvsdr.kernel.errno import explained
+from lvsdr.kernel.links import IFF_LOOPBACK, IFF_NOARP, IFF_UP, kind_of
+from lvsdr.kernel.sockets import Sockets
+from lvsdr.kernel.sysctls import value_of
+from lvsdr.model.survey import Survey, SurveyedLink
+
+ARP_SYSCTLS = ("arp_ignore", "arp_announce")
+
+
+def survey(sockets: Sockets) -> Survey:
+    """Return the host's links, addresses and ARP settings."""
+    with explained("read the links"):
+        messages = list(sockets.route.link("dump"))
+    with explained("read the addresses"):
+        addresses = tuple((item.link, item.ip) for item in all_addresses(sockets.route))
+    links = _links(messages)
+    return Survey(links, addresses, _settings(("all", *links)))
+
+
+def _links(messages: Iterable[Any]) -> dict[str, SurveyedLink]:
+    by_index = {message["index"]: message for message in messages}
+    found = {}
+    for message in by_index.values():
+        master = by_index.get(message.get_attr("IFLA_MASTER"))
+        flags = message["flags"]
+        name = message.get_attr("IFLA_IFNAME")
+        found[name] = SurveyedLink(
+            name=name,
+            link_kind="loopback" if flags & IFF_LOOPBACK else kind_of(message),
+            mac=message.get_attr("IFLA_ADDRESS") or "",
+            up=bool(flags & IFF_UP),
+            arp=not flags & IFF_NOARP,
+            loopback=bool(flags & IFF_LOOPBACK),
+            master=None if master is None else master.get_attr("IFLA_IFNAME"),
+            master_kind="" if master is None else kind_of(master),
+        )
+    return found
+
+
+def _settings(scopes: Iterable[str]) -> dict[str, str]:
+    paths = (f"net/ipv4/conf/{scope}/{name}" for scope in scopes for name in ARP_SYSCTLS)
+    values = ((path, value_of(path)) for path in paths)
+    return {path: value for path, value in values if value is not None}
