@@ -1,0 +1,232 @@
+"""The record in /run/lvsdr: how the host was before us, who claims what, and the lock.
+
+One record for each network namespace. It lies in /run, so that it lives exactly as long as the
+kernel state that it speaks of.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import secrets
+import stat
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from lvsdr.errors import CannotRun
+from lvsdr.model.objects import Baseline, Key, Objects, keyed
+from lvsdr.model.plain import from_plain, to_plain
+
+ROOT = Path("/run/lvsdr")
+FORMAT = "lvsdr/baseline/1"
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """How each claimed object was before lvsdr, and what each profile (ROLE:NAME) made of them."""
+
+    baseline: Baseline = field(default_factory=dict)
+    claims: Mapping[str, Objects] = field(default_factory=dict)
+
+    def claimed_by_others(self, owner: str) -> set[Key]:
+        """Return the keys that profiles other than `owner` hold on to."""
+        return {key for other, objects in self.claims.items() if other != owner for key in objects}
+
+    def baseline_of(self, owner: str) -> Baseline:
+        """Return what goes back when `owner` lets go: what no other profile holds on to."""
+        shared = self.claimed_by_others(owner)
+        mine = self.claims.get(owner, {})
+        return {key: self.baseline[key] for key in mine if key not in shared}
+
+    def claim(self, owner: str, desired: Objects, observed: Objects) -> Record:
+        """Return the record to write before `owner` makes the host `desired`."""
+        first = {key: observed.get(key) for key in desired if key not in self.baseline}
+        claims = {**self.claims, owner: {**self.claims.get(owner, {}), **desired}}
+        return Record({**self.baseline, **first}, claims)
+
+    def settle(self, owner: str, desired: Objects) -> Record:
+        """Return the record to write once the host is `desired`."""
+        claims = {**self.claims, owner: desired}
+        if not desired:
+            del claims[owner]
+        held = {key for objects in claims.values() for key in objects}
+        return replace(
+            self,
+            baseline={key: before for key, before in self.baseline.items() if key in held},
+            claims=claims,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """The record of one network namespace on disk, and its lock."""
+
+    namespace: str
+    root: Path = ROOT
+
+    @property
+    def path(self) -> Path:
+        return self.root / f"{self.namespace}.json"
+
+    def load(self) -> Record:
+        """Return the record; an empty one where there is none; raise CannotRun where it lies."""
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            with open(descriptor, "rb") as file:
+                text = file.read()
+        except FileNotFoundError:
+            return Record()
+        except OSError as error:
+            raise _unusable("read", self.path, error) from error
+        return self._parse(text)
+
+    def save(self, record: Record) -> None:
+        """Write the record so that it is whole on disk, or not there, whatever happens."""
+        text = json.dumps(self._plain(record), indent=1).encode()
+        fresh = self.root / f".{self.namespace}.{secrets.token_hex(8)}"
+        try:
+            self._make_root()
+            try:
+                _write(fresh, text)
+                fresh.rename(self.path)
+            finally:
+                with suppress(FileNotFoundError):
+                    fresh.unlink()
+            _flush(self.root)
+        except OSError as error:
+            raise _unusable("write", self.path, error) from error
+
+    @contextmanager
+    def locked(self, timeout: float) -> Iterator[None]:
+        """Hold the namespace's lock inside the block; raise CannotRun after `timeout` seconds."""
+        path = self.root / f"{self.namespace}.lock"
+        try:
+            self._make_root()
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            descriptor = os.open(path, flags, 0o640)
+        except OSError as error:
+            raise _unusable("lock", path, error) from error
+        try:
+            _wait_for(descriptor, timeout)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _make_root(self) -> None:
+        with suppress(FileExistsError):
+            self.root.mkdir(mode=0o750, parents=True)
+        seen = self.root.lstat()
+        if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.geteuid():
+            raise PermissionError(errno.EPERM, "not a directory of this user", str(self.root))
+
+    def _plain(self, record: Record) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "boot": _boot(),
+            "namespace": self.namespace,
+            "baseline": [
+                {"key": list(key), "before": None if before is None else to_plain(before)}
+                for key, before in record.baseline.items()
+            ],
+            "claims": {
+                owner: [{"object": item.kind, **to_plain(item)} for item in objects.values()]
+                for owner, objects in record.claims.items()
+            },
+        }
+
+    def _parse(self, text: bytes) -> Record:
+        try:
+            plain = json.loads(text)
+            if plain["format"] != FORMAT:
+                raise ValueError(f"its format is {plain['format']!r}, not {FORMAT!r}")
+            if (plain["boot"], plain["namespace"]) != (_boot(), self.namespace):
+                raise ValueError("it speaks of another boot or another namespace")
+            baseline = {tuple(entry["key"]): _before(entry) for entry in plain["baseline"]}
+            claims = {owner: _claimed(items) for owner, items in plain["claims"].items()}
+            if any(key not in baseline for objects in claims.values() for key in objects):
+                raise ValueError("it claims what it has no baseline of")
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise CannotRun(
+                f"cannot trust {self.path}: {error}",
+                hints=[
+                    f"look at it, then remove it: rm {self.path}",
+                    "what was there before the first apply is then forgotten",
+                ],
+            ) from error
+        return Record(baseline, claims)
+
+
+def _before(entry: Mapping[str, Any]) -> Any:
+    before = entry["before"]
+    return None if before is None else from_plain(entry["key"][0], before)
+
+
+def _claimed(items: list[dict[str, Any]]) -> Objects:
+    return keyed(
+        from_plain(item["object"], {k: v for k, v in item.items() if k != "object"})
+        for item in items
+    )
+
+
+def _boot() -> str:
+    return BOOT_ID.read_text(encoding="ascii").strip()
+
+
+def _write(path: Path, text: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    with open(os.open(path, flags, 0o640), "wb") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _flush(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _wait_for(descriptor: int, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise CannotRun(
+                    f"cannot lock this network namespace: {_holder(descriptor)} holds the lock",
+                    hints=["wait for it to end, or give --lock-timeout SECONDS"],
+                ) from None
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _holder(descriptor: int) -> str:
+    """Return who holds the lock on the open file, from /proc/locks (proc(5))."""
+    inode = os.fstat(descriptor).st_ino
+    for line in Path("/proc/locks").read_text(encoding="ascii").splitlines():
+        words = line.split()
+        if "FLOCK" in words and words[5].endswith(f":{inode}"):
+            with suppress(OSError):
+                command = Path(f"/proc/{words[4]}/cmdline").read_bytes().split(b"\0")
+                text = b" ".join(command).decode(errors="replace").strip()
+                return f"process {words[4]} ({text})"
+    return "another process"
+
+
+def _unusable(verb: str, path: Path, error: OSError) -> CannotRun:
+    code = errno.errorcode.get(error.errno or 0, str(error.errno))
+    hints = ["run it as root, or with sudo"] if error.errno in (errno.EACCES, errno.EPERM) else []
+    return CannotRun(
+        f"cannot {verb} {path}: {(error.strerror or '').lower()} ({code})", hints=hints
+    )
