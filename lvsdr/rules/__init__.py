@@ -1,0 +1,1 @@
+"""Observed objects → findings: one module for each family of rules."""

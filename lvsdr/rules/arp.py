@@ -1,0 +1,77 @@
+"""What a real server's own settings say about its silence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from lvsdr.model.finding import ERROR, Finding
+from lvsdr.model.profile import RealServerProfile
+from lvsdr.model.survey import Survey, SurveyedLink
+
+# 3 is silent for a VIP of scope host, which is how lvsdr holds it, but not for anybody else's.
+SILENT = frozenset({1, 2, 8})
+OWN_ADDRESS = 2
+
+
+def effective(name: str, link: str, survey: Survey) -> int:
+    """Return the value that the kernel acts on: the larger of `all` and the link's own."""
+    paths = (f"net/ipv4/conf/{scope}/{name}" for scope in ("all", link))
+    return max(int(survey.sysctls.get(path, "0")) for path in paths)
+
+
+def silence(profile: RealServerProfile, survey: Survey) -> Iterator[Finding]:
+    """Yield what makes this host answer ARP for a VIP, or ask in its name."""
+    for link in survey.links.values():
+        if link.speaks_arp:
+            for rule in RULES:
+                yield from rule(profile, survey, link)
+
+
+def _ignores(profile: RealServerProfile, survey: Survey, link: SurveyedLink) -> Iterator[Finding]:
+    value = effective("arp_ignore", link.name, survey)
+    if value not in SILENT and _has_ipv4(profile):
+        yield Finding(
+            "ARP-IGNORE",
+            ERROR,
+            link.name,
+            f"{link.name}: effective arp_ignore is {value}: it answers for addresses of other"
+            " links, the VIPs among them",
+            "lvsdr realserver apply",
+        )
+
+
+def _announces(profile: RealServerProfile, survey: Survey, link: SurveyedLink) -> Iterator[Finding]:
+    value = effective("arp_announce", link.name, survey)
+    if value != OWN_ADDRESS and _has_ipv4(profile):
+        yield Finding(
+            "ARP-ANNOUNCE",
+            ERROR,
+            link.name,
+            f"{link.name}: effective arp_announce is {value}: it may ask in a VIP's name, and turn"
+            " the router's entry to this host",
+            "lvsdr realserver apply",
+        )
+
+
+def _holds(profile: RealServerProfile, survey: Survey, link: SurveyedLink) -> Iterator[Finding]:
+    for ip in survey.addresses_of(link.name):
+        if ip.ip in profile.vips:
+            yield Finding(
+                "VIP-ON-LINK",
+                ERROR,
+                link.name,
+                f"{link.name} holds {ip.ip} itself, and answers for it whatever arp_ignore says",
+                f"ip address del {ip} dev {link.name}",
+                vip=ip.ip,
+            )
+
+
+def _has_ipv4(profile: RealServerProfile) -> bool:
+    return any(vip.version == 4 for vip in profile.vips)
+
+
+RULES: tuple[Callable[[RealServerProfile, Survey, SurveyedLink], Iterator[Finding]], ...] = (
+    _ignores,
+    _announces,
+    _holds,
+)

@@ -1,0 +1,30 @@
+"""What differs from the profile, as findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lvsdr.model.change import Change, Plan
+from lvsdr.model.finding import ERROR, Finding
+from lvsdr.model.objects import Address
+
+
+def drift(role: str, todo: Plan) -> Iterator[Finding]:
+    """Yield a finding for each change that the profile would need."""
+    for change in todo:
+        yield Finding(
+            "DRIFT",
+            ERROR,
+            str(change.subject),
+            f"{change.subject.noun} {change.subject} {_how(change)}",
+            f"lvsdr {role} apply",
+            vip=change.subject.ip.ip if isinstance(change.subject, Address) else None,
+        )
+
+
+def _how(change: Change) -> str:
+    if change.before is None:
+        return "is missing"
+    if change.after is None:
+        return "is there, and the profile no longer wants it"
+    return f"differs: it is {change.before.detail}"

@@ -1,0 +1,129 @@
+"""The other story: is the host as its profile says, and does the wire agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+
+from lvsdr.baseline import Book
+from lvsdr.errors import CannotRun
+from lvsdr.model.address import IPAddress
+from lvsdr.model.finding import ERROR, Answer, Finding
+from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
+from lvsdr.model.survey import Survey
+from lvsdr.rules import answers, arp, drift
+from lvsdr.workflow import Kernel, consider
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Who has `addresses`? To be asked on `link`, in the name of the sources as well as in none."""
+
+    link: str
+    addresses: tuple[IPAddress, ...]
+    source4: IPv4Address | None
+    source6: IPv6Address | None
+
+
+Ask = Callable[[Question], frozenset[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is wrong, who answered for the VIPs, and whose each MAC is."""
+
+    findings: tuple[Finding, ...]
+    heard: frozenset[Answer] = frozenset()
+    names: Mapping[str, str] | None = None
+
+    @property
+    def ok(self) -> bool:
+        return not any(finding.severity == ERROR for finding in self.findings)
+
+
+def realserver(profile: RealServerProfile, kernel: Kernel, book: Book) -> Verdict:
+    """Return whether this host is the real server of `profile`, and silent."""
+    found = tuple(arp.silence(profile, kernel.survey()))
+    try:
+        todo = consider(profile, kernel, book).todo
+    except CannotRun:
+        # What keeps the profile from being applied is what the rules have found.
+        if not found:
+            raise
+        return Verdict(found)
+    return Verdict((*found, *drift.drift(profile.role, todo)))
+
+
+def director(profile: DirectorProfile, kernel: Kernel, book: Book, ask: Ask) -> Verdict:
+    """Return whether this host is the director of `profile`, and the only one to answer."""
+    todo = consider(profile, kernel, book).todo
+    verdict = segment(profile, kernel, ask, profile.interface)
+    return Verdict(
+        (*drift.drift(profile.role, todo), *verdict.findings), verdict.heard, verdict.names
+    )
+
+
+def segment(profile: Profile, kernel: Kernel, ask: Ask, link: str | None = None) -> Verdict:
+    """Return who answers for the VIPs of `profile` on the segment behind `link`.
+
+    Without `link`, it is the one whose subnet holds a VIP or a RIP.
+    """
+    survey = kernel.survey()
+    rips = profile.rips if isinstance(profile, DirectorProfile) else ()
+    where = link or _link_towards((*profile.vips, *rips), profile.interface, survey)
+    if where not in survey.links:
+        raise CannotRun(
+            f"cannot ask on link {where}: no such link", hints=["give --interface LINK"]
+        )
+    heard = ask(_question(where, profile.vips, rips, survey))
+    hearing = _hearing(profile.vips, rips, where, survey, heard)
+    found = tuple(answers.answers(profile.vips, hearing))
+    spoken = frozenset(item for item in heard if item.address in profile.vips)
+    return Verdict(found, spoken | _own_voice(hearing), _names(hearing, where, survey))
+
+
+def _link_towards(addresses: Iterable[IPAddress], fallback: str, survey: Survey) -> str:
+    for address in addresses:
+        for link, ip in survey.addresses:
+            near = address in ip.network and ip.network.num_addresses > 1
+            if near and survey.links[link].speaks_arp:
+                return link
+    return fallback
+
+
+def _question(
+    link: str, vips: tuple[IPAddress, ...], rips: tuple[IPAddress, ...], survey: Survey
+) -> Question:
+    own = [ip.ip for ip in survey.addresses_of(link) if ip.ip not in vips]
+    return Question(
+        link,
+        tuple(dict.fromkeys((*vips, *rips))),
+        next((ip for ip in own if isinstance(ip, IPv4Address)), None),
+        next((ip for ip in own if isinstance(ip, IPv6Address)), None),
+    )
+
+
+def _hearing(
+    vips: tuple[IPAddress, ...],
+    rips: tuple[IPAddress, ...],
+    where: str,
+    survey: Survey,
+    heard: frozenset[Answer],
+) -> answers.Hearing:
+    mine = survey.links[where].mac
+    of_rips = {answer.mac: answer.address for answer in heard if answer.address in rips}
+    return answers.Hearing(
+        heard=heard,
+        rips={mac: rip for mac, rip in of_rips.items() if mac != mine},
+        mine={vip: mine for vip in vips if where in survey.links_with(vip)},
+    )
+
+
+def _own_voice(hearing: answers.Hearing) -> frozenset[Answer]:
+    return frozenset(Answer(vip, mac, "own") for vip, mac in hearing.mine.items())
+
+
+def _names(hearing: answers.Hearing, where: str, survey: Survey) -> dict[str, str]:
+    names = {mac: f"real server {rip}" for mac, rip in hearing.rips.items()}
+    return {**names, survey.links[where].mac: "this host"}
