@@ -1,0 +1,1 @@
+"""Arguments in, text and exit codes out; whatever a command needs is imported when it runs."""

@@ -1,0 +1,73 @@
+"""The program: its commands, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from lvsdr import __version__, signals
+from lvsdr.cli import anywhere, rehearse, role
+from lvsdr.cli.session import Session
+from lvsdr.errors import Interrupted, LvsdrError, ProfileError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="lvsdr")
+def cli() -> None:
+    """Linux Virtual Server direct routing: set up, proven on the wire, taken back.
+
+    Exit codes: 0 as the profile says, 1 it differs, 2 bad usage or profile, 3 refused and undone,
+    4 not reached and undone, 5 undoing failed, 6 cannot run here.
+    """
+
+
+cli.add_command(role.group("director", "The host that answers for the VIPs and spreads the load."))
+cli.add_command(role.group("realserver", "A host that serves the VIPs, and never says so on ARP."))
+cli.add_command(anywhere.check)
+cli.add_command(anywhere.verify)
+cli.add_command(anywhere.schema)
+cli.add_command(rehearse.rehearse)
+
+
+def run(arguments: Sequence[str], session: Session) -> int:
+    """Run one command and return its exit code; everything raised on purpose is reported."""
+    try:
+        with signals.raising():
+            code = cli.main(list(arguments), "lvsdr", obj=session, standalone_mode=False)
+    except click.Abort as abort:
+        cause = abort.__cause__
+        return session.fail(cause if isinstance(cause, Interrupted) else Interrupted("aborted"))
+    except click.ClickException as error:
+        session.output = _asked_for(arguments)
+        return session.fail(_usage(error))
+    except LvsdrError as failure:
+        return session.fail(failure)
+    return code if isinstance(code, int) else 0
+
+
+def main() -> None:
+    """Run the program."""
+    try:
+        code = run(sys.argv[1:], Session())
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has gone; what was to be done is done. Python would complain once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def _usage(error: click.ClickException) -> ProfileError:
+    context = getattr(error, "ctx", None)
+    path = "lvsdr" if context is None else context.command_path
+    message = error.format_message().rstrip(".")
+    return ProfileError(message[:1].lower() + message[1:], hints=[f"{path} --help"])
+
+
+def _asked_for(arguments: Sequence[str]) -> str:
+    """Return the format that was asked for where the arguments could not be parsed."""
+    words = " ".join(arguments).replace("=", " ")
+    return "json" if "--format json" in words else "text"

@@ -1,0 +1,171 @@
+"""The commands that a director and a real server have in common."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lvsdr.cli.options import (
+    lock_option,
+    netns_option,
+    output_option,
+    profile_argument,
+    seconds_option,
+)
+from lvsdr.cli.session import Session
+
+if TYPE_CHECKING:
+    from lvsdr.model.profile import Profile
+    from lvsdr.verification import Verdict
+
+
+def group(role: str, help_text: str) -> click.Group:
+    """Return the command group of one role."""
+    commands = click.Group(role, help=help_text)
+    for command in (_plan(role), _apply(role), _status(role), _verify(role), _withdraw(role)):
+        commands.add_command(command)
+    return commands
+
+
+def show_verdict(session: Session, verdict: Verdict) -> int:
+    """Print a verdict and return its exit code."""
+    from lvsdr.render import documents, text
+
+    names = dict(verdict.names or {})
+    session.show(
+        text=lambda: [
+            *text.answers(verdict.heard, names),
+            *text.findings(verdict.findings),
+            *(["verified: no findings"] if not verdict.findings else []),
+        ],
+        json=lambda: documents.verified(verdict.findings, verdict.heard, names),
+    )
+    return 0 if verdict.ok else 1
+
+
+def _plan(role: str) -> click.Command:
+    @click.command("plan")
+    @profile_argument(role)
+    @output_option("text", "json", "commands")
+    @netns_option
+    @click.pass_obj
+    def plan(session: Session, profile: Path) -> int:
+        """Show what apply would change; exit 1 if anything."""
+        from lvsdr import workflow
+        from lvsdr.render import commands, documents, text
+
+        wanted = _read(profile, role)
+        with session.kernel() as kernel:
+            todo = workflow.consider(wanted, kernel, session.book()).todo
+        session.show(
+            text=lambda: text.plan(todo),
+            json=lambda: documents.plan(todo),
+            commands=lambda: commands.plan(todo),
+        )
+        return 1 if todo else 0
+
+    return plan
+
+
+def _apply(role: str) -> click.Command:
+    @click.command("apply")
+    @profile_argument(role)
+    @output_option("text", "json")
+    @netns_option
+    @lock_option
+    @click.pass_obj
+    def apply(session: Session, profile: Path) -> int:
+        """Make this host what the profile says, or leave it as it was."""
+        from lvsdr import workflow
+        from lvsdr.render import documents, text
+
+        wanted, book = _read(profile, role), session.book()
+        with book.locked(session.lock_timeout), session.kernel() as kernel:
+            done = workflow.apply(wanted, kernel, book, session.announcer)
+        announced = workflow.new_vips(done) if role == "director" else ()
+        session.show(
+            text=lambda: text.applied(done, announced),
+            json=lambda: documents.applied(done, announced),
+        )
+        return 0
+
+    return apply
+
+
+def _status(role: str) -> click.Command:
+    @click.command("status")
+    @profile_argument(role)
+    @output_option("text", "json", "commands")
+    @netns_option
+    @click.pass_obj
+    def status(session: Session, profile: Path) -> int:
+        """Show each object of the profile as it is; exit 1 if any differs."""
+        from lvsdr import workflow
+        from lvsdr.render import commands, documents, state, text
+
+        wanted = _read(profile, role)
+        with session.kernel() as kernel:
+            situation = workflow.consider(wanted, kernel, session.book())
+        rows = list(state.rows(situation.desired, situation.observed))
+        session.show(
+            text=lambda: text.status(rows),
+            json=lambda: documents.status(rows),
+            commands=lambda: commands.status(row.seen for row in rows if row.seen),
+        )
+        return 1 if situation.todo else 0
+
+    return status
+
+
+def _verify(role: str) -> click.Command:
+    @click.command("verify")
+    @profile_argument(role)
+    @output_option("text", "json")
+    @netns_option
+    @seconds_option
+    @click.pass_obj
+    def verify(session: Session, profile: Path) -> int:
+        """Prove that this host is as the profile says, and, on a director, that it alone answers."""
+        from lvsdr import verification
+        from lvsdr.model.profile import DirectorProfile
+
+        wanted, book = _read(profile, role), session.book()
+        with session.kernel() as kernel:
+            if isinstance(wanted, DirectorProfile):
+                verdict = verification.director(wanted, kernel, book, session.ask)
+            else:
+                verdict = verification.realserver(wanted, kernel, book)
+        return show_verdict(session, verdict)
+
+    return verify
+
+
+def _withdraw(role: str) -> click.Command:
+    @click.command("withdraw")
+    @profile_argument(role)
+    @output_option("text", "json")
+    @netns_option
+    @lock_option
+    @click.pass_obj
+    def withdraw(session: Session, profile: Path) -> int:
+        """Give back exactly what was there before the first apply."""
+        from lvsdr import workflow
+        from lvsdr.render import documents, text
+
+        wanted, book = _read(profile, role), session.book()
+        with book.locked(session.lock_timeout), session.kernel() as kernel:
+            done = workflow.withdraw(wanted, kernel, book)
+        session.show(
+            text=lambda: text.applied(done, ()), json=lambda: documents.applied(done, ())
+        )
+        return 0
+
+    return withdraw
+
+
+def _read(path: Path, role: str) -> Profile:
+    from lvsdr.reader import read
+
+    return read(path, role)

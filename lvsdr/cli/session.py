@@ -1,0 +1,116 @@
+"""What every command shares: how it prints, and how it reaches kernel, record and wire."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from lvsdr.errors import LvsdrError
+
+if TYPE_CHECKING:
+    from lvsdr.baseline import Book
+    from lvsdr.model.finding import Answer
+    from lvsdr.render.documents import Document
+    from lvsdr.verification import Question
+    from lvsdr.workflow import Announcer, Kernel
+
+COLOURS = {"+": "green", "-": "red", "~": "yellow", "error": "red", "warning": "yellow"}
+
+
+class Session:
+    """One run of the program; tests put other kernels and wires into a subclass."""
+
+    def __init__(self) -> None:
+        self.output = "text"
+        self.lock_timeout = 10.0
+        self.seconds = 1.6
+
+    def enter(self, netns: str | None) -> None:
+        """Move into the network namespace that `--netns` names."""
+        if netns is not None:
+            from lvsdr.kernel import namespace
+
+            namespace.enter(netns)
+
+    def kernel(self) -> AbstractContextManager[Kernel]:
+        """Return the kernel of this host."""
+        from lvsdr.kernel.linux import LinuxKernel
+
+        return LinuxKernel()
+
+    def book(self) -> Book:
+        """Return the record of this network namespace."""
+        from lvsdr.baseline import Book
+        from lvsdr.kernel import namespace
+
+        return Book(namespace.identity())
+
+    def announcer(self, link: str) -> AbstractContextManager[Announcer]:
+        """Return what announces VIPs on `link`."""
+        from lvsdr.wire.announce import Announcer
+
+        return Announcer(link)
+
+    def ask(self, question: Question) -> frozenset[Answer]:
+        """Ask the segment, with a progress bar."""
+        from lvsdr.wire.who_has import who_has
+
+        with progress_bar("asking the segment") as progress:
+            return who_has(
+                question.link,
+                question.addresses,
+                source4=question.source4,
+                source6=question.source6,
+                seconds=self.seconds,
+                progress=progress,
+            )
+
+    def show(self, **outputs: Callable[[], Iterable[str] | Document]) -> None:
+        """Print the output that `--format` chose; those not asked for are not made."""
+        made = outputs[self.output]()
+        if isinstance(made, dict):
+            from lvsdr.render import documents
+
+            click.echo(documents.text(made))
+            return
+        for line in made:
+            click.echo(_painted(line), color=None if _may_colour() else False)
+
+    def fail(self, failure: LvsdrError) -> int:
+        """Print why the command failed, and return its exit code."""
+        if self.output == "json":
+            from lvsdr.render import documents
+
+            click.echo(documents.text(documents.error(failure)))
+        else:
+            from lvsdr.render.text import printable
+
+            click.echo(f"lvsdr: {printable(failure.message)}", err=True)
+            for note in failure.notes:
+                click.echo(f"  {printable(note)}", err=True)
+            for hint in failure.hints:
+                click.echo(f"  hint: {printable(hint)}", err=True)
+        return failure.exit_code
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[float], None]]:
+    """Show a bar on stderr, where it is a terminal; the block tells the fraction done."""
+    with click.progressbar(
+        length=1000, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()
+    ) as bar:
+        yield lambda fraction: bar.update(max(0, round(fraction * 1000) - bar.pos))
+
+
+def _painted(line: str) -> str:
+    colour = COLOURS.get(line[:1]) or COLOURS.get(line.partition(":")[0])
+    return click.style(line, fg=colour) if colour else line
+
+
+def _may_colour() -> bool:
+    return "NO_COLOR" not in os.environ

@@ -1,0 +1,1 @@
+"""Plans, status and findings → text, JSON, or the commands that mean the same."""

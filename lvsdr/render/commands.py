@@ -1,0 +1,148 @@
+"""The ip, sysctl and ipvsadm lines that mean the same as a change."""
+
+from __future__ import annotations
+
+import ipaddress
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from lvsdr.model.change import Change, Plan
+from lvsdr.model.objects import (
+    Address,
+    Link,
+    Object,
+    RealServer,
+    Route,
+    Service,
+    Sysctl,
+    VirtualServer,
+    endpoint,
+)
+
+Words = Iterator[list[str]]
+
+SERVICE_FLAGS = {"tcp": "-t", "udp": "-u", "sctp": "--sctp-service"}
+METHOD_FLAGS = {"dr": "-g", "local": "-g", "tunnel": "-i", "masquerade": "-m"}
+SCHEDULER_FLAGS = {0x8: "flag-1", 0x10: "flag-2", 0x20: "flag-3"}
+TUNNEL_TYPES = {0: "ipip", 1: "gue", 2: "gre"}
+
+
+def plan(todo: Plan) -> Iterator[str]:
+    """Yield the command lines of each change, ready for a shell."""
+    for change in todo:
+        for words in COMMANDS[change.subject.kind](change):
+            yield shlex.join(words)
+
+
+def status(observed: Iterable[Object]) -> Iterator[str]:
+    """Yield the lines that would make what is there."""
+    return plan(tuple(Change(None, item) for item in sorted(observed, key=lambda o: o.layer)))
+
+
+def _sysctl(change: Change) -> Words:
+    if isinstance(change.after, Sysctl):
+        yield ["sysctl", "-w", f"{change.after.path}={change.after.value}"]
+
+
+def _link(change: Change) -> Words:
+    before, after = change.before, change.after
+    if not isinstance(after, Link):
+        yield ["ip", "link", "del", str(change.key[1])]
+        return
+    if before is None and after.link_kind not in ("loopback", "ipip"):
+        yield ["ip", "link", "add", after.name, "type", after.link_kind]
+    arp = ["arp", "on" if after.arp else "off"]
+    same = isinstance(before, Link) and before.arp == after.arp
+    unset = [] if same or after.link_kind == "loopback" else arp
+    yield ["ip", "link", "set", after.name, *unset, "up" if after.up else "down"]
+
+
+def _address(change: Change) -> Words:
+    if isinstance(change.before, Address):
+        old = change.before
+        yield ["ip", "address", "del", str(old.ip), "dev", old.link]
+    if isinstance(change.after, Address):
+        new = change.after
+        yield ["ip", "address", "add", str(new.ip), "dev", new.link, *_manner(new)]
+
+
+def _manner(address: Address) -> list[str]:
+    if address.ip.version == 6:
+        return ["nodad", *(["preferred_lft", "0"] if address.deprecated else [])]
+    label = ["label", address.label] if address.label not in (None, address.link) else []
+    scope = ["scope", address.scope] if address.scope != "global" else []
+    return [*scope, *map(str, label)]
+
+
+def _route(change: Change) -> Words:
+    for verb, route in (("del", change.before), ("add", change.after)):
+        if isinstance(route, Route):
+            family = ["-6"] if route.destination.version == 6 else []
+            where = [route.route_kind, str(route.destination), "metric", str(route.metric)]
+            yield ["ip", *family, "route", verb, *where, "proto", "static"]
+
+
+def _virtual_server(change: Change) -> Words:
+    server = change.subject
+    assert isinstance(server, VirtualServer), "the table is by kind"
+    verb = {"+": "-A", "~": "-E", "-": "-D"}[change.sign]
+    settings = [] if change.after is None else _spread(server)
+    yield ["ipvsadm", verb, *_service(server.service), *settings]
+
+
+def _spread(server: VirtualServer) -> list[str]:
+    words = ["-s", server.scheduler]
+    if server.persistence is not None:
+        words += ["-p", str(server.persistence)]
+    if server.persistence_prefix is not None:
+        words += ["-M", _mask(server)]
+    if server.one_packet:
+        words.append("-o")
+    if server.flags:
+        names = [name for bit, name in SCHEDULER_FLAGS.items() if server.flags & bit]
+        words += ["-b", ",".join(names)]
+    return [*words, *(["--pe", server.engine] if server.engine else [])]
+
+
+def _mask(server: VirtualServer) -> str:
+    if server.service.family == "inet6":
+        return str(server.persistence_prefix)
+    return str(ipaddress.ip_network(f"0.0.0.0/{server.persistence_prefix}").netmask)
+
+
+def _real_server(change: Change) -> Words:
+    server = change.subject
+    assert isinstance(server, RealServer), "the table is by kind"
+    verb = {"+": "-a", "~": "-e", "-": "-d"}[change.sign]
+    settings = [] if change.after is None else _share(server)
+    where = endpoint(server.rip, server.port)
+    yield ["ipvsadm", verb, *_service(server.service), "-r", where, *settings]
+
+
+def _share(server: RealServer) -> list[str]:
+    words = [METHOD_FLAGS.get(server.forwarding_method, "-g"), "-w", str(server.weight)]
+    if server.upper_threshold or server.lower_threshold:
+        words += ["-x", str(server.upper_threshold), "-y", str(server.lower_threshold)]
+    kind, port, _ = server.tunnel
+    if kind:
+        words += ["--tun-type", TUNNEL_TYPES.get(kind, str(kind))]
+        words += ["--tun-port", str(port)] if port else []
+    return words
+
+
+def _service(service: Service) -> list[str]:
+    if service.vip is None:
+        return ["-f", str(service.fwmark), *(["-6"] if service.family == "inet6" else [])]
+    flag = SERVICE_FLAGS.get(service.protocol, "-t")
+    return [flag, endpoint(service.vip, service.port)]
+
+
+COMMANDS: Mapping[str, Callable[[Change], Any]] = {
+    "sysctl": _sysctl,
+    "link": _link,
+    "address": _address,
+    "route": _route,
+    "virtual_server": _virtual_server,
+    "real_server": _real_server,
+}

@@ -1,0 +1,135 @@
+"""What a program reads: one JSON object with a `format` field."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from lvsdr.errors import LvsdrError
+from lvsdr.model.address import IPAddress
+from lvsdr.model.change import Change, Plan
+from lvsdr.model.finding import ERROR, Answer, Finding
+from lvsdr.model.objects import Object
+from lvsdr.model.plain import to_plain
+from lvsdr.render.state import Row
+
+Document = dict[str, Any]
+
+
+def plan(todo: Plan) -> Document:
+    """Return `lvsdr/plan/1`: the changes in the order in which they would be carried out."""
+    return {"format": "lvsdr/plan/1", "changes": [change(item) for item in todo]}
+
+
+def applied(todo: Plan, announced: Iterable[IPAddress]) -> Document:
+    """Return `lvsdr/apply/1`: the changes that were carried out."""
+    return {
+        "format": "lvsdr/apply/1",
+        "changes": [change(item) for item in todo],
+        "announced": [str(vip) for vip in announced],
+    }
+
+
+def status(rows: Iterable[Row]) -> Document:
+    """Return `lvsdr/status/1`: each object of the profile as it should be and as it is."""
+    objects = [_row(row) for row in rows]
+    return {
+        "format": "lvsdr/status/1",
+        "ok": all(row["state"] == "ok" for row in objects),
+        "objects": objects,
+    }
+
+
+def verified(
+    findings: Iterable[Finding], heard: Iterable[Answer], names: dict[str, str]
+) -> Document:
+    """Return `lvsdr/verify/1`: what is wrong, and who answered."""
+    found = [_finding(item) for item in findings]
+    return {
+        "format": "lvsdr/verify/1",
+        "ok": not any(item["severity"] == ERROR for item in found),
+        "findings": found,
+        "answers": [_answer(item, names) for item in sorted(heard, key=str)],
+    }
+
+
+def checked(
+    paths: Iterable[Path], profiles: Iterable[Profile], found: Iterable[Disagreement]
+) -> Document:
+    """Return `lvsdr/check/1`: what each file holds, and where they disagree."""
+    disagreements = [asdict(item) for item in found]
+    return {
+        "format": "lvsdr/check/1",
+        "ok": not disagreements,
+        "profiles": [
+            {"file": str(path), "role": item.role, "name": item.name}
+            for path, item in zip(paths, profiles, strict=True)
+        ],
+        "disagreements": disagreements,
+    }
+
+
+def error(failure: LvsdrError) -> Document:
+    """Return `lvsdr/error/1`."""
+    return {
+        "format": "lvsdr/error/1",
+        "error": failure.message,
+        "exit_code": failure.exit_code,
+        "notes": failure.notes,
+        "hints": failure.hints,
+    }
+
+
+def change(item: Change) -> Document:
+    """Return one change; `before` or `after` is null where the object is not there."""
+    kind, *key = item.key
+    return {
+        "sign": item.sign,
+        "object": kind,
+        "key": key,
+        "before": _fields(item.before),
+        "after": _fields(item.after),
+    }
+
+
+def text(document: Document) -> str:
+    """Return the document as it is printed."""
+    return json.dumps(document, indent=2)
+
+
+def _row(row: Row) -> Document:
+    kind, *key = row.wanted.key
+    return {
+        "object": kind,
+        "key": key,
+        "state": row.state,
+        "desired": to_plain(row.wanted),
+        "observed": _fields(row.seen),
+    }
+
+
+def _fields(item: Object | None) -> Document | None:
+    return None if item is None else to_plain(item)
+
+
+def _finding(item: Finding) -> Document:
+    return {
+        "rule": item.rule,
+        "severity": item.severity,
+        "subject": item.subject,
+        "vip": None if item.vip is None else str(item.vip),
+        "mac": item.mac,
+        "rip": None if item.rip is None else str(item.rip),
+        "message": item.message,
+        "hint": item.hint,
+    }
+
+
+def _answer(item: Answer, names: dict[str, str]) -> Document:
+    return {
+        "vip": str(item.address),
+        "mac": item.mac,
+        "form": item.form,
+        "host": names.get(item.mac),
+    }
