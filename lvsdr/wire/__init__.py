@@ -1,0 +1,1 @@
+"""Frames: codecs apart from the socket, who answers for an address, and announcements."""

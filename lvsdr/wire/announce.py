@@ -1,0 +1,57 @@
+"""Say on the segment that the VIPs are here, so that caches that hold another host heal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address
+from time import monotonic, sleep
+from types import TracebackType
+from typing import Self
+
+from lvsdr.model.address import IPAddress
+from lvsdr.wire import arp, nd
+from lvsdr.wire.link import PacketSocket, paced
+
+
+class Announcer:
+    """Announcements on `link`, with the socket open before the first change is made.
+
+    Entering it raises CannotRun without the privilege, and for a link on
+    which an announcement reaches nobody: a loopback, IFF_NOARP, not Ethernet.
+    """
+
+    def __init__(self, link: str) -> None:
+        self._wire = PacketSocket(link)
+
+    def __enter__(self) -> Self:
+        self._wire.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._wire.__exit__(kind, error, trace)
+
+    def announce(self, vips: Iterable[IPAddress], *, count: int = 3, interval: float = 0.1) -> None:
+        """Claim `vips` for this link's MAC address, `count` times, `interval` seconds apart.
+
+        Returns after the last frame. Raises CannotRun when the link goes down.
+        """
+        frames = [frame for vip in vips for frame in claims(self._wire.mac, vip)]
+        start = monotonic()
+        for due, frame in paced(frames, count, interval):
+            sleep(max(0.0, start + due - monotonic()))
+            self._wire.send(frame)
+
+
+def claims(mac: str, vip: IPAddress) -> Iterator[bytes]:
+    """Yield the frames that claim `vip` for `mac`, once each."""
+    if isinstance(vip, IPv4Address):
+        # Some caches heal by the one form only, some by the other.
+        yield arp.broadcast(arp.gratuitous_request(mac, vip))
+        yield arp.broadcast(arp.gratuitous_reply(mac, vip))
+    else:
+        yield nd.multicast(mac, nd.unsolicited(mac, vip))

@@ -1,0 +1,233 @@
+"""A packet socket on one link: whole frames out, and in what ARP and neighbour discovery say."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import socket
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import product
+from select import POLLIN, poll
+from time import monotonic, sleep
+from types import TracebackType
+from typing import Self
+
+from lvsdr.errors import CannotRun
+from lvsdr.wire.ethernet import IPV6, frame_filter, mac_text
+
+# From the kernel's headers; Python's socket module has no names for them.
+_ETH_P_ALL = 0x0003
+_ARPHRD_ETHER = 1
+_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _PACKET_IGNORE_OUTGOING = 263, 1, 23
+_PACKET_MR_ALLMULTI = 2
+_SO_ATTACH_FILTER, _SO_RCVBUFFORCE = 26, 33
+_SIOCGIFFLAGS = 0x8913
+_IFF_UP, _IFF_LOOPBACK, _IFF_RUNNING, _IFF_NOARP = 0x1, 0x8, 0x40, 0x80
+_IFNAMSIZ = 16
+
+_LARGEST = 65536
+_BUFFER = 16 << 20
+_BACKLOG = 8
+_PACE = 0.0002
+_PAUSES = (0.001, 0.01, 0.1)
+
+_REASONS = {
+    errno.EPERM: ("operation not permitted", "run as root, or give CAP_NET_RAW"),
+    errno.ENODEV: ("no such link", "ip link show"),
+    errno.ENXIO: ("the link is gone", "ip link show"),
+    errno.ENETDOWN: ("the link is down", "ip link set {link} up"),
+    errno.EAFNOSUPPORT: ("this kernel has no packet sockets", "modprobe af_packet"),
+    errno.EAGAIN: ("its queue stays full", "tc -s qdisc show dev {link}"),
+    errno.ENOBUFS: ("its queue stays full", "tc -s qdisc show dev {link}"),
+}
+
+
+class PacketSocket:
+    """Frames of `ethertypes` on `link`, sent and received; of IPv6, neighbour discovery alone.
+
+    Entering it raises CannotRun without the privilege, and for a link that
+    is missing or on which nobody asks for neighbours: a loopback, IFF_NOARP,
+    not Ethernet. Without ethertypes it only sends.
+    """
+
+    def __init__(self, link: str, *ethertypes: int) -> None:
+        self.link = link
+        self._ethertypes = ethertypes
+
+    def __enter__(self) -> Self:
+        with _explained(f"cannot open a packet socket on {self.link}", self.link):
+            self._socket = _open(self.link, self._ethertypes)
+        self._poll = poll()
+        self._poll.register(self._socket, POLLIN)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._socket.close()
+
+    @property
+    def mac(self) -> str:
+        """The MAC address of the link."""
+        return mac_text(self._socket.getsockname()[4])
+
+    def wait_for_carrier(self, seconds: float = 1.0) -> None:
+        """Return once frames can pass, or raise CannotRun: silence on a dead cable proves nothing.
+
+        The kernel tells of a carrier up to a second after it is there (net/core/link_watch.c).
+        """
+        deadline = monotonic() + seconds
+        while not (flags := _flags(self._socket, self.link)) & _IFF_RUNNING:
+            if not flags & _IFF_UP:
+                raise _cannot(f"cannot ask on {self.link}", self.link, errno.ENETDOWN)
+            if monotonic() > deadline:
+                raise CannotRun(
+                    f"cannot ask on {self.link}: no carrier", hints=[f"ip link show {self.link}"]
+                )
+            sleep(0.01)
+
+    def send(self, frame: bytes) -> None:
+        """Send one whole frame, waiting a little for room in the link's queue."""
+        # With its ethertype, for filters and bridges that look at it on the way out.
+        where = self.link, int.from_bytes(frame[12:14], "big")
+        with _explained(f"cannot send on {self.link}", self.link):
+            for pause in _PAUSES:
+                try:
+                    self._socket.sendto(frame, where)
+                except OSError as error:
+                    if error.errno not in (errno.EAGAIN, errno.ENOBUFS):
+                        raise
+                    sleep(pause)
+                else:
+                    return
+            self._socket.sendto(frame, where)
+
+    def frames(self, until: float) -> Iterator[bytes]:
+        """Yield whole frames until the monotonic clock reads `until`.
+
+        After `until` come a few that were queued before it, no more: a flood
+        cannot hold the caller up, nor one who is late starve himself of answers.
+        """
+        late = 0
+        while late < _BACKLOG and (frame := self._receive(until)) is not None:
+            late += monotonic() > until
+            yield frame
+
+    def _receive(self, until: float) -> bytes | None:
+        while (frame := self._queued()) is None:
+            left = until - monotonic()
+            if left <= 0:
+                return None
+            self._poll.poll(left * 1000)
+        return frame
+
+    def _queued(self) -> bytes | None:
+        with _explained(f"cannot listen on {self.link}", self.link):
+            try:
+                return self._socket.recv(_LARGEST)
+            except BlockingIOError:
+                return None
+
+
+def paced(frames: Sequence[bytes], rounds: int, gap: float) -> list[tuple[float, bytes]]:
+    """Return when to send which frame, in seconds after the start: all of them, `rounds` times.
+
+    Rounds begin `gap` seconds apart, or later where one takes longer: at
+    most 5,000 frames a second, which the queues of switches and hosts bear.
+    """
+    gap = max(gap, len(frames) * _PACE)
+    return [
+        (turn * gap + number * _PACE, frame)
+        for turn, (number, frame) in product(range(rounds), enumerate(frames))
+    ]
+
+
+def _open(link: str, ethertypes: Sequence[int]) -> socket.socket:
+    # Protocol 0 receives nothing: no frame can come before the filter is there.
+    wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
+    try:
+        _enlarge_buffer(wire)
+        _attach_filter(wire, frame_filter(ethertypes))
+        _bind(wire, link, _ETH_P_ALL if ethertypes else 0)
+        _require_neighbours(wire, link)
+        if IPV6 in ethertypes:
+            _hear_groups(wire)
+    except BaseException:
+        wire.close()
+        raise
+    return wire
+
+
+def _enlarge_buffer(wire: socket.socket) -> None:
+    try:
+        wire.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
+    except PermissionError:
+        # Without CAP_NET_ADMIN the kernel caps it at net.core.rmem_max.
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+
+
+def _attach_filter(wire: socket.socket, program: bytes) -> None:
+    code = ctypes.create_string_buffer(program)
+    header = struct.pack("HP", len(program) // 8, ctypes.addressof(code))
+    wire.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, header)
+
+
+def _bind(wire: socket.socket, link: str, protocol: int) -> None:
+    # Python cuts a long name off and would bind the link of the shorter one.
+    if len(os.fsencode(link)) >= _IFNAMSIZ:
+        raise OSError(errno.ENODEV, "no such link")
+    # All protocols, for only then does the kernel still know what came in a VLAN (net/core/dev.c).
+    # Outgoing frames it would copy for us one by one, and a director sends many. Before 4.20 it
+    # cannot do otherwise: there the filter alone drops them.
+    with suppress(OSError):
+        wire.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+    wire.bind((link, protocol))
+
+
+def _hear_groups(wire: socket.socket) -> None:
+    # Solicitations go to groups of their targets, and a host without IPv6 is not even in ff02::1.
+    index = socket.if_nametoindex(wire.getsockname()[0])
+    request = struct.pack("iHH8s", index, _PACKET_MR_ALLMULTI, 0, b"")
+    wire.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, request)
+
+
+def _require_neighbours(wire: socket.socket, link: str) -> None:
+    flags = _flags(wire, link)
+    kinds = {
+        "it is a loopback": flags & _IFF_LOOPBACK,
+        "nobody asks for neighbours there (NOARP)": flags & _IFF_NOARP,
+        "it is no Ethernet link": wire.getsockname()[3] != _ARPHRD_ETHER,
+    }
+    for reason in (reason for reason, holds in kinds.items() if holds):
+        raise CannotRun(
+            f"cannot open a packet socket on {link}: {reason}",
+            hints=["name the link with the subnet of the VIPs: ip route show"],
+        )
+
+
+def _flags(wire: socket.socket, link: str) -> int:
+    request = struct.pack("16sH22x", os.fsencode(link), 0)
+    flags: int = struct.unpack("16xH22x", fcntl.ioctl(wire, _SIOCGIFFLAGS, request))[0]
+    return flags
+
+
+@contextmanager
+def _explained(doing: str, link: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _cannot(doing, link, error.errno or errno.EIO) from error
+
+
+def _cannot(doing: str, link: str, number: int) -> CannotRun:
+    reason, hint = _REASONS.get(number, (os.strerror(number).lower(), ""))
+    name = errno.errorcode.get(number, str(number))
+    hints = [hint.format(link=link)] if hint else []
+    return CannotRun(f"{doing}: {reason} ({name})", hints=hints)
