@@ -1,0 +1,56 @@
+"""Bytes → Profile, or one error with the file, the place in it, and what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lvsdr import schema
+from lvsdr.errors import ProfileError
+from lvsdr.model.printable import printable
+from lvsdr.model.profile import Profile
+from lvsdr.reader import shape, soundness, syntax
+from lvsdr.reader.director import director
+from lvsdr.reader.file import contents
+from lvsdr.reader.realserver import realserver
+from lvsdr.reader.refusal import Refusal
+from lvsdr.reader.remedies import REMEDIES
+from lvsdr.reader.wording import shown
+
+__all__ = ["read"]
+
+
+def read(path: Path, role: str | None = None) -> Profile:
+    """Return the profile in the file at `path`, every default filled in.
+
+    `role` is what the command needs: director or realserver; None takes either. Raises
+    ProfileError, which says one thing at a time: the one to mend first.
+    """
+    raw = contents(path, role)
+    try:
+        return _profile(raw, path, role)
+    except Refusal as refusal:
+        message = f"{printable(str(path))}{refusal.location}: {refusal.message}"
+        raise ProfileError(message, hints=refusal.hints) from None
+
+
+def _profile(raw: bytes, path: Path, needed: str | None) -> Profile:
+    toml = path.suffix.lower() == ".toml"
+    data = syntax.parsed(syntax.decoded(raw), toml)
+    soundness.check(data)
+    role = shape.role_of(data, needed, toml)
+    described = schema.document(role)
+    shape.check(described, data, toml)
+    whole = shape.completed(described, data)
+    name = _name(whole, path, described)
+    return director(whole, name) if role == "director" else realserver(whole, name)
+
+
+def _name(data: Mapping[str, Any], path: Path, described: Mapping[str, Any]) -> str:
+    name = str(data.get("name", path.stem))
+    if not re.fullmatch(described["properties"]["name"]["pattern"], name):
+        message = f"{shown(name)}, from the file's name, is not a name for a profile"
+        raise Refusal("", message, f"add the field name: {REMEDIES['name']}")
+    return name

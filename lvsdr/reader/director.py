@@ -1,0 +1,125 @@
+"""From checked data to a director's profile, and the rules that hold between its fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from lvsdr.model.address import IPAddress
+from lvsdr.model.objects import RealServer, Service, VirtualServer
+from lvsdr.model.profile import DirectorProfile
+from lvsdr.reader.labels import labelled_vips
+from lvsdr.reader.refusal import misfit
+from lvsdr.reader.terms import family, host_address, link_name, spoken
+from lvsdr.reader.wording import Pointer, pointed
+
+Entry = Mapping[str, Any]
+Vips = frozenset[IPAddress]
+T = TypeVar("T")
+
+
+def director(data: Entry, name: str) -> DirectorProfile:
+    """Return the profile that `data` is, with its defaults filled in; raise Refusal."""
+    interface = link_name(data["interface"], ("interface",))
+    labelled = labelled_vips(data["vips"], interface)
+    if not labelled and not data["virtual_servers"]:
+        raise misfit(
+            (),
+            "neither vips nor virtual_servers: this director has nothing to do",
+            "to give everything back: lvsdr director withdraw",
+        )
+    vips = frozenset(vip.address for vip in labelled)
+    services: dict[Service, Pointer] = {}
+    virtual_servers: list[VirtualServer] = []
+    real_servers: list[RealServer] = []
+    for place, entry in enumerate(data["virtual_servers"]):
+        where = ("virtual_servers", place)
+        service = _service(entry, where, vips)
+        _only_once(services, service, where, "virtual server")
+        virtual_servers.append(VirtualServer(service, entry["scheduler"], entry.get("persistence")))
+        real_servers.extend(_real_servers(entry, where, service, vips))
+    return DirectorProfile(name, interface, labelled, tuple(virtual_servers), tuple(real_servers))
+
+
+def _service(entry: Entry, where: Pointer, vips: Vips) -> Service:
+    if "fwmark" in entry:
+        return Service("fwmark", fwmark=entry["fwmark"], family=_family_of_rips(entry, where))
+    vip = host_address(entry["vip"], (*where, "vip"), "VIP")
+    if vip not in vips:
+        known = ", ".join(sorted(str(each) for each in vips)[:3]) or "none"
+        raise misfit(
+            (*where, "vip"),
+            f"{vip} is not among the vips of this profile",
+            f"add it to vips, or write one of them: {known}",
+        )
+    if entry["port"] == 0 and "persistence" not in entry:
+        raise misfit(
+            (*where, "port"),
+            "0 stands for every port, and needs persistence",
+            "write the port, or add persistence, for example 300",
+        )
+    return Service(entry["protocol"], vip, entry["port"], family=family(vip))
+
+
+def _family_of_rips(entry: Entry, where: Pointer) -> str:
+    """Return the family of a mark's first real server, which the others have to share."""
+    if not entry["real_servers"]:
+        return "inet"
+    first = entry["real_servers"][0]["rip"]
+    return family(host_address(first, (*where, "real_servers", 0, "rip"), "RIP"))
+
+
+def _real_servers(entry: Entry, where: Pointer, service: Service, vips: Vips) -> list[RealServer]:
+    servers: list[RealServer] = []
+    seen: dict[tuple[IPAddress, int], Pointer] = {}
+    for place, server in enumerate(entry["real_servers"]):
+        here = (*where, "real_servers", place)
+        made = _real_server(server, here, service, vips)
+        _only_once(seen, (made.rip, made.port), here, "real server")
+        servers.append(made)
+    return servers
+
+
+def _real_server(entry: Entry, where: Pointer, service: Service, vips: Vips) -> RealServer:
+    rip = host_address(entry["rip"], (*where, "rip"), "RIP")
+    if rip in vips:
+        raise misfit(
+            (*where, "rip"),
+            f"{rip} is a VIP of this profile",
+            "write the real server's own address (RIP)",
+        )
+    if family(rip) != service.family:
+        first = "the first real server" if service.vip is None else "the VIP"
+        raise misfit(
+            (*where, "rip"),
+            f"{rip} is {spoken(family(rip))}, {first} is {spoken(service.family)}",
+            f"write the {spoken(service.family)} address of this real server",
+        )
+    method = entry["forwarding_method"]
+    port = _port(entry, where, service)
+    return RealServer(service, rip, port, entry["weight"], method)
+
+
+def _port(entry: Entry, where: Pointer, service: Service) -> int:
+    """Return the port on the real server: the service's, unless masquerade changes it."""
+    port: int = entry.get("port", service.port)
+    if port == service.port:
+        return port
+    if entry["forwarding_method"] != "masquerade":
+        # The kernel stores another port, and still sends to the service's.
+        kept = f"the service's port {service.port}" if service.port else "the port asked for"
+        raise misfit(
+            (*where, "port"),
+            f"{port} is never reached: {entry['forwarding_method']} keeps {kept}",
+            "leave out port, or write masquerade as the forwarding_method",
+        )
+    if port == 0:
+        raise misfit((*where, "port"), "0 is not a port", "leave out port to keep the service's")
+    return port
+
+
+def _only_once(seen: dict[T, Pointer], key: T, where: Pointer, noun: str) -> None:
+    first = seen.setdefault(key, where)
+    if first != where:
+        message = f"the same {noun} as {pointed(first)}"
+        raise misfit(where, message, "remove one of the two")

@@ -1,0 +1,75 @@
+"""From checked data to a real server's profile, and the rules that hold between its fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lvsdr.holders import HOLDERS
+from lvsdr.model.printable import printable
+from lvsdr.model.profile import RealServerProfile
+from lvsdr.reader.labels import distinct_vips
+from lvsdr.reader.refusal import misfit
+from lvsdr.reader.remedies import ON_THE_LINK
+from lvsdr.reader.terms import family, link_name, spoken
+from lvsdr.reader.wording import shown
+
+Entry = Mapping[str, Any]
+
+
+def realserver(data: Entry, name: str) -> RealServerProfile:
+    """Return the profile that `data` is, with its defaults filled in; raise Refusal."""
+    interface = link_name(data["interface"], ("interface",))
+    profile = RealServerProfile(
+        name=name,
+        interface=interface,
+        holder=data["holder"],
+        holder_link=_holder_link(data, interface),
+        vips=distinct_vips(data["vips"]),
+        arp_ignore=data["arp_ignore"],
+        arp_announce=data["arp_announce"],
+        arp_scope=data["arp_scope"],
+        guard=data["guard"],
+    )
+    _carries(profile)
+    return profile
+
+
+def _holder_link(data: Entry, interface: str) -> str:
+    kind = data["holder"]
+    holder = HOLDERS[kind]
+    link = link_name(data.get("holder_link", holder.link), ("holder_link",))
+    if link == interface:
+        # Where no name was given, it follows from the kind: what is wrong is the interface.
+        if holder.named and "holder_link" in data:
+            remedy = "leave out holder_link, or write another name"
+            raise misfit(("holder_link",), f"{shown(link)} is the interface", remedy, ON_THE_LINK)
+        remedy = "write the link with the real server's own address (RIP)"
+        raise misfit(
+            ("interface",), f"{shown(link)} is the link of the holder", remedy, ON_THE_LINK
+        )
+    if not holder.named and link != holder.link:
+        raise misfit(
+            ("holder_link",),
+            f"holder {kind} is always the link {holder.link}, not {shown(link)}",
+            "leave out holder_link",
+        )
+    owners = [other for other, taken in HOLDERS.items() if taken.link == link and other != kind]
+    if owners:
+        raise misfit(
+            ("holder_link",),
+            f"{printable(link)} is not a {kind} link",
+            f"leave out holder_link, or write {owners[0]} as the holder",
+        )
+    return link
+
+
+def _carries(profile: RealServerProfile) -> None:
+    carried = HOLDERS[profile.holder].families
+    for place, vip in enumerate(profile.vips):
+        if family(vip) not in carried:
+            raise misfit(
+                ("vips", place),
+                f"{profile.holder} carries {spoken(carried[0])} only, not {vip}",
+                "write dummy as the holder, or put this VIP into a profile of its own",
+            )

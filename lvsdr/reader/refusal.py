@@ -1,0 +1,33 @@
+"""What is wrong with a profile, before the name of its file is put in front."""
+
+from __future__ import annotations
+
+from lvsdr.reader.wording import Pointer, pointed
+
+
+class Refusal(Exception):
+    """Stop reading: one message, its place in the file, and what to do about it.
+
+    It never leaves the reader; what callers see is ProfileError.
+
+    `location` is put between the file's name and the message: ":LINE:COLUMN", ": /pointer" or
+    nothing.
+    """
+
+    def __init__(self, location: str, message: str, *hints: str) -> None:
+        super().__init__(message)
+        self.location = location
+        self.message = message
+        self.hints = hints
+
+
+def misfit(where: Pointer, message: str, *hints: str) -> Refusal:
+    """Return the refusal of the value at `where`."""
+    return Refusal(f": {pointed(where)}" if where else "", message, *hints)
+
+
+def slip(text: str, offset: int, message: str, *hints: str) -> Refusal:
+    """Return the refusal of what stands at `offset` of `text`; lines and columns start at 1."""
+    line = text.count("\n", 0, offset) + 1
+    column = offset - text.rfind("\n", 0, offset)
+    return Refusal(f":{line}:{column}", message, *hints)

@@ -1,0 +1,102 @@
+"""What to do about a wrong value, field by field, with the reason where the value would do harm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+
+FORMS: Mapping[str, str] = {
+    "name": "a name for a profile",
+    "interface": "the name of a link that clients can reach",
+    "holder_link": "the name of a link",
+    "label": "a label",
+    "scheduler": "the name of a scheduler",
+}
+
+REMEDIES: Mapping[str, str] = {
+    "name": "1 to 64 letters, digits, '.', '_', '@' and '-', the first a letter or digit",
+    "interface": "1 to 15 bytes without space, '/', ':' and '%'; ip link shows the links",
+    "holder_link": "1 to 15 bytes without space, '/', ':' and '%', for example lvsdr0",
+    "label": "1 to 15 bytes without space and '/', for example eth0:0",
+    "scheduler": "the kernel's name in lower case: rr, wrr, lc, wlc, sh, mh, ...",
+    "persistence": "in seconds, at most 31 days; leave it out to have none",
+    "weight": "0 takes no new connections, 1 is the default",
+    "forwarding_method": "dr is direct routing, tunnel IPIP, masquerade NAT",
+    "fwmark": "the number that the firewall sets, for example 1",
+}
+
+ON_THE_LINK = "a real server that holds the VIP on the link it talks on answers ARP for it"
+ON_LO = "nothing arrives on lo: name the link on which clients' packets arrive"
+# IPVS, ipvsadm, keepalived and ip call these things by other names.
+ALIASES: Mapping[str, Sequence[str]] = {
+    "iface": ["interface"],
+    "dev": ["interface"],
+    "device": ["interface"],
+    "nic": ["interface"],
+    "link": ["interface"],
+    "ip": ["address", "rip"],
+    "address": ["rip", "vip"],
+    "vip": ["vips", "address"],
+    "mark": ["fwmark"],
+    "method": ["forwarding_method"],
+    "lb_algo": ["scheduler"],
+    "lb_kind": ["forwarding_method"],
+    "services": ["virtual_servers"],
+    "destinations": ["real_servers"],
+    "route": ["dr"],
+    "direct": ["dr"],
+    "gate": ["dr"],
+    "gatewaying": ["dr"],
+    "ipip": ["tunnel", "tunl0"],
+    "tun": ["tunnel", "tunl0"],
+    "nat": ["masquerade"],
+    "masq": ["masquerade"],
+    "loopback": ["lo"],
+}
+
+
+def likeness(wrong: object, known: Sequence[object]) -> str | None:
+    """Return the one of `known` that `wrong` was probably meant to be."""
+    names = [name for name in known if isinstance(name, str)]
+    # Comparing is quadratic, and no name is longer.
+    if not isinstance(wrong, str) or len(wrong) > 64:
+        return None
+    lower = wrong.lower().partition(":")[0]
+    aliases = [name for name in ALIASES.get(lower, ()) if name in names]
+    return next(iter(aliases or get_close_matches(lower, names, 1, 0.7)), None)
+
+
+def reason(field: str, value: object) -> str | None:
+    """Return why `value` is refused, and what to write, where that takes more than a list."""
+    if field == "holder":
+        return ON_THE_LINK if isinstance(value, str) else None
+    if field == "interface" and value == "lo":
+        return ON_LO
+    if field == "interface" and isinstance(value, str) and value.partition(":")[1]:
+        return "a name with a colon is a label; name the link itself, what stands before the colon"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return {"arp_ignore": _ignore, "arp_announce": _announce}.get(field, _none)(value)
+    return None
+
+
+def _ignore(value: int) -> str:
+    if value == 0:
+        return "0 answers for every address of the host, the VIPs too; write 1"
+    if value == 3:
+        return "3 answers for every VIP of scope global; write 1"
+    if 4 <= value <= 7:
+        return "4 to 7 are reserved, and answer for every address of the host; write 1"
+    return "the kernel answers for every address of the host with it; write 1"
+
+
+def _announce(value: int) -> str:
+    if value in (0, 1):
+        return (
+            "0 and 1 let the host ask in the VIP's name, and who hears it"
+            " sends the VIP's traffic here; write 2"
+        )
+    return "the kernel acts as with 0, and asks in the VIP's name; write 2"
+
+
+def _none(_value: int) -> None:
+    return None

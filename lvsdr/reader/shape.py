@@ -1,0 +1,105 @@
+"""Plain data held against the schema of its role: fields, types, ranges, defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from lvsdr.reader.explain import Mistake, explained
+from lvsdr.reader.refusal import misfit
+from lvsdr.reader.remedies import likeness
+from lvsdr.reader.wording import Pointer, shown, written
+from lvsdr.schema import ROLES, document
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+
+Schema = Mapping[str, Any]
+
+
+def role_of(data: Any, needed: str | None, toml: bool) -> str:
+    """Return the role that `data` says it has; raise Refusal where that is not `needed`."""
+    choice = " or ".join(written(role, toml) for role in ROLES if needed in (None, role))
+    if not isinstance(data, dict):
+        raise misfit((), f"the profile is {shown(data)}, not an object", "it starts with {")
+    if "role" not in data:
+        strange = [name for name in data if not any(name in known for known in _top_fields())]
+        near = next((name for name in strange if likeness(name, ["role"])), None)
+        if near is not None:
+            raise misfit((near,), f"unknown field {shown(near)}", "did you mean role")
+        raise misfit(("role",), "required, but missing", f"write {choice}")
+    said = data["role"]
+    if said not in ROLES:
+        near = likeness(said, ROLES)
+        hint = f"did you mean {near}" if near else f"write {choice}"
+        raise misfit(("role",), f"{shown(said)} is not a role", hint)
+    if needed not in (None, said):
+        raise misfit(
+            ("role",),
+            f"this is a {said} profile",
+            f"this command needs a {needed} profile; for this one: lvsdr {said}",
+        )
+    return str(said)
+
+
+def _top_fields() -> list[Schema]:
+    return [document(role)["properties"] for role in ROLES]
+
+
+def check(schema: Schema, data: Any, toml: bool) -> None:
+    """Raise Refusal for what an operator should mend first, if `data` is not as `schema` says."""
+    # Here and not above: it costs 60 ms that `lvsdr --help` need not pay.
+    from jsonschema import Draft7Validator  # noqa: PLC0415
+
+    errors = list(Draft7Validator(schema).iter_errors(data))
+    if errors:
+        first = min(errors, key=partial(_urgency, data))
+        where = tuple(first.absolute_path)
+        raise explained(
+            str(first.validator),
+            Mistake(
+                where=where,
+                value=first.instance,
+                limit=first.validator_value,
+                field=_described(schema, where),
+                schema=schema,
+                toml=toml,
+            ),
+        )
+
+
+def completed(schema: Schema, value: Any) -> Any:
+    """Return `value`, which is as `schema` says, with every default, and 1.0 as the integer 1."""
+    if isinstance(value, dict):
+        fields = schema["properties"]
+        defaults = {name: field["default"] for name, field in fields.items() if "default" in field}
+        return defaults | {name: completed(fields[name], each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [completed(schema["items"], each) for each in value]
+    # Draft-07 takes 1.0 for an integer.
+    return int(value) if isinstance(value, float) else value
+
+
+def _urgency(data: Any, error: ValidationError) -> tuple[bool, list[int], bool]:
+    """Order mistakes: unknown fields, which explain missing ones, then by place in the file."""
+    return (
+        error.validator != "additionalProperties",
+        _place(data, tuple(error.absolute_path)),
+        error.validator != "type",
+    )
+
+
+def _place(data: Any, where: Pointer) -> list[int]:
+    place = []
+    for step in where:
+        place.append(step if isinstance(step, int) else list(data).index(step))
+        data = data[step]
+    return place
+
+
+def _described(schema: Schema, where: Pointer) -> Schema:
+    """Return the part of `schema` that describes the value at `where`."""
+    for step in where:
+        schema = schema["items"] if isinstance(step, int) else schema["properties"][step]
+    return schema

@@ -1,0 +1,43 @@
+"""What no profile may hold, whatever its role, and what no schema can say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from lvsdr.reader.refusal import Refusal, misfit
+from lvsdr.reader.syntax import Doubled
+from lvsdr.reader.wording import Pointer, shown
+
+# Dotted TOML keys nest without recursion: what follows recurses, and must not run out of stack.
+DEEPEST = 32
+MOST_BITS = 64
+
+
+def check(data: Any) -> None:
+    """Raise Refusal for the first value that no profile may hold."""
+    todo: list[tuple[Pointer, Any]] = [((), data)]
+    while todo:
+        where, value = todo.pop()
+        if len(where) > DEEPEST:
+            raise Refusal("", "nested too deeply", "a profile has at most five levels")
+        if isinstance(value, Doubled):
+            name = value.field
+            raise misfit(
+                (*where, name), f"field {shown(name)} is written twice", "keep one of them"
+            )
+        if isinstance(value, str) and not value.isprintable():
+            raise misfit(
+                where, f"{shown(value)} has a character that cannot be printed", "remove it"
+            )
+        # Python refuses to write out an integer of many digits, and a message may have to.
+        if isinstance(value, int) and value.bit_length() > MOST_BITS:
+            raise misfit(where, "a number of too many digits", "no field takes more than ten")
+        todo.extend(reversed([((*where, step), each) for step, each in _parts(value)]))
+
+
+def _parts(value: Any) -> Iterator[tuple[str | int, Any]]:
+    if isinstance(value, dict):
+        yield from value.items()
+    elif isinstance(value, list):
+        yield from enumerate(value)

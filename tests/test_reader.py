@@ -1,0 +1,622 @@
+"""The reader: what it takes, what it fills in, and what it says about the rest."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft7Validator
+
+from lvsdr import schema
+from lvsdr.errors import ProfileError
+from lvsdr.holders import HOLDERS
+from lvsdr.model.objects import RealServer, Service, VirtualServer
+from lvsdr.model.profile import DirectorProfile, LabelledVip, Profile, RealServerProfile
+from lvsdr.reader import read, shape
+from lvsdr.reader.explain import EXPLANATIONS
+from lvsdr.reader.refusal import Refusal
+from lvsdr.reader.wording import printable
+from lvsdr.rules.crosscheck import disagreements
+
+PROFILES = Path(__file__).parent.parent / "profiles"
+BAD = Path(__file__).parent / "bad_profiles"
+BAD_NAMES = sorted(path.name for path in BAD.iterdir() if path.suffix != ".expected")
+
+VIP, VIP6 = ip_address("192.168.1.2"), ip_address("2001:db8::2")
+WEB = Service("tcp", VIP, 80)
+DIRECTOR: dict[str, Any] = json.loads((PROFILES / "director.json").read_text())
+REALSERVER: dict[str, Any] = json.loads((PROFILES / "realserver.json").read_text())
+
+DIRECTOR_TOML = """
+role = "director"
+name = "web"
+interface = "eth0"
+vips = [{address = "192.168.1.2", label = "eth0:0"}]
+
+[[virtual_servers]]
+vip = "192.168.1.2"
+protocol = "tcp"
+port = 80
+scheduler = "wlc"
+persistence = 300
+real_servers = [
+  {rip = "192.168.1.11", weight = 1, forwarding_method = "dr"},
+  {rip = "192.168.1.12"},
+]
+"""
+REALSERVER_TOML = """
+role = "realserver"
+interface = "eth0"
+holder = "dummy"
+vips = ["192.168.1.2"]
+"""
+
+
+def written(folder: Path, content: Any, name: str = "profile.json") -> Path:
+    path = folder / name
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
+
+
+def refused(path: Path, role: str | None = None) -> ProfileError:
+    with pytest.raises(ProfileError) as caught:
+        read(path, role)
+    return caught.value
+
+
+def spoken(error: ProfileError) -> str:
+    return "".join([f"{error.message}\n", *(f"  hint: {hint}\n" for hint in error.hints)])
+
+
+def director(**fields: Any) -> dict[str, Any]:
+    return {"role": "director", "interface": "eth0", **fields}
+
+
+def service(*real_servers: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    web = {"vip": "192.168.1.2", "protocol": "tcp", "port": 80}
+    return {**web, "real_servers": list(real_servers), **fields}
+
+
+def marked(*rips: str, **fields: Any) -> dict[str, Any]:
+    return {"fwmark": 7, "real_servers": [{"rip": rip, **fields} for rip in rips]}
+
+
+# What it takes.
+
+
+def test_the_shipped_director_profile_is_read_whole() -> None:
+    profile = read(PROFILES / "director.json", "director")
+
+    assert profile == DirectorProfile(
+        name="web",
+        interface="eth0",
+        labelled_vips=(LabelledVip(VIP, "eth0:0"),),
+        virtual_servers=(VirtualServer(WEB, "wlc", 300),),
+        real_servers=tuple(
+            RealServer(WEB, ip_address(rip), 80, weight=1, forwarding_method="dr")
+            for rip in ("192.168.1.11", "192.168.1.12")
+        ),
+    )
+
+
+def test_the_shipped_real_server_profile_is_read_whole() -> None:
+    profile = read(PROFILES / "realserver.json", "realserver")
+
+    assert profile == RealServerProfile("realserver", "eth0", "dummy", "lvsdr0", (VIP,))
+
+
+@pytest.mark.parametrize(
+    ("toml", "shipped"), [(DIRECTOR_TOML, "director.json"), (REALSERVER_TOML, "realserver.json")]
+)
+def test_toml_of_the_same_structure_means_the_same(tmp_path: Path, toml: str, shipped: str) -> None:
+    path = written(tmp_path, toml, shipped.replace("json", "toml"))
+
+    assert read(path) == read(PROFILES / shipped)
+
+
+def test_a_mark_of_byte_order_and_a_suffix_in_capitals_do_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "web.JSON"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(REALSERVER).encode())
+
+    assert read(path).name == "web"
+
+
+def test_every_default_of_a_director_is_filled_in(tmp_path: Path) -> None:
+    vips = [{"address": "192.168.1.2"}, {"address": "2001:db8::2"}, {"address": "192.168.1.3"}]
+    path = written(tmp_path, director(vips=vips, virtual_servers=[service({"rip": "10.0.0.1"})]))
+
+    profile = read(path)
+
+    assert isinstance(profile, DirectorProfile)
+    assert profile.name == "profile"
+    assert [vip.label for vip in profile.labelled_vips] == ["eth0:0", None, "eth0:2"]
+    assert profile.virtual_servers == (VirtualServer(WEB, "wlc", None),)
+    assert profile.real_servers == (RealServer(WEB, ip_address("10.0.0.1"), 80, 1, "dr"),)
+
+
+def test_every_default_of_a_real_server_is_filled_in(tmp_path: Path) -> None:
+    content = {"role": "realserver", "interface": "eth0", "vips": ["192.168.1.2"]}
+    path = written(tmp_path, content)
+
+    assert read(path) == RealServerProfile(
+        "profile", "eth0", "dummy", "lvsdr0", (VIP,), 1, 2, "all", guard=True
+    )
+
+
+@pytest.mark.parametrize(("holder", "link"), [("lo", "lo"), ("tunl0", "tunl0"), ("dummy", "vips")])
+def test_each_holder_has_its_link(tmp_path: Path, holder: str, link: str) -> None:
+    path = written(tmp_path, {**REALSERVER, "holder": holder, "holder_link": link})
+
+    profile = read(path)
+
+    assert isinstance(profile, RealServerProfile)
+    assert profile.holder_link == link
+
+
+def test_ipv6_is_taken_and_written_in_one_way(tmp_path: Path) -> None:
+    web = service({"rip": "2001:db8::11"}, vip="2001:db8:0::2")
+    path = written(tmp_path, director(vips=[{"address": "2001:DB8::2"}], virtual_servers=[web]))
+
+    profile = read(path)
+
+    assert profile.vips == (VIP6,)
+    assert isinstance(profile, DirectorProfile)
+    assert profile.virtual_servers[0].service == Service("tcp", VIP6, 80, family="inet6")
+
+
+@pytest.mark.parametrize(
+    ("rips", "family"),
+    [(["10.0.0.1"], "inet"), (["2001:db8::11", "2001:db8::12"], "inet6"), ([], "inet")],
+)
+def test_a_firewall_mark_needs_no_vip_and_has_the_family_of_its_real_servers(
+    tmp_path: Path, rips: list[str], family: str
+) -> None:
+    path = written(tmp_path, director(virtual_servers=[marked(*rips)]))
+
+    profile = read(path)
+
+    assert isinstance(profile, DirectorProfile)
+    assert profile.virtual_servers[0].service == Service("fwmark", fwmark=7, family=family)
+    assert all(server.port == 0 for server in profile.real_servers)
+
+
+def test_one_mark_serves_both_families(tmp_path: Path) -> None:
+    both = [marked("10.0.0.1"), marked("2001:db8::11")]
+
+    profile = read(written(tmp_path, director(virtual_servers=both)))
+
+    assert isinstance(profile, DirectorProfile)
+    assert [each.service.family for each in profile.virtual_servers] == ["inet", "inet6"]
+
+
+def test_masquerade_may_change_the_port_and_keeps_the_services_otherwise(tmp_path: Path) -> None:
+    nat = {"rip": "10.0.0.1", "forwarding_method": "masquerade"}
+    web = service(nat, {**nat, "port": 8080})
+    path = written(tmp_path, director(vips=[{"address": "192.168.1.2"}], virtual_servers=[web]))
+
+    profile = read(path)
+
+    assert isinstance(profile, DirectorProfile)
+    assert [server.port for server in profile.real_servers] == [80, 8080]
+
+
+def test_port_0_stands_for_every_port_where_clients_persist(tmp_path: Path) -> None:
+    web = service({"rip": "10.0.0.1"}, port=0, persistence=300)
+    path = written(tmp_path, director(vips=[{"address": "192.168.1.2"}], virtual_servers=[web]))
+
+    profile = read(path)
+
+    assert isinstance(profile, DirectorProfile)
+    assert profile.real_servers[0].port == 0
+
+
+def test_a_whole_number_with_a_point_becomes_an_integer(tmp_path: Path) -> None:
+    text = json.dumps(DIRECTOR).replace('"weight": 1', '"weight": 2.0')
+
+    profile = read(written(tmp_path, text))
+
+    assert isinstance(profile, DirectorProfile)
+    assert repr(profile.real_servers[0].weight) == "2"
+
+
+def test_many_vips_may_carry_no_label_but_the_name_of_the_link(tmp_path: Path) -> None:
+    vips = [{"address": f"192.168.1.{n}", "label": "enp129s0f0.4094"} for n in (2, 3)]
+
+    profile = read(written(tmp_path, director(interface="enp129s0f0.4094", vips=vips)))
+
+    assert isinstance(profile, DirectorProfile)
+    assert {vip.label for vip in profile.labelled_vips} == {"enp129s0f0.4094"}
+
+
+# What it says about the rest.
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_a_bad_profile_gets_its_message_and_its_hints(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(BAD)
+
+    error = refused(Path(name))
+
+    assert spoken(error) == Path(name).with_suffix(".expected").read_text()
+    assert error.hints
+
+
+def test_every_bad_profile_is_in_the_walk() -> None:
+    expected = {path.stem for path in BAD.glob("*.expected")}
+
+    assert expected == {Path(name).stem for name in BAD_NAMES}
+    assert len(BAD_NAMES) == len(expected)
+
+
+@pytest.mark.parametrize("role", ["director", "realserver"])
+def test_a_profile_of_the_other_role_is_refused(role: str) -> None:
+    other = "director" if role == "realserver" else "realserver"
+    path = PROFILES / f"{other}.json"
+
+    error = refused(path, role)
+
+    assert error.message == f"{path}: /role: this is a {other} profile"
+    assert error.hints == [f"this command needs a {role} profile; for this one: lvsdr {other}"]
+
+
+def test_a_file_that_is_not_there_is_named_with_a_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "director.json"
+
+    error = refused(path, "director")
+
+    assert error.message == f"cannot read {path}: no such file (ENOENT)"
+    assert error.hints == ["write this profile, or name another; its fields: lvsdr schema director"]
+    assert error.exit_code == 2
+
+
+@pytest.mark.parametrize("asked", ["director.json", "director", "director.yaml"])
+def test_a_profile_beside_the_one_asked_for_is_pointed_out(tmp_path: Path, asked: str) -> None:
+    there = written(tmp_path, DIRECTOR_TOML, "director.toml")
+
+    error = refused(tmp_path / asked)
+
+    assert error.hints == [f"did you mean {there}"]
+
+
+def test_a_directory_is_no_profile(tmp_path: Path) -> None:
+    path = tmp_path / "web.json"
+    path.mkdir()
+
+    assert refused(path).message == f"cannot read {path}: it is a directory (EISDIR)"
+
+
+def test_a_file_taken_for_a_directory_is_no_profile(tmp_path: Path) -> None:
+    path = written(tmp_path, REALSERVER) / "web.json"
+
+    assert "a part of the path is a file (ENOTDIR)" in refused(path).message
+
+
+def test_a_profile_that_may_not_be_read_gets_the_command_that_mends_it(tmp_path: Path) -> None:
+    path = written(tmp_path, REALSERVER)
+    path.chmod(0)
+    mine = os.geteuid()
+    if mine == 0:
+        os.seteuid(65534)
+
+    try:
+        error = refused(path)
+    finally:
+        os.seteuid(mine)
+
+    assert error.message == f"cannot read {path}: permission denied (EACCES)"
+    assert error.hints == [f"run lvsdr as root, or: chmod a+r {path}"]
+
+
+@pytest.mark.parametrize("name", ["-", "web.yaml", "web", ".", "/"])
+def test_only_two_suffixes_are_known(name: str) -> None:
+    error = refused(Path(name))
+
+    assert error.message == f"cannot read {name}: its name ends neither in .json nor in .toml"
+    assert error.hints == [
+        "write the profile as JSON into a .json file, or as TOML into a .toml file"
+    ]
+
+
+def test_a_file_of_more_than_16_mib_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "web.json"
+    with path.open("wb") as file:
+        file.truncate(16 * 1024 * 1024 + 1)
+
+    assert refused(path).message == f"cannot read {path}: larger than 16 MiB"
+
+
+def test_the_file_names_the_profile_only_where_it_can(tmp_path: Path) -> None:
+    path = written(tmp_path, REALSERVER, "my web\x1b.json")
+
+    error = refused(path)
+
+    assert "'my web\\x1b', from the file's name, is not a name for a profile" in error.message
+    assert error.hints[0].startswith("add the field name: ")
+
+
+def test_what_a_terminal_would_act_on_is_escaped() -> None:
+    assert printable("a\x1b[2J\n\u202eb\ud800ü") == "a\\x1b[2J\\n\\u202eb\\ud800ü"
+
+
+# The schemas.
+
+
+def fields(part: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, field in part.get("properties", {}).items():
+        yield name, field
+        yield from fields(field)
+        yield from fields(field.get("items", {}))
+
+
+def keywords(part: Any) -> Iterator[str]:
+    yield from part
+    for key in ("items", "then", "else"):
+        if key in part:
+            yield from keywords(part[key])
+    for field in part.get("properties", {}).values():
+        yield from keywords(field)
+
+
+@pytest.mark.parametrize("role", schema.ROLES)
+def test_a_schema_is_draft_07_and_describes_every_field(role: str) -> None:
+    document = schema.document(role)
+
+    Draft7Validator.check_schema(document)
+
+    assert json.loads(schema.text(role)) == document
+    for name, field in fields(document):
+        assert field["title"], name
+        assert field["description"].endswith("."), name
+        assert {"default", "examples", "enum"} & field.keys(), name
+
+
+@pytest.mark.parametrize("role", schema.ROLES)
+def test_a_schema_takes_no_unknown_field_anywhere(role: str) -> None:
+    document = schema.document(role)
+    objects = [document, *(each.get("items", {}) for _, each in fields(document))]
+
+    assert all(each["additionalProperties"] is False for each in objects if "properties" in each)
+
+
+@pytest.mark.parametrize("role", schema.ROLES)
+def test_every_keyword_of_a_schema_has_its_words(role: str) -> None:
+    # role_of has seen to the role before; the others refuse nothing by themselves.
+    silent = {"const", "properties", "items", "if", "then", "else", "default", "examples"}
+    silent |= {"$schema", "title", "description"}
+
+    assert set(keywords(schema.document(role))) - silent <= EXPLANATIONS.keys()
+
+
+@pytest.mark.parametrize("role", schema.ROLES)
+def test_the_examples_and_defaults_of_a_schema_are_what_it_takes(role: str) -> None:
+    for name, field in fields(schema.document(role)):
+        values = [*field.get("examples", []), *([field["default"]] if "default" in field else [])]
+        assert all(Draft7Validator(field).is_valid(value) for value in values), name
+
+
+def test_the_schema_knows_the_holders_and_the_defaults_of_the_model() -> None:
+    described = schema.document("realserver")["properties"]
+    model = RealServerProfile("a", "eth0", "dummy", "lvsdr0", (VIP,))
+
+    assert sorted(described["holder"]["enum"]) == sorted(HOLDERS)
+    for name in ("arp_ignore", "arp_announce", "arp_scope", "guard"):
+        assert described[name]["default"] == getattr(model, name)
+
+
+# Whatever comes.
+
+SETTINGS = settings(
+    deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+COIN: st.SearchStrategy[bool] = st.booleans()
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.ip_addresses().map(str)
+    | st.sampled_from(
+        [
+            *("eth0", "lo", "tunl0", "dummy", "dr", "tunnel", "masquerade"),
+            *("192.168.1.2", "192.168.1.2/24", "2001:db8::2", "fe80::1", "::ffff:1.2.3.4"),
+            *(0, 1, 2, 3, 80, 65535, 65536, 1.0, 10**99),
+        ]
+    )
+)
+FIELDS = st.sampled_from(
+    sorted({name for role in schema.ROLES for name, _ in fields(schema.document(role))})
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(FIELDS | st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+FULL_REALSERVER = {**REALSERVER, "name": "a", "holder_link": "v", "arp_ignore": 1, "guard": True}
+FULL_DIRECTOR = {
+    **DIRECTOR,
+    "vips": [*DIRECTOR["vips"], {"address": "2001:db8::2"}],
+    "virtual_servers": [
+        *DIRECTOR["virtual_servers"],
+        service({"rip": "2001:db8::11", "port": 80}, vip="2001:db8::2"),
+        marked("10.0.0.1", weight=0, forwarding_method="masquerade", port=8080),
+    ],
+}
+
+
+def containers(data: Any) -> list[Any]:
+    inner = data.values() if isinstance(data, dict) else data
+    return [
+        data,
+        *(each for part in inner if isinstance(part, dict | list) for each in containers(part)),
+    ]
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> Any:
+    """Return a good profile with up to three things in it changed, added or taken away."""
+    data = copy.deepcopy(draw(st.sampled_from([FULL_DIRECTOR, FULL_REALSERVER])))
+    for _ in range(draw(st.integers(0, 3))):
+        part = draw(st.sampled_from(containers(data)))
+        keys: list[Any] = list(part) if isinstance(part, dict) else list(range(len(part)))
+        first, second = draw(COIN), draw(COIN)
+        if isinstance(part, dict) and first:
+            part[draw(FIELDS | st.text(max_size=8))] = draw(VALUES)
+        elif keys and second:
+            part[draw(st.sampled_from(keys))] = draw(VALUES)
+        elif keys:
+            del part[draw(st.sampled_from(keys))]
+    return data
+
+
+def read_or_refused(path: Path) -> Profile | None:
+    """Return the profile, or None where it is refused as a person would want it to be."""
+    try:
+        return read(path)
+    except ProfileError as error:
+        assert error.hints
+        assert all(text.isprintable() and text for text in (error.message, *error.hints))
+        assert len(error.message) < len(str(path)) + 400
+        assert all(len(hint) < 200 for hint in error.hints)
+        return None
+
+
+@SETTINGS
+@given(VALUES | mutated())
+@example([[]])
+@example({"role": {}})
+@example({**REALSERVER, "vips": [{}]})
+def test_whatever_json_holds_it_is_a_profile_or_a_clear_error(tmp_path: Path, data: Any) -> None:
+    path = written(tmp_path, data)
+
+    profile = read_or_refused(path)
+
+    if profile is not None:
+        assert Draft7Validator(schema.document(profile.role)).is_valid(data)
+
+
+@SETTINGS
+@given(mutated())
+def test_the_reader_refuses_by_the_schema_what_jsonschema_refuses(data: Any) -> None:
+    for role in schema.ROLES:
+        document = schema.document(role)
+        if not isinstance(data, dict) or data.get("role") != role:
+            continue
+        try:
+            shape.check(document, data, toml=False)
+            accepted = True
+        except Refusal:
+            accepted = False
+        assert accepted == Draft7Validator(document).is_valid(data)
+
+
+@SETTINGS
+@given(st.binary(max_size=60), st.integers(0), st.integers(0, 20))
+def test_whatever_bytes_a_file_holds_it_is_a_profile_or_a_clear_error(
+    tmp_path: Path, noise: bytes, where: int, cut: int
+) -> None:
+    for suffix, good in ((".json", json.dumps(DIRECTOR, indent=1)), (".toml", DIRECTOR_TOML)):
+        raw = good.encode()
+        start = where % len(raw)
+        path = tmp_path / f"web{suffix}"
+        path.write_bytes(raw[:start] + noise + raw[start + cut :])
+
+        read_or_refused(path)
+
+
+# Several profiles.
+
+
+def a_director(name: str = "web", method: str = "dr", *vips: str) -> DirectorProfile:
+    addresses = [ip_address(vip) for vip in vips or ("192.168.1.2",)]
+    services = [Service("tcp", vip, 80) for vip in addresses]
+    return DirectorProfile(
+        name,
+        "eth0",
+        tuple(LabelledVip(vip, "eth0") for vip in addresses),
+        tuple(VirtualServer(each) for each in services),
+        tuple(
+            RealServer(each, ip_address("10.0.0.1"), 80, forwarding_method=method)
+            for each in services
+        ),
+    )
+
+
+def a_realserver(name: str = "rs1", holder: str = "dummy", *vips: str) -> RealServerProfile:
+    addresses = tuple(ip_address(vip) for vip in vips or ("192.168.1.2",))
+    return RealServerProfile(name, "eth0", holder, HOLDERS[holder].link, addresses)
+
+
+def subjects(*profiles: Profile) -> list[tuple[str, str]]:
+    return [(found.subject, found.message) for found in disagreements(profiles)]
+
+
+def test_the_shipped_profiles_agree() -> None:
+    shipped = [read(PROFILES / "director.json"), read(PROFILES / "realserver.json")]
+
+    assert disagreements(shipped) == []
+
+
+def test_a_vip_that_no_director_has_is_found() -> None:
+    held = a_realserver("rs1", "dummy", "192.168.1.2", "192.168.1.3")
+
+    found = subjects(a_director(), held)
+
+    assert found == [("realserver rs1", "realserver rs1 holds 192.168.1.3, which no director has")]
+
+
+def test_a_vip_that_a_real_server_does_not_hold_is_found() -> None:
+    both = a_director("web", "dr", "192.168.1.2", "192.168.1.3")
+
+    found = subjects(both, a_realserver())
+
+    assert found == [
+        (
+            "realserver rs1",
+            "realserver rs1 does not hold 192.168.1.3, for which director web sends packets",
+        )
+    ]
+
+
+def test_a_real_server_behind_masquerade_need_not_hold_the_vip() -> None:
+    both = a_director("web", "masquerade", "192.168.1.2", "192.168.1.3")
+
+    assert subjects(both, a_realserver()) == []
+
+
+def test_real_servers_may_share_the_vips_between_them() -> None:
+    one, two = a_director("web", "dr", "192.168.1.2"), a_director("mail", "dr", "192.168.1.3")
+    other = RealServer(two.real_servers[0].service, ip_address("10.0.0.2"), 80)
+    cluster = DirectorProfile(
+        "all",
+        "eth0",
+        one.labelled_vips + two.labelled_vips,
+        one.virtual_servers + two.virtual_servers,
+        (*one.real_servers, other),
+    )
+
+    shares = [a_realserver("rs1"), a_realserver("rs2", "lo", "192.168.1.3")]
+
+    assert subjects(cluster, *shares) == []
+
+
+def test_a_tunnel_that_ends_nowhere_is_found() -> None:
+    found = subjects(a_director(method="tunnel"), a_realserver())
+
+    assert found == [
+        ("realserver rs1", "realserver rs1 has no tunl0, through which director web sends packets")
+    ]
+    assert subjects(a_director(method="tunnel"), a_realserver("rs1", "tunl0")) == []
