@@ -79,7 +79,7 @@ class Book:
         """Return the record; an empty one where there is none; raise CannotRun where it lies."""
         try:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-            with open(descriptor, "rb") as file:
+            with os.fdopen(descriptor, "rb") as file:
                 text = file.read()
         except FileNotFoundError:
             return Record()
@@ -181,7 +181,7 @@ def _boot() -> str:
 
 def _write(path: Path, text: bytes) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    with open(os.open(path, flags, 0o640), "wb") as file:
+    with os.fdopen(os.open(path, flags, 0o640), "wb") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

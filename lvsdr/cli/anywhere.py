@@ -13,23 +13,25 @@ from lvsdr.cli.session import Session
 
 
 @click.command()
-@click.argument("profiles", metavar="PROFILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument(
+    "profiles", metavar="PROFILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
 @output_option("text", "json")
 @click.pass_obj
 def check(session: Session, profiles: tuple[Path, ...]) -> int:
-    """Check profiles, each by itself and several against each other; asks no kernel."""
-    from lvsdr.crosscheck import disagreements
+    """Check profiles, alone and against each other.
+
+    Needs no privilege and asks no kernel: this is for the machine where profiles are written.
+    """
     from lvsdr.reader import read
     from lvsdr.render import documents, text
+    from lvsdr.rules.crosscheck import disagreements
 
-    read_in = [read(path) for path in profiles]
-    found = disagreements(read_in)
+    known = {path: read(path) for path in profiles}
+    found = disagreements(list(known.values()))
     session.show(
-        text=lambda: [
-            *text.disagreements(found),
-            *(f"{path}: a {item.role} profile called {item.name}" for path, item in zip(profiles, read_in, strict=True)),
-        ],
-        json=lambda: documents.checked(profiles, read_in, found),
+        text=lambda: [*text.checked(known), *text.findings(found)],
+        json=lambda: documents.checked(known, found),
     )
     return 1 if found else 0
 
@@ -42,7 +44,11 @@ def check(session: Session, profiles: tuple[Path, ...]) -> int:
 @seconds_option
 @click.pass_obj
 def verify(session: Session, profile: Path, interface: str | None) -> int:
-    """Ask the segment, from any host on it, who answers for the VIPs of PROFILE."""
+    """Ask the segment who answers for the VIPs.
+
+    Runs on any host of the segment, and needs a director's or a real server's PROFILE. A director's
+    tells which real server an answer comes from.
+    """
     from lvsdr import verification
     from lvsdr.reader import read
 

@@ -40,6 +40,9 @@ def run(arguments: Sequence[str], session: Session) -> int:
     except click.Abort as abort:
         cause = abort.__cause__
         return session.fail(cause if isinstance(cause, Interrupted) else Interrupted("aborted"))
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return ProfileError.exit_code
     except click.ClickException as error:
         session.output = _asked_for(arguments)
         return session.fail(_usage(error))

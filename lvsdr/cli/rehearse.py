@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from lvsdr.cli.options import output_option
 from lvsdr.cli.session import Session
 
 if TYPE_CHECKING:
-    from lvsdr.lab.rehearse import Step
+    from lvsdr.model.step import Step
 
 PATH = click.Path(path_type=Path)
 
@@ -24,9 +25,9 @@ PATH = click.Path(path_type=Path)
 @output_option("text", "json")
 @click.pass_obj
 def rehearse(session: Session, director: Path, realserver: Path) -> int:
-    """Rehearse two profiles on a throw-away cluster, on a real kernel.
+    """Try two profiles on a throw-away cluster.
 
-    Builds one host for each RIP, applies the profiles, sends requests, shows who served and who
+    Needs a kernel with IPVS and root, or User-Mode Linux and nobody in particular. Builds one host for each RIP, applies the profiles, sends requests, shows who served and who
     answered ARP, withdraws, and shows that every host is as it was. Nothing of this host changes.
     """
     from lvsdr.lab import kernel
@@ -34,19 +35,15 @@ def rehearse(session: Session, director: Path, realserver: Path) -> int:
     if not kernel.fits():
         return _in_a_kernel_of_its_own(session, director, realserver)
     from lvsdr.lab.rehearse import rehearse as steps
-    from lvsdr.render import documents
+    from lvsdr.render import documents, text
 
     done = []
     for step in steps(director, realserver):
         done.append(step)
         if session.output == "text":
-            session.show(text=lambda step=step: _lines(step))
-    ok = all(step.ok for step in done)
-    if session.output == "json":
-        session.show(json=lambda: documents.rehearsed(ok, done))
-    else:
-        click.echo("rehearsed: all went well" if ok else "rehearsed: FAILED")
-    return 0 if ok else 1
+            session.show(text=partial(text.rehearsed, step))
+    session.show(text=lambda: [_verdict(done)], json=lambda: documents.rehearsed(done))
+    return 0 if all(step.ok for step in done) else 1
 
 
 def _in_a_kernel_of_its_own(session: Session, director: Path, realserver: Path) -> int:
@@ -60,5 +57,6 @@ def _in_a_kernel_of_its_own(session: Session, director: Path, realserver: Path) 
     return uml.run([sys.executable, "-m", "lvsdr", "rehearse", *again], environment=os.environ)
 
 
-def _lines(step: Step) -> list[str]:
-    return [f"{'ok  ' if step.ok else 'FAIL'} {step.title}", *(f"       {seen}" for seen in step.seen)]
+def _verdict(done: list[Step]) -> str:
+    failed = [step.title for step in done if not step.ok]
+    return f"rehearsed: FAILED: {', '.join(failed)}" if failed else "rehearsed: all went well"

@@ -101,7 +101,7 @@ def _status(role: str) -> click.Command:
     @netns_option
     @click.pass_obj
     def status(session: Session, profile: Path) -> int:
-        """Show each object of the profile as it is; exit 1 if any differs."""
+        """Show each object as it is; exit 1 if any differs."""
         from lvsdr import workflow
         from lvsdr.render import commands, documents, state, text
 
@@ -127,7 +127,11 @@ def _verify(role: str) -> click.Command:
     @seconds_option
     @click.pass_obj
     def verify(session: Session, profile: Path) -> int:
-        """Prove that this host is as the profile says, and, on a director, that it alone answers."""
+        """Prove that this host is right.
+
+        It must be as the profile says. A director asks the segment as well: it alone may answer
+        for the VIPs. A real server's effective ARP settings must keep it silent.
+        """
         from lvsdr import verification
         from lvsdr.model.profile import DirectorProfile
 
@@ -157,9 +161,7 @@ def _withdraw(role: str) -> click.Command:
         wanted, book = _read(profile, role), session.book()
         with book.locked(session.lock_timeout), session.kernel() as kernel:
             done = workflow.withdraw(wanted, kernel, book)
-        session.show(
-            text=lambda: text.applied(done, ()), json=lambda: documents.applied(done, ())
-        )
+        session.show(text=lambda: text.applied(done, ()), json=lambda: documents.applied(done, ()))
         return 0
 
     return withdraw

@@ -88,7 +88,7 @@ class Session:
 
             click.echo(documents.text(documents.error(failure)))
         else:
-            from lvsdr.render.text import printable
+            from lvsdr.model.printable import printable
 
             click.echo(f"lvsdr: {printable(failure.message)}", err=True)
             for note in failure.notes:

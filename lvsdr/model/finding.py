@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from lvsdr.model.address import IPAddress
 
@@ -23,14 +24,18 @@ class Finding:
     rip: IPAddress | None = None
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Answer:
-    """A MAC that spoke for an address on the wire.
+Form = Literal["own", "probe", "overheard"]
 
-    `form` is own (it answered a question with a sender address), probe (it answered the 0.0.0.0
-    or unspecified-source form) or overheard (it spoke in the address's name without being asked).
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Somebody spoke in the name of `address`, and hearers learn that it is at `mac`.
+
+    `form` tells the question: asked in our own name, asked in nobody's name (a probe: sender
+    0.0.0.0, or the unspecified address), or not asked by us at all. An advertisement to all IPv6
+    nodes counts as the answer to the probe; it may also have come unsolicited.
     """
 
     address: IPAddress
     mac: str
-    form: str
+    form: Form

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from lvsdr.errors import LvsdrError
@@ -12,6 +13,8 @@ from lvsdr.model.change import Change, Plan
 from lvsdr.model.finding import ERROR, Answer, Finding
 from lvsdr.model.objects import Object
 from lvsdr.model.plain import to_plain
+from lvsdr.model.profile import Profile
+from lvsdr.model.step import Step
 from lvsdr.render.state import Row
 
 Document = dict[str, Any]
@@ -54,20 +57,24 @@ def verified(
     }
 
 
-def checked(
-    paths: Iterable[Path], profiles: Iterable[Profile], found: Iterable[Disagreement]
-) -> Document:
+def checked(profiles: Mapping[Path, Profile], found: Iterable[Finding]) -> Document:
     """Return `lvsdr/check/1`: what each file holds, and where they disagree."""
-    disagreements = [asdict(item) for item in found]
+    findings = [_finding(item) for item in found]
     return {
         "format": "lvsdr/check/1",
-        "ok": not disagreements,
+        "ok": not findings,
         "profiles": [
             {"file": str(path), "role": item.role, "name": item.name}
-            for path, item in zip(paths, profiles, strict=True)
+            for path, item in profiles.items()
         ],
-        "disagreements": disagreements,
+        "findings": findings,
     }
+
+
+def rehearsed(steps: Iterable[Step]) -> Document:
+    """Return `lvsdr/rehearse/1`: each step, and whether all went well."""
+    done = [{"title": item.title, "ok": item.ok, "seen": list(item.seen)} for item in steps]
+    return {"format": "lvsdr/rehearse/1", "ok": all(item["ok"] for item in done), "steps": done}
 
 
 def error(failure: LvsdrError) -> Document:

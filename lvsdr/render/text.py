@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.finding import Answer, Finding
+from lvsdr.model.printable import printable
+from lvsdr.model.profile import Profile
+from lvsdr.model.step import Step
 from lvsdr.render.state import Row
 
 
@@ -47,6 +50,18 @@ def findings(found: Iterable[Finding]) -> Iterator[str]:
         yield printable(f"  hint: {finding.hint}")
 
 
+def checked(profiles: Mapping[Path, Profile]) -> Iterator[str]:
+    """Yield what each file holds."""
+    for path, profile in profiles.items():
+        yield printable(f"{path}: a sound {profile.role} profile, called {profile.name}")
+
+
+def rehearsed(step: Step) -> Iterator[str]:
+    """Yield a step of a rehearsal, and under it what was seen."""
+    yield f"{'ok  ' if step.ok else 'FAIL'} {step.title}"
+    yield from (printable(f"       {seen}") for seen in step.seen)
+
+
 def answers(heard: Iterable[Answer], names: dict[str, str]) -> Iterator[str]:
     """Yield who answered for each VIP; `names` say whose a MAC is."""
     seen: dict[tuple[IPAddress, str], list[str]] = {}
@@ -55,12 +70,3 @@ def answers(heard: Iterable[Answer], names: dict[str, str]) -> Iterator[str]:
     for (vip, mac), forms in seen.items():
         who = f" ({names[mac]})" if mac in names else ""
         yield f"{vip} is at {mac}{who} [{', '.join(forms)}]"
-
-
-def printable(text: str) -> str:
-    """Return `text` with every control character escaped: it may come from a stranger."""
-    return "".join(_escaped(c) if unicodedata.category(c)[0] == "C" else c for c in text)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")

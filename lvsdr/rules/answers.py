@@ -57,7 +57,10 @@ def _real_server(vip: IPAddress, mac: str, rip: IPAddress, forms: frozenset[str]
         # A proxy is not asked by the 0.0.0.0 form.
         rule, message = "PROXY", f"{who} answers ARP for {vip} as a proxy"
     else:
-        rule, message = "ANSWER", f"{who} answers {protocol} for {vip}: traffic bypasses the director"
+        rule, message = (
+            "ANSWER",
+            f"{who} answers {protocol} for {vip}: traffic bypasses the director",
+        )
     hint = f"on that host: ip neighbour show proxy; sysctl -a -r proxy_{protocol.lower()}"
     return Finding(
         f"{protocol}-{rule}",
