@@ -27,8 +27,10 @@ PATH = click.Path(path_type=Path)
 def rehearse(session: Session, director: Path, realserver: Path) -> int:
     """Try two profiles on a throw-away cluster.
 
-    Needs a kernel with IPVS and root, or User-Mode Linux and nobody in particular. Builds one host for each RIP, applies the profiles, sends requests, shows who served and who
+    Builds one host for each RIP, applies the profiles, sends requests, shows who served and who
     answered ARP, withdraws, and shows that every host is as it was. Nothing of this host changes.
+
+    Runs on this host's own kernel for root where it has IPVS, else inside User-Mode Linux.
     """
     from lvsdr.lab import kernel
 

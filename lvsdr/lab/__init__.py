@@ -1,0 +1,1 @@
+"""The throw-away cluster: a kernel of its own, with hosts and cables as network namespaces."""

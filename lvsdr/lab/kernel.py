@@ -1,0 +1,34 @@
+"""Which kernel a rehearsal runs on: this host's own, or a throw-away one."""
+
+from __future__ import annotations
+
+import os
+
+from lvsdr.errors import CannotRun
+from lvsdr.kernel.sockets import Sockets
+from lvsdr.lab import uml
+
+
+def fits() -> bool:
+    """Return whether a cluster can be built on the kernel that we run on."""
+    if os.environ.get("LVSDR_LAB") == "uml":
+        return True
+    return os.geteuid() == 0 and _has_ipvs()
+
+
+def require_uml() -> None:
+    """Raise CannotRun where the throw-away kernel cannot be started either."""
+    missing = uml.available()
+    if missing is not None:
+        raise CannotRun(
+            f"cannot rehearse: no root with IPVS here, and {missing}",
+            hints=["apt-get install user-mode-linux kmod iproute2"],
+        )
+
+
+def _has_ipvs() -> bool:
+    with Sockets() as sockets:
+        try:
+            return sockets.ipvs is not None
+        except CannotRun:
+            return False

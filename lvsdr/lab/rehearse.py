@@ -1,0 +1,139 @@
+"""The rehearsal: two profiles, applied, used, proven and withdrawn on a throw-away cluster."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from lvsdr.errors import ProfileError
+from lvsdr.lab.cluster import Cluster, cluster
+from lvsdr.lab.host import Host
+from lvsdr.lab.services import TYPES, ask, serving
+from lvsdr.lab.topology import topology
+from lvsdr.model.objects import Service
+from lvsdr.model.profile import DirectorProfile, RealServerProfile
+from lvsdr.model.step import Step
+from lvsdr.reader import read
+
+REQUESTS = 20
+
+
+def rehearse(director_path: Path, realserver_path: Path) -> Iterator[Step]:
+    """Yield each step once it is done; the first that fails is the last before the cleaning up.
+
+    Raises ProfileError where the profiles do not make a cluster that can be built here.
+    """
+    director, realserver = _profiles(director_path, realserver_path)
+    with cluster(topology(director, realserver)) as lab:
+        yield Step("build the cluster", True, tuple(_hosts(lab)))
+        yield from _Rehearsal(lab, director, director_path, realserver_path).steps()
+
+
+def _profiles(
+    director_path: Path, realserver_path: Path
+) -> tuple[DirectorProfile, RealServerProfile]:
+    director, realserver = read(director_path, "director"), read(realserver_path, "realserver")
+    assert isinstance(director, DirectorProfile), "read() holds it to its role"
+    assert isinstance(realserver, RealServerProfile), "read() holds it to its role"
+    if not director.rips:
+        raise ProfileError(
+            f"{director_path}: /virtual_servers: there is no real server to rehearse with",
+            hints=["add one to a virtual server's real_servers"],
+        )
+    if any(server.forwarding_method == "masquerade" for server in director.real_servers):
+        raise ProfileError(
+            f"{director_path}: masquerade cannot be rehearsed: its real servers need the director"
+            " as their gateway",
+            hints=["rehearse the dr and tunnel real servers in a profile of their own"],
+        )
+    return director, realserver
+
+
+def _hosts(lab: Cluster) -> Iterator[str]:
+    yield f"client {', '.join(map(str, lab.topology.client_networks))} behind the gateway"
+    for station in lab.topology.segment:
+        addresses = " ".join(str(ip) for ip in station.addresses)
+        yield f"{station.name.ljust(9)} {addresses} at {station.mac}"
+
+
+class _Rehearsal:
+    """The steps on a cluster that stands."""
+
+    def __init__(
+        self, lab: Cluster, director: DirectorProfile, director_path: Path, realserver_path: Path
+    ) -> None:
+        self._lab = lab
+        self._profile = director
+        self._paths = {"director": director_path, "realserver": realserver_path}
+        # Real servers are silent before the director draws traffic, and until it has stopped.
+        self._managed = [*((host, "realserver") for host in lab.realservers)]
+        self._managed.append((lab.director, "director"))
+
+    def steps(self) -> Iterator[Step]:
+        """Yield each step; stop the story at the first that fails."""
+        before = {host.name: host.state() for host, _ in self._managed}
+        for step in self._story():
+            yield step
+            if not step.ok:
+                return
+        yield self._as_before(before)
+
+    def _story(self) -> Iterator[Step]:
+        for host, role in self._managed:
+            yield self._command(host, role, "apply")
+        for host, role in self._managed:
+            yield self._command(host, role, "plan")
+        yield from self._requests()
+        yield self._silence()
+        yield from self._entries()
+        for host, role in reversed(self._managed):
+            yield self._command(host, role, "withdraw")
+
+    def _command(self, host: Host, role: str, verb: str) -> Step:
+        done = host.lvsdr(role, verb, self._paths[role])
+        said = (*done.stdout.splitlines(), *done.stderr.splitlines())
+        return Step(f"{host.name}: lvsdr {role} {verb}", done.returncode == 0, said)
+
+    def _requests(self) -> Iterator[Step]:
+        services = [server.service for server in self._profile.virtual_servers]
+        with ExitStack() as stack:
+            for host in self._lab.realservers:
+                stack.enter_context(serving(host, services))
+            for service in services:
+                yield self._request(service)
+
+    def _request(self, service: Service) -> Step:
+        if service.vip is None or service.protocol not in TYPES:
+            return Step(f"client: {service}", True, ("not asked: the lab has no client for it",))
+        sources = self._lab.client_addresses(service.vip.version)
+        served = ask(self._lab.client, service, sources, REQUESTS)
+        known = {host.name for host in self._lab.realservers}
+        seen = tuple(f"{count} served by {who}" for who, count in sorted(served.items()))
+        return Step(f"client: {REQUESTS} requests to {service}", set(served) <= known, seen)
+
+    def _silence(self) -> Step:
+        done = self._lab.observer.lvsdr("verify", self._paths["director"], "--format", "json")
+        document = json.loads(done.stdout)
+        seen = [
+            f"{answer['vip']} is at {answer['mac']}: {self._lab.name_of(answer['mac'])}"
+            f" ({answer['form']})"
+            for answer in document.get("answers", [])
+        ]
+        seen += [finding["message"] for finding in document.get("findings", [])]
+        seen += [document["error"]] if "error" in document else []
+        return Step("observer: who answers for the VIPs", done.returncode == 0, tuple(seen))
+
+    def _entries(self) -> Iterator[Step]:
+        """Yield whether the gateway, which has its own cache, has learnt the director's MAC."""
+        shown = json.loads(self._lab.gateway.run("ip", "-j", "neighbour").stdout)
+        entries = {entry["dst"]: entry.get("lladdr", "") for entry in shown}
+        for vip in self._profile.vips:
+            name = self._lab.name_of(entries.get(str(vip), "no entry"))
+            yield Step(f"gateway: sends {vip} to", name == self._lab.director.name, (name,))
+
+    def _as_before(self, before: dict[str, str]) -> Step:
+        changed = [host.name for host, _ in self._managed if host.state() != before[host.name]]
+        seen = [f"{name} is not as it was" for name in changed] or ["every host is as it was"]
+        return Step("compare links, addresses, routes, sysctls, IPVS", not changed, tuple(seen))

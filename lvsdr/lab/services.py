@@ -1,0 +1,92 @@
+"""What the real servers serve in a rehearsal, and the client that asks for it."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+from lvsdr.lab.host import Host
+from lvsdr.model.address import IPAddress
+from lvsdr.model.objects import Service
+
+SOL_IP, IP_FREEBIND = socket.SOL_IP, 15
+SOL_IPV6, IPV6_FREEBIND = socket.IPPROTO_IPV6, 78
+TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
+PATIENCE = 3.0
+
+
+@contextmanager
+def serving(host: Host, services: Iterable[Service]) -> Iterator[None]:
+    """Answer each request to `services` with the host's name, inside the block."""
+    ready, stop = threading.Event(), threading.Event()
+    wanted = [service for service in services if service.protocol in TYPES]
+    done = host.start(lambda: _serve(host.name.encode(), wanted, ready, stop))
+    try:
+        # A server that cannot start raises here, not in the middle of the requests.
+        while not ready.wait(0.05):
+            if done.done():
+                done.result()
+        yield
+    finally:
+        stop.set()
+        done.result()
+
+
+def ask(client: Host, service: Service, sources: Sequence[IPAddress], times: int) -> Counter[str]:
+    """Send requests from `sources` in turn; return who served how many, or why none did."""
+    turns = [sources[number % len(sources)] for number in range(times)]
+    return client.inside(lambda: Counter(_request(service, source) for source in turns))
+
+
+def _serve(
+    name: bytes, services: list[Service], ready: threading.Event, stop: threading.Event
+) -> None:
+    with ExitStack() as stack, selectors.DefaultSelector() as waiting:
+        for service in services:
+            waiting.register(stack.enter_context(_listener(service)), selectors.EVENT_READ)
+        ready.set()
+        while not stop.is_set():
+            for key, _ in waiting.select(0.1):
+                assert isinstance(key.fileobj, socket.socket), "only sockets are registered"
+                _answer(key.fileobj, name)
+
+
+def _listener(service: Service) -> socket.socket:
+    inet6 = service.family == "inet6"
+    listener = socket.socket(socket.AF_INET6 if inet6 else socket.AF_INET, TYPES[service.protocol])
+    # The VIP may come and go while the server stays.
+    listener.setsockopt(*((SOL_IPV6, IPV6_FREEBIND) if inet6 else (SOL_IP, IP_FREEBIND)), 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Bound to the VIP itself: an answer over UDP would else come from the RIP.
+    listener.bind((str(service.vip), service.port))
+    if service.protocol == "tcp":
+        listener.listen(64)
+    return listener
+
+
+def _answer(listener: socket.socket, name: bytes) -> None:
+    if listener.type == socket.SOCK_DGRAM:
+        _, peer = listener.recvfrom(2048)
+        listener.sendto(name, peer)
+        return
+    connection, _ = listener.accept()
+    with connection:
+        connection.sendall(name)
+
+
+def _request(service: Service, source: IPAddress) -> str:
+    family = socket.AF_INET6 if service.family == "inet6" else socket.AF_INET
+    with socket.socket(family, TYPES[service.protocol]) as asking:
+        asking.settimeout(PATIENCE)
+        try:
+            asking.bind((str(source), 0))
+            asking.connect((str(service.vip), service.port))
+            if service.protocol == "udp":
+                asking.send(b"?")
+            return asking.recv(64).decode() or "an empty answer"
+        except OSError as error:
+            return f"no answer ({error})"

@@ -1,0 +1,249 @@
+"""Run a command as root on a throw-away kernel: User-Mode Linux on this host's own files.
+
+The guest sees the host's files through an overlay and leaves no trace in them; what happens in
+it is told in `init.sh`, which is its PID 1.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from lvsdr.errors import CannotRun, Interrupted
+
+MODULES = Path("/usr/lib/uml/modules")
+PROGRAMS = ("linux.uml", "modprobe", "ip", "bash", "mount", "stty")
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+STDOUT, STDERR = 1, 2
+STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Fresh in the guest, so that no state of the host's daemons leaks in.
+FRESH = (Path("/run"), Path("/dev/shm"))  # noqa: S108 - nothing is written there
+# No core of the whole guest after a panic. And its standard input ends with our life, even by
+# kill -9, which the helpers of User-Mode Linux would outlive by themselves.
+LEASH = """ulimit -c 0; exec 3<&0 </dev/null
+{ read -r _ <&3; rm -rf -- "$0"; kill -KILL 0; } & exec "$@" 3<&-"""
+# The reading end of each pipe, and where it leads: one of our descriptors, or memory.
+Pipes = dict[int, int | bytearray]
+
+
+def available() -> str | None:
+    """Return None when the guest can be booted, else what is missing, as part of a sentence."""
+    for program in PROGRAMS:
+        if _found(program) is None:
+            return f"{program} is not installed"
+    if not any(MODULES.glob("*/modules.dep")):
+        return f"no kernel modules in {MODULES}"
+    return None
+
+
+def run(  # noqa: PLR0913 - all but the command have defaults
+    argv: Sequence[str],
+    *,
+    environment: Mapping[str, str] = {},
+    directory: Path | None = None,
+    out: Path | None = None,
+    timeout: float = 600.0,
+    memory: int = 512,
+) -> int:
+    """Run `argv` as root in a throw-away kernel, its output live on ours; return its exit code.
+
+    It starts in `directory` (ours) and gets `environment` on top of a small one; a signal that
+    kills it is 128 + its number. What it leaves running is killed. Of all it writes only what
+    is under `out` reaches the host. `timeout` is in seconds, boot included; `memory` in MiB.
+
+    Raises CannotRun when the guest cannot boot, dies or meets the limit, and Interrupted when a
+    signal comes, or nobody reads our output any more. The guest is dead by then.
+    """
+    if missing := available():
+        hint = "apt-get install user-mode-linux kmod iproute2"
+        raise CannotRun(f"cannot boot a throw-away kernel: {missing}", hints=[hint])
+    sys.stdout.flush()
+    deadline, console = time.monotonic() + timeout, bytearray()
+    with (
+        _signals_raise(argv[0]),
+        _explained(argv[0], timeout, console),
+        tempfile.TemporaryDirectory(prefix="lvsdr-lab-") as folder,
+    ):
+        if out:
+            out.mkdir(parents=True, exist_ok=True)
+        job = Path(folder).resolve()
+        _write_job(job, _words(argv, environment), _paths(directory or Path.cwd(), out))
+        with _booted(job, memory, console) as (pid, pipes):
+            _pump(pid, pipes, deadline)
+        return int((job / "exit-code").read_text())
+
+
+def _found(program: str) -> str | None:
+    return shutil.which(program, path=f"{os.environ.get('PATH', PATH)}:{PATH}")
+
+
+def _words(argv: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """Return what `env -i --` is to be given."""
+    kept = {name: os.environ[name] for name in ("HOME", "TERM", "LANG") if name in os.environ}
+    variables = {"HOME": "/root", "TERM": "dumb", **kept, **environment, "LVSDR_LAB": "uml"}
+    folders = [*environment.get("PATH", PATH).split(":"), *PATH.split(":")]
+    variables["PATH"] = ":".join(dict.fromkeys(folders))
+    # To env, a command whose name holds "=" would be one more variable.
+    shell = ["sh", "-c", 'exec "$@"', "sh"] if "=" in argv[0] else []
+    return [*(f"{name}={value}" for name, value in variables.items()), *shell, *argv]
+
+
+def _paths(directory: Path, out: Path | None) -> list[str]:
+    """Return the folder to start in, the one to share, and those that FRESH would hide."""
+    folders = (directory, Path(__file__).parents[2], sys.prefix, tempfile.gettempdir())
+    needed = {Path(folder).resolve() for folder in folders}
+    kept = {path for path in needed if set(FRESH) & set(path.parents)}
+    shared = out.resolve() if out else ""
+    return [str(path) for path in (directory.resolve(strict=True), shared, *sorted(kept))]
+
+
+def _write_job(job: Path, words: list[str], paths: list[str]) -> None:
+    # A copy: an installed package need not have kept the executable bit.
+    shutil.copyfile(Path(__file__).with_name("init.sh"), job / "init.sh")
+    (job / "init.sh").chmod(0o700)
+    (job / "exit-code").touch()
+    for name, lines in (("words", words), ("paths", paths)):
+        (job / name).write_bytes(b"".join(os.fsencode(line) + b"\0" for line in lines))
+
+
+@contextmanager
+def _booted(job: Path, memory: int, console: bytearray) -> Iterator[tuple[int, Pipes]]:
+    """Give the running guest's id and its pipes; it is dead at the end of the block."""
+    reads, writes = zip(*(os.pipe() for _ in range(3)), strict=True)
+    out, err, log = writes
+    try:
+        process = subprocess.Popen(
+            _command(job, memory, out, err),
+            cwd=job,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            pass_fds=(out, err),
+            start_new_session=True,
+        )
+    finally:
+        for end in writes:
+            os.close(end)
+    with process:
+        try:
+            yield process.pid, dict(zip(reads, (STDOUT, STDERR, console), strict=True))
+        finally:
+            # The whole group: each process of the guest is one of ours.
+            os.killpg(process.pid, signal.SIGKILL)
+            for end in reads:
+                os.close(end)
+
+
+def _command(job: Path, memory: int, out: int, err: int) -> list[str]:
+    # No devtmpfs: it would hide a job folder below /dev/shm before init has read it.
+    files = "rootfstype=hostfs rootflags=/ rw devtmpfs.mount=0 uml_dir=./ umid=uml"
+    lines = f"con=null con0=null,fd:1 ssl=null ssl0=null,fd:{out} ssl1=null,fd:{err}"
+    manner = f"mem={memory}M panic=-1 noreboot quiet loglevel=3 random.trust_cpu=on"
+    # Measuring RAID 6 and making 256 old ptys would be four fifths of the time to boot.
+    haste = "initcall_blacklist=raid6_select_algo pty.legacy_count=0"
+    words = f"{_found('linux.uml')} {files} {lines} {manner} {haste}"
+    return ["sh", "-c", LEASH, str(job), *words.split(), f'init="{job / "init.sh"}"']
+
+
+def _pump(pid: int, pipes: Pipes, deadline: float) -> None:
+    """Copy what comes out of the guest until it has ended and its pipes are empty.
+
+    Raises TimeoutError at the deadline, BrokenPipeError when our reader is gone.
+    """
+    ended = os.pidfd_open(pid)
+    poller = select.poll()
+    # No events: only that the reader is gone, which a silent command would never notice.
+    for fd, events in {STDOUT: 0, STDERR: 0, ended: select.POLLIN}.items():
+        poller.register(fd, events)
+    for fd in pipes:
+        os.set_blocking(fd, False)
+        poller.register(fd, select.POLLIN)
+    with os.fdopen(ended):
+        ready: set[int] = set()
+        while ended not in ready:
+            ready = {fd for fd, _ in poller.poll(_left(deadline) * 1000)}
+            if ready & {STDOUT, STDERR}:
+                raise BrokenPipeError
+            for fd in ready & pipes.keys():
+                if not _copy(fd, pipes[fd], deadline):
+                    poller.unregister(fd)
+    for fd, sink in pipes.items():
+        while _copy(fd, sink, deadline):
+            pass
+
+
+def _copy(fd: int, sink: int | bytearray, deadline: float) -> bool:
+    """Copy what one read gives; return whether there may be more."""
+    try:
+        data = os.read(fd, 65536)
+    except BlockingIOError:
+        return False
+    if isinstance(sink, bytearray):
+        sink += data
+        return bool(data)
+    rest = memoryview(data)
+    while rest:
+        # So little at a time that a pipe said to be writable cannot block us past the deadline.
+        if select.select([], [sink], [], _left(deadline))[1]:
+            rest = rest[os.write(sink, rest[: select.PIPE_BUF]) :]
+    return bool(data)
+
+
+def _left(deadline: float) -> float:
+    if (left := deadline - time.monotonic()) <= 0:
+        raise TimeoutError
+    return left
+
+
+@contextmanager
+def _explained(command: str, timeout: float, console: bytearray) -> Iterator[None]:
+    """Raise our errors for those that meet us on the way, with the console's last lines."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise Interrupted(f"cannot finish {command}: nobody reads its output (EPIPE)") from None
+    except (OSError, ValueError) as error:
+        known = {
+            TimeoutError: f"the limit of {timeout:g} s was reached",
+            ValueError: "the throw-away kernel died",  # it left no exit code
+        }
+        reason = known.get(type(error), str(error))
+        raise CannotRun(f"cannot finish {command}: {reason}", notes=_tail(console)) from error
+
+
+def _tail(console: bytearray) -> list[str]:
+    """Return the console's last lines: why the guest is as it is."""
+    lines = console.decode(errors="replace").splitlines()
+    trace = (" ", "Stack:", "Call Trace:")
+    return [f"console: {line}" for line in lines if line and not line.startswith(trace)][-12:]
+
+
+@contextmanager
+def _signals_raise(command: str) -> Iterator[None]:
+    """Raise Interrupted at the first signal that asks us to stop, and ignore further ones."""
+    ours = threading.current_thread() is threading.main_thread()
+    # What nohup ignores stays ignored.
+    asking = [each for each in STOP if ours and signal.getsignal(each) is not signal.SIG_IGN]
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        for each in asking:
+            signal.signal(each, signal.SIG_IGN)
+        raise Interrupted(f"cannot finish {command}: stopped by {signal.Signals(number).name}")
+
+    before = {each: signal.signal(each, stop) for each in asking}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
