@@ -30,10 +30,14 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """How each claimed object was before lvsdr, and what each profile (ROLE:NAME) made of them."""
+    """How each claimed object was before lvsdr, and what each profile (ROLE:NAME) made of them.
+
+    `notes` say what people have to know of how it was read.
+    """
 
     baseline: Baseline = field(default_factory=dict)
     claims: Mapping[str, Objects] = field(default_factory=dict)
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     def claimed_by_others(self, owner: str) -> set[Key]:
         """Return the keys that profiles other than `owner` hold on to."""
@@ -48,8 +52,17 @@ class Record:
     def claim(self, owner: str, desired: Objects, observed: Objects) -> Record:
         """Return the record to write before `owner` makes the host `desired`."""
         first = {key: observed.get(key) for key in desired if key not in self.baseline}
+        raised = {key: observed[key] for key in self._raised(owner, desired, observed)}
         claims = {**self.claims, owner: {**self.claims.get(owner, {}), **desired}}
-        return Record({**self.baseline, **first}, claims)
+        return Record({**self.baseline, **first, **raised}, claims)
+
+    def _raised(self, owner: str, desired: Objects, observed: Objects) -> Iterator[Key]:
+        """Yield the sysctls that somebody made stricter than we had: that is the host's own now."""
+        shared = self.claimed_by_others(owner)
+        for key, claimed in self.claims.get(owner, {}).items():
+            kept = key in desired and desired[key] == observed.get(key)
+            if kept and claimed.kind == "sysctl" and claimed != desired[key] and key not in shared:
+                yield key
 
     def settle(self, owner: str, desired: Objects) -> Record:
         """Return the record to write once the host is `desired`."""
@@ -144,23 +157,35 @@ class Book:
     def _parse(self, text: bytes) -> Record:
         try:
             plain = json.loads(text)
-            if plain["format"] != FORMAT:
-                raise ValueError(f"its format is {plain['format']!r}, not {FORMAT!r}")
-            if (plain["boot"], plain["namespace"]) != (_boot(), self.namespace):
-                raise ValueError("it speaks of another boot or another namespace")
-            baseline = {tuple(entry["key"]): _before(entry) for entry in plain["baseline"]}
-            claims = {owner: _claimed(items) for owner, items in plain["claims"].items()}
-            if any(key not in baseline for objects in claims.values() for key in objects):
-                raise ValueError("it claims what it has no baseline of")
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise CannotRun(
-                f"cannot trust {self.path}: {error}",
-                hints=[
-                    f"look at it, then remove it: rm {self.path}",
-                    "what was there before the first apply is then forgotten",
-                ],
-            ) from error
+        except (ValueError, RecursionError) as error:
+            raise self._untrusted(f"it is not JSON ({error})") from error
+        try:
+            return self._understood(plain)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise self._untrusted("it is not a record of lvsdr") from error
+
+    def _understood(self, plain: dict[str, Any]) -> Record:
+        if plain["format"] != FORMAT:
+            raise self._untrusted(f"its format is {plain['format']!r}, ours is {FORMAT!r}")
+        if plain["boot"] != _boot():
+            # What it speaks of went with that boot; nothing of it can be given back.
+            return Record(notes=(f"{self.path} is from an earlier boot: not used",))
+        if plain["namespace"] != self.namespace:
+            raise self._untrusted(f"it is of another network namespace ({plain['namespace']!r})")
+        baseline = {tuple(entry["key"]): _before(entry) for entry in plain["baseline"]}
+        claims = {owner: _claimed(items) for owner, items in plain["claims"].items()}
+        if any(key not in baseline for objects in claims.values() for key in objects):
+            raise self._untrusted("it claims what it has no baseline of")
         return Record(baseline, claims)
+
+    def _untrusted(self, reason: str) -> CannotRun:
+        return CannotRun(
+            f"cannot trust {self.path}: {reason}",
+            hints=[
+                f"look at it, then remove it: rm {self.path}",
+                "what was there before the first apply is then forgotten",
+            ],
+        )
 
 
 def _before(entry: Mapping[str, Any]) -> Any:

@@ -76,20 +76,23 @@ def consider_withdrawing(profile: Profile, kernel: Kernel, book: Book) -> Situat
     return _situation(profile, {}, kernel, book.load())
 
 
-def apply(profile: Profile, kernel: Kernel, book: Book, announcer: OpenAnnouncer) -> Plan:
-    """Bring the host to `profile`, or leave it as it was and raise; announce what is new."""
+def apply(profile: Profile, kernel: Kernel, book: Book, announcer: OpenAnnouncer) -> Situation:
+    """Bring the host to `profile`, or leave it as it was and raise; announce what is new.
+
+    Returns how it stood before; its plan has been carried out.
+    """
     situation = consider(profile, kernel, book)
     vips = new_vips(situation.todo)
     with _announcing(profile, vips, announcer) as announce:
         converge(situation, kernel, book, announce)
-    return situation.todo
+    return situation
 
 
-def withdraw(profile: Profile, kernel: Kernel, book: Book) -> Plan:
-    """Give back what was there before `profile` was first applied."""
+def withdraw(profile: Profile, kernel: Kernel, book: Book) -> Situation:
+    """Give back what was there before `profile` was first applied; returns how it stood."""
     situation = consider_withdrawing(profile, kernel, book)
     converge(situation, kernel, book, lambda: None)
-    return situation.todo
+    return situation
 
 
 def converge(

@@ -19,11 +19,11 @@ from lvsdr import schema
 from lvsdr.errors import ProfileError
 from lvsdr.holders import HOLDERS
 from lvsdr.model.objects import RealServer, Service, VirtualServer
+from lvsdr.model.printable import printable
 from lvsdr.model.profile import DirectorProfile, LabelledVip, Profile, RealServerProfile
 from lvsdr.reader import read, shape
 from lvsdr.reader.explain import EXPLANATIONS
 from lvsdr.reader.refusal import Refusal
-from lvsdr.reader.wording import printable
 from lvsdr.rules.crosscheck import disagreements
 
 PROFILES = Path(__file__).parent.parent / "profiles"

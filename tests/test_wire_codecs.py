@@ -8,12 +8,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from lvsdr.model.finding import Answer
 from lvsdr.wire import announce, arp, ethernet, nd
 from lvsdr.wire.arp import Arp
 from lvsdr.wire.ethernet import Frame, FrameError
 from lvsdr.wire.link import paced
 from lvsdr.wire.nd import Advertisement, Solicitation
-from lvsdr.wire.who_has import Answer, Asker, answer, questions
+from lvsdr.wire.who_has import Asker, answer, questions
 
 US = "02:00:00:00:00:11"
 THEM = "02:00:00:00:00:12"

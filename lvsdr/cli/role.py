@@ -58,7 +58,9 @@ def _plan(role: str) -> click.Command:
 
         wanted = _read(profile, role)
         with session.kernel() as kernel:
-            todo = workflow.consider(wanted, kernel, session.book()).todo
+            situation = workflow.consider(wanted, kernel, session.book())
+        session.tell(situation.record.notes)
+        todo = situation.todo
         session.show(
             text=lambda: text.plan(todo),
             json=lambda: documents.plan(todo),
@@ -83,7 +85,9 @@ def _apply(role: str) -> click.Command:
 
         wanted, book = _read(profile, role), session.book()
         with book.locked(session.lock_timeout), session.kernel() as kernel:
-            done = workflow.apply(wanted, kernel, book, session.announcer)
+            situation = workflow.apply(wanted, kernel, book, session.announcer)
+        session.tell(situation.record.notes)
+        done = situation.todo
         announced = workflow.new_vips(done) if role == "director" else ()
         session.show(
             text=lambda: text.applied(done, announced),
@@ -108,6 +112,7 @@ def _status(role: str) -> click.Command:
         wanted = _read(profile, role)
         with session.kernel() as kernel:
             situation = workflow.consider(wanted, kernel, session.book())
+        session.tell(situation.record.notes)
         rows = list(state.rows(situation.desired, situation.observed))
         session.show(
             text=lambda: text.status(rows),
@@ -160,7 +165,9 @@ def _withdraw(role: str) -> click.Command:
 
         wanted, book = _read(profile, role), session.book()
         with book.locked(session.lock_timeout), session.kernel() as kernel:
-            done = workflow.withdraw(wanted, kernel, book)
+            situation = workflow.withdraw(wanted, kernel, book)
+        session.tell(situation.record.notes)
+        done = situation.todo
         session.show(text=lambda: text.applied(done, ()), json=lambda: documents.applied(done, ()))
         return 0
 

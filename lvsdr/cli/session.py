@@ -81,6 +81,13 @@ class Session:
         for line in made:
             click.echo(_painted(line), color=None if _may_colour() else False)
 
+    def tell(self, notes: Iterable[str]) -> None:
+        """Say on stderr what people have to know though nothing failed."""
+        from lvsdr.model.printable import printable
+
+        for note in notes:
+            click.echo(f"lvsdr: {printable(note)}", err=True)
+
     def fail(self, failure: LvsdrError) -> int:
         """Print why the command failed, and return its exit code."""
         if self.output == "json":

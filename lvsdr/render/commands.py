@@ -25,7 +25,8 @@ Words = Iterator[list[str]]
 SERVICE_FLAGS = {"tcp": "-t", "udp": "-u", "sctp": "--sctp-service"}
 METHOD_FLAGS = {"dr": "-g", "local": "-g", "tunnel": "-i", "masquerade": "-m"}
 SCHEDULER_FLAGS = {0x8: "flag-1", 0x10: "flag-2", 0x20: "flag-3"}
-TUNNEL_TYPES = {0: "ipip", 1: "gue", 2: "gre"}
+TUNNEL_TYPES = {1: "gue", 2: "gre"}
+TUNNEL_FLAGS = {1: "--tun-csum", 2: "--tun-remcsum"}
 
 
 def plan(todo: Plan) -> Iterator[str]:
@@ -124,10 +125,11 @@ def _share(server: RealServer) -> list[str]:
     words = [METHOD_FLAGS.get(server.forwarding_method, "-g"), "-w", str(server.weight)]
     if server.upper_threshold or server.lower_threshold:
         words += ["-x", str(server.upper_threshold), "-y", str(server.lower_threshold)]
-    kind, port, _ = server.tunnel
+    kind, port, flags = server.tunnel
     if kind:
         words += ["--tun-type", TUNNEL_TYPES.get(kind, str(kind))]
         words += ["--tun-port", str(port)] if port else []
+        words += [name for bit, name in TUNNEL_FLAGS.items() if flags & bit]
     return words
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lvsdr.model.objects import Object, Objects
+from lvsdr.model.objects import Address, Key, Object, Objects, RealServer, VirtualServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,12 @@ class Row:
 
 
 def rows(desired: Objects, observed: Objects) -> Iterator[Row]:
-    """Yield a row for each desired object, from the top down: what people look for first."""
-    for wanted in sorted(desired.values(), key=lambda item: -item.layer):
+    """Yield a row for each desired object: VIPs, services with their real servers, the rest."""
+    for wanted in sorted(desired.values(), key=_place):
         yield Row(wanted, observed.get(wanted.key))
+
+
+def _place(item: Object) -> tuple[int, Key, int]:
+    if isinstance(item, VirtualServer | RealServer):
+        return (1, tuple(map(str, item.service.key)), item.layer)
+    return (0 if isinstance(item, Address) else 2, (), -item.layer)

@@ -1,0 +1,71 @@
+# `make demo` and `make test` do all the set-up on a fresh Debian machine; `make help` tells more.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+# Debian's packages: what the lab's kernel and hosts need, and the tests' witnesses.
+LAB := user-mode-linux kmod iproute2
+WITNESSES := ipvsadm iputils-arping tcpdump ndisc6 mandoc
+missing = $(shell for name in $(1); do \
+	dpkg-query -W -f '$${Status}' $$name 2>/dev/null | grep -q 'ok installed' || echo $$name; done)
+# Debian's python3 has the module venv, but it does not work before python3-venv is installed.
+VENV := $(shell $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
+
+.PHONY: help demo test check unit lab format clean packages-demo packages-test
+
+help:
+	@echo 'make demo    rehearse profiles/ on a cluster in a throw-away kernel'
+	@echo 'make test    linters, unit tests and the lab; fails if anything was skipped'
+	@echo 'make check   the linters alone     make unit   the tests outside the lab'
+	@echo 'make lab     the tests in the lab  make clean  remove what was built'
+
+demo: packages-demo .venv/.demo
+	$(BIN)/lvsdr rehearse profiles/director.json profiles/realserver.json
+
+test: export LVSDR_REQUIRE_ALL := 1
+test: packages-test .venv/.test check unit lab
+
+check: .venv/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: .venv/.test
+	$(BIN)/python -m pytest tests --ignore tests/lab --cov --cov-report term:skip-covered
+
+lab: .venv/.test
+	$(BIN)/python -m lvsdr.lab --timeout 900 -- $(BIN)/python -m pytest tests/lab
+
+format: .venv/.test
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+packages-demo:
+	$(call install,$(call missing,$(LAB)) $(VENV))
+
+packages-test:
+	$(call install,$(call missing,$(LAB) $(WITNESSES)) $(VENV))
+
+# Nothing is asked of the network, nor of sudo, where nothing is missing.
+define install
+	@if [ -n '$(strip $(1))' ]; then set -ex; \
+		$(SUDO) apt-get -q update; \
+		$(SUDO) env DEBIAN_FRONTEND=noninteractive \
+			apt-get -qy install --no-install-recommends $(strip $(1)); \
+	fi
+endef
+
+.venv/.demo: pyproject.toml | packages-demo
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip --disable-pip-version-check install -q -e .
+	touch $@
+
+.venv/.test: pyproject.toml | packages-test
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip --disable-pip-version-check install -q -e '.[dev]'
+	touch .venv/.demo $@
+
+clean:
+	rm -rf .venv build dist *.egg-info .coverage .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,113 @@
+"""A kernel that is a dictionary, a wire that is a set, and a session that uses both."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lvsdr.baseline import Book
+from lvsdr.cli.session import Session
+from lvsdr.errors import CannotRun, KernelError
+from lvsdr.model.address import IPAddress
+from lvsdr.model.change import Change, Plan
+from lvsdr.model.finding import Answer
+from lvsdr.model.objects import Address, Key, Object, Objects, Sysctl, keyed
+from lvsdr.model.survey import Survey, SurveyedLink
+from lvsdr.verification import Question
+
+ETH0 = SurveyedLink("eth0", mac="02:00:00:00:00:10")
+LO = SurveyedLink("lo", link_kind="loopback", loopback=True)
+
+
+class FakeKernel:
+    """Objects by key; `refuse` lists the numbers of the changes that it will not take.
+
+    Numbers count every change that was ever sent, from 0, those that undo included.
+    """
+
+    def __init__(self, survey: Survey, objects: Objects | None = None) -> None:
+        self.objects = dict(objects or {})
+        self.refuse: Collection[int] = ()
+        self.errno = errno.EBUSY
+        self.forget: Collection[int] = ()
+        self.sent: list[Change] = []
+        self.missing: CannotRun | None = None
+        self._survey = survey
+
+    def survey(self) -> Survey:
+        objects = self.objects.values()
+        paths = {item.path: item.value for item in objects if isinstance(item, Sysctl)}
+        addresses = tuple((item.link, item.ip) for item in objects if isinstance(item, Address))
+        return Survey(
+            self._survey.links,
+            (*self._survey.addresses, *addresses),
+            {**self._survey.sysctls, **paths},
+        )
+
+    def observe(self, keys: Collection[Key]) -> Objects:
+        return {key: self.objects[key] for key in keys if key in self.objects}
+
+    def require(self, todo: Plan) -> None:
+        if todo and self.missing is not None:
+            raise self.missing
+
+    def execute(self, changes: Iterable[Change]) -> None:
+        for change in changes:
+            number = len(self.sent)
+            self.sent.append(change)
+            if number in self.refuse:
+                raise KernelError(f"cannot {change.verb} {change.subject}", errno=self.errno)
+            if number not in self.forget:
+                self._take(change)
+
+    def _take(self, change: Change) -> None:
+        assert self.objects.get(change.key) == change.before, "the plan knew how it was"
+        if change.after is None:
+            del self.objects[change.key]
+        else:
+            self.objects[change.key] = change.after
+
+    def reopen(self) -> None:
+        pass
+
+    def __enter__(self) -> FakeKernel:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class FakeSession(Session):
+    """A session on a fake kernel, with its record in `root`."""
+
+    def __init__(self, kernel: FakeKernel, root: Path, heard: Iterable[Answer] = ()) -> None:
+        super().__init__()
+        self._kernel = kernel
+        self._root = root
+        self._heard = frozenset(heard)
+        self.announced: list[IPAddress] = []
+        self.asked: list[Question] = []
+
+    def kernel(self) -> FakeKernel:
+        return self._kernel
+
+    def book(self) -> Book:
+        return Book("test", self._root)
+
+    @contextmanager
+    def announcer(self, link: str) -> Iterator[FakeSession]:
+        yield self
+
+    def announce(self, vips: Iterable[IPAddress]) -> None:
+        self.announced += vips
+
+    def ask(self, question: Question) -> frozenset[Answer]:
+        self.asked.append(question)
+        return self._heard
+
+
+def host(*objects: Object, links: Iterable[SurveyedLink] = (ETH0, LO)) -> FakeKernel:
+    """Return a kernel with `links`, and `objects` there."""
+    return FakeKernel(Survey({link.name: link for link in links}), keyed(objects))

@@ -1,0 +1,196 @@
+"""The record on disk: whole or not there, never trusted when it lies, and one run at a time."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+import subprocess
+import sys
+from ipaddress import ip_interface
+from pathlib import Path
+
+import pytest
+
+from lvsdr.baseline import Book, Record
+from lvsdr.errors import CannotRun
+from lvsdr.model.objects import Address, Objects, Sysctl, keyed
+
+IGNORE = Sysctl("net/ipv4/conf/all/arp_ignore", "1")
+WAS = Sysctl("net/ipv4/conf/all/arp_ignore", "0")
+VIP = Address("lo", ip_interface("192.0.2.10/32"), label="lo", scope="host")
+WANTED: Objects = keyed([IGNORE, VIP])
+THERE: Objects = keyed([WAS])
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    record = Record().claim("realserver:web", WANTED, THERE)
+
+    Book("ns", tmp_path / "run").save(record)
+
+    assert Book("ns", tmp_path / "run").load() == record
+
+
+def test_there_is_an_empty_record_before_the_first(tmp_path: Path) -> None:
+    assert Book("ns", tmp_path / "none").load() == Record()
+
+
+def test_the_record_is_for_its_owner_and_group_only(tmp_path: Path) -> None:
+    book = Book("ns", tmp_path / "run")
+
+    book.save(Record())
+
+    assert stat.S_IMODE(book.root.stat().st_mode) == 0o750
+    assert stat.S_IMODE(book.path.stat().st_mode) == 0o640
+    assert [path.name for path in book.root.iterdir()] == ["ns.json"]
+
+
+def test_the_first_state_is_never_overwritten() -> None:
+    first = Record().claim("realserver:web", WANTED, THERE)
+
+    again = first.claim("realserver:web", WANTED, WANTED)
+
+    assert again.baseline == {IGNORE.key: WAS, VIP.key: None}
+
+
+def test_a_shared_object_goes_back_when_the_last_profile_leaves() -> None:
+    both = Record().claim("realserver:web", WANTED, THERE)
+    both = both.claim("realserver:mail", keyed([IGNORE]), WANTED)
+
+    one = both.settle("realserver:web", {})
+
+    assert both.baseline_of("realserver:web") == {VIP.key: None}
+    assert one.baseline_of("realserver:mail") == {IGNORE.key: WAS}
+    assert one.settle("realserver:mail", {}) == Record()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"", "it is not JSON"),
+        (b"{", "it is not JSON"),
+        (b"[]", "it is not a record of lvsdr"),
+        (b"\xff\xfe", "it is not JSON"),
+        (b"[" * 100_000, "it is not JSON"),
+        (b'{"format": "lvsdr/baseline/2"}', "its format is 'lvsdr/baseline/2'"),
+        (b'{"format": "lvsdr/baseline/1"}', "it is not a record of lvsdr"),
+    ],
+)
+def test_a_record_that_cannot_be_ours_is_not_trusted(
+    tmp_path: Path, text: bytes, reason: str
+) -> None:
+    book = Book("ns", tmp_path)
+    book.path.write_bytes(text)
+
+    with pytest.raises(CannotRun) as refused:
+        book.load()
+
+    assert reason in refused.value.message
+    assert str(book.path) in refused.value.message
+    assert refused.value.exit_code == 6
+    assert refused.value.hints
+
+
+def test_a_record_of_an_earlier_boot_is_said_and_not_used(tmp_path: Path) -> None:
+    book = Book("ns", tmp_path)
+    book.save(Record().claim("realserver:web", WANTED, THERE))
+    plain = json.loads(book.path.read_text())
+    book.path.write_text(json.dumps({**plain, "boot": "other"}))
+
+    record = book.load()
+
+    assert record == Record()
+    assert record.notes == (f"{book.path} is from an earlier boot: not used",)
+
+
+def test_a_record_of_another_namespace_is_not_trusted(tmp_path: Path) -> None:
+    book = Book("ns", tmp_path)
+    book.save(Record().claim("realserver:web", WANTED, THERE))
+    plain = json.loads(book.path.read_text())
+    book.path.write_text(json.dumps({**plain, "namespace": "other"}))
+
+    with pytest.raises(CannotRun, match="it is of another network namespace"):
+        book.load()
+
+
+def test_a_claim_without_a_baseline_is_not_trusted(tmp_path: Path) -> None:
+    book = Book("ns", tmp_path)
+    book.save(Record().claim("realserver:web", WANTED, THERE))
+    plain = json.loads(book.path.read_text())
+    book.path.write_text(json.dumps({**plain, "baseline": []}))
+
+    with pytest.raises(CannotRun, match="it claims what it has no baseline of"):
+        book.load()
+
+
+def test_a_symlink_is_neither_read_nor_written_through(tmp_path: Path) -> None:
+    book, elsewhere = Book("ns", tmp_path / "run"), tmp_path / "elsewhere"
+    elsewhere.write_text("precious")
+    book.root.mkdir(mode=0o750)
+    book.path.symlink_to(elsewhere)
+
+    with pytest.raises(CannotRun, match="ELOOP"):
+        book.load()
+    book.save(Record())
+
+    assert elsewhere.read_text() == "precious"
+    assert not book.path.is_symlink()
+
+
+def test_a_folder_of_somebody_else_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+
+    with pytest.raises(CannotRun, match="not a directory of this user"):
+        Book("ns", tmp_path).save(Record())
+
+
+def test_a_full_disk_is_said_and_leaves_the_old_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = Book("ns", tmp_path)
+    book.save(Record())
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CannotRun, match="no space left on device \\(ENOSPC\\)"):
+        book.save(Record().claim("realserver:web", WANTED, THERE))
+    assert book.load() == Record()
+    assert [path.name for path in tmp_path.iterdir()] == ["ns.json"]
+
+
+def test_a_second_run_waits_and_then_names_the_first(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from lvsdr.baseline import Book\n"
+        "with Book('ns', Path(sys.argv[1])).locked(0): print('held', flush=True); input()"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+
+        with pytest.raises(CannotRun) as refused, Book("ns", tmp_path).locked(0.1):
+            pass
+
+        other.communicate("\n")
+    assert f"process {other.pid} ({sys.executable} -c" in refused.value.message
+    assert refused.value.exit_code == 6
+
+
+def test_the_lock_is_free_when_its_holder_is_killed(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from pathlib import Path; from lvsdr.baseline import Book\n"
+        "with Book('ns', Path(sys.argv[1])).locked(0): os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
+
+    with Book("ns", tmp_path).locked(0):
+        held = True
+
+    assert held

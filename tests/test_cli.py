@@ -1,0 +1,504 @@
+"""The program: what it prints, and every exit code of the contract."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from ipaddress import ip_address, ip_interface
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fake import ETH0, LO, FakeKernel, FakeSession, host
+from lvsdr.cli.main import run
+from lvsdr.errors import CannotRun, Interrupted
+from lvsdr.model.change import Change
+from lvsdr.model.finding import Answer
+from lvsdr.model.objects import Address, Link, Object, RealServer, Service, Sysctl, VirtualServer
+from lvsdr.model.survey import SurveyedLink
+
+PROFILES = Path(__file__).parent.parent / "profiles"
+DIRECTOR, REALSERVER = str(PROFILES / "director.json"), str(PROFILES / "realserver.json")
+
+DIP = Address("eth0", ip_interface("192.168.1.10/24"), label="eth0")
+VIP = ip_address("192.168.1.2")
+WEB = Service("tcp", VIP, 80)
+TABLE: tuple[Object, ...] = (
+    VirtualServer(WEB, persistence=300),
+    RealServer(WEB, ip_address("192.168.1.11"), 80),
+    RealServer(WEB, ip_address("192.168.1.12"), 80),
+    Address("eth0", ip_interface("192.168.1.2/32"), label="eth0:0"),
+)
+LOUD = (
+    Sysctl("net/ipv4/conf/all/arp_ignore", "0"),
+    Sysctl("net/ipv4/conf/all/arp_announce", "0"),
+    Link("lo", "loopback", up=True, arp=True),
+)
+
+
+class Run:
+    """One run of the program on a fake kernel."""
+
+    def __init__(
+        self, capsys: pytest.CaptureFixture[str], session: FakeSession, *arguments: str
+    ) -> None:
+        capsys.readouterr()
+        self.code = run(arguments, session)
+        self.out, self.err = capsys.readouterr()
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def director(tmp_path: Path) -> FakeSession:
+    return FakeSession(host(DIP), tmp_path)
+
+
+@pytest.fixture
+def realserver(tmp_path: Path) -> FakeSession:
+    return FakeSession(host(*LOUD), tmp_path)
+
+
+def kernel_of(session: FakeSession) -> FakeKernel:
+    return session.kernel()
+
+
+def test_0_apply_then_plan_has_nothing_to_change(
+    director: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    applied = Run(capsys, director, "director", "apply", DIRECTOR)
+    plan = Run(capsys, director, "director", "plan", DIRECTOR)
+
+    assert applied.code == 0
+    assert applied.out.splitlines()[-1] == "announced 192.168.1.2"
+    assert (plan.code, plan.out, plan.err) == (0, "nothing to change\n", "")
+
+
+def test_a_second_apply_neither_writes_nor_announces(
+    director: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Run(capsys, director, "director", "apply", DIRECTOR)
+    sent, announced = len(kernel_of(director).sent), list(director.announced)
+
+    again = Run(capsys, director, "director", "apply", DIRECTOR)
+
+    assert again.out == "nothing to change\n"
+    assert len(kernel_of(director).sent) == sent
+    assert director.announced == announced == [VIP]
+
+
+def test_1_a_plan_with_changes_touches_nothing(
+    director: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = Run(capsys, director, "director", "plan", DIRECTOR)
+
+    assert plan.code == 1
+    assert plan.out.splitlines()[0] == "+ tcp 192.168.1.2:80 (wlc, persistence 300 s)"
+    assert kernel_of(director).sent == []
+    assert not list(Path(director.book().root).iterdir())
+
+
+def test_1_a_real_server_that_answers_is_a_finding(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rip, mac = ip_address("192.168.1.11"), "02:00:00:00:00:11"
+    heard = [Answer(rip, mac, "own"), Answer(VIP, mac, "own"), Answer(VIP, mac, "probe")]
+    session = FakeSession(host(DIP, *TABLE), tmp_path, heard)
+
+    verified = Run(capsys, session, "director", "verify", DIRECTOR, "--format", "json")
+
+    assert verified.code == 1
+    assert verified.document["format"] == "lvsdr/verify/1"
+    assert verified.document["ok"] is False
+    (finding,) = verified.document["findings"]
+    assert finding["rule"] == "ARP-ANSWER"
+    assert (finding["vip"], finding["mac"], finding["rip"]) == (str(VIP), mac, str(rip))
+
+
+def test_0_a_director_that_alone_answers_is_verified(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = FakeSession(host(DIP, *TABLE), tmp_path)
+
+    verified = Run(capsys, session, "director", "verify", DIRECTOR)
+
+    assert verified.code == 0
+    assert verified.out.splitlines() == [
+        "192.168.1.2 is at 02:00:00:00:00:10 (this host) [own]",
+        "verified: no findings",
+    ]
+    (question,) = session.asked
+    assert (question.link, str(question.source4)) == ("eth0", "192.168.1.10")
+
+
+def test_2_a_bad_profile_touches_nothing(
+    tmp_path: Path, realserver: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profile = tmp_path / "bad.json"
+    profile.write_text('{"role": "realserver", "interface": "eth0", "vips": ["192.168.1.2/24"]}')
+
+    applied = Run(capsys, realserver, "realserver", "apply", str(profile))
+
+    assert applied.code == 2
+    assert applied.out == ""
+    assert applied.err.startswith(f"lvsdr: {profile}: /vips/0: ")
+    assert kernel_of(realserver).sent == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["director", "frobnicate"],
+        ["director", "plan", "--format", "xml"],
+        ["director", "plan", "one", "two"],
+        ["schema", "router"],
+        ["check"],
+        [],
+    ],
+)
+def test_2_bad_usage(
+    arguments: list[str], director: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    used = Run(capsys, director, *arguments)
+
+    assert used.code == 2
+    assert used.out == ""
+    assert used.err
+
+
+def test_2_bad_usage_is_json_where_json_was_asked_for(
+    director: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    used = Run(capsys, director, "director", "plan", "--format=json", "--frobnicate")
+
+    assert used.document["format"] == "lvsdr/error/1"
+    assert used.document["exit_code"] == used.code == 2
+
+
+def test_3_a_refused_change_is_undone(
+    realserver: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kernel = kernel_of(realserver)
+    before = dict(kernel.objects)
+    kernel.refuse = {3}
+
+    applied = Run(capsys, realserver, "realserver", "apply", REALSERVER)
+
+    assert applied.code == 3
+    assert applied.out == ""
+    assert applied.err.splitlines() == [
+        "lvsdr: cannot add unreachable 192.168.1.2/32 metric 4294967294",
+        "  3 changes undone; the host is as it was",
+    ]
+    assert kernel.objects == before
+
+
+def test_3_a_refused_change_in_json(
+    realserver: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kernel_of(realserver).refuse = {0}
+
+    applied = Run(capsys, realserver, "realserver", "apply", REALSERVER, "--format", "json")
+
+    assert applied.err == ""
+    assert applied.document == {
+        "format": "lvsdr/error/1",
+        "error": "cannot change net/ipv4/conf/all/arp_ignore = 1",
+        "exit_code": 3,
+        "notes": ["nothing was changed; the host is as it was"],
+        "hints": [],
+    }
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_3_a_signal_in_the_middle_undoes_everything(
+    number: signal.Signals,
+    realserver: FakeSession,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kernel = kernel_of(realserver)
+    before, take = dict(kernel.objects), kernel._take
+
+    def interrupted(change: Change) -> None:
+        take(change)
+        if len(kernel.sent) == 2:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(kernel, "_take", interrupted)
+    applied = Run(capsys, realserver, "realserver", "apply", REALSERVER)
+
+    assert applied.code == Interrupted.exit_code == 3
+    assert f"lvsdr: interrupted by {number.name}" in applied.err
+    assert "  2 changes undone; the host is as it was" in applied.err
+    assert kernel.objects == before
+
+
+def test_4_a_kernel_that_takes_all_and_does_not_do_it(
+    realserver: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kernel = kernel_of(realserver)
+    before = dict(kernel.objects)
+    kernel.forget = {1}
+
+    applied = Run(capsys, realserver, "realserver", "apply", REALSERVER)
+
+    assert applied.code == 4
+    assert "  ~ net/ipv4/conf/all/arp_announce = 2" in applied.err
+    assert "  4 changes undone; the host is as it was" in applied.err
+    assert kernel.objects == before
+
+
+def test_5_undoing_fails_too_and_the_next_run_finishes(
+    realserver: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kernel = kernel_of(realserver)
+    before = dict(kernel.objects)
+    kernel.refuse = range(2, 1000)
+
+    applied = Run(capsys, realserver, "realserver", "apply", REALSERVER)
+    kernel.refuse = ()
+    withdrawn = Run(capsys, realserver, "realserver", "withdraw", REALSERVER)
+
+    assert applied.code == 5
+    assert "  stuck: ~ net/ipv4/conf/all/arp_ignore = 0" in applied.err
+    assert "  stuck: ~ net/ipv4/conf/all/arp_announce = 0" in applied.err
+    assert withdrawn.code == 0
+    assert kernel.objects == before
+
+
+def test_6_a_host_that_lacks_something_is_not_touched(
+    realserver: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kernel_of(realserver).missing = CannotRun("cannot change this host", hints=["be root"])
+
+    applied = Run(capsys, realserver, "realserver", "apply", REALSERVER)
+
+    assert applied.code == 6
+    assert applied.err == "lvsdr: cannot change this host\n  hint: be root\n"
+    assert kernel_of(realserver).sent == []
+
+
+def test_6_a_lock_that_is_held_names_its_holder(
+    realserver: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with realserver.book().locked(0):
+        applied = Run(
+            capsys, realserver, "realserver", "apply", REALSERVER, "--lock-timeout", "0.1"
+        )
+
+    assert applied.code == 6
+    assert f"process {os.getpid()} (" in applied.err
+    assert kernel_of(realserver).sent == []
+
+
+UNFIT = [
+    ((), "cannot use link eth0: no such link"),
+    (
+        (SurveyedLink("eth0", master="br0", master_kind="bridge"),),
+        'write "interface": "br0" in the profile',
+    ),
+    (
+        (SurveyedLink("eth0", master="bond0", master_kind="bond"),),
+        'write "interface": "bond0" in the profile',
+    ),
+    ((SurveyedLink("eth0", up=False),), "ip link set eth0 up"),
+    ((SurveyedLink("eth0", arp=False),), "ip link set eth0 arp on"),
+    ((ETH0,), "it has no IPv4 address of its own"),
+]
+
+
+@pytest.mark.parametrize(("links", "said"), UNFIT)
+def test_6_a_link_that_cannot_carry_vips_is_refused_with_the_remedy(
+    links: tuple[SurveyedLink, ...], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = FakeSession(host(links=(*links, LO)), tmp_path)
+
+    planned = Run(capsys, session, "director", "plan", DIRECTOR)
+
+    assert planned.code == 6
+    assert said in planned.err
+
+
+def test_6_a_vip_on_the_talking_link_of_a_real_server_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loud = Address("eth0", ip_interface("192.168.1.2/24"), label="eth0:0")
+    session = FakeSession(host(*LOUD, loud), tmp_path)
+
+    applied = Run(capsys, session, "realserver", "apply", REALSERVER)
+    verified = Run(capsys, session, "realserver", "verify", REALSERVER)
+
+    assert applied.code == 6
+    assert "  hint: ip address del 192.168.1.2/24 dev eth0\n" in applied.err
+    assert verified.code == 1
+    assert "error: VIP-ON-LINK: eth0 holds 192.168.1.2 itself" in verified.out
+
+
+def test_a_part_of_a_vrf_is_a_link_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    link = SurveyedLink("eth0", master="blue", master_kind="vrf")
+    session = FakeSession(host(DIP, links=(link, LO)), tmp_path)
+
+    assert Run(capsys, session, "director", "plan", DIRECTOR).code == 1
+
+
+def test_status_says_what_is_missing_and_what_differs(
+    director: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kernel_of(director).objects[TABLE[0].key] = VirtualServer(WEB, "rr")
+
+    status = Run(capsys, director, "director", "status", DIRECTOR)
+
+    assert status.code == 1
+    assert [line.rpartition("  ")[2].strip() for line in status.out.splitlines()] == [
+        "missing",
+        "differs: rr",
+        "missing",
+        "missing",
+    ]
+
+
+def test_status_in_json_and_commands(
+    director: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Run(capsys, director, "director", "apply", DIRECTOR)
+
+    document = Run(capsys, director, "director", "status", DIRECTOR, "--format", "json")
+    commands = Run(capsys, director, "director", "status", DIRECTOR, "--format", "commands")
+
+    assert document.code == 0
+    assert document.document["format"] == "lvsdr/status/1"
+    assert {item["state"] for item in document.document["objects"]} == {"ok"}
+    assert commands.out.splitlines() == [
+        "ipvsadm -A -t 192.168.1.2:80 -s wlc -p 300",
+        "ipvsadm -a -t 192.168.1.2:80 -r 192.168.1.11:80 -g -w 1",
+        "ipvsadm -a -t 192.168.1.2:80 -r 192.168.1.12:80 -g -w 1",
+        "ip address add 192.168.1.2/32 dev eth0 label eth0:0",
+    ]
+
+
+def test_a_plan_in_json_holds_each_change_before_and_after(
+    realserver: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = Run(capsys, realserver, "realserver", "plan", REALSERVER, "--format", "json")
+
+    assert plan.document["format"] == "lvsdr/plan/1"
+    assert plan.document["changes"][0] == {
+        "sign": "~",
+        "object": "sysctl",
+        "key": ["net/ipv4/conf/all/arp_ignore"],
+        "before": {"path": "net/ipv4/conf/all/arp_ignore", "value": "0"},
+        "after": {"path": "net/ipv4/conf/all/arp_ignore", "value": "1"},
+    }
+    assert [change["object"] for change in plan.document["changes"]] == [
+        "sysctl",
+        "sysctl",
+        "link",
+        "route",
+        "address",
+    ]
+
+
+def test_a_real_server_that_is_silent_is_verified_and_one_that_is_not_is_named(
+    realserver: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = Run(capsys, realserver, "realserver", "verify", REALSERVER, "--format", "json")
+    Run(capsys, realserver, "realserver", "apply", REALSERVER)
+    after = Run(capsys, realserver, "realserver", "verify", REALSERVER, "--format", "json")
+
+    assert before.code == 1
+    rules = {finding["rule"] for finding in before.document["findings"]}
+    assert rules == {"ARP-IGNORE", "ARP-ANNOUNCE", "DRIFT"}
+    assert (after.code, after.document["findings"]) == (0, [])
+
+
+def test_profiles_that_disagree_exit_1(
+    tmp_path: Path, director: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other.json"
+    other.write_text('{"role": "realserver", "interface": "eth0", "vips": ["192.168.1.3"]}')
+
+    alone = Run(capsys, director, "check", DIRECTOR, REALSERVER)
+    against = Run(capsys, director, "check", DIRECTOR, str(other), "--format", "json")
+
+    assert alone.code == 0
+    assert against.code == 1
+    assert {each["rule"] for each in against.document["findings"]} == {
+        "VIP-NO-DIRECTOR",
+        "VIP-NOT-HELD",
+    }
+
+
+def test_a_hostile_name_is_escaped(
+    tmp_path: Path, director: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = Run(capsys, director, "director", "plan", str(tmp_path / "a\x1b[2J.json"))
+
+    assert missing.code == 2
+    assert "\x1b" not in missing.err
+    assert "a\\x1b[2J.json" in missing.err
+
+
+def test_the_schema_of_each_role_is_printed(
+    director: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for role in ("director", "realserver"):
+        shown = Run(capsys, director, "schema", role)
+
+        assert shown.code == 0
+        assert shown.document["$schema"] == "http://json-schema.org/draft-07/schema#"
+
+
+def test_no_colour_without_a_terminal(
+    director: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "\x1b" not in Run(capsys, director, "director", "plan", DIRECTOR).out
+
+
+def program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "lvsdr", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,
+    )
+
+
+def test_the_program_itself_exits_with_the_code() -> None:
+    assert program("check", DIRECTOR, REALSERVER).returncode == 0
+    assert program("check", "nowhere.json").returncode == 2
+    assert program("director", "plan", "--netns", "no-such-namespace", DIRECTOR).returncode == 6
+
+
+def test_a_reader_that_has_gone_is_no_error() -> None:
+    command = f"{sys.executable} -m lvsdr schema director | true"
+
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+
+    assert done.stderr == ""
+
+
+def test_help_does_not_pay_for_netlink() -> None:
+    script = (
+        "import sys; sys.argv[1:] = ['--help']\n"
+        "from lvsdr.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'pyroute2', 'jsonschema', 'subprocess'} & set(sys.modules)\n"
+        "print('heavy:', sorted(heavy))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.splitlines()[-1] == "heavy: []"

@@ -1,0 +1,146 @@
+"""Objects as commands, as lines and as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from ipaddress import ip_address, ip_interface, ip_network
+
+import pytest
+
+from lvsdr.model import objects
+from lvsdr.model.change import Change
+from lvsdr.model.objects import (
+    KINDS,
+    Address,
+    Link,
+    Object,
+    RealServer,
+    Route,
+    Service,
+    Sysctl,
+    VirtualServer,
+)
+from lvsdr.model.plain import from_plain, to_plain
+from lvsdr.model.printable import printable
+from lvsdr.render import commands, text
+
+WEB = Service("tcp", ip_address("192.0.2.10"), 80)
+WEB6 = Service("tcp", ip_address("2001:db8::10"), 443, family="inet6")
+MARK6 = Service("fwmark", fwmark=7, family="inet6")
+RIP, RIP6 = ip_address("192.0.2.11"), ip_address("2001:db8::11")
+VIP6 = Address("eth0", ip_interface("2001:db8::10/128"), deprecated=True)
+GRE = RealServer(WEB, RIP, 80, 2, "tunnel", 10, 5, (2, 0, 1))
+
+LINES: list[tuple[Object | None, Object | None, list[str]]] = [
+    (
+        None,
+        Sysctl("net/ipv4/conf/eth0.100/arp_ignore", "1"),
+        ["sysctl -w net/ipv4/conf/eth0.100/arp_ignore=1"],
+    ),
+    (
+        None,
+        Link("lvsdr0", "dummy", up=True, arp=False),
+        ["ip link add lvsdr0 type dummy", "ip link set lvsdr0 arp off up"],
+    ),
+    (
+        Link("tunl0", "ipip", up=False, arp=False),
+        Link("tunl0", "ipip", up=True, arp=False),
+        ["ip link set tunl0 up"],
+    ),
+    (Link("lvsdr0", "dummy", up=True, arp=False), None, ["ip link del lvsdr0"]),
+    (
+        None,
+        Address("lo", ip_interface("192.0.2.10/32"), label="lo", scope="host"),
+        ["ip address add 192.0.2.10/32 dev lo scope host"],
+    ),
+    (
+        Address("eth0", ip_interface("192.0.2.10/32"), label="eth0"),
+        Address("eth0", ip_interface("192.0.2.10/32"), label="eth0:0"),
+        [
+            "ip address del 192.0.2.10/32 dev eth0",
+            "ip address add 192.0.2.10/32 dev eth0 label eth0:0",
+        ],
+    ),
+    (None, VIP6, ["ip address add 2001:db8::10/128 dev eth0 nodad preferred_lft 0"]),
+    (
+        None,
+        Route(ip_network("2001:db8::10/128"), 7, "blackhole"),
+        ["ip -6 route add blackhole 2001:db8::10/128 metric 7 proto static"],
+    ),
+    (
+        Route(ip_network("192.0.2.10/32"), 7),
+        None,
+        ["ip route del unreachable 192.0.2.10/32 metric 7 proto static"],
+    ),
+    (
+        None,
+        VirtualServer(WEB, "sh", 60, 24, True, 0x18, "sip"),
+        ["ipvsadm -A -t 192.0.2.10:80 -s sh -p 60 -M 255.255.255.0 -o -b flag-1,flag-2 --pe sip"],
+    ),
+    (
+        VirtualServer(WEB6, "wlc"),
+        VirtualServer(WEB6, "rr", 60, 64),
+        ["ipvsadm -E -t '[2001:db8::10]:443' -s rr -p 60 -M 64"],
+    ),
+    (VirtualServer(MARK6), None, ["ipvsadm -D -f 7 -6"]),
+    (
+        None,
+        RealServer(MARK6, RIP6, 0, 0, "tunnel"),
+        ["ipvsadm -a -f 7 -6 -r '[2001:db8::11]:0' -i -w 0"],
+    ),
+    (
+        RealServer(WEB, RIP, 80),
+        GRE,
+        [
+            "ipvsadm -e -t 192.0.2.10:80 -r 192.0.2.11:80 -i -w 2 -x 10 -y 5"
+            " --tun-type gre --tun-csum"
+        ],
+    ),
+    (GRE, None, ["ipvsadm -d -t 192.0.2.10:80 -r 192.0.2.11:80"]),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "lines"), LINES)
+def test_a_change_has_the_commands_that_mean_the_same(
+    before: Object | None, after: Object | None, lines: list[str]
+) -> None:
+    assert list(commands.plan((Change(before, after),))) == lines
+
+
+def test_every_kind_of_object_has_commands() -> None:
+    assert set(commands.COMMANDS) == set(KINDS)
+
+
+def test_every_kind_of_object_is_in_the_table() -> None:
+    kinds = {each.kind: each for each in vars(objects).values() if getattr(each, "kind", None)}
+
+    assert dict(KINDS) == kinds
+
+
+@pytest.mark.parametrize("item", [after for _, after, _ in LINES if after is not None])
+def test_plain_data_is_the_object_again(item: Object) -> None:
+    plain = to_plain(item)
+
+    assert set(plain) == {field.name for field in fields(item)}
+    assert from_plain(item.kind, plain) == item
+
+
+def test_plain_data_of_something_else_is_refused() -> None:
+    with pytest.raises((ValueError, TypeError, KeyError)):
+        from_plain("sysctl", {"path": "net/x"})
+    with pytest.raises(KeyError):
+        from_plain("router", {})
+    with pytest.raises(ValueError, match="not the fields"):
+        from_plain("address", {"link": "lo", "ip": "192.0.2.10"})
+
+
+def test_a_changed_object_shows_how_it_was() -> None:
+    change = Change(RealServer(WEB, RIP, 80), RealServer(WEB, RIP, 80, weight=3))
+
+    assert text.line(change) == (
+        "~ 192.0.2.11:80 of tcp 192.0.2.10:80 (dr, weight 3) (was dr, weight 1)"
+    )
+
+
+def test_control_characters_are_escaped() -> None:
+    assert printable("a\x1b[31mb\r\n\u202e") == "a\\x1b[31mb\\r\\n\\u202e"
