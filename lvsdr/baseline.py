@@ -7,18 +7,17 @@ kernel state that it speaks of.
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import secrets
 import stat
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from lvsdr import lock
 from lvsdr.errors import CannotRun
 from lvsdr.model.objects import Baseline, Key, Objects, keyed
 from lvsdr.model.plain import from_plain, to_plain
@@ -101,17 +100,13 @@ class Book:
         return self._parse(text)
 
     def save(self, record: Record) -> None:
-        """Write the record so that it is whole on disk, or not there, whatever happens."""
-        text = json.dumps(self._plain(record), indent=1).encode()
-        fresh = self.root / f".{self.namespace}.{secrets.token_hex(8)}"
+        """Write the record so that it is whole on disk, whatever happens; an empty one goes."""
         try:
             self._make_root()
-            try:
-                _write(fresh, text)
-                fresh.rename(self.path)
-            finally:
-                with suppress(FileNotFoundError):
-                    fresh.unlink()
+            if record == Record():
+                self.path.unlink(missing_ok=True)
+            else:
+                self._replace(json.dumps(self._plain(record), indent=1).encode())
             _flush(self.root)
         except OSError as error:
             raise _unusable("write", self.path, error) from error
@@ -122,15 +117,11 @@ class Book:
         path = self.root / f"{self.namespace}.lock"
         try:
             self._make_root()
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-            descriptor = os.open(path, flags, 0o640)
+            descriptor = lock.opened(path)
         except OSError as error:
             raise _unusable("lock", path, error) from error
-        try:
-            _wait_for(descriptor, timeout)
+        with lock.held(descriptor, timeout):
             yield
-        finally:
-            os.close(descriptor)
 
     def _make_root(self) -> None:
         with suppress(FileExistsError):
@@ -138,6 +129,15 @@ class Book:
         seen = self.root.lstat()
         if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.geteuid():
             raise PermissionError(errno.EPERM, "not a directory of this user", str(self.root))
+
+    def _replace(self, text: bytes) -> None:
+        fresh = self.root / f".{self.namespace}.{secrets.token_hex(8)}"
+        try:
+            _write(fresh, text)
+            fresh.rename(self.path)
+        finally:
+            with suppress(FileNotFoundError):
+                fresh.unlink()
 
     def _plain(self, record: Record) -> dict[str, Any]:
         return {
@@ -218,35 +218,6 @@ def _flush(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _wait_for(descriptor: int, timeout: float) -> None:
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                raise CannotRun(
-                    f"cannot lock this network namespace: {_holder(descriptor)} holds the lock",
-                    hints=["wait for it to end, or give --lock-timeout SECONDS"],
-                ) from None
-            time.sleep(0.05)
-        else:
-            return
-
-
-def _holder(descriptor: int) -> str:
-    """Return who holds the lock on the open file, from /proc/locks (proc(5))."""
-    inode = os.fstat(descriptor).st_ino
-    for line in Path("/proc/locks").read_text(encoding="ascii").splitlines():
-        words = line.split()
-        if "FLOCK" in words and words[5].endswith(f":{inode}"):
-            with suppress(OSError):
-                command = Path(f"/proc/{words[4]}/cmdline").read_bytes().split(b"\0")
-                text = b" ".join(command).decode(errors="replace").strip()
-                return f"process {words[4]} ({text})"
-    return "another process"
 
 
 def _unusable(verb: str, path: Path, error: OSError) -> CannotRun:

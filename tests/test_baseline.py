@@ -22,14 +22,23 @@ WAS = Sysctl("net/ipv4/conf/all/arp_ignore", "0")
 VIP = Address("lo", ip_interface("192.0.2.10/32"), label="lo", scope="host")
 WANTED: Objects = keyed([IGNORE, VIP])
 THERE: Objects = keyed([WAS])
+SOME = Record().claim("realserver:web", WANTED, THERE)
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
-    record = Record().claim("realserver:web", WANTED, THERE)
+    Book("ns", tmp_path / "run").save(SOME)
 
-    Book("ns", tmp_path / "run").save(record)
+    assert Book("ns", tmp_path / "run").load() == SOME
 
-    assert Book("ns", tmp_path / "run").load() == record
+
+def test_an_empty_record_leaves_no_file(tmp_path: Path) -> None:
+    book = Book("ns", tmp_path)
+    book.save(SOME)
+
+    book.save(Record())
+
+    assert list(tmp_path.iterdir()) == []
+    assert book.load() == Record()
 
 
 def test_there_is_an_empty_record_before_the_first(tmp_path: Path) -> None:
@@ -39,7 +48,7 @@ def test_there_is_an_empty_record_before_the_first(tmp_path: Path) -> None:
 def test_the_record_is_for_its_owner_and_group_only(tmp_path: Path) -> None:
     book = Book("ns", tmp_path / "run")
 
-    book.save(Record())
+    book.save(SOME)
 
     assert stat.S_IMODE(book.root.stat().st_mode) == 0o750
     assert stat.S_IMODE(book.path.stat().st_mode) == 0o640
@@ -47,16 +56,13 @@ def test_the_record_is_for_its_owner_and_group_only(tmp_path: Path) -> None:
 
 
 def test_the_first_state_is_never_overwritten() -> None:
-    first = Record().claim("realserver:web", WANTED, THERE)
-
-    again = first.claim("realserver:web", WANTED, WANTED)
+    again = SOME.claim("realserver:web", WANTED, WANTED)
 
     assert again.baseline == {IGNORE.key: WAS, VIP.key: None}
 
 
 def test_a_shared_object_goes_back_when_the_last_profile_leaves() -> None:
-    both = Record().claim("realserver:web", WANTED, THERE)
-    both = both.claim("realserver:mail", keyed([IGNORE]), WANTED)
+    both = SOME.claim("realserver:mail", keyed([IGNORE]), WANTED)
 
     one = both.settle("realserver:web", {})
 
@@ -94,7 +100,7 @@ def test_a_record_that_cannot_be_ours_is_not_trusted(
 
 def test_a_record_of_an_earlier_boot_is_said_and_not_used(tmp_path: Path) -> None:
     book = Book("ns", tmp_path)
-    book.save(Record().claim("realserver:web", WANTED, THERE))
+    book.save(SOME)
     plain = json.loads(book.path.read_text())
     book.path.write_text(json.dumps({**plain, "boot": "other"}))
 
@@ -106,7 +112,7 @@ def test_a_record_of_an_earlier_boot_is_said_and_not_used(tmp_path: Path) -> Non
 
 def test_a_record_of_another_namespace_is_not_trusted(tmp_path: Path) -> None:
     book = Book("ns", tmp_path)
-    book.save(Record().claim("realserver:web", WANTED, THERE))
+    book.save(SOME)
     plain = json.loads(book.path.read_text())
     book.path.write_text(json.dumps({**plain, "namespace": "other"}))
 
@@ -116,7 +122,7 @@ def test_a_record_of_another_namespace_is_not_trusted(tmp_path: Path) -> None:
 
 def test_a_claim_without_a_baseline_is_not_trusted(tmp_path: Path) -> None:
     book = Book("ns", tmp_path)
-    book.save(Record().claim("realserver:web", WANTED, THERE))
+    book.save(SOME)
     plain = json.loads(book.path.read_text())
     book.path.write_text(json.dumps({**plain, "baseline": []}))
 
@@ -132,7 +138,7 @@ def test_a_symlink_is_neither_read_nor_written_through(tmp_path: Path) -> None:
 
     with pytest.raises(CannotRun, match="ELOOP"):
         book.load()
-    book.save(Record())
+    book.save(SOME)
 
     assert elsewhere.read_text() == "precious"
     assert not book.path.is_symlink()
@@ -151,15 +157,15 @@ def test_a_full_disk_is_said_and_leaves_the_old_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     book = Book("ns", tmp_path)
-    book.save(Record())
+    book.save(SOME)
 
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(CannotRun, match="no space left on device \\(ENOSPC\\)"):
-        book.save(Record().claim("realserver:web", WANTED, THERE))
-    assert book.load() == Record()
+        book.save(SOME.claim("realserver:mail", WANTED, THERE))
+    assert book.load() == SOME
     assert [path.name for path in tmp_path.iterdir()] == ["ns.json"]
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_interface
 from typing import Any
 
-from lvsdr.kernel.errno import explained
+from lvsdr.kernel.errno import Reasons, explained
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.address import IPInterface
 from lvsdr.model.change import Change
@@ -34,7 +35,7 @@ class Addresses:
 
     def execute(self, change: Change) -> None:
         """Add or delete one address; label and scope change only by doing both."""
-        with explained(f"{change.verb} address {change.subject}"):
+        with explained(f"{change.verb} address {change.subject}", _reasons(change)):
             if isinstance(change.before, Address):
                 self._send("del", change.before)
             if isinstance(change.after, Address):
@@ -52,6 +53,13 @@ class Addresses:
             prefixlen=address.ip.network.prefixlen,
             **manner,
         )
+
+
+def _reasons(change: Change) -> Reasons:
+    link = change.key[2]
+    # The kernel's word for an IPv6 address on a link where IPv6 is switched off.
+    hint = f"sysctl -w net/ipv6/conf/{link}/disable_ipv6=0"
+    return {errno.EACCES: (f"IPv6 is disabled on {link}", (hint,))}
 
 
 def _manner(address: Address) -> dict[str, Any]:
