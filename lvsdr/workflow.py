@@ -9,7 +9,7 @@ from typing import Protocol
 
 from lvsdr import roles, signals
 from lvsdr.baseline import Book, Record
-from lvsdr.errors import LvsdrError, NotConverged, Stuck
+from lvsdr.errors import CannotRun, LvsdrError, NotConverged, Stuck
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Plan
 from lvsdr.model.objects import Address, Baseline, Key, Objects
@@ -93,6 +93,23 @@ def withdraw(profile: Profile, kernel: Kernel, book: Book) -> Situation:
     situation = consider_withdrawing(profile, kernel, book)
     converge(situation, kernel, book, lambda: None)
     return situation
+
+
+def announce(
+    profile: DirectorProfile, kernel: Kernel, announcer: OpenAnnouncer
+) -> tuple[IPAddress, ...]:
+    """Announce the profile's VIPs; raise CannotRun where this host is not the one to do it."""
+    survey = kernel.survey()
+    for vip in profile.vips:
+        if profile.interface not in survey.links_with(vip):
+            # Said by a standby director, it would draw the traffic away from the active one.
+            raise CannotRun(
+                f"cannot announce {vip}: it is not on {profile.interface} of this host",
+                hints=["lvsdr director apply"],
+            )
+    with announcer(profile.interface) as open_announcer:
+        open_announcer.announce(profile.vips)
+    return profile.vips
 
 
 def converge(

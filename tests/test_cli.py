@@ -350,6 +350,20 @@ def test_a_part_of_a_vrf_is_a_link_of_its_own(
     assert Run(capsys, session, "director", "plan", DIRECTOR).code == 1
 
 
+def test_the_vips_are_announced_only_where_they_are(
+    director: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = Run(capsys, director, "director", "announce", DIRECTOR)
+    Run(capsys, director, "director", "apply", DIRECTOR)
+    director.announced.clear()
+    after = Run(capsys, director, "director", "announce", DIRECTOR)
+
+    assert before.code == 6
+    assert "cannot announce 192.168.1.2: it is not on eth0 of this host" in before.err
+    assert (after.code, after.out) == (0, "announced 192.168.1.2\n")
+    assert director.announced == [VIP]
+
+
 def test_status_says_what_is_missing_and_what_differs(
     director: FakeSession, capsys: pytest.CaptureFixture[str]
 ) -> None:

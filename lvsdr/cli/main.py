@@ -24,7 +24,9 @@ def cli() -> None:
     """
 
 
-cli.add_command(role.group("director", "The host that answers for the VIPs and spreads the load."))
+director = role.group("director", "The host that answers for the VIPs and spreads the load.")
+director.add_command(role.announce)
+cli.add_command(director)
 cli.add_command(role.group("realserver", "A host that serves the VIPs, and never says so on ARP."))
 cli.add_command(anywhere.check)
 cli.add_command(anywhere.verify)

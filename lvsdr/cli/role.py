@@ -29,6 +29,29 @@ def group(role: str, help_text: str) -> click.Group:
     return commands
 
 
+@click.command()
+@profile_argument("director")
+@output_option("text", "json")
+@netns_option
+@click.pass_obj
+def announce(session: Session, profile: Path) -> int:
+    """Tell the segment that the VIPs are here.
+
+    Sends gratuitous ARP in both forms, and unsolicited neighbour advertisements: what turns back
+    the caches that a real server has poisoned. `apply` does it by itself for a new VIP.
+    """
+    from lvsdr import workflow
+    from lvsdr.model.profile import DirectorProfile
+    from lvsdr.render import documents, text
+
+    wanted = _read(profile, "director")
+    assert isinstance(wanted, DirectorProfile), "read() holds it to its role"
+    with session.kernel() as kernel:
+        vips = workflow.announce(wanted, kernel, session.announcer)
+    session.show(text=lambda: text.announced(vips), json=lambda: documents.announced(vips))
+    return 0
+
+
 def show_verdict(session: Session, verdict: Verdict) -> int:
     """Print a verdict and return its exit code."""
     from lvsdr.render import documents, text

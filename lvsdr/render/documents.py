@@ -25,13 +25,18 @@ def plan(todo: Plan) -> Document:
     return {"format": "lvsdr/plan/1", "changes": [change(item) for item in todo]}
 
 
-def applied(todo: Plan, announced: Iterable[IPAddress]) -> Document:
+def applied(todo: Plan, vips: Iterable[IPAddress]) -> Document:
     """Return `lvsdr/apply/1`: the changes that were carried out."""
     return {
         "format": "lvsdr/apply/1",
         "changes": [change(item) for item in todo],
-        "announced": [str(vip) for vip in announced],
+        "announced": [str(vip) for vip in vips],
     }
+
+
+def announced(vips: Iterable[IPAddress]) -> Document:
+    """Return `lvsdr/announce/1`: the VIPs that the segment was told of."""
+    return {"format": "lvsdr/announce/1", "announced": [str(vip) for vip in vips]}
 
 
 def status(rows: Iterable[Row]) -> Document:

@@ -27,11 +27,15 @@ def line(change: Change) -> str:
     return printable(f"{change.sign} {change.subject}{was}")
 
 
-def applied(todo: Plan, announced: Iterable[IPAddress]) -> Iterator[str]:
+def applied(todo: Plan, vips: Iterable[IPAddress]) -> Iterator[str]:
     """Yield what was done."""
     yield from plan(todo)
-    for vip in announced:
-        yield f"announced {vip}"
+    yield from announced(vips)
+
+
+def announced(vips: Iterable[IPAddress]) -> Iterator[str]:
+    """Yield which VIPs the segment was told of."""
+    yield from (f"announced {vip}" for vip in vips)
 
 
 def status(rows: Iterable[Row]) -> Iterator[str]:

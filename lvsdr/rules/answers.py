@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, Answer, Finding
 
-APPLY = "on that host: lvsdr realserver apply; then on the director: lvsdr director apply"
+APPLY = "on that host: lvsdr realserver apply; then on the director: lvsdr director announce"
 
 
 @dataclass(frozen=True, slots=True)
