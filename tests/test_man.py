@@ -30,7 +30,7 @@ from lvsdr.rules import answers
 ROOT = Path(__file__).parent.parent
 PAGES = ("lvsdr.8", "lvsdr-profile.5")
 SECTIONS = {"director": "DIRECTOR", "realserver": "REAL SERVER"}
-MACRO = re.compile(r"[A-Z][a-z0-9]|[A-Z]s")
+MACRO = re.compile(r"[A-Z][a-z0-9]")
 # A page calls a type by its name; one that lists its values needs none.
 TYPES = {"string": "String", "integer": "Integer", "boolean": "Boolean", "array": "List"}
 FORMS: tuple[Form, ...] = get_args(Form)
