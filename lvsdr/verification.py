@@ -10,6 +10,7 @@ from lvsdr.baseline import Book
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, Answer, Finding
+from lvsdr.model.objects import SILENCE
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.model.survey import Survey
 from lvsdr.rules import answers, arp, drift
@@ -52,7 +53,9 @@ def realserver(profile: RealServerProfile, kernel: Kernel, book: Book) -> Verdic
         if not found:
             raise
         return Verdict(found)
-    return Verdict((*found, *drift.drift(profile.role, todo)))
+    # What keeps ARP silent is told by the rules, in words that say what it leads to.
+    rest = tuple(change for change in todo if not (found and change.subject.layer == SILENCE))
+    return Verdict((*found, *drift.drift(profile.role, rest)))
 
 
 def director(profile: DirectorProfile, kernel: Kernel, book: Book, ask: Ask) -> Verdict:
@@ -79,8 +82,8 @@ def segment(profile: Profile, kernel: Kernel, ask: Ask, link: str | None = None)
     heard = ask(_question(where, profile.vips, rips, survey))
     hearing = _hearing(profile.vips, rips, where, survey, heard)
     found = tuple(answers.answers(profile.vips, hearing))
-    spoken = frozenset(item for item in heard if item.address in profile.vips)
-    return Verdict(found, spoken | _own_voice(hearing), _names(hearing, where, survey))
+    spoken = frozenset(item for item in hearing.heard if item.address in profile.vips)
+    return Verdict(found, spoken, _names(hearing, where, survey))
 
 
 def _link_towards(addresses: Iterable[IPAddress], fallback: str, survey: Survey) -> str:
@@ -112,16 +115,20 @@ def _hearing(
     heard: frozenset[Answer],
 ) -> answers.Hearing:
     mine = survey.links[where].mac
+    spoken = frozenset(Answer(vip, mine, "self") for vip in vips if _answers(vip, where, survey))
     of_rips = {answer.mac: answer.address for answer in heard if answer.address in rips}
-    return answers.Hearing(
-        heard=heard,
-        rips={mac: rip for mac, rip in of_rips.items() if mac != mine},
-        mine={vip: mine for vip in vips if where in survey.links_with(vip)},
-    )
+    own_rip = next((ip.ip for ip in survey.addresses_of(where) if ip.ip in rips), None)
+    if own_rip is not None and not any(where in survey.links_with(vip) for vip in vips):
+        # This host is a real server. One that holds a VIP on the link is a director, even where
+        # it serves as well.
+        of_rips[mine] = own_rip
+    return answers.Hearing(heard | spoken, of_rips)
 
 
-def _own_voice(hearing: answers.Hearing) -> frozenset[Answer]:
-    return frozenset(Answer(vip, mac, "own") for vip, mac in hearing.mine.items())
+def _answers(vip: IPAddress, where: str, survey: Survey) -> bool:
+    """Return whether this host itself answers for `vip` on the link: it does not hear itself."""
+    held = survey.links_with(vip)
+    return where in held or (bool(held) and vip.version == 4 and arp.leaks(where, survey))
 
 
 def _names(hearing: answers.Hearing, where: str, survey: Survey) -> dict[str, str]:

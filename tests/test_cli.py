@@ -130,7 +130,7 @@ def test_0_a_director_that_alone_answers_is_verified(
 
     assert verified.code == 0
     assert verified.out.splitlines() == [
-        "192.168.1.2 is at 02:00:00:00:00:10 (this host) [own]",
+        "192.168.1.2 is at 02:00:00:00:00:10 (this host)",
         "verified: no findings",
     ]
     (question,) = session.asked

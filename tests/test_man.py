@@ -200,7 +200,7 @@ def heard_rules() -> set[str]:
             for forms in combinations(FORMS, number):
                 for macs in ((), (*real_server,), (*real_server, "a", "b")):
                     heard = frozenset(Answer(address, mac, form) for mac in macs for form in forms)
-                    hearing = answers.Hearing(heard, real_server, {})
+                    hearing = answers.Hearing(heard, real_server)
                     rules |= {each.rule for each in answers.answers((address,), hearing)}
     return rules
 

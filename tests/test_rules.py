@@ -22,10 +22,9 @@ PROFILE = RealServerProfile("rs", "eth0", "lo", "lo", (VIP,))
 def heard(
     *spoken: tuple[str, Form], vip: IPAddress = VIP, mine: str | None = None
 ) -> list[tuple[str, str | None]]:
+    own = [] if mine is None else [Answer(vip, mine, "self")]
     hearing = Hearing(
-        frozenset(Answer(vip, mac, form) for mac, form in spoken),
-        {RS: RIP},
-        {} if mine is None else {vip: mine},
+        frozenset([*own, *(Answer(vip, mac, form) for mac, form in spoken)]), {RS: RIP}
     )
     return [(found.rule, found.mac) for found in answers([vip], hearing)]
 

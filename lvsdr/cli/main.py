@@ -37,11 +37,14 @@ cli.add_command(rehearse.rehearse)
 def run(arguments: Sequence[str], session: Session) -> int:
     """Run one command and return its exit code; everything raised on purpose is reported."""
     try:
-        with signals.raising():
-            code = cli.main(list(arguments), "lvsdr", obj=session, standalone_mode=False)
-    except click.Abort as abort:
-        cause = abort.__cause__
-        return session.fail(cause if isinstance(cause, Interrupted) else Interrupted("aborted"))
+        # Not cli.main(): that one has its own way with what is raised on purpose.
+        with signals.raising(), cli.make_context("lvsdr", list(arguments), obj=session) as context:
+            code = cli.invoke(context)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except Interrupted as interrupted:
+        interrupted.notes = interrupted.notes or ["nothing was changed"]
+        return session.fail(interrupted)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return ProfileError.exit_code

@@ -48,6 +48,7 @@ def seconds_option(command: Command) -> Command:
     """Add `--seconds`: how long to listen for answers."""
     return click.option(
         "--seconds",
+        metavar="SECONDS",
         type=click.FloatRange(0.1, 3600),
         default=1.6,
         show_default=True,

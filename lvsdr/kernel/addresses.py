@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_interface
 from typing import Any
 
-from lvsdr.kernel.errno import Reasons, explained
+from lvsdr.kernel.errno import Reasons, explained, reading
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.address import IPInterface
 from lvsdr.model.change import Change
@@ -29,7 +29,7 @@ class Addresses:
     def observe(self, keys: Iterable[Key]) -> Iterator[Object]:
         """Yield each address that is there."""
         wanted = set(keys)
-        with explained("read the addresses"):
+        with reading("the addresses"):
             found = list(all_addresses(self._sockets.route))
         yield from (address for address in found if address.key in wanted)
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
 
-from lvsdr.errors import KernelError
+from lvsdr.errors import CannotRun, KernelError
 
 Reasons = Mapping[int, tuple[str, tuple[str, ...]]]
 """An errno → what it means here, and hints."""
@@ -29,6 +29,18 @@ def explained(doing: str, reasons: Reasons | None = None) -> Iterator[None]:
         raise refusal(doing, error.code, reasons) from error
     except OSError as error:
         raise refusal(doing, error.errno or errno.EIO, reasons) from error
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Raise KernelError where `what` cannot be read, CannotRun where it may not be."""
+    try:
+        with explained(f"read {what}"):
+            yield
+    except KernelError as error:
+        if error.errno in (errno.EPERM, errno.EACCES):
+            raise CannotRun(error.message, hints=["run it as root, or with sudo"]) from error
+        raise
 
 
 def refusal(doing: str, number: int, reasons: Reasons | None = None) -> KernelError:

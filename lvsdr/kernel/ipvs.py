@@ -11,7 +11,7 @@ from typing import Any
 
 from pyroute2.ipvs import IPVSDest, IPVSService
 
-from lvsdr.kernel.errno import Reasons, explained
+from lvsdr.kernel.errno import Reasons, explained, reading
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Key, Object, RealServer, Service, VirtualServer
@@ -38,7 +38,7 @@ class VirtualServers:
     def observe(self, keys: Iterable[Key]) -> Iterator[Object]:
         """Yield each virtual server that is there."""
         wanted = set(keys)
-        with explained("read the virtual servers"):
+        with reading("the virtual servers"):
             found = [_virtual_server(message) for message in self._sockets.ipvs.service("dump")]
         yield from (server for server in found if server.key in wanted)
 
@@ -66,7 +66,7 @@ class RealServers:
         """Yield each real server that is there."""
         wanted = set(keys)
         services = {key[1:4] for key in wanted}
-        with explained("read the real servers"):
+        with reading("the real servers"):
             for message in self._sockets.ipvs.service("dump"):
                 service = _service(message.get_attr("IPVS_CMD_ATTR_SERVICE"))
                 if service.key in services:

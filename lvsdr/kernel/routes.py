@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 from typing import Any
 
-from lvsdr.kernel.errno import explained
+from lvsdr.kernel.errno import explained, reading
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Key, Object, Route
@@ -27,7 +27,7 @@ class Routes:
     def observe(self, keys: Iterable[Key]) -> Iterator[Object]:
         """Yield each route that is there."""
         wanted = set(keys)
-        with explained("read the routes"):
+        with reading("the routes"):
             found = [
                 _route(kind, message)
                 for version in sorted({ip_network(str(key[1])).version for key in wanted})

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lvsdr.kernel.addresses import all_addresses
-from lvsdr.kernel.errno import explained
+from lvsdr.kernel.errno import reading
 from lvsdr.kernel.links import IFF_LOOPBACK, IFF_NOARP, IFF_UP, kind_of
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.kernel.sysctls import value_of
@@ -17,9 +17,9 @@ ARP_SYSCTLS = ("arp_ignore", "arp_announce")
 
 def survey(sockets: Sockets) -> Survey:
     """Return the host's links, addresses and ARP settings."""
-    with explained("read the links"):
+    with reading("the links"):
         messages = list(sockets.route.link("dump"))
-    with explained("read the addresses"):
+    with reading("the addresses"):
         addresses = tuple((item.link, item.ip) for item in all_addresses(sockets.route))
     links = _links(messages)
     return Survey(links, addresses, _settings(("all", *links)))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lvsdr.errors import CannotRun
-from lvsdr.kernel.errno import explained
+from lvsdr.kernel.errno import explained, reading
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Key, Object, Sysctl
 
@@ -49,7 +49,7 @@ def writable() -> None:
         raise CannotRun(
             "cannot set sysctls: /proc/sys is mounted read-only (EROFS)",
             hints=[
-                "from the container's host: lvsdr --netns /proc/PID/ns/net …",
+                "from the container's host: lvsdr realserver apply --netns /proc/PID/ns/net",
                 "or let the container engine set them: --sysctl net.ipv4.conf.all.arp_ignore=1"
                 " --sysctl net.ipv4.conf.all.arp_announce=2",
             ],
@@ -57,7 +57,7 @@ def writable() -> None:
 
 
 def _read(path: str) -> str | None:
-    with explained(f"read sysctl {path}"):
+    with reading(f"sysctl {path}"):
         try:
             return (ROOT / path).read_text(encoding="ascii").strip()
         except (FileNotFoundError, NotADirectoryError):

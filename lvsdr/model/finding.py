@@ -24,7 +24,7 @@ class Finding:
     rip: IPAddress | None = None
 
 
-Form = Literal["own", "probe", "overheard"]
+Form = Literal["own", "probe", "overheard", "self"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,8 @@ class Answer:
 
     `form` tells the question: asked in our own name, asked in nobody's name (a probe: sender
     0.0.0.0, or the unspecified address), or not asked by us at all. An advertisement to all IPv6
-    nodes counts as the answer to the probe; it may also have come unsolicited.
+    nodes counts as the answer to the probe; it may also have come unsolicited. "self" is what this
+    host itself answers, which it does not hear.
     """
 
     address: IPAddress

@@ -73,4 +73,5 @@ def answers(heard: Iterable[Answer], names: dict[str, str]) -> Iterator[str]:
         seen.setdefault((answer.address, answer.mac), []).append(answer.form)
     for (vip, mac), forms in seen.items():
         who = f" ({names[mac]})" if mac in names else ""
-        yield f"{vip} is at {mac}{who} [{', '.join(forms)}]"
+        how = "" if forms == ["self"] else f" [{', '.join(forms)}]"
+        yield f"{vip} is at {mac}{who}{how}"

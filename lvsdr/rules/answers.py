@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, Answer, Finding
 
+PROXY = {
+    "ARP": "on that host: ip neighbour show proxy; sysctl -a -r proxy_arp",
+    "ND": "on that host: ip -6 neighbour show proxy; sysctl -a -r proxy_ndp",
+}
 APPLY = "on that host: lvsdr realserver apply; then on the director: lvsdr director announce"
 
 
@@ -15,13 +19,11 @@ APPLY = "on that host: lvsdr realserver apply; then on the director: lvsdr direc
 class Hearing:
     """All that was heard about the VIPs; `rips` say which real server a MAC belongs to.
 
-    `mine` are the MACs of this host for those VIPs that it answers for itself: a host does not
-    hear its own answers.
+    `heard` holds what this host answers as well, in the form "self".
     """
 
     heard: frozenset[Answer]
     rips: Mapping[str, IPAddress]
-    mine: Mapping[IPAddress, str]
 
     def forms(self, vip: IPAddress) -> Mapping[str, frozenset[str]]:
         """Return the MACs that spoke for `vip`, and in which forms."""
@@ -29,8 +31,6 @@ class Hearing:
         for answer in self.heard:
             if answer.address == vip:
                 spoken.setdefault(answer.mac, set()).add(answer.form)
-        if vip in self.mine:
-            spoken.setdefault(self.mine[vip], set()).update(("own", "probe"))
         return {mac: frozenset(forms) for mac, forms in spoken.items()}
 
 
@@ -45,7 +45,7 @@ def answers(vips: Iterable[IPAddress], hearing: Hearing) -> Iterator[Finding]:
         if not directors:
             yield _nobody(vip)
         if len(directors) > 1:
-            yield _several(vip, directors)
+            yield _several(vip, directors, bool(hearing.rips))
 
 
 def _real_server(vip: IPAddress, mac: str, rip: IPAddress, forms: frozenset[str]) -> Finding:
@@ -61,13 +61,12 @@ def _real_server(vip: IPAddress, mac: str, rip: IPAddress, forms: frozenset[str]
             "ANSWER",
             f"{who} answers {protocol} for {vip}: traffic bypasses the director",
         )
-    hint = f"on that host: ip neighbour show proxy; sysctl -a -r proxy_{protocol.lower()}"
     return Finding(
         f"{protocol}-{rule}",
         ERROR,
         str(rip),
         message,
-        hint if rule == "PROXY" else APPLY,
+        PROXY[protocol] if rule == "PROXY" else APPLY,
         vip=vip,
         mac=mac,
         rip=rip,
@@ -85,13 +84,20 @@ def _nobody(vip: IPAddress) -> Finding:
     )
 
 
-def _several(vip: IPAddress, macs: list[str]) -> Finding:
+def _several(vip: IPAddress, macs: list[str], rips_known: bool) -> Finding:
+    who = "hosts that are no real servers" if rips_known else "hosts"
+    # Without the RIPs one of them may be a real server, and the director must not be the one to go.
+    hint = (
+        "take the VIP from all but the active director: on the other, lvsdr director withdraw"
+        if rips_known
+        else "no RIP is known to tell them by: lvsdr verify DIRECTOR-PROFILE, the real servers up"
+    )
     return Finding(
         f"{_protocol(vip)}-TWO-DIRECTORS",
         ERROR,
         str(vip),
-        f"{len(macs)} hosts that are no real servers answer for {vip}: {', '.join(macs)}",
-        "take the VIP from all but the active director: lvsdr director withdraw",
+        f"{len(macs)} {who} answer for {vip}: {', '.join(macs)}",
+        hint,
         vip=vip,
         mac=macs[0],
     )

@@ -19,6 +19,11 @@ def effective(name: str, link: str, survey: Survey) -> int:
     return max(int(survey.sysctls.get(path, "0")) for path in paths)
 
 
+def leaks(link: str, survey: Survey) -> bool:
+    """Return whether this host answers on `link` for the IPv4 addresses of its other links."""
+    return effective("arp_ignore", link, survey) not in SILENT
+
+
 def silence(profile: RealServerProfile, survey: Survey) -> Iterator[Finding]:
     """Yield what makes this host answer ARP for a VIP, or ask in its name."""
     for link in survey.links.values():
@@ -28,8 +33,8 @@ def silence(profile: RealServerProfile, survey: Survey) -> Iterator[Finding]:
 
 
 def _ignores(profile: RealServerProfile, survey: Survey, link: SurveyedLink) -> Iterator[Finding]:
-    value = effective("arp_ignore", link.name, survey)
-    if value not in SILENT and _has_ipv4(profile):
+    if leaks(link.name, survey) and _has_ipv4(profile):
+        value = effective("arp_ignore", link.name, survey)
         yield Finding(
             "ARP-IGNORE",
             ERROR,
