@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 def group(role: str, help_text: str) -> click.Group:
     """Return the command group of one role."""
     commands = click.Group(role, help=help_text)
-    for command in (_plan(role), _apply(role), _status(role), _verify(role), _withdraw(role)):
+    verify = verify_director if role == "director" else verify_realserver
+    for command in (_plan(role), _apply(role), _status(role), verify, _withdraw(role)):
         commands.add_command(command)
     return commands
 
@@ -147,32 +148,46 @@ def _status(role: str) -> click.Command:
     return status
 
 
-def _verify(role: str) -> click.Command:
-    @click.command("verify")
-    @profile_argument(role)
-    @output_option("text", "json")
-    @netns_option
-    # A real server looks at itself, and asks nobody.
-    @(seconds_option if role == "director" else lambda command: command)
-    @click.pass_obj
-    def verify(session: Session, profile: Path) -> int:
-        """Prove that this host is right.
+@click.command("verify")
+@profile_argument("director")
+@output_option("text", "json")
+@netns_option
+@seconds_option
+@click.pass_obj
+def verify_director(session: Session, profile: Path) -> int:
+    """Prove that this host is the director.
 
-        It must be as the profile says. A director asks the segment as well: it alone may answer
-        for the VIPs. A real server's effective ARP settings must keep it silent.
-        """
-        from lvsdr import verification
-        from lvsdr.model.profile import DirectorProfile
+    It must be as the profile says, and it alone may answer for the VIPs: the segment is asked.
+    """
+    from lvsdr import verification
+    from lvsdr.model.profile import DirectorProfile
 
-        wanted, book = _read(profile, role), session.book()
-        with session.kernel() as kernel:
-            if isinstance(wanted, DirectorProfile):
-                verdict = verification.director(wanted, kernel, book, session.ask)
-            else:
-                verdict = verification.realserver(wanted, kernel, book)
-        return show_verdict(session, verdict)
+    wanted = _read(profile, "director")
+    assert isinstance(wanted, DirectorProfile), "read() holds it to its role"
+    with session.kernel() as kernel:
+        verdict = verification.director(wanted, kernel, session.book(), session.ask)
+    return show_verdict(session, verdict)
 
-    return verify
+
+@click.command("verify")
+@profile_argument("realserver")
+@output_option("text", "json")
+@netns_option
+@click.pass_obj
+def verify_realserver(session: Session, profile: Path) -> int:
+    """Prove that this host is silent.
+
+    It must be as the profile says, and its effective ARP settings must keep it from answering for
+    the VIPs, and from asking in their name.
+    """
+    from lvsdr import verification
+    from lvsdr.model.profile import RealServerProfile
+
+    wanted = _read(profile, "realserver")
+    assert isinstance(wanted, RealServerProfile), "read() holds it to its role"
+    with session.kernel() as kernel:
+        verdict = verification.realserver(wanted, kernel, session.book())
+    return show_verdict(session, verdict)
 
 
 def _withdraw(role: str) -> click.Command:

@@ -22,13 +22,14 @@ import pytest
 
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
+from lvsdr.model.finding import Answer
 from lvsdr.wire import arp, ethernet, nd
 from lvsdr.wire.announce import Announcer
 from lvsdr.wire.arp import Arp
 from lvsdr.wire.ethernet import Frame
 from lvsdr.wire.link import PacketSocket
 from lvsdr.wire.nd import Advertisement
-from lvsdr.wire.who_has import Answer, who_has
+from lvsdr.wire.who_has import who_has
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or os.geteuid() != 0, reason="namespaces need root on Linux"
