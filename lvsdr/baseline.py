@@ -129,6 +129,8 @@ class Book:
         seen = self.root.lstat()
         if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.geteuid():
             raise PermissionError(errno.EPERM, "not a directory of this user", str(self.root))
+        if seen.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise PermissionError(errno.EPERM, "others may write that directory", str(self.root))
 
     def _replace(self, text: bytes) -> None:
         fresh = self.root / f".{self.namespace}.{secrets.token_hex(8)}"

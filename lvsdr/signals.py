@@ -1,10 +1,11 @@
-"""Signals that ask lvsdr to stop, as an exception, and the stretches that they must not break."""
+"""Signals that ask lvsdr to stop: an exception, once, and only where stopping can be undone."""
 
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from lvsdr.errors import Interrupted
@@ -14,8 +15,11 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def raising() -> Iterator[None]:
-    """Raise Interrupted inside the block when a signal asks to stop; main thread only."""
-    before = {number: signal.signal(number, _interrupt) for number in STOPPING}
+    """Raise Interrupted inside the block at the first signal that asks to stop.
+
+    Outside the main thread signals are not ours to handle, and nothing is done.
+    """
+    before = {} if _elsewhere() else {each: signal.signal(each, _interrupt) for each in STOPPING}
     try:
         yield
     finally:
@@ -23,16 +27,25 @@ def raising() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-@contextmanager
-def ignored() -> Iterator[None]:
-    """Let no signal but SIGKILL break the block: undoing has to come to its end."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in STOPPING}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def deafen() -> None:
+    """From now on let no signal but SIGKILL stop us: what is begun has to come to its end."""
+    if _elsewhere():
+        return
+    # One that comes while we are at it has been heard too late; its handler has deafened us.
+    with suppress(Interrupted):
+        _ignore()
+
+
+def _ignore() -> None:
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    # A second one must not break the undoing of what the first has stopped.
+    _ignore()
     raise Interrupted(f"interrupted by {signal.Signals(number).name}")
+
+
+def _elsewhere() -> bool:
+    return threading.current_thread() is not threading.main_thread()

@@ -11,8 +11,17 @@ from lvsdr import roles, signals
 from lvsdr.baseline import Book, Record
 from lvsdr.errors import CannotRun, LvsdrError, NotConverged, Stuck
 from lvsdr.model.address import IPAddress
-from lvsdr.model.change import Plan
-from lvsdr.model.objects import Address, Baseline, Key, Objects
+from lvsdr.model.change import Change, Plan
+from lvsdr.model.objects import (
+    Address,
+    Baseline,
+    Key,
+    Link,
+    Object,
+    Objects,
+    VirtualServer,
+    footing,
+)
 from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.model.survey import Survey
 from lvsdr.planner import plan, way_back
@@ -26,6 +35,9 @@ class Kernel(Protocol):
 
     def observe(self, keys: Collection[Key]) -> Objects:
         """Return those of the objects `keys` that are there."""
+
+    def tenants(self, keys: Collection[Key]) -> Objects:
+        """Return the addresses of the links, the real servers of the virtual servers `keys`."""
 
     def require(self, todo: Plan) -> None:
         """Raise CannotRun where this process cannot carry out such changes."""
@@ -49,7 +61,10 @@ OpenAnnouncer = Callable[[str], AbstractContextManager[Announcer]]
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Where a profile stands on this host: what it wants, what is there, what has to be done."""
+    """Where a profile stands on this host: what it wants, what is there, what has to be done.
+
+    `kept` is what would go if it were not for others who use it.
+    """
 
     owner: str
     record: Record
@@ -57,6 +72,23 @@ class Situation:
     observed: Objects
     baseline: Baseline
     todo: Plan
+    kept: tuple[Object, ...] = ()
+
+    @property
+    def drift(self) -> Plan:
+        """Return what others have done to the profile's objects since lvsdr left them.
+
+        Each `before` is how lvsdr left it, each `after` how it is.
+        """
+        left = self.record.claims.get(self.owner, {})
+        seen = ((claimed, self.observed.get(key)) for key, claimed in left.items())
+        return tuple(Change(claimed, now) for claimed, now in seen if claimed != now)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what people have to know of how the plan was made."""
+        kept = (f"{item.noun} {item} stays: others use it" for item in self.kept)
+        return (*self.record.notes, *kept)
 
 
 def owner_of(profile: Profile) -> str:
@@ -128,6 +160,8 @@ def converge(
             _must_be_done(situation, kernel)
             and_then()
         _save(book, claimed, claimed.settle(situation.owner, situation.desired))
+        # Done: whoever asks us to stop now would be told that it was undone.
+        signals.deafen()
 
 
 @contextmanager
@@ -136,9 +170,9 @@ def undone_on_failure(situation: Situation, kernel: Kernel, book: Book) -> Itera
     try:
         yield
     except BaseException as failure:
-        with signals.ignored():
-            undone = _undo(situation, kernel, failure)
-            notes = [_undone_note(undone), *_forget(situation, book)]
+        signals.deafen()
+        undone = _undo(situation, kernel, failure)
+        notes = [_undone_note(undone), *_forget(situation, book)]
         if isinstance(failure, LvsdrError):
             failure.notes += notes
         raise
@@ -154,7 +188,23 @@ def _situation(profile: Profile, desired: Objects, kernel: Kernel, record: Recor
     owner = owner_of(profile)
     baseline = record.baseline_of(owner)
     observed = kernel.observe(desired.keys() | baseline.keys())
-    return Situation(owner, record, desired, observed, baseline, plan(desired, observed, baseline))
+    kept = _used_by_others(plan(desired, observed, baseline), record, kernel)
+    baseline = {key: before for key, before in baseline.items() if key not in kept}
+    todo = plan(desired, observed, baseline)
+    return Situation(
+        owner, record, desired, observed, baseline, todo, tuple(observed[key] for key in kept)
+    )
+
+
+def _used_by_others(todo: Plan, record: Record, kernel: Kernel) -> tuple[Key, ...]:
+    """Return what the plan would delete, and with it what no profile has put there."""
+    going = {change.key for change in todo if change.after is None}
+    floors = {key for key in going if key[0] in (Link.kind, VirtualServer.kind)}
+    if not floors:
+        return ()
+    tenants = kernel.tenants(floors).values()
+    foreign = {footing(tenant) for tenant in tenants if tenant.key not in record.baseline}
+    return tuple(sorted(floors & foreign, key=str))
 
 
 def _as_without(owner: str, survey: Survey, record: Record) -> Survey:

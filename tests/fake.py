@@ -13,7 +13,7 @@ from lvsdr.errors import CannotRun, KernelError
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.finding import Answer
-from lvsdr.model.objects import Address, Key, Object, Objects, Sysctl, keyed
+from lvsdr.model.objects import Address, Key, Object, Objects, Sysctl, footing, keyed
 from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.verification import Question
 
@@ -48,6 +48,10 @@ class FakeKernel:
 
     def observe(self, keys: Collection[Key]) -> Objects:
         return {key: self.objects[key] for key in keys if key in self.objects}
+
+    def tenants(self, keys: Collection[Key]) -> Objects:
+        objects = self.objects.values()
+        return keyed(item for item in objects if footing(item) in keys)
 
     def require(self, todo: Plan) -> None:
         if todo and self.missing is not None:

@@ -516,3 +516,136 @@ def test_help_does_not_pay_for_netlink() -> None:
     )
 
     assert done.stdout.splitlines()[-1] == "heavy: []"
+
+
+def test_what_others_changed_is_told_as_drift(
+    director: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Run(capsys, director, "director", "apply", DIRECTOR)
+    heavy = RealServer(WEB, ip_address("192.168.1.11"), 80, weight=9)
+    kernel_of(director).objects[heavy.key] = heavy
+    del kernel_of(director).objects[TABLE[3].key]
+
+    plan = Run(capsys, director, "director", "plan", DIRECTOR)
+    document = Run(capsys, director, "director", "status", DIRECTOR, "--format", "json")
+
+    assert plan.out.splitlines()[-2:] == [
+        "drift: 192.168.1.11:80 of tcp 192.168.1.2:80: was dr, weight 1; is dr, weight 9",
+        "drift: 192.168.1.2/32 on eth0: was label eth0:0, scope global; is gone",
+    ]
+    assert [(each["sign"], each["object"]) for each in document.document["drift"]] == [
+        ("~", "real_server"),
+        ("-", "address"),
+    ]
+
+
+def test_a_service_that_others_use_stays_and_that_is_said(
+    director: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Run(capsys, director, "director", "apply", DIRECTOR)
+    foreign = RealServer(WEB, ip_address("192.168.1.99"), 80)
+    kernel_of(director).objects[foreign.key] = foreign
+
+    withdrawn = Run(capsys, director, "director", "withdraw", DIRECTOR)
+    again = Run(capsys, director, "director", "withdraw", DIRECTOR)
+
+    assert withdrawn.code == 0
+    assert withdrawn.err == (
+        "lvsdr: virtual server tcp 192.168.1.2:80 (wlc, persistence 300 s) stays: others use it\n"
+    )
+    assert set(kernel_of(director).objects) == {DIP.key, TABLE[0].key, foreign.key}
+    assert (again.out, again.err) == ("nothing to change\n", "")
+
+
+def test_a_signal_after_the_last_change_is_too_late(
+    realserver: FakeSession, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = realserver.show
+
+    def interrupted(**outputs: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        show(**outputs)
+
+    monkeypatch.setattr(realserver, "show", interrupted)
+    applied = Run(capsys, realserver, "realserver", "apply", REALSERVER)
+
+    assert (applied.code, applied.err) == (0, "")
+
+
+def test_a_second_signal_does_not_break_the_undoing(
+    realserver: FakeSession, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = kernel_of(realserver)
+    before, take = dict(kernel.objects), kernel._take
+
+    def interrupted(change: Change) -> None:
+        take(change)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(kernel, "_take", interrupted)
+    applied = Run(capsys, realserver, "realserver", "apply", REALSERVER)
+
+    assert applied.code == 3
+    assert kernel.objects == before
+
+
+@pytest.fixture
+def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lvsdr.cli.role.os", type("Os", (), {"geteuid": staticmethod(lambda: 0)}))
+
+
+@pytest.mark.usefixtures("as_root")
+@pytest.mark.parametrize(("file", "folder"), [(0o664, 0o755), (0o646, 0o755), (0o644, 0o775)])
+def test_root_does_not_take_a_profile_that_others_may_write(
+    file: int, folder: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = FakeSession(host(*LOUD), tmp_path / "run")
+    profile = tmp_path / "etc" / "realserver.json"
+    profile.parent.mkdir()
+    profile.write_text(Path(REALSERVER).read_text())
+    profile.chmod(file)
+    profile.parent.chmod(folder)
+
+    refused = Run(capsys, session, "realserver", "plan", str(profile))
+    allowed = Run(capsys, session, "realserver", "plan", str(profile), "--allow-insecure-profile")
+
+    assert refused.code == 2
+    assert f"lvsdr: cannot trust {profile}: others may" in refused.err
+    assert "  hint: chmod go-w " in refused.err
+    assert allowed.code == 1
+
+
+@pytest.mark.usefixtures("as_root")
+def test_in_a_sticky_folder_nobody_can_replace_the_profile(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = FakeSession(host(*LOUD), tmp_path / "run")
+    profile = tmp_path / "tmp" / "realserver.json"
+    profile.parent.mkdir()
+    profile.write_text(Path(REALSERVER).read_text())
+    profile.chmod(0o644)
+    profile.parent.chmod(0o1777)
+
+    assert Run(capsys, session, "realserver", "plan", str(profile)).code == 1
+
+
+def test_a_result_that_cannot_be_written_is_said() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "lvsdr", "schema", "director"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert done.stderr == "lvsdr: cannot write the result: no space left on device (ENOSPC)\n"
+
+
+def test_closed_streams_do_not_break_the_program() -> None:
+    for closed in (">&-", "2>&-", ">&- 2>&-"):
+        command = f"{sys.executable} -m lvsdr check nowhere.json {closed}"
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr

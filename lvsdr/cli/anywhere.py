@@ -60,8 +60,9 @@ def verify(session: Session, profile: Path, interface: str | None) -> int:
 
 @click.command()
 @click.argument("role", type=click.Choice(["director", "realserver"]))
-def schema(role: str) -> None:
+@click.pass_obj
+def schema(session: Session, role: str) -> None:
     """Print the JSON Schema (draft-07) of a role's profile."""
     from lvsdr import schema as schemas
 
-    click.echo(json.dumps(schemas.document(role), indent=2))
+    session.show(text=lambda: [json.dumps(schemas.document(role), indent=2)])

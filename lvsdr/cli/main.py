@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -58,14 +59,23 @@ def run(arguments: Sequence[str], session: Session) -> int:
 
 def main() -> None:
     """Run the program."""
+    session = Session()
+    _open_streams()
+    code = run(sys.argv[1:], session)
     try:
-        code = run(sys.argv[1:], Session())
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has gone; what was to be done is done. Python would complain once more.
+    except OSError as error:
+        session.unheard(error)
+        # Python would complain once more when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     sys.exit(code)
+
+
+def _open_streams() -> None:
+    """Give the program somewhere to write to where its caller closed stdout or stderr."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
 
 
 def _usage(error: click.ClickException) -> ProfileError:

@@ -44,6 +44,17 @@ netns_option = click.option(
 )
 
 
+def trust_option(command: Command) -> Command:
+    """Add `--allow-insecure-profile`."""
+    return click.option(
+        "--allow-insecure-profile",
+        is_flag=True,
+        expose_value=False,
+        callback=_into_session("allow_insecure_profile"),
+        help="As root, take a profile that others may write.",
+    )(command)
+
+
 def seconds_option(command: Command) -> Command:
     """Add `--seconds`: how long to listen for answers."""
     return click.option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from lvsdr.cli.options import (
     output_option,
     profile_argument,
     seconds_option,
+    trust_option,
 )
 from lvsdr.cli.session import Session
 
@@ -34,6 +36,7 @@ def group(role: str, help_text: str) -> click.Group:
 @profile_argument("director")
 @output_option("text", "json")
 @netns_option
+@trust_option
 @click.pass_obj
 def announce(session: Session, profile: Path) -> int:
     """Tell the segment that the VIPs are here.
@@ -45,7 +48,7 @@ def announce(session: Session, profile: Path) -> int:
     from lvsdr.model.profile import DirectorProfile
     from lvsdr.render import documents, text
 
-    wanted = _read(profile, "director")
+    wanted = _read(session, profile, "director")
     assert isinstance(wanted, DirectorProfile), "read() holds it to its role"
     with session.kernel() as kernel:
         vips = workflow.announce(wanted, kernel, session.announcer)
@@ -74,20 +77,21 @@ def _plan(role: str) -> click.Command:
     @profile_argument(role)
     @output_option("text", "json", "commands")
     @netns_option
+    @trust_option
     @click.pass_obj
     def plan(session: Session, profile: Path) -> int:
         """Show what apply would change; exit 1 if anything."""
         from lvsdr import workflow
         from lvsdr.render import commands, documents, text
 
-        wanted = _read(profile, role)
+        wanted = _read(session, profile, role)
         with session.kernel() as kernel:
             situation = workflow.consider(wanted, kernel, session.book())
-        session.tell(situation.record.notes)
+        session.tell(situation.notes)
         todo = situation.todo
         session.show(
-            text=lambda: text.plan(todo),
-            json=lambda: documents.plan(todo),
+            text=lambda: [*text.plan(todo), *text.drift(situation.drift)],
+            json=lambda: documents.plan(todo, situation.drift),
             commands=lambda: commands.plan(todo),
         )
         return 1 if todo else 0
@@ -100,6 +104,7 @@ def _apply(role: str) -> click.Command:
     @profile_argument(role)
     @output_option("text", "json")
     @netns_option
+    @trust_option
     @lock_option
     @click.pass_obj
     def apply(session: Session, profile: Path) -> int:
@@ -107,10 +112,10 @@ def _apply(role: str) -> click.Command:
         from lvsdr import workflow
         from lvsdr.render import documents, text
 
-        wanted, book = _read(profile, role), session.book()
+        wanted, book = _read(session, profile, role), session.book()
         with book.locked(session.lock_timeout), session.kernel() as kernel:
             situation = workflow.apply(wanted, kernel, book, session.announcer)
-        session.tell(situation.record.notes)
+        session.tell(situation.notes)
         done = situation.todo
         announced = workflow.new_vips(done) if role == "director" else ()
         session.show(
@@ -127,20 +132,21 @@ def _status(role: str) -> click.Command:
     @profile_argument(role)
     @output_option("text", "json", "commands")
     @netns_option
+    @trust_option
     @click.pass_obj
     def status(session: Session, profile: Path) -> int:
         """Show each object as it is; exit 1 if any differs."""
         from lvsdr import workflow
         from lvsdr.render import commands, documents, state, text
 
-        wanted = _read(profile, role)
+        wanted = _read(session, profile, role)
         with session.kernel() as kernel:
             situation = workflow.consider(wanted, kernel, session.book())
-        session.tell(situation.record.notes)
+        session.tell(situation.notes)
         rows = list(state.rows(situation.desired, situation.observed))
         session.show(
-            text=lambda: text.status(rows),
-            json=lambda: documents.status(rows),
+            text=lambda: [*text.status(rows), *text.drift(situation.drift)],
+            json=lambda: documents.status(rows, situation.drift),
             commands=lambda: commands.status(row.seen for row in rows if row.seen),
         )
         return 1 if situation.todo else 0
@@ -152,6 +158,7 @@ def _status(role: str) -> click.Command:
 @profile_argument("director")
 @output_option("text", "json")
 @netns_option
+@trust_option
 @seconds_option
 @click.pass_obj
 def verify_director(session: Session, profile: Path) -> int:
@@ -162,7 +169,7 @@ def verify_director(session: Session, profile: Path) -> int:
     from lvsdr import verification
     from lvsdr.model.profile import DirectorProfile
 
-    wanted = _read(profile, "director")
+    wanted = _read(session, profile, "director")
     assert isinstance(wanted, DirectorProfile), "read() holds it to its role"
     with session.kernel() as kernel:
         verdict = verification.director(wanted, kernel, session.book(), session.ask)
@@ -173,6 +180,7 @@ def verify_director(session: Session, profile: Path) -> int:
 @profile_argument("realserver")
 @output_option("text", "json")
 @netns_option
+@trust_option
 @click.pass_obj
 def verify_realserver(session: Session, profile: Path) -> int:
     """Prove that this host is silent.
@@ -183,7 +191,7 @@ def verify_realserver(session: Session, profile: Path) -> int:
     from lvsdr import verification
     from lvsdr.model.profile import RealServerProfile
 
-    wanted = _read(profile, "realserver")
+    wanted = _read(session, profile, "realserver")
     assert isinstance(wanted, RealServerProfile), "read() holds it to its role"
     with session.kernel() as kernel:
         verdict = verification.realserver(wanted, kernel, session.book())
@@ -195,6 +203,7 @@ def _withdraw(role: str) -> click.Command:
     @profile_argument(role)
     @output_option("text", "json")
     @netns_option
+    @trust_option
     @lock_option
     @click.pass_obj
     def withdraw(session: Session, profile: Path) -> int:
@@ -202,10 +211,10 @@ def _withdraw(role: str) -> click.Command:
         from lvsdr import workflow
         from lvsdr.render import documents, text
 
-        wanted, book = _read(profile, role), session.book()
+        wanted, book = _read(session, profile, role), session.book()
         with book.locked(session.lock_timeout), session.kernel() as kernel:
             situation = workflow.withdraw(wanted, kernel, book)
-        session.tell(situation.record.notes)
+        session.tell(situation.notes)
         done = situation.todo
         session.show(text=lambda: text.applied(done, ()), json=lambda: documents.applied(done, ()))
         return 0
@@ -213,7 +222,8 @@ def _withdraw(role: str) -> click.Command:
     return withdraw
 
 
-def _read(path: Path, role: str) -> Profile:
+def _read(session: Session, path: Path, role: str) -> Profile:
     from lvsdr.reader import read
 
-    return read(path, role)
+    # What root carries out is for root to decide.
+    return read(path, role, guarded=os.geteuid() == 0 and not session.allow_insecure_profile)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -29,6 +30,7 @@ class Session:
         self.output = "text"
         self.lock_timeout = 10.0
         self.seconds = 1.6
+        self.allow_insecure_profile = False
 
     def enter(self, netns: str | None) -> None:
         """Move into the network namespace that `--netns` names."""
@@ -73,35 +75,37 @@ class Session:
     def show(self, **outputs: Callable[[], Iterable[str] | Document]) -> None:
         """Print the output that `--format` chose; those not asked for are not made."""
         made = outputs[self.output]()
-        if isinstance(made, dict):
-            from lvsdr.render import documents
+        try:
+            if isinstance(made, dict):
+                from lvsdr.render import documents
 
-            click.echo(documents.text(made))
-            return
-        for line in made:
-            click.echo(_painted(line), color=None if _may_colour() else False)
+                click.echo(documents.text(made))
+                return
+            for line in made:
+                click.echo(_painted(line), color=None if _may_colour() else False)
+        except OSError as error:
+            self.unheard(error)
+
+    def unheard(self, error: OSError) -> None:
+        """Say that nobody could read the result; what was to be done is done all the same."""
+        if not isinstance(error, BrokenPipeError):
+            reason = (error.strerror or "").lower()
+            self.tell([f"cannot write the result: {reason} ({errno.errorcode[error.errno or 0]})"])
 
     def tell(self, notes: Iterable[str]) -> None:
         """Say on stderr what people have to know though nothing failed."""
-        from lvsdr.model.printable import printable
-
-        for note in notes:
-            click.echo(f"lvsdr: {printable(note)}", err=True)
+        _complain(*(f"lvsdr: {note}" for note in notes))
 
     def fail(self, failure: LvsdrError) -> int:
         """Print why the command failed, and return its exit code."""
         if self.output == "json":
             from lvsdr.render import documents
 
-            click.echo(documents.text(documents.error(failure)))
+            self.show(json=lambda: documents.error(failure))
         else:
-            from lvsdr.model.printable import printable
-
-            click.echo(f"lvsdr: {printable(failure.message)}", err=True)
-            for note in failure.notes:
-                click.echo(f"  {printable(note)}", err=True)
-            for hint in failure.hints:
-                click.echo(f"  hint: {printable(hint)}", err=True)
+            _complain(f"lvsdr: {failure.message}")
+            _complain(*(f"  {note}" for note in failure.notes))
+            _complain(*(f"  hint: {hint}" for hint in failure.hints))
         return failure.exit_code
 
 
@@ -112,6 +116,15 @@ def progress_bar(label: str) -> Iterator[Callable[[float], None]]:
         length=1000, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:
         yield lambda fraction: bar.update(max(0, round(fraction * 1000) - bar.pos))
+
+
+def _complain(*lines: str) -> None:
+    from lvsdr.model.printable import printable
+
+    # Whoever closed stderr does not want to know; the exit code says it too.
+    with suppress(OSError):
+        for line in lines:
+            click.echo(printable(line), err=True)
 
 
 def _painted(line: str) -> str:

@@ -33,6 +33,15 @@ class Addresses:
             found = list(all_addresses(self._sockets.route))
         yield from (address for address in found if address.key in wanted)
 
+    def on_links(self, keys: Iterable[Key]) -> Iterator[Object]:
+        """Yield the addresses of the links `keys`, but for those that the kernel gave them."""
+        wanted = {key[1] for key in keys}
+        with reading("the addresses"):
+            found = list(all_addresses(self._sockets.route))
+        for address in found:
+            if address.link in wanted and not address.ip.is_link_local:
+                yield address
+
     def execute(self, change: Change) -> None:
         """Add or delete one address; label and scope change only by doing both."""
         with explained(f"{change.verb} address {change.subject}", _reasons(change)):

@@ -65,12 +65,17 @@ class RealServers:
     def observe(self, keys: Iterable[Key]) -> Iterator[Object]:
         """Yield each real server that is there."""
         wanted = set(keys)
-        services = {key[1:4] for key in wanted}
+        services = {("virtual_server", *key[1:4]) for key in wanted}
+        yield from (found for found in self.of_services(services) if found.key in wanted)
+
+    def of_services(self, keys: Iterable[Key]) -> Iterator[RealServer]:
+        """Yield every real server of the virtual servers `keys`."""
+        wanted = set(keys)
         with reading("the real servers"):
             for message in self._sockets.ipvs.service("dump"):
                 service = _service(message.get_attr("IPVS_CMD_ATTR_SERVICE"))
-                if service.key in services:
-                    yield from (found for found in self._of(service) if found.key in wanted)
+                if ("virtual_server", *service.key) in wanted:
+                    yield from self._of(service)
 
     def execute(self, change: Change) -> None:
         """Add, change or delete one real server."""

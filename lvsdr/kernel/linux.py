@@ -34,14 +34,16 @@ class LinuxKernel:
 
     def __init__(self) -> None:
         self._sockets = Sockets()
+        addresses, real_servers = Addresses(self._sockets), RealServers(self._sockets)
         self._tables: Mapping[str, Table] = {
             "sysctl": sysctls.Sysctls(),
             "link": Links(self._sockets),
-            "address": Addresses(self._sockets),
+            "address": addresses,
             "route": Routes(self._sockets),
             "virtual_server": VirtualServers(self._sockets),
-            "real_server": RealServers(self._sockets),
+            "real_server": real_servers,
         }
+        self._tenants = {"link": addresses.on_links, "virtual_server": real_servers.of_services}
 
     def __enter__(self) -> Self:
         return self
@@ -63,6 +65,13 @@ class LinuxKernel:
         found: list[Object] = []
         for kind, group in groupby(sorted(keys, key=_kind), key=_kind):
             found += self._tables[kind].observe(list(group))
+        return keyed(found)
+
+    def tenants(self, keys: Collection[Key]) -> Objects:
+        """Return the addresses of the links, the real servers of the virtual servers `keys`."""
+        found: list[Object] = []
+        for kind, group in groupby(sorted(keys, key=_kind), key=_kind):
+            found += self._tenants[kind](list(group))
         return keyed(found)
 
     def require(self, todo: Plan) -> None:

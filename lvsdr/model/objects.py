@@ -40,6 +40,10 @@ class Sysctl:
     def detail(self) -> str:
         return self.value
 
+    @property
+    def title(self) -> str:
+        return self.path
+
     def __str__(self) -> str:
         return f"{self.path} = {self.value}"
 
@@ -66,8 +70,12 @@ class Link:
         flags = ("up" if self.up else "down") + ("" if self.arp else ", noarp")
         return f"{self.link_kind}, {flags}"
 
+    @property
+    def title(self) -> str:
+        return self.name
+
     def __str__(self) -> str:
-        return f"{self.name} ({self.detail})"
+        return f"{self.title} ({self.detail})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +105,13 @@ class Address:
         label = f"label {self.label}, " if self.label else ""
         return f"{label}scope {self.scope}" + (", deprecated" if self.deprecated else "")
 
+    @property
+    def title(self) -> str:
+        return f"{self.ip} on {self.link}"
+
     def __str__(self) -> str:
         label = f" as {self.label}" if self.label not in (None, self.link) else ""
-        return f"{self.ip} on {self.link}{label}"
+        return f"{self.title}{label}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +134,12 @@ class Route:
     def detail(self) -> str:
         return self.route_kind
 
+    @property
+    def title(self) -> str:
+        return f"{self.destination} metric {self.metric}"
+
     def __str__(self) -> str:
-        return f"{self.route_kind} {self.destination} metric {self.metric}"
+        return f"{self.route_kind} {self.title}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +204,12 @@ class VirtualServer:
         ]
         return ", ".join(filter(None, said))
 
+    @property
+    def title(self) -> str:
+        return str(self.service)
+
     def __str__(self) -> str:
-        return f"{self.service} ({self.detail})"
+        return f"{self.title} ({self.detail})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,9 +247,13 @@ class RealServer:
         ]
         return ", ".join(filter(None, said))
 
-    def __str__(self) -> str:
+    @property
+    def title(self) -> str:
         where = endpoint(self.rip, self.port) if self.port else str(self.rip)
-        return f"{where} of {self.service} ({self.detail})"
+        return f"{where} of {self.service}"
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.detail})"
 
 
 Object = Sysctl | Link | Address | Route | VirtualServer | RealServer
@@ -245,6 +269,15 @@ KINDS: Mapping[str, type[Object]] = {
     "virtual_server": VirtualServer,
     "real_server": RealServer,
 }
+
+
+def footing(item: Object) -> Key | None:
+    """Return the key of what `item` cannot be without: its link, or its virtual server."""
+    if isinstance(item, Address):
+        return (Link.kind, item.link)
+    if isinstance(item, RealServer):
+        return (VirtualServer.kind, *item.service.key)
+    return None
 
 
 def keyed(objects: Iterable[Object]) -> dict[Key, Object]:

@@ -22,13 +22,14 @@ from lvsdr.reader.wording import shown
 __all__ = ["read"]
 
 
-def read(path: Path, role: str | None = None) -> Profile:
+def read(path: Path, role: str | None = None, *, guarded: bool = False) -> Profile:
     """Return the profile in the file at `path`, every default filled in.
 
-    `role` is what the command needs: director or realserver; None takes either. Raises
-    ProfileError, which says one thing at a time: the one to mend first.
+    `role` is what the command needs: director or realserver; None takes either. With `guarded`,
+    a file that others may write is refused. Raises ProfileError, which says one thing at a time:
+    the one to mend first.
     """
-    raw = contents(path, role)
+    raw = contents(path, role, guarded)
     try:
         return _profile(raw, path, role)
     except Refusal as refusal:

@@ -17,6 +17,8 @@ Entry = Mapping[str, Any]
 Vips = frozenset[IPAddress]
 T = TypeVar("T")
 
+MOST_REAL_SERVERS = 1_000_000
+
 
 def director(data: Entry, name: str) -> DirectorProfile:
     """Return the profile that `data` is, with its defaults filled in; raise Refusal."""
@@ -27,6 +29,13 @@ def director(data: Entry, name: str) -> DirectorProfile:
             (),
             "neither vips nor virtual_servers: this director has nothing to do",
             "to give everything back: lvsdr director withdraw",
+        )
+    many = sum(len(entry["real_servers"]) for entry in data["virtual_servers"])
+    if many > MOST_REAL_SERVERS:
+        raise misfit(
+            ("virtual_servers",),
+            f"{many} real servers: lvsdr takes {MOST_REAL_SERVERS} at the most",
+            "split it into profiles of different names",
         )
     vips = frozenset(vip.address for vip in labelled)
     services: dict[Service, Pointer] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shlex
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,15 +17,21 @@ SUFFIXES = (".json", ".toml")
 LARGEST = 16 * 1024 * 1024
 
 
-def contents(path: Path, role: str | None = None) -> bytes:
+def contents(path: Path, role: str | None = None, guarded: bool = False) -> bytes:
     """Return the bytes of the profile at `path`; raise ProfileError where there is none.
 
-    `role` is that of the profile, for the hint.
+    `role` is that of the profile, for the hint. With `guarded`, a profile that others may write
+    is refused.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise _unreadable(path, "its name ends neither in .json nor in .toml", _remedy(path, role))
     try:
-        with path.open("rb") as file:
+        # Not to wait for the writer of a pipe; a file does not care.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            _require_file(path, os.fstat(descriptor))
+            if guarded:
+                _require_private(path, os.fstat(descriptor), path.resolve().parent)
             raw = file.read(LARGEST + 1)
     except OSError as error:
         number = error.errno or 0
@@ -36,6 +43,32 @@ def contents(path: Path, role: str | None = None) -> bytes:
         raise _unreadable(path, reason, "split it into profiles of different names")
     return raw
 
+
+def _require_file(path: Path, seen: os.stat_result) -> None:
+    if stat.S_ISDIR(seen.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(seen.st_mode):
+        raise _unreadable(path, "it is not a file", "name a regular file")
+
+
+def _require_private(path: Path, seen: os.stat_result, folder: Path) -> None:
+    """Raise ProfileError where others than its owner decide what is in the profile."""
+    if seen.st_mode & OTHERS_WRITE:
+        raise _insecure(path, "others may write it", path)
+    around = folder.stat().st_mode
+    # In a sticky folder such as /tmp others cannot replace the file.
+    if around & OTHERS_WRITE and not around & stat.S_ISVTX:
+        raise _insecure(path, f"others may replace it: they may write {folder}", folder)
+
+
+def _insecure(path: Path, reason: str, cure: Path) -> ProfileError:
+    return ProfileError(
+        f"cannot trust {printable(str(path))}: {printable(reason)}",
+        hints=[f"chmod go-w {printable(shlex.quote(str(cure)))}", "or --allow-insecure-profile"],
+    )
+
+
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 REASONS: Mapping[int, str] = {
     errno.ENOENT: "no such file",

@@ -20,9 +20,16 @@ from lvsdr.render.state import Row
 Document = dict[str, Any]
 
 
-def plan(todo: Plan) -> Document:
-    """Return `lvsdr/plan/1`: the changes in the order in which they would be carried out."""
-    return {"format": "lvsdr/plan/1", "changes": [change(item) for item in todo]}
+def plan(todo: Plan, drift: Plan) -> Document:
+    """Return `lvsdr/plan/1`: the changes in the order in which they would be carried out.
+
+    `drift` tells what others have done since: `before` is how lvsdr left it, `after` how it is.
+    """
+    return {
+        "format": "lvsdr/plan/1",
+        "changes": [change(item) for item in todo],
+        "drift": [change(item) for item in drift],
+    }
 
 
 def applied(todo: Plan, vips: Iterable[IPAddress]) -> Document:
@@ -39,13 +46,14 @@ def announced(vips: Iterable[IPAddress]) -> Document:
     return {"format": "lvsdr/announce/1", "announced": [str(vip) for vip in vips]}
 
 
-def status(rows: Iterable[Row]) -> Document:
+def status(rows: Iterable[Row], drift: Plan) -> Document:
     """Return `lvsdr/status/1`: each object of the profile as it should be and as it is."""
     objects = [_row(row) for row in rows]
     return {
         "format": "lvsdr/status/1",
         "ok": all(row["state"] == "ok" for row in objects),
         "objects": objects,
+        "drift": [change(item) for item in drift],
     }
 
 

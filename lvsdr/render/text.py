@@ -21,6 +21,14 @@ def plan(todo: Plan) -> Iterator[str]:
     yield from map(line, todo)
 
 
+def drift(changes: Plan) -> Iterator[str]:
+    """Yield a line for each object that somebody else has changed since lvsdr left it."""
+    for change in changes:
+        now = "gone" if change.after is None else change.after.detail
+        left = change.before.detail if change.before else "absent"
+        yield printable(f"drift: {change.subject.title}: was {left}; is {now}")
+
+
 def line(change: Change) -> str:
     """Return one change: its sign, the object, and how it was."""
     was = f" (was {change.before.detail})" if change.before and change.after else ""
