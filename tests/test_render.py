@@ -47,6 +47,15 @@ LINES: list[tuple[Object | None, Object | None, list[str]]] = [
         Link("tunl0", "ipip", up=True, arp=False),
         ["ip link set tunl0 up"],
     ),
+    (
+        Link("tunl0", "ipip", up=True, arp=False),
+        Link("tunl0", "ipip", up=False, arp=False, started=False),
+        [
+            "ip link set tunl0 down",
+            "tc qdisc replace dev tunl0 root pfifo",
+            "tc qdisc del dev tunl0 root",
+        ],
+    ),
     (Link("lvsdr0", "dummy", up=True, arp=False), None, ["ip link del lvsdr0"]),
     (
         None,

@@ -14,6 +14,7 @@ from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Key, Link, Object
 
+TC_H_ROOT = 0xFFFFFFFF
 IFF_UP, IFF_LOOPBACK, IFF_NOARP = 0x1, 0x8, 0x80
 
 # The module makes this link by itself in each namespace and no request removes it, so that
@@ -34,7 +35,7 @@ class Links:
             if message is not None:
                 yield _link(message)
             elif name == FALLBACK:
-                yield Link(FALLBACK, "ipip", up=False, arp=False)
+                yield Link(FALLBACK, "ipip", up=False, arp=False, started=False)
 
     def execute(self, change: Change) -> None:
         """Make, set up or delete one link."""
@@ -62,9 +63,20 @@ class Links:
 
     def _set_up(self, link: Link) -> None:
         wanted = (IFF_UP if link.up else 0) | (0 if link.arp else IFF_NOARP)
-        self._sockets.route.link(
-            "set", index=self._index(link.name), flags=wanted, change=IFF_UP | IFF_NOARP
-        )
+        index = self._index(link.name)
+        self._sockets.route.link("set", index=index, flags=wanted, change=IFF_UP | IFF_NOARP)
+        if not link.started and _link(self._find(link.name)).started:
+            self._unstart(index)
+
+    def _unstart(self, index: int) -> None:
+        """Take the queueing discipline away that the link got when it first came up.
+
+        The kernel keeps it when the link goes down, and deletes none that it chose itself: so
+        another takes its place first.
+        """
+        root = {"index": index, "parent": TC_H_ROOT, "handle": 0x10000}
+        self._sockets.route.tc("replace", kind="pfifo", **root)
+        self._sockets.route.tc("del", **root)
 
     def _index(self, name: str) -> int:
         message = self._find(name)
@@ -88,6 +100,7 @@ def _link(message: Any) -> Link:
         link_kind="loopback" if flags & IFF_LOOPBACK else kind_of(message),
         up=bool(flags & IFF_UP),
         arp=not flags & IFF_NOARP,
+        started=message.get_attr("IFLA_QDISC") != "noop",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from difflib import unified_diff
 from pathlib import Path
 
 from lvsdr.errors import ProfileError
@@ -18,6 +19,8 @@ from lvsdr.model.step import Step
 from lvsdr.reader import read
 
 REQUESTS = 20
+# Lines of a difference that a step shows.
+LONGEST = 20
 
 
 def rehearse(director_path: Path, realserver_path: Path) -> Iterator[Step]:
@@ -134,6 +137,16 @@ class _Rehearsal:
             yield Step(f"gateway: sends {vip} to", name == self._lab.director.name, (name,))
 
     def _as_before(self, before: dict[str, str]) -> Step:
-        changed = [host.name for host, _ in self._managed if host.state() != before[host.name]]
-        seen = [f"{name} is not as it was" for name in changed] or ["every host is as it was"]
-        return Step("compare links, addresses, routes, sysctls, IPVS", not changed, tuple(seen))
+        changed = [
+            f"{host.name}: {line}"
+            for host, _ in self._managed
+            for line in _difference(before[host.name], host.state())
+        ]
+        seen = tuple(changed[:LONGEST]) or ("every host is as it was",)
+        return Step("compare links, addresses, routes, sysctls, IPVS", not changed, seen)
+
+
+def _difference(before: str, after: str) -> Iterator[str]:
+    """Yield the lines that went, with a minus, and those that came, with a plus."""
+    lines = unified_diff(before.splitlines(), after.splitlines(), n=0)
+    yield from (line for line in lines if line[:1] in "+-" and line[:3] not in ("+++", "---"))

@@ -50,7 +50,10 @@ class Sysctl:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link that holds VIPs; `link_kind` is the kernel's word: loopback, dummy, ipip."""
+    """A link that holds VIPs; `link_kind` is the kernel's word: loopback, dummy, ipip.
+
+    `started` is false for one that was never up: until then it has no queueing discipline.
+    """
 
     kind: ClassVar[str] = "link"
     noun: ClassVar[str] = "link"
@@ -60,6 +63,7 @@ class Link:
     link_kind: str
     up: bool
     arp: bool
+    started: bool = True
 
     @property
     def key(self) -> Key:
@@ -67,8 +71,8 @@ class Link:
 
     @property
     def detail(self) -> str:
-        flags = ("up" if self.up else "down") + ("" if self.arp else ", noarp")
-        return f"{self.link_kind}, {flags}"
+        up = "up" if self.up else "down" if self.started else "never up"
+        return f"{self.link_kind}, {up}" + ("" if self.arp else ", noarp")
 
     @property
     def title(self) -> str:

@@ -57,6 +57,9 @@ def _link(change: Change) -> Words:
     same = isinstance(before, Link) and before.arp == after.arp
     unset = [] if same or after.link_kind == "loopback" else arp
     yield ["ip", "link", "set", after.name, *unset, "up" if after.up else "down"]
+    if not after.started and before is not None:
+        yield ["tc", "qdisc", "replace", "dev", after.name, "root", "pfifo"]
+        yield ["tc", "qdisc", "del", "dev", after.name, "root"]
 
 
 def _address(change: Change) -> Words:
