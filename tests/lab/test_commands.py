@@ -1,0 +1,87 @@
+"""The commands of a plan do what an apply does: tried on two hosts that are alike."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rig import (
+    RIP6,
+    RIPS,
+    VIP,
+    VIP6,
+    Document,
+    director,
+    lvsdr,
+    mis_set,
+    realserver,
+    state,
+    virtual_server,
+    write,
+)
+
+from lvsdr.lab.cluster import hosts
+from lvsdr.lab.host import Host
+
+ALIKE = (
+    "link add eth0 address 02:00:00:00:00:11 type veth peer name cable0 address 02:00:00:00:00:99",
+    "link set eth0 up",
+    "link set cable0 up",
+    "address add 192.168.1.11/24 dev eth0",
+    "address add fd00::11/64 dev eth0 nodad",
+)
+MARKED = {"fwmark": 7, "scheduler": "sh", "real_servers": [{"rip": RIPS[1]}]}
+
+CASES = [
+    pytest.param(
+        director(
+            virtual_server(persistence=300),
+            virtual_server(protocol="udp", port=53, method="tunnel", scheduler="rr"),
+            virtual_server(VIP6, [RIP6]),
+            MARKED,
+        ),
+        id="director",
+    ),
+    pytest.param(realserver("lo", vips=[VIP, VIP6]), id="lo"),
+    pytest.param(realserver("dummy", vips=[VIP, VIP6]), id="dummy"),
+    pytest.param(realserver("tunl0"), id="tunl0"),
+]
+
+
+@pytest.fixture
+def twins() -> Iterator[tuple[Host, Host]]:
+    with hosts(["one", "other"]) as made:
+        for host in made.values():
+            host.ip(*ALIKE)
+            mis_set(host)
+        yield made["one"], made["other"]
+
+
+@pytest.mark.parametrize("document", CASES)
+def test_the_commands_of_a_plan_do_what_apply_does(
+    twins: tuple[Host, Host], tmp_path: Path, document: Document
+) -> None:
+    one, other = twins
+    role, profile = document["role"], write(tmp_path, document)
+
+    lvsdr(one, role, "apply", profile)
+    commands = lvsdr(other, role, "plan", profile, "--format", "commands", expect=1)
+    other.run("sh", "-eux", text=commands)
+
+    assert alike(other) == alike(one)
+    assert lvsdr(other, role, "plan", profile) == "nothing to change\n"
+
+
+def alike(host: Host) -> list[str]:
+    """Return what the host is like; no random MACs, and no order where the kernel has none."""
+    *settings, table = state(host).partition("IP Virtual Server")
+    text = "".join(settings)
+    made = json.loads(host.run("ip", "-j", "link", "show", "type", "dummy").stdout)
+    for link in made:
+        text = text.replace(link["address"], "MAC")
+    if made:
+        text = re.sub(r"fe80:[0-9a-f:]+", "fe80::", text)
+    return [*text.splitlines(), *sorted(table.splitlines())]

@@ -1,0 +1,179 @@
+"""Those who are asked what happened, none of them a part of lvsdr: tcpdump, arping, ip, ndisc6."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+from time import monotonic, sleep
+
+from lvsdr.lab.host import Host
+
+MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", re.IGNORECASE)
+ARP = 0x0806
+REQUEST, REPLY = 1, 2
+# An EtherType for experiments; what was on the link before this frame has been captured.
+MARK = bytes.fromhex("ffffffffffff 020000000000 88b5") + b"the end of the capture".ljust(46)
+PATIENCE = 10.0
+
+
+@contextmanager
+def captured(host: Host, link: str) -> Iterator[list[bytes]]:
+    """Give a list that tcpdump has filled, at the end of the block, with the frames on a link."""
+    frames: list[bytes] = []
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "frames"
+        with _tcpdump(host, link, file) as tcpdump:
+            yield frames
+            host.inside(lambda: _send(link, MARK))
+            _wait_for_mark(file, tcpdump)
+        frames += (frame for frame in _packets(file.read_bytes()) if MARK not in frame)
+
+
+@contextmanager
+def _tcpdump(host: Host, link: str, file: Path) -> Iterator[subprocess.Popen[str]]:
+    words = ["tcpdump", "-Z", "root", "-i", link, "-U", "--immediate-mode", "-w", str(file)]
+    command = ["nsenter", f"--net={host.path}", "--", *words]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tcpdump:
+        try:
+            assert tcpdump.stderr is not None
+            said = tcpdump.stderr.readline()
+            assert "listening on" in said, said
+            yield tcpdump
+        finally:
+            tcpdump.send_signal(signal.SIGINT)
+
+
+def _wait_for_mark(file: Path, tcpdump: subprocess.Popen[str]) -> None:
+    deadline = monotonic() + PATIENCE
+    while MARK not in file.read_bytes():
+        assert monotonic() < deadline and tcpdump.poll() is None, "tcpdump missed the mark"
+        sleep(0.02)
+
+
+def _send(link: str, frame: bytes) -> None:
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
+        wire.bind((link, 0))
+        wire.send(frame)
+
+
+def _packets(pcap: bytes) -> Iterator[bytes]:
+    """Yield the packets of a file of pcap-savefile(5), in this machine's byte order."""
+    offset = 24
+    while offset < len(pcap):
+        (length,) = struct.unpack_from("=8xI4x", pcap, offset)
+        yield pcap[offset + 16 : offset + 16 + length]
+        offset += 16 + length
+
+
+# --- ARP and neighbours --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Arp:
+    """One ARP packet (RFC 826)."""
+
+    operation: int
+    sender_mac: str
+    sender: str
+    target: str
+
+
+def arps(frames: Sequence[bytes]) -> list[Arp]:
+    """Return the ARP packets among Ethernet frames."""
+    found = []
+    for frame in frames:
+        if struct.unpack_from("!12xH", frame) == (ARP,):
+            operation, mac, sender, target = struct.unpack_from("!6xH6s4s6x4s", frame, 14)
+            addresses = str(IPv4Address(sender)), str(IPv4Address(target))
+            found.append(Arp(operation, mac.hex(":"), *addresses))
+    return found
+
+
+def arping(host: Host, vip: str) -> set[str]:
+    """Return the MACs that answer for `vip` when the host asks in its own name.
+
+    For a second, whoever answers: given a count, arping ends at so many replies, of anybody.
+    """
+    said = host.run("arping", "-b", "-w", "1", "-I", "eth0", vip, check=False).stdout
+    return _macs(said)
+
+
+def arping_probe(host: Host, vip: str) -> set[str]:
+    """Return the MACs that answer for `vip` when the host asks in nobody's name.
+
+    This form of arping ends at the first reply, so tcpdump hears the others; what one question
+    started has arrived when the last one is answered.
+    """
+    said = ""
+    with captured(host, "eth0") as frames:
+        for _ in range(3):
+            said += host.run("arping", "-D", "-w", "1", "-I", "eth0", vip, check=False).stdout
+    replies = (arp for arp in arps(frames) if (arp.operation, arp.sender) == (REPLY, vip))
+    return _macs(said) | {reply.sender_mac for reply in replies}
+
+
+def ndisc6(host: Host, vip: str) -> set[str]:
+    """Return the MACs that answer for an IPv6 VIP."""
+    said = host.run("ndisc6", "-m", "-n", "-q", "-r", "1", vip, "eth0", check=False).stdout
+    return _macs(said)
+
+
+def neighbour(host: Host, address: str) -> str:
+    """Return the MAC to which a host sends what is for `address`, or nothing."""
+    shown = json.loads(host.run("ip", "-j", "neighbour", "show", address).stdout)
+    return str(shown[0].get("lladdr", "")) if shown else ""
+
+
+def ipvsadm(host: Host) -> list[str]:
+    """Return the IPVS table, as the lines that would restore it."""
+    return host.run("ipvsadm", "-Sn").stdout.splitlines()
+
+
+def _macs(text: str) -> set[str]:
+    return {mac.lower() for mac in MAC.findall(text)}
+
+
+# --- netlink -------------------------------------------------------------------------------------
+
+ROUTE, GENERIC = 0, 16
+GENL_CONTROL, NLM_F_REQUEST = 16, 1
+# linux/ip_vs.h: the commands of IPVS that only read.
+IPVS_READS = {4: "GET_SERVICE", 8: "GET_DEST", 11: "GET_DAEMON", 13: "GET_CONFIG", 15: "GET_INFO"}
+IPVS_WRITES = {1: "NEW_SERVICE", 2: "SET_SERVICE", 3: "DEL_SERVICE"}
+IPVS_WRITES |= {5: "NEW_DEST", 6: "SET_DEST", 7: "DEL_DEST"}
+
+
+@contextmanager
+def netlink_writes(host: Host) -> Iterator[list[str]]:
+    """Give a list that is filled, at the end of the block, with every write to the kernel.
+
+    The host has a link `nlmon0` already: making one is a write, and changes the host.
+    """
+    writes: list[str] = []
+    with captured(host, "nlmon0") as packets:
+        yield writes
+    for packet in packets:
+        # The header of linux/netlink.h's DLT_NETLINK: its family stands at the end.
+        (family,) = struct.unpack_from("!14xH", packet)
+        writes += _writes(family, packet[16:])
+
+
+def _writes(family: int, messages: bytes) -> Iterator[str]:
+    while len(messages) >= 16:
+        length, kind, flags = struct.unpack_from("=IHH", messages)
+        if flags & NLM_F_REQUEST and kind >= 16:
+            if family == ROUTE and kind % 4 != 2:
+                yield f"RTM {kind}"
+            if family == GENERIC and kind != GENL_CONTROL and messages[16] not in IPVS_READS:
+                yield IPVS_WRITES.get(messages[16], f"IPVS {messages[16]}")
+        messages = messages[max(16, (length + 3) & ~3) :]
