@@ -101,7 +101,9 @@ def synopses() -> dict[Command, list[str]]:
 def options_said(command: Command) -> dict[str, str]:
     """Return the options of a command in the SYNOPSIS, with what each takes."""
     said = [line.split(maxsplit=4) for line in synopses()[command] if line.startswith(".Op Fl")]
-    return {name.removeprefix("-"): value.replace(" ", "") for _, _, name, _, value in said}
+    return {
+        name.removeprefix("-"): "".join(value[1:]).replace(" ", "") for _, _, name, *value in said
+    }
 
 
 def arguments_said(command: Command) -> list[str]:
@@ -137,7 +139,7 @@ def taken(option: click.Option) -> str:
     """Return what an option takes, as the SYNOPSIS has it."""
     if isinstance(option.type, click.Choice):
         return "|".join(option.type.choices)
-    return option.metavar or (option.name or "").upper()
+    return "" if option.is_flag else option.metavar or (option.name or "").upper()
 
 
 def long_name(option: click.Option) -> str:
