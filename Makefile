@@ -33,7 +33,8 @@ check: .venv/.test
 	$(BIN)/lint-imports
 
 unit: .venv/.test
-	$(BIN)/python -m pytest tests --ignore tests/lab --cov --cov-report term:skip-covered
+	$(BIN)/python -m pytest tests --ignore tests/lab --cov --cov-report=
+	$(BIN)/coverage report --fail-under 98 --include '*/planner.py,*/workflow.py,*/baseline.py,*/reader/*'
 
 lab: .venv/.test
 	$(BIN)/python -m lvsdr.lab --timeout 900 -- $(BIN)/python -m pytest tests/lab

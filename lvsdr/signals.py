@@ -19,7 +19,9 @@ def raising() -> Iterator[None]:
 
     Outside the main thread signals are not ours to handle, and nothing is done.
     """
-    before = {} if _elsewhere() else {each: signal.signal(each, _interrupt) for each in STOPPING}
+    # What nohup ignores stays ignored.
+    asking = [each for each in STOPPING if signal.getsignal(each) is not signal.SIG_IGN]
+    before = {} if _elsewhere() else {each: signal.signal(each, _interrupt) for each in asking}
     try:
         yield
     finally:
@@ -28,7 +30,7 @@ def raising() -> Iterator[None]:
 
 
 def deafen() -> None:
-    """From now on let no signal but SIGKILL stop us: what is begun has to come to its end."""
+    """Let no signal but SIGKILL stop us until the end of `raising`: what is begun has to end."""
     if _elsewhere():
         return
     # One that comes while we are at it has been heard too late; its handler has deafened us.
@@ -38,7 +40,9 @@ def deafen() -> None:
 
 def _ignore() -> None:
     for number in STOPPING:
-        signal.signal(number, signal.SIG_IGN)
+        # What listens otherwise, as where lvsdr is a library, is not ours to silence.
+        if signal.getsignal(number) is _interrupt:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -286,7 +286,7 @@ def test_a_signal_to_the_runner_kills_the_guest(scratch: Path, name: str) -> Non
 
         assert process.wait(LIMIT) == 3
         assert process.stderr
-        assert f"cannot finish sh: stopped by {name}".encode() in process.stderr.read()
+        assert f"lvsdr: interrupted by {name}".encode() in process.stderr.read()
     assert nothing_is_left(scratch)
 
 

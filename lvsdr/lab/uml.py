@@ -13,20 +13,18 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
+from lvsdr import signals
 from lvsdr.errors import CannotRun, Interrupted
 
 MODULES = Path("/usr/lib/uml/modules")
 PROGRAMS = ("linux.uml", "modprobe", "ip", "bash", "mount", "stty")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 STDOUT, STDERR = 1, 2
-STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Fresh in the guest, so that no state of the host's daemons leaks in.
 FRESH = (Path("/run"), Path("/dev/shm"))  # noqa: S108 - nothing is written there
 # No core of the whole guest after a panic. And its standard input ends with our life, even by
@@ -71,7 +69,7 @@ def run(  # noqa: PLR0913 - all but the command have defaults
     sys.stdout.flush()
     deadline, console = time.monotonic() + timeout, bytearray()
     with (
-        _signals_raise(argv[0]),
+        signals.raising(),
         _explained(argv[0], timeout, console),
         tempfile.TemporaryDirectory(prefix="lvsdr-lab-") as folder,
     ):
@@ -227,23 +225,3 @@ def _tail(console: bytearray) -> list[str]:
     lines = console.decode(errors="replace").splitlines()
     trace = (" ", "Stack:", "Call Trace:")
     return [f"console: {line}" for line in lines if line and not line.startswith(trace)][-12:]
-
-
-@contextmanager
-def _signals_raise(command: str) -> Iterator[None]:
-    """Raise Interrupted at the first signal that asks us to stop, and ignore further ones."""
-    ours = threading.current_thread() is threading.main_thread()
-    # What nohup ignores stays ignored.
-    asking = [each for each in STOP if ours and signal.getsignal(each) is not signal.SIG_IGN]
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        for each in asking:
-            signal.signal(each, signal.SIG_IGN)
-        raise Interrupted(f"cannot finish {command}: stopped by {signal.Signals(number).name}")
-
-    before = {each: signal.signal(each, stop) for each in asking}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
