@@ -9,7 +9,7 @@ from typing import Protocol
 
 from lvsdr import roles, signals
 from lvsdr.baseline import Book, Record
-from lvsdr.errors import CannotRun, LvsdrError, NotConverged, Stuck
+from lvsdr.errors import CannotRun, LvsdrError, NotConverged, ProfileError, Stuck
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.objects import (
@@ -19,6 +19,7 @@ from lvsdr.model.objects import (
     Link,
     Object,
     Objects,
+    Sysctl,
     VirtualServer,
     footing,
 )
@@ -100,7 +101,9 @@ def consider(profile: Profile, kernel: Kernel, book: Book) -> Situation:
     """Return where `profile` stands; touch nothing."""
     record = book.load()
     survey = _as_without(owner_of(profile), kernel.survey(), record)
-    return _situation(profile, roles.desired(profile, survey), kernel, record)
+    desired = roles.desired(profile, survey)
+    _no_quarrel(profile, desired, record)
+    return _situation(profile, desired, kernel, record)
 
 
 def consider_withdrawing(profile: Profile, kernel: Kernel, book: Book) -> Situation:
@@ -194,6 +197,21 @@ def _situation(profile: Profile, desired: Objects, kernel: Kernel, record: Recor
     return Situation(
         owner, record, desired, observed, baseline, todo, tuple(observed[key] for key in kept)
     )
+
+
+def _no_quarrel(profile: Profile, desired: Objects, record: Record) -> None:
+    """Raise ProfileError where another profile of this host wants the same object otherwise.
+
+    Not for sysctls: there the stricter one is right for both.
+    """
+    for other, objects in record.claims.items():
+        for key in objects.keys() & desired.keys() if other != owner_of(profile) else ():
+            if objects[key] != desired[key] and key[0] != Sysctl.kind:
+                raise ProfileError(
+                    f"cannot apply profile {profile.name}: profile {other} has set"
+                    f" {desired[key].noun} {objects[key]}, this one wants {desired[key]}",
+                    hints=["let only one of them have it, or give both the same name"],
+                )
 
 
 def _used_by_others(todo: Plan, record: Record, kernel: Kernel) -> tuple[Key, ...]:

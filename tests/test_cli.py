@@ -557,6 +557,21 @@ def test_a_service_that_others_use_stays_and_that_is_said(
     assert (again.out, again.err) == ("nothing to change\n", "")
 
 
+def test_two_profiles_that_want_one_service_otherwise_do_not_take_turns(
+    tmp_path: Path, director: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "mail.json"
+    other.write_text(Path(DIRECTOR).read_text().replace('"web"', '"mail"').replace("wlc", "rr"))
+    Run(capsys, director, "director", "apply", DIRECTOR)
+    sent = len(kernel_of(director).sent)
+
+    refused = Run(capsys, director, "director", "apply", str(other))
+
+    assert refused.code == 2
+    assert "profile director:web has set virtual server tcp 192.168.1.2:80 (wlc" in refused.err
+    assert len(kernel_of(director).sent) == sent
+
+
 def test_a_signal_after_the_last_change_is_too_late(
     realserver: FakeSession, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
