@@ -12,13 +12,14 @@ missing = $(shell for name in $(1); do \
 # Debian's python3 has the module venv, but it does not work before python3-venv is installed.
 VENV := $(shell $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
 
-.PHONY: help demo test check unit lab format clean packages-demo packages-test
+.PHONY: help demo test check unit lab torture format clean packages-demo packages-test
 
 help:
 	@echo 'make demo    rehearse profiles/ on a cluster in a throw-away kernel'
 	@echo 'make test    linters, unit tests and the lab; fails if anything was skipped'
 	@echo 'make check   the linters alone     make unit   the tests outside the lab'
-	@echo 'make lab     the tests in the lab  make clean  remove what was built'
+	@echo 'make lab     the tests in the lab  make torture  the long ones, in full'
+	@echo 'make clean   remove what was built'
 
 demo: packages-demo .venv/.demo
 	$(BIN)/lvsdr rehearse profiles/director.json profiles/realserver.json
@@ -38,6 +39,12 @@ unit: .venv/.test
 
 lab: .venv/.test
 	$(BIN)/python -m lvsdr.lab --timeout 900 -- $(BIN)/python -m pytest tests/lab
+
+# The long form of the tests that are samples in `make test`; about an hour.
+torture: packages-test .venv/.test
+	LVSDR_TORTURE=1 $(BIN)/python -m lvsdr.lab --timeout 5000 --memory 1024 -- \
+		$(BIN)/python -m pytest tests/lab/test_crashes.py tests/lab/test_pressure.py
+	LVSDR_TORTURE=1 $(BIN)/python -m pytest tests/test_reader.py tests/test_workflow.py
 
 format: .venv/.test
 	$(BIN)/ruff format .

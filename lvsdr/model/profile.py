@@ -43,7 +43,8 @@ class DirectorProfile:
 class RealServerProfile:
     """What a real server is: the VIPs on `holder_link`, and silence on ARP for them.
 
-    `interface` is the link with the RIP, on which the VIPs' traffic arrives.
+    `interface` is the link with the RIP, on which the VIPs' traffic arrives; with `rp_filter`
+    None its reverse-path filter stays as it is.
     """
 
     role: ClassVar[str] = "realserver"
@@ -56,6 +57,7 @@ class RealServerProfile:
     arp_ignore: int = 1
     arp_announce: int = 2
     arp_scope: str = "all"
+    rp_filter: int | None = None
     guard: bool = True
 
 

@@ -29,6 +29,7 @@ def realserver(data: Entry, name: str) -> RealServerProfile:
         arp_ignore=data["arp_ignore"],
         arp_announce=data["arp_announce"],
         arp_scope=data["arp_scope"],
+        rp_filter=data.get("rp_filter"),
         guard=data["guard"],
     )
     _carries(profile)

@@ -75,6 +75,8 @@ def reason(field: str, value: object) -> str | None:
     if field == "interface" and isinstance(value, str) and value.partition(":")[1]:
         return "a name with a colon is a label; name the link itself, what stands before the colon"
     if isinstance(value, int) and not isinstance(value, bool):
+        if field == "rp_filter":
+            return "leave it out to keep the host's own setting, or write 2 (loose)"
         return {"arp_ignore": _ignore, "arp_announce": _announce}.get(field, _none)(value)
     return None
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lvsdr.errors import CannotRun
 from lvsdr.holders import HOLDERS
 from lvsdr.model.address import host_network
-from lvsdr.model.objects import Objects, Route, keyed
+from lvsdr.model.objects import Objects, Route, Sysctl, keyed
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.model.survey import Survey
 from lvsdr.roles.arp import silence
@@ -24,7 +24,16 @@ def desired(profile: RealServerProfile, survey: Survey) -> Objects:
     _held_nowhere_else(profile, survey)
     holder = HOLDERS[profile.holder]
     quiet = silence(profile, survey) if _has_ipv4(profile) else ()
-    return keyed((*quiet, *holder.hold(profile.holder_link, profile.vips), *_guard(profile)))
+    held = holder.hold(profile.holder_link, profile.vips)
+    return keyed((*quiet, *held, *_reverse_path(profile), *_guard(profile)))
+
+
+def _reverse_path(profile: RealServerProfile) -> Iterator[Sysctl]:
+    if profile.rp_filter is not None:
+        # Where answers leave through another link than requests arrive on, a strict filter drops
+        # the requests; the larger of `all` and the link counts, and 2 is loose.
+        path = f"net/ipv4/conf/{profile.interface}/rp_filter"
+        yield Sysctl(path, str(profile.rp_filter))
 
 
 def _guard(profile: RealServerProfile) -> Iterator[Route]:

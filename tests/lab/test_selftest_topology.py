@@ -23,7 +23,8 @@ from lvsdr.lab.host import Host
 VIP, PORT = "207.175.44.110", 8080
 RIP = "172.16.0.2"
 DIRECTOR = director(virtual_server(VIP, [RIP], port=PORT, scheduler="rr"), interface="veth10")
-REALSERVER = realserver("lo", interface="veth21", vips=[VIP])
+# A client's request comes on another link than the one that leads to the client.
+REALSERVER = realserver("lo", interface="veth21", vips=[VIP], rp_filter=2)
 PATIENCE = 2.0
 
 Hosts = dict[str, Host]
@@ -56,9 +57,7 @@ def made() -> Iterator[Hosts]:
             "address add 10.0.0.3/24 dev veth20",
         )
         client.ip(f"route add {VIP} via 10.0.0.1 dev br0")
-        # A client's request comes on another link than the one that leads to the client.
-        settings(rs, {"all/rp_filter": 0, "veth21/rp_filter": 0})
-        settings(rs, {"all/arp_ignore": 0, "all/arp_announce": 0})
+        settings(rs, {"all/rp_filter": 1, "all/arp_ignore": 0, "all/arp_announce": 0})
         yield made
 
 
