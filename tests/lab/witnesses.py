@@ -27,12 +27,15 @@ PATIENCE = 10.0
 
 
 @contextmanager
-def captured(host: Host, link: str) -> Iterator[list[bytes]]:
-    """Give a list that tcpdump has filled, at the end of the block, with the frames on a link."""
+def captured(host: Host, link: str, only: str = "") -> Iterator[list[bytes]]:
+    """Give a list that tcpdump has filled, at the end of the block, with the frames on a link.
+
+    `only` is a filter of pcap-filter(7).
+    """
     frames: list[bytes] = []
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "frames"
-        with _tcpdump(host, link, file) as tcpdump:
+        with _tcpdump(host, link, file, only) as tcpdump:
             yield frames
             host.inside(lambda: _send(link, MARK))
             _wait_for_mark(file, tcpdump)
@@ -40,9 +43,10 @@ def captured(host: Host, link: str) -> Iterator[list[bytes]]:
 
 
 @contextmanager
-def _tcpdump(host: Host, link: str, file: Path) -> Iterator[subprocess.Popen[str]]:
+def _tcpdump(host: Host, link: str, file: Path, only: str) -> Iterator[subprocess.Popen[str]]:
     words = ["tcpdump", "-Z", "root", "-i", link, "-U", "--immediate-mode", "-w", str(file)]
-    command = ["nsenter", f"--net={host.path}", "--", *words]
+    wanted = [f"({only}) or ether proto 0x88b5"] if only else []
+    command = ["nsenter", f"--net={host.path}", "--", *words, *wanted]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tcpdump:
         try:
             assert tcpdump.stderr is not None
@@ -165,10 +169,11 @@ def netlink_writes(host: Host) -> Iterator[list[str]]:
     for packet in packets:
         # The header of linux/netlink.h's DLT_NETLINK: its family stands at the end.
         (family,) = struct.unpack_from("!14xH", packet)
-        writes += _writes(family, packet[16:])
+        writes += writes_in(family, packet[16:])
 
 
-def _writes(family: int, messages: bytes) -> Iterator[str]:
+def writes_in(family: int, messages: bytes) -> Iterator[str]:
+    """Yield the requests among the messages of a netlink socket that write."""
     while len(messages) >= 16:
         length, kind, flags = struct.unpack_from("=IHH", messages)
         if flags & NLM_F_REQUEST and kind >= 16:
