@@ -65,9 +65,14 @@ class Record:
 
     def settle(self, owner: str, desired: Objects) -> Record:
         """Return the record to write once the host is `desired`."""
-        claims = {**self.claims, owner: desired}
-        if not desired:
-            del claims[owner]
+        # A claim says how lvsdr left an object, whichever profile it did it for.
+        claims: dict[str, Objects] = {
+            other: {key: desired.get(key, item) for key, item in objects.items()}
+            for other, objects in self.claims.items()
+            if other != owner
+        }
+        if desired:
+            claims[owner] = desired
         held = {key for objects in claims.values() for key in objects}
         return replace(
             self,

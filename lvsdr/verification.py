@@ -14,7 +14,7 @@ from lvsdr.model.objects import SILENCE
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.model.survey import Survey
 from lvsdr.rules import answers, arp, drift
-from lvsdr.workflow import Kernel, consider
+from lvsdr.situation import Kernel, consider
 
 
 @dataclass(frozen=True, slots=True)

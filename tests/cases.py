@@ -21,7 +21,7 @@ from lvsdr.model.plain import from_plain
 from lvsdr.model.profile import Profile
 from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.reader import read
-from lvsdr.workflow import Situation, consider, consider_withdrawing, owner_of
+from lvsdr.situation import Situation, consider, consider_withdrawing, owner_of
 
 FOLDER = Path(__file__).parent / "cases"
 

@@ -81,12 +81,12 @@ def _plan(role: str) -> click.Command:
     @click.pass_obj
     def plan(session: Session, profile: Path) -> int:
         """Show what apply would change; exit 1 if anything."""
-        from lvsdr import workflow
         from lvsdr.render import commands, documents, text
+        from lvsdr.situation import consider
 
         wanted = _read(session, profile, role)
         with session.kernel() as kernel:
-            situation = workflow.consider(wanted, kernel, session.book())
+            situation = consider(wanted, kernel, session.book())
         session.tell(situation.notes)
         todo = situation.todo
         session.show(
@@ -136,12 +136,12 @@ def _status(role: str) -> click.Command:
     @click.pass_obj
     def status(session: Session, profile: Path) -> int:
         """Show each object as it is; exit 1 if any differs."""
-        from lvsdr import workflow
         from lvsdr.render import commands, documents, state, text
+        from lvsdr.situation import consider
 
         wanted = _read(session, profile, role)
         with session.kernel() as kernel:
-            situation = workflow.consider(wanted, kernel, session.book())
+            situation = consider(wanted, kernel, session.book())
         session.tell(situation.notes)
         rows = list(state.rows(situation.desired, situation.observed))
         session.show(

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from lvsdr.baseline import Book
     from lvsdr.model.finding import Answer
     from lvsdr.render.documents import Document
+    from lvsdr.situation import Kernel
     from lvsdr.verification import Question
-    from lvsdr.workflow import Announcer, Kernel
+from lvsdr.workflow import Announcer
 
 COLOURS = {"+": "green", "-": "red", "~": "yellow", "error": "red", "warning": "yellow"}
 
