@@ -1,4 +1,4 @@
-"""The record in /run/lvsdr: how the host was before us, who claims what, and the lock.
+"""The record on disk, in /run/lvsdr: whole or not there, never trusted when it lies; the lock.
 
 One record for each network namespace. It lies in /run, so that it lives exactly as long as the
 kernel state that it speaks of.
@@ -13,72 +13,19 @@ import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lvsdr import lock
 from lvsdr.errors import CannotRun
-from lvsdr.model.objects import Baseline, Key, Objects, keyed
+from lvsdr.model.objects import Object, keyed
 from lvsdr.model.plain import from_plain, to_plain
+from lvsdr.record import Record
 
 ROOT = Path("/run/lvsdr")
 FORMAT = "lvsdr/baseline/1"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """How each claimed object was before lvsdr, and what each profile (ROLE:NAME) made of them.
-
-    `notes` say what people have to know of how it was read.
-    """
-
-    baseline: Baseline = field(default_factory=dict)
-    claims: Mapping[str, Objects] = field(default_factory=dict)
-    notes: tuple[str, ...] = field(default=(), compare=False)
-
-    def claimed_by_others(self, owner: str) -> set[Key]:
-        """Return the keys that profiles other than `owner` hold on to."""
-        return {key for other, objects in self.claims.items() if other != owner for key in objects}
-
-    def baseline_of(self, owner: str) -> Baseline:
-        """Return what goes back when `owner` lets go: what no other profile holds on to."""
-        shared = self.claimed_by_others(owner)
-        mine = self.claims.get(owner, {})
-        return {key: self.baseline[key] for key in mine if key not in shared}
-
-    def claim(self, owner: str, desired: Objects, observed: Objects) -> Record:
-        """Return the record to write before `owner` makes the host `desired`."""
-        first = {key: observed.get(key) for key in desired if key not in self.baseline}
-        raised = {key: observed[key] for key in self._raised(owner, desired, observed)}
-        claims = {**self.claims, owner: {**self.claims.get(owner, {}), **desired}}
-        return Record({**self.baseline, **first, **raised}, claims)
-
-    def _raised(self, owner: str, desired: Objects, observed: Objects) -> Iterator[Key]:
-        """Yield the sysctls that somebody made stricter than we had: that is the host's own now."""
-        shared = self.claimed_by_others(owner)
-        for key, claimed in self.claims.get(owner, {}).items():
-            kept = key in desired and desired[key] == observed.get(key)
-            if kept and claimed.kind == "sysctl" and claimed != desired[key] and key not in shared:
-                yield key
-
-    def settle(self, owner: str, desired: Objects) -> Record:
-        """Return the record to write once the host is `desired`."""
-        # A claim says how lvsdr left an object, whichever profile it did it for.
-        claims: dict[str, Objects] = {
-            other: {key: desired.get(key, item) for key, item in objects.items()}
-            for other, objects in self.claims.items()
-            if other != owner
-        }
-        if desired:
-            claims[owner] = desired
-        held = {key for objects in claims.values() for key in objects}
-        return replace(
-            self,
-            baseline={key: before for key, before in self.baseline.items() if key in held},
-            claims=claims,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +55,7 @@ class Book:
         """Write the record so that it is whole on disk, whatever happens; an empty one goes."""
         try:
             self._make_root()
+            self._sweep()
             if record == Record():
                 self.path.unlink(missing_ok=True)
             else:
@@ -137,6 +85,11 @@ class Book:
         if seen.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise PermissionError(errno.EPERM, "others may write that directory", str(self.root))
 
+    def _sweep(self) -> None:
+        """Remove what runs that were killed had half written; the lock is ours."""
+        for fresh in self.root.glob(f".{self.namespace}.*"):
+            fresh.unlink(missing_ok=True)
+
     def _replace(self, text: bytes) -> None:
         fresh = self.root / f".{self.namespace}.{secrets.token_hex(8)}"
         try:
@@ -156,8 +109,11 @@ class Book:
                 for key, before in record.baseline.items()
             ],
             "claims": {
-                owner: [{"object": item.kind, **to_plain(item)} for item in objects.values()]
+                owner: [_entry(item) for item in objects.values()]
                 for owner, objects in record.claims.items()
+            },
+            "intents": {
+                owner: [_entry(item) for item in items] for owner, items in record.intents.items()
             },
         }
 
@@ -168,7 +124,7 @@ class Book:
             raise self._untrusted(f"it is not JSON ({error})") from error
         try:
             return self._understood(plain)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise self._untrusted("it is not a record of lvsdr") from error
 
     def _understood(self, plain: dict[str, Any]) -> Record:
@@ -180,10 +136,12 @@ class Book:
         if plain["namespace"] != self.namespace:
             raise self._untrusted(f"it is of another network namespace ({plain['namespace']!r})")
         baseline = {tuple(entry["key"]): _before(entry) for entry in plain["baseline"]}
-        claims = {owner: _claimed(items) for owner, items in plain["claims"].items()}
-        if any(key not in baseline for objects in claims.values() for key in objects):
+        claims = {owner: keyed(map(_item, items)) for owner, items in plain["claims"].items()}
+        intents = {owner: tuple(map(_item, items)) for owner, items in plain["intents"].items()}
+        record = Record(baseline, claims, intents)
+        if not record.held() <= baseline.keys():
             raise self._untrusted("it claims what it has no baseline of")
-        return Record(baseline, claims)
+        return record
 
     def _untrusted(self, reason: str) -> CannotRun:
         return CannotRun(
@@ -200,11 +158,12 @@ def _before(entry: Mapping[str, Any]) -> Any:
     return None if before is None else from_plain(entry["key"][0], before)
 
 
-def _claimed(items: list[dict[str, Any]]) -> Objects:
-    return keyed(
-        from_plain(item["object"], {k: v for k, v in item.items() if k != "object"})
-        for item in items
-    )
+def _entry(item: Object) -> dict[str, Any]:
+    return {"object": item.kind, **to_plain(item)}
+
+
+def _item(entry: dict[str, Any]) -> Object:
+    return from_plain(entry["object"], {k: v for k, v in entry.items() if k != "object"})
 
 
 def _boot() -> str:

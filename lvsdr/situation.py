@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from lvsdr import roles
-from lvsdr.baseline import Book, Record
+from lvsdr.baseline import Book
 from lvsdr.errors import ProfileError
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.objects import (
@@ -23,6 +23,7 @@ from lvsdr.model.objects import (
 from lvsdr.model.profile import Profile
 from lvsdr.model.survey import Survey
 from lvsdr.planner import plan
+from lvsdr.record import Record
 
 
 class Kernel(Protocol):
@@ -115,14 +116,13 @@ def _no_quarrel(profile: Profile, desired: Objects, record: Record) -> None:
 
     Not for sysctls: there the stricter one is right for both.
     """
-    for other, objects in record.claims.items():
-        for key in objects.keys() & desired.keys() if other != owner_of(profile) else ():
-            if objects[key] != desired[key] and key[0] != Sysctl.kind:
-                raise ProfileError(
-                    f"cannot apply profile {profile.name}: profile {other} has set"
-                    f" {desired[key].noun} {objects[key]}, this one wants {desired[key]}",
-                    hints=["let only one of them have it, or give both the same name"],
-                )
+    for key, other in record.held_by_others(owner_of(profile)).items():
+        if key[0] != Sysctl.kind and key in desired and not record.made(other, desired[key]):
+            raise ProfileError(
+                f"cannot apply profile {profile.name}: profile {other} has set up"
+                f" {desired[key].noun} {desired[key].title} otherwise than {desired[key].detail}",
+                hints=["let only one of them have it, or give both the same name"],
+            )
 
 
 def _used_by_others(todo: Plan, record: Record, kernel: Kernel) -> tuple[Key, ...]:
@@ -142,10 +142,11 @@ def _as_without(owner: str, survey: Survey, record: Record) -> Survey:
     What a role wants depends on what the host has of its own: a setting that we raised is not
     the host's, one that somebody raised further is.
     """
-    mine = record.claims.get(owner, {})
     own = dict(survey.sysctls)
     for key, before in record.baseline_of(owner).items():
-        claimed, seen = mine[key], own.get(str(key[1]))
-        if key[0] == "sysctl" and before is not None and seen == getattr(claimed, "value", None):
-            own[str(key[1])] = getattr(before, "value")  # noqa: B009
+        seen = own.get(str(key[1]))
+        if not isinstance(before, Sysctl) or seen is None:
+            continue
+        if record.made(owner, Sysctl(before.path, seen)):
+            own[before.path] = before.value
     return replace(survey, sysctls=own)

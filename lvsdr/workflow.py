@@ -7,13 +7,14 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from lvsdr import signals
-from lvsdr.baseline import Book, Record
+from lvsdr.baseline import Book
 from lvsdr.errors import CannotRun, LvsdrError, NotConverged, Stuck
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Plan
 from lvsdr.model.objects import Address
 from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.planner import plan, way_back
+from lvsdr.record import Record
 from lvsdr.situation import Kernel, Situation, consider, consider_withdrawing
 
 

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from fake import FakeKernel
-from lvsdr.baseline import Book, Record
+from lvsdr.baseline import Book
 from lvsdr.model.address import IPInterface
 from lvsdr.model.objects import keyed
 from lvsdr.model.plain import from_plain
 from lvsdr.model.profile import Profile
 from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.reader import read
+from lvsdr.record import Record
 from lvsdr.situation import Situation, consider, consider_withdrawing, owner_of
 
 FOLDER = Path(__file__).parent / "cases"

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from lvsdr.baseline import Book, Record
+from lvsdr.baseline import BOOT_ID, Book
 from lvsdr.errors import CannotRun
 from lvsdr.model.objects import Address, Objects, Sysctl, keyed
+from lvsdr.record import Record
 
 IGNORE = Sysctl("net/ipv4/conf/all/arp_ignore", "1")
 WAS = Sysctl("net/ipv4/conf/all/arp_ignore", "0")
@@ -98,6 +99,52 @@ def test_a_record_that_cannot_be_ours_is_not_trusted(
     assert refused.value.hints
 
 
+HERE = {"format": "lvsdr/baseline/1", "boot": BOOT_ID.read_text().strip(), "namespace": "ns"}
+BROKEN: list[dict[str, object]] = [
+    {"baseline": [{"key": "sysctl"}], "claims": {}},
+    {"baseline": [{"key": ["sysctl"], "before": {"path": 1}}], "claims": {}},
+    {"baseline": [{"key": ["no such"], "before": {}}], "claims": {}},
+    {"baseline": [{"key": [[]], "before": None}], "claims": {}},
+    {"baseline": [], "claims": {"a": [{"object": "address", "link": "lo", "ip": "999"}]}},
+    {"baseline": [], "claims": {"a": [{"object": "sysctl"}]}},
+    {"baseline": [], "claims": {"a": [{"object": []}]}},
+    {"baseline": [], "claims": []},
+    {"baseline": {"key": []}, "claims": {}},
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_record_whose_parts_are_not_ours_is_not_trusted(
+    tmp_path: Path, broken: dict[str, object]
+) -> None:
+    book = Book("ns", tmp_path)
+    book.path.write_text(json.dumps({**HERE, **broken}))
+
+    with pytest.raises(CannotRun, match="it is not a record of lvsdr"):
+        book.load()
+
+
+@pytest.mark.parametrize("key", [[], ""])
+def test_a_record_with_an_empty_key_is_not_trusted(tmp_path: Path, key: object) -> None:
+    book = Book("ns", tmp_path)
+    entry = {"key": key, "before": {"path": "a", "value": "b"}}
+    book.path.write_text(json.dumps({**HERE, "baseline": [entry], "claims": {}}))
+
+    with pytest.raises(CannotRun, match="it is not a record of lvsdr"):
+        book.load()
+
+
+def test_a_record_that_is_nested_to_the_limit_is_not_trusted(tmp_path: Path) -> None:
+    book = Book("ns", tmp_path)
+
+    for depth in range(700, 1000):
+        ip = "[" * depth + "]" * depth
+        claims = f'{{"a": [{{"object": "address", "link": "lo", "ip": {ip}}}]}}'
+        text = json.dumps({**HERE, "baseline": []})[:-1] + f', "claims": {claims}}}'
+        with pytest.raises(CannotRun):
+            book._parse(text.encode())
+
+
 def test_a_record_of_an_earlier_boot_is_said_and_not_used(tmp_path: Path) -> None:
     book = Book("ns", tmp_path)
     book.save(SOME)
@@ -151,6 +198,35 @@ def test_a_folder_of_somebody_else_is_refused(
 
     with pytest.raises(CannotRun, match="not a directory of this user"):
         Book("ns", tmp_path).save(Record())
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o757])
+def test_a_folder_that_others_may_write_is_refused(tmp_path: Path, mode: int) -> None:
+    tmp_path.chmod(mode)
+
+    with pytest.raises(CannotRun, match="others may write that directory") as refused:
+        Book("ns", tmp_path).save(Record())
+    with pytest.raises(CannotRun, match="cannot lock"), Book("ns", tmp_path).locked(0):
+        pass
+
+    assert refused.value.hints == ["run it as root, or with sudo"]
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("precious")
+
+    with pytest.raises(CannotRun, match="not a directory of this user"):
+        Book("ns", tmp_path / "run").save(SOME)
+
+
+def test_a_lock_that_is_a_symlink_is_refused(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (tmp_path / "ns.lock").symlink_to(elsewhere)
+
+    with pytest.raises(CannotRun, match=r"cannot lock .*ELOOP"), Book("ns", tmp_path).locked(0):
+        pass
+
+    assert not elsewhere.exists()
 
 
 def test_a_full_disk_is_said_and_leaves_the_old_record(

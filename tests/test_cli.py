@@ -568,7 +568,7 @@ def test_two_profiles_that_want_one_service_otherwise_do_not_take_turns(
     refused = Run(capsys, director, "director", "apply", str(other))
 
     assert refused.code == 2
-    assert "profile director:web has set virtual server tcp 192.168.1.2:80 (wlc" in refused.err
+    assert "has set up virtual server tcp 192.168.1.2:80 otherwise than rr" in refused.err
     assert len(kernel_of(director).sent) == sent
 
 

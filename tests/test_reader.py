@@ -15,6 +15,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
+from fuzz.profiles import PROFILES as VALID
+from fuzz.profiles import mutated as mutated_profiles
+from fuzz.profiles import times
 from lvsdr import schema
 from lvsdr.errors import ProfileError
 from lvsdr.holders import HOLDERS
@@ -22,6 +25,7 @@ from lvsdr.model.objects import RealServer, Service, VirtualServer
 from lvsdr.model.printable import printable
 from lvsdr.model.profile import DirectorProfile, LabelledVip, Profile, RealServerProfile
 from lvsdr.reader import read, shape
+from lvsdr.reader.director import director as director_of
 from lvsdr.reader.explain import EXPLANATIONS
 from lvsdr.reader.refusal import Refusal
 from lvsdr.rules.crosscheck import disagreements
@@ -335,6 +339,28 @@ def test_a_file_of_more_than_16_mib_is_refused(tmp_path: Path) -> None:
     assert refused(path).message == f"cannot read {path}: larger than 16 MiB"
 
 
+def test_a_pipe_is_not_a_profile_and_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "profile.json"
+    os.mkfifo(path)
+
+    error = refused(path)
+
+    assert error.message == f"cannot read {path}: it is not a file"
+    assert error.hints == ["name a regular file"]
+
+
+def test_more_than_a_million_real_servers_are_refused_without_a_look_at_each() -> None:
+    many = [{"rip": "10.0.0.1"}] * 400_000
+    data = director(vips=[{"address": "192.168.1.2"}], virtual_servers=[service(*many)] * 3)
+
+    with pytest.raises(Refusal) as caught:
+        director_of(data, "web")
+
+    assert caught.value.location == ": /virtual_servers"
+    assert caught.value.message == "1200000 real servers: lvsdr takes 1000000 at the most"
+    assert caught.value.hints == ("split it into profiles of different names",)
+
+
 def test_the_file_names_the_profile_only_where_it_can(tmp_path: Path) -> None:
     path = written(tmp_path, REALSERVER, "my web\x1b.json")
 
@@ -535,6 +561,43 @@ def test_whatever_bytes_a_file_holds_it_is_a_profile_or_a_clear_error(
         path.write_bytes(raw[:start] + noise + raw[start + cut :])
 
         read_or_refused(path)
+
+
+@times(200, 10_000)
+@given(VALID)
+def test_a_profile_that_is_valid_by_construction_is_taken(tmp_path: Path, data: Any) -> None:
+    path = written(tmp_path, data)
+
+    profile = read(path)
+
+    assert profile.role == data["role"]
+    assert Draft7Validator(schema.document(profile.role)).is_valid(data)
+
+
+@times(300, 10_000)
+@given(mutated_profiles())
+def test_a_profile_near_to_a_valid_one_is_refused_by_the_schema_where_jsonschema_refuses(
+    data: Any,
+) -> None:
+    document = schema.document(data["role"])
+    try:
+        shape.check(document, data, toml=False)
+        accepted = True
+    except Refusal:
+        accepted = False
+
+    assert accepted == Draft7Validator(document).is_valid(data)
+
+
+@times(100, 5_000)
+@given(mutated_profiles())
+def test_what_is_read_is_what_jsonschema_takes(tmp_path: Path, data: Any) -> None:
+    path = written(tmp_path, data)
+
+    profile = read_or_refused(path)
+
+    if profile is not None:
+        assert Draft7Validator(schema.document(profile.role)).is_valid(data)
 
 
 # Several profiles.

@@ -1,0 +1,85 @@
+"""The record: how the host was before us, how each profile left it, and what it was about to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from lvsdr.model.objects import Baseline, Key, Object, Objects, Sysctl
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What lvsdr remembers of one network namespace; profiles go by ROLE:NAME.
+
+    `baseline` is how each object was before lvsdr first touched it, `claims` how lvsdr left it.
+    `intents` are what runs that never came to their end were about to make of it. `notes` say
+    what people have to know of how the record was read.
+    """
+
+    baseline: Baseline = field(default_factory=dict)
+    claims: Mapping[str, Objects] = field(default_factory=dict)
+    intents: Mapping[str, tuple[Object, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+    def held(self) -> set[Key]:
+        """Return the keys that any profile holds on to."""
+        return {item.key for owner in self._owners() for item in self._made(owner)}
+
+    def held_by_others(self, owner: str) -> dict[Key, str]:
+        """Return the keys that profiles other than `owner` hold on to, and one of those."""
+        others = (other for other in self._owners() if other != owner)
+        return {item.key: other for other in others for item in self._made(other)}
+
+    def baseline_of(self, owner: str) -> Baseline:
+        """Return what goes back when `owner` lets go: what no other profile holds on to."""
+        shared = self.held_by_others(owner)
+        mine = {item.key: None for item in self._made(owner)}
+        return {key: self.baseline[key] for key in mine if key not in shared}
+
+    def made(self, owner: str, item: Object | None) -> bool:
+        """Return whether `owner` may have made an object what `item` is."""
+        return item is not None and item in self._made(owner)
+
+    def claim(self, owner: str, desired: Objects, observed: Objects) -> Record:
+        """Return the record to write before `owner` makes the host `desired`."""
+        first = {key: observed.get(key) for key in desired if key not in self.baseline}
+        raised = {key: observed[key] for key in self._raised(owner, desired, observed)}
+        made = set(self._made(owner))
+        new = (item for item in desired.values() if item not in made)
+        intents = {**self.intents, owner: (*self.intents.get(owner, ()), *new)}
+        return Record(
+            {**self.baseline, **first, **raised},
+            self.claims,
+            {other: items for other, items in intents.items() if items},
+        )
+
+    def settle(self, owner: str, desired: Objects) -> Record:
+        """Return the record to write once the host is `desired`."""
+        # A claim says how lvsdr left an object, whichever profile it did it for.
+        claims: dict[str, Objects] = {
+            other: {key: desired.get(key, item) for key, item in objects.items()}
+            for other, objects in self.claims.items()
+            if other != owner
+        }
+        if desired:
+            claims[owner] = desired
+        intents = {other: items for other, items in self.intents.items() if other != owner}
+        held = Record(self.baseline, claims, intents).held()
+        baseline = {key: before for key, before in self.baseline.items() if key in held}
+        return Record(baseline, claims, intents)
+
+    def _raised(self, owner: str, desired: Objects, observed: Objects) -> Iterator[Key]:
+        """Yield the sysctls that somebody made stricter than we had: that is the host's own now."""
+        for key in self.baseline_of(owner).keys() & desired.keys():
+            seen = observed.get(key)
+            kept = key[0] == Sysctl.kind and seen == desired[key]
+            if kept and not self.made(owner, seen):
+                yield key
+
+    def _owners(self) -> set[str]:
+        return {*self.claims, *self.intents}
+
+    def _made(self, owner: str) -> Iterator[Object]:
+        yield from self.claims.get(owner, {}).values()
+        yield from self.intents.get(owner, ())

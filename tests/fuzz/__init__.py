@@ -1,0 +1,1 @@
+"""Fuzzers and strategies for the long runs; pytest collects nothing here."""

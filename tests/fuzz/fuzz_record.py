@@ -1,0 +1,90 @@
+"""Fuzz the reader of the record in /run: any bytes are a record or CannotRun, nothing else.
+
+    PYTHONPATH=tests python -m fuzz.fuzz_record -atheris_runs=1000000
+
+It drives lvsdr.baseline.Book._parse, which is all of `load` but the opening of the file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from ipaddress import ip_address, ip_interface, ip_network
+from pathlib import Path
+from typing import Any
+
+from fuzz.mutations import atheris, run
+
+with atheris.instrument_imports(include=["lvsdr", "json", "ipaddress"]):
+    from lvsdr.baseline import Book
+    from lvsdr.errors import CannotRun
+    from lvsdr.model.objects import (
+        KINDS,
+        Address,
+        Link,
+        Object,
+        RealServer,
+        Route,
+        Service,
+        Sysctl,
+        VirtualServer,
+        keyed,
+    )
+    from lvsdr.record import Record
+
+BOOK = Book("fuzz", Path("/run/lvsdr"))
+WEB = Service("tcp", ip_address("192.0.2.10"), 80)
+MARK = Service("fwmark", fwmark=7, family="inet6")
+OBJECTS: tuple[Object, ...] = (
+    Sysctl("net/ipv4/conf/all/arp_ignore", "1"),
+    Link("lvsdr0", "dummy", up=True, arp=False),
+    Address("lvsdr0", ip_interface("192.0.2.10/32"), "lvsdr0", "host"),
+    Address("lvsdr0", ip_interface("2001:db8::2/128"), deprecated=True),
+    Route(ip_network("192.0.2.10/32"), 4_294_967_294),
+    VirtualServer(WEB, "wlc", 300),
+    VirtualServer(MARK),
+    RealServer(WEB, ip_address("192.0.2.11"), 80),
+    RealServer(MARK, ip_address("2001:db8::11"), 0, tunnel=(1, 2, 3)),
+)
+
+
+def one(raw: bytes) -> None:
+    """Read `raw`; what is a record can be written again, and is the same."""
+    try:
+        record = BOOK._parse(raw)
+    except CannotRun as refused:
+        assert refused.hints
+        assert refused.message.isprintable()
+        return
+    if not record.notes:
+        assert BOOK._parse(dumps(BOOK._plain(record))) == record
+
+
+def dumps(data: Any) -> bytes:
+    """Return `data` as it lies on disk."""
+    return json.dumps(data, indent=1).encode()
+
+
+def seeds() -> Iterator[bytes]:
+    """Yield records with each kind of object there before and not."""
+    for item in OBJECTS:
+        for before in ({}, keyed([item])):
+            intended = Record().claim("director:a", keyed([item]), before)
+            yield dumps(BOOK._plain(intended))
+            yield dumps(BOOK._plain(intended.settle("director:a", keyed([item]))))
+    record = Record().claim("director:a", keyed(OBJECTS), keyed(OBJECTS[::2]))
+    yield dumps(BOOK._plain(record.claim("realserver:b", keyed(OBJECTS[:4]), {})))
+
+
+def words() -> Iterator[str]:
+    """Yield the names of the kinds and of their fields, and those of a record."""
+    yield from ("format", "boot", "namespace", "baseline", "claims", "intents")
+    yield from ("key", "before", "object")
+    for kind, made in KINDS.items():
+        yield kind
+        yield from made.__dataclass_fields__
+    yield from Service.__dataclass_fields__
+
+
+if __name__ == "__main__":
+    run(one, json.loads, dumps, seeds(), words())

@@ -1,0 +1,221 @@
+"""Strategies for profiles: valid by construction, or mutated away from that, and a host."""
+
+from __future__ import annotations
+
+import copy
+import os
+from ipaddress import ip_address, ip_interface
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from fake import FakeKernel
+from lvsdr.model.address import IPAddress
+from lvsdr.model.objects import Address, Link, Object, RealServer, Service, VirtualServer, keyed
+from lvsdr.model.objects import Sysctl as Setting
+from lvsdr.model.survey import Survey, SurveyedLink
+from lvsdr.schema import ROLES, document
+
+TORTURE = os.environ.get("LVSDR_TORTURE") == "1"
+UNHURRIED = settings(
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+def times(everyday: int, torture: int) -> settings:
+    """Return the settings of a test with so many examples, more with LVSDR_TORTURE=1."""
+    return settings(UNHURRIED, max_examples=torture if TORTURE else everyday)
+
+
+# VIPs and RIPs never meet, and neither holds an address that the host has of its own.
+FEW4 = st.integers(2, 4).map("192.168.1.{}".format)
+FEW6 = st.integers(2, 3).map("2001:db8::{}".format)
+ANY4 = st.tuples(st.integers(11, 120), *[st.integers(0, 255)] * 3).map(
+    lambda parts: ".".join(map(str, parts))
+)
+ANY6 = st.integers(0x100, 2**64).map(lambda low: str(ip_address((0x2001_0DB8_0001 << 80) + low)))
+RIPS4 = st.tuples(st.integers(0, 255), st.integers(1, 254)).map(lambda t: f"10.9.{t[0]}.{t[1]}")
+RIPS6 = st.integers(1, 2**32).map(lambda low: str(ip_address((0x2001_0DB8_0009 << 80) + low)))
+VIPS4 = (FEW4 | FEW4 | ANY4).filter(lambda text: not text.startswith(("10.9.", "127.")))
+VIPS = VIPS4 | VIPS4 | FEW6 | ANY6
+INTERFACES = st.sampled_from(["eth0", "eth0", "eth1"])
+NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", fullmatch=True)
+PORTS = st.sampled_from([1, 80, 443, 65535]) | st.integers(1, 65535)
+
+
+def some(draw: st.DrawFn, strategy: st.SearchStrategy[Any], name: str) -> dict[str, Any]:
+    """Return the field `name` in half of the cases."""
+    wanted: bool = draw(st.booleans())
+    return {name: draw(strategy)} if wanted else {}
+
+
+@st.composite
+def realservers(
+    draw: st.DrawFn, holders: tuple[str, ...] = ("dummy", "lo", "tunl0")
+) -> dict[str, Any]:
+    """Return a real server's profile that there is nothing wrong with."""
+    holder = draw(st.sampled_from(holders))
+    links = {"dummy": ["lvsdr0", "vip0", "é" * 7], "lo": ["lo"], "tunl0": ["tunl0"]}
+    vips = draw(st.lists(VIPS4 if holder == "tunl0" else VIPS, min_size=1, max_size=4, unique=True))
+    chosen = {} if holder == "dummy" and draw(st.booleans()) else {"holder": holder}
+    return {
+        "role": "realserver",
+        "interface": draw(INTERFACES),
+        **chosen,
+        "vips": vips,
+        **some(draw, st.sampled_from(links[holder]), "holder_link"),
+        **some(draw, st.sampled_from([1, 2, 8, 1.0]), "arp_ignore"),
+        **some(draw, st.just(2), "arp_announce"),
+        **some(draw, st.sampled_from(["all", "links"]), "arp_scope"),
+        **some(draw, st.booleans(), "guard"),
+        **some(draw, st.just(2), "rp_filter"),
+        **some(draw, NAMES, "name"),
+        **some(draw, st.text(max_size=5).filter(str.isprintable), "$schema"),
+    }
+
+
+@st.composite
+def directors(draw: st.DrawFn) -> dict[str, Any]:
+    """Return a director's profile that there is nothing wrong with."""
+    interface = draw(INTERFACES)
+    vips = draw(st.lists(VIPS, max_size=4, unique=True))
+    marks = draw(st.lists(st.integers(1, 2**32 - 1), min_size=0 if vips else 1, max_size=2))
+    named = [_service(draw, vips) for _ in range(draw(st.integers(0, 3)))] if vips else []
+    known = {(each["vip"], each["protocol"], each["port"]): each for each in named}
+    return {
+        "role": "director",
+        "interface": interface,
+        "vips": [_labelled(draw, vip, interface, place) for place, vip in enumerate(vips)],
+        "virtual_servers": [*known.values(), *(_marked(draw, mark) for mark in sorted(set(marks)))],
+        **some(draw, NAMES, "name"),
+    }
+
+
+def _labelled(draw: st.DrawFn, vip: str, interface: str, place: int) -> dict[str, str]:
+    if ":" in vip:
+        return {"address": vip}
+    labels = st.sampled_from([interface, f"{interface}:{place}", f"{interface}:x{place}"])
+    return {"address": vip, **some(draw, labels, "label")}
+
+
+def _service(draw: st.DrawFn, vips: list[str]) -> dict[str, Any]:
+    vip, port = draw(st.sampled_from(vips)), draw(PORTS | st.just(0))
+    lasting = {"persistence": draw(st.integers(1, 2_678_400))}
+    protocol = draw(st.sampled_from(["tcp", "udp", "sctp"]))
+    named = {"vip": vip, "protocol": protocol, "port": port}
+    return _completed(draw, {**named, **(lasting if port == 0 else {})}, vip, port)
+
+
+def _marked(draw: st.DrawFn, mark: int) -> dict[str, Any]:
+    return _completed(draw, {"fwmark": mark}, draw(st.sampled_from(["1.2.3.4", "::5"])), 0)
+
+
+def _completed(draw: st.DrawFn, service: dict[str, Any], like: str, port: int) -> dict[str, Any]:
+    rips = draw(st.lists(RIPS6 if ":" in like else RIPS4, max_size=3, unique=True))
+    schedulers = st.sampled_from(["rr", "wlc", "mh", "twos"])
+    return {
+        **service,
+        **some(draw, schedulers, "scheduler"),
+        **({} if "persistence" in service else some(draw, st.just(300), "persistence")),
+        "real_servers": [_real_server(draw, rip, port) for rip in rips],
+    }
+
+
+def _real_server(draw: st.DrawFn, rip: str, port: int) -> dict[str, Any]:
+    method = draw(st.sampled_from(["dr", "tunnel", "masquerade"]))
+    ports = PORTS | st.just(port) if method == "masquerade" else st.just(port)
+    return {
+        "rip": rip,
+        **({} if method == "dr" and draw(st.booleans()) else {"forwarding_method": method}),
+        **some(draw, ports, "port"),
+        **some(draw, st.sampled_from([0, 1, 65535]), "weight"),
+    }
+
+
+PROFILES = realservers() | directors()
+
+STRANGE: st.SearchStrategy[Any] = (
+    st.none()
+    | st.booleans()
+    | st.integers(-2, 70_000)
+    | st.sampled_from([2**32, 10**30, 1.0, 0.5, "", "lo", "tunl0", "eth0", "dr", "all", "mh"])
+    | st.sampled_from([[], {}, [""], [{}], "192.168.1.2", "10.9.0.1", "fe80::1", "0.0.0.0"])
+    | st.text(max_size=17)
+).map(copy.deepcopy)
+
+
+def _fields(part: Any) -> set[str]:
+    if not isinstance(part, dict):
+        return set()
+    return set(part.get("properties", ())).union(*map(_fields, part.values()))
+
+
+FIELDS = st.sampled_from(sorted({"strange"}.union(*(_fields(document(r)) for r in ROLES))))
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> Any:
+    """Return a profile in which up to three things were changed, added or taken away."""
+    data = draw(PROFILES)
+    for _ in range(draw(st.integers(0, 3))):
+        part = draw(st.sampled_from(_containers(data)))
+        keys: list[Any] = list(part) if isinstance(part, dict) else list(range(len(part)))
+        # One that names the role is of no use without it.
+        keys = [key for key in keys if key != "role"]
+        what = draw(st.integers(0, 2))
+        if keys and what == 0:
+            del part[draw(st.sampled_from(keys))]
+        elif keys and what == 1:
+            part[draw(st.sampled_from(keys))] = draw(STRANGE)
+        elif isinstance(part, dict):
+            part.setdefault(draw(FIELDS), draw(STRANGE))
+        else:
+            part.append(draw(STRANGE))
+    return data
+
+
+def _containers(data: Any) -> list[Any]:
+    inner = data.values() if isinstance(data, dict) else data
+    return [
+        data,
+        *(each for part in inner if isinstance(part, dict | list) for each in _containers(part)),
+    ]
+
+
+OWN = ip_interface("192.168.1.100/24"), ip_interface("2001:db8::100/64")
+TALKING = ("all", "default", "lo", "eth0", "eth1", "tunl0")
+
+
+@st.composite
+def hosts(draw: st.DrawFn) -> FakeKernel:
+    """Return a host that is as it happens to be, with links eth0, eth1, lo and tunl0."""
+    links = {name: SurveyedLink(name) for name in ("eth0", "eth1")}
+    links["lo"] = SurveyedLink("lo", link_kind="loopback", loopback=True)
+    links["tunl0"] = SurveyedLink("tunl0", link_kind="ipip", arp=False, up=False)
+    objects: list[Object] = [
+        Link("lo", "loopback", up=draw(st.booleans()), arp=True),
+        Link("tunl0", "ipip", up=False, arp=False, started=False),
+    ]
+    objects += [Setting(f"net/ipv4/conf/{each}/rp_filter", "1") for each in TALKING]
+    for name, most in (("arp_ignore", 8), ("arp_announce", 2)):
+        values = st.just(0) | st.integers(0, most)
+        objects += [Setting(f"net/ipv4/conf/{link}/{name}", str(draw(values))) for link in TALKING]
+    own = tuple((link, ip) for link in ("eth0", "eth1") for ip in OWN)
+    return FakeKernel(Survey(links, own), keyed(objects))
+
+
+ELSE: IPAddress = ip_address("198.51.100.7")
+THEIRS = Service("tcp", ELSE, 80)
+FOREIGN: tuple[Object, ...] = (
+    # What somebody else may have on the host, and no profile here names.
+    Setting("net/ipv4/ip_forward", "1"),
+    Setting("net/ipv4/conf/eth7/arp_ignore", "3"),
+    Address("eth0", ip_interface("198.51.100.7/32"), label="eth0"),
+    Address("lo", ip_interface("198.51.100.8/32"), label="lo", scope="host"),
+    Link("dummy7", "dummy", up=True, arp=True),
+    VirtualServer(THEIRS, "rr"),
+    RealServer(THEIRS, ip_address("198.51.100.9"), 80),
+)

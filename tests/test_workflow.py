@@ -1,0 +1,436 @@
+"""The story: whatever the profile, and whatever happens in between, the host ends as promised."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from ipaddress import ip_interface
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fake import FakeKernel, FakeSession, host
+from fuzz.profiles import FOREIGN, PROFILES, hosts, realservers, times
+from lvsdr.baseline import Book
+from lvsdr.errors import CannotRun, KernelError, LvsdrError, ProfileError, Stuck
+from lvsdr.model.address import IPAddress
+from lvsdr.model.change import Change, Plan
+from lvsdr.model.objects import Address, Key, Link, Object, Objects, Sysctl
+from lvsdr.model.profile import Profile
+from lvsdr.reader import read
+from lvsdr.record import Record
+from lvsdr.situation import consider, owner_of
+from lvsdr.workflow import apply, new_vips, withdraw
+
+SHIPPED = Path(__file__).parent.parent / "profiles"
+DIP = Address("eth0", ip_interface("192.168.1.10/24"), label="eth0")
+IGNORE = Sysctl("net/ipv4/conf/all/arp_ignore", "0")
+LOUD = (
+    IGNORE,
+    Sysctl("net/ipv4/conf/all/arp_announce", "0"),
+    Link("lo", "loopback", up=True, arp=True),
+)
+
+
+def profile_of(data: dict[str, Any], root: Path, name: str = "web") -> Profile:
+    path = root / f"{name}.json"
+    path.write_text(json.dumps({**data, "name": name}))
+    return read(path)
+
+
+# Any profiles, in any order.
+
+
+@times(100, 5000)
+@given(PROFILES, hosts())
+def test_any_profile_is_applied_whole_and_withdrawn_without_a_trace(
+    data: dict[str, Any], kernel: FakeKernel
+) -> None:
+    with TemporaryDirectory() as folder:
+        profile = profile_of(data, Path(folder))
+        session = FakeSession(kernel, Path(folder) / "run")
+        book = session.book()
+        before = dict(kernel.objects)
+
+        apply(profile, kernel, book, session.announcer)
+        left = consider(profile, kernel, book)
+        withdraw(profile, kernel, book)
+
+        assert left.todo == ()
+        assert left.drift == ()
+        assert kernel.objects == before
+        assert book.load() == Record()
+
+
+ALIKE = realservers(holders=("dummy",))
+THREE = st.tuples(PROFILES, PROFILES, PROFILES) | st.tuples(ALIKE, ALIKE, ALIKE)
+STEPS = st.tuples(
+    st.sampled_from(["apply", "apply", "withdraw", "refused", "killed", "unsettled", "others"]),
+    st.integers(0, 2),
+    st.integers(0, 6),
+)
+
+
+@times(200, 10_000)
+@given(THREE, hosts(), st.lists(STEPS, max_size=8))
+def test_profiles_in_any_interleaving_leave_the_host_as_it_was_before_all_of_them(
+    data: tuple[dict[str, Any], ...], kernel: FakeKernel, steps: list[tuple[str, int, int]]
+) -> None:
+    with TemporaryDirectory() as folder:
+        # The second and the third have one name: one takes the other's place.
+        names = ("one", "two", "two")
+        profiles = [
+            profile_of(without_ignore(each), Path(folder), name)
+            for each, name in zip(data, names, strict=True)
+        ]
+        session = FakeSession(kernel, Path(folder) / "run")
+        book = session.book()
+        expected = dict(kernel.objects)
+
+        for what, which, number in steps:
+            if what == "others":
+                toggle(kernel.objects, FOREIGN[number])
+                toggle(expected, FOREIGN[number])
+            else:
+                # Two profiles may want of one host what cannot be; then nothing is touched.
+                with suppress(CannotRun, ProfileError):
+                    STEP[what](profiles[which], session, number)
+        for profile in profiles:
+            withdraw(profile, kernel, book)
+
+        assert kernel.objects == expected
+        assert book.load() == Record()
+
+
+def without_ignore(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the profile without arp_ignore: the two tests that are expected to fail say why."""
+    return {name: value for name, value in data.items() if name != "arp_ignore"}
+
+
+def toggle(objects: dict[Key, Object], item: Object) -> None:
+    if objects.pop(item.key, None) is None:
+        objects[item.key] = item
+
+
+def applied(profile: Profile, session: FakeSession, number: int = 0) -> None:
+    apply(profile, session.kernel(), session.book(), session.announcer)
+
+
+def withdrawn(profile: Profile, session: FakeSession, number: int = 0) -> None:
+    withdraw(profile, session.kernel(), session.book())
+
+
+def refused(profile: Profile, session: FakeSession, number: int) -> None:
+    """Apply, but `number` changes on the kernel takes nothing any more; not even to undo."""
+    kernel: FakeKernel = session.kernel()
+    kernel.refuse = range(len(kernel.sent) + number, 1_000_000)
+    try:
+        with suppress(KernelError, Stuck):
+            applied(profile, session)
+    finally:
+        kernel.refuse = ()
+
+
+def killed(profile: Profile, session: FakeSession, number: int = 0) -> None:
+    """Leave what a run leaves that is killed before its first change."""
+    situation = consider(profile, session.kernel(), session.book())
+    record = situation.record.claim(situation.owner, situation.desired, situation.observed)
+    session.book().save(record)
+
+
+def unsettled(profile: Profile, session: FakeSession, number: int = 0) -> None:
+    """Leave what a run leaves that is killed after its last change."""
+    situation = consider(profile, session.kernel(), session.book())
+    record = situation.record.claim(situation.owner, situation.desired, situation.observed)
+    applied(profile, session)
+    session.book().save(record)
+
+
+STEP: dict[str, Callable[[Profile, FakeSession, int], None]] = {
+    "apply": applied,
+    "withdraw": withdrawn,
+    "refused": refused,
+    "killed": killed,
+    "unsettled": unsettled,
+}
+
+
+# Faults.
+
+
+class FaultyKernel(FakeKernel):
+    """A fake kernel that breaks otherwise than by a refusal, and writes down what it is asked."""
+
+    def __init__(self, *objects: Object) -> None:
+        plain = host(*objects)
+        super().__init__(plain._survey, plain.objects)
+        self.log: list[str] = []
+        self.fault: BaseException | None = None
+        self.at = -1
+        self.no_reopening: LvsdrError | None = None
+        self.book = Book("test")
+
+    def require(self, todo: Plan) -> None:
+        self.log.append("require")
+        super().require(todo)
+
+    def reopen(self) -> None:
+        self.log.append("reopen")
+        if self.no_reopening is not None:
+            raise self.no_reopening
+
+    def _take(self, change: Change) -> None:
+        if "claimed" not in self.log:
+            self.log.append("claimed" if change.key in self.book.load().baseline else "unclaimed")
+        super()._take(change)
+        if self.fault is not None and len(self.sent) - 1 == self.at:
+            raise self.fault
+
+    def observe(self, keys: Collection[Key]) -> Objects:
+        self.log.append("observe")
+        return super().observe(keys)
+
+
+class FullBook(Book):
+    """A record on a disk that is full from the save `full_at` on."""
+
+    full_at = 0
+    saves = 0
+
+    def save(self, record: Record) -> None:
+        type(self).saves += 1
+        if type(self).saves > type(self).full_at:
+            raise CannotRun("cannot write it: no space left on device (ENOSPC)")
+        super().save(record)
+
+
+def full(root: Path, full_at: int) -> Book:
+    made: type[Book] = type("Full", (FullBook,), {"full_at": full_at})
+    return made("test", root)
+
+
+@pytest.fixture
+def realserver() -> Profile:
+    return read(SHIPPED / "realserver.json")
+
+
+@pytest.fixture
+def director() -> Profile:
+    return read(SHIPPED / "director.json")
+
+
+@pytest.mark.parametrize("fault", [KeyboardInterrupt(), MemoryError(), OSError(5, "gone")])
+def test_whatever_is_raised_in_the_middle_everything_is_undone_and_it_goes_on(
+    fault: BaseException, tmp_path: Path, realserver: Profile
+) -> None:
+    kernel = FaultyKernel(*LOUD)
+    before = dict(kernel.objects)
+
+    for at in range(5):
+        kernel.fault, kernel.at = fault, len(kernel.sent) + at
+        with pytest.raises(type(fault)) as raised:
+            applied(realserver, FakeSession(kernel, tmp_path))
+
+        assert raised.value is fault
+        assert kernel.objects == before
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_the_claim_is_on_disk_before_the_first_change(tmp_path: Path, realserver: Profile) -> None:
+    kernel = FaultyKernel(*LOUD)
+    kernel.book = Book("test", tmp_path)
+
+    applied(realserver, FakeSession(kernel, tmp_path))
+
+    # What is there is looked at before the first change and after the last.
+    assert kernel.log == ["observe", "require", "claimed", "observe"]
+
+
+def test_the_sockets_are_opened_afresh_before_anything_is_undone(
+    tmp_path: Path, realserver: Profile
+) -> None:
+    kernel = FaultyKernel(*LOUD)
+    kernel.book = Book("test", tmp_path)
+    kernel.refuse = {1}
+
+    with pytest.raises(KernelError):
+        applied(realserver, FakeSession(kernel, tmp_path))
+
+    assert kernel.log == ["observe", "require", "claimed", "reopen", "observe", "observe"]
+
+
+def test_where_the_process_cannot_change_anything_not_even_the_record_is_written(
+    tmp_path: Path, realserver: Profile
+) -> None:
+    kernel = FaultyKernel(*LOUD)
+    kernel.missing = CannotRun("cannot change this host")
+
+    with pytest.raises(CannotRun) as missing:
+        applied(realserver, FakeSession(kernel, tmp_path))
+
+    assert missing.value.notes == []
+    assert kernel.sent == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_that_cannot_be_written_at_first_leaves_the_host_alone(
+    tmp_path: Path, realserver: Profile
+) -> None:
+    kernel = FaultyKernel(*LOUD)
+
+    with pytest.raises(CannotRun, match="ENOSPC") as failed:
+        apply(realserver, kernel, full(tmp_path, 0), FakeSession(kernel, tmp_path).announcer)
+
+    assert kernel.sent == []
+    assert failed.value.notes == ["nothing was changed; the host is as it was"]
+
+
+def test_a_record_that_cannot_be_written_in_the_end_undoes_everything_and_that_is_said(
+    tmp_path: Path, realserver: Profile, director: Profile
+) -> None:
+    kernel = FaultyKernel(DIP)
+    session = FakeSession(kernel, tmp_path)
+    applied(director, session)
+    before, record = dict(kernel.objects), session.book().load()
+    vanished = {**director_data(), "vips": [], "virtual_servers": [{"fwmark": 7}]}
+    changed = profile_of(vanished, tmp_path)
+
+    with pytest.raises(CannotRun) as failed:
+        apply(changed, kernel, full(tmp_path, 1), session.announcer)
+
+    assert kernel.objects == before
+    assert failed.value.notes == [
+        "5 changes undone; the host is as it was",
+        "cannot write it: no space left on device (ENOSPC)",
+    ]
+    # It claims too much, and does no harm.
+    assert Book("test", tmp_path).load() != record
+    applied(director, session)
+    assert (kernel.objects, session.book().load()) == (before, record)
+
+
+def director_data() -> dict[str, Any]:
+    data: dict[str, Any] = json.loads((SHIPPED / "director.json").read_text())
+    return data
+
+
+class Mute(FakeSession):
+    """A session that has no voice: it cannot open its announcer, or not say anything."""
+
+    closed = True
+    opened = 0
+
+    @contextmanager
+    def announcer(self, link: str) -> Iterator[FakeSession]:
+        self.opened += 1
+        if self.closed:
+            raise CannotRun(f"cannot announce on {link}")
+        yield self
+
+    def announce(self, vips: Iterable[IPAddress]) -> None:
+        raise OSError(100, "network is down")
+
+
+def test_a_director_that_may_not_announce_is_not_touched(tmp_path: Path, director: Profile) -> None:
+    kernel = FaultyKernel(DIP)
+
+    with pytest.raises(CannotRun, match="cannot announce on eth0"):
+        applied(director, Mute(kernel, tmp_path))
+
+    assert kernel.sent == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_announcement_that_fails_undoes_everything(tmp_path: Path, director: Profile) -> None:
+    kernel = FaultyKernel(DIP)
+    session = Mute(kernel, tmp_path)
+    session.closed = False
+
+    with pytest.raises(OSError, match="network is down"):
+        applied(director, session)
+
+    assert list(kernel.objects.values()) == [DIP]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_announced_by_a_real_server_or_where_no_vip_is_new(
+    tmp_path: Path, director: Profile, realserver: Profile
+) -> None:
+    applied(director, FakeSession(director_host := FaultyKernel(DIP), tmp_path / "director"))
+    again, quiet = Mute(director_host, tmp_path / "director"), Mute(host(*LOUD), tmp_path)
+
+    applied(director, again)
+    applied(realserver, quiet)
+
+    assert (again.opened, quiet.opened) == (0, 0)
+
+
+def test_only_a_vip_that_is_added_is_new() -> None:
+    vip = Address("eth0", ip_interface("192.0.2.10/32"), label="eth0:0")
+    other = Address("eth0", ip_interface("192.0.2.11/32"), label="eth0:1")
+    renamed = Change(vip, Address("eth0", vip.ip, label="eth0:9"))
+
+    vips = new_vips((renamed, Change(None, other), Change(DIP, None), Change(None, IGNORE)))
+
+    assert vips == (other.ip.ip,)
+
+
+def test_profiles_of_two_roles_have_records_of_their_own(
+    director: Profile, realserver: Profile
+) -> None:
+    assert owner_of(director) == "director:web"
+    assert owner_of(realserver) == "realserver:realserver"
+
+
+def test_a_run_that_has_nothing_to_do_leaves_the_record_alone(
+    tmp_path: Path, realserver: Profile
+) -> None:
+    session = FakeSession(host(*LOUD), tmp_path)
+    applied(realserver, session)
+
+    apply(realserver, session.kernel(), full(tmp_path, 0), session.announcer)
+
+    assert owner_of(realserver) in session.book().load().claims
+
+
+def test_5_where_the_kernel_cannot_be_reached_to_undo(tmp_path: Path, realserver: Profile) -> None:
+    kernel = FaultyKernel(*LOUD)
+    kernel.refuse = {1}
+    kernel.no_reopening = CannotRun("cannot open a netlink socket: too many open files (EMFILE)")
+
+    with pytest.raises(Stuck) as stuck:
+        applied(realserver, FakeSession(kernel, tmp_path))
+
+    assert stuck.value.exit_code == 5
+
+
+def test_what_another_profile_had_raised_goes_back_too(tmp_path: Path) -> None:
+    kernel = host(*LOUD)
+    session = FakeSession(kernel, tmp_path / "run")
+    shared = {"role": "realserver", "interface": "eth0", "holder": "lo"}
+    one = profile_of({**shared, "vips": ["192.0.2.1"]}, tmp_path, "one")
+    two = profile_of({**shared, "vips": ["192.0.2.2"], "arp_ignore": 8}, tmp_path, "two")
+
+    for step, profile in ((applied, one), (applied, two), (withdrawn, two), (applied, one)):
+        step(profile, session)
+    withdrawn(one, session)
+
+    assert kernel.objects[IGNORE.key] == IGNORE
+
+
+def test_a_killed_change_of_profile_does_not_lose_what_was_there_first(tmp_path: Path) -> None:
+    kernel = host(*LOUD)
+    session = FakeSession(kernel, tmp_path / "run")
+    data = {"role": "realserver", "interface": "eth0", "holder": "lo", "vips": ["192.0.2.1"]}
+    old = profile_of({**data, "arp_ignore": 1}, tmp_path)
+    new = profile_of({**data, "arp_ignore": 2}, tmp_path)
+
+    for step, profile in ((applied, old), (killed, new), (applied, old), (withdrawn, old)):
+        step(profile, session)
+
+    assert kernel.objects[IGNORE.key] == IGNORE
