@@ -38,7 +38,7 @@ unit: .venv/.test
 	$(BIN)/coverage report --fail-under 98 --include '*/planner.py,*/workflow.py,*/baseline.py,*/reader/*'
 
 lab: .venv/.test
-	$(BIN)/python -m lvsdr.lab --timeout 900 -- $(BIN)/python -m pytest tests/lab
+	$(BIN)/python -m lvsdr.lab --timeout 1500 -- $(BIN)/python -m pytest tests/lab
 
 # The long form of the tests that are samples in `make test`; about an hour.
 torture: packages-test .venv/.test

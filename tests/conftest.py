@@ -9,7 +9,7 @@ import pytest
 
 LAB = Path(__file__).parent / "lab"
 IN_THE_LAB = os.environ.get("LVSDR_LAB") == "uml"
-HOW = "runs in the lab: python -m lvsdr.lab --timeout 900 -- python -m pytest tests/lab"
+HOW = "runs in the lab: python -m lvsdr.lab --timeout 1500 -- python -m pytest tests/lab"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from ipaddress import ip_interface
@@ -16,16 +18,27 @@ from hypothesis import strategies as st
 
 from fake import FakeKernel, FakeSession, host
 from fuzz.profiles import FOREIGN, PROFILES, hosts, realservers, times
+from lvsdr import signals
 from lvsdr.baseline import Book
 from lvsdr.errors import CannotRun, KernelError, LvsdrError, ProfileError, Stuck
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
-from lvsdr.model.objects import Address, Key, Link, Object, Objects, Sysctl
-from lvsdr.model.profile import Profile
+from lvsdr.model.objects import (
+    Address,
+    Key,
+    Link,
+    Object,
+    Objects,
+    Service,
+    Sysctl,
+    VirtualServer,
+    keyed,
+)
+from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.reader import read
 from lvsdr.record import Record
 from lvsdr.situation import consider, owner_of
-from lvsdr.workflow import apply, new_vips, withdraw
+from lvsdr.workflow import announce, apply, converge, new_vips, withdraw
 
 SHIPPED = Path(__file__).parent.parent / "profiles"
 DIP = Address("eth0", ip_interface("192.168.1.10/24"), label="eth0")
@@ -434,3 +447,65 @@ def test_a_killed_change_of_profile_does_not_lose_what_was_there_first(tmp_path:
         step(profile, session)
 
     assert kernel.objects[IGNORE.key] == IGNORE
+
+
+def test_a_run_that_has_nothing_to_do_looks_once_and_does_nothing_after_it(
+    tmp_path: Path, realserver: Profile
+) -> None:
+    kernel = FaultyKernel(*LOUD)
+    session = FakeSession(kernel, tmp_path)
+    applied(realserver, session)
+    situation = consider(realserver, kernel, session.book())
+    kernel.log.clear()
+    done: list[str] = []
+
+    converge(situation, kernel, session.book(), lambda: done.append("after"))
+
+    assert (kernel.log, done) == (["require"], [])
+
+
+class Interrupting(FakeKernel):
+    """A kernel on whose host somebody asks the process to stop while it undoes."""
+
+    def reopen(self) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_signal_does_not_break_the_undoing_of_what_the_kernel_refused(
+    tmp_path: Path, realserver: Profile
+) -> None:
+    plain = host(*LOUD)
+    kernel = Interrupting(plain._survey, plain.objects)
+    before = dict(kernel.objects)
+    kernel.refuse = {2}
+
+    with signals.raising(), pytest.raises(KernelError) as refused:
+        applied(realserver, FakeSession(kernel, tmp_path))
+
+    assert refused.value.notes == ["2 changes undone; the host is as it was"]
+    assert kernel.objects == before
+
+
+def test_what_is_announced_is_announced_on_the_link_that_holds_it(
+    tmp_path: Path, director: Profile
+) -> None:
+    assert isinstance(director, DirectorProfile)
+    kernel = FaultyKernel(DIP)
+
+    with pytest.raises(CannotRun) as refused:
+        announce(director, kernel, Mute(kernel, tmp_path).announcer)
+    applied(director, FakeSession(kernel, tmp_path))
+    with pytest.raises(CannotRun, match="cannot announce on eth0"):
+        announce(director, kernel, Mute(kernel, tmp_path).announcer)
+
+    assert refused.value.hints == ["lvsdr director apply"]
+
+
+def test_a_service_that_somebody_changed_to_what_is_wanted_now_is_still_ours() -> None:
+    web = Service("fwmark", fwmark=7)
+    ours, wanted = VirtualServer(web, "wlc"), VirtualServer(web, "rr")
+    record = Record().claim("director:web", keyed([ours]), {}).settle("director:web", keyed([ours]))
+
+    again = record.claim("director:web", keyed([wanted]), keyed([wanted]))
+
+    assert again.baseline == {ours.key: None}
