@@ -70,7 +70,9 @@ class Situation:
         Each `before` is how lvsdr left it, each `after` how it is.
         """
         left = self.record.claims.get(self.owner, {})
-        seen = ((claimed, self.observed.get(key)) for key, claimed in left.items())
+        # What is no longer wanted, and another profile holds on to, has not been looked at.
+        looked = self.desired.keys() | self.baseline.keys()
+        seen = ((left[key], self.observed.get(key)) for key in left if key in looked)
         return tuple(Change(claimed, now) for claimed, now in seen if claimed != now)
 
     @property

@@ -539,6 +539,24 @@ def test_what_others_changed_is_told_as_drift(
     ]
 
 
+def test_what_another_profile_still_holds_is_no_drift_of_one_that_let_go(
+    tmp_path: Path, realserver: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def profile(name: str, *vips: str) -> str:
+        path = tmp_path / f"{name}.json"
+        wanted = {"role": "realserver", "interface": "eth0", "vips": vips}
+        path.write_text(json.dumps(wanted))
+        return str(path)
+
+    Run(capsys, realserver, "realserver", "apply", profile("web", "192.168.1.2"))
+    Run(capsys, realserver, "realserver", "apply", profile("mail", "192.168.1.3"))
+
+    plan = Run(capsys, realserver, "realserver", "plan", profile("web", "2001:db8::2"))
+
+    assert plan.code == 1
+    assert "drift" not in plan.out
+
+
 def test_a_service_that_others_use_stays_and_that_is_said(
     director: FakeSession, capsys: pytest.CaptureFixture[str]
 ) -> None:

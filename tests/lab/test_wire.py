@@ -92,7 +92,7 @@ def enter(name: str) -> None:
 
 @contextmanager
 def namespace(name: str) -> Iterator[str]:
-    full = f"wirehelper-{os.getpid()}-{name}"
+    full = f"lvsdr-wire-{os.getpid()}-{name}"
     run("ip", "netns", "add", full)
     try:
         yield full
