@@ -6,6 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples each time: `make torture` looks for new ones, not a user's test run.
+settings.register_profile("fixed", derandomize=True, database=None)
+if not os.environ.get("LVSDR_TORTURE"):
+    settings.load_profile("fixed")
 
 LAB = Path(__file__).parent / "lab"
 IN_THE_LAB = os.environ.get("LVSDR_LAB") == "uml"

@@ -250,13 +250,14 @@ def test_a_proxy_answers_the_question_in_our_own_name_alone() -> None:
         asker.ip(f"addr add {DIP}/24 dev eth0")
         proxy.ip("addr add 192.0.2.12/24 dev eth0", f"neigh add proxy {VIP} dev eth0")
         # The kernel is a proxy only for what it would send out through another link.
-        proxy.ip("link add far0 type veth peer name far1", "link set far0 up")
+        proxy.ip("link add far0 type veth peer name far1", "link set far0 up", "link set far1 up")
         proxy.ip(f"route add {VIP}/32 dev far0")
         proxy.set("ipv4/ip_forward", 1)
         # Silence that is asked for does not silence a proxy.
         proxy.set("ipv4/conf/all/arp_ignore", 8)
 
-        found = asker.who_has(VIP)
+        # A proxy answers late, and later still on a machine that is busy.
+        found = asker.who_has(VIP, seconds=4.0)
 
     assert plain(found) == answers(VIP, proxy.mac, forms=("own",))
 
