@@ -9,6 +9,7 @@ from typing import Protocol
 from lvsdr import roles
 from lvsdr.baseline import Book
 from lvsdr.errors import ProfileError
+from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.objects import (
     Baseline,
@@ -21,6 +22,7 @@ from lvsdr.model.objects import (
     footing,
 )
 from lvsdr.model.profile import Profile
+from lvsdr.model.route_to import RouteTo
 from lvsdr.model.survey import Survey
 from lvsdr.planner import plan
 from lvsdr.record import Record
@@ -31,6 +33,15 @@ class Kernel(Protocol):
 
     def survey(self) -> Survey:
         """Return the host's links, addresses and ARP settings."""
+
+    def route_to(
+        self,
+        destination: IPAddress,
+        *,
+        source: IPAddress | None = None,
+        arriving: str | None = None,
+    ) -> RouteTo:
+        """Return what becomes of a packet to `destination`, sent here or arriving on a link."""
 
     def observe(self, keys: Collection[Key]) -> Objects:
         """Return those of the objects `keys` that are there."""

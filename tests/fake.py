@@ -14,6 +14,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.finding import Answer
 from lvsdr.model.objects import Address, Key, Object, Objects, Sysctl, footing, keyed
+from lvsdr.model.route_to import RouteTo
 from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.verification import Question
 
@@ -45,6 +46,24 @@ class FakeKernel:
             (*self._survey.addresses, *addresses),
             {**self._survey.sysctls, **paths},
         )
+
+    def route_to(
+        self,
+        destination: IPAddress,
+        *,
+        source: IPAddress | None = None,
+        arriving: str | None = None,
+    ) -> RouteTo:
+        """Look no further than the addresses: what is on a link is local, all else is near."""
+        survey = self.survey()
+        if survey.links_with(destination):
+            return RouteTo("local", "lo", source=destination)
+        near = next(
+            ((link, ip) for link, ip in survey.addresses if destination in ip.network), None
+        )
+        if near is None:
+            return RouteTo("unreachable")
+        return RouteTo("unicast", near[0], source=None if arriving else near[1].ip)
 
     def observe(self, keys: Collection[Key]) -> Objects:
         return {key: self.objects[key] for key in keys if key in self.objects}

@@ -8,16 +8,18 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from lvsdr.errors import CannotRun
+from lvsdr.kernel import fib, sysctls
 from lvsdr.kernel import survey as surveying
-from lvsdr.kernel import sysctls
 from lvsdr.kernel.addresses import Addresses
 from lvsdr.kernel.ipvs import RealServers, VirtualServers
 from lvsdr.kernel.links import Links
 from lvsdr.kernel.privilege import has_net_admin
 from lvsdr.kernel.routes import Routes
 from lvsdr.kernel.sockets import Sockets
+from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.objects import Key, Object, Objects, keyed
+from lvsdr.model.route_to import RouteTo
 from lvsdr.model.survey import Survey
 
 
@@ -59,6 +61,16 @@ class LinuxKernel:
     def survey(self) -> Survey:
         """Return the host's links, addresses and ARP settings."""
         return surveying.survey(self._sockets)
+
+    def route_to(
+        self,
+        destination: IPAddress,
+        *,
+        source: IPAddress | None = None,
+        arriving: str | None = None,
+    ) -> RouteTo:
+        """Return what becomes of a packet to `destination`, sent here or arriving on a link."""
+        return fib.route_to(self._sockets, destination, source=source, arriving=arriving)
 
     def observe(self, keys: Collection[Key]) -> Objects:
         """Return those of the objects `keys` that are there, as they are."""

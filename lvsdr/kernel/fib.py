@@ -1,0 +1,61 @@
+"""Ask the routing tables what would become of one packet, as `ip route get` does."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from ipaddress import ip_address
+from typing import Any
+
+from pyroute2.netlink.exceptions import NetlinkError
+
+from lvsdr.kernel.errno import reading
+from lvsdr.kernel.sockets import Sockets
+from lvsdr.model.address import IPAddress
+from lvsdr.model.route_to import RouteTo
+
+KINDS = {1: "unicast", 2: "local", 3: "broadcast", 4: "anycast", 5: "multicast"}
+# The kernel answers a lookup that leads nowhere with the error that a sender would get.
+NOWHERE = {
+    errno.EINVAL: "blackhole",
+    errno.EHOSTUNREACH: "unreachable",
+    errno.ENETUNREACH: "unreachable",
+    errno.EACCES: "prohibit",
+    errno.EXDEV: "refused",
+}
+FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+
+
+def route_to(
+    sockets: Sockets,
+    destination: IPAddress,
+    *,
+    source: IPAddress | None = None,
+    arriving: str | None = None,
+) -> RouteTo:
+    """Return what becomes of a packet to `destination` from `source`.
+
+    With `arriving`, a link, as if it came in there (then `source` is needed), else as if this
+    host sent it. No packet is sent. Raises KernelError.
+    """
+    asked: dict[str, Any] = {"family": FAMILIES[destination.version], "dst": str(destination)}
+    route = sockets.route
+    with reading(f"the route to {destination}"):
+        names = {link["index"]: link.get_attr("IFLA_IFNAME") for link in route.link("dump")}
+        if source is not None:
+            asked["src"] = str(source)
+        if arriving is not None:
+            asked["iif"] = next(index for index, name in names.items() if name == arriving)
+        try:
+            message = next(iter(route.route("get", **asked)))
+        except NetlinkError as error:
+            if error.code not in NOWHERE:
+                raise
+            return RouteTo(NOWHERE[error.code])
+    gateway, chosen = message.get_attr("RTA_GATEWAY"), message.get_attr("RTA_PREFSRC")
+    return RouteTo(
+        KINDS.get(message["type"], NOWHERE[errno.EHOSTUNREACH]),
+        names.get(message.get_attr("RTA_OIF")),
+        None if gateway is None else ip_address(gateway),
+        None if chosen is None else ip_address(chosen),
+    )
