@@ -28,6 +28,8 @@ from lvsdr.reader import read, shape
 from lvsdr.reader.director import director as director_of
 from lvsdr.reader.explain import EXPLANATIONS
 from lvsdr.reader.refusal import Refusal
+from lvsdr.reader.soundness import DEEPEST
+from lvsdr.reader.wording import LONGEST
 from lvsdr.rules.crosscheck import disagreements
 
 PROFILES = Path(__file__).parent.parent / "profiles"
@@ -372,6 +374,16 @@ def test_the_file_names_the_profile_only_where_it_can(tmp_path: Path) -> None:
 
 def test_what_a_terminal_would_act_on_is_escaped() -> None:
     assert printable("a\x1b[2J\n\u202eb\ud800ü") == "a\\x1b[2J\\n\\u202eb\\ud800ü"
+
+
+def test_however_deep_and_strange_a_place_is_its_pointer_stays_short(tmp_path: Path) -> None:
+    data: Any = "\x1b[2J"
+    for _ in range(DEEPEST):
+        data = {"\x7f" * 100: data}
+
+    refusal = refused(written(tmp_path, data))
+
+    assert len(refusal.message) < DEEPEST * (LONGEST + 1) + 200
 
 
 # The schemas.

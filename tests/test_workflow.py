@@ -98,8 +98,7 @@ def test_profiles_in_any_interleaving_leave_the_host_as_it_was_before_all_of_the
         # The second and the third have one name: one takes the other's place.
         names = ("one", "two", "two")
         profiles = [
-            profile_of(without_ignore(each), Path(folder), name)
-            for each, name in zip(data, names, strict=True)
+            profile_of(each, Path(folder), name) for each, name in zip(data, names, strict=True)
         ]
         session = FakeSession(kernel, Path(folder) / "run")
         book = session.book()
@@ -118,11 +117,6 @@ def test_profiles_in_any_interleaving_leave_the_host_as_it_was_before_all_of_the
 
         assert kernel.objects == expected
         assert book.load() == Record()
-
-
-def without_ignore(data: dict[str, Any]) -> dict[str, Any]:
-    """Return the profile without arp_ignore: the two tests that are expected to fail say why."""
-    return {name: value for name, value in data.items() if name != "arp_ignore"}
 
 
 def toggle(objects: dict[Key, Object], item: Object) -> None:

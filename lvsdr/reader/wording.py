@@ -37,7 +37,7 @@ def written(value: Any, toml: bool) -> str:
 
 def pointed(where: Pointer) -> str:
     """Return `where` as a JSON pointer, empty for the whole profile."""
-    return "".join(f"/{printable(_step(step))}" for step in where)
+    return "".join(f"/{_step(step)}" for step in where)
 
 
 def listed(values: Sequence[object]) -> str:
@@ -55,12 +55,10 @@ WORDS: Mapping[type, str] = {
 
 
 def _step(step: str | int) -> str:
-    return _cut(str(step)).replace("~", "~0").replace("/", "~1")
+    return _shortened(str(step).replace("~", "~0").replace("/", "~1"))
 
 
 def _shortened(text: str) -> str:
-    return printable(_cut(text))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    # Cut before the escapes as well as after them: one character may become ten.
+    safe = printable(text[: LONGEST + 1])
+    return safe if len(safe) <= LONGEST else f"{safe[: LONGEST - 1]}…"
