@@ -35,7 +35,8 @@ check: .venv/.test
 
 unit: .venv/.test
 	$(BIN)/python -m pytest tests --ignore tests/lab --cov --cov-report=
-	$(BIN)/coverage report --fail-under 98 --include '*/planner.py,*/workflow.py,*/baseline.py,*/reader/*'
+	$(BIN)/coverage report --fail-under 98 \
+		--include '*/planner.py,*/workflow.py,*/situation.py,*/record.py,*/baseline.py,*/reader/*'
 
 lab: .venv/.test
 	$(BIN)/python -m lvsdr.lab --timeout 1500 -- $(BIN)/python -m pytest tests/lab

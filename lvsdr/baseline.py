@@ -42,13 +42,17 @@ class Book:
     def load(self) -> Record:
         """Return the record; an empty one where there is none; raise CannotRun where it lies."""
         try:
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-            with os.fdopen(descriptor, "rb") as file:
+            # Not to wait for a pipe that somebody has put there.
+            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            with os.fdopen(os.open(self.path, flags), "rb") as file:
+                seen = os.fstat(file.fileno())
                 text = file.read()
         except FileNotFoundError:
             return Record()
         except OSError as error:
             raise _unusable("read", self.path, error) from error
+        if seen.st_uid not in (0, os.geteuid()) or seen.st_nlink != 1:
+            raise self._untrusted("it is not a file of root or of this user alone")
         return self._parse(text)
 
     def save(self, record: Record) -> None:

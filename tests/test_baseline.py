@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from lvsdr import baseline
 from lvsdr.baseline import BOOT_ID, Book
 from lvsdr.errors import CannotRun
 from lvsdr.model.objects import Address, Objects, Sysctl, keyed
@@ -198,6 +199,77 @@ def test_a_folder_of_somebody_else_is_refused(
 
     with pytest.raises(CannotRun, match="not a directory of this user"):
         Book("ns", tmp_path).save(Record())
+
+
+def test_a_file_that_has_another_name_elsewhere_is_not_trusted(tmp_path: Path) -> None:
+    book = Book("ns", tmp_path)
+    book.save(SOME)
+    (tmp_path / "elsewhere").hardlink_to(book.path)
+
+    with pytest.raises(CannotRun, match="it is not a file of root or of this user alone"):
+        book.load()
+
+
+def test_a_file_of_somebody_else_is_not_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = Book("ns", tmp_path)
+    book.save(SOME)
+    if os.geteuid() == 0:
+        os.chown(book.path, 4242, 4242)
+    nobody = os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: nobody)
+
+    with pytest.raises(CannotRun, match="it is not a file of root or of this user alone"):
+        book.load()
+
+
+def test_a_pipe_in_the_place_of_the_record_is_not_waited_for(tmp_path: Path) -> None:
+    book = Book("ns", tmp_path)
+    os.mkfifo(book.path)
+
+    with pytest.raises(CannotRun, match="it is not JSON"):
+        book.load()
+
+
+def test_nothing_is_written_to_a_file_that_is_there_already(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.write_bytes(b"theirs")
+
+    with pytest.raises(FileExistsError):
+        baseline._write(there, b"ours")
+
+    assert there.read_bytes() == b"theirs"
+
+
+def test_an_empty_record_need_not_be_there_to_go(tmp_path: Path) -> None:
+    Book("ns", tmp_path).save(Record())
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_that_is_not_trusted_says_what_to_do_about_it(tmp_path: Path) -> None:
+    book = Book("ns", tmp_path)
+    book.path.write_text("[]")
+
+    with pytest.raises(CannotRun) as refused:
+        book.load()
+
+    assert refused.value.message == f"cannot trust {book.path}: it is not a record of lvsdr"
+    assert refused.value.hints == [
+        f"look at it, then remove it: rm {book.path}",
+        "what was there before the first apply is then forgotten",
+    ]
+
+
+def test_what_keeps_the_record_from_being_read_is_said(tmp_path: Path) -> None:
+    (tmp_path / "ns.json").symlink_to("elsewhere")
+
+    with pytest.raises(CannotRun) as refused:
+        Book("ns", tmp_path).load()
+
+    assert refused.value.message.endswith("ns.json: too many levels of symbolic links (ELOOP)")
+    assert refused.value.hints == []
 
 
 @pytest.mark.parametrize("mode", [0o770, 0o757])

@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from ipaddress import ip_interface
+from ipaddress import ip_address, ip_interface
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,7 +20,7 @@ from fake import FakeKernel, FakeSession, host
 from fuzz.profiles import FOREIGN, PROFILES, hosts, realservers, times
 from lvsdr import signals
 from lvsdr.baseline import Book
-from lvsdr.errors import CannotRun, KernelError, LvsdrError, ProfileError, Stuck
+from lvsdr.errors import CannotRun, KernelError, LvsdrError, NotConverged, ProfileError, Stuck
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.objects import (
@@ -29,6 +29,7 @@ from lvsdr.model.objects import (
     Link,
     Object,
     Objects,
+    RealServer,
     Service,
     Sysctl,
     VirtualServer,
@@ -37,7 +38,7 @@ from lvsdr.model.objects import (
 from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.reader import read
 from lvsdr.record import Record
-from lvsdr.situation import consider, owner_of
+from lvsdr.situation import consider, consider_withdrawing, owner_of
 from lvsdr.workflow import announce, apply, converge, new_vips, withdraw
 
 SHIPPED = Path(__file__).parent.parent / "profiles"
@@ -492,6 +493,7 @@ def test_what_is_announced_is_announced_on_the_link_that_holds_it(
     with pytest.raises(CannotRun, match="cannot announce on eth0"):
         announce(director, kernel, Mute(kernel, tmp_path).announcer)
 
+    assert refused.value.message == ("cannot announce 192.168.1.2: it is not on eth0 of this host")
     assert refused.value.hints == ["lvsdr director apply"]
 
 
@@ -503,3 +505,71 @@ def test_a_service_that_somebody_changed_to_what_is_wanted_now_is_still_ours() -
     again = record.claim("director:web", keyed([wanted]), keyed([wanted]))
 
     assert again.baseline == {ours.key: None}
+
+
+def test_the_vips_of_the_profile_are_what_is_announced(tmp_path: Path, director: Profile) -> None:
+    assert isinstance(director, DirectorProfile)
+    session = FakeSession(host(DIP), tmp_path)
+    applied(director, session)
+    session.announced.clear()
+
+    told = announce(director, session.kernel(), session.announcer)
+
+    assert session.announced == list(told) == list(director.vips)
+
+
+def test_4_says_what_the_kernel_took_and_did_not_do(tmp_path: Path, realserver: Profile) -> None:
+    kernel = host(*LOUD)
+    kernel.forget = {0}
+
+    with pytest.raises(NotConverged) as differs:
+        applied(realserver, FakeSession(kernel, tmp_path))
+
+    assert differs.value.message == "the kernel took every change, and yet the host differs"
+    assert differs.value.notes[0] == "~ net/ipv4/conf/all/arp_ignore = 1"
+
+
+def test_profiles_that_quarrel_are_told_about_each_other(tmp_path: Path) -> None:
+    session = FakeSession(host(*LOUD, DIP), tmp_path / "run")
+    one, two = (
+        profile_of(marked(scheduler), tmp_path, name)
+        for name, scheduler in (("one", "rr"), ("two", "lc"))
+    )
+    applied(one, session)
+
+    with pytest.raises(ProfileError) as refused:
+        applied(two, session)
+
+    assert refused.value.message == (
+        "cannot apply profile two: profile director:one has set up virtual server fwmark 7"
+        " otherwise than lc"
+    )
+    assert refused.value.hints == ["let only one of them have it, or give both the same name"]
+
+
+def marked(scheduler: str) -> dict[str, Any]:
+    servers = [{"rip": "192.168.1.11"}]
+    service = {"fwmark": 7, "scheduler": scheduler, "real_servers": servers}
+    return {"role": "director", "interface": "eth0", "virtual_servers": [service]}
+
+
+def test_what_others_have_come_to_use_stays_and_is_said_whatever_kind_it_is(
+    tmp_path: Path,
+) -> None:
+    web = {"vip": "192.168.1.2", "protocol": "tcp", "port": 80, "real_servers": []}
+    servers = {"vips": [{"address": "192.168.1.2"}], "virtual_servers": [web]}
+    both = {**servers, "virtual_servers": [web, *marked("rr")["virtual_servers"]]}
+    session = FakeSession(host(DIP), tmp_path / "run")
+    profile = profile_of({"role": "director", "interface": "eth0", **both}, tmp_path)
+    applied(profile, session)
+    kernel = session.kernel()
+    for server in [item for item in kernel.objects.values() if isinstance(item, VirtualServer)]:
+        theirs = RealServer(server.service, ip_address("192.168.1.99"), server.service.port)
+        kernel.objects[theirs.key] = theirs
+
+    situation = consider_withdrawing(profile, kernel, session.book())
+
+    assert situation.notes == (
+        "virtual server fwmark 7 (rr) stays: others use it",
+        "virtual server tcp 192.168.1.2:80 (wlc) stays: others use it",
+    )
