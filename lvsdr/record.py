@@ -64,7 +64,11 @@ class Record:
         }
         if desired:
             claims[owner] = desired
-        intents = {other: items for other, items in self.intents.items() if other != owner}
+        intents = {
+            other: (*items, *_touched(items, desired))
+            for other, items in self.intents.items()
+            if other != owner
+        }
         held = Record(self.baseline, claims, intents).held()
         baseline = {key: before for key, before in self.baseline.items() if key in held}
         return Record(baseline, claims, intents)
@@ -83,3 +87,10 @@ class Record:
     def _made(self, owner: str) -> Iterator[Object]:
         yield from self.claims.get(owner, {}).values()
         yield from self.intents.get(owner, ())
+
+
+def _touched(items: tuple[Object, ...], desired: Objects) -> Iterator[Object]:
+    """Yield what `desired` has made of the objects of a run that never came to its end."""
+    for key in dict.fromkeys(item.key for item in items):
+        if key in desired and desired[key] not in items:
+            yield desired[key]

@@ -444,6 +444,23 @@ def test_a_killed_change_of_profile_does_not_lose_what_was_there_first(tmp_path:
     assert kernel.objects[IGNORE.key] == IGNORE
 
 
+def test_what_a_profile_made_of_the_object_of_a_stuck_one_is_not_taken_for_the_hosts(
+    tmp_path: Path,
+) -> None:
+    kernel = host(*LOUD)
+    session = FakeSession(kernel, tmp_path / "run")
+    shared = {"role": "realserver", "interface": "eth0", "holder": "lo"}
+    stuck = profile_of({**shared, "vips": ["192.0.2.1"]}, tmp_path, "stuck")
+    other = profile_of({**shared, "vips": ["192.0.2.2"], "arp_ignore": 2}, tmp_path, "other")
+
+    refused(stuck, session, 1)
+    for step, profile in ((applied, other), (withdrawn, other), (applied, stuck)):
+        step(profile, session)
+    withdrawn(stuck, session)
+
+    assert kernel.objects[IGNORE.key] == IGNORE
+
+
 def test_a_run_that_has_nothing_to_do_looks_once_and_does_nothing_after_it(
     tmp_path: Path, realserver: Profile
 ) -> None:
