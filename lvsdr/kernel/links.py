@@ -15,6 +15,8 @@ from lvsdr.model.change import Change
 from lvsdr.model.objects import Key, Link, Object
 
 TC_H_ROOT = 0xFFFFFFFF
+# A handle that nobody else gives, so that what a killed run has left is known for ours.
+STAND_IN = 0x1B5D0000
 IFF_UP, IFF_LOOPBACK, IFF_NOARP = 0x1, 0x8, 0x80
 
 # The module makes this link by itself in each namespace and no request removes it, so that
@@ -64,6 +66,8 @@ class Links:
     def _set_up(self, link: Link) -> None:
         wanted = (IFF_UP if link.up else 0) | (0 if link.arp else IFF_NOARP)
         index = self._index(link.name)
+        if link.name == FALLBACK:
+            self._remove_stand_in(index)
         self._sockets.route.link("set", index=index, flags=wanted, change=IFF_UP | IFF_NOARP)
         if not link.started and _link(self._find(link.name)).started:
             self._unstart(index)
@@ -74,9 +78,16 @@ class Links:
         The kernel keeps it when the link goes down, and deletes none that it chose itself: so
         another takes its place first.
         """
-        root = {"index": index, "parent": TC_H_ROOT, "handle": 0x10000}
-        self._sockets.route.tc("replace", kind="pfifo", **root)
-        self._sockets.route.tc("del", **root)
+        self._sockets.route.tc(
+            "replace", kind="pfifo", index=index, parent=TC_H_ROOT, handle=STAND_IN
+        )
+        self._sockets.route.tc("del", index=index, parent=TC_H_ROOT, handle=STAND_IN)
+
+    def _remove_stand_in(self, index: int) -> None:
+        """Take away what a run that was killed between the two has left."""
+        for qdisc in self._sockets.route.get_qdiscs(index=index):
+            if qdisc["handle"] == STAND_IN:
+                self._sockets.route.tc("del", index=index, parent=TC_H_ROOT, handle=STAND_IN)
 
     def _index(self, name: str) -> int:
         message = self._find(name)
