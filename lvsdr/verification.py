@@ -124,13 +124,14 @@ class Scene:
 
     def speakers(self, heard: frozenset[Answer]) -> Speakers:
         """Return whose MACs are known once they were asked for their addresses."""
-        of_rips = owners(heard, self.rips)
+        of_dips = owners(heard, self.dips)
+        of_rips = {m: rip for m, rip in owners(heard, self.rips).items() if m not in of_dips}
         # This host is a real server. One that holds a VIP on the link is a director, even where
         # it serves as well.
         own_rip = next((ip.ip for _, ip in self.survey.addresses if ip.ip in self.rips), None)
         if own_rip is not None and not self.held:
             of_rips |= dict.fromkeys(self.macs, own_rip)
-        return Speakers(of_rips, self.macs, owners(heard, self.dips))
+        return Speakers(of_rips, self.macs, of_dips)
 
     def hearing(self, heard: frozenset[Answer]) -> answers.Hearing:
         """Return what was heard, with what this host itself answers, and whose the MACs are."""

@@ -49,12 +49,10 @@ def answers(vips: Iterable[IPAddress], hearing: Hearing) -> Iterator[Finding]:
 
     MACs of one host count as one. Where that cannot be told, the finding says so.
     """
-    spoken = _by_address(hearing.heard)
+    spoken = by_address(hearing.heard)
     for vip in vips:
         voices = _voices(spoken.get(vip, ()), hearing.speakers)
-        strangers = [voice for voice in voices if voice.rip is None]
-        proxies = [voice for voice in strangers if _as_proxy(voice, vip)]
-        directors = [voice for voice in strangers if voice not in proxies]
+        directors, proxies = _strangers(vip, voices)
         yield from (_real_server(vip, voice) for voice in voices if voice.rip is not None)
         if len(directors) == len(proxies) == 1 and directors[0].forms == {"probe"}:
             # Linux's balance-alb gives each asker another MAC: the probe's is nobody, 0.0.0.0.
@@ -67,7 +65,15 @@ def answers(vips: Iterable[IPAddress], hearing: Hearing) -> Iterator[Finding]:
             yield _several(vip, directors, bool(hearing.speakers.rips))
 
 
-def _by_address(heard: Iterable[Answer]) -> dict[IPAddress, list[Answer]]:
+def directors(
+    vip: IPAddress, spoken: Iterable[Answer], speakers: Speakers
+) -> tuple[frozenset[str], ...]:
+    """Return the MACs of each host that answers for `vip` as a director does, if it did alone."""
+    return tuple(frozenset(each.macs) for each in _strangers(vip, _voices(spoken, speakers))[0])
+
+
+def by_address(heard: Iterable[Answer]) -> dict[IPAddress, list[Answer]]:
+    """Return what was heard about each address."""
     found: dict[IPAddress, list[Answer]] = {}
     for answer in heard:
         found.setdefault(answer.address, []).append(answer)
@@ -88,6 +94,13 @@ def _voices(spoken: Iterable[Answer], speakers: Speakers) -> list[Voice]:
         )
         for answers in hosts.values()
     ]
+
+
+def _strangers(vip: IPAddress, voices: Iterable[Voice]) -> tuple[list[Voice], list[Voice]]:
+    """Return those that are no real servers: directors, and proxies."""
+    others = [voice for voice in voices if voice.rip is None]
+    proxies = [voice for voice in others if _as_proxy(voice, vip)]
+    return [voice for voice in others if voice not in proxies], proxies
 
 
 def _as_proxy(voice: Voice, vip: IPAddress) -> bool:
