@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     "--for",
     "seconds",
     metavar="SECONDS",
-    type=click.FloatRange(0.1, 31536000),
+    type=click.FloatRange(0.1, 604800),
     help="End after so long; without it, at a signal.",
 )
 @click.option("--interface", metavar="LINK", help="The link to listen on.")
