@@ -87,6 +87,8 @@ class Watch:
                     self._take(doubt)
                 self._listen(listening, judge)
             finally:
+                for event in judge.due(float("inf")):
+                    self._take(event)
                 for event in self._muffler.rest():
                     self.tell(event)
 
@@ -102,6 +104,8 @@ class Watch:
             until = now + _TICK if end is None else min(end, now + _TICK)
             self._hear(ears, judge, until)
             now = self.clock()
+            for event in judge.due(now):
+                self._take(event)
             for event in self._muffler.due(now):
                 self.tell(event)
 

@@ -20,7 +20,7 @@ from lvsdr.model.event import Event, Spoken, Utterance
 from lvsdr.model.finding import ERROR, WARNING, Answer
 from lvsdr.model.objects import Address
 from lvsdr.reader import read
-from lvsdr.rules.intruders import SETTLED, Judge
+from lvsdr.rules.intruders import GRACE, SETTLED, Judge
 from lvsdr.rules.repeated import EVERY, KNOWN, MOST, Muffler
 from lvsdr.rules.speakers import Speakers
 from lvsdr.watching import Wanted, Watch
@@ -140,7 +140,18 @@ def test_two_that_claim_the_vip_in_turn_are_an_alarm() -> None:
 
 
 def test_one_that_only_answers_has_not_taken_over() -> None:
-    assert bench().hear(TWO, "reply").said == [INTRUDER]
+    heard = bench().hear(TWO, "reply", 10.0).hear(TWO, "reply", 10.0 + GRACE)
+    early, due, again = (
+        [each.rule for each in heard.judge.due(10.0 + GRACE + late)] for late in (-0.1, 0.0, 0.1)
+    )
+
+    assert (heard.said, early, due, again) == ([], [], ["ARP-TWO-DIRECTORS"], [])
+
+
+def test_one_that_is_asked_before_it_announces_itself_takes_over() -> None:
+    heard = bench().hear(TWO, "reply", 10.0).hear(TWO, now=10.5).hear(TWO, "reply", 11.0)
+
+    assert (heard.said, list(heard.judge.due(100.0))) == ([NEW], [])
 
 
 def test_nobody_takes_over_while_this_host_holds_the_vip() -> None:

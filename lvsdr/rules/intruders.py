@@ -12,6 +12,9 @@ from lvsdr.rules.speakers import Speakers
 
 # Within so many seconds of one change of director, another is no failover: two claim the VIP.
 SETTLED = 10.0
+# A host that takes over may be asked before it announces itself; it does so at once.
+GRACE = 2.0
+PENDING = 1000
 SAYS = {"request": "asks in the name of", "reply": "answers for", "announcement": "announces"}
 TELL = "lvsdr watch --director-mac MAC, or --dip DIP"
 LOOK = "lvsdr verify PROFILE"
@@ -25,7 +28,7 @@ class Judge:
 
     A new host that announces a VIP, or asks in its name, is the new director, and told of once, if
     it can be known to be no real server. One that only answers has not taken over: who does so
-    announces it. All others are intruders.
+    announces it, after `GRACE` seconds at the latest. All others are intruders.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Judge:
         self._told = told
         self._holds = holds
         self._changed: dict[IPAddress, float] = {}
+        self._pending: dict[tuple[IPAddress, str], tuple[float, Spoken]] = {}
 
     def hear(self, spoken: Spoken, now: float) -> Event | None:
         """Return what it means, or None if it is right; `now` is in seconds, of any clock."""
@@ -64,6 +68,13 @@ class Judge:
         if self._told:
             return self._intrudes(spoken, "it is not the director's MAC")
         return None if mac in self._directors[vip] else self._stranger(spoken, now)
+
+    def due(self, now: float) -> Iterator[Event]:
+        """Yield an event for each host that has answered, and not announced itself in time."""
+        for key, (deadline, spoken) in list(self._pending.items()):
+            if now >= deadline:
+                del self._pending[key]
+                yield self._intrudes(spoken, "it has not announced itself as new directors do")
 
     def doubts(self) -> Iterator[Event]:
         """Yield an event for each VIP whose director is not known: nobody answers, or several."""
@@ -87,28 +98,30 @@ class Judge:
     def _unheard(self) -> frozenset[IPAddress]:
         return self._wanted.difference(self._rips.values())
 
-    def _stranger(self, spoken: Spoken, now: float) -> Event:
+    def _stranger(self, spoken: Spoken, now: float) -> Event | None:
         vip = spoken.address
-        reason = self._objection(spoken, now - self._changed.get(vip, -SETTLED))
+        reason = self._objection(vip, now - self._changed.get(vip, now - SETTLED))
         if reason:
             return self._intrudes(spoken, reason, TELL)
+        if spoken.form == "reply" and len(self._pending) < PENDING:
+            self._pending.setdefault((vip, spoken.mac), (now + GRACE, spoken))
+            return None
+        self._pending.pop((vip, spoken.mac), None)
         was = ", ".join(sorted(self._directors[vip])) or "nobody"
         self._directors[vip] = frozenset({spoken.mac})
         self._changed[vip] = now
         message = f"{self._named(spoken)}: the director has changed, it was {was}"
         return self._event("NEW-DIRECTOR", WARNING, spoken, message, LOOK)
 
-    def _objection(self, spoken: Spoken, since: float) -> str:
+    def _objection(self, vip: IPAddress, since: float) -> str:
         """Return why a stranger cannot be the new director, `since` so long after the last."""
-        if len(self._answered[spoken.address]) > 1:
+        if len(self._answered[vip]) > 1:
             return "several hosts answer for it"
         if not self._wanted:
             return "without a director's profile it may be a real server"
         if self._unheard:
             unheard = ", ".join(sorted(map(str, self._unheard))[:3])
             return f"it may be real server {unheard}, not heard so far"
-        if spoken.form == "reply":
-            return "it has not announced itself as a new director does"
         if since < SETTLED:
             return f"the director has changed {since:.0f} s before"
         return ""
