@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
@@ -14,6 +14,7 @@ from lvsdr.model.objects import SILENCE
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.model.survey import Survey
 from lvsdr.rules import answers, arp, drift
+from lvsdr.rules.speakers import Speakers
 from lvsdr.situation import Kernel, consider
 
 
@@ -67,23 +68,124 @@ def director(profile: DirectorProfile, kernel: Kernel, book: Book, ask: Ask) -> 
     )
 
 
-def segment(profile: Profile, kernel: Kernel, ask: Ask, link: str | None = None) -> Verdict:
+def segment(
+    profile: Profile,
+    kernel: Kernel,
+    ask: Ask,
+    link: str | None = None,
+    dips: tuple[IPAddress, ...] = (),
+) -> Verdict:
     """Return who answers for the VIPs of `profile` on the segment behind `link`.
 
-    Without `link`, it is the one whose subnet holds a VIP or a RIP.
+    Without `link`, it is the one whose subnet holds a VIP or a RIP. What answers for one of
+    `dips` is known for a director.
     """
-    survey = kernel.survey()
+    scene = look(profile, kernel.survey(), link, dips)
+    hearing = scene.hearing(ask(scene.question))
+    found = tuple(answers.answers(profile.vips, hearing))
+    vips = frozenset(profile.vips)
+    spoken = frozenset(item for item in hearing.heard if item.address in vips)
+    macs = {item.mac for item in spoken}
+    return Verdict(found, spoken, {mac: hearing.speakers.host(mac) for mac in macs})
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Where this host stands on the segment of a profile, and whom it has to know there."""
+
+    link: str
+    vips: tuple[IPAddress, ...]
+    rips: tuple[IPAddress, ...]
+    dips: tuple[IPAddress, ...]
+    survey: Survey
+
+    @property
+    def question(self) -> Question:
+        """What to ask to know all of them."""
+        own = [ip.ip for ip in self.survey.addresses_of(self.link) if ip.ip not in self.vips]
+        return Question(
+            self.link,
+            tuple(dict.fromkeys((*self.vips, *self.rips, *self.dips))),
+            next((ip for ip in own if isinstance(ip, IPv4Address)), None),
+            next((ip for ip in own if isinstance(ip, IPv6Address)), None),
+        )
+
+    @property
+    def macs(self) -> frozenset[str]:
+        """The MACs of this host: its links on one segment may all answer (ARP flux)."""
+        links = self.survey.links.values()
+        return frozenset(link.mac for link in links if link.mac and not link.loopback)
+
+    @property
+    def held(self) -> frozenset[IPAddress]:
+        """The VIPs that this host holds as a director does, on the link itself."""
+        here = {ip.ip for ip in self.survey.addresses_of(self.link)}
+        return frozenset(here & set(self.vips))
+
+    def speakers(self, heard: frozenset[Answer]) -> Speakers:
+        """Return whose MACs are known once they were asked for their addresses."""
+        of_dips = owners(heard, self.dips)
+        of_rips = {m: rip for m, rip in owners(heard, self.rips).items() if m not in of_dips}
+        # This host is a real server. One that holds a VIP on the link is a director, even where
+        # it serves as well.
+        own_rip = next((ip.ip for _, ip in self.survey.addresses if ip.ip in self.rips), None)
+        if own_rip is not None and not self.held:
+            of_rips |= dict.fromkeys(self.macs, own_rip)
+        return Speakers(of_rips, self.macs, of_dips)
+
+    def hearing(self, heard: frozenset[Answer]) -> answers.Hearing:
+        """Return what was heard, with what this host itself answers, and whose the MACs are."""
+        mine, vips = self.survey.links[self.link].mac, set(self.vips)
+        leaks = arp.leaks(self.link, self.survey)
+        spoken = {
+            Answer(ip.ip, mine, "self")
+            for name, ip in self.survey.addresses
+            if name == self.link or (ip.version == 4 and leaks)
+        }
+        # It does not hear itself.
+        own = {item for item in spoken if item.address in vips}
+        return answers.Hearing(heard | own, self.speakers(heard))
+
+
+def look(
+    profile: Profile, survey: Survey, link: str | None, dips: tuple[IPAddress, ...] = ()
+) -> Scene:
+    """Return where this host stands on the segment of `profile`; raise CannotRun without a link."""
     rips = profile.rips if isinstance(profile, DirectorProfile) else ()
     where = link or _link_towards((*profile.vips, *rips), profile.interface, survey)
     if where not in survey.links:
         raise CannotRun(
             f"cannot ask on link {where}: no such link", hints=["give --interface LINK"]
         )
-    heard = ask(_question(where, profile.vips, rips, survey))
-    hearing = _hearing(profile.vips, rips, where, survey, heard)
-    found = tuple(answers.answers(profile.vips, hearing))
-    spoken = frozenset(item for item in hearing.heard if item.address in profile.vips)
-    return Verdict(found, spoken, _names(hearing, where, survey))
+    return Scene(where, profile.vips, rips, dips, survey)
+
+
+def owners(heard: Iterable[Answer], addresses: Iterable[IPAddress]) -> dict[str, IPAddress]:
+    """Return whose each MAC is that answers for one of `addresses` as its owner does.
+
+    Several MACs may be one host's: a bond, or two links on the segment. What is only a proxy for
+    an address, or only overheard, is not taken for its owner.
+    """
+    wanted = dict.fromkeys(addresses)
+    told: dict[IPAddress, dict[str, set[str]]] = {}
+    for item in heard:
+        if item.address in wanted:
+            told.setdefault(item.address, {}).setdefault(item.mac, set()).add(item.form)
+    return {
+        mac: address
+        for address in reversed(wanted)
+        for mac, forms in told.get(address, {}).items()
+        if forms & _owning(address, told[address].values())
+    }
+
+
+def _owning(address: IPAddress, spoken: Collection[set[str]]) -> set[str]:
+    """Return the forms in which only an owner answers for `address`."""
+    if address.version == 6:
+        return {"own", "probe"}
+    # A bond (balance-alb) may give the probe's asker, 0.0.0.0, another MAC than us.
+    split = {"probe"} in spoken and not any({"own", "probe"} <= forms for forms in spoken)
+    return {"own", "probe"} if split else {"probe"}
 
 
 def _link_towards(addresses: Iterable[IPAddress], fallback: str, survey: Survey) -> str:
@@ -93,44 +195,3 @@ def _link_towards(addresses: Iterable[IPAddress], fallback: str, survey: Survey)
             if near and survey.links[link].speaks_arp:
                 return link
     return fallback
-
-
-def _question(
-    link: str, vips: tuple[IPAddress, ...], rips: tuple[IPAddress, ...], survey: Survey
-) -> Question:
-    own = [ip.ip for ip in survey.addresses_of(link) if ip.ip not in vips]
-    return Question(
-        link,
-        tuple(dict.fromkeys((*vips, *rips))),
-        next((ip for ip in own if isinstance(ip, IPv4Address)), None),
-        next((ip for ip in own if isinstance(ip, IPv6Address)), None),
-    )
-
-
-def _hearing(
-    vips: tuple[IPAddress, ...],
-    rips: tuple[IPAddress, ...],
-    where: str,
-    survey: Survey,
-    heard: frozenset[Answer],
-) -> answers.Hearing:
-    mine = survey.links[where].mac
-    spoken = frozenset(Answer(vip, mine, "self") for vip in vips if _answers(vip, where, survey))
-    of_rips = {answer.mac: answer.address for answer in heard if answer.address in rips}
-    own_rip = next((ip.ip for ip in survey.addresses_of(where) if ip.ip in rips), None)
-    if own_rip is not None and not any(where in survey.links_with(vip) for vip in vips):
-        # This host is a real server. One that holds a VIP on the link is a director, even where
-        # it serves as well.
-        of_rips[mine] = own_rip
-    return answers.Hearing(heard | spoken, of_rips)
-
-
-def _answers(vip: IPAddress, where: str, survey: Survey) -> bool:
-    """Return whether this host itself answers for `vip` on the link: it does not hear itself."""
-    held = survey.links_with(vip)
-    return where in held or (bool(held) and vip.version == 4 and arp.leaks(where, survey))
-
-
-def _names(hearing: answers.Hearing, where: str, survey: Survey) -> dict[str, str]:
-    names = {mac: f"real server {rip}" for mac, rip in hearing.rips.items()}
-    return {**names, survey.links[where].mac: "this host"}

@@ -21,7 +21,9 @@ from lvsdr.situation import Kernel, Situation, consider, consider_withdrawing
 class Announcer(Protocol):
     """What can tell the segment that a VIP has come."""
 
-    def announce(self, vips: Iterable[IPAddress]) -> None: ...
+    def announce(
+        self, vips: Iterable[IPAddress], *, count: int = ..., interval: float = ...
+    ) -> None: ...
 
 
 OpenAnnouncer = Callable[[str], AbstractContextManager[Announcer]]
@@ -48,9 +50,16 @@ def withdraw(profile: Profile, kernel: Kernel, book: Book) -> Situation:
 
 
 def announce(
-    profile: DirectorProfile, kernel: Kernel, announcer: OpenAnnouncer
+    profile: DirectorProfile,
+    kernel: Kernel,
+    announcer: OpenAnnouncer,
+    count: int = 3,
+    interval: float = 0.1,
 ) -> tuple[IPAddress, ...]:
-    """Announce the profile's VIPs; raise CannotRun where this host is not the one to do it."""
+    """Announce the profile's VIPs `count` times, `interval` seconds apart.
+
+    Raises CannotRun where this host is not the one to do it.
+    """
     survey = kernel.survey()
     for vip in profile.vips:
         if profile.interface not in survey.links_with(vip):
@@ -60,7 +69,7 @@ def announce(
                 hints=["lvsdr director apply"],
             )
     with announcer(profile.interface) as open_announcer:
-        open_announcer.announce(profile.vips)
+        open_announcer.announce(profile.vips, count=count, interval=interval)
     return profile.vips
 
 

@@ -123,7 +123,7 @@ class FakeSession(Session):
     def announcer(self, link: str) -> Iterator[FakeSession]:
         yield self
 
-    def announce(self, vips: Iterable[IPAddress]) -> None:
+    def announce(self, vips: Iterable[IPAddress], *, count: int = 3, interval: float = 0.1) -> None:
         self.announced += vips
 
     def ask(self, question: Question) -> frozenset[Answer]:

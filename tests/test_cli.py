@@ -9,7 +9,7 @@ import subprocess
 import sys
 from ipaddress import ip_address, ip_interface
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -17,7 +17,7 @@ from fake import ETH0, LO, FakeKernel, FakeSession, host
 from lvsdr.cli.main import run
 from lvsdr.errors import CannotRun, Interrupted
 from lvsdr.model.change import Change
-from lvsdr.model.finding import Answer
+from lvsdr.model.finding import Answer, Form
 from lvsdr.model.objects import Address, Link, Object, RealServer, Service, Sysctl, VirtualServer
 from lvsdr.model.survey import SurveyedLink
 
@@ -108,7 +108,7 @@ def test_1_a_real_server_that_answers_is_a_finding(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rip, mac = ip_address("192.168.1.11"), "02:00:00:00:00:11"
-    heard = [Answer(rip, mac, "own"), Answer(VIP, mac, "own"), Answer(VIP, mac, "probe")]
+    heard = [Answer(ip, mac, form) for ip in (rip, VIP) for form in get_args(Form)[:2]]
     session = FakeSession(host(DIP, *TABLE), tmp_path, heard)
 
     verified = Run(capsys, session, "director", "verify", DIRECTOR, "--format", "json")

@@ -26,6 +26,7 @@ from lvsdr.model.finding import Answer, Form
 from lvsdr.model.objects import KINDS, Service
 from lvsdr.reader import read
 from lvsdr.rules import answers
+from lvsdr.rules.speakers import Speakers
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("lvsdr.8", "lvsdr-profile.5")
@@ -202,7 +203,7 @@ def heard_rules() -> set[str]:
             for forms in combinations(FORMS, number):
                 for macs in ((), (*real_server,), (*real_server, "a", "b")):
                     heard = frozenset(Answer(address, mac, form) for mac in macs for form in forms)
-                    hearing = answers.Hearing(heard, real_server)
+                    hearing = answers.Hearing(heard, Speakers(real_server))
                     rules |= {each.rule for each in answers.answers((address,), hearing)}
     return rules
 

@@ -7,14 +7,16 @@ from ipaddress import ip_address, ip_interface
 import pytest
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.finding import Answer, Form
+from lvsdr.model.finding import WARNING, Answer, Finding, Form
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.rules.answers import Hearing, answers
 from lvsdr.rules.arp import silence
+from lvsdr.rules.speakers import Speakers
+from lvsdr.verification import owners
 
 VIP, VIP6 = ip_address("192.0.2.10"), ip_address("2001:db8::10")
-RIP = ip_address("192.0.2.11")
+RIP, DIP = ip_address("192.0.2.11"), ip_address("192.0.2.5")
 RS, ONE, TWO = "02:00:00:00:00:11", "02:00:00:00:00:01", "02:00:00:00:00:02"
 PROFILE = RealServerProfile("rs", "eth0", "lo", "lo", (VIP,))
 
@@ -24,13 +26,17 @@ def heard(
 ) -> list[tuple[str, str | None]]:
     own = [] if mine is None else [Answer(vip, mine, "self")]
     hearing = Hearing(
-        frozenset([*own, *(Answer(vip, mac, form) for mac, form in spoken)]), {RS: RIP}
+        frozenset([*own, *(Answer(vip, mac, form) for mac, form in spoken)]), Speakers({RS: RIP})
     )
     return [(found.rule, found.mac) for found in answers([vip], hearing)]
 
 
+def both(mac: str) -> tuple[tuple[str, Form], tuple[str, Form]]:
+    return (mac, "own"), (mac, "probe")
+
+
 def test_one_director_is_right() -> None:
-    assert heard((ONE, "own"), (ONE, "probe")) == []
+    assert heard(*both(ONE)) == []
 
 
 def test_a_director_does_not_hear_itself() -> None:
@@ -42,7 +48,7 @@ def test_nobody_is_an_error() -> None:
 
 
 def test_a_real_server_that_answers_is_named_though_a_director_answers_too() -> None:
-    assert heard((ONE, "own"), (RS, "own"), (RS, "probe")) == [("ARP-ANSWER", RS)]
+    assert heard(*both(ONE), *both(RS)) == [("ARP-ANSWER", RS)]
 
 
 def test_a_real_server_alone_is_not_a_director() -> None:
@@ -50,16 +56,113 @@ def test_a_real_server_alone_is_not_a_director() -> None:
 
 
 def test_a_proxy_answers_the_own_form_only() -> None:
-    assert heard((ONE, "own"), (RS, "own")) == [("ARP-PROXY", RS)]
+    assert heard(*both(ONE), (RS, "own")) == [("ARP-PROXY", RS)]
+    assert heard(*both(ONE), (TWO, "own"), (TWO, "overheard")) == [("ARP-PROXY", TWO)]
+
+
+def test_a_proxy_of_ipv6_marks_what_it_says() -> None:
+    assert heard((ONE, "own"), (RS, "proxy"), vip=VIP6) == [("ND-PROXY", RS)]
+    assert heard((ONE, "own"), (TWO, "proxy"), vip=VIP6) == [("ND-PROXY", TWO)]
+
+
+def test_a_proxy_alone_is_no_director() -> None:
+    assert heard((TWO, "own")) == [("ARP-PROXY", TWO), ("ARP-NOBODY", None)]
 
 
 def test_a_real_server_that_speaks_unasked_is_named() -> None:
-    assert heard((ONE, "own"), (RS, "overheard")) == [("ARP-SPEAKS", RS)]
+    assert heard(*both(ONE), (RS, "overheard")) == [("ARP-SPEAKS", RS)]
 
 
 def test_two_hosts_that_are_no_real_servers_are_two_directors() -> None:
-    assert heard((ONE, "own"), (TWO, "own")) == [("ARP-TWO-DIRECTORS", ONE)]
-    assert heard((TWO, "own"), mine=ONE) == [("ARP-TWO-DIRECTORS", ONE)]
+    assert heard(*both(ONE), *both(TWO)) == [("ARP-TWO-DIRECTORS", ONE)]
+    assert heard(*both(TWO), mine=ONE) == [("ARP-TWO-DIRECTORS", ONE)]
+    assert heard(*both(ONE), (TWO, "overheard")) == [("ARP-TWO-DIRECTORS", ONE)]
+
+
+def known(speakers: Speakers, *spoken: tuple[str, Form]) -> list[Finding]:
+    heard = frozenset(Answer(VIP, mac, form) for mac, form in spoken)
+    return list(answers([VIP], Hearing(heard, speakers)))
+
+
+@pytest.mark.parametrize(
+    "speakers",
+    [
+        pytest.param(Speakers(mine=frozenset({ONE, TWO})), id="two links of this host"),
+        pytest.param(Speakers(dips={ONE: DIP, TWO: DIP}), id="a bond of the director"),
+    ],
+)
+def test_several_macs_of_one_director_are_one_director(speakers: Speakers) -> None:
+    assert known(speakers, *both(ONE), *both(TWO)) == []
+
+
+def test_two_directors_that_are_known_are_two_all_the_same() -> None:
+    speakers = Speakers(dips={ONE: DIP, TWO: ip_address("192.0.2.9")})
+
+    (found,) = known(speakers, *both(ONE), *both(TWO))
+
+    assert found.rule == "ARP-TWO-DIRECTORS"
+    assert f"director 192.0.2.5 ({ONE}), director 192.0.2.9 ({TWO})" in found.message
+
+
+def test_a_real_server_with_several_macs_is_named_once_with_all_of_them() -> None:
+    (found,) = known(Speakers({RS: RIP, TWO: RIP}), *both(ONE), (RS, "probe"), (TWO, "own"))
+
+    assert (found.rule, found.rip) == ("ARP-ANSWER", RIP)
+    assert f"real server 192.0.2.11 ({TWO}, {RS})" in found.message
+
+
+def test_one_mac_for_each_form_may_be_a_bond_and_is_a_warning() -> None:
+    (found,) = known(Speakers(), (ONE, "own"), (TWO, "probe"))
+
+    assert (found.rule, found.severity) == ("ARP-TWO-DIRECTORS", WARNING)
+    assert "--dip" in found.hint
+
+
+def test_of_thousands_that_answer_a_few_are_listed() -> None:
+    macs = [f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}" for number in range(3000)]
+
+    (found,) = known(Speakers(), *((mac, "probe") for mac in macs))
+
+    assert found.message.endswith("and 2992 more")
+    assert len(found.message) < 600
+
+
+@pytest.mark.parametrize(
+    ("mac", "name"),
+    [
+        ("00:00:5e:00:01:2a", "VRRP virtual router 42"),
+        ("00:00:5e:00:02:ff", "VRRP virtual router 255"),
+        ("00:00:5e:00:03:01", "unknown host, vendor prefix 00:00:5e"),
+        ("00:1b:21:aa:bb:cc", "unknown host, vendor prefix 00:1b:21"),
+        ("02:00:00:00:00:11", "unknown host, locally administered"),
+        ("33:33:00:00:00:01", "no host: a group's address"),
+    ],
+)
+def test_a_mac_alone_tells_this_of_its_host(mac: str, name: str) -> None:
+    assert Speakers().host(mac) == name
+
+
+def test_a_mac_of_a_real_server_is_known_by_its_answer_for_the_rip() -> None:
+    told: dict[str, list[tuple[str, Form]]] = {
+        "a bond": [(RS, "own"), (TWO, "probe")],
+        "two links": [*both(RS), *both(TWO)],
+        "beside a proxy": [*both(RS), (TWO, "own")],
+        "a proxy alone": [(TWO, "own")],
+        "overheard": [(RS, "overheard")],
+    }
+
+    known = {
+        case: set(owners([Answer(RIP, mac, form) for mac, form in spoken], [RIP]))
+        for case, spoken in told.items()
+    }
+
+    assert known == {
+        "a bond": {RS, TWO},
+        "two links": {RS, TWO},
+        "beside a proxy": {RS},
+        "a proxy alone": set(),
+        "overheard": set(),
+    }
 
 
 def test_ipv6_has_the_same_rules_by_another_name() -> None:

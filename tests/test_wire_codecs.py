@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given, settings
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 from lvsdr.model.finding import Answer
 from lvsdr.wire import announce, arp, ethernet, nd
 from lvsdr.wire.arp import Arp
+from lvsdr.wire.asking import Asker, Questions, questions, schedule
 from lvsdr.wire.ethernet import Frame, FrameError
 from lvsdr.wire.link import paced
 from lvsdr.wire.nd import Advertisement, Solicitation
-from lvsdr.wire.who_has import Asker, answer, questions
+from lvsdr.wire.who_has import answer
 
 US = "02:00:00:00:00:11"
 THEM = "02:00:00:00:00:12"
@@ -120,10 +122,10 @@ def test_arp_questions_have_these_bytes() -> None:
     asked = questions(ASKER, [VIP])
 
     start = bytes.fromhex("ffffffffffff 020000000011 0806 0001 0800 0604 0001 020000000011")
-    assert asked == [
-        start + bytes.fromhex("00000000 000000000000 c000020c"),
-        start + bytes.fromhex("c000020b 000000000000 c000020c"),
-    ]
+    assert asked == Questions(
+        late=(start + bytes.fromhex("c000020b 000000000000 c000020c"),),
+        prompt=(start + bytes.fromhex("00000000 000000000000 c000020c"),),
+    )
 
 
 def test_a_vip_is_claimed_in_the_request_and_the_reply_form() -> None:
@@ -310,7 +312,14 @@ OTHER6 = IPv6Address("2001:db8::77")
             arp.broadcast(arp.gratuitous_reply(THEM, VIP)), "overheard", id="gratuitous reply"
         ),
         pytest.param(
-            nd_frame(Advertisement(VIP6, DIP6, VIP6, THEM, solicited=True)), "own", id="ND: own"
+            nd_frame(Advertisement(VIP6, DIP6, VIP6, THEM, solicited=True, override=True)),
+            "own",
+            id="ND: own",
+        ),
+        pytest.param(
+            nd_frame(Advertisement(VIP6, DIP6, VIP6, THEM, solicited=True)),
+            "proxy",
+            id="ND: a proxy's",
         ),
         pytest.param(LINUX_UNSOLICITED, "probe", id="ND: to all nodes"),
         pytest.param(
@@ -354,7 +363,7 @@ def test_the_mac_inside_counts_not_the_one_of_the_frame() -> None:
 
 
 def test_an_advertisement_without_a_mac_counts_for_the_source_of_its_frame() -> None:
-    frame = nd_frame(Advertisement(VIP6, DIP6, VIP6, None, solicited=True))
+    frame = nd_frame(Advertisement(VIP6, DIP6, VIP6, None, solicited=True, override=True))
 
     assert answer(frame, ASKER, frozenset({VIP6})) == Answer(VIP6, THEM, "own")
 
@@ -362,10 +371,10 @@ def test_an_advertisement_without_a_mac_counts_for_the_source_of_its_frame() -> 
 def test_without_a_source_only_the_probe_is_asked() -> None:
     asked = questions(Asker(US, None, None), [VIP, VIP6])
 
-    assert asked == [
-        arp.broadcast(arp.probe(US, VIP)),
-        nd.multicast(US, nd.probe(VIP6)),
-    ]
+    # Proxies answer the probe of IPv6, too, and that is late.
+    assert asked == Questions(
+        late=(nd.multicast(US, nd.probe(VIP6)),), prompt=(arp.broadcast(arp.probe(US, VIP)),)
+    )
 
 
 def test_rounds_keep_their_gap_and_long_rounds_follow_each_other() -> None:
@@ -376,3 +385,33 @@ def test_rounds_keep_their_gap_and_long_rounds_follow_each_other() -> None:
     assert [due for due, _ in short] == pytest.approx([0, 0.0002, 0.15, 0.1502])
     assert long[-1][0] == pytest.approx(3, abs=0.001)
     assert paced([], 3, 0.15) == []
+
+
+FEW, MANY = Questions((b"own",), (b"probe",)), Questions((b"own",) * 4096, (b"probe",) * 4096)
+
+
+@pytest.mark.parametrize("asked", [FEW, MANY, Questions((), (b"probe",)), Questions((b"own",), ())])
+def test_a_proxy_is_waited_for_as_long_as_asked_and_a_busy_owner_for_a_while(
+    asked: Questions,
+) -> None:
+    timed, end = schedule(asked, 1.6, 5000)
+
+    last = {frame: due for due, frame in timed}
+    assert end >= last.get(b"own", 0) + 1.6
+    assert end >= last.get(b"probe", 0) + 0.5
+
+
+def test_thousands_are_asked_for_twice_in_each_form_within_the_rate_and_5_seconds() -> None:
+    timed, end = schedule(MANY, 1.6, 5000)
+
+    dues = [due for due, _ in timed]
+    assert (len(timed), dues == sorted(dues)) == (4 * 4096, True)
+    assert all(after - before >= 0.018 for before, after in zip(dues, dues[100:], strict=False))
+    assert end < 4
+
+
+def test_the_rate_is_kept() -> None:
+    timed, _ = schedule(FEW, 1.6, 2)
+
+    dues = [due for due, _ in timed]
+    assert all(after - before >= 0.49 for before, after in pairwise(dues))

@@ -340,7 +340,7 @@ class Mute(FakeSession):
             raise CannotRun(f"cannot announce on {link}")
         yield self
 
-    def announce(self, vips: Iterable[IPAddress]) -> None:
+    def announce(self, vips: Iterable[IPAddress], *, count: int = 3, interval: float = 0.1) -> None:
         raise OSError(100, "network is down")
 
 

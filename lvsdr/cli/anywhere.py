@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from lvsdr.cli.options import netns_option, output_option, profile_argument, seconds_option
+from lvsdr.cli.options import (
+    dip_option,
+    netns_option,
+    output_option,
+    profile_argument,
+    rate_option,
+    seconds_option,
+)
 from lvsdr.cli.role import show_verdict
 from lvsdr.cli.session import Session
+
+if TYPE_CHECKING:
+    from lvsdr.model.address import IPAddress
 
 
 @click.command()
@@ -42,8 +53,12 @@ def check(session: Session, profiles: tuple[Path, ...]) -> int:
 @output_option("text", "json")
 @netns_option
 @seconds_option
+@rate_option
+@dip_option
 @click.pass_obj
-def verify(session: Session, profile: Path, interface: str | None) -> int:
+def verify(
+    session: Session, profile: Path, interface: str | None, dips: tuple[IPAddress, ...]
+) -> int:
     """Ask the segment who answers for the VIPs.
 
     Runs on any host of the segment, and needs a director's or a real server's PROFILE. A director's
@@ -54,7 +69,7 @@ def verify(session: Session, profile: Path, interface: str | None) -> int:
 
     wanted = read(profile)
     with session.kernel() as kernel:
-        verdict = verification.segment(wanted, kernel, session.ask, interface)
+        verdict = verification.segment(wanted, kernel, session.ask, interface, dips)
     return show_verdict(session, verdict)
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lvsdr.cli.session import Session
+
+if TYPE_CHECKING:
+    from lvsdr.model.address import IPAddress
 
 Command = Callable[..., Any]
 
@@ -67,6 +71,39 @@ def seconds_option(command: Command) -> Command:
         callback=_into_session("seconds"),
         help="How long to listen for answers; a proxy answers up to 0.8 s late.",
     )(command)
+
+
+def rate_option(command: Command) -> Command:
+    """Add `--rate`: how fast to ask."""
+    return click.option(
+        "--rate",
+        metavar="FRAMES",
+        type=click.FloatRange(1, 100000),
+        default=5000.0,
+        show_default=True,
+        expose_value=False,
+        callback=_into_session("rate"),
+        help="How many frames a second to send at most.",
+    )(command)
+
+
+def dip_option(command: Command) -> Command:
+    """Add `--dip`: by which of its addresses a director is known."""
+    return click.option(
+        "--dip",
+        "dips",
+        metavar="ADDRESS",
+        multiple=True,
+        callback=lambda _, __, values: tuple(map(_address, values)),
+        help="A director's own address: what answers for it is a director.",
+    )(command)
+
+
+def _address(text: str) -> IPAddress:
+    try:
+        return ip_address(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def lock_option(command: Command) -> Command:

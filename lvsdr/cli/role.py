@@ -13,6 +13,7 @@ from lvsdr.cli.options import (
     netns_option,
     output_option,
     profile_argument,
+    rate_option,
     seconds_option,
     trust_option,
 )
@@ -37,8 +38,24 @@ def group(role: str, help_text: str) -> click.Group:
 @output_option("text", "json")
 @netns_option
 @trust_option
+@click.option(
+    "--count",
+    metavar="TIMES",
+    type=click.IntRange(1, 100),
+    default=3,
+    show_default=True,
+    help="How often to tell it.",
+)
+@click.option(
+    "--interval",
+    metavar="SECONDS",
+    type=click.FloatRange(0, 3600),
+    default=0.1,
+    show_default=True,
+    help="How long after one another.",
+)
 @click.pass_obj
-def announce(session: Session, profile: Path) -> int:
+def announce(session: Session, profile: Path, count: int, interval: float) -> int:
     """Tell the segment that the VIPs are here.
 
     Sends gratuitous ARP in both forms, and unsolicited neighbour advertisements: what turns back
@@ -51,7 +68,7 @@ def announce(session: Session, profile: Path) -> int:
     wanted = _read(session, profile, "director")
     assert isinstance(wanted, DirectorProfile), "read() holds it to its role"
     with session.kernel() as kernel:
-        vips = workflow.announce(wanted, kernel, session.announcer)
+        vips = workflow.announce(wanted, kernel, session.announcer, count, interval)
     session.show(text=lambda: text.announced(vips), json=lambda: documents.announced(vips))
     return 0
 
@@ -160,6 +177,7 @@ def _status(role: str) -> click.Command:
 @netns_option
 @trust_option
 @seconds_option
+@rate_option
 @click.pass_obj
 def verify_director(session: Session, profile: Path) -> int:
     """Prove that this host is the director.

@@ -15,10 +15,12 @@ from lvsdr.errors import LvsdrError
 
 if TYPE_CHECKING:
     from lvsdr.baseline import Book
+    from lvsdr.model.address import IPAddress
     from lvsdr.model.finding import Answer
     from lvsdr.render.documents import Document
     from lvsdr.situation import Kernel
     from lvsdr.verification import Question
+    from lvsdr.watching import Ears
 from lvsdr.workflow import Announcer
 
 COLOURS = {"+": "green", "-": "red", "~": "yellow", "error": "red", "warning": "yellow"}
@@ -31,6 +33,7 @@ class Session:
         self.output = "text"
         self.lock_timeout = 10.0
         self.seconds = 1.6
+        self.rate = 5000.0
         self.allow_insecure_profile = False
 
     def enter(self, netns: str | None) -> None:
@@ -70,8 +73,15 @@ class Session:
                 source4=question.source4,
                 source6=question.source6,
                 seconds=self.seconds,
+                rate=self.rate,
                 progress=progress,
             )
+
+    def ears(self, link: str, addresses: tuple[IPAddress, ...]) -> AbstractContextManager[Ears]:
+        """Return what listens on `link` for what is said in the name of `addresses`."""
+        from lvsdr.wire.listen import Listener
+
+        return Listener(link, addresses, rate=self.rate)
 
     def show(self, **outputs: Callable[[], Iterable[str] | Document]) -> None:
         """Print the output that `--format` chose; those not asked for are not made."""

@@ -24,7 +24,7 @@ class Finding:
     rip: IPAddress | None = None
 
 
-Form = Literal["own", "probe", "overheard", "self"]
+Form = Literal["own", "probe", "proxy", "overheard", "self"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,10 @@ class Answer:
 
     `form` tells the question: asked in our own name, asked in nobody's name (a probe: sender
     0.0.0.0, or the unspecified address), or not asked by us at all. An advertisement to all IPv6
-    nodes counts as the answer to the probe; it may also have come unsolicited. "self" is what this
-    host itself answers, which it does not hear.
+    nodes counts as the answer to the probe; it may also have come unsolicited. "proxy" is an IPv6
+    answer to either question that leaves it to others to override what caches hold: a proxy's. On
+    IPv4 one knows a proxy by its answering the own form only. "self" is what this host itself
+    answers, which it does not hear.
     """
 
     address: IPAddress

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from lvsdr.errors import LvsdrError
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
+from lvsdr.model.event import Event
 from lvsdr.model.finding import ERROR, Answer, Finding
 from lvsdr.model.objects import Object
 from lvsdr.model.plain import to_plain
 from lvsdr.model.profile import Profile
 from lvsdr.model.step import Step
 from lvsdr.render.state import Row
+from lvsdr.render.text import timestamp
 
 Document = dict[str, Any]
 
@@ -70,6 +73,24 @@ def verified(
     }
 
 
+def event(item: Event, when: datetime) -> Document:
+    """Return `lvsdr/event/1`: what happened on the segment; `when`, in UTC."""
+    return {
+        "format": "lvsdr/event/1",
+        "time": timestamp(when),
+        "rule": item.rule,
+        "severity": item.severity,
+        "vip": None if item.vip is None else str(item.vip),
+        "mac": item.mac,
+        "host": item.host,
+        "rip": None if item.rip is None else str(item.rip),
+        "form": item.form,
+        "count": item.count,
+        "message": item.message,
+        "hint": item.hint,
+    }
+
+
 def checked(profiles: Mapping[Path, Profile], found: Iterable[Finding]) -> Document:
     """Return `lvsdr/check/1`: what each file holds, and where they disagree."""
     findings = [_finding(item) for item in found]
@@ -116,6 +137,11 @@ def change(item: Change) -> Document:
 def text(document: Document) -> str:
     """Return the document as it is printed."""
     return json.dumps(document, indent=2)
+
+
+def line(document: Document) -> str:
+    """Return the document in one line, as one of many."""
+    return json.dumps(document)
 
 
 def _row(row: Row) -> Document:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
+from lvsdr.model.event import Event
 from lvsdr.model.finding import Answer, Finding
 from lvsdr.model.printable import printable
 from lvsdr.model.profile import Profile
@@ -83,3 +85,14 @@ def answers(heard: Iterable[Answer], names: dict[str, str]) -> Iterator[str]:
         who = f" ({names[mac]})" if mac in names else ""
         how = "" if forms == ["self"] else f" [{', '.join(forms)}]"
         yield f"{vip} is at {mac}{who}{how}"
+
+
+def event(item: Event, when: datetime) -> str:
+    """Return an event in one line; `when` it happened, in UTC."""
+    told = f"{timestamp(when)} {item.severity}: {item.rule}: {item.message} (hint: {item.hint})"
+    return printable(told)
+
+
+def timestamp(when: datetime) -> str:
+    """Return a time of UTC by ISO 8601, to the millisecond."""
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -2,75 +2,137 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.finding import ERROR, Answer, Finding
+from lvsdr.model.finding import ERROR, WARNING, Answer, Finding
+from lvsdr.rules.speakers import Speakers
 
 PROXY = {
     "ARP": "on that host: ip neighbour show proxy; sysctl -a -r proxy_arp",
     "ND": "on that host: ip -6 neighbour show proxy; sysctl -a -r proxy_ndp",
 }
 APPLY = "on that host: lvsdr realserver apply; then on the director: lvsdr director announce"
+WITHDRAW = "take the VIP from all but the active director: on the other, lvsdr director withdraw"
+UNKNOWN = "no RIP is known to tell them by: lvsdr verify DIRECTOR-PROFILE, the real servers up"
+ONE_HOST = "lvsdr verify --dip DIP: what answers for the director's own address is the director"
+_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """All that was heard about the VIPs; `rips` say which real server a MAC belongs to.
+    """All that was heard about the VIPs, and from whom.
 
     `heard` holds what this host answers as well, in the form "self".
     """
 
     heard: frozenset[Answer]
-    rips: Mapping[str, IPAddress]
+    speakers: Speakers = field(default_factory=Speakers)
 
-    def forms(self, vip: IPAddress) -> Mapping[str, frozenset[str]]:
-        """Return the MACs that spoke for `vip`, and in which forms."""
-        spoken: dict[str, set[str]] = {}
-        for answer in self.heard:
-            if answer.address == vip:
-                spoken.setdefault(answer.mac, set()).add(answer.form)
-        return {mac: frozenset(forms) for mac, forms in spoken.items()}
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """One host that spoke for a VIP: with these MACs, in these forms."""
+
+    name: str
+    macs: tuple[str, ...]
+    forms: frozenset[str]
+    rip: IPAddress | None
+
+    def __str__(self) -> str:
+        return f"{self.name} ({', '.join(self.macs)})"
 
 
 def answers(vips: Iterable[IPAddress], hearing: Hearing) -> Iterator[Finding]:
-    """Yield a finding for each real server that spoke for a VIP, and where not one director did."""
+    """Yield a finding for each real server and proxy that spoke for a VIP, and if not one director.
+
+    MACs of one host count as one. Where that cannot be told, the finding says so.
+    """
+    spoken = by_address(hearing.heard)
     for vip in vips:
-        spoken = hearing.forms(vip)
-        for mac, forms in sorted(spoken.items()):
-            if mac in hearing.rips:
-                yield _real_server(vip, mac, hearing.rips[mac], forms)
-        directors = sorted(mac for mac in spoken if mac not in hearing.rips)
+        voices = _voices(spoken.get(vip, ()), hearing.speakers)
+        directors, proxies = _strangers(vip, voices)
+        yield from (_real_server(vip, voice) for voice in voices if voice.rip is not None)
+        if len(directors) == len(proxies) == 1 and directors[0].forms == {"probe"}:
+            # Linux's balance-alb gives each asker another MAC: the probe's is nobody, 0.0.0.0.
+            yield _perhaps_one(vip, [*proxies, *directors])
+            continue
+        yield from (_proxy(vip, voice) for voice in proxies)
         if not directors:
             yield _nobody(vip)
         if len(directors) > 1:
-            yield _several(vip, directors, bool(hearing.rips))
+            yield _several(vip, directors, bool(hearing.speakers.rips))
 
 
-def _real_server(vip: IPAddress, mac: str, rip: IPAddress, forms: frozenset[str]) -> Finding:
+def directors(
+    vip: IPAddress, spoken: Iterable[Answer], speakers: Speakers
+) -> tuple[frozenset[str], ...]:
+    """Return the MACs of each host that answers for `vip` as a director does, if it did alone."""
+    return tuple(frozenset(each.macs) for each in _strangers(vip, _voices(spoken, speakers))[0])
+
+
+def by_address(heard: Iterable[Answer]) -> dict[IPAddress, list[Answer]]:
+    """Return what was heard about each address."""
+    found: dict[IPAddress, list[Answer]] = {}
+    for answer in heard:
+        found.setdefault(answer.address, []).append(answer)
+    return found
+
+
+def _voices(spoken: Iterable[Answer], speakers: Speakers) -> list[Voice]:
+    """Return the hosts behind the MACs, in the order of these."""
+    hosts: dict[str, list[Answer]] = {}
+    for answer in sorted(spoken, key=lambda each: each.mac):
+        hosts.setdefault(speakers.same(answer.mac), []).append(answer)
+    return [
+        Voice(
+            speakers.host(answers[0].mac),
+            tuple(dict.fromkeys(answer.mac for answer in answers)),
+            frozenset(answer.form for answer in answers),
+            speakers.rips.get(answers[0].mac),
+        )
+        for answers in hosts.values()
+    ]
+
+
+def _strangers(vip: IPAddress, voices: Iterable[Voice]) -> tuple[list[Voice], list[Voice]]:
+    """Return those that are no real servers: directors, and proxies."""
+    others = [voice for voice in voices if voice.rip is None]
+    proxies = [voice for voice in others if _as_proxy(voice, vip)]
+    return [voice for voice in others if voice not in proxies], proxies
+
+
+def _as_proxy(voice: Voice, vip: IPAddress) -> bool:
+    """Return whether it answered as a proxy does, and in no other way."""
+    asked = voice.forms - {"overheard"}
+    # ARP's proxies are not asked by the 0.0.0.0 form; those of IPv6 mark what they say.
+    return asked == ({"own"} if vip.version == 4 else {"proxy"})
+
+
+def _real_server(vip: IPAddress, voice: Voice) -> Finding:
     protocol = _protocol(vip)
-    who = f"real server {rip} ({mac})"
-    if forms == {"overheard"}:
-        rule, message = "SPEAKS", f"{who} speaks in the name of {vip} without being asked"
-    elif forms == {"own"} and vip.version == 4:
-        # A proxy is not asked by the 0.0.0.0 form.
-        rule, message = "PROXY", f"{who} answers ARP for {vip} as a proxy"
+    if voice.forms == {"overheard"}:
+        rule, message = "SPEAKS", f"{voice} speaks in the name of {vip} without being asked"
+    elif _as_proxy(voice, vip):
+        return _proxy(vip, voice)
     else:
         rule, message = (
             "ANSWER",
-            f"{who} answers {protocol} for {vip}: traffic bypasses the director",
+            f"{voice} answers {protocol} for {vip}: traffic bypasses the director",
         )
-    return Finding(
-        f"{protocol}-{rule}",
-        ERROR,
-        str(rip),
-        message,
-        PROXY[protocol] if rule == "PROXY" else APPLY,
-        vip=vip,
-        mac=mac,
-        rip=rip,
-    )
+    return _finding(f"{protocol}-{rule}", vip, voice, message, APPLY)
+
+
+def _proxy(vip: IPAddress, voice: Voice) -> Finding:
+    protocol = _protocol(vip)
+    message = f"{voice} answers {protocol} for {vip} as a proxy"
+    return _finding(f"{protocol}-PROXY", vip, voice, message, PROXY[protocol])
+
+
+def _finding(rule: str, vip: IPAddress, voice: Voice, message: str, hint: str) -> Finding:
+    subject = str(voice.rip or voice.macs[0])
+    return Finding(rule, ERROR, subject, message, hint, vip=vip, mac=voice.macs[0], rip=voice.rip)
 
 
 def _nobody(vip: IPAddress) -> Finding:
@@ -84,23 +146,36 @@ def _nobody(vip: IPAddress) -> Finding:
     )
 
 
-def _several(vip: IPAddress, macs: list[str], rips_known: bool) -> Finding:
+def _perhaps_one(vip: IPAddress, voices: Sequence[Voice]) -> Finding:
+    return Finding(
+        f"{_protocol(vip)}-TWO-DIRECTORS",
+        WARNING,
+        str(vip),
+        f"{_listed(voices)} answer for {vip}, each one form of the question: one host with a bond"
+        " (balance-alb), or two hosts",
+        ONE_HOST,
+        vip=vip,
+        mac=voices[0].macs[0],
+    )
+
+
+def _several(vip: IPAddress, voices: Sequence[Voice], rips_known: bool) -> Finding:
     who = "hosts that are no real servers" if rips_known else "hosts"
     # Without the RIPs one of them may be a real server, and the director must not be the one to go.
-    hint = (
-        "take the VIP from all but the active director: on the other, lvsdr director withdraw"
-        if rips_known
-        else "no RIP is known to tell them by: lvsdr verify DIRECTOR-PROFILE, the real servers up"
-    )
     return Finding(
         f"{_protocol(vip)}-TWO-DIRECTORS",
         ERROR,
         str(vip),
-        f"{len(macs)} {who} answer for {vip}: {', '.join(macs)}",
-        hint,
+        f"{len(voices)} {who} answer for {vip}: {_listed(voices)}",
+        WITHDRAW if rips_known else UNKNOWN,
         vip=vip,
-        mac=macs[0],
+        mac=voices[0].macs[0],
     )
+
+
+def _listed(voices: Sequence[Voice]) -> str:
+    more = f" and {len(voices) - _SHOWN} more" if len(voices) > _SHOWN else ""
+    return ", ".join(map(str, voices[:_SHOWN])) + more
 
 
 def _protocol(vip: IPAddress) -> str:

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
+from itertools import groupby
+from operator import itemgetter
 from time import monotonic
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import Answer, Form
 from lvsdr.wire import arp, ethernet, nd
+from lvsdr.wire.asking import Asker, Timed, questions, schedule
 from lvsdr.wire.ethernet import Frame, FrameError
-from lvsdr.wire.link import PacketSocket, paced
+from lvsdr.wire.link import RATE, PacketSocket
 
-_ROUNDS = 3
-_GAP = 0.15
-# Progress is told after so many questions, then so many times while listening.
-_STEP = 50
 _TICKS = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Our MAC address, and the address in whose name we ask, where there is one."""
-
-    mac: str
-    source4: IPv4Address | None
-    source6: IPv6Address | None
+# A forger may invent MAC addresses faster than memory lasts. Long before, the verdict is clear.
+_MOST = 500_000
+_REPEATED = 100_000
 
 
 def who_has(  # noqa: PLR0913 - each is a question of its own, and none can be derived
@@ -36,45 +28,34 @@ def who_has(  # noqa: PLR0913 - each is a question of its own, and none can be d
     source4: IPv4Address | None,
     source6: IPv6Address | None,
     seconds: float = 1.6,
+    rate: float = RATE,
     progress: Callable[[float], None] | None = None,
 ) -> frozenset[Answer]:
-    """Ask on `link` for `addresses` three times in both forms, and return every answer.
+    """Ask on `link` for `addresses` in both forms, some times over, and return every answer.
 
-    Listens `seconds` after the last question: a proxy answers up to 0.8 s
-    late. A source that is itself asked for is not used, for such a question
-    would claim it. `progress` is called with the fraction done, up to 1.0.
-    Only other hosts are heard, never this one. A proxy keeps no more than 64
-    questions (proxy_qlen): of many addresses it answers some. Raises CannotRun.
+    Listens `seconds` after the last question that a proxy would answer: it is up to 0.8 s late.
+    A source that is itself asked for is not used, for such a question would claim it. `rate` is
+    in frames a second; `progress` is called with the fraction done, up to 1.0. Only other hosts
+    are heard, never this one. Raises CannotRun.
+
+    A proxy keeps 64 questions at a time (proxy_qlen), but only those that it will answer: it is
+    found whatever else is asked for, and heard for as many addresses as fit into its queue.
     """
     wanted = frozenset(addresses)
     if not wanted:
         return frozenset()
-    with PacketSocket(link, *_ethertypes(wanted)) as wire:
+    with PacketSocket(link, *ethertypes(wanted)) as wire:
         wire.wait_for_carrier()
         asker = Asker(
             wire.mac,
             None if source4 in wanted else source4,
             None if source6 in wanted else source6,
         )
-        schedule = paced(questions(asker, wanted), _ROUNDS, _GAP)
-        heard = _converse(wire, schedule, seconds, progress or (lambda _: None))
-        answers = {answer(frame, asker, wanted) for frame in heard}
+        timed, end = schedule(questions(asker, wanted), seconds, rate)
+        answers = _distinct(_converse(wire, timed, end, progress), asker, wanted)
         # Again: what was pulled while we listened could not be heard either.
         wire.wait_for_carrier()
-    return frozenset(found for found in answers if found)
-
-
-def questions(asker: Asker, addresses: Iterable[IPAddress]) -> list[bytes]:
-    """Return the frames that ask for `addresses` in each form that `asker` can use."""
-    return [
-        frame
-        for address in addresses
-        for frame in (
-            _arp_questions(asker, address)
-            if isinstance(address, IPv4Address)
-            else _nd_questions(asker, address)
-        )
-    ]
+    return answers
 
 
 def answer(data: bytes, asker: Asker, addresses: frozenset[IPAddress]) -> Answer | None:
@@ -85,51 +66,61 @@ def answer(data: bytes, asker: Asker, addresses: frozenset[IPAddress]) -> Answer
     """
     try:
         frame = ethernet.decode(data)
-        # Our own frame, come back through a loop of the segment.
-        if frame.source == asker.mac:
-            return None
         read = {ethernet.ARP: _arp_answer, ethernet.IPV6: _nd_answer}.get(frame.ethertype)
         found = read(frame, asker) if read else None
     except FrameError:
         return None
-    return found if found and found.address in addresses else None
+    # With our own MAC inside it is our own frame, come back through a loop of the segment.
+    if found is None or found.mac == asker.mac or found.address not in addresses:
+        return None
+    return found
 
 
-def _ethertypes(addresses: Iterable[IPAddress]) -> set[int]:
+def ethertypes(addresses: Iterable[IPAddress]) -> set[int]:
+    """Return the protocols that speak of `addresses`."""
     return {ethernet.ARP if address.version == 4 else ethernet.IPV6 for address in addresses}
+
+
+def _distinct(
+    frames: Iterable[bytes], asker: Asker, addresses: frozenset[IPAddress]
+) -> frozenset[Answer]:
+    found: set[Answer] = set()
+    # Each round brings the same bytes again: reading them once is enough.
+    known: set[bytes] = set()
+    for frame in frames:
+        if frame in known:
+            continue
+        if len(known) < _REPEATED:
+            known.add(frame)
+        one = answer(frame, asker, addresses)
+        if one is not None and len(found) < _MOST:
+            found.add(one)
+    return frozenset(found)
 
 
 def _converse(
     wire: PacketSocket,
-    schedule: Sequence[tuple[float, bytes]],
-    seconds: float,
-    progress: Callable[[float], None],
+    timed: Sequence[Timed],
+    end: float,
+    progress: Callable[[float], None] | None,
 ) -> Iterator[bytes]:
-    """Send each question when it is due, and yield all frames that come meanwhile and after."""
-    start = monotonic()
-    asking = schedule[-1][0]
-    for number, (due, question) in enumerate(schedule):
+    """Send each question when it is due, and yield all frames that come meanwhile and until `end`.
+
+    Where a question went out late, there is as much more time to listen.
+    """
+    start, late = monotonic(), 0.0
+    tell = progress or (lambda _: None)
+    for due, batch in groupby(timed, itemgetter(0)):
         yield from wire.frames(start + due)
-        wire.send(question)
-        if number % _STEP == 0:
-            progress(due / (asking + seconds))
-    start = monotonic()
+        for _, question in batch:
+            wire.send(question)
+        late = max(late, monotonic() - start - due)
+        tell(due / end)
+    asked, start = timed[-1][0], start + late
     for tick in range(1, _TICKS + 1):
-        listened = seconds * tick / _TICKS
-        yield from wire.frames(start + listened)
-        progress((asking + listened) / (asking + seconds))
-
-
-def _arp_questions(asker: Asker, address: IPv4Address) -> Iterator[bytes]:
-    yield arp.broadcast(arp.probe(asker.mac, address))
-    if asker.source4:
-        yield arp.broadcast(arp.question(asker.mac, asker.source4, address))
-
-
-def _nd_questions(asker: Asker, address: IPv6Address) -> Iterator[bytes]:
-    yield nd.multicast(asker.mac, nd.probe(address))
-    if asker.source6:
-        yield nd.multicast(asker.mac, nd.question(asker.mac, asker.source6, address))
+        until = asked + (end - asked) * tick / _TICKS
+        yield from wire.frames(start + until)
+        tell(until / end)
 
 
 def _arp_answer(frame: Frame, asker: Asker) -> Answer:
@@ -149,4 +140,8 @@ def _nd_answer(frame: Frame, asker: Asker) -> Answer:
     if isinstance(message, nd.Solicitation):
         return Answer(message.source, mac, "overheard")
     forms: dict[IPv6Address | None, Form] = {asker.source6: "own", nd.ALL_NODES: "probe"}
-    return Answer(message.target, mac, forms.get(message.destination, "overheard"))
+    form = forms.get(message.destination, "overheard")
+    # Only a proxy leaves it to others to override what caches hold (RFC 4861, 7.2.8).
+    if form != "overheard" and not message.override:
+        form = "proxy"
+    return Answer(message.target, mac, form)

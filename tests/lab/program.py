@@ -13,6 +13,10 @@ import pkgutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import lvsdr
@@ -34,18 +38,48 @@ SERVER.set_forkserver_preload(
 )
 
 
-def run(host: Host, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the program in a host; return what it printed and its exit code."""
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The program while it runs."""
+
+    arguments: tuple[str, ...]
+    folder: Path
+    process: ForkServerProcess
+
+    def said(self, stream: str = "stdout") -> str:
+        """Return what it has printed so far."""
+        return (self.folder / stream).read_text(encoding="utf-8")
+
+    def wait(self) -> subprocess.CompletedProcess[str]:
+        """Return what it printed and its exit code, once it has ended."""
+        self.process.join(PATIENCE)
+        code = self.process.exitcode
+        assert code is not None, f"lvsdr {' '.join(self.arguments)}: no end in sight"
+        return subprocess.CompletedProcess(
+            self.arguments, code, self.said("stdout"), self.said("stderr")
+        )
+
+
+@contextmanager
+def running(host: Host, *arguments: str) -> Iterator[Running]:
+    """Give the program as it runs in a host; it is killed at the end of the block."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        for stream in ("stdout", "stderr"):
+            (folder / stream).touch()
         process = SERVER.Process(target=_program, args=(host.path, arguments, folder))
         process.start()
-        process.join(PATIENCE)
-        if process.exitcode is None:
+        try:
+            yield Running(arguments, folder, process)
+        finally:
             process.kill()
-            raise AssertionError(f"{host.name}: lvsdr {' '.join(arguments)}: no end in sight")
-        said = ((folder / stream).read_text(encoding="utf-8") for stream in ("stdout", "stderr"))
-        return subprocess.CompletedProcess(arguments, process.exitcode, *said)
+            process.join()
+
+
+def run(host: Host, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the program in a host; return what it printed and its exit code."""
+    with running(host, *arguments) as program:
+        return program.wait()
 
 
 def _program(path: Path, arguments: tuple[str, ...], folder: Path) -> None:

@@ -1,0 +1,153 @@
+"""The third story: listen on the segment, and tell of whoever speaks in a VIP's name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address, IPv6Address
+from time import monotonic, sleep
+from typing import Protocol
+
+from lvsdr.errors import CannotRun
+from lvsdr.model.address import IPAddress
+from lvsdr.model.event import Event, Spoken
+from lvsdr.model.finding import ERROR, WARNING, Answer
+from lvsdr.model.profile import Profile
+from lvsdr.rules.answers import by_address, directors
+from lvsdr.rules.intruders import Judge
+from lvsdr.rules.repeated import Muffler
+from lvsdr.situation import Kernel
+from lvsdr.verification import Ask, Scene, look
+
+_TICK = 1.0
+
+
+class Ears(Protocol):
+    """What hears the segment."""
+
+    def hear(self, until: float) -> Iterator[Spoken]: ...
+    def ask(self, source4: IPv4Address | None, source6: IPv6Address | None) -> None: ...
+    def reopen(self) -> None: ...
+
+
+OpenEars = Callable[[str, tuple[IPAddress, ...]], AbstractContextManager[Ears]]
+"""Begin to listen on a link, for what is said in the name of these addresses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to watch, how, and until when; times in seconds, None for ever and never."""
+
+    profile: Profile
+    link: str | None = None
+    seconds: float | None = None
+    ask_every: float | None = None
+    macs: frozenset[str] = frozenset()
+    dips: tuple[IPAddress, ...] = ()
+
+
+@dataclass(slots=True)
+class Watch:
+    """One watch over a segment; `tell` gets each event at once, `begun` is told the link;
+    `over` ends it early.
+
+    `alarmed` says whether anybody spoke who must not, also where that was only counted.
+    """
+
+    wanted: Wanted
+    kernel: Kernel
+    tell: Callable[[Event], None]
+    begun: Callable[[str], None] = lambda _: None
+    over: Callable[[], bool] = lambda: False
+    clock: Callable[[], float] = monotonic
+    alarmed: bool = False
+    wait: Callable[[float], None] = sleep
+    _down: bool = False
+    _looked: float = float("-inf")
+    _held: frozenset[IPAddress] = frozenset()
+    _scene: Scene = field(init=False)
+    _muffler: Muffler = field(init=False)
+
+    def run(self, ears: OpenEars, ask: Ask) -> None:
+        """Ask once, to know the hosts; then listen until it is over.
+
+        Raises CannotRun where it cannot begin. A link that goes away later is an event.
+        """
+        wanted = self.wanted
+        self._scene = look(wanted.profile, self.kernel.survey(), wanted.link, wanted.dips)
+        question = self._scene.question
+        self._muffler = Muffler(self.clock())
+        with ears(self._scene.link, question.addresses) as listening:
+            # The answers are heard twice, here and by the one who listens: nothing is missed.
+            judge = self._judge(ask(question))
+            self.begun(self._scene.link)
+            try:
+                for doubt in judge.doubts():
+                    self._take(doubt)
+                self._listen(listening, judge)
+            finally:
+                for event in judge.due(float("inf")):
+                    self._take(event)
+                for event in self._muffler.rest():
+                    self.tell(event)
+
+    def _listen(self, ears: Ears, judge: Judge) -> None:
+        question = self._scene.question
+        now = self.clock()
+        end = None if self.wanted.seconds is None else now + self.wanted.seconds
+        ask_at = now + (self.wanted.ask_every or 0.0)
+        while not self.over() and (end is None or now < end):
+            if self.wanted.ask_every and now >= ask_at:
+                ears.ask(question.source4, question.source6)
+                ask_at = now + self.wanted.ask_every
+            until = now + _TICK if end is None else min(end, now + _TICK)
+            self._hear(ears, judge, until)
+            now = self.clock()
+            for event in judge.due(now):
+                self._take(event)
+            for event in self._muffler.due(now):
+                self.tell(event)
+
+    def _judge(self, heard: frozenset[Answer]) -> Judge:
+        scene = self._scene
+        speakers, spoken = scene.speakers(heard), by_address(heard)
+        answered = {vip: directors(vip, spoken.get(vip, ()), speakers) for vip in scene.vips}
+        told = self.wanted.macs | speakers.dips.keys()
+        return Judge(speakers, answered, rips=scene.rips, told=told, holds=self._holds)
+
+    def _hear(self, ears: Ears, judge: Judge, until: float) -> None:
+        try:
+            if self._down:
+                ears.reopen()
+                self._link_is("UP", "is up again: what was said meanwhile was not heard")
+            for spoken in ears.hear(until):
+                event = judge.hear(spoken, self.clock())
+                if event is not None:
+                    self._take(event)
+        except CannotRun as failure:
+            if not self._down:
+                self._link_is("DOWN", f"cannot be listened on: {failure.message}")
+            self.wait(max(0.0, until - self.clock()))
+
+    def _link_is(self, state: str, message: str) -> None:
+        link = self._scene.link
+        self._down = state == "DOWN"
+        self._take(Event(f"LINK-{state}", WARNING, f"{link} {message}", f"ip link show {link}"))
+
+    def _take(self, event: Event) -> None:
+        self.alarmed = self.alarmed or event.severity == ERROR
+        told = self._muffler.take(event)
+        if told is not None:
+            self.tell(told)
+
+    def _holds(self, vip: IPAddress) -> bool:
+        """Return whether this host holds `vip`; the kernel is asked once a second at most.
+
+        A director gives its VIPs up, and a standby takes them, while we watch.
+        """
+        now = self.clock()
+        if now - self._looked >= _TICK:
+            self._scene = replace(self._scene, survey=self.kernel.survey())
+            self._held, self._looked = self._scene.held, now
+        return vip in self._held

@@ -1,0 +1,87 @@
+"""Which questions find every host that speaks for an address, and when to ask them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+
+from lvsdr.model.address import IPAddress
+from lvsdr.wire import arp, nd
+from lvsdr.wire.link import paced
+
+Timed = tuple[float, bytes]
+
+_GAP = 0.15
+_FEW, _MANY = 3, 2
+# From so many questions on, one round takes so long that the next meets another state of the wire.
+_CROWD = 1000
+# Whoever answers for itself does so at once; this much is for a host that is busy.
+_PROMPT = 0.5
+# Frames go out in bursts of this length, for between two of them we look whether one came.
+_BURST = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Our MAC address, and the address in whose name we ask, where there is one."""
+
+    mac: str
+    source4: IPv4Address | None
+    source6: IPv6Address | None
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """Frames that ask: those that a proxy answers, and late; and those that only owners answer."""
+
+    late: tuple[bytes, ...]
+    prompt: tuple[bytes, ...]
+
+
+def questions(asker: Asker, addresses: Iterable[IPAddress]) -> Questions:
+    """Return the frames that ask for `addresses` in each form that `asker` can use.
+
+    In its own name, which finds proxies; and in nobody's, which finds hosts that hide from
+    senders of another subnet (rp_filter). On IPv6 proxies answer both.
+    """
+    late: list[bytes] = []
+    prompt: list[bytes] = []
+    for address in addresses:
+        if isinstance(address, IPv4Address):
+            late += _arp_questions(asker, address)
+            prompt.append(arp.broadcast(arp.probe(asker.mac, address)))
+        else:
+            late += _nd_questions(asker, address)
+            probe = nd.multicast(asker.mac, nd.probe(address))
+            (prompt if asker.source6 else late).append(probe)
+    return Questions(tuple(late), tuple(prompt))
+
+
+def schedule(asked: Questions, seconds: float, rate: float) -> tuple[list[Timed], float]:
+    """Return when to send which question, and when to stop listening, in seconds after the start.
+
+    What a proxy answers is asked first. The `seconds` for which it has to be waited for run while
+    the probes go out: a proxy stays silent on these, and whoever answers them does so at once.
+
+    Rounds are against loss, which comes in bursts: a queue that overflows, a port that is being
+    moved. Few questions are asked in three rounds, 0.15 s apart. Many are asked in two; then each
+    address is asked in every form twice, rounds as far apart as one takes, and four times in all.
+    """
+    rounds = _FEW if len(asked.late) + len(asked.prompt) < _CROWD else _MANY
+    late = paced(asked.late, rounds, _GAP, rate)
+    last = late[-1][0] if late else 0.0
+    shift = last + max(_GAP, 1 / rate) if late else 0.0
+    prompt = [(shift + due, frame) for due, frame in paced(asked.prompt, rounds, _GAP, rate)]
+    both = [(due - due % _BURST, frame) for due, frame in (*late, *prompt)]
+    return both, max(last + seconds, both[-1][0] + min(seconds, _PROMPT))
+
+
+def _arp_questions(asker: Asker, address: IPv4Address) -> Iterator[bytes]:
+    if asker.source4:
+        yield arp.broadcast(arp.question(asker.mac, asker.source4, address))
+
+
+def _nd_questions(asker: Asker, address: IPv6Address) -> Iterator[bytes]:
+    if asker.source6:
+        yield nd.multicast(asker.mac, nd.question(asker.mac, asker.source6, address))
