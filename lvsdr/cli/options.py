@@ -69,6 +69,20 @@ def seconds_option(command: Command) -> Command:
     )(command)
 
 
+def rate_option(command: Command) -> Command:
+    """Add `--rate`: how many probes to send in a second."""
+    return click.option(
+        "--rate",
+        metavar="PROBES",
+        type=click.IntRange(1, 20_000),
+        default=1000,
+        show_default=True,
+        expose_value=False,
+        callback=_into_session("rate"),
+        help="How many probes to send in a second, at the most.",
+    )(command)
+
+
 def lock_option(command: Command) -> Command:
     """Add `--lock-timeout`: how long to wait for another run to end."""
     return click.option(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from lvsdr.errors import LvsdrError
 if TYPE_CHECKING:
     from lvsdr.baseline import Book
     from lvsdr.model.finding import Answer
+    from lvsdr.model.path import Approach, Path, Proof
     from lvsdr.render.documents import Document
     from lvsdr.situation import Kernel
     from lvsdr.verification import Question
@@ -31,6 +32,7 @@ class Session:
         self.output = "text"
         self.lock_timeout = 10.0
         self.seconds = 1.6
+        self.rate = 1000
         self.allow_insecure_profile = False
 
     def enter(self, netns: str | None) -> None:
@@ -72,6 +74,13 @@ class Session:
                 seconds=self.seconds,
                 progress=progress,
             )
+
+    def probe(self, paths: Sequence[Path], approaches: Sequence[Approach]) -> Sequence[Proof]:
+        """Send a probe along each path, with a progress bar."""
+        from lvsdr.wire.path_probe import prove
+
+        with progress_bar("probing the paths") as progress:
+            return prove(paths, approaches, rate=self.rate, seconds=self.seconds, progress=progress)
 
     def show(self, **outputs: Callable[[], Iterable[str] | Document]) -> None:
         """Print the output that `--format` chose; those not asked for are not made."""
