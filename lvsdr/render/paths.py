@@ -14,8 +14,7 @@ def lines(proofs: Iterable[Proof]) -> Iterator[str]:
         groups.setdefault(_title(proof), []).append(proof)
     for title, group in groups.items():
         served = sum(proof.verdict == "served" for proof in group)
-        verb = "serves" if served == 1 else "serve"
-        yield f"{title}: {served} of {len(group)} real servers {verb}"
+        yield f"{title}: {served} of {len(group)} real servers serve"
         yield from (
             f"  {proof.path.rip}: {proof.verdict or 'not proven'}"
             for proof in group
