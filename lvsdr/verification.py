@@ -11,9 +11,12 @@ from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, Answer, Finding
 from lvsdr.model.objects import SILENCE
+from lvsdr.model.path import Proof
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.model.survey import Survey
+from lvsdr.proving import Probe, prove
 from lvsdr.rules import answers, arp, drift
+from lvsdr.rules import paths as path_rules
 from lvsdr.rules.speakers import Speakers
 from lvsdr.situation import Kernel, consider
 
@@ -33,11 +36,12 @@ Ask = Callable[[Question], frozenset[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is wrong, who answered for the VIPs, and whose each MAC is."""
+    """What is wrong, who answered for the VIPs, whose each MAC is, and what the paths are like."""
 
     findings: tuple[Finding, ...]
     heard: frozenset[Answer] = frozenset()
     names: Mapping[str, str] | None = None
+    paths: tuple[Proof, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -59,12 +63,25 @@ def realserver(profile: RealServerProfile, kernel: Kernel, book: Book) -> Verdic
     return Verdict((*found, *drift.drift(profile.role, rest)))
 
 
-def director(profile: DirectorProfile, kernel: Kernel, book: Book, ask: Ask) -> Verdict:
-    """Return whether this host is the director of `profile`, and the only one to answer."""
+def director(
+    profile: DirectorProfile, kernel: Kernel, book: Book, ask: Ask, probe: Probe | None
+) -> Verdict:
+    """Return whether this host is the director of `profile`, and the only one to answer.
+
+    And whether each real server serves what it is sent, where there is a `probe`.
+    """
     todo = consider(profile, kernel, book).todo
     verdict = segment(profile, kernel, ask, profile.interface)
+    proofs = prove(profile, kernel, probe) if probe else ()
     return Verdict(
-        (*drift.drift(profile.role, todo), *verdict.findings), verdict.heard, verdict.names
+        (
+            *drift.drift(profile.role, todo),
+            *verdict.findings,
+            *path_rules.findings(proofs),
+        ),
+        verdict.heard,
+        verdict.names,
+        tuple(map(path_rules.hinted, proofs)),
     )
 
 

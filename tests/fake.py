@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.finding import Answer
 from lvsdr.model.objects import Address, Key, Object, Objects, Sysctl, footing, keyed
+from lvsdr.model.path import Approach, PathVerdict, Proof
+from lvsdr.model.path import Path as Route
 from lvsdr.model.route_to import RouteTo
 from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.verification import Question
@@ -112,6 +114,8 @@ class FakeSession(Session):
         self._heard = frozenset(heard)
         self.announced: list[IPAddress] = []
         self.asked: list[Question] = []
+        self.probed: list[Route] = []
+        self.verdicts: dict[str, PathVerdict] = {}
 
     def kernel(self) -> FakeKernel:
         return self._kernel
@@ -129,6 +133,10 @@ class FakeSession(Session):
     def ask(self, question: Question) -> frozenset[Answer]:
         self.asked.append(question)
         return self._heard
+
+    def probe(self, paths: Sequence[Route], approaches: Sequence[Approach]) -> Sequence[Proof]:
+        self.probed += paths
+        return [Proof(path, self.verdicts.get(str(path.rip), "served")) for path in paths]
 
 
 def host(*objects: Object, links: Iterable[SurveyedLink] = (ETH0, LO)) -> FakeKernel:

@@ -131,6 +131,7 @@ def test_0_a_director_that_alone_answers_is_verified(
     assert verified.code == 0
     assert verified.out.splitlines() == [
         "192.168.1.2 is at 02:00:00:00:00:10 (this host)",
+        "tcp 192.168.1.2:80: 2 of 2 real servers serve",
         "verified: no findings",
     ]
     (question,) = session.asked

@@ -75,16 +75,17 @@ def announce(session: Session, profile: Path, count: int, interval: float) -> in
 
 def show_verdict(session: Session, verdict: Verdict) -> int:
     """Print a verdict and return its exit code."""
-    from lvsdr.render import documents, text
+    from lvsdr.render import documents, paths, text
 
     names = dict(verdict.names or {})
     session.show(
         text=lambda: [
             *text.answers(verdict.heard, names),
+            *paths.lines(verdict.paths),
             *text.findings(verdict.findings),
             *(["verified: no findings"] if not verdict.findings else []),
         ],
-        json=lambda: documents.verified(verdict.findings, verdict.heard, names),
+        json=lambda: documents.verified(verdict.findings, verdict.heard, names, verdict.paths),
     )
     return 0 if verdict.ok else 1
 
@@ -178,19 +179,22 @@ def _status(role: str) -> click.Command:
 @trust_option
 @seconds_option
 @rate_option
+@click.option("--no-paths", is_flag=True, help="Do not probe the real servers.")
 @click.pass_obj
-def verify_director(session: Session, profile: Path) -> int:
-    """Prove that this host is the director.
+def verify_director(session: Session, profile: Path, no_paths: bool) -> int:
+    """Prove that this host is the director, and that the real servers serve.
 
-    It must be as the profile says, and it alone may answer for the VIPs: the segment is asked.
+    It must be as the profile says, and it alone may answer for the VIPs: the segment is asked. And
+    each real server must serve what the director sends it: a probe takes the way of a request.
     """
     from lvsdr import verification
     from lvsdr.model.profile import DirectorProfile
 
     wanted = _read(session, profile, "director")
     assert isinstance(wanted, DirectorProfile), "read() holds it to its role"
+    probe = None if no_paths else session.probe
     with session.kernel() as kernel:
-        verdict = verification.director(wanted, kernel, session.book(), session.ask)
+        verdict = verification.director(wanted, kernel, session.book(), session.ask, probe)
     return show_verdict(session, verdict)
 
 

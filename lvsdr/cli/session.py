@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lvsdr.baseline import Book
     from lvsdr.model.address import IPAddress
     from lvsdr.model.finding import Answer
+    from lvsdr.model.path import Approach, Path, Proof
     from lvsdr.render.documents import Document
     from lvsdr.situation import Kernel
     from lvsdr.verification import Question
@@ -82,6 +83,13 @@ class Session:
         from lvsdr.wire.listen import Listener
 
         return Listener(link, addresses, rate=self.rate)
+
+    def probe(self, paths: Sequence[Path], approaches: Sequence[Approach]) -> Sequence[Proof]:
+        """Send a probe along each path, with a progress bar."""
+        from lvsdr.wire.path_probe import prove
+
+        with progress_bar("probing the paths") as progress:
+            return prove(paths, approaches, rate=self.rate, seconds=self.seconds, progress=progress)
 
     def show(self, **outputs: Callable[[], Iterable[str] | Document]) -> None:
         """Print the output that `--format` chose; those not asked for are not made."""

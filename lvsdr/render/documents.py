@@ -14,6 +14,7 @@ from lvsdr.model.change import Change, Plan
 from lvsdr.model.event import Event
 from lvsdr.model.finding import ERROR, Answer, Finding
 from lvsdr.model.objects import Object
+from lvsdr.model.path import Proof
 from lvsdr.model.plain import to_plain
 from lvsdr.model.profile import Profile
 from lvsdr.model.step import Step
@@ -61,15 +62,19 @@ def status(rows: Iterable[Row], drift: Plan) -> Document:
 
 
 def verified(
-    findings: Iterable[Finding], heard: Iterable[Answer], names: dict[str, str]
+    findings: Iterable[Finding],
+    heard: Iterable[Answer],
+    names: dict[str, str],
+    paths: Iterable[Proof] = (),
 ) -> Document:
-    """Return `lvsdr/verify/1`: what is wrong, and who answered."""
+    """Return `lvsdr/verify/1`: what is wrong, who answered, and what the paths are like."""
     found = [_finding(item) for item in findings]
     return {
         "format": "lvsdr/verify/1",
         "ok": not any(item["severity"] == ERROR for item in found),
         "findings": found,
         "answers": [_answer(item, names) for item in sorted(heard, key=str)],
+        "paths": [_path(item) for item in paths],
     }
 
 
@@ -168,6 +173,19 @@ def _finding(item: Finding) -> Document:
         "mac": item.mac,
         "rip": None if item.rip is None else str(item.rip),
         "message": item.message,
+        "hint": item.hint,
+    }
+
+
+def _path(item: Proof) -> Document:
+    path = item.path
+    return {
+        "vip": None if path.vip is None else str(path.vip),
+        "protocol": path.service.protocol,
+        "port": path.port or None,
+        "fwmark": path.service.fwmark or None,
+        "rip": str(path.rip),
+        "verdict": item.verdict,
         "hint": item.hint,
     }
 

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+IPV4 = 0x0800
 ARP = 0x0806
 IPV6 = 0x86DD
 
@@ -20,6 +21,17 @@ _PACKET_TYPE, _VLAN_TAG, _HAS_VLAN_TAG = (0xFFFFF000 + offset for offset in (4, 
 _DROP, _ACCEPT = -2, -1
 _OUTGOING = 4
 _WHOLE = 65536
+Instruction = tuple[int, int, int, int]
+"""Code, where to jump if true and if not (counted from the next, or to an end), and a value."""
+
+NO_VLAN: tuple[Instruction, ...] = (
+    # Is there a tag at all? Linux 6.1 leaves a stale one behind on a link of a VLAN.
+    (_LOAD, 0, 0, _HAS_VLAN_TAG),
+    (_EQUAL, 2, 0, 0),
+    (_LOAD, 0, 0, _VLAN_TAG),
+    # VLAN 0 is no VLAN, only a priority (802.1Q).
+    (_ANY_BIT, _DROP, 0, 0x0FFF),
+)
 # Next header ICMPv6 at byte 20, its type at 54: a solicitation or an advertisement.
 _NEIGHBOUR_DISCOVERY = (
     (_EQUAL, 0, _DROP, IPV6),
@@ -81,21 +93,20 @@ def frame_filter(ethertypes: Sequence[int]) -> bytes:
     and what belongs to a VLAN of the link: the kernel has cut its tag off,
     and it would pass for a frame of the link itself.
     """
-    program: list[tuple[int, int, int, int]] = [
+    program: list[Instruction] = [
         (_LOAD, 0, 0, _PACKET_TYPE),
         (_EQUAL, _DROP, 0, _OUTGOING),
-        # Is there a tag at all? Linux 6.1 leaves a stale one behind on a link of a VLAN.
-        (_LOAD, 0, 0, _HAS_VLAN_TAG),
-        (_EQUAL, 2, 0, 0),
-        (_LOAD, 0, 0, _VLAN_TAG),
-        # VLAN 0 is no VLAN, only a priority (802.1Q).
-        (_ANY_BIT, _DROP, 0, 0x0FFF),
+        *NO_VLAN,
         (_LOAD_HALF, 0, 0, 12),
         *((_EQUAL, _ACCEPT, 0, ethertype) for ethertype in ethertypes if ethertype != IPV6),
         *(_NEIGHBOUR_DISCOVERY if IPV6 in ethertypes else ()),
-        (_RETURN, 0, 0, 0),
-        (_RETURN, 0, 0, _WHOLE),
     ]
+    return assembled(program)
+
+
+def assembled(instructions: Sequence[Instruction]) -> bytes:
+    """Return a BPF program that ends by dropping the frame, or by accepting it whole."""
+    program = [*instructions, (_RETURN, 0, 0, 0), (_RETURN, 0, 0, _WHOLE)]
     return b"".join(
         struct.pack("HBBI", code, _jump(program, at, then), _jump(program, at, other), value)
         for at, (code, then, other, value) in enumerate(program)

@@ -51,16 +51,18 @@ class PacketSocket:
 
     Entering it raises CannotRun without the privilege, and for a link that
     is missing or on which nobody asks for neighbours: a loopback, IFF_NOARP,
-    not Ethernet. Without ethertypes it only sends.
+    not Ethernet. Without ethertypes it only sends. Instead of ethertypes,
+    `only` may be a BPF program of its own that says which frames pass.
     """
 
-    def __init__(self, link: str, *ethertypes: int) -> None:
+    def __init__(self, link: str, *ethertypes: int, only: bytes | None = None) -> None:
         self.link = link
         self._ethertypes = ethertypes
+        self._only = only
 
     def __enter__(self) -> Self:
         with _explained(f"cannot open a packet socket on {self.link}", self.link):
-            self._socket = _open(self.link, self._ethertypes)
+            self._socket = _open(self.link, self._ethertypes, self._only)
         self._poll = poll()
         self._poll.register(self._socket, POLLIN)
         return self
@@ -151,13 +153,13 @@ def paced(
     ]
 
 
-def _open(link: str, ethertypes: Sequence[int]) -> socket.socket:
+def _open(link: str, ethertypes: Sequence[int], only: bytes | None) -> socket.socket:
     # Protocol 0 receives nothing: no frame can come before the filter is there.
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
     try:
         _enlarge_buffer(wire)
-        _attach_filter(wire, frame_filter(ethertypes))
-        _bind(wire, link, _ETH_P_ALL if ethertypes else 0)
+        _attach_filter(wire, only or frame_filter(ethertypes))
+        _bind(wire, link, _ETH_P_ALL if ethertypes or only else 0)
         _require_neighbours(wire, link)
         if IPV6 in ethertypes:
             _hear_groups(wire)

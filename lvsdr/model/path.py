@@ -1,0 +1,91 @@
+"""Paths: each way that a request can take from a virtual server, and what became of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from lvsdr.model.address import IPAddress
+from lvsdr.model.objects import Service
+
+PathVerdict = Literal[
+    "served",
+    "port-closed",
+    "vip-missing",
+    "vip-missing-and-forwards",
+    "no-tunnel",
+    "filtered",
+    "down",
+    "duplicate-rip",
+]
+VERDICTS: tuple[PathVerdict, ...] = get_args(PathVerdict)
+
+PathDetail = Literal[
+    "",
+    # Of port-closed: the same port of the RIP is open, or perhaps (nothing refuses a datagram).
+    "rip-listens",
+    "rip-may-listen",
+    # Of vip-missing: the host says that it has no way there, as the guard route does.
+    "unreachable",
+    # Of filtered: the VIP answers echo, a firewall says so, the tunnel drops all, the host says
+    # nothing but ARP.
+    "held",
+    "rejected",
+    "reverse-path",
+    "mute",
+    # Of no verdict: it limits the rate of its errors, so silence says nothing.
+    "rate-limited",
+    # Of down: this host itself knows no way there.
+    "no-route",
+    # Of no verdict: probes cannot be sent there.
+    "local",
+    "no-source",
+    "no-ethernet",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """One way from a service to a real server; a request for `vip` and `port` takes it.
+
+    `vip` is None where the real server sees none (masquerade for a firewall mark), `port` 0 where
+    there is no one port. `method` is that of the real server: dr, tunnel, masquerade, local.
+    """
+
+    service: Service
+    vip: IPAddress | None
+    rip: IPAddress
+    port: int
+    method: str = "dr"
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Approach:
+    """How this host sends to `rip`: out of `link` to `next_hop`, in the name of `source`."""
+
+    rip: IPAddress
+    link: str
+    next_hop: IPAddress
+    source: IPAddress
+
+    @property
+    def routed(self) -> bool:
+        """Return whether a router stands between."""
+        return self.next_hop != self.rip
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What became of a probe that took a path; `verdict` is None where nothing can be said.
+
+    `gateway` is the router before the RIP, `macs` are those that answered for the next hop, `hint`
+    is the way to mend it.
+    """
+
+    path: Path
+    verdict: PathVerdict | None
+    detail: PathDetail = ""
+    gateway: IPAddress | None = None
+    macs: tuple[str, ...] = ()
+    hint: str | None = None

@@ -1,0 +1,62 @@
+"""The paths of a director, seen from this host: how each can be probed, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from lvsdr.model.address import IPAddress
+from lvsdr.model.path import Approach, Path, PathDetail, Proof
+from lvsdr.model.profile import DirectorProfile
+from lvsdr.model.survey import Survey
+from lvsdr.roles.paths import paths
+from lvsdr.situation import Kernel
+
+Probe = Callable[[Sequence[Path], Sequence[Approach]], Sequence[Proof]]
+
+
+def prove(profile: DirectorProfile, kernel: Kernel, probe: Probe) -> tuple[Proof, ...]:
+    """Return what became of a probe on each path of `profile`, in the profile's order."""
+    survey = kernel.survey()
+    ways = {rip: _approach(rip, profile, kernel, survey) for rip in profile.rips}
+    every = paths(profile)
+    found = {path: _unproven(path, ways[path.rip]) for path in every}
+    sent = [path for path, proof in found.items() if proof is None]
+    approaches = {path.rip: way for path in sent if isinstance(way := ways[path.rip], Approach)}
+    probed = probe(sent, tuple(approaches.values())) if sent else ()
+    known = {proof.path: proof for proof in probed}
+    return tuple(found[path] or known[path] for path in every)
+
+
+def _unproven(path: Path, way: Approach | PathDetail) -> Proof | None:
+    if way == "no-route":
+        return Proof(path, "down", way)
+    return None if isinstance(way, Approach) else Proof(path, None, way)
+
+
+def _approach(
+    rip: IPAddress, profile: DirectorProfile, kernel: Kernel, survey: Survey
+) -> Approach | PathDetail:
+    """Return how this host sends to `rip`, or why no probe can be sent there."""
+    route = kernel.route_to(rip)
+    if route.kind == "local":
+        return "local"
+    if route.kind != "unicast" or route.link is None:
+        return "no-route"
+    if not survey.links[route.link].speaks_arp:
+        return "no-ethernet"
+    source = _source(rip, route.source, route.link, profile, survey)
+    return Approach(rip, route.link, route.gateway or rip, source) if source else "no-source"
+
+
+def _source(
+    rip: IPAddress,
+    chosen: IPAddress | None,
+    link: str,
+    profile: DirectorProfile,
+    survey: Survey,
+) -> IPAddress | None:
+    """Return an address of this host that is its own: a VIP is the real server's as well."""
+    own = [ip for ip in survey.addresses_of(link) if ip.version == rip.version]
+    near = [ip.ip for ip in own if rip in ip.network]
+    candidates = (chosen, *near, *(ip.ip for ip in own if not ip.ip.is_link_local))
+    return next((ip for ip in candidates if ip and ip not in profile.vips), None)

@@ -1,0 +1,40 @@
+"""The paths that a director's profile makes: each virtual server over each of its real servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lvsdr.model.address import IPAddress
+from lvsdr.model.objects import Service
+from lvsdr.model.path import Path
+from lvsdr.model.profile import DirectorProfile
+
+VERSIONS = {"inet": 4, "inet6": 6}
+
+
+def paths(profile: DirectorProfile) -> tuple[Path, ...]:
+    """Return the paths in the order of the profile."""
+    return tuple(_paths(profile))
+
+
+def _paths(profile: DirectorProfile) -> Iterator[Path]:
+    for server in profile.real_servers:
+        service, method = server.service, server.forwarding_method
+        for vip in _vips(profile, service, method):
+            yield Path(service, vip, server.rip, server.port, method, server.weight)
+
+
+def _vips(profile: DirectorProfile, service: Service, method: str) -> tuple[IPAddress | None, ...]:
+    """Return the VIPs whose packets a service may send to its real servers.
+
+    Which they are for a firewall mark, the rules of the firewall say: taken
+    are those that no virtual server names, or all of them.
+    """
+    if service.vip is not None:
+        return (service.vip,)
+    if method == "masquerade":
+        return (None,)
+    version = VERSIONS[service.family]
+    own = tuple(vip for vip in profile.vips if vip.version == version)
+    named = {server.service.vip for server in profile.virtual_servers}
+    return tuple(vip for vip in own if vip not in named) or own

@@ -1,0 +1,158 @@
+"""One probe: the frame that carries it, and which frame answers it with what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from lvsdr.model.address import IPAddress
+from lvsdr.wire import ethernet, icmp, internet, sctp, tcp, udp
+from lvsdr.wire.ethernet import Frame, FrameError
+from lvsdr.wire.internet import ICMP, ICMPV6, IPIP, IPV6_IN_IP, SCTP, TCP, UDP, Packet
+
+ECHO = "echo"
+PROTOCOLS = {"tcp": TCP, "udp": UDP, "sctp": SCTP}
+
+Label = tuple[str, int, IPAddress, int, int]
+"""What an answer is known by: protocol, our port, who is asked, its port, and our number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Does anybody at `target` and `port` serve? Asked through `mac`, in a tunnel to `tunnel`.
+
+    `protocol` is tcp, udp, sctp or echo, which has no port.
+    """
+
+    protocol: str
+    source: IPAddress
+    target: IPAddress
+    port: int
+    mac: str
+    ttl: int
+    tunnel: IPAddress | None = None
+
+    def label(self, ours: int, number: int) -> Label:
+        """Return what the answer will be known by; a datagram of UDP has no room for a number."""
+        return self.protocol, ours, self.target, self.port, 0 if self.protocol == "udp" else number
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back: open, closed, or the reason of an ICMP error.
+
+    `outer` tells an error about the tunnel's packet from one about the
+    packet inside. An open TCP connection waits to be reset.
+    """
+
+    kind: str
+    mac: str
+    outer: bool = False
+
+
+def frame(probe: Probe, mac: str, ours: int, number: int) -> bytes:
+    """Return the whole frame that carries `probe` from `mac`, and makes its answer known."""
+    ends = probe.source, probe.target
+    if probe.protocol == "tcp":
+        segment = tcp.Segment(ours, probe.port, number, 0, tcp.SYN, tcp.MAXIMUM_SEGMENT)
+        body = tcp.encode(segment, *ends)
+    elif probe.protocol == "udp":
+        body = udp.encode(udp.Datagram(ours, probe.port), *ends)
+    elif probe.protocol == "sctp":
+        body = sctp.encode(sctp.Chunk(ours, probe.port, 0, sctp.INIT, number))
+    else:
+        body = icmp.encode(icmp.Echo(ours, number), *ends)
+    return _carried(probe, mac, body)
+
+
+def reset(probe: Probe, mac: str, ours: int, number: int) -> bytes:
+    """Return the frame that ends the connection which a TCP probe may have begun.
+
+    By the same way as the probe, so that it meets the same host.
+    """
+    segment = tcp.Segment(ours, probe.port, number + 1 & 0xFFFFFFFF, 0, tcp.RST)
+    return _carried(probe, mac, tcp.encode(segment, probe.source, probe.target))
+
+
+def read(data: bytes) -> tuple[Label, Reply]:
+    """Return which probe a frame answers, and with what, or raise FrameError."""
+    received = ethernet.decode(data)
+    packet = internet.decode(received.payload)
+    if packet.protocol not in (ICMP, ICMPV6):
+        label, kind = _READERS[_protocol(packet)](packet)
+        return label, Reply(kind, received.source)
+    message = icmp.decode(packet.payload, packet.source, packet.destination)
+    if isinstance(message, icmp.Echo):
+        if not message.reply:
+            raise FrameError("an echo request answers nothing")
+        label = (ECHO, message.identifier, packet.source, 0, message.sequence)
+        return label, Reply("open", received.source)
+    label, outer = _quoted(message.quote)
+    return label, Reply(message.reason, received.source, outer)
+
+
+def _carried(probe: Probe, mac: str, body: bytes) -> bytes:
+    version = probe.target.version
+    protocol = PROTOCOLS.get(probe.protocol) or icmp.protocol(version)
+    packet = Packet(probe.source, probe.target, protocol, body, probe.ttl)
+    if probe.tunnel is not None:
+        packet = internet.within(packet, probe.source, probe.tunnel)
+    ethertype = ethernet.IPV6 if version == 6 else ethernet.IPV4
+    return _header(probe.mac, mac, ethertype) + internet.encode(packet)
+
+
+@lru_cache(maxsize=1024)
+def _header(destination: str, source: str, ethertype: int) -> bytes:
+    return ethernet.encode(Frame(destination, source, ethertype, b""))
+
+
+def _protocol(packet: Packet) -> int:
+    if packet.protocol not in _READERS:
+        raise FrameError(f"protocol {packet.protocol} answers no probe")
+    return packet.protocol
+
+
+def _tcp(packet: Packet) -> tuple[Label, str]:
+    found = tcp.decode(packet.payload)
+    number = found.acknowledgment - 1 & 0xFFFFFFFF
+    label = ("tcp", found.destination_port, packet.source, found.source_port, number)
+    kinds = {tcp.SYN | tcp.ACK: "open", tcp.RST | tcp.ACK: "closed"}
+    kind = kinds.get(found.flags & (tcp.SYN | tcp.RST | tcp.ACK))
+    if kind is None:
+        raise FrameError("neither accepts a connection nor refuses it")
+    return label, kind
+
+
+def _udp(packet: Packet) -> tuple[Label, str]:
+    found = udp.decode(packet.payload)
+    return ("udp", found.destination_port, packet.source, found.source_port, 0), "open"
+
+
+def _sctp(packet: Packet) -> tuple[Label, str]:
+    found = sctp.decode(packet.payload)
+    kind = {sctp.INIT_ACK: "open", sctp.ABORT: "closed"}.get(found.kind)
+    if kind is None:
+        raise FrameError("neither accepts an association nor refuses it")
+    return ("sctp", found.destination_port, packet.source, found.source_port, found.tag), kind
+
+
+_READERS = {TCP: _tcp, UDP: _udp, SCTP: _sctp}
+
+
+def _quoted(quote: bytes) -> tuple[Label, bool]:
+    """Return which of our probes an ICMP error is about, and whether about the tunnel's packet."""
+    packet = internet.quoted(quote)
+    outer = packet.protocol in (IPIP, IPV6_IN_IP)
+    if outer:
+        packet = internet.quoted(packet.payload)
+    body = packet.payload
+    names = {number: name for name, number in PROTOCOLS.items()}
+    name = names.get(packet.protocol, ECHO)
+    # Eight bytes are all that a router has to quote; of SCTP they do not hold our number.
+    if len(body) < (20 if name == "sctp" else 8):
+        raise FrameError("quotes too little")
+    ours, port, after = (int.from_bytes(body[at:to]) for at, to in ((0, 2), (2, 4), (4, 8)))
+    if name == ECHO:
+        return (ECHO, after >> 16, packet.destination, 0, after & 0xFFFF), outer
+    number = {"tcp": after, "udp": 0}.get(name, int.from_bytes(body[16:20]))
+    return (name, ours, packet.destination, port, number), outer

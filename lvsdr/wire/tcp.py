@@ -1,0 +1,56 @@
+"""TCP segments (RFC 9293), as far as asking whether somebody listens needs them."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from lvsdr.model.address import IPAddress
+from lvsdr.wire.ethernet import FrameError
+from lvsdr.wire.internet import TCP, checksum_of
+
+SYN, RST, ACK = 0x02, 0x04, 0x10
+WINDOW = 65535
+# Some firewalls drop a SYN without this option (kind 2, length 4), as no real client sends one.
+MAXIMUM_SEGMENT = struct.pack("!BBH", 2, 4, 1460)
+
+_HEADER = struct.Struct("!HHIIBBHHH")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One segment without data; `options` is padded to a multiple of four."""
+
+    source_port: int
+    destination_port: int
+    sequence: int
+    acknowledgment: int
+    flags: int
+    options: bytes = b""
+
+
+def encode(segment: Segment, source: IPAddress, destination: IPAddress) -> bytes:
+    """Return the bytes of `segment`, with the checksum for its way between the two ends."""
+    start = (
+        *(segment.source_port, segment.destination_port),
+        *(segment.sequence, segment.acknowledgment),
+        *((_HEADER.size + len(segment.options)) << 2, segment.flags, WINDOW),
+    )
+    blank = _HEADER.pack(*start, 0, 0) + segment.options
+    return _HEADER.pack(*start, checksum_of(source, destination, TCP, blank), 0) + segment.options
+
+
+def decode(data: bytes) -> Segment:
+    """Return the segment in `data`, or raise FrameError.
+
+    The checksum is not looked at: between hosts of one machine nobody fills
+    it in, and the packet socket sees the segment as it is.
+    """
+    if len(data) < _HEADER.size:
+        raise FrameError(f"{len(data)} bytes are too few for TCP")
+    source, destination, sequence, acknowledgment, offset, flags, *_ = _HEADER.unpack_from(data)
+    length = (offset >> 4) * 4
+    if not _HEADER.size <= length <= len(data):
+        raise FrameError("the length of the TCP header is wrong")
+    options = data[_HEADER.size : length]
+    return Segment(source, destination, sequence, acknowledgment, flags, options)

@@ -1,0 +1,56 @@
+"""Which probes tell about a path, and by which way they get to the real server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lvsdr.model.address import IPAddress
+from lvsdr.model.path import Approach, Path
+from lvsdr.wire.internet import TTL
+from lvsdr.wire.probe import ECHO, PROTOCOLS, Probe
+
+# Whoever forwards such a probe has to give it up: it can neither loop nor go astray.
+LAST_HOP = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The way to a RIP, whose next hop is at `mac`."""
+
+    approach: Approach
+    mac: str
+
+    def service(self, path: Path) -> Probe:
+        """Return what a client would ask; echo, where there is no one port."""
+        protocol = path.service.protocol if path.port else ECHO
+        if path.vip is None or path.method == "masquerade":
+            return self._plain(protocol, path.port)
+        return self._inside(path, protocol, path.vip, path.port)
+
+    def vip(self, path: Path) -> Probe | None:
+        """Return the question whether the VIP is there at all."""
+        if path.vip is None or path.method == "masquerade":
+            return None
+        return self._inside(path, ECHO, path.vip, 0)
+
+    def rip(self) -> Probe:
+        """Return the question whether the host itself is there."""
+        return self._plain(ECHO, 0)
+
+    def port(self, path: Path) -> Probe | None:
+        """Return the question whether the service listens at the RIP instead."""
+        protocol = path.service.protocol
+        return self._plain(protocol, path.port) if protocol in PROTOCOLS and path.port else None
+
+    def tunnel(self, path: Path) -> Probe | None:
+        """Return the question whether anything at all comes out of the tunnel."""
+        return self._inside(path, ECHO, path.rip, 0) if path.method == "tunnel" else None
+
+    def _plain(self, protocol: str, port: int) -> Probe:
+        ttl = TTL if self.approach.routed else LAST_HOP
+        return Probe(protocol, self.approach.source, self.approach.rip, port, self.mac, ttl)
+
+    def _inside(self, path: Path, protocol: str, target: IPAddress, port: int) -> Probe:
+        tunnel = path.rip if path.method == "tunnel" else None
+        source = self.approach.source
+        return Probe(protocol, source, target, port, self.mac, LAST_HOP, tunnel)

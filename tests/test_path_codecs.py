@@ -1,0 +1,282 @@
+"""Packets of the path probe: golden bytes, round trips, and what is refused."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fuzz.frames import hostile, one
+from lvsdr.model.address import IPAddress
+from lvsdr.wire import icmp, internet, sctp, tcp, udp
+from lvsdr.wire.ethernet import FrameError
+from lvsdr.wire.icmp import Echo, Error
+from lvsdr.wire.internet import Packet
+from lvsdr.wire.probe import ECHO, Probe, Reply, frame, read, reset
+from lvsdr.wire.sctp import Chunk
+from lvsdr.wire.tcp import Segment
+from lvsdr.wire.udp import Datagram
+
+US, THEM = "02:00:00:00:00:10", "02:00:00:00:00:11"
+DIP, VIP, RIP = IPv4Address("192.0.2.10"), IPv4Address("192.0.2.2"), IPv4Address("192.0.2.11")
+DIP6, VIP6 = IPv6Address("2001:db8::10"), IPv6Address("2001:db8::2")
+VIP_OF: dict[IPAddress, IPAddress] = {DIP: VIP, DIP6: VIP6}
+
+numbers16, numbers32 = st.integers(0, 0xFFFF), st.integers(0, 0xFFFFFFFF)
+octets = st.integers(0, 0xFF)
+ends = st.tuples(st.ip_addresses(v=4), st.ip_addresses(v=4)) | st.tuples(
+    st.ip_addresses(v=6), st.ip_addresses(v=6)
+)
+bodies = st.binary(max_size=64)
+options = st.integers(0, 10).flatmap(
+    lambda words: st.binary(min_size=words * 4, max_size=words * 4)
+)
+segments = st.builds(Segment, numbers16, numbers16, numbers32, numbers32, octets, options)
+datagrams = st.builds(Datagram, numbers16, numbers16, bodies)
+inits = st.builds(
+    Chunk, numbers16, numbers16, numbers32, st.sampled_from([sctp.INIT, sctp.INIT_ACK]), numbers32
+)
+aborts = st.builds(Chunk, numbers16, numbers16, numbers32, st.just(sctp.ABORT))
+echoes = st.builds(Echo, numbers16, numbers16, st.booleans())
+
+
+@st.composite
+def packets(draw: st.DrawFn) -> Packet:
+    return Packet(*draw(ends), draw(octets), draw(bodies), draw(octets))
+
+
+@given(packets(), st.binary(max_size=18))
+def test_a_packet_survives_its_bytes_and_padding(packet: Packet, padding: bytes) -> None:
+    assert internet.decode(internet.encode(packet) + padding) == packet
+
+
+@given(packets(), st.ip_addresses(v=4), st.ip_addresses(v=4))
+def test_a_packet_survives_a_tunnel(packet: Packet, source: IPAddress, far: IPAddress) -> None:
+    outer = internet.decode(internet.encode(internet.within(packet, source, far)))
+
+    assert internet.decode(outer.payload) == packet
+
+
+@given(packets(), st.data())
+def test_a_packet_that_is_cut_off_is_refused_but_may_be_quoted(
+    packet: Packet, data: st.DataObject
+) -> None:
+    whole = internet.encode(packet)
+    header = len(whole) - len(packet.payload)
+    cut = data.draw(st.integers(header, len(whole)))
+
+    quoted = internet.quoted(whole[:cut])
+
+    assert quoted.payload == packet.payload[: cut - header]
+    if cut < len(whole):
+        with pytest.raises(FrameError):
+            internet.decode(whole[:cut])
+
+
+@given(segments, ends)
+def test_a_segment_survives_its_bytes(
+    segment: Segment, between: tuple[IPAddress, IPAddress]
+) -> None:
+    data = tcp.encode(segment, *between)
+
+    assert tcp.decode(data) == segment
+    assert internet.checksum_of(*between, internet.TCP, data) == 0
+
+
+@given(datagrams, ends)
+def test_a_datagram_survives_its_bytes(
+    datagram: Datagram, between: tuple[IPAddress, IPAddress]
+) -> None:
+    data = udp.encode(datagram, *between)
+
+    assert udp.decode(data) == datagram
+    assert internet.checksum_of(*between, internet.UDP, data) == 0
+
+
+@given(inits | aborts)
+def test_a_chunk_survives_its_bytes(chunk: Chunk) -> None:
+    assert sctp.decode(sctp.encode(chunk)) == chunk
+
+
+def test_the_checksum_of_sctp_is_that_of_its_standard() -> None:
+    # RFC 3720, B.4, which has the same polynomial.
+    assert sctp.crc32c(bytes(32)) == 0x8A9136AA
+    assert sctp.crc32c(b"123456789") == 0xE3069283
+
+
+@given(echoes, ends)
+def test_an_echo_survives_its_bytes(echo: Echo, between: tuple[IPAddress, IPAddress]) -> None:
+    assert icmp.decode(icmp.encode(echo, *between), *between) == echo
+
+
+@given(ends, bodies, st.integers(0, 15), st.data())
+def test_an_error_survives_its_bytes(
+    between: tuple[IPAddress, IPAddress], quote: bytes, code: int, data: st.DataObject
+) -> None:
+    version = between[0].version
+    kinds = [3, 11, 12] if version == 4 else [1, 2, 3, 4]
+    error = Error(version, data.draw(st.sampled_from(kinds)), code, quote)
+
+    assert icmp.decode(icmp.encode(error, *between), *between) == error
+
+
+@given(echoes, ends, st.data())
+def test_icmp_with_a_wrong_bit_is_refused(
+    echo: Echo, between: tuple[IPAddress, IPAddress], data: st.DataObject
+) -> None:
+    whole = bytearray(icmp.encode(echo, *between))
+    whole[data.draw(st.integers(0, len(whole) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+
+    with pytest.raises(FrameError):
+        icmp.decode(bytes(whole), *between)
+
+
+# Probes, and what answers them.
+
+PORT, OURS, NUMBER = 80, 61500, 0xFFFFFFFF
+
+
+def probe(protocol: str, source: IPAddress = DIP, tunnel: IPAddress | None = None) -> Probe:
+    port = 0 if protocol == ECHO else PORT
+    return Probe(protocol, source, VIP_OF[source], port, THEM, 1, tunnel)
+
+
+def sent(asked: Probe, number: int = NUMBER) -> Packet:
+    """Return the packet that carries a probe."""
+    return internet.decode(frame(asked, US, OURS, number)[14:])
+
+
+def back(packet: Packet) -> bytes:
+    """Return the frame in which a packet comes back to us."""
+    ethertype = b"\x08\x00" if packet.source.version == 4 else b"\x86\xdd"
+    mac = bytes.fromhex("020000000010020000000011")
+    return mac + ethertype + internet.encode(packet)
+
+
+def answered(asked: Probe, protocol: int, body: bytes) -> bytes:
+    return back(Packet(asked.target, asked.source, protocol, body))
+
+
+def quoting(asked: Probe, kind: int, code: int, quote: bytes) -> bytes:
+    error = Error(asked.source.version, kind, code, quote)
+    body = icmp.encode(error, RIP if asked.source.version == 4 else VIP6, asked.source)
+    source = RIP if asked.source.version == 4 else VIP6
+    return back(Packet(source, asked.source, icmp.protocol(source.version), body))
+
+
+@pytest.mark.parametrize("source", [DIP, DIP6])
+@pytest.mark.parametrize(
+    ("flags", "kind"), [(tcp.SYN | tcp.ACK, "open"), (tcp.RST | tcp.ACK, "closed")]
+)
+def test_an_answer_over_tcp_is_known_by_what_it_acknowledges(
+    source: IPAddress, flags: int, kind: str
+) -> None:
+    asked = probe("tcp", source)
+    segment = Segment(PORT, OURS, 7, NUMBER + 1 & 0xFFFFFFFF, flags)
+    body = tcp.encode(segment, asked.target, asked.source)
+
+    label, reply = read(answered(asked, internet.TCP, body))
+
+    assert label == asked.label(OURS, NUMBER)
+    assert reply == Reply(kind, THEM)
+
+
+def test_a_reset_takes_the_probes_own_way_and_next_number() -> None:
+    asked = probe("tcp", tunnel=RIP)
+
+    outer = internet.decode(reset(asked, US, OURS, NUMBER)[14:])
+    inner = internet.decode(outer.payload)
+
+    assert (outer.destination, inner.destination, inner.ttl) == (RIP, VIP, 1)
+    assert tcp.decode(inner.payload) == Segment(OURS, PORT, 0, 0, tcp.RST)
+
+
+def test_an_answer_over_udp_is_known_by_its_ports() -> None:
+    asked = probe("udp")
+    body = udp.encode(Datagram(PORT, OURS, b"hello"), asked.target, asked.source)
+
+    assert read(answered(asked, internet.UDP, body)) == (
+        asked.label(OURS, NUMBER),
+        Reply("open", THEM),
+    )
+
+
+@pytest.mark.parametrize(("kind", "said"), [(sctp.INIT_ACK, "open"), (sctp.ABORT, "closed")])
+def test_an_answer_over_sctp_is_known_by_its_tag(kind: int, said: str) -> None:
+    asked = probe("sctp")
+    body = sctp.encode(Chunk(PORT, OURS, NUMBER, kind))
+
+    assert read(answered(asked, internet.SCTP, body)) == (
+        asked.label(OURS, NUMBER),
+        Reply(said, THEM),
+    )
+
+
+@pytest.mark.parametrize("source", [DIP, DIP6])
+def test_an_echo_reply_is_known_by_its_numbers(source: IPAddress) -> None:
+    asked = probe(ECHO, source)
+    body = icmp.encode(Echo(OURS, 77, reply=True), asked.target, asked.source)
+
+    found = read(answered(asked, icmp.protocol(source.version), body))
+
+    assert found == (asked.label(OURS, 77), Reply("open", THEM))
+
+
+@pytest.mark.parametrize("source", [DIP, DIP6])
+@pytest.mark.parametrize("protocol", ["tcp", "udp", "sctp", ECHO])
+@pytest.mark.parametrize("tunnelled", [False, True])
+@pytest.mark.parametrize("reason", ["port", "unreachable", "prohibited", "expired", "protocol"])
+def test_an_error_is_known_by_what_it_quotes(
+    source: IPAddress, protocol: str, tunnelled: bool, reason: str
+) -> None:
+    codes = {
+        4: {"port": (3, 3), "unreachable": (3, 1), "prohibited": (3, 13)},
+        6: {"port": (1, 4), "unreachable": (1, 0), "prohibited": (1, 1)},
+    }
+    codes[4] |= {"expired": (11, 0), "protocol": (3, 2)}
+    codes[6] |= {"expired": (3, 0), "protocol": (4, 1)}
+    far: IPAddress = RIP if source.version == 4 else VIP6
+    asked = probe(protocol, source, far if tunnelled else None)
+    number = 77 if protocol == ECHO else NUMBER
+    quote = internet.encode(sent(asked, number))
+
+    label, reply = read(quoting(asked, *codes[source.version][reason], quote))
+
+    assert label == asked.label(OURS, number)
+    assert reply == Reply(reason, THEM, outer=tunnelled)
+
+
+def test_an_error_that_quotes_eight_bytes_is_understood() -> None:
+    asked = probe("tcp")
+
+    label, _ = read(quoting(asked, 11, 0, internet.encode(sent(asked))[:28]))
+
+    assert label == asked.label(OURS, NUMBER)
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        lambda asked: back(sent(asked)),
+        lambda asked: quoting(asked, 3, 3, b""),
+        lambda asked: quoting(asked, 3, 3, internet.encode(sent(asked))[:27]),
+        lambda asked: answered(asked, 89, b"ospf"),
+        lambda asked: answered(asked, internet.TCP, b""),
+        lambda asked: b"",
+    ],
+    ids=["our own probe", "no quote", "a short quote", "a protocol", "nothing", "no frame"],
+)
+def test_what_answers_no_probe_is_refused(strange: Callable[[Probe], bytes]) -> None:
+    with pytest.raises(FrameError):
+        read(strange(probe("tcp")))
+
+
+def test_no_frame_whatever_breaks_the_reading() -> None:
+    chance = random.Random(4)
+
+    for _ in range(20_000):
+        one(hostile(chance))

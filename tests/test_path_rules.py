@@ -1,0 +1,285 @@
+"""Paths: which there are, how they are approached, what replies mean, and what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from ipaddress import ip_address, ip_interface
+
+import pytest
+
+from fake import host
+from lvsdr import proving
+from lvsdr.model.address import IPAddress
+from lvsdr.model.finding import ERROR, WARNING, Finding
+from lvsdr.model.objects import Address, RealServer, Service, VirtualServer
+from lvsdr.model.path import VERDICTS, Approach, Path, PathDetail, PathVerdict, Proof
+from lvsdr.model.profile import DirectorProfile, LabelledVip
+from lvsdr.render.paths import lines
+from lvsdr.roles.paths import paths
+from lvsdr.rules import paths as rules
+from lvsdr.wire.path_judge import Heard, judge
+from lvsdr.wire.probe import Reply
+
+MACS = MAC, _ = "02:00:00:00:00:11", "02:00:00:00:00:12"
+VIP, OTHER, RIP, SECOND = map(ip_address, ("192.0.2.2", "192.0.2.3", "192.0.2.11", "192.0.2.12"))
+FAR, ROUTER = ip_address("203.0.113.11"), ip_address("192.0.2.1")
+WEB, DNS = Service("tcp", VIP, 80), Service("udp", VIP, 53)
+MARK = Service("fwmark", fwmark=7)
+OPEN, CLOSED = Reply("open", MAC), Reply("closed", MAC)
+ON_ETH0 = Address("eth0", ip_interface("192.0.2.10/24"))
+
+
+def error(kind: str, *, outer: bool = False) -> Reply:
+    return Reply(kind, MAC, outer)
+
+
+def path(service: Service = WEB, method: str = "dr", rip: IPAddress = RIP) -> Path:
+    return Path(service, service.vip, rip, service.port, method)
+
+
+def profile(*servers: RealServer, vips: Sequence[IPAddress] = (VIP,)) -> DirectorProfile:
+    services = dict.fromkeys(server.service for server in servers)
+    return DirectorProfile(
+        "web",
+        "eth0",
+        tuple(LabelledVip(vip, None) for vip in vips),
+        tuple(map(VirtualServer, services)),
+        servers,
+    )
+
+
+# What replies mean.
+
+
+@pytest.mark.parametrize(
+    ("asked", "heard", "said"),
+    [
+        (path(), Heard(OPEN), ("served", "")),
+        (path(), Heard(CLOSED), ("port-closed", "")),
+        (path(), Heard(CLOSED, port=CLOSED), ("port-closed", "")),
+        (path(), Heard(CLOSED, port=OPEN), ("port-closed", "rip-listens")),
+        (path(DNS), Heard(error("port")), ("port-closed", "rip-may-listen")),
+        (path(DNS), Heard(error("port"), port=error("port")), ("port-closed", "")),
+        (path(), Heard(error("port")), ("filtered", "rejected")),
+        (path(), Heard(error("prohibited")), ("filtered", "rejected")),
+        (path(), Heard(error("expired")), ("vip-missing-and-forwards", "")),
+        (path(), Heard(error("unreachable")), ("vip-missing", "unreachable")),
+        (path(), Heard(vip=OPEN), ("filtered", "held")),
+        (path(DNS), Heard(vip=OPEN), ("served", "")),
+        (path(DNS), Heard(vip=OPEN, limited=True), (None, "rate-limited")),
+        (path(), Heard(vip=error("expired")), ("vip-missing-and-forwards", "")),
+        (path(), Heard(rip=OPEN), ("vip-missing", "")),
+        (path(), Heard(port=CLOSED), ("vip-missing", "")),
+        (path(), Heard(), ("filtered", "mute")),
+        (path(method="tunnel"), Heard(error("port", outer=True)), ("no-tunnel", "")),
+        (path(DNS, "tunnel"), Heard(error("port", outer=True)), ("no-tunnel", "")),
+        (path(method="tunnel"), Heard(error("protocol", outer=True)), ("no-tunnel", "")),
+        (path(method="tunnel"), Heard(error("unreachable", outer=True)), ("down", "")),
+        (path(method="tunnel"), Heard(rip=OPEN), ("filtered", "reverse-path")),
+        (path(method="tunnel"), Heard(rip=OPEN, tunnel=OPEN), ("vip-missing", "")),
+        (path(method="masquerade"), Heard(CLOSED, port=OPEN), ("port-closed", "")),
+        (path(method="masquerade"), Heard(error("unreachable")), ("down", "")),
+    ],
+)
+def test_replies_have_one_meaning(
+    asked: Path, heard: Heard, said: tuple[PathVerdict | None, PathDetail]
+) -> None:
+    assert judge(asked, heard, routed=False) == said
+
+
+def test_silence_behind_a_router_is_a_host_that_is_down() -> None:
+    assert judge(path(method="tunnel"), Heard(), routed=True) == ("down", "")
+
+
+# Which paths there are.
+
+
+def test_there_is_a_path_for_each_real_server_of_each_service() -> None:
+    servers = [
+        RealServer(service, rip, service.port) for service in (WEB, DNS) for rip in (RIP, SECOND)
+    ]
+
+    found = paths(profile(*servers))
+
+    assert [(each.service, each.rip) for each in found] == [
+        (WEB, RIP),
+        (WEB, SECOND),
+        (DNS, RIP),
+        (DNS, SECOND),
+    ]
+
+
+def test_a_firewall_mark_stands_for_the_vips_that_no_service_names() -> None:
+    servers = RealServer(WEB, RIP, 80), RealServer(MARK, RIP, 0)
+
+    found = paths(profile(*servers, vips=(VIP, OTHER)))
+
+    assert [(each.service, each.vip) for each in found] == [(WEB, VIP), (MARK, OTHER)]
+
+
+def test_a_firewall_mark_stands_for_all_vips_where_services_name_them_all() -> None:
+    found = paths(profile(RealServer(WEB, RIP, 80), RealServer(MARK, RIP, 0)))
+
+    assert [each.vip for each in found] == [VIP, VIP]
+
+
+def test_a_firewall_mark_masqueraded_has_no_vip() -> None:
+    found = paths(profile(RealServer(MARK, RIP, 0, forwarding_method="masquerade")))
+
+    assert [each.vip for each in found] == [None]
+
+
+# How they are approached.
+
+
+def proven(*held: Address, rip: IPAddress = RIP) -> tuple[list[Approach], tuple[Proof, ...]]:
+    approaches: list[Approach] = []
+
+    def probe(asked: Sequence[Path], ways: Sequence[Approach]) -> list[Proof]:
+        approaches.extend(ways)
+        return [Proof(each, "served") for each in reversed(asked)]
+
+    kernel = host(*held)
+    return approaches, proving.prove(profile(RealServer(WEB, rip, 80)), kernel, probe)
+
+
+def test_a_probe_comes_from_the_directors_own_address() -> None:
+    approaches, proofs = proven(ON_ETH0)
+
+    assert approaches == [Approach(RIP, "eth0", RIP, ON_ETH0.ip.ip)]
+    assert [proof.verdict for proof in proofs] == ["served"]
+
+
+def test_a_vip_is_no_address_to_ask_from() -> None:
+    _, proofs = proven(Address("eth0", ip_interface(f"{VIP}/24")))
+
+    assert [(proof.verdict, proof.detail) for proof in proofs] == [(None, "no-source")]
+
+
+def test_a_real_server_that_is_this_host_is_not_asked() -> None:
+    _, proofs = proven(Address("eth0", ip_interface(f"{RIP}/24")))
+
+    assert [(proof.verdict, proof.detail) for proof in proofs] == [(None, "local")]
+
+
+def test_a_real_server_without_a_route_is_down() -> None:
+    _, proofs = proven(ON_ETH0, rip=FAR)
+
+    assert [(proof.verdict, proof.detail) for proof in proofs] == [("down", "no-route")]
+
+
+# What is said of it.
+
+
+def found(*proofs: Proof) -> list[Finding]:
+    return list(rules.findings(proofs))
+
+
+def test_every_verdict_but_served_has_a_finding_and_a_hint() -> None:
+    details: dict[str, PathDetail] = {"filtered": "held"}
+    proofs = [Proof(path(), verdict, details.get(verdict, ""), macs=MACS) for verdict in VERDICTS]
+
+    made = [found(proof) for proof in proofs]
+    hints = [rules.hinted(proof).hint for proof in proofs]
+
+    assert made[0] == [] and hints[0] is None
+    assert len({each[0].rule for each in made[1:]}) == len(VERDICTS) - 1
+    assert [each[0].hint for each in made[1:]] == hints[1:]
+    assert all(each[0].severity == ERROR and each[0].rip == RIP for each in made[1:])
+
+
+@pytest.mark.parametrize("detail", ["local", "no-source", "no-ethernet", "rate-limited"])
+def test_what_cannot_be_proven_is_said_with_its_reason(detail: PathDetail) -> None:
+    one = found(Proof(path(), None, detail))
+
+    assert [(each.rule, each.severity) for each in one] == [("PATH-UNPROVEN", WARNING)]
+    assert rules.UNPROVEN[detail][0] in one[0].message
+
+
+@pytest.mark.parametrize("detail", rules.FILTERED)
+def test_each_way_to_be_filtered_is_told_apart(detail: PathDetail) -> None:
+    one = found(Proof(path(), "filtered", detail))
+
+    assert rules.FILTERED[detail][1] in one[0].message
+
+
+def test_a_real_server_that_is_down_is_one_finding_however_many_its_services() -> None:
+    proofs = [
+        Proof(path(Service("tcp", VIP, port), rip=rip), "down")
+        for port in range(1, 51)
+        for rip in (RIP, SECOND)
+    ]
+
+    one, other = found(*proofs)
+
+    assert (one.rip, other.rip) == (RIP, SECOND)
+    assert "tcp 192.0.2.2:1, tcp 192.0.2.2:2, tcp 192.0.2.2:3, 47 more" in one.message
+
+
+def test_what_is_drained_is_a_warning_but_a_loop_is_not() -> None:
+    drained = replace(path(), weight=0)
+
+    severities = {
+        verdict: found(Proof(drained, verdict, macs=MACS))[0].severity
+        for verdict in ("down", "port-closed", "vip-missing-and-forwards", "duplicate-rip")
+    }
+
+    assert severities == {
+        "down": WARNING,
+        "port-closed": WARNING,
+        "vip-missing-and-forwards": ERROR,
+        "duplicate-rip": ERROR,
+    }
+
+
+def test_a_real_server_that_is_down_is_an_error_where_one_service_counts_on_it() -> None:
+    one = found(Proof(replace(path(), weight=0), "down"), Proof(path(DNS), "down"))
+
+    assert [each.severity for each in one] == [ERROR]
+
+
+@pytest.mark.parametrize(("other", "severity"), [("served", WARNING), ("vip-missing", ERROR)])
+def test_a_vip_that_a_mark_may_not_stand_for_is_a_warning(
+    other: PathVerdict, severity: str
+) -> None:
+    proofs = Proof(Path(MARK, VIP, RIP, 0), "vip-missing"), Proof(Path(MARK, OTHER, RIP, 0), other)
+
+    assert found(*proofs)[0].severity == severity
+
+
+def test_direct_routing_across_a_router_is_said_to_be_that() -> None:
+    proof = Proof(path(rip=FAR), "vip-missing-and-forwards", gateway=ROUTER, macs=(MAC,))
+
+    assert [each.rule for each in found(proof)] == ["PATH-ROUTED"]
+    assert str(ROUTER) in found(proof)[0].message
+
+
+@pytest.mark.parametrize(
+    ("proof", "words"),
+    [
+        (Proof(path(), "down"), "does not answer ARP"),
+        (Proof(path(), "down", "no-route"), "no route"),
+        (Proof(path(method="tunnel"), "down", gateway=ROUTER), f"router {ROUTER}"),
+        (Proof(path(method="tunnel"), "down", gateway=ROUTER, macs=(MAC,)), "nothing comes back"),
+        (Proof(path(), "port-closed", "rip-listens"), "bound to the RIP only"),
+        (Proof(path(), "vip-missing", "unreachable"), "are told that it is unreachable"),
+    ],
+)
+def test_a_finding_says_what_was_seen(proof: Proof, words: str) -> None:
+    assert words in found(proof)[0].message
+
+
+def test_people_read_a_line_for_each_service_and_who_does_not_serve() -> None:
+    proofs = [
+        Proof(path(), "served"),
+        Proof(path(rip=SECOND), "down"),
+        Proof(Path(MARK, VIP, RIP, 0), None, "local"),
+    ]
+
+    assert list(lines(proofs)) == [
+        "tcp 192.0.2.2:80: 1 of 2 real servers serve",
+        "  192.0.2.12: down",
+        "fwmark 7, 192.0.2.2: 0 of 1 real servers serve",
+        "  192.0.2.11: not proven",
+    ]
