@@ -3,8 +3,9 @@ r"""Time the proof of many paths: 1,000 virtual servers of 50 real servers each,
     .venv/bin/python -m lvsdr.lab --timeout 900 --memory 1024 -- \
         .venv/bin/python benchmarks/paths.py
 
-One host has all the RIPs and all the VIPs, and serves them all at one port. Run it inside the
-lab's kernel, or as root where network namespaces can be made.
+One host has all the RIPs and all the VIPs, and serves them all at one port. Each RIP is on a link
+of its own, with a MAC address of its own: probes that are the same frame are sent but once. What
+was really sent, the kernel of that host counts.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import resource
 import socket
 from collections import Counter
+from collections.abc import Iterator
 from ipaddress import ip_address
 from time import monotonic, process_time
 
@@ -44,14 +46,25 @@ def main() -> None:
         )
         realserver.ip(
             "link set eth0 up",
-            *(f"address add {rip}/16 dev eth0" for rip in rips),
+            *(line for number, rip in enumerate(rips) for line in own_link(number, rip)),
             *(f"address add {vip}/32 dev lo" for vip in vips),
         )
+        # Each link answers for its own address only, and answers leave by whichever comes first.
+        for name, value in (("arp_ignore", 1), ("rp_filter", 0)):
+            realserver.sysctl(f"net/ipv4/conf/all/{name}", value)
         approaches = [Approach(rip, "eth0", rip, DIP) for rip in rips]
         with realserver.inside(listener):
             measure(director, paths, approaches, asked.rate)
+            print(realserver.run("nstat", "-asz", "TcpInSegs", "TcpAttemptFails").stdout)
             left = realserver.run("ss", "-Htan", "state", "syn-recv").stdout
             print(f"half-open connections left: {len(left.splitlines())}")
+
+
+def own_link(number: int, rip: object) -> Iterator[str]:
+    """Yield what gives the host a link with one RIP."""
+    yield f"link add link eth0 name m{number} type macvlan mode private"
+    yield f"link set m{number} up"
+    yield f"address add {rip}/16 dev m{number}"
 
 
 def listener() -> socket.socket:
