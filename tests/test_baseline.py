@@ -197,8 +197,13 @@ def test_a_folder_of_somebody_else_is_refused(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
 
-    with pytest.raises(CannotRun, match="not a directory of this user"):
+    with pytest.raises(CannotRun) as refused:
         Book("ns", tmp_path).save(Record())
+
+    assert refused.value.message == (
+        f"cannot write {tmp_path / 'ns.json'}: not a directory of this user (EPERM)"
+    )
+    assert refused.value.hints == ["run it as root, or with sudo"]
 
 
 def test_a_file_that_has_another_name_elsewhere_is_not_trusted(tmp_path: Path) -> None:
@@ -311,8 +316,11 @@ def test_a_full_disk_is_said_and_leaves_the_old_record(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(CannotRun, match="no space left on device \\(ENOSPC\\)"):
+    with pytest.raises(CannotRun) as refused:
         book.save(SOME.claim("realserver:mail", WANTED, THERE))
+
+    assert refused.value.message == f"cannot write {book.path}: no space left on device (ENOSPC)"
+    assert refused.value.hints == []
     assert book.load() == SOME
     assert [path.name for path in tmp_path.iterdir()] == ["ns.json"]
 

@@ -415,6 +415,10 @@ def test_5_where_the_kernel_cannot_be_reached_to_undo(tmp_path: Path, realserver
         applied(realserver, FakeSession(kernel, tmp_path))
 
     assert stuck.value.exit_code == 5
+    assert stuck.value.notes == [
+        "cannot open a netlink socket: too many open files (EMFILE)",
+        "stuck: how the host is now cannot be read",
+    ]
 
 
 def test_what_another_profile_had_raised_goes_back_too(tmp_path: Path) -> None:
