@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from lvsdr.baseline import Book
 from lvsdr.errors import ProfileError
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
+from lvsdr.model.inspection import Inspection, Packet
 from lvsdr.model.objects import (
     Baseline,
     Key,
@@ -33,6 +34,9 @@ class Kernel(Protocol):
 
     def survey(self) -> Survey:
         """Return the host's links, addresses and ARP settings."""
+
+    def inspect(self, packets: Iterable[Packet], *, table: bool) -> Inspection:
+        """Return the host in depth, and the ways of `packets`; `table`: IPVS as well."""
 
     def route_to(
         self,
