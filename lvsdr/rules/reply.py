@@ -28,10 +28,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Whether this host would answer, and why."""
+    """Whether this host would answer, and why; `proxy` is the kind of proxy that it would be."""
 
     answers: bool
     why: str
+    proxy: str = ""
 
 
 def packets(question: Question) -> Iterator[Packet]:
@@ -51,15 +52,7 @@ def reply(question: Question, host: Inspection) -> Reply:
         return Reply(False, f"{link.name} is down, or has no ARP")
     if question.sender is None:
         return _to_probe(question, host)
-    arriving = host.routes[Packet(question.target, question.sender, question.link)]
-    if arriving.kind == "refused":
-        return Reply(False, f"the reverse-path filter of {link.name} drops what the asker sends")
-    if arriving.kind == "local":
-        silent = _ignored(question, host) or _filtered(question, host)
-        return Reply(False, silent) if silent else Reply(True, _own(question, host))
-    if arriving.kind == "unicast":
-        return _as_proxy(question, host, arriving.link)
-    return Reply(False, f"{question.target} is not here, and would not be forwarded")
+    return _to_asker(question, host)
 
 
 def effective(name: str, link: str, host: Inspection) -> int:
@@ -73,6 +66,18 @@ def _to_probe(question: Question, host: Inspection) -> Reply:
         return Reply(False, f"{question.target} is not here, and no proxy answers a probe")
     silent = _ignored(question, host)
     return Reply(False, silent) if silent else Reply(True, _own(question, host))
+
+
+def _to_asker(question: Question, host: Inspection) -> Reply:
+    arriving = host.routes[Packet(question.target, question.sender, question.link)]
+    if arriving.kind == "refused":
+        return Reply(False, f"the reverse-path filter of {question.link} drops the question")
+    if arriving.kind == "local":
+        silent = _ignored(question, host) or _filtered(question, host)
+        return Reply(False, silent) if silent else Reply(True, _own(question, host))
+    if arriving.kind == "unicast":
+        return _as_proxy(question, host, arriving.link)
+    return Reply(False, f"{question.target} is not here, and would not be forwarded")
 
 
 def _own(question: Question, host: Inspection) -> str:
@@ -144,7 +149,7 @@ def _filtered(question: Question, host: Inspection) -> str:
     back = host.routes[Packet(question.sender, question.target)]
     if back.link == question.link:
         return ""
-    return f"arp_filter: what goes to {question.sender} leaves through {back.link or 'nothing'}"
+    return f"arp_filter: what goes to {question.sender} leaves through {back.link or 'no link'}"
 
 
 def _as_proxy(question: Question, host: Inspection, out: str | None) -> Reply:
@@ -152,12 +157,14 @@ def _as_proxy(question: Question, host: Inspection, out: str | None) -> Reply:
     link, target = question.link, question.target
     if out == link:
         if any(host.pair("proxy_arp_pvlan", link)) and question.sender != target:
-            return Reply(True, f"proxy_arp_pvlan: it would send {target} back through {link}")
+            why = f"proxy_arp_pvlan: it would send {target} back through {link}"
+            return Reply(True, why, "proxy_arp_pvlan")
         return Reply(False, f"{target} is not here: it would go back through {link}")
     if any(host.pair("proxy_arp", link)) and _media(link, out, host):
-        return Reply(True, f"proxy_arp and forwarding: the route to {target} is through {out}")
+        why = f"proxy_arp and forwarding: the route to {target} is through {out}"
+        return Reply(True, why, "proxy_arp")
     if any(item.address == target and item.link in (link, "") for item in host.proxies):
-        return Reply(True, f"proxy neighbour: {target} is entered on {link}")
+        return Reply(True, f"proxy neighbour: {target} is entered on {link}", "neighbour")
     return Reply(False, f"{target} is not here: it would be forwarded through {out}")
 
 
