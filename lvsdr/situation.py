@@ -118,7 +118,7 @@ def consider_withdrawing(profile: Profile, kernel: Kernel, book: Book) -> Situat
 
 def _situation(profile: Profile, desired: Objects, kernel: Kernel, record: Record) -> Situation:
     owner = owner_of(profile)
-    baseline = record.baseline_of(owner)
+    baseline = _still_there(record.baseline_of(owner), desired, kernel)
     observed = kernel.observe(desired.keys() | baseline.keys())
     kept = _used_by_others(plan(desired, observed, baseline), record, kernel)
     baseline = {key: before for key, before in baseline.items() if key not in kept}
@@ -126,6 +126,22 @@ def _situation(profile: Profile, desired: Objects, kernel: Kernel, record: Recor
     return Situation(
         owner, record, desired, observed, baseline, todo, tuple(observed[key] for key in kept)
     )
+
+
+def _still_there(baseline: Baseline, desired: Objects, kernel: Kernel) -> Baseline:
+    """Return the baseline without the settings of links that have gone since, and with them."""
+    given_up = [key for key in baseline if key[0] == Sysctl.kind and key not in desired]
+    if not given_up:
+        return baseline
+    links = {"all", "default", *kernel.survey().links}
+    gone = {key for key in given_up if (link := _link_of(str(key[1]))) and link not in links}
+    return {key: before for key, before in baseline.items() if key not in gone}
+
+
+def _link_of(path: str) -> str | None:
+    """Return the link that a setting belongs to: net/ipv4/conf/LINK/NAME."""
+    parts = path.split("/")
+    return parts[3] if len(parts) == 5 and parts[2] == "conf" else None
 
 
 def _no_quarrel(profile: Profile, desired: Objects, record: Record) -> None:

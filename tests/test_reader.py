@@ -471,7 +471,14 @@ VALUES = st.recursive(
     ),
     max_leaves=12,
 )
-FULL_REALSERVER = {**REALSERVER, "name": "a", "holder_link": "v", "arp_ignore": 1, "guard": True}
+FULL_REALSERVER = {
+    **REALSERVER,
+    "name": "a",
+    "holder_link": "v",
+    "arp_ignore": 1,
+    "guard": True,
+    "rips": ["192.0.2.11"],
+}
 FULL_DIRECTOR = {
     **DIRECTOR,
     "vips": [*DIRECTOR["vips"], {"address": "2001:db8::2"}],

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lvsdr.model.address import host_interface, host_network
 from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.inspection import Inspection
-from lvsdr.model.objects import Address
+from lvsdr.model.objects import GUARD_METRIC, Address, Route
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.rules.ways import loop, lost
 
@@ -19,8 +19,8 @@ def loops(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
     for vip in lost(profile, host.survey):
         way = host.routes[loop(vip, profile, host.survey)]
         if way.kind == "unicast":
-            about = {Address(profile.holder_link, host_interface(vip)).key}
-            guards = {("route", str(host_network(vip)), metric) for metric in GUARDS}
+            missing = Address(profile.holder_link, host_interface(vip))
+            guard = Route(host_network(vip), GUARD_METRIC)
             yield Finding(
                 "VIP-LOOPS",
                 ERROR,
@@ -29,9 +29,5 @@ def loops(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
                 f" {way.link}, back to the director, until their TTL is used up",
                 "lvsdr realserver apply",
                 vip=vip,
-                about=frozenset(about | guards),
+                about=frozenset({missing.key, guard.key}),
             )
-
-
-# The metric of lvsdr's guard route, as roles/ has it.
-GUARDS = (4_294_967_294,)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from lvsdr.model.address import IPInterface
+from lvsdr.model.explanation import Reply
 from lvsdr.model.inspection import HeldAddress, Inspection, Packet
 
 SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
@@ -24,15 +25,6 @@ class Question:
     link: str
     target: IPv4Address
     sender: IPv4Address | None
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """Whether this host would answer, and why; `proxy` is the kind of proxy that it would be."""
-
-    answers: bool
-    why: str
-    proxy: str = ""
 
 
 def packets(question: Question) -> Iterator[Packet]:
