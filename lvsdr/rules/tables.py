@@ -36,7 +36,6 @@ def _removal(server: RealServer) -> str:
     service = server.service
     assert service.vip is not None, "a firewall mark has no port to differ from"
     where = endpoint(service.vip, service.port)
-    # Without -m ipvsadm writes the port of the service in place of ours.
     return f"ipvsadm -d {FLAGS[service.protocol]} {where} -r {endpoint(server.rip, server.port)}"
 
 

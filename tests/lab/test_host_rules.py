@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 import pytest
 from rig import (
@@ -13,18 +15,23 @@ from rig import (
     VIP6,
     Rig,
     director,
+    for_now,
     lvsdr,
     realserver,
     rig,
+    settled,
     verified,
     virtual_server,
 )
+from witnesses import arping
 
 from lvsdr import verification
 from lvsdr.baseline import Book
 from lvsdr.kernel import namespace
 from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.lab.host import Host
+from lvsdr.model.change import Change
+from lvsdr.model.objects import RealServer
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
 from lvsdr.reader import read
 from lvsdr.verification import Verdict
@@ -319,3 +326,61 @@ def test_an_error_is_exit_1_and_a_warning_exit_0(made: Rig, rule: str, code: int
     carry_out(made, "realserver", found[0]["hint"])
 
     assert [(one["rule"], one["severity"]) for one in found] == [(rule, fault.severity)]
+
+
+def test_a_real_server_with_another_port_is_found_and_removed(made: Rig) -> None:
+    # ipvsadm would not make it: it writes the service's port in its place.
+    service = made.services[0]
+    other = RealServer(service, ip_address(RIPS[0]), 8080)
+    made.lab.director.inside(lambda: executed(Change(None, other)))
+
+    (found,) = verdict(made, "director").findings
+    carry_out(made, "director", found.hint)
+
+    assert (found.rule, found.rip) == ("PORT-DIFFERS", other.rip)
+    assert verdict(made, "director").findings == ()
+
+
+def executed(change: Change) -> None:
+    with LinuxKernel() as kernel:
+        kernel.execute([change])
+
+
+def test_explain_says_what_arping_hears(made: Rig) -> None:
+    host = made.lab.realservers[0]
+
+    said = lvsdr(host, "explain", "arp", "eth0", "--format", "json")
+    answers = {one["address"]: one for one in json.loads(said)["links"][0]["answers"]}
+
+    assert [answers[ip]["own"]["answers"] for ip in (RIPS[0], VIP)] == [True, False]
+    assert arping(made.lab.observer, VIP) == {made.mac(made.lab.director)}
+    assert arping(made.lab.observer, RIPS[0]) == {made.mac(host)}
+
+
+def test_explain_of_a_port_explains_the_bridge(made: Rig) -> None:
+    host = made.lab.observer
+    host.ip("link add br9 type bridge", "link add p9 type dummy", "link set p9 master br9 up")
+
+    said = lvsdr(host, "explain", "arp", "p9")
+    host.ip("link del br9", "link del p9")
+
+    assert "p9: br9 speaks for it" in said
+    assert "br9: it does not speak ARP" in said
+
+
+def test_a_vip_that_detection_has_disabled_is_found_and_held_again(made: Rig) -> None:
+    host, culprit = made.lab.director, made.lab.realservers[0]
+    there = f"{VIP6}/128 dev eth0"
+    host.ip(f"address del {there}")
+    host.sysctl("net/ipv6/conf/eth0/accept_dad", 1)
+
+    with for_now(culprit, do=f"address add {there} nodad", undo=f"address del {there}"):
+        host.ip(f"address add {there}")
+        shown = settled(lambda: "dadfailed" in host.run("ip", "address").stdout, True)
+        found = [each for each in verdict(made, "director").findings if each.rule == "VIP-DAD"]
+    carry_out(made, "director", found[0].hint)
+    host.sysctl("net/ipv6/conf/eth0/accept_dad", 0)
+
+    assert shown
+    assert [(each.subject, each.severity) for each in found] == [("eth0", "error")]
+    assert verdict(made, "director").findings == ()
