@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from lvsdr.baseline import Book
 from lvsdr.errors import ProfileError
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
+from lvsdr.model.inspection import Inspection, Packet
 from lvsdr.model.objects import (
     Baseline,
     Key,
@@ -33,6 +34,9 @@ class Kernel(Protocol):
 
     def survey(self) -> Survey:
         """Return the host's links, addresses and ARP settings."""
+
+    def inspect(self, packets: Iterable[Packet], *, table: bool) -> Inspection:
+        """Return the host in depth, and the ways of `packets`; `table`: IPVS as well."""
 
     def route_to(
         self,
@@ -114,7 +118,7 @@ def consider_withdrawing(profile: Profile, kernel: Kernel, book: Book) -> Situat
 
 def _situation(profile: Profile, desired: Objects, kernel: Kernel, record: Record) -> Situation:
     owner = owner_of(profile)
-    baseline = record.baseline_of(owner)
+    baseline = _still_there(record.baseline_of(owner), desired, kernel)
     observed = kernel.observe(desired.keys() | baseline.keys())
     kept = _used_by_others(plan(desired, observed, baseline), record, kernel)
     baseline = {key: before for key, before in baseline.items() if key not in kept}
@@ -122,6 +126,22 @@ def _situation(profile: Profile, desired: Objects, kernel: Kernel, record: Recor
     return Situation(
         owner, record, desired, observed, baseline, todo, tuple(observed[key] for key in kept)
     )
+
+
+def _still_there(baseline: Baseline, desired: Objects, kernel: Kernel) -> Baseline:
+    """Return the baseline without the settings of links that have gone since, and with them."""
+    given_up = [key for key in baseline if key[0] == Sysctl.kind and key not in desired]
+    if not given_up:
+        return baseline
+    links = {"all", "default", *kernel.survey().links}
+    gone = {key for key in given_up if (link := _link_of(str(key[1]))) and link not in links}
+    return {key: before for key, before in baseline.items() if key not in gone}
+
+
+def _link_of(path: str) -> str | None:
+    """Return the link that a setting belongs to: net/ipv4/conf/LINK/NAME."""
+    parts = path.split("/")
+    return parts[3] if len(parts) == 5 and parts[2] == "conf" else None
 
 
 def _no_quarrel(profile: Profile, desired: Objects, record: Record) -> None:

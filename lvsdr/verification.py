@@ -15,7 +15,7 @@ from lvsdr.model.path import Proof
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.model.survey import Survey
 from lvsdr.proving import Probe, prove
-from lvsdr.rules import answers, arp, drift
+from lvsdr.rules import answers, arp, drift, state, ways
 from lvsdr.rules import paths as path_rules
 from lvsdr.rules.speakers import Speakers
 from lvsdr.situation import Kernel, consider
@@ -50,17 +50,7 @@ class Verdict:
 
 def realserver(profile: RealServerProfile, kernel: Kernel, book: Book) -> Verdict:
     """Return whether this host is the real server of `profile`, and silent."""
-    found = tuple(arp.silence(profile, kernel.survey()))
-    try:
-        todo = consider(profile, kernel, book).todo
-    except CannotRun:
-        # What keeps the profile from being applied is what the rules have found.
-        if not found:
-            raise
-        return Verdict(found)
-    # What keeps ARP silent is told by the rules, in words that say what it leads to.
-    rest = tuple(change for change in todo if not (found and change.subject.layer == SILENCE))
-    return Verdict((*found, *drift.drift(profile.role, rest)))
+    return Verdict(_state(profile, kernel, book)[0])
 
 
 def director(
@@ -70,19 +60,40 @@ def director(
 
     And whether each real server serves what it is sent, where there is a `probe`.
     """
-    todo = consider(profile, kernel, book).todo
+    found, fit = _state(profile, kernel, book)
+    if not fit:
+        return Verdict(found)
     verdict = segment(profile, kernel, ask, profile.interface)
     proofs = prove(profile, kernel, probe) if probe else ()
     return Verdict(
-        (
-            *drift.drift(profile.role, todo),
-            *verdict.findings,
-            *path_rules.findings(proofs),
-        ),
+        (*found, *verdict.findings, *path_rules.findings(proofs)),
         verdict.heard,
         verdict.names,
         tuple(map(path_rules.hinted, proofs)),
     )
+
+
+def _state(profile: Profile, kernel: Kernel, book: Book) -> tuple[tuple[Finding, ...], bool]:
+    """Return what the rules and the profile say of this host, and whether it is fit for it."""
+    table = isinstance(profile, DirectorProfile)
+    host = kernel.inspect(ways.packets(profile, kernel.survey()), table=table)
+    found = state.findings(profile, host)
+    try:
+        todo = consider(profile, kernel, book).todo
+    except CannotRun:
+        # What keeps the profile from being applied is what the rules have found.
+        if not any(finding.severity == ERROR for finding in found):
+            raise
+        return found, False
+    # What a rule has told, in words that say what it leads to, is not told again.
+    told = {key for finding in found for key in finding.about}
+    silent = not any(finding.rule.startswith("ARP-") for finding in found)
+    rest = (
+        change
+        for change in todo
+        if change.key not in told and (silent or change.subject.layer != SILENCE)
+    )
+    return (*found, *drift.drift(profile.role, tuple(rest))), True
 
 
 def segment(

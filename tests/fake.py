@@ -13,7 +13,17 @@ from lvsdr.errors import CannotRun, KernelError
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.finding import Answer
-from lvsdr.model.objects import Address, Key, Object, Objects, Sysctl, footing, keyed
+from lvsdr.model.inspection import HeldAddress, Inspection, Packet
+from lvsdr.model.objects import (
+    Address,
+    Key,
+    Object,
+    Objects,
+    RealServer,
+    Sysctl,
+    footing,
+    keyed,
+)
 from lvsdr.model.path import Approach, PathVerdict, Proof
 from lvsdr.model.path import Path as Route
 from lvsdr.model.route_to import RouteTo
@@ -47,6 +57,25 @@ class FakeKernel:
             self._survey.links,
             (*self._survey.addresses, *addresses),
             {**self._survey.sysctls, **paths},
+        )
+
+    def inspect(self, packets: Iterable[Packet], *, table: bool) -> Inspection:
+        """Look no further than the survey and the objects."""
+        survey, objects = self.survey(), self.objects.values()
+        held = [item for item in objects if isinstance(item, Address)]
+        surveyed = (HeldAddress(link, ip) for link, ip in self._survey.addresses)
+        servers = (item for item in objects if isinstance(item, RealServer))
+        return Inspection(
+            survey,
+            (*surveyed, *(HeldAddress(item.link, item.ip, item.scope) for item in held)),
+            survey.sysctls,
+            routes={
+                packet: self.route_to(
+                    packet.destination, source=packet.source, arriving=packet.arriving
+                )
+                for packet in packets
+            },
+            real_servers=tuple(servers) if table else (),
         )
 
     def route_to(

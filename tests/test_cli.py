@@ -683,3 +683,75 @@ def test_closed_streams_do_not_break_the_program() -> None:
 
         assert done.returncode == 2
         assert "Traceback" not in done.stderr
+
+
+def test_6_a_profile_for_other_hosts_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rip = Address("eth0", ip_interface("192.168.1.11/24"), label="eth0")
+    here, there = FakeSession(host(*LOUD, rip), tmp_path), FakeSession(host(*LOUD), tmp_path)
+    path = tmp_path / "realserver.json"
+    wanted = json.loads(Path(REALSERVER).read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**wanted, "rips": ["192.168.1.11"]}), encoding="utf-8")
+
+    planned = Run(capsys, here, "realserver", "plan", str(path))
+    refused = Run(capsys, there, "realserver", "apply", str(path))
+
+    assert planned.code == 1
+    assert refused.code == 6
+    assert "it is for other hosts" in refused.err
+    assert kernel_of(there).sent == []
+
+
+def test_the_setting_of_a_link_that_has_gone_goes_with_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = Sysctl("net/ipv4/conf/mv0/arp_ignore", "5")
+    links = {"eth0": ETH0, "lo": LO}
+    kernel = host(*LOUD, own, links=(*links.values(), SurveyedLink("mv0")))
+    session = FakeSession(kernel, tmp_path)
+    before = Run(capsys, session, "realserver", "apply", REALSERVER)
+
+    del kernel.objects[own.key]
+    session = FakeSession(host(*kernel.objects.values()), tmp_path)
+    planned = Run(capsys, session, "realserver", "plan", REALSERVER)
+    withdrawn = Run(capsys, session, "realserver", "withdraw", REALSERVER)
+
+    assert (before.code, planned.code, withdrawn.code) == (0, 0, 0)
+    assert own.key not in kernel_of(session).objects
+
+
+def test_explain_says_what_would_be_answered_and_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rip = Address("eth0", ip_interface("192.168.1.11/24"), label="eth0")
+    session = FakeSession(host(*LOUD, rip), tmp_path)
+
+    shown = Run(capsys, session, "explain", "arp", "--vip", "192.168.1.2")
+
+    assert shown.code == 0
+    assert "who-has 192.168.1.11, a probe: ANSWERS: 192.168.1.11 is an address of eth0" in shown.out
+    assert "who-has 192.168.1.2, tell 192.168.1.1: silent: 192.168.1.2 is not here" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("explain", "arp", "eth9"), 6, "cannot explain link eth9: no such link"),
+        (("explain", "arp", "--vip", "fd00::1"), 2, "'fd00::1' is not an IPv4 address"),
+        (("check", "--dip", "10.0.0.1", DIRECTOR), 2, "write 10.0.0.1/24"),
+        (("check", "--dip", "ten", DIRECTOR), 2, "'ten' is not an address with a prefix"),
+        (("check", "--dip", "10.0.0.1/24", DIRECTOR), 1, ""),
+    ],
+)
+def test_what_explain_and_check_cannot_take_is_refused(
+    director: FakeSession,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    code: int,
+    said: str,
+) -> None:
+    ended = Run(capsys, director, *words)
+
+    assert ended.code == code
+    assert said in ended.err

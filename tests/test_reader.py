@@ -6,7 +6,8 @@ import copy
 import json
 import os
 from collections.abc import Iterator
-from ipaddress import ip_address
+from dataclasses import replace
+from ipaddress import ip_address, ip_interface
 from pathlib import Path
 from typing import Any
 
@@ -483,7 +484,14 @@ VALUES = st.recursive(
     ),
     max_leaves=12,
 )
-FULL_REALSERVER = {**REALSERVER, "name": "a", "holder_link": "v", "arp_ignore": 1, "guard": True}
+FULL_REALSERVER = {
+    **REALSERVER,
+    "name": "a",
+    "holder_link": "v",
+    "arp_ignore": 1,
+    "guard": True,
+    "rips": ["192.0.2.11"],
+}
 FULL_DIRECTOR = {
     **DIRECTOR,
     "vips": [*DIRECTOR["vips"], {"address": "2001:db8::2"}],
@@ -695,3 +703,40 @@ def test_a_tunnel_that_ends_nowhere_is_found() -> None:
         ("realserver rs1", "realserver rs1 has no tunl0, through which director web sends packets")
     ]
     assert subjects(a_director(method="tunnel"), a_realserver("rs1", "tunl0")) == []
+
+
+def test_a_rip_that_no_profile_is_for_is_found_where_every_profile_says() -> None:
+    known, silent = (
+        replace(a_realserver("rs1"), rips=(ip_address("10.0.0.9"),)),
+        a_realserver("rs2"),
+    )
+
+    both = {found.rule: found.rip for found in disagreements([a_director(), known])}
+    partly = {found.rule: found.severity for found in disagreements([a_director(), known, silent])}
+
+    assert both == {
+        "RIP-NOT-PROFILED": ip_address("10.0.0.1"),
+        "RIP-NO-DIRECTOR": ip_address("10.0.0.9"),
+    }
+    assert partly == {"RIP-NO-DIRECTOR": "warning"}
+
+
+def test_rips_that_fit_are_no_finding() -> None:
+    held = replace(a_realserver(), rips=(ip_address("10.0.0.1"),))
+
+    assert disagreements([a_director(), held], ip_interface("10.0.0.254/24")) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "dip", "count"),
+    [
+        ("dr", "10.0.1.254/24", 1),
+        ("dr", "10.0.0.254/16", 0),
+        ("dr", "fd00::1/64", 0),
+        ("tunnel", "10.0.1.254/24", 0),
+    ],
+)
+def test_direct_routing_reaches_the_subnet_of_the_dip(method: str, dip: str, count: int) -> None:
+    found = disagreements([a_director("web", method)], ip_interface(dip))
+
+    assert [each.rule for each in found] == ["RIP-OFF-SUBNET"] * count

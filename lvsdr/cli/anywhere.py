@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lvsdr.cli.addresses import InterfaceType
 from lvsdr.cli.options import (
     dip_option,
     netns_option,
@@ -20,31 +21,35 @@ from lvsdr.cli.role import show_verdict
 from lvsdr.cli.session import Session
 
 if TYPE_CHECKING:
-    from lvsdr.model.address import IPAddress
+    from lvsdr.model.address import IPAddress, IPInterface
 
 
 @click.command()
 @click.argument(
     "profiles", metavar="PROFILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
+@click.option(
+    "--dip", metavar="ADDRESS/PREFIX", type=InterfaceType(), help="The director's own address."
+)
 @output_option("text", "json")
 @click.pass_obj
-def check(session: Session, profiles: tuple[Path, ...]) -> int:
+def check(session: Session, profiles: tuple[Path, ...], dip: IPInterface | None) -> int:
     """Check profiles, alone and against each other.
 
     Needs no privilege and asks no kernel: this is for the machine where profiles are written.
     """
+    from lvsdr.model.finding import ERROR
     from lvsdr.reader import read
     from lvsdr.render import documents, text
     from lvsdr.rules.crosscheck import disagreements
 
     known = {path: read(path) for path in profiles}
-    found = disagreements(list(known.values()))
+    found = disagreements(list(known.values()), dip)
     session.show(
         text=lambda: [*text.checked(known), *text.findings(found)],
         json=lambda: documents.checked(known, found),
     )
-    return 1 if found else 0
+    return 1 if any(finding.severity == ERROR for finding in found) else 0
 
 
 @click.command()

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from lvsdr import __version__, signals
-from lvsdr.cli import anywhere, rehearse, role, watch
+from lvsdr.cli import anywhere, explain, rehearse, role, watch
 from lvsdr.cli.session import Session
 from lvsdr.errors import Interrupted, LvsdrError, ProfileError
 
@@ -32,6 +32,7 @@ cli.add_command(role.group("realserver", "A host that serves the VIPs, and never
 cli.add_command(anywhere.check)
 cli.add_command(anywhere.verify)
 cli.add_command(watch.watch)
+cli.add_command(explain.explain)
 cli.add_command(anywhere.schema)
 cli.add_command(rehearse.rehearse)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Any
 
@@ -12,6 +13,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 from lvsdr.kernel.errno import reading
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.address import IPAddress
+from lvsdr.model.inspection import Packet
 from lvsdr.model.route_to import RouteTo
 
 KINDS = {1: "unicast", 2: "local", 3: "broadcast", 4: "anycast", 5: "multicast"}
@@ -38,14 +40,26 @@ def route_to(
     With `arriving`, a link, as if it came in there (then `source` is needed), else as if this
     host sent it. No packet is sent. Raises KernelError.
     """
-    asked: dict[str, Any] = {"family": FAMILIES[destination.version], "dst": str(destination)}
+    packet = Packet(destination, source, arriving)
+    return routes(sockets, [packet])[packet]
+
+
+def routes(sockets: Sockets, packets: Iterable[Packet]) -> dict[Packet, RouteTo]:
+    """Return what becomes of each of many packets."""
     route = sockets.route
-    with reading(f"the route to {destination}"):
+    with reading("the links"):
         names = {link["index"]: link.get_attr("IFLA_IFNAME") for link in route.link("dump")}
-        if source is not None:
-            asked["src"] = str(source)
-        if arriving is not None:
-            asked["iif"] = next(index for index, name in names.items() if name == arriving)
+    return {packet: _ask(route, names, packet) for packet in dict.fromkeys(packets)}
+
+
+def _ask(route: Any, names: dict[int, str], packet: Packet) -> RouteTo:
+    destination = packet.destination
+    asked: dict[str, Any] = {"family": FAMILIES[destination.version], "dst": str(destination)}
+    with reading(f"the route to {destination}"):
+        if packet.source is not None:
+            asked["src"] = str(packet.source)
+        if packet.arriving is not None:
+            asked["iif"] = next(index for index, name in names.items() if name == packet.arriving)
         try:
             message = next(iter(route.route("get", **asked)))
         except NetlinkError as error:

@@ -10,6 +10,8 @@ from ipaddress import ip_address
 from typing import Any
 
 from pyroute2.ipvs import IPVSDest, IPVSService
+from pyroute2.netlink import NLM_F_DUMP, NLM_F_REQUEST
+from pyroute2.netlink.generic.ipvs import GENL_VERSION, IPVS_CMD_GET_DAEMON, ipvsmsg
 
 from lvsdr.kernel.errno import Reasons, explained, reading
 from lvsdr.kernel.sockets import Sockets
@@ -24,6 +26,9 @@ METHOD_NAMES = {number: name for name, number in METHODS.items()}
 PERSISTENT, HASHED, ONE_PACKET = 0x1, 0x2, 0x4
 SCHEDULER_FLAGS = 0x38
 ALL_FLAGS = 0xFFFFFFFF
+
+IPVS_DAEMON_ATTR_STATE = 1
+DAEMON_ROLES = {1: "master", 2: "backup"}
 
 # What people call a scheduler, and what the kernel does.
 NICKNAMES = {"maglev": "mh", "roundrobin": "rr", "leastconn": "lc", "source": "sh"}
@@ -89,6 +94,38 @@ class RealServers:
     def _of(self, service: Service) -> Iterator[RealServer]:
         for message in self._sockets.ipvs.dest("dump", service=_identity(service)):
             yield _real_server(service, message.get_attr("IPVS_CMD_ATTR_DEST"))
+
+
+def every_real_server(sockets: Sockets) -> Iterator[RealServer]:
+    """Yield the real servers of every virtual server."""
+    with reading("the virtual servers"):
+        servers = [_virtual_server(message) for message in sockets.ipvs.service("dump")]
+    yield from RealServers(sockets).of_services(server.key for server in servers)
+
+
+def sync_daemons(sockets: Sockets) -> frozenset[str]:
+    """Return the roles of the daemons that synchronise connections: master, backup."""
+    request = ipvsmsg()
+    request["cmd"], request["version"] = IPVS_CMD_GET_DAEMON, GENL_VERSION
+    with reading("the sync daemons"):
+        answers = list(
+            sockets.ipvs.nlm_request(
+                request, msg_type=sockets.ipvs.prid, msg_flags=NLM_F_REQUEST | NLM_F_DUMP
+            )
+        )
+    found = (answer.get_attr("IPVS_CMD_ATTR_DAEMON") for answer in answers)
+    return frozenset(_daemon_role(attributes) for attributes in found if attributes)
+
+
+def _daemon_role(attributes: str) -> str:
+    """Return the role in the attributes, which pyroute2 shows as hexadecimal bytes."""
+    raw = bytes.fromhex(attributes.replace(":", ""))
+    while len(raw) >= 8:
+        length, kind = struct.unpack_from("=HH", raw)
+        if kind == IPVS_DAEMON_ATTR_STATE:
+            return DAEMON_ROLES.get(struct.unpack_from("=I", raw, 4)[0], "unknown")
+        raw = raw[max(4, (length + 3) & ~3) :]
+    return "unknown"
 
 
 NO_SUCH_SERVER: Reasons = {

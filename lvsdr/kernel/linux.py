@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from lvsdr.errors import CannotRun
-from lvsdr.kernel import fib, sysctls
+from lvsdr.kernel import fib, inspection, sysctls
 from lvsdr.kernel import survey as surveying
 from lvsdr.kernel.addresses import Addresses
 from lvsdr.kernel.ipvs import RealServers, VirtualServers
@@ -18,6 +18,7 @@ from lvsdr.kernel.routes import Routes
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
+from lvsdr.model.inspection import Inspection, Packet
 from lvsdr.model.objects import Key, Object, Objects, keyed
 from lvsdr.model.route_to import RouteTo
 from lvsdr.model.survey import Survey
@@ -61,6 +62,10 @@ class LinuxKernel:
     def survey(self) -> Survey:
         """Return the host's links, addresses and ARP settings."""
         return surveying.survey(self._sockets)
+
+    def inspect(self, packets: Iterable[Packet], *, table: bool) -> Inspection:
+        """Return the host in depth, and the ways of `packets`; `table`: IPVS as well."""
+        return inspection.inspect(self._sockets, packets, table=table)
 
     def route_to(
         self,

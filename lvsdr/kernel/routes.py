@@ -9,6 +9,7 @@ from typing import Any
 
 from lvsdr.kernel.errno import explained, reading
 from lvsdr.kernel.sockets import Sockets
+from lvsdr.model.address import IPNetwork
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Key, Object, Route
 
@@ -32,7 +33,7 @@ class Routes:
                 _route(kind, message)
                 for version in sorted({ip_network(str(key[1])).version for key in wanted})
                 for kind, number in TYPES.items()
-                for message in self._dump(version, number)
+                for message in self.dump(version, number)
             ]
         yield from (route for route in found if route.key in wanted)
 
@@ -55,12 +56,24 @@ class Routes:
             proto=RTPROT_STATIC,
         )
 
-    def _dump(self, version: int, number: int) -> Iterator[Any]:
+    def dump(self, version: int, number: int) -> Iterator[Any]:
         """Yield the routes of one type, filtered by the kernel where it can, and by us."""
         messages = self._sockets.route.route(
             "dump", family=FAMILIES[version], table=RT_TABLE_MAIN, type=number
         )
         yield from (item for item in messages if item["type"] == number)
+
+
+def dead_ends(sockets: Sockets) -> frozenset[IPNetwork]:
+    """Return the destinations of the main table's routes that lead nowhere."""
+    table = Routes(sockets)
+    with reading("the routes"):
+        return frozenset(
+            _route(kind, message).destination
+            for version in FAMILIES
+            for kind, number in TYPES.items()
+            for message in table.dump(version, number)
+        )
 
 
 def _route(kind: str, message: Any) -> Route:

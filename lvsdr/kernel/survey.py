@@ -22,7 +22,7 @@ def survey(sockets: Sockets) -> Survey:
     with reading("the addresses"):
         addresses = tuple((item.link, item.ip) for item in all_addresses(sockets.route))
     links = _links(messages)
-    return Survey(links, addresses, _settings(("all", *links)))
+    return Survey(links, addresses, _settings(("all", "default", *links)))
 
 
 def _links(messages: Iterable[Any]) -> dict[str, SurveyedLink]:

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lvsdr.model.address import IPAddress
+from lvsdr.model.objects import Key
 
 ERROR, WARNING = "error", "warning"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One fault: which rule, how bad, whose (a link, a sysctl, a host), and the way to mend it."""
+    """One fault: which rule, how bad, whose (a link, a sysctl, a host), and the way to mend it.
+
+    `about` are the keys of the objects that it speaks of: what differs there is no other fault.
+    """
 
     rule: str
     severity: str
@@ -22,6 +26,7 @@ class Finding:
     vip: IPAddress | None = None
     mac: str | None = None
     rip: IPAddress | None = None
+    about: frozenset[Key] = frozenset()
 
 
 Form = Literal["own", "probe", "proxy", "overheard", "self"]

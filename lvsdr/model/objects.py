@@ -17,6 +17,10 @@ Key = tuple[str | int, ...]
 # a director's table is complete before the VIP draws traffic to it.
 SILENCE, LINKS, SETTINGS, ROUTES, SERVICES, DESTINATIONS, ADDRESSES = range(7)
 
+# That of a guard route, larger than that of any route somebody means; the kernel's own end of the
+# scale is one above.
+GUARD_METRIC = 4_294_967_294
+
 
 @dataclass(frozen=True, slots=True)
 class Sysctl:

@@ -44,7 +44,8 @@ class RealServerProfile:
     """What a real server is: the VIPs on `holder_link`, and silence on ARP for them.
 
     `interface` is the link with the RIP, on which the VIPs' traffic arrives; with `rp_filter`
-    None its reverse-path filter stays as it is.
+    None its reverse-path filter stays as it is. `rips` are the real servers that the profile is
+    for, empty if it does not say.
     """
 
     role: ClassVar[str] = "realserver"
@@ -59,6 +60,7 @@ class RealServerProfile:
     arp_scope: str = "all"
     rp_filter: int | None = None
     guard: bool = True
+    rips: tuple[IPAddress, ...] = ()
 
 
 Profile = DirectorProfile | RealServerProfile

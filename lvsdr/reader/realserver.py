@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lvsdr.holders import HOLDERS
+from lvsdr.model.address import IPAddress
 from lvsdr.model.printable import printable
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.reader.labels import distinct_vips
 from lvsdr.reader.refusal import misfit
 from lvsdr.reader.remedies import ON_THE_LINK
-from lvsdr.reader.terms import family, link_name, spoken
+from lvsdr.reader.terms import family, host_address, link_name, spoken
 from lvsdr.reader.wording import shown
 
 Entry = Mapping[str, Any]
@@ -31,8 +32,10 @@ def realserver(data: Entry, name: str) -> RealServerProfile:
         arp_scope=data["arp_scope"],
         rp_filter=data.get("rp_filter"),
         guard=data["guard"],
+        rips=_rips(data.get("rips", ())),
     )
     _carries(profile)
+    _apart(profile)
     return profile
 
 
@@ -73,4 +76,24 @@ def _carries(profile: RealServerProfile) -> None:
                 ("vips", place),
                 f"{profile.holder} carries {spoken(carried[0])} only, not {vip}",
                 "write dummy as the holder, or put this VIP into a profile of its own",
+            )
+
+
+def _rips(texts: Sequence[str]) -> tuple[IPAddress, ...]:
+    places: dict[IPAddress, int] = {}
+    for place, text in enumerate(texts):
+        rip = host_address(text, ("rips", place), "RIP")
+        if places.setdefault(rip, place) != place:
+            message = f"{rip} is in /rips/{places[rip]} already"
+            raise misfit(("rips", place), message, "remove one of the two")
+    return tuple(places)
+
+
+def _apart(profile: RealServerProfile) -> None:
+    for place, rip in enumerate(profile.rips):
+        if rip in profile.vips:
+            raise misfit(
+                ("rips", place),
+                f"{rip} is a VIP of this profile",
+                "write the real server's own address (RIP)",
             )

@@ -12,6 +12,7 @@ from lvsdr.errors import LvsdrError
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.event import Event
+from lvsdr.model.explanation import Explanation, Reply
 from lvsdr.model.finding import ERROR, Answer, Finding
 from lvsdr.model.objects import Object
 from lvsdr.model.path import Proof
@@ -101,13 +102,18 @@ def checked(profiles: Mapping[Path, Profile], found: Iterable[Finding]) -> Docum
     findings = [_finding(item) for item in found]
     return {
         "format": "lvsdr/check/1",
-        "ok": not findings,
+        "ok": not any(item["severity"] == ERROR for item in findings),
         "profiles": [
             {"file": str(path), "role": item.role, "name": item.name}
             for path, item in profiles.items()
         ],
         "findings": findings,
     }
+
+
+def explained(told: Iterable[Explanation]) -> Document:
+    """Return `lvsdr/explain/1`: for each link its settings, and what it would answer."""
+    return {"format": "lvsdr/explain/1", "links": [_link(item) for item in told]}
 
 
 def rehearsed(steps: Iterable[Step]) -> Document:
@@ -197,3 +203,34 @@ def _answer(item: Answer, names: dict[str, str]) -> Document:
         "form": item.form,
         "host": names.get(item.mac),
     }
+
+
+def _link(item: Explanation) -> Document:
+    return {
+        "link": item.link,
+        "speaks": item.speaks,
+        "through": item.through,
+        "settings": [
+            {
+                "name": one.name,
+                "all": one.every,
+                "own": one.own,
+                "effective": one.effective,
+                "meaning": one.meaning,
+            }
+            for one in item.settings
+        ],
+        "answers": [
+            {
+                "address": str(one.address),
+                "asker": None if one.asker is None else str(one.asker),
+                "own": None if one.own is None else _reply(one.own),
+                "probe": _reply(one.probe),
+            }
+            for one in item.answers
+        ],
+    }
+
+
+def _reply(item: Reply) -> Document:
+    return {"answers": item.answers, "why": item.why}

@@ -9,6 +9,7 @@ from pathlib import Path
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.event import Event
+from lvsdr.model.explanation import Answering, Explanation
 from lvsdr.model.finding import Answer, Finding
 from lvsdr.model.printable import printable
 from lvsdr.model.profile import Profile
@@ -96,3 +97,27 @@ def event(item: Event, when: datetime) -> str:
 def timestamp(when: datetime) -> str:
     """Return a time of UTC by ISO 8601, to the millisecond."""
     return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def explained(told: Iterable[Explanation]) -> Iterator[str]:
+    """Yield for each link its settings, then what it would answer and why."""
+    for link in told:
+        if link.through is not None:
+            yield printable(
+                f"{link.link}: {link.through} speaks for it; its own settings do nothing"
+            )
+            continue
+        yield printable(f"{link.link}:" + ("" if link.speaks else " it does not speak ARP"))
+        yield f"  {'setting':16} {'all':>3} {'link':>4} {'effective':>9}"
+        for one in link.settings:
+            yield f"  {one.name:16} {one.every:>3} {one.own:>4} {one.effective:>9}  {one.meaning}"
+        for answer in link.answers:
+            yield from _answering(answer)
+
+
+def _answering(answer: Answering) -> Iterator[str]:
+    replies = {f"tell {answer.asker}": answer.own, "a probe": answer.probe}
+    for asked, reply in replies.items():
+        if reply is not None:
+            word = "ANSWERS" if reply.answers else "silent"
+            yield printable(f"  who-has {answer.address}, {asked}: {word}: {reply.why}")

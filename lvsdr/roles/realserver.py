@@ -7,19 +7,17 @@ from collections.abc import Iterator
 from lvsdr.errors import CannotRun
 from lvsdr.holders import HOLDERS
 from lvsdr.model.address import host_network
-from lvsdr.model.objects import Objects, Route, Sysctl, keyed
+from lvsdr.model.objects import GUARD_METRIC, Objects, Route, Sysctl, keyed
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.model.survey import Survey
 from lvsdr.roles.arp import silence
 from lvsdr.roles.footing import talking_link
 
-# Larger than that of any route somebody means; the kernel's own end of the scale is one above.
-GUARD_METRIC = 4_294_967_294
-
 
 def desired(profile: RealServerProfile, survey: Survey) -> Objects:
     """Return the real server's objects; raise CannotRun where the host cannot be one."""
     talking_link(profile.interface, survey)
+    _is_meant(profile, survey)
     _holder_is_free(profile, survey)
     _held_nowhere_else(profile, survey)
     holder = HOLDERS[profile.holder]
@@ -49,6 +47,16 @@ def _has_ipv4(profile: RealServerProfile) -> bool:
     # Neighbour solicitations are answered for addresses of the receiving link only: an IPv6 VIP
     # on a holder is silent without any setting.
     return any(vip.version == 4 for vip in profile.vips)
+
+
+def _is_meant(profile: RealServerProfile, survey: Survey) -> None:
+    here = {ip.ip for _, ip in survey.addresses}
+    if profile.rips and not here & set(profile.rips):
+        raise CannotRun(
+            f"cannot use profile {profile.name}: it is for other hosts: none of its rips is an"
+            " address of this one",
+            hints=["add the RIP of this host to rips, or take the profile of this host"],
+        )
 
 
 def _holder_is_free(profile: RealServerProfile, survey: Survey) -> None:

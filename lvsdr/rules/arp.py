@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from lvsdr.model.finding import ERROR, Finding
+from lvsdr.model.objects import Key, Sysctl
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.model.survey import Survey, SurveyedLink
 
@@ -15,7 +16,7 @@ OWN_ADDRESS = 2
 
 def effective(name: str, link: str, survey: Survey) -> int:
     """Return the value that the kernel acts on: the larger of `all` and the link's own."""
-    paths = (f"net/ipv4/conf/{scope}/{name}" for scope in ("all", link))
+    paths = (_path(name, scope) for scope in ("all", link))
     return max(int(survey.sysctls.get(path, "0")) for path in paths)
 
 
@@ -39,9 +40,10 @@ def _ignores(profile: RealServerProfile, survey: Survey, link: SurveyedLink) -> 
             "ARP-IGNORE",
             ERROR,
             link.name,
-            f"{link.name}: effective arp_ignore is {value}: it answers for addresses of other"
-            " links, the VIPs among them",
+            f"{link.name}: effective arp_ignore is {value}{_trap('arp_ignore', link, survey)}: it"
+            " answers for addresses of other links, the VIPs among them",
             "lvsdr realserver apply",
+            about=_settings("arp_ignore", link),
         )
 
 
@@ -52,9 +54,10 @@ def _announces(profile: RealServerProfile, survey: Survey, link: SurveyedLink) -
             "ARP-ANNOUNCE",
             ERROR,
             link.name,
-            f"{link.name}: effective arp_announce is {value}: it may ask in a VIP's name, and turn"
-            " the router's entry to this host",
+            f"{link.name}: effective arp_announce is {value}{_trap('arp_announce', link, survey)}:"
+            " it may ask in a VIP's name, and turn the router's entry to this host",
             "lvsdr realserver apply",
+            about=_settings("arp_announce", link),
         )
 
 
@@ -69,6 +72,27 @@ def _holds(profile: RealServerProfile, survey: Survey, link: SurveyedLink) -> It
                 f"ip address del {ip} dev {link.name}",
                 vip=ip.ip,
             )
+
+
+def _trap(name: str, link: SurveyedLink, survey: Survey) -> str:
+    """Return what led somebody to think that it was set: the larger counts, and not everywhere."""
+    pair = {scope: survey.sysctls.get(_path(name, scope), "0") for scope in ("all", link.name)}
+    said = [f"the larger of all={pair['all']} and {link.name}={pair[link.name]}"]
+    idle = [other.name for other in survey.links.values() if not other.speaks_arp]
+    useless = [
+        scope for scope in ("default", *idle) if survey.sysctls.get(_path(name, scope), "0") != "0"
+    ]
+    if useless:
+        said.append(f"set on {', '.join(useless)}, where it does nothing")
+    return f" ({'; '.join(said)})" if useless or "0" not in pair.values() else ""
+
+
+def _settings(name: str, link: SurveyedLink) -> frozenset[Key]:
+    return frozenset(Sysctl(_path(name, scope), "").key for scope in ("all", link.name))
+
+
+def _path(name: str, scope: str) -> str:
+    return f"net/ipv4/conf/{scope}/{name}"
 
 
 def _has_ipv4(profile: RealServerProfile) -> bool:

@@ -16,6 +16,7 @@ from rig import (
     rig,
     settings,
     settled,
+    verified,
     virtual_server,
 )
 from witnesses import REQUEST, arping, arping_probe, arps, captured, neighbour
@@ -150,3 +151,74 @@ def dropped(made: Rig) -> int:
     shown = made.lab.realservers[0].run("cat", "/proc/net/netstat").stdout.splitlines()
     names, values = (line.split() for line in shown if line.startswith("TcpExt:"))
     return int(values[names.index("IPReversePathFilter")])
+
+
+@contextmanager
+def forwarding_without_the_vip(made: Rig) -> Iterator[None]:
+    """Let the real server forward, and lose its VIP behind the director's back."""
+    host = made.lab.realservers[0]
+    link = made.lab.realservers[0].run("ip", "-o", "address", "show", "to", VIP).stdout.split()[1]
+    scope = "host" if f"unreachable {VIP}" in host.run("ip", "route").stdout else "global"
+    host.sysctl("net/ipv4/ip_forward", 1)
+    host.ip(f"address del {VIP}/32 dev {link}")
+    try:
+        yield
+    finally:
+        host.ip(f"address add {VIP}/32 dev {link} scope {scope}")
+        host.sysctl("net/ipv4/ip_forward", 0)
+
+
+def frames_of_one_request(made: Rig) -> int:
+    """Return how many packets for the VIP the director sees when one client asks in vain."""
+    with captured(made.lab.director, "eth0", only=f"tcp and dst host {VIP}") as frames:
+        assert "rs1" not in made.served(times=1)
+    return len(frames)
+
+
+@pytest.mark.parametrize("made", ["lo"], indirect=True)
+def test_without_the_guard_a_packet_for_a_lost_vip_goes_round(made: Rig) -> None:
+    set_arp(made, ignore=1, announce=2)
+
+    with forwarding_without_the_vip(made):
+        seen = frames_of_one_request(made)
+
+    # TTL 64, less at the gateway and at each turn of the real server.
+    assert seen > 20
+
+
+@pytest.mark.parametrize("made", ["lo"], indirect=True)
+def test_with_the_guard_a_packet_for_a_lost_vip_goes_nowhere(made: Rig) -> None:
+    with applied(made), forwarding_without_the_vip(made):
+        seen = frames_of_one_request(made)
+
+    # In and out again, for each time that the client tries.
+    assert 0 < seen <= 8
+
+
+def test_after_apply_nothing_is_found_on_either_host(made: Rig) -> None:
+    with applied(made):
+        found = verified(made.lab.realservers[0], "realserver", "verify", made.realserver, expect=0)
+        words = ("director", "verify", made.director, "--seconds", "0.3")
+        found_there = verified(made.lab.director, *words, expect=0)
+
+    assert (found, found_there) == ([], [])
+
+
+@pytest.mark.parametrize("made", ["tunl0"], indirect=True)
+@pytest.mark.parametrize(("everywhere", "own"), [(1, 0), (0, 1)])
+def test_a_filter_that_drops_what_comes_through_the_tunnel_is_found(
+    made: Rig, everywhere: int, own: int
+) -> None:
+    host = made.lab.realservers[0]
+
+    with applied(made):
+        settings(host, {"all/rp_filter": everywhere, "tunl0/rp_filter": own})
+        served = made.served(times=1)
+        found = verified(host, "realserver", "verify", made.realserver, expect=1)
+        host.run("sh", "-c", found[0]["hint"])
+        served_after = made.served(times=1)
+        found_after = verified(host, "realserver", "verify", made.realserver, expect=0)
+
+    assert [(one["rule"], one["subject"]) for one in found] == [("RP-FILTER", "tunl0")]
+    assert (found_after, served) == ([], {"no answer (timed out)": 1})
+    assert served_after == {"rs1": 1}

@@ -1,0 +1,173 @@
+"""Where the VIPs are held and how, and whether the host would speak in their name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lvsdr.model.address import IPAddress, host_interface
+from lvsdr.model.finding import ERROR, WARNING, Finding
+from lvsdr.model.inspection import HeldAddress, Inspection, Packet
+from lvsdr.model.objects import Address, Key
+from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
+from lvsdr.model.route_to import RouteTo
+from lvsdr.rules.ways import FAR
+
+
+def wide(profile: Profile, host: Inspection) -> Iterator[Finding]:
+    """Yield the VIPs that are held with more than a host's prefix."""
+    for item in _holding(profile, host):
+        if item.ip.network.num_addresses > 1 and not _told(profile, item, host):
+            leads = (
+                "it goes when the first address of that subnet goes"
+                if isinstance(profile, DirectorProfile)
+                else "this host takes the whole subnet for its own"
+            )
+            yield Finding(
+                "VIP-PREFIX",
+                ERROR,
+                item.link,
+                f"{item.link} holds {item.ip}, which is more than a host address: {leads}",
+                f"ip address del {item.ip} dev {item.link}; lvsdr {profile.role} apply",
+                vip=item.ip.ip,
+                about=_place(profile, item.ip.ip),
+            )
+
+
+def elsewhere(profile: Profile, host: Inspection) -> Iterator[Finding]:
+    """Yield the VIPs that are on another link than the profile's."""
+    right = _link(profile)
+    for item in _holding(profile, host):
+        alone = item.ip.network.num_addresses == 1
+        if item.link == right or not alone or _told(profile, item, host):
+            continue
+        there = any(other.link == right for other in host.held(item.ip.ip))
+        also = f", and {right} as well" if there else f", not {right}"
+        yield Finding(
+            "VIP-ELSEWHERE",
+            WARNING if there else ERROR,
+            item.link,
+            f"{item.link} holds {item.ip.ip}{also}: {_leads(profile, there)}",
+            f"ip address del {item.ip} dev {item.link}"
+            + ("" if there else f"; lvsdr {profile.role} apply"),
+            vip=item.ip.ip,
+            about=_place(profile, item.ip.ip),
+        )
+
+
+def unusable(profile: Profile, host: Inspection) -> Iterator[Finding]:
+    """Yield the IPv6 VIPs that duplicate address detection keeps from being used."""
+    for item in _holding(profile, host):
+        if item.failed or item.tentative:
+            seen = "another host has it" if item.failed else "it is not finished"
+            yield Finding(
+                "VIP-DAD",
+                ERROR,
+                item.link,
+                f"{item.ip.ip} on {item.link} cannot be used: duplicate address detection: {seen}",
+                f"ip address del {item.ip} dev {item.link}; lvsdr {profile.role} apply",
+                vip=item.ip.ip,
+            )
+
+
+def dip(profile: DirectorProfile, host: Inspection) -> Iterator[Finding]:
+    """Yield the families in which the director has no address of its own."""
+    for version in sorted({vip.version for vip in profile.vips}):
+        if _own(profile.interface, version, profile, host) is None:
+            yield Finding(
+                "DIP-MISSING",
+                ERROR,
+                profile.interface,
+                f"{profile.interface} has no IPv{version} address of its own (DIP) beside the"
+                " VIPs: no real server answers a VIP that asks for it",
+                f"ip address add DIP/PREFIX dev {profile.interface}",
+            )
+
+
+def sources(profile: Profile, host: Inspection) -> Iterator[Finding]:
+    """Yield where the host would speak in the name of a VIP, of its own accord."""
+    chosen: dict[tuple[IPAddress, str], list[tuple[IPAddress, RouteTo]]] = {}
+    rips = profile.rips if isinstance(profile, DirectorProfile) else ()
+    for destination in (*rips, *FAR.values()):
+        way = host.routes.get(Packet(destination))
+        if way is None or way.kind != "unicast" or way.link is None or way.source is None:
+            continue
+        if way.source in profile.vips:
+            chosen.setdefault((way.source, way.link), []).append((destination, way))
+    for (vip, link), ways in chosen.items():
+        yield _source(vip, link, ways, profile, host)
+
+
+def _source(
+    vip: IPAddress,
+    link: str,
+    ways: list[tuple[IPAddress, RouteTo]],
+    profile: Profile,
+    host: Inspection,
+) -> Finding:
+    leads = (
+        "no real server answers a question in the VIP's name"
+        if isinstance(profile, DirectorProfile)
+        else "the answers go to the director, not to this host"
+    )
+    towards = ", ".join("far hosts" if to in FAR.values() else str(to) for to, _ in ways)
+    return Finding(
+        "VIP-SOURCE",
+        ERROR,
+        link,
+        f"to {towards} this host sends from {vip}: {leads}",
+        "; ".join(_way_of_its_own(to, way, profile, host) for to, way in ways),
+        vip=vip,
+    )
+
+
+def _way_of_its_own(
+    destination: IPAddress, way: RouteTo, profile: Profile, host: Inspection
+) -> str:
+    assert way.link is not None, "only routes through a link are looked at"
+    version = destination.version
+    own = _own(way.link, version, profile, host) or _own(None, version, profile, host)
+    if own is None:
+        return f"ip address add {'DIP' if profile.role == 'director' else 'RIP'}/PREFIX dev" + (
+            f" {way.link}"
+        )
+    to = "default" if destination in FAR.values() else str(host_interface(destination))
+    via = "" if way.gateway is None else f" via {way.gateway}"
+    return f"ip -{version} route replace {to}{via} dev {way.link} src {own}"
+
+
+def _own(link: str | None, version: int, profile: Profile, host: Inspection) -> IPAddress | None:
+    found = (
+        item.ip.ip
+        for item in host.addresses
+        if item.ip.version == version
+        and link in (None, item.link)
+        and item.ip.ip not in profile.vips
+        and not item.ip.is_link_local
+        and not item.ip.is_loopback
+    )
+    return next(found, None)
+
+
+def _holding(profile: Profile, host: Inspection) -> Iterator[HeldAddress]:
+    vips = set(profile.vips)
+    return (item for item in host.addresses if item.ip.ip in vips)
+
+
+def _told(profile: Profile, item: HeldAddress, host: Inspection) -> bool:
+    """Return whether VIP-ON-LINK tells it already: a real server that speaks for a VIP."""
+    link = host.survey.links.get(item.link)
+    return isinstance(profile, RealServerProfile) and link is not None and link.speaks_arp
+
+
+def _leads(profile: Profile, there: bool) -> str:
+    if isinstance(profile, RealServerProfile):
+        return "withdrawing does not take it away" if there else "it is not held as it should be"
+    return "it stays here when the director gives it up" if there else "nobody answers for it"
+
+
+def _link(profile: Profile) -> str:
+    return profile.interface if isinstance(profile, DirectorProfile) else profile.holder_link
+
+
+def _place(profile: Profile, vip: IPAddress) -> frozenset[Key]:
+    return frozenset({Address(_link(profile), host_interface(vip)).key})

@@ -1,0 +1,33 @@
+"""Packets that would go round between a real server and the director."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lvsdr.model.address import host_interface, host_network
+from lvsdr.model.finding import ERROR, Finding
+from lvsdr.model.inspection import Inspection
+from lvsdr.model.objects import GUARD_METRIC, Address, Route
+from lvsdr.model.profile import RealServerProfile
+from lvsdr.rules.ways import loop, lost
+
+
+def loops(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
+    """Yield the lost VIPs whose packets the host would send on, back to the director."""
+    if profile.interface not in host.survey.links:
+        return
+    for vip in lost(profile, host.survey):
+        way = host.routes[loop(vip, profile, host.survey)]
+        if way.kind == "unicast":
+            missing = Address(profile.holder_link, host_interface(vip))
+            guard = Route(host_network(vip), GUARD_METRIC)
+            yield Finding(
+                "VIP-LOOPS",
+                ERROR,
+                profile.holder_link,
+                f"{vip} is missing and this host forwards: it sends packets for the VIP on through"
+                f" {way.link}, back to the director, until their TTL is used up",
+                "lvsdr realserver apply",
+                vip=vip,
+                about=frozenset({missing.key, guard.key}),
+            )

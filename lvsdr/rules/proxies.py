@@ -1,0 +1,104 @@
+"""A real server that answers for a VIP which it does not hold, or will when it has lost it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lvsdr.model.address import host_network
+from lvsdr.model.finding import ERROR, WARNING, Finding
+from lvsdr.model.inspection import Inspection, ProxyEntry
+from lvsdr.model.profile import RealServerProfile
+from lvsdr.rules.reply import Question, reply
+from lvsdr.rules.ways import lost, questions
+
+
+def active(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
+    """Yield the lost VIPs for which the host answers ARP in another's name."""
+    for vip in lost(profile, host.survey):
+        for question in questions(vip, host.survey):
+            found = reply(question, host)
+            if found.proxy:
+                yield Finding(
+                    "PROXY-ARP",
+                    ERROR,
+                    question.link,
+                    f"{question.link}: this host answers ARP for {vip}, whatever arp_ignore says:"
+                    f" {found.why}",
+                    _off(found.proxy, question),
+                    vip=vip,
+                )
+
+
+def private_vlan(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
+    """Yield the links that answer for a VIP from the moment at which it is lost."""
+    bare = [
+        vip
+        for vip in profile.vips
+        if vip.version == 4
+        and vip not in lost(profile, host.survey)
+        and host_network(vip) not in host.dead_ends
+    ]
+    link = host.survey.links.get(profile.interface)
+    if bare and link is not None and link.speaks_arp:
+        forwards = host.number(f"net/ipv4/conf/{link.name}/forwarding")
+        if forwards and any(host.pair("proxy_arp_pvlan", link.name)):
+            yield Finding(
+                "PROXY-PVLAN",
+                WARNING,
+                link.name,
+                f"{link.name} has proxy_arp_pvlan, and no guard route stands behind {bare[0]}: once"
+                " the VIP is gone this host answers ARP for it",
+                _switch("proxy_arp_pvlan", link.name),
+                vip=bare[0],
+            )
+
+
+def entries(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
+    """Yield the proxy neighbour entries that name a VIP: those that speak, and those that wait."""
+    gone = lost(profile, host.survey)
+    for entry in host.proxies:
+        vip = entry.address
+        if vip not in profile.vips or entry.link not in host.survey.links:
+            continue
+        hint = f"ip -{vip.version} neighbour del proxy {vip} dev {entry.link}"
+        if vip.version == 6 and _answers_nd(entry, host):
+            yield Finding(
+                "PROXY-NDP",
+                ERROR,
+                entry.link,
+                f"{entry.link} answers neighbour solicitations for {vip}: a proxy entry names it,"
+                " with proxy_ndp and forwarding",
+                hint,
+                vip=vip,
+            )
+        elif vip.version == 6 or vip not in gone or not _speaks(entry, host):
+            yield Finding(
+                "PROXY-ENTRY",
+                WARNING,
+                entry.link,
+                f"a proxy entry on {entry.link} names {vip}: this host may come to answer for it",
+                hint,
+                vip=vip,
+            )
+
+
+def _speaks(entry: ProxyEntry, host: Inspection) -> bool:
+    """Return whether PROXY-ARP tells it already."""
+    asked = questions(entry.address, host.survey)
+    return any(item.link == entry.link and reply(item, host).proxy for item in asked)
+
+
+def _answers_nd(entry: ProxyEntry, host: Inspection) -> bool:
+    # ndisc_recv_ns() of net/ipv6/ndisc.c: the link's own forwarding, and proxy_ndp of either.
+    forwards = host.number(f"net/ipv6/conf/{entry.link}/forwarding")
+    return bool(forwards) and any(host.pair("proxy_ndp", entry.link, "ipv6"))
+
+
+def _off(proxy: str, question: Question) -> str:
+    if proxy == "neighbour":
+        return f"ip neighbour del proxy {question.target} dev {question.link}"
+    return _switch(proxy, question.link)
+
+
+def _switch(name: str, link: str) -> str:
+    return "; ".join(f"sysctl -w net/ipv4/conf/{scope}/{name}=0" for scope in ("all", link))

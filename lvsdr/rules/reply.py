@@ -1,0 +1,167 @@
+"""Would this host answer a who-has? The kernel's own decision, followed step by step.
+
+After arp_process(), arp_ignore(), arp_filter(), arp_fwd_proxy() and arp_fwd_pvlan() of
+net/ipv4/arp.c, and confirm_addr_indev() of net/ipv4/devinet.c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from lvsdr.model.address import IPInterface
+from lvsdr.model.explanation import Reply
+from lvsdr.model.inspection import HeldAddress, Inspection, Packet
+
+SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
+LINK, HOST = SCOPES["link"], SCOPES["host"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Who has `target`? Arriving on `link`; `sender` is None for a probe, sent in nobody's name."""
+
+    link: str
+    target: IPv4Address
+    sender: IPv4Address | None
+
+
+def packets(question: Question) -> Iterator[Packet]:
+    """Yield the packets whose ways `reply` looks up in the inspection."""
+    yield Packet(question.target)
+    if question.sender is not None:
+        yield Packet(question.target, question.sender, question.link)
+        yield Packet(question.sender, question.target)
+
+
+def reply(question: Question, host: Inspection) -> Reply:
+    """Return what the kernel would do; the routes of `packets(question)` have been asked for."""
+    link = host.survey.links[question.link]
+    if link.enslaved:
+        return Reply(False, f"{link.name} is a port of {link.master}, which speaks for it")
+    if not link.speaks_arp:
+        return Reply(False, f"{link.name} is down, or has no ARP")
+    if question.sender is None:
+        return _to_probe(question, host)
+    return _to_asker(question, host)
+
+
+def effective(name: str, link: str, host: Inspection) -> int:
+    """Return the value that the kernel acts on: the larger of `all` and the link's own."""
+    return max(host.pair(name, link))
+
+
+def _to_probe(question: Question, host: Inspection) -> Reply:
+    # A probe is for duplicates: no filter, no proxy, only what the host itself has.
+    if host.routes[Packet(question.target)].kind != "local":
+        return Reply(False, f"{question.target} is not here, and no proxy answers a probe")
+    silent = _ignored(question, host)
+    return Reply(False, silent) if silent else Reply(True, _own(question, host))
+
+
+def _to_asker(question: Question, host: Inspection) -> Reply:
+    arriving = host.routes[Packet(question.target, question.sender, question.link)]
+    if arriving.kind == "refused":
+        return Reply(False, f"the reverse-path filter of {question.link} drops the question")
+    if arriving.kind == "local":
+        silent = _ignored(question, host) or _filtered(question, host)
+        return Reply(False, silent) if silent else Reply(True, _own(question, host))
+    if arriving.kind == "unicast":
+        return _as_proxy(question, host, arriving.link)
+    return Reply(False, f"{question.target} is not here, and would not be forwarded")
+
+
+def _own(question: Question, host: Inspection) -> str:
+    places = [item.link for item in host.held(question.target)]
+    if question.link in places:
+        return f"{question.target} is an address of {question.link} itself"
+    value = effective("arp_ignore", question.link, host)
+    held = f"held by {places[0]}" if places else "held by a local route"
+    return f"{question.target} is {held}, and effective arp_ignore is {value}"
+
+
+def _ignored(question: Question, host: Inspection) -> str:
+    """Return why arp_ignore keeps the host silent, empty if it does not."""
+    value = effective("arp_ignore", question.link, host)
+    silent = f"effective arp_ignore is {value}: "
+    if value == 8:
+        return f"{silent}it answers for nothing"
+    if value in (1, 2):
+        own = [item for item in host.addresses if item.link == question.link]
+        sender = question.sender if value == 2 else None
+        if not _confirmed(question.target, sender, own, HOST, host):
+            near = " to askers of its subnet" if value == 2 else ""
+            return f"{silent}it answers for addresses of {question.link} only{near}"
+    if value == 3 and not any(
+        _confirmed(question.target, None, list(_of(link, host)), LINK, host)
+        for link in host.survey.links
+    ):
+        return f"{silent}it does not answer for addresses of scope host"
+    # 0 answers for all that is local; 4 to 7 are reserved and answer like 0.
+    return ""
+
+
+def _of(link: str, host: Inspection) -> Iterator[HeldAddress]:
+    return (item for item in host.addresses if item.link == link)
+
+
+def _confirmed(
+    target: IPv4Address,
+    sender: IPv4Address | None,
+    own: list[HeldAddress],
+    widest: int,
+    host: Inspection,
+) -> bool:
+    """Return whether `own`, the addresses of one link, have `target`, and a subnet with both."""
+    held = any(
+        item.ip.ip == target and min(_scope(item), _localnet(item.link, host)) <= widest
+        for item in own
+    )
+    return held and any(
+        _within(target, item.ip) and (sender is None or _within(sender, item.ip)) for item in own
+    )
+
+
+def _scope(item: HeldAddress) -> int:
+    return SCOPES.get(item.scope) or (int(item.scope) if item.scope.isdigit() else 0)
+
+
+def _localnet(link: str, host: Inspection) -> int:
+    return LINK if any(host.pair("route_localnet", link)) else HOST
+
+
+def _within(address: IPv4Address, ip: IPInterface) -> bool:
+    return address in ip.network
+
+
+def _filtered(question: Question, host: Inspection) -> str:
+    if not any(host.pair("arp_filter", question.link)) or question.sender is None:
+        return ""
+    back = host.routes[Packet(question.sender, question.target)]
+    if back.link == question.link:
+        return ""
+    return f"arp_filter: what goes to {question.sender} leaves through {back.link or 'no link'}"
+
+
+def _as_proxy(question: Question, host: Inspection, out: str | None) -> Reply:
+    """Return the decision for an address that would be forwarded through the link `out`."""
+    link, target = question.link, question.target
+    if out == link:
+        if any(host.pair("proxy_arp_pvlan", link)) and question.sender != target:
+            why = f"proxy_arp_pvlan: it would send {target} back through {link}"
+            return Reply(True, why, "proxy_arp_pvlan")
+        return Reply(False, f"{target} is not here: it would go back through {link}")
+    if any(host.pair("proxy_arp", link)) and _media(link, out, host):
+        why = f"proxy_arp and forwarding: the route to {target} is through {out}"
+        return Reply(True, why, "proxy_arp")
+    if any(item.address == target and item.link in (link, "") for item in host.proxies):
+        return Reply(True, f"proxy neighbour: {target} is entered on {link}", "neighbour")
+    return Reply(False, f"{target} is not here: it would be forwarded through {out}")
+
+
+def _media(link: str, out: str | None, host: Inspection) -> bool:
+    """Return whether medium_id allows a proxy between the links: 0 always, -1 never."""
+    arriving = host.number(f"net/ipv4/conf/{link}/medium_id")
+    leaving = host.number(f"net/ipv4/conf/{out}/medium_id")
+    return arriving == 0 or (arriving != -1 and leaving not in (arriving, -1))

@@ -1,0 +1,75 @@
+"""What a director's IPVS table and its daemons say that cannot work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lvsdr.model.finding import ERROR, WARNING, Finding
+from lvsdr.model.inspection import Inspection
+from lvsdr.model.objects import RealServer, endpoint
+from lvsdr.model.profile import DirectorProfile
+
+BACKUP_ONLY = "net/ipv4/vs/backup_only"
+FLAGS = {"tcp": "-t", "udp": "-u", "sctp": "--sctp-service"}
+
+
+def ports(profile: DirectorProfile, host: Inspection) -> Iterator[Finding]:
+    """Yield the real servers of the profile's services that are asked on a port of their own."""
+    services = {server.service for server in profile.virtual_servers}
+    for server in host.real_servers:
+        service = server.service
+        unchanged = server.forwarding_method in ("dr", "tunnel")
+        if service in services and service.vip and unchanged and server.port != service.port:
+            yield Finding(
+                "PORT-DIFFERS",
+                ERROR,
+                server.title,
+                f"{server.title} has another port than the service: {server.forwarding_method} does"
+                " not change packets, which arrive on the port of the service",
+                _removal(server),
+                vip=service.vip,
+                rip=server.rip,
+            )
+
+
+def _removal(server: RealServer) -> str:
+    service = server.service
+    assert service.vip is not None, "a firewall mark has no port to differ from"
+    where = endpoint(service.vip, service.port)
+    return f"ipvsadm -d {FLAGS[service.protocol]} {where} -r {endpoint(server.rip, server.port)}"
+
+
+def daemons(profile: DirectorProfile, host: Inspection) -> Iterator[Finding]:
+    """Yield what the sync daemons and `backup_only` make of an active director."""
+    roles = host.sync_daemons
+    only = host.number(BACKUP_ONLY)
+    active = any(host.held(vip) for vip in profile.vips)
+    if only and "backup" not in roles:
+        yield Finding(
+            "BACKUP-ONLY",
+            WARNING,
+            BACKUP_ONLY,
+            "backup_only is set, but no backup daemon runs: it does nothing, and two boxes that are"
+            " director and real server send packets to and fro",
+            f"ipvsadm --start-daemon backup --mcast-interface {profile.interface}"
+            if not active
+            else f"sysctl -w {BACKUP_ONLY}=0",
+        )
+    elif only and active:
+        yield Finding(
+            "BACKUP-BYPASS",
+            ERROR,
+            BACKUP_ONLY,
+            "backup_only is set and a backup daemon runs, though this director holds the VIPs: IPVS"
+            " is bypassed, and spreads nothing",
+            "ipvsadm --stop-daemon backup",
+        )
+    elif active and roles == {"backup"}:
+        yield Finding(
+            "SYNC-ROLE",
+            WARNING,
+            "ipvs",
+            "this director holds the VIPs, but only a backup daemon runs: its connections are known"
+            " to nobody else, and end when another takes over",
+            f"ipvsadm --start-daemon master --mcast-interface {profile.interface}",
+        )

@@ -1,0 +1,61 @@
+"""What arrives at a real server and is dropped on the way in, through a tunnel above all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lvsdr.model.finding import ERROR, WARNING, Finding
+from lvsdr.model.inspection import Inspection, Packet
+from lvsdr.model.objects import Sysctl
+from lvsdr.model.profile import RealServerProfile
+from lvsdr.rules.ways import FAR, TUNNEL, arrivals, clients, out, sample
+
+IPIP = 20
+
+
+def reverse_path(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
+    """Yield the links on which the reverse-path filter drops clients that could be answered."""
+    for vip in sample(profile, host.survey):
+        for link in arrivals(profile, host.survey):
+            for client in clients(profile, host.survey):
+                reachable = client not in FAR.values() or out(4, host) is not None
+                way = host.routes[Packet(vip, client, link)]
+                if reachable and way.kind == "refused":
+                    yield _dropped(link, profile, host)
+                    break
+
+
+def _dropped(link: str, profile: RealServerProfile, host: Inspection) -> Finding:
+    value = max(host.pair("rp_filter", link))
+    leaves = out(4, host) or profile.interface
+    bare = not any(ip.version == 4 for ip in host.survey.addresses_of(link))
+    # A link without an address of its own cannot be loose: whatever it is, 2 drops too.
+    hint = (
+        "; ".join(f"sysctl -w net/ipv4/conf/{scope}/rp_filter=0" for scope in ("all", link))
+        if bare
+        else f"sysctl -w net/ipv4/conf/{link}/rp_filter=2"
+    )
+    return Finding(
+        "RP-FILTER",
+        ERROR,
+        link,
+        f"{link}: effective rp_filter is {value}"
+        + (", and the link has no address" if bare else "")
+        + f": it drops what clients send, because answers leave through {leaves}",
+        hint,
+        about=frozenset({Sysctl(f"net/ipv4/conf/{link}/rp_filter", "").key}),
+    )
+
+
+def mtu(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
+    """Yield the tunnel that takes itself for wider than the link below it."""
+    below, above = host.mtus.get(profile.interface), host.mtus.get(TUNNEL)
+    if profile.holder_link == TUNNEL and below and above and above > below - IPIP:
+        yield Finding(
+            "TUNNEL-MTU",
+            WARNING,
+            TUNNEL,
+            f"{TUNNEL} has MTU {above}, but {profile.interface} carries {below - IPIP} in a tunnel:"
+            " large packets get lost where ICMP is filtered",
+            f"ip link set {TUNNEL} mtu {below - IPIP}",
+        )
