@@ -83,7 +83,8 @@ def _open_streams() -> None:
 def _usage(error: click.ClickException) -> ProfileError:
     context = getattr(error, "ctx", None)
     path = "lvsdr" if context is None else context.command_path
-    message = error.format_message().rstrip(".")
+    # click sets lists of choices on lines of their own.
+    message = " ".join(error.format_message().split()).rstrip(".")
     return ProfileError(message[:1].lower() + message[1:], hints=[f"{path} --help"])
 
 
