@@ -12,7 +12,7 @@ missing = $(shell for name in $(1); do \
 # Debian's python3 has the module venv, but it does not work before python3-venv is installed.
 VENV := $(shell $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
 
-.PHONY: help demo test check unit lab torture bench format clean packages-demo packages-test
+.PHONY: help demo test check unit lab lab-under-pressure lab-of-the-rest torture bench format clean packages-demo packages-test
 
 help:
 	@echo 'make demo    rehearse profiles/ on a cluster in a throw-away kernel'
@@ -39,8 +39,18 @@ unit: .venv/.test
 	$(BIN)/coverage report --fail-under 98 \
 		--include '*/planner.py,*/workflow.py,*/situation.py,*/record.py,*/baseline.py,*/reader/*'
 
+# In two kernels at once, one for each of two cores: each has one CPU.
 lab: .venv/.test
-	$(BIN)/python -m lvsdr.lab --timeout 1500 -- $(BIN)/python -m pytest tests/lab
+	$(MAKE) --output-sync --jobs 2 lab-under-pressure lab-of-the-rest
+
+PRESSURE := $(foreach name,crashes pressure paths path_ways watch,tests/lab/test_$(name).py)
+IN_LAB := $(BIN)/python -m lvsdr.lab --timeout 1500 -- $(BIN)/python -m pytest
+
+lab-under-pressure: .venv/.test
+	$(IN_LAB) $(PRESSURE)
+
+lab-of-the-rest: .venv/.test
+	$(IN_LAB) tests/lab $(PRESSURE:%=--ignore %)
 
 # The long form of the tests that are samples in `make test`; about an hour.
 torture: packages-test .venv/.test
