@@ -101,14 +101,15 @@ def synopses() -> dict[Command, list[str]]:
 
 def options_said(command: Command) -> dict[str, str]:
     """Return the options of a command in the SYNOPSIS, with what each takes."""
-    said = [line.split(maxsplit=4) for line in synopses()[command] if line.startswith(".Op Fl")]
+    source = [line.removeprefix(".Op ").removeprefix(".") for line in synopses()[command]]
+    said = [["", *line.split(maxsplit=3)] for line in source if line.startswith("Fl")]
     return {
         name.removeprefix("-"): "".join(value[1:]).replace(" ", "") for _, _, name, *value in said
     }
 
 
 def arguments_said(command: Command) -> list[str]:
-    said = [line for line in synopses()[command] if not line.startswith(".Op Fl")]
+    said = [line for line in synopses()[command] if not line.startswith((".Op Fl", ".Fl"))]
     return [
         f"[{plain(line)}]" if line.startswith(".Op") else plain(line).replace(" ", "")
         for line in said
@@ -286,7 +287,7 @@ def test_each_option_is_described_and_no_other() -> None:
 @pytest.mark.parametrize("name", every_option())
 def test_an_option_is_described_with_its_default_its_range_and_its_choices(name: str) -> None:
     described = items(section("lvsdr.8", "OPTIONS"))
-    said = next(f"{head} {body}" for head, body in described.items() if f"-{name}" in head)
+    said = next(f"{head} {body}" for head, body in described.items() if f"-{name}" in head.split())
     wanted: set[str] = set()
     for option in every_option()[name]:
         if isinstance(option.default, str | float):

@@ -48,7 +48,7 @@ def announce(session: Session, profile: Path) -> int:
     from lvsdr.model.profile import DirectorProfile
     from lvsdr.render import documents, text
 
-    wanted = _read(session, profile, "director")
+    wanted = read_profile(session, profile, "director")
     assert isinstance(wanted, DirectorProfile), "read() holds it to its role"
     with session.kernel() as kernel:
         vips = workflow.announce(wanted, kernel, session.announcer)
@@ -84,7 +84,7 @@ def _plan(role: str) -> click.Command:
         from lvsdr.render import commands, documents, text
         from lvsdr.situation import consider
 
-        wanted = _read(session, profile, role)
+        wanted = read_profile(session, profile, role)
         with session.kernel() as kernel:
             situation = consider(wanted, kernel, session.book())
         session.tell(situation.notes)
@@ -112,7 +112,7 @@ def _apply(role: str) -> click.Command:
         from lvsdr import workflow
         from lvsdr.render import documents, text
 
-        wanted, book = _read(session, profile, role), session.book()
+        wanted, book = read_profile(session, profile, role), session.book()
         with book.locked(session.lock_timeout), session.kernel() as kernel:
             situation = workflow.apply(wanted, kernel, book, session.announcer)
         session.tell(situation.notes)
@@ -139,7 +139,7 @@ def _status(role: str) -> click.Command:
         from lvsdr.render import commands, documents, state, text
         from lvsdr.situation import consider
 
-        wanted = _read(session, profile, role)
+        wanted = read_profile(session, profile, role)
         with session.kernel() as kernel:
             situation = consider(wanted, kernel, session.book())
         session.tell(situation.notes)
@@ -169,7 +169,7 @@ def verify_director(session: Session, profile: Path) -> int:
     from lvsdr import verification
     from lvsdr.model.profile import DirectorProfile
 
-    wanted = _read(session, profile, "director")
+    wanted = read_profile(session, profile, "director")
     assert isinstance(wanted, DirectorProfile), "read() holds it to its role"
     with session.kernel() as kernel:
         verdict = verification.director(wanted, kernel, session.book(), session.ask)
@@ -191,7 +191,7 @@ def verify_realserver(session: Session, profile: Path) -> int:
     from lvsdr import verification
     from lvsdr.model.profile import RealServerProfile
 
-    wanted = _read(session, profile, "realserver")
+    wanted = read_profile(session, profile, "realserver")
     assert isinstance(wanted, RealServerProfile), "read() holds it to its role"
     with session.kernel() as kernel:
         verdict = verification.realserver(wanted, kernel, session.book())
@@ -211,7 +211,7 @@ def _withdraw(role: str) -> click.Command:
         from lvsdr import workflow
         from lvsdr.render import documents, text
 
-        wanted, book = _read(session, profile, role), session.book()
+        wanted, book = read_profile(session, profile, role), session.book()
         with book.locked(session.lock_timeout), session.kernel() as kernel:
             situation = workflow.withdraw(wanted, kernel, book)
         session.tell(situation.notes)
@@ -222,7 +222,8 @@ def _withdraw(role: str) -> click.Command:
     return withdraw
 
 
-def _read(session: Session, path: Path, role: str) -> Profile:
+def read_profile(session: Session, path: Path, role: str) -> Profile:
+    """Return the profile of a command; raises ProfileError."""
     from lvsdr.reader import read
 
     # What root carries out is for root to decide.

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from lvsdr.errors import CannotRun
-from lvsdr.kernel import fib, sysctls
+from lvsdr.kernel import fib, ipvs_stats, sysctls
 from lvsdr.kernel import survey as surveying
 from lvsdr.kernel.addresses import Addresses
 from lvsdr.kernel.ipvs import RealServers, VirtualServers
@@ -19,6 +19,7 @@ from lvsdr.kernel.routes import Routes
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
+from lvsdr.model.counters import Counters
 from lvsdr.model.objects import Key, Object, Objects, keyed
 from lvsdr.model.route_to import RouteTo
 from lvsdr.model.survey import Survey
@@ -88,6 +89,10 @@ class LinuxKernel:
         for kind, group in groupby(sorted(keys, key=_kind), key=_kind):
             found += self._tenants[kind](list(group))
         return keyed(found)
+
+    def counters(self, services: Collection[Key]) -> Mapping[Key, Counters]:
+        """Return what passes through the virtual servers `services` and their real servers."""
+        return ipvs_stats.counters(self._sockets, services)
 
     def require(self, todo: Plan) -> None:
         """Raise CannotRun where this process cannot carry out such changes; touch nothing."""

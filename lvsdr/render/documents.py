@@ -10,6 +10,7 @@ from typing import Any
 from lvsdr.errors import LvsdrError
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
+from lvsdr.model.counters import Standing
 from lvsdr.model.finding import ERROR, Answer, Finding
 from lvsdr.model.objects import Object
 from lvsdr.model.plain import to_plain
@@ -54,6 +55,28 @@ def status(rows: Iterable[Row], drift: Plan) -> Document:
         "ok": all(row["state"] == "ok" for row in objects),
         "objects": objects,
         "drift": [change(item) for item in drift],
+    }
+
+
+def drained(
+    rip: str, state: str, todo: Plan, seen: Iterable[Standing], why: Iterable[str]
+) -> Document:
+    """Return `lvsdr/drain/1`: what was changed, what is left, and why; `state` is the outcome."""
+    return {
+        "format": "lvsdr/drain/1",
+        "rip": rip,
+        "state": state,
+        "changes": [change(item) for item in todo],
+        "left": [
+            {
+                "key": list(each.server.key[1:]),
+                "active": each.counters.active,
+                "inactive": each.counters.inactive,
+                "persistent": each.counters.persistent,
+            }
+            for each in seen
+        ],
+        "obstacles": list(why),
     }
 
 

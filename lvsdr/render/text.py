@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
+from lvsdr.model.counters import Standing
 from lvsdr.model.finding import Answer, Finding
 from lvsdr.model.printable import printable
 from lvsdr.model.profile import Profile
@@ -53,6 +54,23 @@ def status(rows: Iterable[Row]) -> Iterator[str]:
     for title, row in found:
         seen = f": {row.seen.detail}" if row.seen is not None and row.state == "differs" else ""
         yield f"{title.ljust(width)}  {row.state}{printable(seen)}"
+
+
+def drained(
+    rip: str, state: str, todo: Plan, seen: Iterable[Standing], why: Iterable[str]
+) -> Iterator[str]:
+    """Yield what was changed, what is left of connections, and why."""
+    yield from map(line, todo)
+    for each in seen:
+        counted = each.counters
+        yield (
+            f"{each.server.title}: {counted.active} active, {counted.inactive} inactive,"
+            f" {counted.persistent} persistent"
+        )
+    yield from (printable(f"  {reason}") for reason in why)
+    yield {"drained": f"drained {rip}", "restored": f"restored {rip}"}.get(
+        state, f"not drained yet: {rip}"
+    )
 
 
 def findings(found: Iterable[Finding]) -> Iterator[str]:
