@@ -27,7 +27,8 @@ def group(role: str, help_text: str) -> click.Group:
     """Return the command group of one role."""
     commands = click.Group(role, help=help_text)
     verify = verify_director if role == "director" else verify_realserver
-    for command in (_plan(role), _apply(role), _status(role), verify, _withdraw(role)):
+    shown = () if role == "director" else (status_realserver,)
+    for command in (_plan(role), _apply(role), *shown, verify, _withdraw(role)):
         commands.add_command(command)
     return commands
 
@@ -127,31 +128,28 @@ def _apply(role: str) -> click.Command:
     return apply
 
 
-def _status(role: str) -> click.Command:
-    @click.command("status")
-    @profile_argument(role)
-    @output_option("text", "json", "commands")
-    @netns_option
-    @trust_option
-    @click.pass_obj
-    def status(session: Session, profile: Path) -> int:
-        """Show each object as it is; exit 1 if any differs."""
-        from lvsdr.render import commands, documents, state, text
-        from lvsdr.situation import consider
+@click.command("status")
+@profile_argument("realserver")
+@output_option("text", "json", "commands")
+@netns_option
+@trust_option
+@click.pass_obj
+def status_realserver(session: Session, profile: Path) -> int:
+    """Show each object as it is; exit 1 if any differs."""
+    from lvsdr.render import commands, documents, state, text
+    from lvsdr.situation import consider
 
-        wanted = read_profile(session, profile, role)
-        with session.kernel() as kernel:
-            situation = consider(wanted, kernel, session.book())
-        session.tell(situation.notes)
-        rows = list(state.rows(situation.desired, situation.observed))
-        session.show(
-            text=lambda: [*text.status(rows), *text.drift(situation.drift)],
-            json=lambda: documents.status(rows, situation.drift),
-            commands=lambda: commands.status(row.seen for row in rows if row.seen),
-        )
-        return 1 if situation.todo else 0
-
-    return status
+    wanted = read_profile(session, profile, "realserver")
+    with session.kernel() as kernel:
+        situation = consider(wanted, kernel, session.book())
+    session.tell(situation.notes)
+    rows = list(state.rows(situation.desired, situation.observed))
+    session.show(
+        text=lambda: [*text.status(rows), *text.drift(situation.drift)],
+        json=lambda: documents.status(rows, situation.drift),
+        commands=lambda: commands.status(row.seen for row in rows if row.seen),
+    )
+    return 1 if situation.todo else 0
 
 
 @click.command("verify")

@@ -25,6 +25,8 @@ def counters(sockets: Sockets, services: Collection[Key]) -> dict[Key, Counters]
     The connections of a virtual server are those of its real servers.
     """
     found: dict[Key, Counters] = {}
+    if not services:
+        return found
     with reading("the counters"):
         for message in sockets.ipvs.service("dump"):
             attributes = message.get_attr("IPVS_CMD_ATTR_SERVICE")

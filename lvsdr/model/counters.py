@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 
-from lvsdr.model.objects import RealServer
+from lvsdr.model.objects import Key, RealServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,18 @@ class Counters:
     persistent: int = 0
     totals: Traffic = Traffic()
     rates: Traffic = Traffic()
+
+
+Counted = Mapping[Key, Counters]
+"""The counters of virtual and real servers, by the keys of these."""
+
+
+def rated(now: Counted, before: Counted, seconds: float) -> Counted:
+    """Return `now` with the rates of the `seconds` since `before`; 0 for what is new."""
+    return {
+        key: replace(counted, rates=counted.totals.since(before.get(key, counted).totals, seconds))
+        for key, counted in now.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)

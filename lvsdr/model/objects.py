@@ -263,9 +263,13 @@ class RealServer:
         return ", ".join(filter(None, said))
 
     @property
+    def place(self) -> str:
+        """Return its address, with its port where it has one."""
+        return endpoint(self.rip, self.port) if self.port else str(self.rip)
+
+    @property
     def title(self) -> str:
-        where = endpoint(self.rip, self.port) if self.port else str(self.rip)
-        return f"{where} of {self.service}"
+        return f"{self.place} of {self.service}"
 
     def __str__(self) -> str:
         return f"{self.title} ({self.detail})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,11 @@ def announced(vips: Iterable[IPAddress]) -> Document:
 
 def status(rows: Iterable[Row], drift: Plan) -> Document:
     """Return `lvsdr/status/1`: each object of the profile as it should be and as it is."""
-    objects = [_row(row) for row in rows]
+    listed = list(rows)
     return {
         "format": "lvsdr/status/1",
-        "ok": all(row["state"] == "ok" for row in objects),
-        "objects": objects,
+        "ok": all(row.ok for row in listed),
+        "objects": [_row(row) for row in listed],
         "drift": [change(item) for item in drift],
     }
 
@@ -142,13 +143,14 @@ def text(document: Document) -> str:
 
 
 def _row(row: Row) -> Document:
-    kind, *key = row.wanted.key
+    kind, *key = row.subject.key
     return {
         "object": kind,
         "key": key,
         "state": row.state,
-        "desired": to_plain(row.wanted),
+        "desired": _fields(row.wanted),
         "observed": _fields(row.seen),
+        "counters": None if row.counters is None else asdict(row.counters),
     }
 
 
