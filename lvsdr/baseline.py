@@ -104,6 +104,10 @@ class Book:
                 fresh.unlink()
 
     def _plain(self, record: Record) -> dict[str, Any]:
+        drained = {
+            owner: sorted((list(key) for key in keys), key=str)
+            for owner, keys in record.drained.items()
+        }
         return {
             "format": FORMAT,
             "boot": _boot(),
@@ -119,6 +123,7 @@ class Book:
             "intents": {
                 owner: [_entry(item) for item in items] for owner, items in record.intents.items()
             },
+            **({"drained": drained} if drained else {}),
         }
 
     def _parse(self, text: bytes) -> Record:
@@ -142,9 +147,16 @@ class Book:
         baseline = {tuple(entry["key"]): _before(entry) for entry in plain["baseline"]}
         claims = {owner: keyed(map(_item, items)) for owner, items in plain["claims"].items()}
         intents = {owner: tuple(map(_item, items)) for owner, items in plain["intents"].items()}
-        record = Record(baseline, claims, intents)
+        # Records of versions that drained nothing have no such entry.
+        drained = {
+            owner: frozenset(tuple(key) for key in keys)
+            for owner, keys in plain.get("drained", {}).items()
+        }
+        record = Record(baseline, claims, intents, drained)
         if not record.held() <= baseline.keys():
             raise self._untrusted("it claims what it has no baseline of")
+        if any(not keys <= claims.get(owner, {}).keys() for owner, keys in drained.items()):
+            raise self._untrusted("it has drained what it does not claim")
         return record
 
     def _untrusted(self, reason: str) -> CannotRun:

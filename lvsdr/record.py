@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from lvsdr.model.objects import Baseline, Key, Object, Objects, Sysctl
 
@@ -13,13 +13,15 @@ class Record:
     """What lvsdr remembers of one network namespace; profiles go by ROLE:NAME.
 
     `baseline` is how each object was before lvsdr first touched it, `claims` how lvsdr left it.
-    `intents` are what runs that never came to their end were about to make of it. `notes` say
-    what people have to know of how the record was read.
+    `intents` are what runs that never came to their end were about to make of it. `drained` are
+    the real servers that have weight 0 until somebody lifts it, whatever the profile says. `notes`
+    say what people have to know of how the record was read.
     """
 
     baseline: Baseline = field(default_factory=dict)
     claims: Mapping[str, Objects] = field(default_factory=dict)
     intents: Mapping[str, tuple[Object, ...]] = field(default_factory=dict)
+    drained: Mapping[str, frozenset[Key]] = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     def held(self) -> set[Key]:
@@ -52,7 +54,13 @@ class Record:
             {**self.baseline, **first, **raised},
             self.claims,
             {other: items for other, items in intents.items() if items},
+            self.drained,
         )
+
+    def draining(self, owner: str, keys: Collection[Key]) -> Record:
+        """Return the record in which those, and no others, of the owner's objects are drained."""
+        drained = {**self.drained, owner: frozenset(keys)}
+        return replace(self, drained={other: each for other, each in drained.items() if each})
 
     def settle(self, owner: str, desired: Objects) -> Record:
         """Return the record to write once the host is `desired`."""
@@ -71,7 +79,8 @@ class Record:
         }
         held = Record(self.baseline, claims, intents).held()
         baseline = {key: before for key, before in self.baseline.items() if key in held}
-        return Record(baseline, claims, intents)
+        settled = Record(baseline, claims, intents, self.drained)
+        return settled.draining(owner, self.drained.get(owner, frozenset()) & desired.keys())
 
     def _raised(self, owner: str, desired: Objects, observed: Objects) -> Iterator[Key]:
         """Yield the sysctls that somebody made stricter than we had: that is the host's own now."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from lvsdr.baseline import Book
 from lvsdr.errors import ProfileError
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
+from lvsdr.model.counters import Counters
 from lvsdr.model.inspection import Inspection, Packet
 from lvsdr.model.objects import (
     Baseline,
@@ -18,6 +19,7 @@ from lvsdr.model.objects import (
     Link,
     Object,
     Objects,
+    RealServer,
     Sysctl,
     VirtualServer,
     footing,
@@ -27,6 +29,8 @@ from lvsdr.model.route_to import RouteTo
 from lvsdr.model.survey import Survey
 from lvsdr.planner import plan
 from lvsdr.record import Record
+
+IPVS_SYSCTLS = "net/ipv4/vs/"
 
 
 class Kernel(Protocol):
@@ -53,6 +57,9 @@ class Kernel(Protocol):
     def tenants(self, keys: Collection[Key]) -> Objects:
         """Return the addresses of the links, the real servers of the virtual servers `keys`."""
 
+    def counters(self, services: Collection[Key]) -> Mapping[Key, Counters]:
+        """Return what passes through the virtual servers `services` and their real servers."""
+
     def require(self, todo: Plan) -> None:
         """Raise CannotRun where this process cannot carry out such changes."""
 
@@ -67,7 +74,9 @@ class Kernel(Protocol):
 class Situation:
     """Where a profile stands on this host: what it wants, what is there, what has to be done.
 
-    `kept` is what would go if it were not for others who use it.
+    `kept` is what would go if it were not for others who use it. `drained` are those of the
+    profile's real servers that have weight 0 whatever it says. Where it is `partial`, the profile's
+    other objects stay as they are.
     """
 
     owner: str
@@ -77,6 +86,20 @@ class Situation:
     baseline: Baseline
     todo: Plan
     kept: tuple[Object, ...] = ()
+    drained: frozenset[Key] = frozenset()
+    partial: bool = False
+
+    @property
+    def claimed(self) -> Record:
+        """Return the record to write before the host is made as desired."""
+        record = self.record.claim(self.owner, self.desired, self.observed)
+        return record.draining(self.owner, self.drained)
+
+    @property
+    def settled(self) -> Record:
+        """Return the record to write once it is."""
+        others = self.record.claims.get(self.owner, {}) if self.partial else {}
+        return self.claimed.settle(self.owner, {**others, **self.desired})
 
     @property
     def drift(self) -> Plan:
@@ -94,7 +117,12 @@ class Situation:
     def notes(self) -> tuple[str, ...]:
         """Return what people have to know of how the plan was made."""
         kept = (f"{item.noun} {item} stays: others use it" for item in self.kept)
-        return (*self.record.notes, *kept)
+        drained = (
+            f"{self.desired[key].noun} {self.desired[key].title} is drained: weight 0 until"
+            f" lvsdr director drain --undo --rip {key[-2]}"
+            for key in sorted(self.drained & self.desired.keys(), key=str)
+        )
+        return (*self.record.notes, *kept, *drained)
 
 
 def owner_of(profile: Profile) -> str:
@@ -106,8 +134,9 @@ def consider(profile: Profile, kernel: Kernel, book: Book) -> Situation:
     """Return where `profile` stands; touch nothing."""
     record = book.load()
     survey = _as_without(owner_of(profile), kernel.survey(), record)
-    desired = roles.desired(profile, survey)
-    _no_quarrel(profile, desired, record)
+    drained = record.drained.get(owner_of(profile), frozenset())
+    desired = _with_drained(roles.desired(profile, survey), drained)
+    no_quarrel(profile, desired, record)
     return _situation(profile, desired, kernel, record)
 
 
@@ -124,7 +153,14 @@ def _situation(profile: Profile, desired: Objects, kernel: Kernel, record: Recor
     baseline = {key: before for key, before in baseline.items() if key not in kept}
     todo = plan(desired, observed, baseline)
     return Situation(
-        owner, record, desired, observed, baseline, todo, tuple(observed[key] for key in kept)
+        owner,
+        record,
+        desired,
+        observed,
+        baseline,
+        todo,
+        tuple(observed[key] for key in kept),
+        record.drained.get(owner, frozenset()) & desired.keys(),
     )
 
 
@@ -144,13 +180,22 @@ def _link_of(path: str) -> str | None:
     return parts[3] if len(parts) == 5 and parts[2] == "conf" else None
 
 
-def _no_quarrel(profile: Profile, desired: Objects, record: Record) -> None:
+def _with_drained(desired: Objects, drained: Collection[Key]) -> Objects:
+    """Return what is desired with weight 0 for what is drained."""
+    return {
+        key: replace(item, weight=0) if key in drained and isinstance(item, RealServer) else item
+        for key, item in desired.items()
+    }
+
+
+def no_quarrel(profile: Profile, desired: Objects, record: Record) -> None:
     """Raise ProfileError where another profile of this host wants the same object otherwise.
 
-    Not for sysctls: there the stricter one is right for both.
+    Not for sysctls of ARP: there the stricter one is right for both.
     """
     for key, other in record.held_by_others(owner_of(profile)).items():
-        if key[0] != Sysctl.kind and key in desired and not record.made(other, desired[key]):
+        shared = key[0] == Sysctl.kind and not str(key[1]).startswith(IPVS_SYSCTLS)
+        if not shared and key in desired and not record.made(other, desired[key]):
             raise ProfileError(
                 f"cannot apply profile {profile.name}: profile {other} has set up"
                 f" {desired[key].noun} {desired[key].title} otherwise than {desired[key].detail}",

@@ -82,13 +82,13 @@ def converge(
     """
     kernel.require(situation.todo)
     with undone_on_failure(situation, kernel, book):
-        claimed = situation.record.claim(situation.owner, situation.desired, situation.observed)
+        claimed = situation.claimed
         _save(book, situation.record, claimed)
         if situation.todo:
             kernel.execute(situation.todo)
             _must_be_done(situation, kernel)
             and_then()
-        _save(book, claimed, claimed.settle(situation.owner, situation.desired))
+        _save(book, claimed, situation.settled)
         # Done: whoever asks us to stop now would be told that it was undone.
         signals.deafen()
 

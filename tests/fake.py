@@ -12,6 +12,7 @@ from lvsdr.cli.session import Session
 from lvsdr.errors import CannotRun, KernelError
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
+from lvsdr.model.counters import Counters
 from lvsdr.model.finding import Answer
 from lvsdr.model.inspection import HeldAddress, Inspection, Packet
 from lvsdr.model.objects import (
@@ -46,6 +47,7 @@ class FakeKernel:
         self.errno = errno.EBUSY
         self.forget: Collection[int] = ()
         self.sent: list[Change] = []
+        self.counted: dict[Key, Counters] = {}
         self.missing: CannotRun | None = None
         self._survey = survey
 
@@ -102,6 +104,12 @@ class FakeKernel:
     def tenants(self, keys: Collection[Key]) -> Objects:
         objects = self.objects.values()
         return keyed(item for item in objects if footing(item) in keys)
+
+    def counters(self, services: Collection[Key]) -> dict[Key, Counters]:
+        """Return what was said of the virtual servers and their real servers, else zeros."""
+        objects = self.objects.values()
+        keys = [item.key for item in objects if {item.key, footing(item)} & set(services)]
+        return {key: self.counted.get(key, Counters()) for key in keys}
 
     def require(self, todo: Plan) -> None:
         if todo and self.missing is not None:

@@ -374,6 +374,7 @@ def test_status_says_what_is_missing_and_what_differs(
 
     assert status.code == 1
     assert [line.rpartition("  ")[2].strip() for line in status.out.splitlines()] == [
+        "state",
         "missing",
         "differs: rr",
         "missing",

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from lvsdr import __version__, signals
-from lvsdr.cli import anywhere, explain, rehearse, role, watch
+from lvsdr.cli import anywhere, drain, explain, rehearse, role, status, watch
 from lvsdr.cli.session import Session
 from lvsdr.errors import Interrupted, LvsdrError, ProfileError
 
@@ -27,6 +27,8 @@ def cli() -> None:
 
 director = role.group("director", "The host that answers for the VIPs and spreads the load.")
 director.add_command(role.announce)
+director.add_command(drain.drain)
+director.add_command(status.status)
 cli.add_command(director)
 cli.add_command(role.group("realserver", "A host that serves the VIPs, and never says so on ARP."))
 cli.add_command(anywhere.check)

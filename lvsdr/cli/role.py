@@ -28,7 +28,8 @@ def group(role: str, help_text: str) -> click.Group:
     """Return the command group of one role."""
     commands = click.Group(role, help=help_text)
     verify = verify_director if role == "director" else verify_realserver
-    for command in (_plan(role), _apply(role), _status(role), verify, _withdraw(role)):
+    shown = () if role == "director" else (status_realserver,)
+    for command in (_plan(role), _apply(role), *shown, verify, _withdraw(role)):
         commands.add_command(command)
     return commands
 
@@ -65,7 +66,7 @@ def announce(session: Session, profile: Path, count: int, interval: float) -> in
     from lvsdr.model.profile import DirectorProfile
     from lvsdr.render import documents, text
 
-    wanted = _read(session, profile, "director")
+    wanted = read_profile(session, profile, "director")
     assert isinstance(wanted, DirectorProfile), "read() holds it to its role"
     with session.kernel() as kernel:
         vips = workflow.announce(wanted, kernel, session.announcer, count, interval)
@@ -102,7 +103,7 @@ def _plan(role: str) -> click.Command:
         from lvsdr.render import commands, documents, text
         from lvsdr.situation import consider
 
-        wanted = _read(session, profile, role)
+        wanted = read_profile(session, profile, role)
         with session.kernel() as kernel:
             situation = consider(wanted, kernel, session.book())
         session.tell(situation.notes)
@@ -130,7 +131,7 @@ def _apply(role: str) -> click.Command:
         from lvsdr import workflow
         from lvsdr.render import documents, text
 
-        wanted, book = _read(session, profile, role), session.book()
+        wanted, book = read_profile(session, profile, role), session.book()
         with book.locked(session.lock_timeout), session.kernel() as kernel:
             situation = workflow.apply(wanted, kernel, book, session.announcer)
         session.tell(situation.notes)
@@ -145,31 +146,28 @@ def _apply(role: str) -> click.Command:
     return apply
 
 
-def _status(role: str) -> click.Command:
-    @click.command("status")
-    @profile_argument(role)
-    @output_option("text", "json", "commands")
-    @netns_option
-    @trust_option
-    @click.pass_obj
-    def status(session: Session, profile: Path) -> int:
-        """Show each object as it is; exit 1 if any differs."""
-        from lvsdr.render import commands, documents, state, text
-        from lvsdr.situation import consider
+@click.command("status")
+@profile_argument("realserver")
+@output_option("text", "json", "commands")
+@netns_option
+@trust_option
+@click.pass_obj
+def status_realserver(session: Session, profile: Path) -> int:
+    """Show each object as it is; exit 1 if any differs."""
+    from lvsdr.render import commands, documents, state, text
+    from lvsdr.situation import consider
 
-        wanted = _read(session, profile, role)
-        with session.kernel() as kernel:
-            situation = consider(wanted, kernel, session.book())
-        session.tell(situation.notes)
-        rows = list(state.rows(situation.desired, situation.observed))
-        session.show(
-            text=lambda: [*text.status(rows), *text.drift(situation.drift)],
-            json=lambda: documents.status(rows, situation.drift),
-            commands=lambda: commands.status(row.seen for row in rows if row.seen),
-        )
-        return 1 if situation.todo else 0
-
-    return status
+    wanted = read_profile(session, profile, "realserver")
+    with session.kernel() as kernel:
+        situation = consider(wanted, kernel, session.book())
+    session.tell(situation.notes)
+    rows = list(state.rows(situation.desired, situation.observed))
+    session.show(
+        text=lambda: [*text.status(rows), *text.drift(situation.drift)],
+        json=lambda: documents.status(rows, situation.drift),
+        commands=lambda: commands.status(row.seen for row in rows if row.seen),
+    )
+    return 1 if situation.todo else 0
 
 
 @click.command("verify")
@@ -190,7 +188,7 @@ def verify_director(session: Session, profile: Path, no_paths: bool) -> int:
     from lvsdr import verification
     from lvsdr.model.profile import DirectorProfile
 
-    wanted = _read(session, profile, "director")
+    wanted = read_profile(session, profile, "director")
     assert isinstance(wanted, DirectorProfile), "read() holds it to its role"
     probe = None if no_paths else session.probe
     with session.kernel() as kernel:
@@ -213,7 +211,7 @@ def verify_realserver(session: Session, profile: Path) -> int:
     from lvsdr import verification
     from lvsdr.model.profile import RealServerProfile
 
-    wanted = _read(session, profile, "realserver")
+    wanted = read_profile(session, profile, "realserver")
     assert isinstance(wanted, RealServerProfile), "read() holds it to its role"
     with session.kernel() as kernel:
         verdict = verification.realserver(wanted, kernel, session.book())
@@ -233,7 +231,7 @@ def _withdraw(role: str) -> click.Command:
         from lvsdr import workflow
         from lvsdr.render import documents, text
 
-        wanted, book = _read(session, profile, role), session.book()
+        wanted, book = read_profile(session, profile, role), session.book()
         with book.locked(session.lock_timeout), session.kernel() as kernel:
             situation = workflow.withdraw(wanted, kernel, book)
         session.tell(situation.notes)
@@ -244,7 +242,8 @@ def _withdraw(role: str) -> click.Command:
     return withdraw
 
 
-def _read(session: Session, path: Path, role: str) -> Profile:
+def read_profile(session: Session, path: Path, role: str) -> Profile:
+    """Return the profile of a command; raises ProfileError."""
     from lvsdr.reader import read
 
     # What root carries out is for root to decide.

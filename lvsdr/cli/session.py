@@ -91,19 +91,24 @@ class Session:
         with progress_bar("probing the paths") as progress:
             return prove(paths, approaches, rate=self.rate, seconds=self.seconds, progress=progress)
 
-    def show(self, **outputs: Callable[[], Iterable[str] | Document]) -> None:
-        """Print the output that `--format` chose; those not asked for are not made."""
+    def show(self, **outputs: Callable[[], Iterable[str] | Document]) -> bool:
+        """Print the output that `--format` chose; those not asked for are not made.
+
+        Returns whether anybody could read it.
+        """
         made = outputs[self.output]()
         try:
             if isinstance(made, dict):
                 from lvsdr.render import documents
 
                 click.echo(documents.text(made))
-                return
+                return True
             for line in made:
                 click.echo(_painted(line), color=None if _may_colour() else False)
         except OSError as error:
             self.unheard(error)
+            return False
+        return True
 
     def unheard(self, error: OSError) -> None:
         """Say that nobody could read the result; what was to be done is done all the same."""

@@ -8,16 +8,18 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from lvsdr.errors import CannotRun
-from lvsdr.kernel import fib, inspection, sysctls
+from lvsdr.kernel import fib, inspection, ipvs_stats, sysctls
 from lvsdr.kernel import survey as surveying
 from lvsdr.kernel.addresses import Addresses
 from lvsdr.kernel.ipvs import RealServers, VirtualServers
+from lvsdr.kernel.ipvs_control import SyncDaemons, Timeouts
 from lvsdr.kernel.links import Links
 from lvsdr.kernel.privilege import has_net_admin
 from lvsdr.kernel.routes import Routes
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
+from lvsdr.model.counters import Counters
 from lvsdr.model.inspection import Inspection, Packet
 from lvsdr.model.objects import Key, Object, Objects, keyed
 from lvsdr.model.route_to import RouteTo
@@ -39,12 +41,14 @@ class LinuxKernel:
         self._sockets = Sockets()
         addresses, real_servers = Addresses(self._sockets), RealServers(self._sockets)
         self._tables: Mapping[str, Table] = {
-            "sysctl": sysctls.Sysctls(),
+            "sysctl": sysctls.Sysctls(self._sockets),
             "link": Links(self._sockets),
             "address": addresses,
             "route": Routes(self._sockets),
             "virtual_server": VirtualServers(self._sockets),
             "real_server": real_servers,
+            "timeout": Timeouts(self._sockets),
+            "sync_daemon": SyncDaemons(self._sockets),
         }
         self._tenants = {"link": addresses.on_links, "virtual_server": real_servers.of_services}
 
@@ -90,6 +94,10 @@ class LinuxKernel:
         for kind, group in groupby(sorted(keys, key=_kind), key=_kind):
             found += self._tenants[kind](list(group))
         return keyed(found)
+
+    def counters(self, services: Collection[Key]) -> Mapping[Key, Counters]:
+        """Return what passes through the virtual servers `services` and their real servers."""
+        return ipvs_stats.counters(self._sockets, services)
 
     def require(self, todo: Plan) -> None:
         """Raise CannotRun where this process cannot carry out such changes; touch nothing."""

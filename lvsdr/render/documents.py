@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from lvsdr.errors import LvsdrError
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
+from lvsdr.model.counters import Standing
 from lvsdr.model.event import Event
 from lvsdr.model.explanation import Explanation, Reply
 from lvsdr.model.finding import ERROR, Answer, Finding
@@ -53,12 +55,34 @@ def announced(vips: Iterable[IPAddress]) -> Document:
 
 def status(rows: Iterable[Row], drift: Plan) -> Document:
     """Return `lvsdr/status/1`: each object of the profile as it should be and as it is."""
-    objects = [_row(row) for row in rows]
+    listed = list(rows)
     return {
         "format": "lvsdr/status/1",
-        "ok": all(row["state"] == "ok" for row in objects),
-        "objects": objects,
+        "ok": all(row.ok for row in listed),
+        "objects": [_row(row) for row in listed],
         "drift": [change(item) for item in drift],
+    }
+
+
+def drained(
+    rip: str, state: str, todo: Plan, seen: Iterable[Standing], why: Iterable[str]
+) -> Document:
+    """Return `lvsdr/drain/1`: what was changed, what is left, and why; `state` is the outcome."""
+    return {
+        "format": "lvsdr/drain/1",
+        "rip": rip,
+        "state": state,
+        "changes": [change(item) for item in todo],
+        "left": [
+            {
+                "key": list(each.server.key[1:]),
+                "active": each.counters.active,
+                "inactive": each.counters.inactive,
+                "persistent": each.counters.persistent,
+            }
+            for each in seen
+        ],
+        "obstacles": list(why),
     }
 
 
@@ -156,13 +180,14 @@ def line(document: Document) -> str:
 
 
 def _row(row: Row) -> Document:
-    kind, *key = row.wanted.key
+    kind, *key = row.subject.key
     return {
         "object": kind,
         "key": key,
         "state": row.state,
-        "desired": to_plain(row.wanted),
+        "desired": _fields(row.wanted),
         "observed": _fields(row.seen),
+        "counters": None if row.counters is None else asdict(row.counters),
     }
 
 

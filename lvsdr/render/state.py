@@ -2,30 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from lvsdr.model.counters import Counters
 from lvsdr.model.objects import Address, Key, Object, Objects, RealServer, VirtualServer
+
+FOREIGN, UNWANTED, DRAINED = "foreign", "unwanted", "drained"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One object as the profile wants it and as it is; `state` is ok, missing or differs."""
+    """One object as the profile wants it and as it is.
 
-    wanted: Object
+    `state` is ok, missing or differs; drained where a real server has weight 0 until that is
+    lifted; foreign where somebody else has put it into a virtual server of the profile; unwanted
+    where the profile wants it no longer.
+    """
+
+    wanted: Object | None
     seen: Object | None
+    mark: str = ""
+    counters: Counters | None = None
+
+    @property
+    def subject(self) -> Object:
+        """Return the object as it should be, or as it is where nobody wants it."""
+        subject = self.seen if self.wanted is None else self.wanted
+        assert subject is not None, "a row is of something"
+        return subject
 
     @property
     def state(self) -> str:
+        if self.wanted is None:
+            return self.mark
         if self.seen is None:
             return "missing"
-        return "ok" if self.seen == self.wanted else "differs"
+        return "differs" if self.seen != self.wanted else self.mark or "ok"
+
+    @property
+    def ok(self) -> bool:
+        """Return whether it is as the profile, or a drain, wants it; what is foreign may be."""
+        return self.state in ("ok", DRAINED, FOREIGN)
 
 
-def rows(desired: Objects, observed: Objects) -> Iterator[Row]:
-    """Yield a row for each desired object: VIPs, services with their real servers, the rest."""
-    for wanted in sorted(desired.values(), key=_place):
-        yield Row(wanted, observed.get(wanted.key))
+def rows(
+    desired: Objects,
+    observed: Objects,
+    others: Objects | None = None,
+    marks: Mapping[Key, str] | None = None,
+    counters: Mapping[Key, Counters] | None = None,
+) -> Iterator[Row]:
+    """Yield a row for each object: VIPs, services with their real servers, the rest.
+
+    `others` are real servers that the profile does not name; `marks` say what is known of one.
+    """
+    marked, counted = marks or {}, counters or {}
+    strangers = [item for key, item in (others or {}).items() if key not in desired]
+    for item in _sorted((*desired.values(), *strangers)):
+        yield Row(
+            desired.get(item.key),
+            item if item.key not in desired else observed.get(item.key),
+            marked.get(item.key, ""),
+            counted.get(item.key),
+        )
+
+
+def _sorted(items: Iterable[Object]) -> list[Object]:
+    return sorted(items, key=_place)
 
 
 def _place(item: Object) -> tuple[int, Key, int]:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
+from lvsdr.model.counters import Counters, Standing
 from lvsdr.model.event import Event
 from lvsdr.model.explanation import Answering, Explanation
 from lvsdr.model.finding import Answer, Finding
+from lvsdr.model.objects import Object, RealServer
 from lvsdr.model.printable import printable
 from lvsdr.model.profile import Profile
 from lvsdr.model.step import Step
@@ -50,12 +52,59 @@ def announced(vips: Iterable[IPAddress]) -> Iterator[str]:
 
 
 def status(rows: Iterable[Row]) -> Iterator[str]:
-    """Yield a line for each object of the profile, with what is wrong with it."""
-    found = [(printable(str(row.wanted)), row) for row in rows]
+    """Yield a line for each object of the profile, with what is wrong with it.
+
+    What is counted has its connections and rates; of the latter what comes in, since with direct
+    routing and tunnels nothing goes back this way.
+    """
+    found = [(printable(_shown(row.subject)), row) for row in rows]
     width = max((len(title) for title, _ in found), default=0)
+    counted = any(row.counters for _, row in found)
+    if counted:
+        yield f"{''.ljust(width)}  {_columns(COUNTED)}  state"
     for title, row in found:
         seen = f": {row.seen.detail}" if row.seen is not None and row.state == "differs" else ""
-        yield f"{title.ljust(width)}  {row.state}{printable(seen)}"
+        columns = f"  {_columns(_counts(row.counters))}" if counted else ""
+        yield f"{title.ljust(width)}{columns}  {row.state}{printable(seen)}"
+
+
+COUNTED = ("active", "inactive", "persistent", "conn/s", "packets/s", "bytes/s")
+
+
+def _shown(item: Object) -> str:
+    """Return an object; a real server stands below its virtual server."""
+    if isinstance(item, RealServer):
+        return f"  {item.place} ({item.detail})"
+    return str(item)
+
+
+def _counts(counters: Counters | None) -> tuple[str, ...]:
+    if counters is None:
+        return ("",) * len(COUNTED)
+    rates = counters.rates
+    connections = (counters.active, counters.inactive, counters.persistent)
+    return tuple(map(str, (*connections, rates.connections, rates.packets_in, rates.bytes_in)))
+
+
+def _columns(values: Iterable[str]) -> str:
+    return "  ".join(value.rjust(len(name)) for value, name in zip(values, COUNTED, strict=True))
+
+
+def drained(
+    rip: str, state: str, todo: Plan, seen: Iterable[Standing], why: Iterable[str]
+) -> Iterator[str]:
+    """Yield what was changed, what is left of connections, and why."""
+    yield from map(line, todo)
+    for each in seen:
+        counted = each.counters
+        yield (
+            f"{each.server.title}: {counted.active} active, {counted.inactive} inactive,"
+            f" {counted.persistent} persistent"
+        )
+    yield from (printable(f"  {reason}") for reason in why)
+    yield {"drained": f"drained {rip}", "restored": f"restored {rip}"}.get(
+        state, f"not drained yet: {rip}"
+    )
 
 
 def findings(found: Iterable[Finding]) -> Iterator[str]:

@@ -1,0 +1,121 @@
+"""The command that takes a real server out of service, and the one that takes it back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lvsdr import signals
+from lvsdr.cli.options import (
+    lock_option,
+    netns_option,
+    output_option,
+    profile_argument,
+    trust_option,
+)
+from lvsdr.cli.role import read_profile
+from lvsdr.cli.session import Session, progress_bar
+from lvsdr.errors import Interrupted
+
+if TYPE_CHECKING:
+    from lvsdr.draining import Standings
+    from lvsdr.model.objects import RealServer
+    from lvsdr.situation import Kernel
+
+
+@click.command("drain")
+@click.option("--rip", metavar="RIP", required=True, help="The real server to drain.")
+@click.option(
+    "--vs",
+    "services",
+    metavar="SERVICE",
+    multiple=True,
+    help="Only in this virtual server: PROTOCOL:VIP:PORT or fwmark:N. Default: in all.",
+)
+@click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(0, 604800),
+    default=600.0,
+    show_default=True,
+    help="How long to wait for its connections to end.",
+)
+@click.option(
+    "--persistent", is_flag=True, help="Wait for inactive connections and templates, too."
+)
+@click.option("--undo", is_flag=True, help="Give it back the weight of the profile.")
+@profile_argument("director")
+@output_option("text", "json")
+@netns_option
+@trust_option
+@lock_option
+@click.pass_obj
+def drain(  # noqa: PLR0913, PLR0917 - one argument for each option
+    session: Session,
+    profile: Path,
+    rip: str,
+    services: tuple[str, ...],
+    timeout: float,
+    persistent: bool,
+    undo: bool,
+) -> int:
+    """Take a real server out of service.
+
+    Its weight becomes 0, and stays so at the next apply, until --undo. Exit 0 when its active
+    connections have ended, 1 if some are left at the timeout.
+    """
+    from lvsdr import draining
+    from lvsdr.model.profile import DirectorProfile
+    from lvsdr.render import documents, text
+
+    wanted, book = read_profile(session, profile, "director"), session.book()
+    assert isinstance(wanted, DirectorProfile), "it is held to its role"
+    servers = draining.chosen(wanted, rip, services)
+    with session.kernel() as kernel:
+        # What is done here is done: then signals stop the waiting, and undo nothing.
+        with signals.raising(), book.locked(session.lock_timeout):
+            todo = draining.drain(wanted, servers, kernel, book, undo=undo).todo
+        seen: Standings | None = ()
+        if not undo:
+            seen = _wait(session, servers, kernel, persistent, timeout)
+        why = tuple(draining.obstacles(wanted, seen or (), kernel))
+    left = seen is None or any(each.left(persistent) for each in seen)
+    state = "restored" if undo else "waiting" if left else "drained"
+    session.show(
+        text=lambda: text.drained(rip, state, todo, seen or (), why),
+        json=lambda: documents.drained(rip, state, todo, seen or (), why),
+    )
+    return 1 if left else 0
+
+
+def _wait(
+    session: Session,
+    servers: tuple[RealServer, ...],
+    kernel: Kernel,
+    persistent: bool,
+    timeout: float,
+) -> Standings | None:
+    """Return how it stands at the end, None where a signal came before anything was seen.
+
+    A signal ends the wait, and the server stays drained.
+    """
+    from lvsdr import draining
+
+    seen, most = None, 1
+    rounds = draining.waiting(servers, kernel, persistent=persistent, timeout=timeout)
+    try:
+        with progress_bar(f"draining {servers[0].rip}") as progress:
+            for seen in rounds:
+                left = sum(each.left(persistent) for each in seen)
+                most = max(most, left)
+                progress(1 - left / most)
+    except Interrupted as interrupted:
+        session.tell(
+            [
+                f"{interrupted.message}: no longer waiting; {servers[0].rip} stays drained until"
+                f" lvsdr director drain --undo --rip {servers[0].rip}"
+            ]
+        )
+    return seen

@@ -1,0 +1,125 @@
+"""How a director stands: each object, and what passes through its table."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lvsdr.cli.options import netns_option, output_option, profile_argument, trust_option
+from lvsdr.cli.role import read_profile
+from lvsdr.cli.session import Session, progress_bar
+from lvsdr.errors import Interrupted
+
+if TYPE_CHECKING:
+    from lvsdr.model.counters import Counted
+    from lvsdr.model.objects import Key
+    from lvsdr.model.profile import Profile
+    from lvsdr.render.state import Row
+    from lvsdr.situation import Kernel, Situation
+
+EACH = 2.0
+
+
+@click.command("status")
+@click.option(
+    "--interval",
+    metavar="SECONDS",
+    type=click.FloatRange(0, 3600),
+    default=0.0,
+    show_default=True,
+    help="Measure rates for so long; 0 takes the kernel's own estimate.",
+)
+@click.option("--watch", is_flag=True, help="Show it again and again, until Ctrl-C.")
+@profile_argument("director")
+@output_option("text", "json", "commands")
+@netns_option
+@trust_option
+@click.pass_obj
+def status(session: Session, profile: Path, interval: float, watch: bool) -> int:
+    """Show each object as it is; exit 1 if any differs.
+
+    Virtual and real servers have their connections and rates.
+    """
+    wanted = read_profile(session, profile, "director")
+    code: int | None = None
+    try:
+        with session.kernel() as kernel:
+            for situation, counted in _looks(wanted, kernel, session, interval, watch):
+                if code is None:
+                    session.tell(situation.notes)
+                heard = _show(session, situation, kernel, counted, watch)
+                code = 1 if situation.todo else 0
+                if not heard:
+                    break
+    except Interrupted:
+        if not watch or code is None:
+            raise
+    return code or 0
+
+
+def _looks(
+    profile: Profile, kernel: Kernel, session: Session, interval: float, watch: bool
+) -> Iterator[tuple[Situation, Counted]]:
+    """Yield how it stands, once or again and again, and what was counted."""
+    from lvsdr.model.counters import rated
+    from lvsdr.situation import consider
+
+    services = {server.key for server in getattr(profile, "virtual_servers", ())}
+    earlier: Counted | None = None
+    then = time.monotonic()
+    if interval:
+        earlier = kernel.counters(services)
+        _pause(interval)
+    while True:
+        now, counted = time.monotonic(), kernel.counters(services)
+        rates = rated(counted, earlier, now - then) if earlier is not None else counted
+        yield consider(profile, kernel, session.book()), rates
+        if not watch:
+            return
+        if interval:
+            earlier, then = counted, now
+        time.sleep(interval or EACH)
+
+
+def _pause(seconds: float) -> None:
+    """Wait, with a progress bar for what takes longer than a second."""
+    if seconds <= 1:
+        time.sleep(seconds)
+        return
+    end = time.monotonic() + seconds
+    with progress_bar("measuring rates") as progress:
+        while (rest := end - time.monotonic()) > 0:
+            time.sleep(min(0.2, rest))
+            progress(1 - rest / seconds)
+
+
+def _show(
+    session: Session, situation: Situation, kernel: Kernel, counted: Counted, again: bool
+) -> bool:
+    from lvsdr.render import commands, documents, text
+
+    rows = _rows(situation, kernel, counted)
+    if again and session.output == "text" and sys.stdout.isatty():
+        click.clear()
+    return session.show(
+        text=lambda: [*text.status(rows), *text.drift(situation.drift)],
+        json=lambda: documents.status(rows, situation.drift),
+        commands=lambda: commands.status(row.seen for row in rows if row.seen and row.wanted),
+    )
+
+
+def _rows(situation: Situation, kernel: Kernel, counted: Counted) -> list[Row]:
+    from lvsdr.model.objects import VirtualServer
+    from lvsdr.render import state
+
+    services = [key for key in situation.desired if key[0] == VirtualServer.kind]
+    others = kernel.tenants(services)
+    marks: dict[Key, str] = dict.fromkeys(situation.drained, state.DRAINED)
+    for key in others.keys() - situation.desired.keys():
+        marks[key] = state.UNWANTED if key in situation.baseline else state.FOREIGN
+    return list(state.rows(situation.desired, situation.observed, others, marks, counted))

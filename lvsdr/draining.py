@@ -1,0 +1,209 @@
+"""Taking a real server out of service: weight 0, then waiting for its connections to end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from ipaddress import ip_address
+
+from lvsdr.baseline import Book
+from lvsdr.errors import CannotRun, ProfileError
+from lvsdr.model.address import IPAddress
+from lvsdr.model.counters import Counters, Standing
+from lvsdr.model.objects import (
+    Key,
+    Objects,
+    RealServer,
+    Service,
+    Sysctl,
+    Timeout,
+    VirtualServer,
+    endpoint,
+)
+from lvsdr.model.profile import DirectorProfile
+from lvsdr.planner import plan
+from lvsdr.record import Record
+from lvsdr.situation import Kernel, Situation, no_quarrel, owner_of
+from lvsdr.workflow import converge
+
+EXPIRE_TEMPLATES = "net/ipv4/vs/expire_quiescent_template"
+STEP = 0.5
+
+
+Standings = tuple[Standing, ...]
+
+
+def chosen(profile: DirectorProfile, rip: str, services: Sequence[str]) -> tuple[RealServer, ...]:
+    """Return the profile's real servers at `rip`, all or those of `services`; raise ProfileError.
+
+    A service is written PROTOCOL:VIP:PORT or fwmark:N.
+    """
+    address = _address(rip)
+    found = [server for server in profile.real_servers if server.rip == address]
+    if not found:
+        known = ", ".join(map(str, profile.rips[:5])) or "none"
+        raise ProfileError(
+            f"cannot drain {rip}: no such real server in profile {profile.name}",
+            hints=[f"its real servers: {known}"],
+        )
+    for text in services:
+        if not any(_is(server.service, text) for server in found):
+            known = ", ".join(written(server.service) for server in found[:5])
+            raise ProfileError(
+                f"cannot drain {rip} of {text}: no such virtual server has it",
+                hints=[f"the virtual servers that have it: {known}"],
+            )
+    named = [server for server in found if any(_is(server.service, each) for each in services)]
+    return tuple(named if services else found)
+
+
+def written(service: Service) -> str:
+    """Return a service as an option names it."""
+    if service.vip is None:
+        return f"fwmark:{service.fwmark}"
+    return f"{service.protocol}:{endpoint(service.vip, service.port)}"
+
+
+def drain(
+    profile: DirectorProfile,
+    servers: Sequence[RealServer],
+    kernel: Kernel,
+    book: Book,
+    *,
+    undo: bool = False,
+) -> Situation:
+    """Set weight 0 for `servers`, or with `undo` the profile's weight, or leave it and raise.
+
+    Nothing else of the profile is touched, and no drift is mended. Returns how it stood before.
+    """
+    situation = _situation(profile, servers, kernel, book.load(), undo)
+    converge(situation, kernel, book, lambda: None)
+    return situation
+
+
+def standings(servers: Sequence[RealServer], kernel: Kernel) -> Standings:
+    """Return what each of `servers` still has."""
+    counted = kernel.counters({_virtual_server(server) for server in servers})
+    return tuple(Standing(each, counted.get(each.key, Counters())) for each in servers)
+
+
+def waiting(
+    servers: Sequence[RealServer],
+    kernel: Kernel,
+    *,
+    persistent: bool,
+    timeout: float,
+    pause: Callable[[float], None] = time.sleep,
+) -> Iterator[Standings]:
+    """Yield how it stands until nothing is left or `timeout` seconds are over; at least once."""
+    deadline = time.monotonic() + timeout
+    while True:
+        seen = standings(servers, kernel)
+        yield seen
+        rest = deadline - time.monotonic()
+        if not any(each.left(persistent) for each in seen) or rest <= 0:
+            return
+        pause(min(STEP, rest))
+
+
+def obstacles(profile: DirectorProfile, seen: Standings, kernel: Kernel) -> Iterator[str]:
+    """Yield why what is left is there, and what would shorten it."""
+    paths = [("sysctl", EXPIRE_TEMPLATES), ("timeout", "tcp")]
+    there = kernel.observe(paths)
+    spread = {server.key: server for server in profile.virtual_servers}
+    for each in seen:
+        yield from _templates(each, spread[_virtual_server(each.server)], there)
+    if any(each.counters.active for each in seen):
+        timeout = there.get(("timeout", "tcp"))
+        seconds = f"{timeout.seconds} s" if isinstance(timeout, Timeout) else "its timeout"
+        yield (
+            "a connection counts as active until it is closed, however little it says; one that"
+            f" is silent is forgotten after {seconds} (timeouts: tcp)"
+        )
+
+
+def _templates(each: Standing, server: VirtualServer, there: Objects) -> Iterator[str]:
+    if server.persistence is None or not each.counters.persistent:
+        return
+    many = each.counters.persistent
+    clients = f"{many} persistence template{'s' if many > 1 else ''}"
+    expire = there.get(("sysctl", EXPIRE_TEMPLATES))
+    if isinstance(expire, Sysctl) and expire.value != "0":
+        yield (
+            f"{server.service} has {clients} here; new connections of these clients go elsewhere"
+            f" ({EXPIRE_TEMPLATES} is {expire.value})"
+        )
+        return
+    yield (
+        f"{server.service} has {clients} here: these clients come back to {each.server.rip} though"
+        f" its weight is 0, until they have been away for {server.persistence} s"
+        f" ({EXPIRE_TEMPLATES} is 0; write 1 into the profile's sysctls to send them elsewhere)"
+    )
+
+
+def _situation(
+    profile: DirectorProfile,
+    servers: Sequence[RealServer],
+    kernel: Kernel,
+    record: Record,
+    undo: bool,
+) -> Situation:
+    owner = owner_of(profile)
+    claims = record.claims.get(owner, {})
+    _must_be_applied(profile, servers, record)
+    desired: dict[Key, RealServer] = {}
+    for server in servers:
+        left = claims[server.key]
+        assert isinstance(left, RealServer), "a claim is of the kind that its key says"
+        desired[server.key] = replace(left, weight=server.weight if undo else 0)
+    no_quarrel(profile, desired, record)
+    observed = kernel.observe(desired.keys())
+    before = record.drained.get(owner, frozenset())
+    drained = before - desired.keys() if undo else before | desired.keys()
+    todo = plan(desired, observed, {})
+    return Situation(
+        owner, record, desired, observed, {}, todo, drained=frozenset(drained), partial=True
+    )
+
+
+def _must_be_applied(
+    profile: DirectorProfile, servers: Sequence[RealServer], record: Record
+) -> None:
+    owner = owner_of(profile)
+    if record.intents.get(owner):
+        raise CannotRun(
+            f"cannot drain a real server of profile {profile.name}: its last apply was cut off",
+            hints=["lvsdr director apply"],
+        )
+    for server in servers:
+        if server.key not in record.claims.get(owner, {}):
+            raise CannotRun(
+                f"cannot drain {server.title}: profile {profile.name} has not been applied with it",
+                hints=["lvsdr director apply"],
+            )
+
+
+def _virtual_server(server: RealServer) -> Key:
+    return (VirtualServer.kind, *server.service.key)
+
+
+def _address(text: str) -> IPAddress:
+    try:
+        return ip_address(text)
+    except ValueError:
+        message = f"cannot drain {text}: it is not an IPv4 or IPv6 address"
+        raise ProfileError(message, hints=["give the RIP of the profile"]) from None
+
+
+def _is(service: Service, text: str) -> bool:
+    """Return whether `text` names `service`; an IPv6 address may be written in any way."""
+    protocol, _, rest = text.partition(":")
+    if service.vip is None:
+        return (protocol, rest) == ("fwmark", str(service.fwmark))
+    host, _, port = rest.rpartition(":")
+    try:
+        vip = ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return (protocol, vip, port) == (service.protocol, service.vip, str(service.port))

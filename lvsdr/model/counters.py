@@ -1,0 +1,69 @@
+"""What passes through virtual and real servers: counted by the kernel, no part of any profile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+
+from lvsdr.model.objects import Key, RealServer
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """How much has passed, or passes each second; with direct routing nothing goes out here."""
+
+    connections: int = 0
+    packets_in: int = 0
+    packets_out: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+
+    def since(self, earlier: Traffic, seconds: float) -> Traffic:
+        """Return how much a second has passed since `earlier`, `seconds` ago.
+
+        Counters that somebody has set to zero in between say nothing of it: then it is 0.
+        """
+        grown = (
+            max(0, getattr(self, each.name) - getattr(earlier, each.name)) for each in fields(self)
+        )
+        return Traffic(*(round(each / seconds) for each in grown))
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Connections that are, what has passed, and what passes each second.
+
+    `active` are established, `inactive` are opening, closing, or of UDP; `persistent` are
+    templates: clients that will be sent to the same real server again.
+    """
+
+    active: int = 0
+    inactive: int = 0
+    persistent: int = 0
+    totals: Traffic = Traffic()
+    rates: Traffic = Traffic()
+
+
+Counted = Mapping[Key, Counters]
+"""The counters of virtual and real servers, by the keys of these."""
+
+
+def rated(now: Counted, before: Counted, seconds: float) -> Counted:
+    """Return `now` with the rates of the `seconds` since `before`; 0 for what is new."""
+    return {
+        key: replace(counted, rates=counted.totals.since(before.get(key, counted).totals, seconds))
+        for key, counted in now.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One real server that is drained, and what it still has."""
+
+    server: RealServer
+    counters: Counters
+
+    def left(self, persistent: bool) -> int:
+        """Return how many connections are waited for, with `persistent` templates as well."""
+        counted = self.counters
+        return counted.active + (counted.inactive + counted.persistent if persistent else 0)

@@ -1,0 +1,169 @@
+"""The status of a director: what is counted, what is foreign, and what is drained."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Collection
+from dataclasses import replace
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+
+from fake import FakeKernel, FakeSession, host
+from lvsdr.model.counters import Counters, Traffic, rated
+from lvsdr.model.objects import Key, RealServer, Service, VirtualServer
+from test_cli import DIP, DIRECTOR, Run, kernel_of
+
+WEB = Service("tcp", ip_address("192.168.1.2"), 80)
+SERVER = VirtualServer(WEB, persistence=300)
+ELEVEN = RealServer(WEB, ip_address("192.168.1.11"), 80)
+STRANGER = RealServer(WEB, ip_address("192.168.1.99"), 80, weight=3)
+BUSY = Counters(3, 12, 1, Traffic(100, 900, 0, 90_000, 0), Traffic(2, 9, 0, 900, 0))
+
+
+@pytest.fixture
+def applied(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> FakeSession:
+    session = FakeSession(host(DIP), tmp_path)
+    assert Run(capsys, session, "director", "apply", DIRECTOR).code == 0
+    kernel_of(session).counted = {SERVER.key: BUSY, ELEVEN.key: BUSY}
+    return session
+
+
+def status(capsys: pytest.CaptureFixture[str], session: FakeSession, *more: str) -> Run:
+    return Run(capsys, session, "director", "status", *more, DIRECTOR)
+
+
+def test_a_table_has_what_is_counted(
+    applied: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = status(capsys, applied)
+
+    assert shown.code == 0
+    rows = [line.split() for line in shown.out.splitlines()]
+    assert rows[0] == [
+        *("active", "inactive", "persistent"),
+        *("conn/s", "packets/s", "bytes/s", "state"),
+    ]
+    assert rows[2][-7:] == ["3", "12", "1", "2", "9", "900", "ok"]
+    assert rows[3] == ["192.168.1.11:80", "(dr,", "weight", "1)", *rows[2][-7:]]
+    assert rows[4][-7:] == ["0", "0", "0", "0", "0", "0", "ok"]
+    assert rows[1][-1] == "ok"
+
+
+def test_a_program_reads_the_same(applied: FakeSession, capsys: pytest.CaptureFixture[str]) -> None:
+    document = status(capsys, applied, "--format", "json").document
+
+    address, server, *_ = document["objects"]
+    assert address["counters"] is None
+    assert server["counters"]["active"] == 3
+    assert server["counters"]["totals"]["bytes_in"] == 90_000
+    assert server["counters"]["rates"]["connections"] == 2
+
+
+def test_what_others_have_put_into_our_virtual_server_is_foreign_and_no_fault(
+    applied: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kernel_of(applied).objects[STRANGER.key] = STRANGER
+
+    shown = status(capsys, applied)
+    document = status(capsys, applied, "--format", "json").document
+    commands = status(capsys, applied, "--format", "commands")
+
+    assert shown.code == 0
+    assert shown.out.splitlines()[-1].split()[0] == "192.168.1.99:80"
+    assert shown.out.splitlines()[-1].endswith("foreign")
+    assert document["ok"] is True
+    (foreign,) = [each for each in document["objects"] if each["state"] == "foreign"]
+    assert foreign["desired"] is None
+    assert foreign["observed"]["weight"] == 3
+    assert "192.168.1.99" not in commands.out
+
+
+def test_what_the_profile_wants_no_longer_is_unwanted(
+    applied: FakeSession, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    document = json.loads(Path(DIRECTOR).read_text())
+    del document["virtual_servers"][0]["real_servers"][0]
+    profile = tmp_path / "web.json"
+    profile.write_text(json.dumps(document))
+
+    shown = Run(capsys, applied, "director", "status", "--format", "json", str(profile))
+
+    assert shown.code == 1
+    assert shown.document["ok"] is False
+    (unwanted,) = [each for each in shown.document["objects"] if each["state"] == "unwanted"]
+    assert unwanted["observed"]["rip"] == "192.168.1.11"
+
+
+def test_what_is_drained_is_said_and_is_no_fault(
+    applied: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Run(capsys, applied, "director", "drain", "--timeout", "0", "--rip", "192.168.1.11", DIRECTOR)
+
+    shown = status(capsys, applied)
+    document = status(capsys, applied, "--format", "json").document
+
+    assert shown.code == 0
+    assert shown.out.splitlines()[3].endswith("drained")
+    assert "is drained: weight 0 until" in shown.err
+    assert document["ok"] is True
+
+
+def test_rates_are_measured_over_the_interval() -> None:
+    later = replace(BUSY, totals=Traffic(110, 900, 5, 95_000, 0))
+
+    measured = rated({ELEVEN.key: later, SERVER.key: BUSY}, {ELEVEN.key: BUSY}, 2.0)
+
+    assert measured[ELEVEN.key].rates == Traffic(5, 0, 2, 2500, 0)
+    assert measured[SERVER.key].rates == Traffic()
+
+
+def test_counters_that_were_set_to_zero_give_no_negative_rate() -> None:
+    assert Traffic(1).since(Traffic(100), 1.0) == Traffic()
+
+
+class Growing(FakeKernel):
+    """A kernel through which something passes each time that one looks; the third is cut off."""
+
+    looks = 0
+
+    def counters(self, services: Collection[Key]) -> dict[Key, Counters]:
+        self.looks += 1
+        if self.looks > 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        self.counted[ELEVEN.key] = Counters(totals=Traffic(connections=1000 * self.looks))
+        return super().counters(services)
+
+
+def test_an_interval_is_measured_between_two_looks(
+    applied: FakeSession, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    kernel = Growing(host()._survey, kernel_of(applied).objects)
+    session = FakeSession(kernel, tmp_path)
+
+    document = status(capsys, session, "--interval", "0.1", "--format", "json").document
+
+    rate = document["objects"][2]["counters"]["rates"]["connections"]
+    assert kernel.looks == 2
+    assert 1000 < rate <= 10_000
+
+
+@pytest.mark.parametrize("drift", [False, True])
+def test_watching_ends_with_the_exit_code_of_the_last_look(
+    applied: FakeSession, capsys: pytest.CaptureFixture[str], tmp_path: Path, drift: bool
+) -> None:
+    kernel = Growing(host()._survey, kernel_of(applied).objects)
+    if drift:
+        del kernel.objects[ELEVEN.key]
+
+    watched = status(
+        capsys, FakeSession(kernel, tmp_path), "--watch", "--interval", "0.05", "--format", "json"
+    )
+
+    documents = watched.out.replace("}\n{", "}\0{").split("\0")
+    assert watched.code == int(drift)
+    assert watched.err == ""
+    assert [json.loads(each)["ok"] for each in documents] == [not drift, not drift]
