@@ -11,14 +11,14 @@ from lvsdr.errors import CannotRun
 from lvsdr.kernel import fib, sysctls
 from lvsdr.kernel import survey as surveying
 from lvsdr.kernel.addresses import Addresses
-from lvsdr.kernel.ipvs import RealServers, VirtualServers
+from lvsdr.kernel.ipvs import RealServers, VirtualServers, batch
 from lvsdr.kernel.links import Links
 from lvsdr.kernel.privilege import has_net_admin
 from lvsdr.kernel.routes import Routes
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
-from lvsdr.model.objects import Key, Object, Objects, keyed
+from lvsdr.model.objects import NOTHING, Key, Object, Objects, keyed
 from lvsdr.model.route_to import RouteTo
 from lvsdr.model.survey import Survey
 
@@ -29,6 +29,15 @@ class Table(Protocol):
     def observe(self, keys: Iterable[Key]) -> Iterator[Object]: ...
 
     def execute(self, change: Change) -> None: ...
+
+
+class PackedTable(Protocol):
+    """The kernel's side of a kind of which there may be many: changed in batches.
+
+    An object that is as `likely` says may be observed as that very object.
+    """
+
+    def observe(self, keys: Iterable[Key], likely: Objects) -> Iterator[Object]: ...
 
 
 class LinuxKernel:
@@ -42,6 +51,8 @@ class LinuxKernel:
             "link": Links(self._sockets),
             "address": addresses,
             "route": Routes(self._sockets),
+        }
+        self._packed: Mapping[str, PackedTable] = {
             "virtual_server": VirtualServers(self._sockets),
             "real_server": real_servers,
         }
@@ -72,11 +83,17 @@ class LinuxKernel:
         """Return what becomes of a packet to `destination`, sent here or arriving on a link."""
         return fib.route_to(self._sockets, destination, source=source, arriving=arriving)
 
-    def observe(self, keys: Collection[Key]) -> Objects:
-        """Return those of the objects `keys` that are there, as they are."""
+    def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
+        """Return those of the objects `keys` that are there, as they are.
+
+        `likely` is how they may be: what is so need not be decoded.
+        """
         found: list[Object] = []
         for kind, group in groupby(sorted(keys, key=_kind), key=_kind):
-            found += self._tables[kind].observe(list(group))
+            if kind in self._packed:
+                found += self._packed[kind].observe(list(group), likely)
+            else:
+                found += self._tables[kind].observe(list(group))
         return keyed(found)
 
     def tenants(self, keys: Collection[Key]) -> Objects:
@@ -98,8 +115,12 @@ class LinuxKernel:
 
     def execute(self, changes: Iterable[Change]) -> None:
         """Carry out `changes` in their order; raise KernelError at the first refused one."""
-        for change in changes:
-            self._tables[_kind(change.key)].execute(change)
+        for packed, run in groupby(changes, key=lambda change: change.subject.kind in batch.KINDS):
+            if packed:
+                batch.execute(self._sockets.ipvs, list(run))
+            else:
+                for change in run:
+                    self._tables[change.subject.kind].execute(change)
 
     def reopen(self) -> None:
         """Forget the sockets: after a failure half an answer may be waiting in them."""

@@ -5,15 +5,9 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Self
 
-from pyroute2.iproute.linux import IPRoute
-from pyroute2.ipvs import IPVS, AsyncIPVS
-from pyroute2.netlink.exceptions import NetlinkError
-
 from lvsdr.errors import CannotRun
 from lvsdr.kernel.errno import explained
-
-# pyroute2 logs a missing family as well as raising it; ours is the one message.
-AsyncIPVS.module_err_level = "debug"
+from lvsdr.kernel.netlink import GenericSocket
 
 
 class Sockets:
@@ -21,7 +15,7 @@ class Sockets:
 
     def __init__(self) -> None:
         self._route: Any = None
-        self._ipvs: Any = None
+        self._ipvs: GenericSocket | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -38,22 +32,26 @@ class Sockets:
     def route(self) -> Any:
         """Return the open rtnetlink socket; raises KernelError."""
         if self._route is None:
+            # Here and not above: loading it takes longer than a director's whole table.
+            from pyroute2.iproute.linux import IPRoute  # noqa: PLC0415
+
             with explained("open a route socket"):
                 # Strict checking lets the kernel filter dumps: a router's table may be large.
                 self._route = IPRoute(strict_check=True)
         return self._route
 
     @property
-    def ipvs(self) -> Any:
+    def ipvs(self) -> GenericSocket:
         """Return the open IPVS socket; raises CannotRun where the kernel has no IPVS."""
         if self._ipvs is None:
-            try:
-                self._ipvs = IPVS()
-            except NetlinkError as error:
-                raise CannotRun(
-                    "cannot reach IPVS: this kernel has no IPVS, or its module is not loaded",
-                    hints=["modprobe ip_vs", "echo ip_vs > /etc/modules-load.d/lvsdr.conf"],
-                ) from error
+            with explained("open an IPVS socket"):
+                try:
+                    self._ipvs = GenericSocket("IPVS")
+                except FileNotFoundError as error:
+                    raise CannotRun(
+                        "cannot reach IPVS: this kernel has no IPVS, or its module is not loaded",
+                        hints=["modprobe ip_vs", "echo ip_vs > /etc/modules-load.d/lvsdr.conf"],
+                    ) from error
         return self._ipvs
 
     def close(self) -> None:

@@ -262,6 +262,7 @@ class RealServer:
 
 Object = Sysctl | Link | Address | Route | VirtualServer | RealServer
 Objects = Mapping[Key, Object]
+NOTHING: Objects = {}
 Baseline = Mapping[Key, Object | None]
 """How each object was before lvsdr first touched it; None: it was not there."""
 
