@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ from lvsdr import __version__, signals
 from lvsdr.cli import anywhere, rehearse, role
 from lvsdr.cli.session import Session
 from lvsdr.errors import Interrupted, LvsdrError, ProfileError
+
+GARBAGE = 200_000
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -59,6 +62,9 @@ def run(arguments: Sequence[str], session: Session) -> int:
 
 def main() -> None:
     """Run the program."""
+    # A table of fifty thousand real servers is no garbage: looking for some takes longer than
+    # reading it.
+    gc.set_threshold(GARBAGE)
     session = Session()
     _open_streams()
     code = run(sys.argv[1:], session)

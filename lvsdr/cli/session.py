@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from lvsdr.verification import Question
 from lvsdr.workflow import Announcer
 
+# Each echo is a write of its own, which for fifty thousand lines takes longer than all else.
+LINES_AT_ONCE = 500
 COLOURS = {"+": "green", "-": "red", "~": "yellow", "error": "red", "warning": "yellow"}
 
 
@@ -82,8 +85,9 @@ class Session:
 
                 click.echo(documents.text(made))
                 return
-            for line in made:
-                click.echo(_painted(line), color=None if _may_colour() else False)
+            lines = map(_painted, made)
+            while some := list(islice(lines, LINES_AT_ONCE)):
+                click.echo("\n".join(some), color=None if _may_colour() else False)
         except OSError as error:
             self.unheard(error)
 

@@ -7,7 +7,7 @@ from itertools import groupby
 from types import TracebackType
 from typing import Protocol, Self
 
-from lvsdr.errors import CannotRun
+from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.kernel import fib, sysctls
 from lvsdr.kernel import survey as surveying
 from lvsdr.kernel.addresses import Addresses
@@ -115,12 +115,26 @@ class LinuxKernel:
 
     def execute(self, changes: Iterable[Change]) -> None:
         """Carry out `changes` in their order; raise KernelError at the first refused one."""
-        for packed, run in groupby(changes, key=lambda change: change.subject.kind in batch.KINDS):
+        for packed, run in groupby(changes, key=batch.takes):
             if packed:
                 batch.execute(self._sockets.ipvs, list(run))
             else:
                 for change in run:
                     self._tables[change.subject.kind].execute(change)
+
+    def attempt(self, changes: Iterable[Change]) -> list[LvsdrError]:
+        """Carry out what can be of `changes`, in their order; return why the others cannot."""
+        refused: list[LvsdrError] = []
+        for packed, run in groupby(changes, key=batch.takes):
+            for some in [list(run)] if packed else ([change] for change in run):
+                try:
+                    if packed:
+                        refused += batch.attempt(self._sockets.ipvs, some)
+                    else:
+                        self.execute(some)
+                except LvsdrError as error:
+                    refused.append(error)
+        return refused
 
     def reopen(self) -> None:
         """Forget the sockets: after a failure half an answer may be waiting in them."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable, Iterator, Sequence
 
+from lvsdr.errors import KernelError
 from lvsdr.kernel.errno import Reasons, explained, refusal
 from lvsdr.kernel.ipvs import messages
-from lvsdr.kernel.netlink import GENERIC, HEADER, REQUEST, GenericSocket
+from lvsdr.kernel.netlink import GENERIC, HEADER, REQUEST, GenericSocket, Refused
 from lvsdr.model.change import Change
-from lvsdr.model.objects import Object, RealServer, Service, VirtualServer
+from lvsdr.model.objects import RealServer, Service, VirtualServer
 
 KINDS = frozenset({VirtualServer.kind, RealServer.kind})
 # As many as find room in one send, and their refusals in the socket's receive buffer.
@@ -34,20 +35,36 @@ Request = tuple[Change, int, bytes]
 """The change that a request is a part of, its command and its attributes."""
 
 
+def takes(change: Change) -> bool:
+    """Return whether a change can be part of a batch."""
+    return change.subject.kind in KINDS
+
+
 def execute(socket: GenericSocket, changes: Sequence[Change]) -> None:
     """Carry out changes of KINDS in their order; raise KernelError that names the first refused.
 
     The kernel does not stop at a refusal: of the changes after it, some have been carried out.
     """
+    for batch in _batches(changes):
+        for refused in _sent(socket, batch):
+            raise refused
+
+
+def attempt(socket: GenericSocket, changes: Sequence[Change]) -> list[KernelError]:
+    """Carry out what can be of changes of KINDS; return why the others cannot."""
+    return [refused for batch in _batches(changes) for refused in _sent(socket, batch)]
+
+
+def _batches(changes: Sequence[Change]) -> Iterator[list[Request]]:
     batch, size = list[Request](), 0
     for request in requests(changes):
         length = HEADER.size + GENERIC.size + len(request[2])
         if size + length > LARGEST:
-            _send(socket, batch)
+            yield batch
             batch, size = [], 0
         batch.append(request)
         size += length
-    _send(socket, batch)
+    yield batch
 
 
 def requests(changes: Sequence[Change]) -> Iterator[Request]:
@@ -89,7 +106,8 @@ def _filled_under_maglev(changes: Iterable[Change]) -> set[Service]:
     return filled
 
 
-def _send(socket: GenericSocket, batch: Sequence[Request]) -> None:
+def _sent(socket: GenericSocket, batch: Sequence[Request]) -> list[KernelError]:
+    """Send a batch; return the refusals in the order of its requests."""
     first = socket.sequence(len(batch))
     family = socket.family
     packed = bytearray()
@@ -98,21 +116,18 @@ def _send(socket: GenericSocket, batch: Sequence[Request]) -> None:
         packed += HEADER.pack(size + len(attributes), family, REQUEST, number, 0)
         packed += GENERIC.pack(command, 1)
         packed += attributes
-    with explained(f"{batch[0][0].verb} {_named(batch[0][0].subject)}"):
+    with explained(_doing(batch[0][0])):
         refused = socket.batch(packed)
-    if refused:
-        number = min(refused)
-        change, why = batch[number - first][0], refused[number]
-        raise refusal(
-            f"{change.verb} {_named(change.subject)}",
-            why.errno,
-            _reasons(change),
-            [f"the kernel says: {why.said}"] if why.said else [],
-        )
+    return [_refusal(batch[number - first][0], why) for number, why in sorted(refused.items())]
 
 
-def _named(subject: Object) -> str:
-    return f"{subject.noun} {subject}"
+def _refusal(change: Change, why: Refused) -> KernelError:
+    notes = [f"the kernel says: {why.said}"] if why.said else []
+    return refusal(_doing(change), why.errno, _reasons(change), notes)
+
+
+def _doing(change: Change) -> str:
+    return f"{change.verb} {change.subject.noun} {change.subject}"
 
 
 def _reasons(change: Change) -> Reasons:
