@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from lvsdr import __version__, signals
-from lvsdr.cli import anywhere, rehearse, role
+from lvsdr.cli import anywhere, rehearse, role, timings
 from lvsdr.cli.session import Session
 from lvsdr.errors import Interrupted, LvsdrError, ProfileError
 
@@ -36,6 +36,7 @@ cli.add_command(anywhere.check)
 cli.add_command(anywhere.verify)
 cli.add_command(anywhere.schema)
 cli.add_command(rehearse.rehearse)
+timings.offer(cli)
 
 
 def run(arguments: Sequence[str], session: Session) -> int:
@@ -68,6 +69,8 @@ def main() -> None:
     session = Session()
     _open_streams()
     code = run(sys.argv[1:], session)
+    if session.stopwatch is not None:
+        session.tell([session.stopwatch.line()])
     try:
         sys.stdout.flush()
     except OSError as error:

@@ -16,11 +16,12 @@ from lvsdr.errors import LvsdrError
 
 if TYPE_CHECKING:
     from lvsdr.baseline import Book
+    from lvsdr.cli.timings import Stopwatch
     from lvsdr.model.finding import Answer
     from lvsdr.render.documents import Document
     from lvsdr.situation import Kernel
     from lvsdr.verification import Question
-from lvsdr.workflow import Announcer
+    from lvsdr.workflow import Announcer
 
 # Each echo is a write of its own, which for fifty thousand lines takes longer than all else.
 LINES_AT_ONCE = 500
@@ -35,6 +36,7 @@ class Session:
         self.lock_timeout = 10.0
         self.seconds = 1.6
         self.allow_insecure_profile = False
+        self.stopwatch: Stopwatch | None = None
 
     def enter(self, netns: str | None) -> None:
         """Move into the network namespace that `--netns` names."""
@@ -47,7 +49,15 @@ class Session:
         """Return the kernel of this host."""
         from lvsdr.kernel.linux import LinuxKernel
 
-        return LinuxKernel()
+        return self.timed(LinuxKernel())
+
+    def timed(self, kernel: AbstractContextManager[Kernel]) -> AbstractContextManager[Kernel]:
+        """Return the kernel, its verbs timed where `--timings` asks for it."""
+        if self.stopwatch is None:
+            return kernel
+        from lvsdr.cli.timings import TimedKernel
+
+        return TimedKernel(kernel, self.stopwatch)
 
     def book(self) -> Book:
         """Return the record of this network namespace."""
