@@ -88,12 +88,15 @@ class LinuxKernel:
 
         `likely` is how they may be: what is so need not be decoded.
         """
+        kinds: dict[str, list[Key]] = {}
+        for key in keys:
+            kinds.setdefault(str(key[0]), []).append(key)
         found: list[Object] = []
-        for kind, group in groupby(sorted(keys, key=_kind), key=_kind):
+        for kind, group in kinds.items():
             if kind in self._packed:
-                found += self._packed[kind].observe(list(group), likely)
+                found += self._packed[kind].observe(group, likely)
             else:
-                found += self._tables[kind].observe(list(group))
+                found += self._tables[kind].observe(group)
         return keyed(found)
 
     def tenants(self, keys: Collection[Key]) -> Objects:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from lvsdr.kernel.errno import reading
 from lvsdr.kernel.ipvs import dump
 from lvsdr.kernel.sockets import Sockets
-from lvsdr.model.objects import NOTHING, Key, Object, Objects, RealServer
+from lvsdr.model.objects import NOTHING, Key, Object, Objects, RealServer, Service
 
 __all__ = ["RealServers", "VirtualServers"]
 
@@ -35,23 +35,30 @@ class RealServers:
     def observe(self, keys: Iterable[Key], likely: Objects) -> Iterator[Object]:
         """Yield each real server that is there; where it is as `likely` says, that object."""
         wanted = set(keys)
-        services = {("virtual_server", *key[1:4]) for key in wanted}
-        yield from (found for found in self.of_services(services, likely) if found.key in wanted)
+        services = {key[1:4] for key in wanted}
+        found = self._of({("virtual_server", *service) for service in services}, likely)
+        yield from (server for server in found if server.key in wanted)
 
-    def of_services(self, keys: Iterable[Key], likely: Objects = NOTHING) -> Iterator[RealServer]:
+    def of_services(self, keys: Iterable[Key]) -> Iterator[RealServer]:
         """Yield every real server of the virtual servers `keys`."""
-        wanted, expected = set(keys), _by_service(likely)
+        return self._of(set(keys), NOTHING)
+
+    def _of(self, wanted: set[Key], likely: Objects) -> Iterator[RealServer]:
+        expected = _by_service(likely)
         with reading("the real servers"):
             for server in list(dump.virtual_servers(self._sockets.ipvs)):
                 if server.key in wanted:
-                    here = expected.get(server.service.key, ())
-                    service = here[0].service if here else server.service
-                    yield from dump.real_servers(self._sockets.ipvs, service, here)
+                    here = expected.get(server.service, ())
+                    yield from dump.real_servers(self._sockets.ipvs, server.service, here)
 
 
-def _by_service(likely: Objects) -> dict[Key, list[RealServer]]:
-    found: dict[Key, list[RealServer]] = {}
+def _by_service(likely: Objects) -> dict[Service, list[RealServer]]:
+    found: dict[Service, list[RealServer]] = {}
+    service, here = None, list[RealServer]()
     for item in likely.values():
         if isinstance(item, RealServer):
-            found.setdefault(item.service.key, []).append(item)
+            # Those of a service follow one another, mostly.
+            if item.service is not service:
+                service, here = item.service, found.setdefault(item.service, [])
+            here.append(item)
     return found

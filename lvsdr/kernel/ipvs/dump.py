@@ -40,9 +40,10 @@ def real_servers(
     """
     known = {listed(server): server for server in likely}
     for chunk, length in wire.dump(messages.GET_DEST, messages.identity(service)):
-        for start, packed in zip(range(0, len(chunk), length), _packed(chunk, length), strict=True):
+        for place, packed in enumerate(_packed(chunk, length)):
             server = known.get(packed)
             if server is None:
+                start = place * length
                 found = _nested(chunk[start : start + length], messages.DEST)
                 server = _real_server(service, found)
             yield server
