@@ -12,13 +12,14 @@ missing = $(shell for name in $(1); do \
 # Debian's python3 has the module venv, but it does not work before python3-venv is installed.
 VENV := $(shell $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
 
-.PHONY: help demo test check unit lab torture format clean packages-demo packages-test
+.PHONY: help demo test check unit lab torture bench format clean packages-demo packages-test
 
 help:
 	@echo 'make demo    rehearse profiles/ on a cluster in a throw-away kernel'
 	@echo 'make test    linters, unit tests and the lab; fails if anything was skipped'
 	@echo 'make check   the linters alone     make unit   the tests outside the lab'
 	@echo 'make lab     the tests in the lab  make torture  the long ones, in full'
+	@echo 'make bench   the benchmarks, in the lab'
 	@echo 'make clean   remove what was built'
 
 demo: packages-demo .venv/.demo
@@ -45,6 +46,11 @@ torture: packages-test .venv/.test
 	LVSDR_TORTURE=1 $(BIN)/python -m lvsdr.lab --timeout 5000 --memory 1024 -- \
 		$(BIN)/python -m pytest tests/lab/test_crashes.py tests/lab/test_pressure.py
 	LVSDR_TORTURE=1 $(BIN)/python -m pytest tests/test_reader.py tests/test_workflow.py
+
+bench: packages-test .venv/.test
+	for script in benchmarks/*.py; do \
+		$(BIN)/python -m lvsdr.lab --timeout 3000 --memory 1024 -- $(BIN)/python $$script || exit 1; \
+	done
 
 format: .venv/.test
 	$(BIN)/ruff format .

@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 
 SAMPLES = int(os.environ.get("SAMPLES", "5"))
-SAMPLE = Path(__file__).with_name("ipvs_sample.py")
+SAMPLE = Path(__file__).with_name("parts") / "ipvs_sample.py"
 
 
 @dataclass(frozen=True, slots=True)

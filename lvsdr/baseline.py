@@ -181,7 +181,7 @@ def _entry(item: Object) -> dict[str, Any]:
 
 
 def _item(entry: dict[str, Any]) -> Object:
-    return from_plain(entry["object"], {k: v for k, v in entry.items() if k != "object"})
+    return from_plain(entry.pop("object"), entry)
 
 
 def _boot() -> str:

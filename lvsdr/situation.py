@@ -119,7 +119,8 @@ def consider_withdrawing(profile: Profile, kernel: Kernel, book: Book) -> Situat
 def _situation(profile: Profile, desired: Objects, kernel: Kernel, record: Record) -> Situation:
     owner = owner_of(profile)
     baseline = record.baseline_of(owner)
-    observed = kernel.observe(desired.keys() | baseline.keys(), desired)
+    likely = desired or record.claims.get(owner, NOTHING)
+    observed = kernel.observe(desired.keys() | baseline.keys(), likely)
     kept = _used_by_others(plan(desired, observed, baseline), record, kernel)
     baseline = {key: before for key, before in baseline.items() if key not in kept}
     todo = plan(desired, observed, baseline)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -63,6 +62,8 @@ def verify(session: Session, profile: Path, interface: str | None) -> int:
 @click.pass_obj
 def schema(session: Session, role: str) -> None:
     """Print the JSON Schema (draft-07) of a role's profile."""
+    import json
+
     from lvsdr import schema as schemas
 
     session.show(text=lambda: [json.dumps(schemas.document(role), indent=2)])

@@ -29,11 +29,16 @@ def from_plain(kind: str, plain: Mapping[str, Any]) -> Object:
     Raises KeyError, TypeError or ValueError where `plain` is no such object.
     """
     values = dict(plain)
-    for name, parse in _parsers(kind):
+    parsed = _parsers(kind)
+    for name, parse in parsed:
         if values[name] is not None:
             values[name] = parse(values[name])
     made = KINDS[kind](**values)
-    if to_plain(made) != dict(plain):
+    # What is parsed has been held against its text; anything else is written as it is read.
+    strange = [name for name, value in plain.items() if type(value) not in SIMPLE]
+    if plain.keys() != set(_fields(kind)[0]) or not {name for name, _ in parsed}.issuperset(
+        strange
+    ):
         raise ValueError(f"not the fields of a {kind}")
     return made
 
@@ -75,13 +80,35 @@ def _service(plain: Mapping[str, Any]) -> Service:
 @lru_cache(maxsize=4096)
 def _known_service(plain: tuple[tuple[str, Any], ...]) -> Service:
     values = dict(plain)
-    return Service(**{**values, "vip": values["vip"] and ip_address(values["vip"])})
+    made = Service(**{**values, "vip": values["vip"] and ip_address(values["vip"])})
+    if _plain_service(made) != values:
+        raise ValueError("not the fields of a service")
+    return made
+
+
+def _exactly(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return `parse`, but for texts that it would not write so itself."""
+
+    @lru_cache(maxsize=65536, typed=True)
+    def parsed(text: Any) -> Any:
+        made = parse(text)
+        if str(made) != text:
+            raise ValueError(f"not the fields of an object: {made} is written otherwise")
+        return made
+
+    return parsed
+
+
+def _tunnel(plain: list[int]) -> tuple[int, ...]:
+    if type(plain) is not list or not all(type(each) is int for each in plain):
+        raise TypeError("not a list of numbers")
+    return tuple(plain)
 
 
 PARSERS: Mapping[str, Callable[[Any], Any]] = {
-    "ip": ip_interface,
-    "rip": lru_cache(maxsize=65536)(ip_address),
-    "destination": ip_network,
+    "ip": _exactly(ip_interface),
+    "rip": _exactly(ip_address),
+    "destination": _exactly(ip_network),
     "service": _service,
-    "tunnel": tuple,
+    "tunnel": _tunnel,
 }

@@ -35,9 +35,11 @@ def never(value: Any) -> bool:
 def _one_of(known: dict[str, Any]) -> Check:
     choices = frozenset(known.get("enum", [known.get("const")]))
     # Numbers and truth values are equal across types here, and not in JSON.
-    if ("const" in known and "enum" in known) or not all(isinstance(each, str) for each in choices):
+    kinds = {type(each) for each in choices}
+    if len(known) > 1 or kinds not in ({str}, {int}):
         return never
-    return lambda value: type(value) is str and value in choices
+    (kind,) = kinds
+    return lambda value: type(value) is kind and value in choices
 
 
 def _string(known: dict[str, Any]) -> Check:

@@ -1,6 +1,6 @@
 """One sample: a process of its own, in a network namespace of its own; prints seconds and MiB.
 
-unshare -nm python benchmarks/ipvs_sample.py NAME SERVICES EACH
+unshare -nm python benchmarks/parts/ipvs_sample.py NAME SERVICES EACH
 """
 
 from __future__ import annotations
