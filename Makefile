@@ -61,7 +61,7 @@ torture: packages-test .venv/.test
 
 bench: packages-test .venv/.test
 	for script in benchmarks/*.py; do \
-		$(BIN)/python -m lvsdr.lab --timeout 900 -- $(BIN)/python $$script || exit 1; \
+		$(BIN)/python -m lvsdr.lab --timeout 3000 --memory 1024 -- $(BIN)/python $$script || exit 1; \
 	done
 
 format: .venv/.test

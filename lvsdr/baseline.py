@@ -11,9 +11,10 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from lvsdr.record import Record
 
 ROOT = Path("/run/lvsdr")
 FORMAT = "lvsdr/baseline/1"
+ENTRIES_TO_A_LINE = 256
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -63,7 +65,7 @@ class Book:
             if record == Record():
                 self.path.unlink(missing_ok=True)
             else:
-                self._replace(json.dumps(self._plain(record), indent=1).encode())
+                self._replace(self._text(record))
             _flush(self.root)
         except OSError as error:
             raise _unusable("write", self.path, error) from error
@@ -94,7 +96,7 @@ class Book:
         for fresh in self.root.glob(f".{self.namespace}.*"):
             fresh.unlink(missing_ok=True)
 
-    def _replace(self, text: bytes) -> None:
+    def _replace(self, text: Iterable[str]) -> None:
         fresh = self.root / f".{self.namespace}.{secrets.token_hex(8)}"
         try:
             _write(fresh, text)
@@ -103,28 +105,25 @@ class Book:
             with suppress(FileNotFoundError):
                 fresh.unlink()
 
-    def _plain(self, record: Record) -> dict[str, Any]:
-        drained = {
-            owner: sorted((list(key) for key in keys), key=str)
-            for owner, keys in record.drained.items()
-        }
-        return {
-            "format": FORMAT,
-            "boot": _boot(),
-            "namespace": self.namespace,
-            "baseline": [
-                {"key": list(key), "before": None if before is None else to_plain(before)}
-                for key, before in record.baseline.items()
-            ],
-            "claims": {
-                owner: [_entry(item) for item in objects.values()]
-                for owner, objects in record.claims.items()
-            },
-            "intents": {
-                owner: [_entry(item) for item in items] for owner, items in record.intents.items()
-            },
-            **({"drained": drained} if drained else {}),
-        }
+    def _text(self, record: Record) -> Iterator[str]:
+        """Yield the record as JSON, in pieces: a large one need not be in memory twice."""
+        head = {"format": FORMAT, "boot": _boot(), "namespace": self.namespace}
+        yield json.dumps(head)[:-1]
+        yield ',\n"baseline": '
+        yield from _list(
+            {"key": key, "before": None if before is None else to_plain(before)}
+            for key, before in record.baseline.items()
+        )
+        yield ',\n"claims": '
+        yield from _by_owner({owner: held.values() for owner, held in record.claims.items()})
+        yield ',\n"intents": '
+        yield from _by_owner(record.intents)
+        if record.drained:
+            drained = {
+                owner: sorted(map(list, keys), key=str) for owner, keys in record.drained.items()
+            }
+            yield f',\n"drained": {json.dumps(drained)}'
+        yield "}\n"
 
     def _parse(self, text: bytes) -> Record:
         try:
@@ -169,6 +168,25 @@ class Book:
         )
 
 
+def _by_owner(owners: Mapping[str, Iterable[Object]]) -> Iterator[str]:
+    separator = "{\n"
+    for owner, items in owners.items():
+        yield f"{separator}{json.dumps(owner)}: "
+        yield from _list(map(_entry, items))
+        separator = ",\n"
+    yield "}" if owners else "{}"
+
+
+def _list(entries: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Yield a list in JSON, many entries to a line: encoding one at a time takes longer."""
+    rest, separator = iter(entries), "\n"
+    yield "["
+    while line := list(islice(rest, ENTRIES_TO_A_LINE)):
+        yield separator + json.dumps(line)[1:-1]
+        separator = ",\n"
+    yield "]"
+
+
 def _before(entry: Mapping[str, Any]) -> Any:
     before = entry["before"]
     return None if before is None else from_plain(entry["key"][0], before)
@@ -179,17 +197,18 @@ def _entry(item: Object) -> dict[str, Any]:
 
 
 def _item(entry: dict[str, Any]) -> Object:
-    return from_plain(entry["object"], {k: v for k, v in entry.items() if k != "object"})
+    return from_plain(entry.pop("object"), entry)
 
 
 def _boot() -> str:
     return BOOT_ID.read_text(encoding="ascii").strip()
 
 
-def _write(path: Path, text: bytes) -> None:
+def _write(path: Path, text: Iterable[str]) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     with os.fdopen(os.open(path, flags, 0o640), "wb") as file:
-        file.write(text)
+        for piece in text:
+            file.write(piece.encode())
         file.flush()
         os.fsync(file.fileno())
 

@@ -8,12 +8,13 @@ from typing import Protocol
 
 from lvsdr import roles
 from lvsdr.baseline import Book
-from lvsdr.errors import ProfileError
+from lvsdr.errors import LvsdrError, ProfileError
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.counters import Counters
 from lvsdr.model.inspection import Inspection, Packet
 from lvsdr.model.objects import (
+    NOTHING,
     Baseline,
     Key,
     Link,
@@ -51,8 +52,8 @@ class Kernel(Protocol):
     ) -> RouteTo:
         """Return what becomes of a packet to `destination`, sent here or arriving on a link."""
 
-    def observe(self, keys: Collection[Key]) -> Objects:
-        """Return those of the objects `keys` that are there."""
+    def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
+        """Return those of the objects `keys` that are there; `likely` is how they may be."""
 
     def tenants(self, keys: Collection[Key]) -> Objects:
         """Return the addresses of the links, the real servers of the virtual servers `keys`."""
@@ -65,6 +66,9 @@ class Kernel(Protocol):
 
     def execute(self, changes: Plan) -> None:
         """Carry out the changes in their order; raise KernelError at the first refused one."""
+
+    def attempt(self, changes: Plan) -> Iterable[LvsdrError]:
+        """Carry out what can be of the changes, in their order; return why the others cannot."""
 
     def reopen(self) -> None:
         """Start afresh after a failure."""
@@ -148,7 +152,8 @@ def consider_withdrawing(profile: Profile, kernel: Kernel, book: Book) -> Situat
 def _situation(profile: Profile, desired: Objects, kernel: Kernel, record: Record) -> Situation:
     owner = owner_of(profile)
     baseline = _still_there(record.baseline_of(owner), desired, kernel)
-    observed = kernel.observe(desired.keys() | baseline.keys())
+    likely = desired or record.claims.get(owner, NOTHING)
+    observed = kernel.observe(desired.keys() | baseline.keys(), likely)
     kept = _used_by_others(plan(desired, observed, baseline), record, kernel)
     baseline = {key: before for key, before in baseline.items() if key not in kept}
     todo = plan(desired, observed, baseline)

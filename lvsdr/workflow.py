@@ -125,7 +125,8 @@ def _announcing(
 
 
 def _must_be_done(situation: Situation, kernel: Kernel) -> None:
-    observed = kernel.observe(situation.desired.keys() | situation.baseline.keys())
+    keys = situation.desired.keys() | situation.baseline.keys()
+    observed = kernel.observe(keys, situation.desired)
     remaining = plan(situation.desired, observed, situation.baseline)
     if remaining:
         raise NotConverged(
@@ -145,11 +146,7 @@ def _undo(situation: Situation, kernel: Kernel, failure: BaseException) -> Plan:
     try:
         kernel.reopen()
         back = _back(situation, kernel)
-        for change in back:
-            try:
-                kernel.execute((change,))
-            except LvsdrError as refused:
-                refusals.append(refused.message)
+        refusals += [refused.message for refused in kernel.attempt(back)]
         stuck = [f"stuck: {change.sign} {change.subject}" for change in _back(situation, kernel)]
     except LvsdrError as unreadable:
         stuck = [unreadable.message, "stuck: how the host is now cannot be read"]

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from lvsdr.baseline import Book
 from lvsdr.cli.session import Session
-from lvsdr.errors import CannotRun, KernelError
+from lvsdr.errors import CannotRun, KernelError, LvsdrError
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.counters import Counters
 from lvsdr.model.finding import Answer
 from lvsdr.model.inspection import HeldAddress, Inspection, Packet
 from lvsdr.model.objects import (
+    NOTHING,
     Address,
     Key,
     Object,
@@ -98,7 +99,7 @@ class FakeKernel:
             return RouteTo("unreachable")
         return RouteTo("unicast", near[0], source=None if arriving else near[1].ip)
 
-    def observe(self, keys: Collection[Key]) -> Objects:
+    def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         return {key: self.objects[key] for key in keys if key in self.objects}
 
     def tenants(self, keys: Collection[Key]) -> Objects:
@@ -123,6 +124,15 @@ class FakeKernel:
                 raise KernelError(f"cannot {change.verb} {change.subject}", errno=self.errno)
             if number not in self.forget:
                 self._take(change)
+
+    def attempt(self, changes: Iterable[Change]) -> list[LvsdrError]:
+        refused: list[LvsdrError] = []
+        for change in changes:
+            try:
+                self.execute((change,))
+            except LvsdrError as error:
+                refused.append(error)
+        return refused
 
     def _take(self, change: Change) -> None:
         assert self.objects.get(change.key) == change.before, "the plan knew how it was"

@@ -242,7 +242,7 @@ def test_nothing_is_written_to_a_file_that_is_there_already(tmp_path: Path) -> N
     there.write_bytes(b"theirs")
 
     with pytest.raises(FileExistsError):
-        baseline._write(there, b"ours")
+        baseline._write(there, ["ours"])
 
     assert there.read_bytes() == b"theirs"
 

@@ -36,6 +36,7 @@ from lvsdr.model.objects import (
 from lvsdr.model.printable import printable
 from lvsdr.model.profile import DirectorProfile, LabelledVip, Profile, RealServerProfile
 from lvsdr.reader import read, shape
+from lvsdr.reader.accept import accepts
 from lvsdr.reader.director import director as director_of
 from lvsdr.reader.explain import EXPLANATIONS
 from lvsdr.reader.refusal import Refusal
@@ -843,3 +844,22 @@ def test_direct_routing_reaches_the_subnet_of_the_dip(method: str, dip: str, cou
     found = disagreements([a_director("web", method)], ip_interface(dip))
 
     assert [each.rule for each in found] == ["RIP-OFF-SUBNET"] * count
+
+
+@times(300, 10_000)
+@given(mutated_profiles())
+def test_what_the_quick_way_takes_jsonschema_takes(data: Any) -> None:
+    document = schema.document(data["role"])
+
+    taken = accepts(document)(data)
+
+    assert not taken or Draft7Validator(document).is_valid(data)
+
+
+@SETTINGS
+@given(VALID)
+def test_a_valid_profile_goes_the_quick_way(data: Any) -> None:
+    """Or a large one would cost a second: a schema whose words it does not know shows here."""
+    whole = json.loads(json.dumps(data), parse_float=lambda text: int(float(text)))
+
+    assert accepts(schema.document(data["role"]))(whole)

@@ -24,6 +24,7 @@ from lvsdr.errors import CannotRun, KernelError, LvsdrError, NotConverged, Profi
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.objects import (
+    NOTHING,
     Address,
     Key,
     Link,
@@ -199,9 +200,9 @@ class FaultyKernel(FakeKernel):
         if self.fault is not None and len(self.sent) - 1 == self.at:
             raise self.fault
 
-    def observe(self, keys: Collection[Key]) -> Objects:
+    def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         self.log.append("observe")
-        return super().observe(keys)
+        return super().observe(keys, likely)
 
 
 class FullBook(Book):

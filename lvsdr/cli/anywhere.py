@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,6 +82,8 @@ def verify(
 @click.pass_obj
 def schema(session: Session, role: str) -> None:
     """Print the JSON Schema (draft-07) of a role's profile."""
+    import json
+
     from lvsdr import schema as schemas
 
     session.show(text=lambda: [json.dumps(schemas.document(role), indent=2)])

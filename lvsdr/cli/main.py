@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -10,9 +11,11 @@ from pathlib import Path
 import click
 
 from lvsdr import __version__, signals
-from lvsdr.cli import anywhere, drain, explain, rehearse, role, status, watch
+from lvsdr.cli import anywhere, drain, explain, rehearse, role, status, timings, watch
 from lvsdr.cli.session import Session
 from lvsdr.errors import Interrupted, LvsdrError, ProfileError
+
+GARBAGE = 200_000
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -37,6 +40,7 @@ cli.add_command(watch.watch)
 cli.add_command(explain.explain)
 cli.add_command(anywhere.schema)
 cli.add_command(rehearse.rehearse)
+timings.offer(cli)
 
 
 def run(arguments: Sequence[str], session: Session) -> int:
@@ -63,9 +67,17 @@ def run(arguments: Sequence[str], session: Session) -> int:
 
 def main() -> None:
     """Run the program."""
+    # A table of fifty thousand real servers is no garbage: looking for some takes longer than
+    # reading it.
+    gc.set_threshold(GARBAGE)
+    if "_LVSDR_COMPLETE" in os.environ:
+        # A shell asks what may come next; click answers it, and ends.
+        cli.main(prog_name="lvsdr")
     session = Session()
     _open_streams()
     code = run(sys.argv[1:], session)
+    if session.stopwatch is not None:
+        session.tell([session.stopwatch.line()])
     try:
         sys.stdout.flush()
     except OSError as error:

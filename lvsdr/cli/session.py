@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +16,7 @@ from lvsdr.errors import LvsdrError
 
 if TYPE_CHECKING:
     from lvsdr.baseline import Book
+    from lvsdr.cli.timings import Stopwatch
     from lvsdr.model.address import IPAddress
     from lvsdr.model.finding import Answer
     from lvsdr.model.path import Approach, Path, Proof
@@ -22,8 +24,10 @@ if TYPE_CHECKING:
     from lvsdr.situation import Kernel
     from lvsdr.verification import Question
     from lvsdr.watching import Ears
-from lvsdr.workflow import Announcer
+    from lvsdr.workflow import Announcer
 
+# Each echo is a write of its own, which for fifty thousand lines takes longer than all else.
+LINES_AT_ONCE = 500
 COLOURS = {"+": "green", "-": "red", "~": "yellow", "error": "red", "warning": "yellow"}
 
 
@@ -36,6 +40,7 @@ class Session:
         self.seconds = 1.6
         self.rate = 5000.0
         self.allow_insecure_profile = False
+        self.stopwatch: Stopwatch | None = None
 
     def enter(self, netns: str | None) -> None:
         """Move into the network namespace that `--netns` names."""
@@ -48,7 +53,15 @@ class Session:
         """Return the kernel of this host."""
         from lvsdr.kernel.linux import LinuxKernel
 
-        return LinuxKernel()
+        return self.timed(LinuxKernel())
+
+    def timed(self, kernel: AbstractContextManager[Kernel]) -> AbstractContextManager[Kernel]:
+        """Return the kernel, its verbs timed where `--timings` asks for it."""
+        if self.stopwatch is None:
+            return kernel
+        from lvsdr.cli.timings import TimedKernel
+
+        return TimedKernel(kernel, self.stopwatch)
 
     def book(self) -> Book:
         """Return the record of this network namespace."""
@@ -103,8 +116,9 @@ class Session:
 
                 click.echo(documents.text(made))
                 return True
-            for line in made:
-                click.echo(_painted(line), color=None if _may_colour() else False)
+            lines = map(_painted, made)
+            while some := list(islice(lines, LINES_AT_ONCE)):
+                click.echo("\n".join(some), color=None if _may_colour() else False)
         except OSError as error:
             self.unheard(error)
             return False

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-
-from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
 
 from lvsdr.errors import CannotRun, KernelError
 
@@ -23,10 +22,10 @@ def explained(doing: str, reasons: Reasons | None = None) -> Iterator[None]:
     """
     try:
         yield
-    except NetlinkDumpInterrupted as error:
+    except _pyroute2("NetlinkDumpInterrupted") as error:
         raise refusal(doing, errno.EINTR, reasons) from error
-    except NetlinkError as error:
-        raise refusal(doing, error.code, reasons) from error
+    except _pyroute2("NetlinkError") as error:
+        raise refusal(doing, getattr(error, "code", errno.EIO), reasons) from error
     except OSError as error:
         raise refusal(doing, error.errno or errno.EIO, reasons) from error
 
@@ -43,8 +42,19 @@ def reading(what: str) -> Iterator[None]:
         raise
 
 
-def refusal(doing: str, number: int, reasons: Reasons | None = None) -> KernelError:
+def refusal(
+    doing: str, number: int, reasons: Reasons | None = None, notes: Iterable[str] = ()
+) -> KernelError:
     """Return the error that says that the kernel would not do `doing`."""
     reason, hints = (reasons or {}).get(number, (os.strerror(number).lower(), ()))
     name = errno.errorcode.get(number, str(number))
-    return KernelError(f"cannot {doing}: {reason} ({name})", errno=number, hints=hints)
+    return KernelError(f"cannot {doing}: {reason} ({name})", errno=number, notes=notes, hints=hints)
+
+
+def _pyroute2(name: str) -> tuple[type[Exception], ...]:
+    """Return pyroute2's error of that name; nothing where it is not loaded, and raised nothing.
+
+    Loading it takes longer than all else that a director does.
+    """
+    loaded = sys.modules.get("pyroute2.netlink.exceptions")
+    return () if loaded is None else (getattr(loaded, name),)

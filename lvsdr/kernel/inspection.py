@@ -13,10 +13,12 @@ from pyroute2.netlink.rtnl.ndmsg import NTF_PROXY
 from lvsdr.kernel import fib, ipvs, owners, routes
 from lvsdr.kernel.addresses import SCOPE_NAMES
 from lvsdr.kernel.errno import reading
+from lvsdr.kernel.ipvs_control import STATES, SyncDaemons
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.kernel.survey import survey
 from lvsdr.kernel.sysctls import value_of
 from lvsdr.model.inspection import HeldAddress, Inspection, Packet, ProxyEntry
+from lvsdr.model.objects import SyncDaemon
 from lvsdr.model.survey import Survey
 
 IFA_F_TENTATIVE, IFA_F_DADFAILED = 0x40, 0x08
@@ -63,9 +65,16 @@ def inspect(
         dead_ends=routes.dead_ends(sockets),
         routes=fib.routes(sockets, packets),
         real_servers=tuple(ipvs.every_real_server(sockets)) if table else (),
-        sync_daemons=ipvs.sync_daemons(sockets) if table else frozenset(),
+        sync_daemons=_sync_daemons(sockets) if table else frozenset(),
         owners=tuple(owners.owners({name: index for index, name in names.items()}, root)),
     )
+
+
+def _sync_daemons(sockets: Sockets) -> frozenset[str]:
+    """Return the roles of the daemons that synchronise connections: master, backup."""
+    keys = [(SyncDaemon.kind, state) for state in STATES]
+    found = SyncDaemons(sockets).observe(keys)
+    return frozenset(daemon.state for daemon in found if isinstance(daemon, SyncDaemon))
 
 
 def _address(names: dict[int, str], message: Any) -> HeldAddress:

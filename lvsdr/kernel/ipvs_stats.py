@@ -9,7 +9,7 @@ from typing import Any
 from pyroute2.ipvs import IPVSService
 
 from lvsdr.kernel.errno import reading
-from lvsdr.kernel.ipvs import PROTOCOL_NAMES
+from lvsdr.kernel.ipvs.messages import PROTOCOL_NAMES
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.counters import Counters, Traffic
 from lvsdr.model.objects import Key
@@ -28,7 +28,7 @@ def counters(sockets: Sockets, services: Collection[Key]) -> dict[Key, Counters]
     if not services:
         return found
     with reading("the counters"):
-        for message in sockets.ipvs.service("dump"):
+        for message in sockets.counters.service("dump"):
             attributes = message.get_attr("IPVS_CMD_ATTR_SERVICE")
             key = _key(attributes)
             if ("virtual_server", *key) in services:
@@ -39,7 +39,7 @@ def counters(sockets: Sockets, services: Collection[Key]) -> dict[Key, Counters]
 
 
 def _real_servers(sockets: Sockets, service: Any, key: Key) -> Iterator[tuple[Key, Counters]]:
-    for message in sockets.ipvs.dest("dump", service=_identity(service)):
+    for message in sockets.counters.dest("dump", service=_identity(service)):
         attributes = message.get_attr("IPVS_CMD_ATTR_DEST")
         rip, port = (attributes.get_attr(f"IPVS_DEST_ATTR_{name}") for name in ("ADDR", "PORT"))
         active, inactive, persistent = (

@@ -7,11 +7,11 @@ from itertools import groupby
 from types import TracebackType
 from typing import Protocol, Self
 
-from lvsdr.errors import CannotRun
+from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.kernel import fib, inspection, ipvs_stats, sysctls
 from lvsdr.kernel import survey as surveying
 from lvsdr.kernel.addresses import Addresses
-from lvsdr.kernel.ipvs import RealServers, VirtualServers
+from lvsdr.kernel.ipvs import RealServers, VirtualServers, batch
 from lvsdr.kernel.ipvs_control import SyncDaemons, Timeouts
 from lvsdr.kernel.links import Links
 from lvsdr.kernel.privilege import has_net_admin
@@ -21,7 +21,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.counters import Counters
 from lvsdr.model.inspection import Inspection, Packet
-from lvsdr.model.objects import Key, Object, Objects, keyed
+from lvsdr.model.objects import NOTHING, Key, Object, Objects, keyed
 from lvsdr.model.route_to import RouteTo
 from lvsdr.model.survey import Survey
 
@@ -32,6 +32,15 @@ class Table(Protocol):
     def observe(self, keys: Iterable[Key]) -> Iterator[Object]: ...
 
     def execute(self, change: Change) -> None: ...
+
+
+class PackedTable(Protocol):
+    """The kernel's side of a kind of which there may be many: changed in batches.
+
+    An object that is as `likely` says may be observed as that very object.
+    """
+
+    def observe(self, keys: Iterable[Key], likely: Objects) -> Iterator[Object]: ...
 
 
 class LinuxKernel:
@@ -45,10 +54,12 @@ class LinuxKernel:
             "link": Links(self._sockets),
             "address": addresses,
             "route": Routes(self._sockets),
-            "virtual_server": VirtualServers(self._sockets),
-            "real_server": real_servers,
             "timeout": Timeouts(self._sockets),
             "sync_daemon": SyncDaemons(self._sockets),
+        }
+        self._packed: Mapping[str, PackedTable] = {
+            "virtual_server": VirtualServers(self._sockets),
+            "real_server": real_servers,
         }
         self._tenants = {"link": addresses.on_links, "virtual_server": real_servers.of_services}
 
@@ -81,11 +92,20 @@ class LinuxKernel:
         """Return what becomes of a packet to `destination`, sent here or arriving on a link."""
         return fib.route_to(self._sockets, destination, source=source, arriving=arriving)
 
-    def observe(self, keys: Collection[Key]) -> Objects:
-        """Return those of the objects `keys` that are there, as they are."""
+    def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
+        """Return those of the objects `keys` that are there, as they are.
+
+        `likely` is how they may be: what is so need not be decoded.
+        """
+        kinds: dict[str, list[Key]] = {}
+        for key in keys:
+            kinds.setdefault(str(key[0]), []).append(key)
         found: list[Object] = []
-        for kind, group in groupby(sorted(keys, key=_kind), key=_kind):
-            found += self._tables[kind].observe(list(group))
+        for kind, group in kinds.items():
+            if kind in self._packed:
+                found += self._packed[kind].observe(group, likely)
+            else:
+                found += self._tables[kind].observe(group)
         return keyed(found)
 
     def tenants(self, keys: Collection[Key]) -> Objects:
@@ -111,8 +131,26 @@ class LinuxKernel:
 
     def execute(self, changes: Iterable[Change]) -> None:
         """Carry out `changes` in their order; raise KernelError at the first refused one."""
-        for change in changes:
-            self._tables[_kind(change.key)].execute(change)
+        for packed, run in groupby(changes, key=batch.takes):
+            if packed:
+                batch.execute(self._sockets.ipvs, list(run))
+            else:
+                for change in run:
+                    self._tables[change.subject.kind].execute(change)
+
+    def attempt(self, changes: Iterable[Change]) -> list[LvsdrError]:
+        """Carry out what can be of `changes`, in their order; return why the others cannot."""
+        refused: list[LvsdrError] = []
+        for packed, run in groupby(changes, key=batch.takes):
+            for some in [list(run)] if packed else ([change] for change in run):
+                try:
+                    if packed:
+                        refused += batch.attempt(self._sockets.ipvs, some)
+                    else:
+                        self.execute(some)
+                except LvsdrError as error:
+                    refused.append(error)
+        return refused
 
     def reopen(self) -> None:
         """Forget the sockets: after a failure half an answer may be waiting in them."""

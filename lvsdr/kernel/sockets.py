@@ -6,25 +6,19 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-from pyroute2.iproute.linux import IPRoute
-from pyroute2.ipvs import IPVS, AsyncIPVS
-from pyroute2.netlink.exceptions import NetlinkError
-
 from lvsdr.errors import CannotRun
 from lvsdr.kernel.errno import explained
-from lvsdr.kernel.ipvs_messages import ControlSocket
-
-# pyroute2 logs a missing family as well as raising it; ours is the one message.
-AsyncIPVS.module_err_level = "debug"
+from lvsdr.kernel.netlink import GenericSocket
 
 
 class Sockets:
-    """A route and two IPVS sockets; all belong to the namespace in which they were opened."""
+    """A route and three IPVS sockets; all belong to the namespace in which they were opened."""
 
     def __init__(self) -> None:
         self._route: Any = None
-        self._ipvs: Any = None
+        self._ipvs: GenericSocket | None = None
         self._control: Any = None
+        self._counters: Any = None
 
     def __enter__(self) -> Self:
         return self
@@ -41,43 +35,68 @@ class Sockets:
     def route(self) -> Any:
         """Return the open rtnetlink socket; raises KernelError."""
         if self._route is None:
+            # Here and not above: loading it takes longer than a director's whole table.
+            from pyroute2.iproute.linux import IPRoute  # noqa: PLC0415
+
             with explained("open a route socket"):
                 # Strict checking lets the kernel filter dumps: a router's table may be large.
                 self._route = IPRoute(strict_check=True)
         return self._route
 
     @property
-    def ipvs(self) -> Any:
+    def ipvs(self) -> GenericSocket:
         """Return the open IPVS socket; raises CannotRun where the kernel has no IPVS."""
         if self._ipvs is None:
-            self._ipvs = _reached(IPVS)
+            with explained("open an IPVS socket"):
+                try:
+                    self._ipvs = GenericSocket("IPVS")
+                except FileNotFoundError as error:
+                    raise _no_ipvs() from error
         return self._ipvs
 
     @property
     def control(self) -> Any:
         """Return the open socket for what IPVS has besides its table; raises CannotRun."""
         if self._control is None:
+            from lvsdr.kernel.ipvs_messages import ControlSocket  # noqa: PLC0415
+
             self._control = _reached(ControlSocket)
         return self._control
 
+    @property
+    def counters(self) -> Any:
+        """Return the open socket for the counters of the table; raises CannotRun."""
+        if self._counters is None:
+            from pyroute2.ipvs import IPVS, AsyncIPVS  # noqa: PLC0415
+
+            # pyroute2 logs a missing family as well as raising it; ours is the one message.
+            AsyncIPVS.module_err_level = "debug"
+            self._counters = _reached(IPVS)
+        return self._counters
+
     def need_ipvs(self) -> None:
         """Have the kernel load IPVS; raises CannotRun where it has none."""
-        if self._ipvs is None and self._control is None:
-            self._control = _reached(ControlSocket)
+        self.ipvs.fileno()
 
     def close(self) -> None:
         """Close what is open; what is asked for next is opened anew."""
-        for socket in (self._route, self._ipvs, self._control):
+        for socket in (self._route, self._ipvs, self._control, self._counters):
             if socket is not None:
                 socket.close()
-        self._route = self._ipvs = self._control = None
+        self._route = self._ipvs = self._control = self._counters = None
 
 
 def _reached(made: Callable[[], Any]) -> Any:
+    from pyroute2.netlink.exceptions import NetlinkError  # noqa: PLC0415
+
     try:
         return made()
     except NetlinkError as error:
-        raise CannotRun(
-            "cannot reach IPVS: this kernel has no IPVS, or its module is not loaded",
-            hints=["modprobe ip_vs", "echo ip_vs > /etc/modules-load.d/lvsdr.conf"],
-        ) from error
+        raise _no_ipvs() from error
+
+
+def _no_ipvs() -> CannotRun:
+    return CannotRun(
+        "cannot reach IPVS: this kernel has no IPVS, or its module is not loaded",
+        hints=["modprobe ip_vs", "echo ip_vs > /etc/modules-load.d/lvsdr.conf"],
+    )

@@ -161,8 +161,26 @@ class Route:
         return f"{self.route_kind} {self.title}"
 
 
+class Numerous:
+    """Remembers its key, which is asked for again and again: of these there may be many."""
+
+    __slots__ = ("_key",)
+    _key: Key
+
+    @property
+    def key(self) -> Key:
+        try:
+            return self._key
+        except AttributeError:
+            object.__setattr__(self, "_key", self._made_key())
+            return self._key
+
+    def _made_key(self) -> Key:
+        raise NotImplementedError
+
+
 @dataclass(frozen=True, slots=True)
-class Service:
+class Service(Numerous):
     """Which virtual server: protocol, VIP and port, or a firewall mark for one address family.
 
     `protocol` is tcp, udp, sctp or fwmark; with fwmark, `vip` is None and `port` 0.
@@ -174,8 +192,7 @@ class Service:
     fwmark: int = 0
     family: str = "inet"
 
-    @property
-    def key(self) -> Key:
+    def _made_key(self) -> Key:
         if self.vip is None:
             return (self.protocol, self.fwmark, self.family)
         return (self.protocol, str(self.vip), self.port)
@@ -232,7 +249,7 @@ class VirtualServer:
 
 
 @dataclass(frozen=True, slots=True)
-class RealServer:
+class RealServer(Numerous):
     """One real server of a virtual server; `forwarding_method` is dr, tunnel, masquerade, local.
 
     `tunnel` holds the kernel's type, port (host byte order) and flags; all 0 is plain IPIP.
@@ -251,8 +268,7 @@ class RealServer:
     lower_threshold: int = 0
     tunnel: tuple[int, int, int] = (0, 0, 0)
 
-    @property
-    def key(self) -> Key:
+    def _made_key(self) -> Key:
         return (self.kind, *self.service.key, str(self.rip), self.port)
 
     @property
@@ -344,6 +360,7 @@ class SyncDaemon:
 
 Object = Sysctl | Link | Address | Route | VirtualServer | RealServer | Timeout | SyncDaemon
 Objects = Mapping[Key, Object]
+NOTHING: Objects = {}
 Baseline = Mapping[Key, Object | None]
 """How each object was before lvsdr first touched it; None: it was not there."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from functools import cache, lru_cache
 from ipaddress import ip_address, ip_interface, ip_network
+from operator import attrgetter
 from typing import Any
 
 from lvsdr.model.objects import KINDS, Object, Service
@@ -13,8 +15,12 @@ Plain = dict[str, Any]
 
 
 def to_plain(item: Object) -> Plain:
-    """Return the fields of `item` as JSON types, without its kind."""
-    return {field.name: _plain(getattr(item, field.name)) for field in fields(item)}
+    """Return the fields of `item` as JSON types, without its kind; only to be read."""
+    names, values = _fields(item.kind)
+    return {
+        name: value if type(value) in SIMPLE else _plain(value)
+        for name, value in zip(names, values(item), strict=True)
+    }
 
 
 def from_plain(kind: str, plain: Mapping[str, Any]) -> Object:
@@ -22,35 +28,88 @@ def from_plain(kind: str, plain: Mapping[str, Any]) -> Object:
 
     Raises KeyError, TypeError or ValueError where `plain` is no such object.
     """
-    made = KINDS[kind](**{name: _value(name, value) for name, value in plain.items()})
-    if to_plain(made) != dict(plain):
+    values = dict(plain)
+    parsed = _parsers(kind)
+    for name, parse in parsed:
+        if values[name] is not None:
+            values[name] = parse(values[name])
+    made = KINDS[kind](**values)
+    # What is parsed has been held against its text; anything else is written as it is read.
+    strange = [name for name, value in plain.items() if type(value) not in SIMPLE]
+    if plain.keys() != set(_fields(kind)[0]) or not {name for name, _ in parsed}.issuperset(
+        strange
+    ):
         raise ValueError(f"not the fields of a {kind}")
     return made
 
 
+SIMPLE = frozenset({str, int, bool, type(None)})
+
+
+@cache
+def _fields(kind: str) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    """Return the names of a kind's fields, and what gets their values; each kind has several."""
+    names = tuple(field.name for field in fields(KINDS[kind]))
+    return names, attrgetter(*names)
+
+
+@cache
+def _parsers(kind: str) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+    """Return those of a kind's fields that are no JSON types, each with what makes it of one."""
+    return tuple((name, PARSERS[name]) for name in _fields(kind)[0] if name in PARSERS)
+
+
+@lru_cache(maxsize=4096)
+def _plain_service(service: Service) -> Plain:
+    return {field.name: _plain(getattr(service, field.name)) for field in fields(service)}
+
+
 def _plain(value: object) -> Any:
     if isinstance(value, Service):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        return _plain_service(value)
     if isinstance(value, tuple):
         return list(value)
     return value if value is None or isinstance(value, str | int) else str(value)
 
 
-def _value(name: str, value: Any) -> Any:
-    parse = PARSERS.get(name)
-    return value if parse is None or value is None else parse(value)
-
-
 def _service(plain: Mapping[str, Any]) -> Service:
-    return Service(**{name: _value(name, value) for name, value in plain.items()})
+    # Real servers follow one another, and a service's are told apart without reading it again.
+    return _known_service(tuple(plain.items()))
+
+
+@lru_cache(maxsize=4096)
+def _known_service(plain: tuple[tuple[str, Any], ...]) -> Service:
+    values = dict(plain)
+    made = Service(**{**values, "vip": values["vip"] and ip_address(values["vip"])})
+    if _plain_service(made) != values:
+        raise ValueError("not the fields of a service")
+    return made
+
+
+def _exactly(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return `parse`, but for texts that it would not write so itself."""
+
+    @lru_cache(maxsize=65536, typed=True)
+    def parsed(text: Any) -> Any:
+        made = parse(text)
+        if str(made) != text:
+            raise ValueError(f"not the fields of an object: {made} is written otherwise")
+        return made
+
+    return parsed
+
+
+def _tunnel(plain: list[int]) -> tuple[int, ...]:
+    if type(plain) is not list or not all(type(each) is int for each in plain):
+        raise TypeError("not a list of numbers")
+    return tuple(plain)
 
 
 PARSERS: Mapping[str, Callable[[Any], Any]] = {
-    "ip": ip_interface,
-    "vip": ip_address,
-    "rip": ip_address,
-    "destination": ip_network,
+    "ip": _exactly(ip_interface),
+    "rip": _exactly(ip_address),
+    "destination": _exactly(ip_network),
     "service": _service,
-    "tunnel": tuple,
-    "group": ip_address,
+    "tunnel": _tunnel,
+    "group": _exactly(ip_address),
 }

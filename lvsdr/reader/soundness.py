@@ -16,6 +16,8 @@ MOST_BITS = 64
 
 def check(data: Any) -> None:
     """Raise Refusal for the first value that no profile may hold."""
+    if _is_sound(data, DEEPEST):
+        return
     todo: list[tuple[Pointer, Any]] = [((), data)]
     while todo:
         where, value = todo.pop()
@@ -34,6 +36,20 @@ def check(data: Any) -> None:
         if isinstance(value, int) and value.bit_length() > MOST_BITS:
             raise misfit(where, "a number of too many digits", "no field takes more than ten")
         todo.extend(reversed([((*where, step), each) for step, each in _parts(value)]))
+
+
+def _is_sound(value: Any, levels: int) -> bool:
+    """Return whether there is surely nothing to refuse: places are told only where there is."""
+    if isinstance(value, str):
+        return value.isprintable()
+    if isinstance(value, int):
+        return value.bit_length() <= MOST_BITS
+    if isinstance(value, dict | list):
+        if levels == 0 or isinstance(value, Doubled):
+            return False
+        parts = value.values() if isinstance(value, dict) else value
+        return all(_is_sound(each, levels - 1) for each in parts)
+    return True
 
 
 def _parts(value: Any) -> Iterator[tuple[str | int, Any]]:

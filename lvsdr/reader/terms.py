@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from lvsdr.model.address import IPAddress
@@ -11,6 +12,8 @@ from lvsdr.reader.wording import Pointer, shown
 
 # IFNAMSIZ is 16 and counts the zero byte at the end.
 LONGEST_LINK = 15
+# The first bytes of which every IPv4 address is a host's; the others have to be looked at.
+UNICAST = frozenset(range(1, 224)) - {127}
 BROADCAST = IPv4Address("255.255.255.255")
 
 
@@ -20,6 +23,8 @@ def host_address(text: str, where: Pointer, noun: str) -> IPAddress:
     `noun` is VIP or RIP.
     """
     address = _parsed(text)
+    if isinstance(address, IPv4Address) and address.packed[0] in UNICAST:
+        return address
     if address is None or getattr(address, "scope_id", None):
         raise misfit(where, f"{shown(text)} is not {_kind(text)}", _mended(text, noun))
     fault = _fault(address)
@@ -54,6 +59,8 @@ def fits(text: str) -> bool:
     return len(text.encode()) <= LONGEST_LINK
 
 
+# The same real servers serve many services.
+@lru_cache(maxsize=65536)
 def _parsed(text: str) -> IPAddress | None:
     try:
         return ip_address(text)

@@ -212,7 +212,7 @@ def _sending(wire: socket.socket, first: Any, *_: Any) -> str | None:
     if wire.family != socket.AF_NETLINK:
         return None
     data = first if isinstance(first, bytes | bytearray | memoryview) else b"".join(first)
-    return " ".join(writes_in(wire.proto, bytes(data))) or None
+    return ", ".join(writes_in(wire.proto, bytes(data))) or None
 
 
 def _carry_out(what: str) -> None:

@@ -28,7 +28,7 @@ SERVER.set_forkserver_preload(
     [
         __name__,
         "jsonschema",
-        "pyroute2.ipvs",
+        "pyroute2.iproute.linux",
         *(
             module.name
             for module in pkgutil.walk_packages(lvsdr.__path__, "lvsdr.")

@@ -1,0 +1,110 @@
+"""The rows of the table in README.md that are about IPVS: each a ratio against a peer, in one run.
+
+    python -m lvsdr.lab --memory 1024 --timeout 3000 -- python benchmarks/ipvs_tables.py [ROW...]
+
+A sample is a process of its own in a fresh namespace: deleted destinations lie in a list that
+every new one walks. Samples of a row and of its peer take turns, so that both see the same load.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+SAMPLES = int(os.environ.get("SAMPLES", "5"))
+SAMPLE = Path(__file__).with_name("parts") / "ipvs_sample.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What is measured, its peer, how large a table, and the ratio that is the goal (the aim)."""
+
+    work: str
+    sample: str
+    peer: str
+    services: int
+    each: int
+    goal: float
+    aim: float
+
+
+ROWS = {
+    "apply": Row("first apply, whole command", "whole_apply", "peer_apply", 1000, 50, 0.12, 0.05),
+    "engine": Row("first apply, engine", "engine_apply", "peer_apply", 1000, 50, 0.03, 0.03),
+    "floor": Row("first apply, engine / floor", "engine_apply", "floor_apply", 1000, 50, 6, 2.5),
+    "small": Row("first apply, whole command", "whole_apply", "peer_apply", 100, 50, 0.7, 0.25),
+    "same": Row("nothing to change, engine", "engine_same", "peer_same", 1000, 50, 0.5, 0.25),
+    "one": Row("one weight / no change, engine", "engine_one", "engine_same", 1000, 50, 1.1, 1.1),
+    "drain": Row("one drained everywhere", "engine_drain", "peer_drain", 1000, 50, 0.05, 0.02),
+    "churn": Row("1 % changed, whole command", "whole_churn", "peer_churn", 1000, 20, 0.2, 0.2),
+    "withdraw": Row("withdraw, whole", "whole_withdraw", "peer_withdraw", 1000, 50, 0.12, 0.12),
+    "maglev": Row("mh created, engine", "engine_maglev", "peer_maglev", 100, 50, 0.2, 0.2),
+}
+GROWTH = ((2, 50), (20, 50), (200, 50), (1000, 100))
+MOST_MEMORY = 200.0
+
+
+def sample(name: str, services: int, each: int) -> dict[str, float]:
+    """Take one sample and return its seconds, and MiB of the largest process that it ran."""
+    words = ["unshare", "-nm", sys.executable, str(SAMPLE), name, str(services), str(each)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def measured(row: Row) -> str:
+    ours, peers = list[float](), list[float]()
+    for _ in range(SAMPLES):
+        ours.append(sample(row.sample, row.services, row.each)["seconds"])
+        peers.append(sample(row.peer, row.services, row.each)["seconds"])
+    ratio = median(ours) / median(peers)
+    met = "aim" if ratio <= row.aim else "goal" if ratio <= row.goal else "MISSED"
+    return (
+        f"| {row.work}, {row.services} x {row.each} | {row.goal} ({row.aim}) | {ratio:.3f} |"
+        f" {median(ours):.3f} s / {median(peers):.3f} s | {met} |"
+    )
+
+
+def growth(name: str) -> str:
+    """Return the exponent of growth from the smallest to the largest table."""
+    points = []
+    for services, each in GROWTH:
+        seconds = median(sample(name, services, each)["seconds"] for _ in range(min(SAMPLES, 3)))
+        points.append((services * each, seconds))
+    (small, quick), (large, slow) = points[0], points[-1]
+    exponent = math.log(slow / quick) / math.log(large / small)
+    said = ", ".join(f"{count}: {seconds:.3f} s" for count, seconds in points)
+    return f"| growth, {name} | 1.1 | {exponent:.2f} | {said} | {_met(exponent, 1.1)} |"
+
+
+def memory() -> str:
+    peak = max(sample("whole_apply", 1000, 50)["memory"] for _ in range(min(SAMPLES, 3)))
+    met = _met(peak, MOST_MEMORY)
+    return f"| peak memory, apply 1000 x 50 | {MOST_MEMORY:.0f} MiB | {peak:.0f} MiB | | {met} |"
+
+
+def _met(value: float, goal: float) -> str:
+    return "goal" if value <= goal else "MISSED"
+
+
+def main() -> None:
+    chosen = sys.argv[1:] or [*ROWS, "memory", "growth"]
+    print("| work | goal (aim) | measured | medians | met |\n|---|---|---|---|---|")
+    for name in chosen:
+        if name in ROWS:
+            print(measured(ROWS[name]), flush=True)
+        elif name == "memory":
+            print(memory(), flush=True)
+        else:
+            print(growth("engine_apply"), growth("whole_apply"), sep="\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()

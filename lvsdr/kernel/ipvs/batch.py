@@ -1,0 +1,141 @@
+"""A run of changes to the IPVS table: many requests in one send, the first refusal named."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable, Iterator, Sequence
+
+from lvsdr.errors import KernelError
+from lvsdr.kernel.errno import Reasons, explained, refusal
+from lvsdr.kernel.ipvs import messages
+from lvsdr.kernel.netlink import GENERIC, HEADER, REQUEST, GenericSocket, Refused
+from lvsdr.model.change import Change
+from lvsdr.model.objects import RealServer, Service, VirtualServer
+
+KINDS = frozenset({VirtualServer.kind, RealServer.kind})
+# As many as find room in one send, and their refusals in the socket's receive buffer.
+LARGEST = 1 << 16
+
+SERVICE_COMMANDS = {"+": messages.NEW_SERVICE, "-": messages.DEL_SERVICE, "~": messages.SET_SERVICE}
+DEST_COMMANDS = {"+": messages.NEW_DEST, "-": messages.DEL_DEST, "~": messages.SET_DEST}
+
+# What people call a scheduler, and what the kernel does.
+NICKNAMES = {"maglev": "mh", "roundrobin": "rr", "leastconn": "lc", "source": "sh"}
+MAGLEV, MEANWHILE = "mh", "rr"
+
+NO_SUCH_SERVER: Reasons = {
+    errno.ESRCH: ("no such virtual server", ()),
+    errno.ENOENT: ("no such real server", ()),
+    errno.EEXIST: ("it is there already", ()),
+    # So says a namespace in which no link is up, not even lo.
+    errno.EINVAL: ("invalid argument", ("ip link set lo up",)),
+}
+
+Request = tuple[Change, int, bytes]
+"""The change that a request is a part of, its command and its attributes."""
+
+
+def takes(change: Change) -> bool:
+    """Return whether a change can be part of a batch."""
+    return change.subject.kind in KINDS
+
+
+def execute(socket: GenericSocket, changes: Sequence[Change]) -> None:
+    """Carry out changes of KINDS in their order; raise KernelError that names the first refused.
+
+    The kernel does not stop at a refusal: of the changes after it, some have been carried out.
+    """
+    for batch in _batches(changes):
+        for refused in _sent(socket, batch):
+            raise refused
+
+
+def attempt(socket: GenericSocket, changes: Sequence[Change]) -> list[KernelError]:
+    """Carry out what can be of changes of KINDS; return why the others cannot."""
+    return [refused for batch in _batches(changes) for refused in _sent(socket, batch)]
+
+
+def _batches(changes: Sequence[Change]) -> Iterator[list[Request]]:
+    batch, size = list[Request](), 0
+    for request in requests(changes):
+        length = HEADER.size + GENERIC.size + len(request[2])
+        if size + length > LARGEST:
+            yield batch
+            batch, size = [], 0
+        batch.append(request)
+        size += length
+    yield batch
+
+
+def requests(changes: Sequence[Change]) -> Iterator[Request]:
+    """Yield what has to be sent, in this order."""
+    maglev = _filled_under_maglev(changes)
+    late = list[Request]()
+    service, identity = None, b""
+    for change in changes:
+        sign, subject = change.sign, change.subject
+        if isinstance(subject, RealServer):
+            if subject.service is not service:
+                service, identity = subject.service, messages.identity(subject.service)
+            yield change, DEST_COMMANDS[sign], identity + messages.destination(subject)
+            continue
+        assert isinstance(subject, VirtualServer), "the table is for servers, virtual and real"
+        if sign == "-":
+            yield change, messages.DEL_SERVICE, messages.identity(subject.service)
+        elif sign == "+" and subject.service in maglev:
+            # It builds its table anew for each real server: 13 to 30 times what all the rest
+            # takes. A service that is there already keeps it, or its clients would be spread
+            # otherwise for a moment.
+            yield change, messages.NEW_SERVICE, messages.described(subject, MEANWHILE)
+            late.append((change, messages.SET_SERVICE, messages.described(subject)))
+        else:
+            yield change, SERVICE_COMMANDS[sign], messages.described(subject)
+    yield from late
+
+
+def _filled_under_maglev(changes: Iterable[Change]) -> set[Service]:
+    """Return the services that the run makes with the scheduler mh, and gives real servers."""
+    made, filled = set[Service](), set[Service]()
+    for change in changes:
+        item = change.after
+        if change.before is None and isinstance(item, VirtualServer):
+            if item.scheduler == MAGLEV:
+                made.add(item.service)
+        elif change.before is None and isinstance(item, RealServer) and item.service in made:
+            filled.add(item.service)
+    return filled
+
+
+def _sent(socket: GenericSocket, batch: Sequence[Request]) -> list[KernelError]:
+    """Send a batch; return the refusals in the order of its requests."""
+    first = socket.sequence(len(batch))
+    family = socket.family
+    packed = bytearray()
+    size = HEADER.size + GENERIC.size
+    for number, (_, command, attributes) in enumerate(batch, first):
+        packed += HEADER.pack(size + len(attributes), family, REQUEST, number, 0)
+        packed += GENERIC.pack(command, 1)
+        packed += attributes
+    with explained(_doing(batch[0][0])):
+        refused = socket.batch(packed)
+    return [_refusal(batch[number - first][0], why) for number, why in sorted(refused.items())]
+
+
+def _refusal(change: Change, why: Refused) -> KernelError:
+    notes = [f"the kernel says: {why.said}"] if why.said else []
+    return refusal(_doing(change), why.errno, _reasons(change), notes)
+
+
+def _doing(change: Change) -> str:
+    return f"{change.verb} {change.subject.noun} {change.subject}"
+
+
+def _reasons(change: Change) -> Reasons:
+    if not isinstance(change.after, VirtualServer):
+        return NO_SUCH_SERVER if isinstance(change.subject, RealServer) else {}
+    scheduler = change.after.scheduler
+    known = NICKNAMES.get(scheduler, scheduler)
+    hint = f"its module is ip_vs_{known}: modprobe ip_vs_{known}"
+    if known != scheduler:
+        hint = f"the scheduler is called {known}; its module is ip_vs_{known}"
+    return {errno.ENOENT: ("no such scheduler", (hint,))}

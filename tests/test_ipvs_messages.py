@@ -1,0 +1,340 @@
+"""The messages of IPVS: byte for byte those of pyroute2, and back."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyroute2.ipvs import IPVSDest, IPVSService
+from pyroute2.netlink.generic import ipvs as theirs
+
+from lvsdr.kernel.ipvs import batch, dump, messages
+from lvsdr.kernel.netlink import (
+    DUMP,
+    HEADER,
+    MULTI,
+    NLMSG_DONE,
+    REQUEST,
+    GenericSocket,
+    attribute,
+    request,
+)
+from lvsdr.model.address import IPAddress
+from lvsdr.model.change import Change
+from lvsdr.model.objects import RealServer, Service, VirtualServer
+
+FAMILY, SEQUENCE = 27, 7
+
+ports = st.integers(0, 65535)
+addresses: dict[str, st.SearchStrategy[IPAddress]] = {
+    "inet": st.builds(IPv4Address, st.integers(1, 0xFFFFFFFE)),
+    "inet6": st.builds(IPv6Address, st.integers(1, 2**128 - 1)),
+}
+
+
+@st.composite
+def services(draw: st.DrawFn) -> Service:
+    family = draw(st.sampled_from(["inet", "inet6"]))
+    if draw(st.booleans()):
+        return Service("fwmark", fwmark=draw(st.integers(1, 2**32 - 1)), family=family)
+    protocol = draw(st.sampled_from(list(messages.PROTOCOLS)))
+    return Service(protocol, draw(addresses[family]), draw(ports), family=family)
+
+
+@st.composite
+def virtual_servers(draw: st.DrawFn) -> VirtualServer:
+    service = draw(services())
+    longest = 32 if service.family == "inet" else 128
+    return VirtualServer(
+        service,
+        scheduler=draw(st.text("abcdefgh0123_-", min_size=1, max_size=15)),
+        persistence=draw(st.none() | st.integers(1, 2**31)),
+        persistence_prefix=draw(st.none() | st.integers(1, longest - 1)),
+        one_packet=draw(st.booleans()),
+        flags=draw(st.integers(0, 7)) << 3,
+        engine=draw(st.none() | st.just("sip")),
+    )
+
+
+@st.composite
+def real_servers(draw: st.DrawFn) -> RealServer:
+    family = draw(st.sampled_from(["inet", "inet6"]))
+    return RealServer(
+        draw(services()),
+        draw(addresses[family]),
+        draw(ports),
+        weight=draw(st.integers(0, 2**31 - 1)),
+        forwarding_method=draw(st.sampled_from(list(messages.METHODS))),
+        upper_threshold=draw(st.integers(0, 2**32 - 1)),
+        lower_threshold=draw(st.integers(0, 2**32 - 1)),
+        tunnel=(draw(st.integers(0, 255)), draw(ports), draw(ports)),
+    )
+
+
+# --- pyroute2's encoder --------------------------------------------------------------------------
+
+
+def encoded(command: int, *attributes: tuple[str, Any]) -> bytes:
+    message = theirs.ipvsmsg()
+    message["cmd"], message["version"] = command, theirs.GENL_VERSION
+    message["attrs"] = list(attributes)
+    message["header"]["type"], message["header"]["flags"] = FAMILY, REQUEST
+    message["header"]["sequence_number"] = SEQUENCE
+    message.encode()
+    return bytes(message.data)
+
+
+def their_identity(service: Service) -> Any:
+    family = messages.FAMILIES[service.family]
+    if service.vip is None:
+        return IPVSService(af=family, fwmark=service.fwmark)
+    return IPVSService(
+        af=family,
+        protocol=int(messages.PROTOCOLS[service.protocol]),
+        addr=str(service.vip),
+        port=service.port,
+    )
+
+
+def their_service(server: VirtualServer) -> Any:
+    described = their_identity(server.service)
+    prefix = server.persistence_prefix
+    if server.service.family == "inet6":
+        mask = struct.pack("=I", prefix or 128)
+    else:
+        mask = struct.pack("!I", 0xFFFFFFFF << (32 - (prefix or 32)) & 0xFFFFFFFF)
+    persistent = 0 if server.persistence is None else 1
+    flags = server.flags | persistent | (4 if server.one_packet else 0)
+    described["sched_name"] = server.scheduler
+    described["flags"] = {"flags": flags, "mask": 0xFFFFFFFF}
+    described["timeout"] = server.persistence or 0
+    described["netmask"] = socket.inet_ntoa(mask)
+    if server.engine:
+        described["pe_name"] = server.engine
+    return described
+
+
+def their_destination(server: RealServer) -> Any:
+    kind, port, flags = server.tunnel
+    return IPVSDest(
+        addr=str(server.rip),
+        port=server.port,
+        fwd_method=messages.METHODS[server.forwarding_method],
+        weight=server.weight,
+        u_thresh=server.upper_threshold,
+        l_thresh=server.lower_threshold,
+        tun_type=kind,
+        tun_port=socket.htons(port),
+        tun_flags=flags,
+    )
+
+
+def ours(command: int, attributes: bytes) -> bytes:
+    return request(FAMILY, command, SEQUENCE, attributes, REQUEST)
+
+
+@given(virtual_servers())
+def test_a_virtual_server_is_encoded_as_pyroute2_encodes_it(server: VirtualServer) -> None:
+    expected = encoded(1, ("IPVS_CMD_ATTR_SERVICE", their_service(server).dump_nla()))
+
+    message = ours(messages.NEW_SERVICE, messages.described(server))
+
+    assert message == expected
+
+
+@given(real_servers())
+def test_a_real_server_is_encoded_as_pyroute2_encodes_it(server: RealServer) -> None:
+    expected = encoded(
+        5,
+        ("IPVS_CMD_ATTR_SERVICE", their_identity(server.service).dump_key()),
+        ("IPVS_CMD_ATTR_DEST", their_destination(server).dump_nla()),
+    )
+    attributes = messages.identity(server.service) + messages.destination(server)
+
+    message = ours(messages.NEW_DEST, attributes)
+
+    assert message == expected
+
+
+def test_the_numbers_are_those_of_pyroute2() -> None:
+    for name in ("NEW_SERVICE", "SET_SERVICE", "DEL_SERVICE", "GET_SERVICE"):
+        assert getattr(messages, name) == getattr(theirs, f"IPVS_CMD_{name}")
+    for name in ("NEW_DEST", "SET_DEST", "DEL_DEST", "GET_DEST"):
+        assert getattr(messages, name) == getattr(theirs, f"IPVS_CMD_{name}")
+
+
+# --- what the kernel lists -----------------------------------------------------------------------
+
+
+class Listing(GenericSocket):
+    """A socket at whose other end somebody lists what the test has written."""
+
+    def __init__(self, *replies: bytes) -> None:
+        self.family = FAMILY
+        self._sequence = SEQUENCE - 1
+        self._view = memoryview(bytearray(1 << 16))
+        self._socket, self._kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        for reply in replies:
+            self._kernel.send(reply)
+
+    def close(self) -> None:
+        super().close()
+        self._kernel.close()
+
+
+def reply(attributes: bytes, kind: int = FAMILY) -> bytes:
+    header = HEADER.pack(HEADER.size + 4 + len(attributes), kind, MULTI, SEQUENCE, 0)
+    return header + struct.pack("=BBxx", 1, 1) + attributes
+
+
+DONE = HEADER.pack(HEADER.size + 4, NLMSG_DONE, MULTI, SEQUENCE, 0) + bytes(4)
+
+
+def listed(server: RealServer, extra: int = 0, *, order: int = 1) -> bytes:
+    """Return a real server as a kernel lists it, `extra` bytes of statistics with it."""
+    settings = dump.listed(server)
+    body, family = settings[: dump.SETTINGS_SIZE], settings[dump.SETTINGS_SIZE :]
+    connections = b"".join(attribute(kind, bytes(4)) for kind in (7, 8, 9))
+    parts = [body, connections, family, attribute(10, bytes(extra))]
+    return reply(attribute(messages.DEST, b"".join(parts[::order])))
+
+
+def in_one_reply(found: list[bytes]) -> Iterator[bytes]:
+    yield b"".join(found)
+    yield DONE
+
+
+WEB = Service("tcp", ip_address("192.0.2.10"), 80)
+
+
+def servers(count: int) -> list[RealServer]:
+    return [RealServer(WEB, IPv4Address(0x0A000001 + number), 80) for number in range(count)]
+
+
+@given(real_servers(), st.integers(0, 64), st.booleans())
+def test_what_was_listed_is_what_it_was(server: RealServer, extra: int, reverse: bool) -> None:
+    wire = Listing(*in_one_reply([listed(server, extra * 4, order=-1 if reverse else 1)] * 2))
+
+    found = list(dump.real_servers(wire, server.service))
+    wire.close()
+
+    assert found == [server, server]
+
+
+def test_what_is_as_expected_is_not_decoded() -> None:
+    expected = servers(40)
+    wire = Listing(*in_one_reply([listed(server, 100) for server in expected]))
+
+    found = list(dump.real_servers(wire, WEB, expected))
+    wire.close()
+
+    assert all(one is other for one, other in zip(found, expected, strict=True))
+
+
+def test_what_differs_in_one_field_is_told_from_what_was_expected() -> None:
+    expected = servers(3)
+    heavier = RealServer(WEB, expected[1].rip, 80, weight=2)
+    there = [expected[0], heavier, expected[2]]
+    wire = Listing(*in_one_reply([listed(server) for server in there]))
+
+    found = list(dump.real_servers(wire, WEB, expected))
+    wire.close()
+
+    assert found == there
+
+
+def test_messages_of_many_sizes_in_one_reply_are_walked() -> None:
+    expected = servers(5)
+    sizes = (0, 4, 100, 4, 0)
+    there = [listed(server, size) for server, size in zip(expected, sizes, strict=True)]
+    wire = Listing(b"".join(there) + DONE)
+
+    found = list(dump.real_servers(wire, WEB, expected))
+    wire.close()
+
+    assert found == expected
+
+
+def test_an_ipv6_address_is_not_taken_for_an_ipv4_address_of_the_same_bytes() -> None:
+    six = RealServer(WEB, IPv6Address("a00:1::"), 80)
+    wire = Listing(*in_one_reply([listed(six)]))
+
+    found = list(dump.real_servers(wire, WEB, servers(1)))
+    wire.close()
+
+    assert found == [six]
+
+
+def test_a_list_that_somebody_changed_meanwhile_is_not_taken_for_whole() -> None:
+    interrupted = bytearray(listed(servers(1)[0]))
+    interrupted[6] |= 0x10
+    wire = Listing(bytes(interrupted), DONE)
+
+    with pytest.raises(OSError, match="Interrupted"):
+        list(dump.real_servers(wire, WEB))
+    wire.close()
+
+
+# --- batches -------------------------------------------------------------------------------------
+
+
+def test_a_broken_length_is_never_sent() -> None:
+    wire = Listing()
+    broken = bytearray(ours(messages.NEW_SERVICE, messages.identity(WEB)))
+    broken[0] += 4
+
+    with pytest.raises(AssertionError, match="a broken length"):
+        wire.batch(broken)
+    with pytest.raises(BlockingIOError):
+        wire._kernel.recv(1, socket.MSG_DONTWAIT)
+    wire.close()
+
+
+def test_answers_that_do_not_come_are_an_error_and_no_consent() -> None:
+    wire = Listing()
+
+    with pytest.raises(BlockingIOError):
+        wire.batch(ours(messages.NEW_SERVICE, messages.identity(WEB)))
+    wire.close()
+
+
+def test_a_maglev_service_is_made_as_rr_and_changed_once_it_is_full() -> None:
+    maglev = VirtualServer(WEB, "mh", flags=0x8)
+    run = [Change(None, maglev), *(Change(None, server) for server in servers(2))]
+
+    sent = [(command, b"mh\0" in attributes) for _, command, attributes in batch.requests(run)]
+
+    assert sent == [
+        (messages.NEW_SERVICE, False),
+        (messages.NEW_DEST, False),
+        (messages.NEW_DEST, False),
+        (messages.SET_SERVICE, True),
+    ]
+
+
+def test_a_maglev_service_without_real_servers_or_there_already_is_left_in_peace() -> None:
+    maglev = VirtualServer(WEB, "mh")
+    alone = list(batch.requests([Change(None, maglev)]))
+    later = list(batch.requests([Change(None, server) for server in servers(2)]))
+
+    assert [command for _, command, _ in alone] == [messages.NEW_SERVICE]
+    assert [command for _, command, _ in later] == [messages.NEW_DEST, messages.NEW_DEST]
+    assert b"mh\0" in alone[0][2]
+
+
+def test_a_listing_is_asked_for_as_a_listing() -> None:
+    wire = Listing(DONE)
+
+    list(dump.real_servers(wire, WEB))
+    asked = wire._kernel.recv(4096)
+    wire.close()
+
+    assert asked == request(
+        FAMILY, messages.GET_DEST, SEQUENCE, messages.identity(WEB), REQUEST | DUMP
+    )
