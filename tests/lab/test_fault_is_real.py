@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from rig import (
@@ -20,6 +20,8 @@ from rig import (
     virtual_server,
 )
 from witnesses import REQUEST, arping, arping_probe, arps, captured, neighbour
+
+from lvsdr.lab.services import serving
 
 # How somebody without lvsdr would hold the VIP.
 BY_HAND = {
@@ -196,7 +198,9 @@ def test_with_the_guard_a_packet_for_a_lost_vip_goes_nowhere(made: Rig) -> None:
 
 
 def test_after_apply_nothing_is_found_on_either_host(made: Rig) -> None:
-    with applied(made):
+    with applied(made), ExitStack() as servers:
+        for host in made.lab.realservers:
+            servers.enter_context(serving(host, made.services))
         found = verified(made.lab.realservers[0], "realserver", "verify", made.realserver, expect=0)
         words = ("director", "verify", made.director, "--seconds", "0.3")
         found_there = verified(made.lab.director, *words, expect=0)
