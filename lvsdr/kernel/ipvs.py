@@ -46,7 +46,7 @@ class VirtualServers:
         """Add, change or delete one virtual server."""
         subject = change.subject
         assert isinstance(subject, VirtualServer), "the table is for virtual servers"
-        reasons = _scheduler_reasons(subject.scheduler) if change.after else None
+        reasons = _scheduler_reasons(subject) if change.after else None
         with explained(f"{change.verb} virtual server {subject}", reasons):
             command, described = (
                 ("del", _identity(subject.service))
@@ -100,12 +100,17 @@ NO_SUCH_SERVER: Reasons = {
 }
 
 
-def _scheduler_reasons(scheduler: str) -> Reasons:
-    known = NICKNAMES.get(scheduler, scheduler)
-    hint = f"its module is ip_vs_{known}: modprobe ip_vs_{known}"
-    if known != scheduler:
+def _scheduler_reasons(server: VirtualServer) -> Reasons:
+    known = NICKNAMES.get(server.scheduler, server.scheduler)
+    if known != server.scheduler:
         hint = f"the scheduler is called {known}; its module is ip_vs_{known}"
-    return {errno.ENOENT: ("no such scheduler", (hint,))}
+        return {errno.ENOENT: ("no such scheduler", (hint,))}
+    modules = [f"ip_vs_{known}", *([f"ip_vs_pe_{server.engine}"] if server.engine else [])]
+    hints = [f"its module is {module}: modprobe {module}" for module in modules]
+    at_boot = f"at each boot: echo {modules[-1]} >> /etc/modules-load.d/lvsdr.conf"
+    # One errno for both.
+    reason = "no such scheduler" + (" or persistence engine" if server.engine else "")
+    return {errno.ENOENT: (reason, (*hints, at_boot))}
 
 
 def _identity(service: Service) -> Any:
