@@ -99,11 +99,10 @@ class Situation:
         record = self.record.claim(self.owner, self.desired, self.observed)
         return record.draining(self.owner, self.drained)
 
-    @property
-    def settled(self) -> Record:
-        """Return the record to write once it is."""
+    def settled(self, claimed: Record) -> Record:
+        """Return the record to write once it is, after `claimed`."""
         others = self.record.claims.get(self.owner, {}) if self.partial else {}
-        return self.claimed.settle(self.owner, {**others, **self.desired})
+        return claimed.settle(self.owner, {**others, **self.desired} if others else self.desired)
 
     @property
     def drift(self) -> Plan:
@@ -187,6 +186,8 @@ def _link_of(path: str) -> str | None:
 
 def _with_drained(desired: Objects, drained: Collection[Key]) -> Objects:
     """Return what is desired with weight 0 for what is drained."""
+    if not drained:
+        return desired
     return {
         key: replace(item, weight=0) if key in drained and isinstance(item, RealServer) else item
         for key, item in desired.items()

@@ -88,7 +88,7 @@ def converge(
             kernel.execute(situation.todo)
             _must_be_done(situation, kernel)
             and_then()
-        _save(book, claimed, situation.settled)
+        _save(book, claimed, situation.settled(claimed))
         # Done: whoever asks us to stop now would be told that it was undone.
         signals.deafen()
 

@@ -282,6 +282,28 @@ def test_6_an_apply_that_was_cut_off_comes_first(
     assert "its last apply was cut off" in done.err
 
 
+def test_a_drain_that_was_killed_is_finished_by_the_next_apply(
+    applied: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kernel, book = kernel_of(applied), applied.book()
+    before = dict(kernel.objects)
+    record = book.load()
+    drain(capsys, applied)
+    # Killed when the record was on disk, and before the kernel was asked.
+    kernel.objects = before
+    book.save(
+        record.claim("director:web", {ELEVEN.key: DRAINED}, before).draining(
+            "director:web", [ELEVEN.key]
+        )
+    )
+
+    done = Run(capsys, applied, "director", "apply", DIRECTOR)
+
+    assert done.code == 0
+    assert kernel.objects[ELEVEN.key] == DRAINED
+    assert book.load().intents == {}
+
+
 def test_3_a_refusal_leaves_it_as_it_was(
     applied: FakeSession, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -117,7 +117,7 @@ def test_rates_are_measured_over_the_interval() -> None:
 
     measured = rated({ELEVEN.key: later, SERVER.key: BUSY}, {ELEVEN.key: BUSY}, 2.0)
 
-    assert measured[ELEVEN.key].rates == Traffic(5, 0, 2, 2500, 0)
+    assert measured[ELEVEN.key].rates == Traffic(5, 0, 2.5, 2500, 0)
     assert measured[SERVER.key].rates == Traffic()
 
 

@@ -45,13 +45,30 @@ def _profiles(
             f"{director_path}: /virtual_servers: there is no real server to rehearse with",
             hints=["add one to a virtual server's real_servers"],
         )
-    if any(server.forwarding_method == "masquerade" for server in director.real_servers):
+    for why in _unfit(director):
         raise ProfileError(
-            f"{director_path}: masquerade cannot be rehearsed: its real servers need the director"
-            " as their gateway",
-            hints=["rehearse the dr and tunnel real servers in a profile of their own"],
+            f"{director_path}: {why}",
+            hints=["rehearse the rest in a profile of its own"],
         )
     return director, realserver
+
+
+def _unfit(director: DirectorProfile) -> Iterator[str]:
+    """Yield what the cluster has no hosts or links for."""
+    for server in director.real_servers:
+        if server.forwarding_method == "masquerade":
+            yield (
+                "masquerade cannot be rehearsed: its real servers need the director as their"
+                " gateway"
+            )
+        if any(server.tunnel) or (server.rip.version == 6) != (server.service.family == "inet6"):
+            yield (
+                f"the tunnel to {server.rip} cannot be rehearsed: real servers take packets out of"
+                " plain IPIP of the VIP's family"
+            )
+    for daemon in director.sync_daemons:
+        if daemon.link != director.interface:
+            yield f"no sync daemon on {daemon.link} can be rehearsed: there is {director.interface}"
 
 
 def _hosts(lab: Cluster) -> Iterator[str]:

@@ -12,21 +12,21 @@ from lvsdr.model.objects import Key, RealServer
 class Traffic:
     """How much has passed, or passes each second; with direct routing nothing goes out here."""
 
-    connections: int = 0
-    packets_in: int = 0
-    packets_out: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
+    connections: float = 0
+    packets_in: float = 0
+    packets_out: float = 0
+    bytes_in: float = 0
+    bytes_out: float = 0
 
     def since(self, earlier: Traffic, seconds: float) -> Traffic:
-        """Return how much a second has passed since `earlier`, `seconds` ago.
+        """Return how much a second has passed since `earlier`, `seconds` ago, to one decimal.
 
         Counters that somebody has set to zero in between say nothing of it: then it is 0.
         """
         grown = (
             max(0, getattr(self, each.name) - getattr(earlier, each.name)) for each in fields(self)
         )
-        return Traffic(*(round(each / seconds) for each in grown))
+        return Traffic(*(round(each / seconds, 1) for each in grown))
 
 
 @dataclass(frozen=True, slots=True)

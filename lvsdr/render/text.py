@@ -83,7 +83,8 @@ def _counts(counters: Counters | None) -> tuple[str, ...]:
         return ("",) * len(COUNTED)
     rates = counters.rates
     connections = (counters.active, counters.inactive, counters.persistent)
-    return tuple(map(str, (*connections, rates.connections, rates.packets_in, rates.bytes_in)))
+    shown = (*connections, rates.connections, rates.packets_in, rates.bytes_in)
+    return tuple(str(each).removesuffix(".0") for each in shown)
 
 
 def _columns(values: Iterable[str]) -> str:

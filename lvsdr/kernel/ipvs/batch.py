@@ -133,9 +133,14 @@ def _doing(change: Change) -> str:
 def _reasons(change: Change) -> Reasons:
     if not isinstance(change.after, VirtualServer):
         return NO_SUCH_SERVER if isinstance(change.subject, RealServer) else {}
-    scheduler = change.after.scheduler
-    known = NICKNAMES.get(scheduler, scheduler)
-    hint = f"its module is ip_vs_{known}: modprobe ip_vs_{known}"
-    if known != scheduler:
+    server = change.after
+    known = NICKNAMES.get(server.scheduler, server.scheduler)
+    if known != server.scheduler:
         hint = f"the scheduler is called {known}; its module is ip_vs_{known}"
-    return {errno.ENOENT: ("no such scheduler", (hint,))}
+        return {errno.ENOENT: ("no such scheduler", (hint,))}
+    modules = [f"ip_vs_{known}", *([f"ip_vs_pe_{server.engine}"] if server.engine else [])]
+    hints = [f"its module is {module}: modprobe {module}" for module in modules]
+    at_boot = f"at each boot: echo {modules[-1]} >> /etc/modules-load.d/lvsdr.conf"
+    # One errno for both.
+    reason = "no such scheduler" + (" or persistence engine" if server.engine else "")
+    return {errno.ENOENT: (reason, (*hints, at_boot))}
