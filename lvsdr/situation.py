@@ -55,7 +55,7 @@ class Kernel(Protocol):
     def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         """Return those of the objects `keys` that are there; `likely` is how they may be."""
 
-    def tenants(self, keys: Collection[Key]) -> Objects:
+    def tenants(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         """Return the addresses of the links, the real servers of the virtual servers `keys`."""
 
     def counters(self, services: Collection[Key]) -> Mapping[Key, Counters]:
@@ -153,7 +153,7 @@ def _situation(profile: Profile, desired: Objects, kernel: Kernel, record: Recor
     baseline = _still_there(record.baseline_of(owner), desired, kernel)
     likely = desired or record.claims.get(owner, NOTHING)
     observed = kernel.observe(desired.keys() | baseline.keys(), likely)
-    kept = _used_by_others(plan(desired, observed, baseline), record, kernel)
+    kept = _used_by_others(plan(desired, observed, baseline), observed, record, kernel)
     baseline = {key: before for key, before in baseline.items() if key not in kept}
     todo = plan(desired, observed, baseline)
     return Situation(
@@ -209,13 +209,15 @@ def no_quarrel(profile: Profile, desired: Objects, record: Record) -> None:
             )
 
 
-def _used_by_others(todo: Plan, record: Record, kernel: Kernel) -> tuple[Key, ...]:
+def _used_by_others(
+    todo: Plan, observed: Objects, record: Record, kernel: Kernel
+) -> tuple[Key, ...]:
     """Return what the plan would delete, and with it what no profile has put there."""
     going = {change.key for change in todo if change.after is None}
     floors = {key for key in going if key[0] in (Link.kind, VirtualServer.kind)}
     if not floors:
         return ()
-    tenants = kernel.tenants(floors).values()
+    tenants = kernel.tenants(floors, observed).values()
     foreign = {footing(tenant) for tenant in tenants if tenant.key not in record.baseline}
     return tuple(sorted(floors & foreign, key=str))
 

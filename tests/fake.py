@@ -102,7 +102,7 @@ class FakeKernel:
     def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         return {key: self.objects[key] for key in keys if key in self.objects}
 
-    def tenants(self, keys: Collection[Key]) -> Objects:
+    def tenants(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         objects = self.objects.values()
         return keyed(item for item in objects if footing(item) in keys)
 

@@ -21,7 +21,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.counters import Counters
 from lvsdr.model.inspection import Inspection, Packet
-from lvsdr.model.objects import NOTHING, Key, Object, Objects, keyed
+from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, VirtualServer, keyed
 from lvsdr.model.route_to import RouteTo
 from lvsdr.model.survey import Survey
 
@@ -48,20 +48,20 @@ class LinuxKernel:
 
     def __init__(self) -> None:
         self._sockets = Sockets()
-        addresses, real_servers = Addresses(self._sockets), RealServers(self._sockets)
+        self._addresses = Addresses(self._sockets)
+        self._real_servers = RealServers(self._sockets)
         self._tables: Mapping[str, Table] = {
             "sysctl": sysctls.Sysctls(self._sockets),
             "link": Links(self._sockets),
-            "address": addresses,
+            "address": self._addresses,
             "route": Routes(self._sockets),
             "timeout": Timeouts(self._sockets),
             "sync_daemon": SyncDaemons(self._sockets),
         }
         self._packed: Mapping[str, PackedTable] = {
             "virtual_server": VirtualServers(self._sockets),
-            "real_server": real_servers,
+            "real_server": self._real_servers,
         }
-        self._tenants = {"link": addresses.on_links, "virtual_server": real_servers.of_services}
 
     def __enter__(self) -> Self:
         return self
@@ -108,11 +108,16 @@ class LinuxKernel:
                 found += self._tables[kind].observe(group)
         return keyed(found)
 
-    def tenants(self, keys: Collection[Key]) -> Objects:
-        """Return the addresses of the links, the real servers of the virtual servers `keys`."""
-        found: list[Object] = []
-        for kind, group in groupby(sorted(keys, key=_kind), key=_kind):
-            found += self._tenants[kind](list(group))
+    def tenants(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
+        """Return the addresses of the links, the real servers of the virtual servers `keys`.
+
+        `likely` is as in `observe`.
+        """
+        links = [key for key in keys if key[0] == Link.kind]
+        found: list[Object] = [*self._addresses.on_links(links)] if links else []
+        services = [key for key in keys if key[0] == VirtualServer.kind]
+        if services:
+            found += self._real_servers.of_services(services, likely)
         return keyed(found)
 
     def counters(self, services: Collection[Key]) -> Mapping[Key, Counters]:

@@ -42,8 +42,9 @@ def _on_the_link(interface: str, vip: LabelledVip) -> Address:
 
 
 def _has_addresses_of_its_own(profile: DirectorProfile, survey: Survey) -> None:
-    own = [ip for ip in survey.addresses_of(profile.interface) if ip.ip not in profile.vips]
-    for version in sorted({vip.version for vip in profile.vips}):
+    vips = frozenset(profile.vips)
+    own = [ip for ip in survey.addresses_of(profile.interface) if ip.ip not in vips]
+    for version in sorted({vip.version for vip in vips}):
         if not any(ip.version == version for ip in own):
             # "who-has RIP tell VIP" is never answered by a real server: it holds the VIP itself.
             raise CannotRun(

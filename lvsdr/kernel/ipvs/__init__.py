@@ -39,9 +39,9 @@ class RealServers:
         found = self._of({("virtual_server", *service) for service in services}, likely)
         yield from (server for server in found if server.key in wanted)
 
-    def of_services(self, keys: Iterable[Key]) -> Iterator[RealServer]:
-        """Yield every real server of the virtual servers `keys`."""
-        return self._of(set(keys), NOTHING)
+    def of_services(self, keys: Iterable[Key], likely: Objects = NOTHING) -> Iterator[RealServer]:
+        """Yield every real server of the virtual servers `keys`, as `likely` where it is so."""
+        return self._of(set(keys), likely)
 
     def _of(self, wanted: set[Key], likely: Objects) -> Iterator[RealServer]:
         expected = _by_service(likely)
