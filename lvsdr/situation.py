@@ -27,6 +27,8 @@ from lvsdr.model.survey import Survey
 from lvsdr.planner import plan
 from lvsdr.record import Record
 
+IPVS_SYSCTLS = "net/ipv4/vs/"
+
 
 class Kernel(Protocol):
     """What the story needs of a kernel."""
@@ -127,10 +129,11 @@ def _situation(profile: Profile, desired: Objects, kernel: Kernel, record: Recor
 def _no_quarrel(profile: Profile, desired: Objects, record: Record) -> None:
     """Raise ProfileError where another profile of this host wants the same object otherwise.
 
-    Not for sysctls: there the stricter one is right for both.
+    Not for sysctls of ARP: there the stricter one is right for both.
     """
     for key, other in record.held_by_others(owner_of(profile)).items():
-        if key[0] != Sysctl.kind and key in desired and not record.made(other, desired[key]):
+        shared = key[0] == Sysctl.kind and not str(key[1]).startswith(IPVS_SYSCTLS)
+        if not shared and key in desired and not record.made(other, desired[key]):
             raise ProfileError(
                 f"cannot apply profile {profile.name}: profile {other} has set up"
                 f" {desired[key].noun} {desired[key].title} otherwise than {desired[key].detail}",

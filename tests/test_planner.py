@@ -76,8 +76,8 @@ def test_a_value_that_goes_back_is_given_up_though_it_is_still_there() -> None:
 
     assert safe_order({}, change) == (True, 0)
     assert safe_order(keyed([LOUD]), change) == (False, 0)
-    assert safe_order({}, Change(VIP, None)) == (True, -6)
-    assert safe_order(keyed([VIP]), Change(None, VIP)) == (False, 6)
+    assert safe_order({}, Change(VIP, None)) == (True, -7)
+    assert safe_order(keyed([VIP]), Change(None, VIP)) == (False, 7)
 
 
 def test_what_is_as_it_should_be_is_not_touched() -> None:

@@ -21,7 +21,17 @@ from fuzz.profiles import times
 from lvsdr import schema
 from lvsdr.errors import ProfileError
 from lvsdr.holders import HOLDERS
-from lvsdr.model.objects import RealServer, Service, VirtualServer
+from lvsdr.model.objects import (
+    SCHEDULER_FLAGS,
+    TUNNEL_CHECKSUMS,
+    TUNNEL_TYPES,
+    RealServer,
+    Service,
+    SyncDaemon,
+    Sysctl,
+    Timeout,
+    VirtualServer,
+)
 from lvsdr.model.printable import printable
 from lvsdr.model.profile import DirectorProfile, LabelledVip, Profile, RealServerProfile
 from lvsdr.reader import read, shape
@@ -222,6 +232,99 @@ def test_port_0_stands_for_every_port_where_clients_persist(tmp_path: Path) -> N
 
     assert isinstance(profile, DirectorProfile)
     assert profile.real_servers[0].port == 0
+
+
+SPREAD: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"scheduler": "sh", "scheduler_flags": ["sh-port", "sh-fallback"]}, {"flags": 0x18}),
+    ({"scheduler": "mh", "scheduler_flags": ["mh-port"]}, {"flags": 0x10}),
+    ({"scheduler": "mh", "scheduler_flags": ["mh-fallback"]}, {"flags": 0x08}),
+    ({"persistence": 9, "persistence_prefix": 24}, {"persistence_prefix": 24}),
+    ({"persistence": 9, "persistence_prefix": 32}, {"persistence_prefix": None}),
+    ({"one_packet": True, "protocol": "udp"}, {"one_packet": True}),
+    ({"protocol": "udp", "persistence": 9, "persistence_engine": "sip"}, {"engine": "sip"}),
+]
+
+
+@pytest.mark.parametrize(("fields", "made"), SPREAD)
+def test_how_a_virtual_server_spreads_is_what_its_fields_say(
+    tmp_path: Path, fields: dict[str, Any], made: dict[str, Any]
+) -> None:
+    document = director(vips=[{"address": "192.168.1.2"}], virtual_servers=[service(**fields)])
+
+    profile = read(written(tmp_path, document))
+
+    assert isinstance(profile, DirectorProfile)
+    (server,) = profile.virtual_servers
+    assert {name: getattr(server, name) for name in made} == made
+
+
+TAKEN: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"upper_threshold": 9}, {"upper_threshold": 9, "lower_threshold": 0}),
+    ({"upper_threshold": 9, "lower_threshold": 9}, {"lower_threshold": 9}),
+    ({"forwarding_method": "tunnel"}, {"tunnel": (0, 0, 0)}),
+    (
+        {"forwarding_method": "tunnel", "tunnel_type": "gue", "tunnel_port": 6080},
+        {"tunnel": (1, 6080, 0)},
+    ),
+    (
+        {
+            "forwarding_method": "tunnel",
+            "tunnel_type": "gue",
+            "tunnel_port": 6080,
+            "tunnel_checksum": "remcsum",
+        },
+        {"tunnel": (1, 6080, 2)},
+    ),
+    (
+        {"forwarding_method": "tunnel", "tunnel_type": "gre", "tunnel_checksum": "csum"},
+        {"tunnel": (2, 0, 1)},
+    ),
+    ({"forwarding_method": "tunnel", "rip": "2001:db8::11"}, {"rip": ip_address("2001:db8::11")}),
+]
+
+
+@pytest.mark.parametrize(("fields", "made"), TAKEN)
+def test_what_a_real_server_takes_is_what_its_fields_say(
+    tmp_path: Path, fields: dict[str, Any], made: dict[str, Any]
+) -> None:
+    web = service({"rip": "10.0.0.1", **fields})
+    document = director(vips=[{"address": "192.168.1.2"}], virtual_servers=[web])
+
+    profile = read(written(tmp_path, document))
+
+    assert isinstance(profile, DirectorProfile)
+    (server,) = profile.real_servers
+    assert {name: getattr(server, name) for name in made} == made
+
+
+def test_timeouts_sync_daemons_and_settings_are_filled_in(tmp_path: Path) -> None:
+    document = director(
+        timeouts={"udp": 30},
+        sync_daemons=[{"state": "master"}, {"state": "backup", "group": "ff02::51", "ttl": 3}],
+        sysctls={"sync_threshold": "03 50", "backup_only": 1},
+    )
+
+    profile = read(written(tmp_path, document))
+
+    assert isinstance(profile, DirectorProfile)
+    assert profile.timeouts == (Timeout("udp", 30),)
+    assert profile.sync_daemons == (
+        SyncDaemon("master", "eth0", 0, 1472, ip_address("224.0.0.81"), 8848, 1),
+        SyncDaemon("backup", "eth0", 0, 1452, ip_address("ff02::51"), 8848, 3),
+    )
+    assert profile.sysctls == (
+        Sysctl("net/ipv4/vs/sync_threshold", "3 50"),
+        Sysctl("net/ipv4/vs/backup_only", "1"),
+    )
+
+
+def test_the_schema_knows_the_flags_and_the_tunnels_of_the_model() -> None:
+    described = schema.document("director")["properties"]["virtual_servers"]["items"]["properties"]
+    real_server = described["real_servers"]["items"]["properties"]
+
+    assert tuple(described["scheduler_flags"]["items"]["enum"]) == tuple(SCHEDULER_FLAGS)
+    assert tuple(real_server["tunnel_type"]["enum"]) == TUNNEL_TYPES
+    assert tuple(real_server["tunnel_checksum"]["enum"]) == TUNNEL_CHECKSUMS
 
 
 def test_a_whole_number_with_a_point_becomes_an_integer(tmp_path: Path) -> None:

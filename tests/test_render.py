@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from ipaddress import ip_address, ip_interface, ip_network
 
 import pytest
@@ -17,7 +17,9 @@ from lvsdr.model.objects import (
     RealServer,
     Route,
     Service,
+    SyncDaemon,
     Sysctl,
+    Timeout,
     VirtualServer,
 )
 from lvsdr.model.plain import from_plain, to_plain
@@ -29,6 +31,7 @@ WEB6 = Service("tcp", ip_address("2001:db8::10"), 443, family="inet6")
 MARK6 = Service("fwmark", fwmark=7, family="inet6")
 RIP, RIP6 = ip_address("192.0.2.11"), ip_address("2001:db8::11")
 VIP6 = Address("eth0", ip_interface("2001:db8::10/128"), deprecated=True)
+MASTER = SyncDaemon("master", "eth0", 3, 1472, ip_address("224.0.0.81"), 8848, 1)
 GRE = RealServer(WEB, RIP, 80, 2, "tunnel", 10, 5, (2, 0, 1))
 
 LINES: list[tuple[Object | None, Object | None, list[str]]] = [
@@ -106,7 +109,47 @@ LINES: list[tuple[Object | None, Object | None, list[str]]] = [
         ],
     ),
     (GRE, None, ["ipvsadm -d -t 192.0.2.10:80 -r 192.0.2.11:80"]),
+    (Timeout("tcp_fin", 120), Timeout("tcp_fin", 60), ["ipvsadm --set 0 60 0"]),
+    (
+        None,
+        MASTER,
+        [
+            "ipvsadm --start-daemon master --mcast-interface eth0 --syncid 3 --sync-maxlen 1472"
+            " --mcast-group 224.0.0.81 --mcast-port 8848 --mcast-ttl 1"
+        ],
+    ),
+    (
+        MASTER,
+        replace(MASTER, link="eth1", group=ip_address("ff02::51"), maxlen=1452),
+        [
+            "ipvsadm --stop-daemon master",
+            "ipvsadm --start-daemon master --mcast-interface eth1 --syncid 3 --sync-maxlen 1452"
+            " --mcast-group ff02::51 --mcast-port 8848 --mcast-ttl 1",
+        ],
+    ),
+    (MASTER, None, ["ipvsadm --stop-daemon master"]),
 ]
+
+SPOKEN = [
+    (MASTER, "sync master (224.0.0.81:8848 on eth0, syncid 3, maxlen 1472, ttl 1)"),
+    (Timeout("tcp_fin", 60), "timeout tcp_fin 60 s"),
+    (VirtualServer(WEB, "sh", flags=0x18), "tcp 192.0.2.10:80 (sh, sh-fallback, sh-port)"),
+    (VirtualServer(WEB, "mh", flags=0x30), "tcp 192.0.2.10:80 (mh, mh-port, flags 0x20)"),
+    (GRE, f"{GRE.title} (tunnel, weight 2, thresholds 10/5, gre, csum)"),
+    (
+        RealServer(WEB, RIP, 80, 1, "tunnel", tunnel=(1, 6080, 2)),
+        f"{GRE.title} (tunnel, weight 1, gue port 6080, remcsum)",
+    ),
+    (
+        RealServer(WEB, RIP, 80, 1, "tunnel", tunnel=(7, 0, 0)),
+        f"{GRE.title} (tunnel, weight 1, tunnel type 7)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("item", "said"), SPOKEN)
+def test_an_object_is_said_in_the_words_of_a_profile(item: Object, said: str) -> None:
+    assert str(item) == said
 
 
 @pytest.mark.parametrize(("before", "after", "lines"), LINES)

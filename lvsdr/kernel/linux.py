@@ -12,6 +12,7 @@ from lvsdr.kernel import fib, sysctls
 from lvsdr.kernel import survey as surveying
 from lvsdr.kernel.addresses import Addresses
 from lvsdr.kernel.ipvs import RealServers, VirtualServers
+from lvsdr.kernel.ipvs_control import SyncDaemons, Timeouts
 from lvsdr.kernel.links import Links
 from lvsdr.kernel.privilege import has_net_admin
 from lvsdr.kernel.routes import Routes
@@ -38,12 +39,14 @@ class LinuxKernel:
         self._sockets = Sockets()
         addresses, real_servers = Addresses(self._sockets), RealServers(self._sockets)
         self._tables: Mapping[str, Table] = {
-            "sysctl": sysctls.Sysctls(),
+            "sysctl": sysctls.Sysctls(self._sockets),
             "link": Links(self._sockets),
             "address": addresses,
             "route": Routes(self._sockets),
             "virtual_server": VirtualServers(self._sockets),
             "real_server": real_servers,
+            "timeout": Timeouts(self._sockets),
+            "sync_daemon": SyncDaemons(self._sockets),
         }
         self._tenants = {"link": addresses.on_links, "virtual_server": real_servers.of_services}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -11,17 +12,19 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from lvsdr.errors import CannotRun
 from lvsdr.kernel.errno import explained
+from lvsdr.kernel.ipvs_messages import ControlSocket
 
 # pyroute2 logs a missing family as well as raising it; ours is the one message.
 AsyncIPVS.module_err_level = "debug"
 
 
 class Sockets:
-    """A route and an IPVS socket; both belong to the namespace in which they were opened."""
+    """A route and two IPVS sockets; all belong to the namespace in which they were opened."""
 
     def __init__(self) -> None:
         self._route: Any = None
         self._ipvs: Any = None
+        self._control: Any = None
 
     def __enter__(self) -> Self:
         return self
@@ -47,18 +50,34 @@ class Sockets:
     def ipvs(self) -> Any:
         """Return the open IPVS socket; raises CannotRun where the kernel has no IPVS."""
         if self._ipvs is None:
-            try:
-                self._ipvs = IPVS()
-            except NetlinkError as error:
-                raise CannotRun(
-                    "cannot reach IPVS: this kernel has no IPVS, or its module is not loaded",
-                    hints=["modprobe ip_vs", "echo ip_vs > /etc/modules-load.d/lvsdr.conf"],
-                ) from error
+            self._ipvs = _reached(IPVS)
         return self._ipvs
+
+    @property
+    def control(self) -> Any:
+        """Return the open socket for what IPVS has besides its table; raises CannotRun."""
+        if self._control is None:
+            self._control = _reached(ControlSocket)
+        return self._control
+
+    def need_ipvs(self) -> None:
+        """Have the kernel load IPVS; raises CannotRun where it has none."""
+        if self._ipvs is None and self._control is None:
+            self._control = _reached(ControlSocket)
 
     def close(self) -> None:
         """Close what is open; what is asked for next is opened anew."""
-        for socket in (self._route, self._ipvs):
+        for socket in (self._route, self._ipvs, self._control):
             if socket is not None:
                 socket.close()
-        self._route = self._ipvs = None
+        self._route = self._ipvs = self._control = None
+
+
+def _reached(made: Callable[[], Any]) -> Any:
+    try:
+        return made()
+    except NetlinkError as error:
+        raise CannotRun(
+            "cannot reach IPVS: this kernel has no IPVS, or its module is not loaded",
+            hints=["modprobe ip_vs", "echo ip_vs > /etc/modules-load.d/lvsdr.conf"],
+        ) from error

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lvsdr.errors import CannotRun
-from lvsdr.kernel.errno import explained, reading
+from lvsdr.kernel.errno import Reasons, explained, reading
+from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Key, Object, Sysctl
 
 ROOT = Path("/proc/sys")
+IPVS = "net/ipv4/vs/"
+# On automatic the kernel itself goes from 1 to 2 while memory is short, and back.
+DEFENCES = frozenset(IPVS + name for name in ("drop_entry", "drop_packet", "secure_tcp"))
+NOT_THERE: Reasons = {
+    errno.ENOENT: ("this kernel has no such setting", ("leave it out of the profile",))
+}
 
 
 class Sysctls:
     """The settings below /proc/sys."""
 
+    def __init__(self, sockets: Sockets) -> None:
+        self._sockets = sockets
+
     def observe(self, keys: Iterable[Key]) -> Iterator[Object]:
         """Yield each sysctl that the kernel has."""
-        for _, path in keys:
+        wanted = list(keys)
+        if any(str(path).startswith(IPVS) for _, path in wanted):
+            self._sockets.need_ipvs()
+        for _, path in wanted:
             value = value_of(str(path))
             if value is not None:
                 yield Sysctl(str(path), value)
@@ -27,7 +41,7 @@ class Sysctls:
     def execute(self, change: Change) -> None:
         """Write the new value; a sysctl cannot be made or removed."""
         assert isinstance(change.after, Sysctl), "every sysctl has a value to go back to"
-        with explained(f"set sysctl {change.after}"):
+        with explained(f"set sysctl {change.after}", NOT_THERE):
             (ROOT / change.after.path).write_text(change.after.value + "\n", encoding="ascii")
 
 
@@ -59,6 +73,8 @@ def writable() -> None:
 def _read(path: str) -> str | None:
     with reading(f"sysctl {path}"):
         try:
-            return (ROOT / path).read_text(encoding="ascii").strip()
+            # Some values are two numbers with a tab between them.
+            value = " ".join((ROOT / path).read_text(encoding="ascii").split())
+            return "1" if path in DEFENCES and value == "2" else value
         except (FileNotFoundError, NotADirectoryError):
             return None

@@ -14,8 +14,19 @@ Key = tuple[str | int, ...]
 
 # The layers, from the ground up. What is desired is done in this order, what is given up in the
 # reverse: a real server is silent on ARP before it holds a VIP and until it has let go of it, and
-# a director's table is complete before the VIP draws traffic to it.
-SILENCE, LINKS, SETTINGS, ROUTES, SERVICES, DESTINATIONS, ADDRESSES = range(7)
+# a director's table is complete before the VIP draws traffic to it, and what a sync daemon hears
+# of finds its virtual server.
+SILENCE, LINKS, SETTINGS, ROUTES, SERVICES, DESTINATIONS, DAEMONS, ADDRESSES = range(8)
+
+# Each flag of a scheduler by its name: the scheduler it is for, and its bit (linux/ip_vs.h).
+SCHEDULER_FLAGS: Mapping[str, tuple[str, int]] = {
+    "sh-fallback": ("sh", 0x08),
+    "sh-port": ("sh", 0x10),
+    "mh-fallback": ("mh", 0x08),
+    "mh-port": ("mh", 0x10),
+}
+TUNNEL_TYPES = ("ipip", "gue", "gre")
+TUNNEL_CHECKSUMS = ("none", "csum", "remcsum")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +211,7 @@ class VirtualServer:
     def detail(self) -> str:
         said = [
             self.scheduler,
-            f"flags {self.flags:#x}" if self.flags else "",
+            flags_spoken(self.scheduler, self.flags),
             "one-packet" if self.one_packet else "",
             "" if self.persistence is None else f"persistence {self.persistence} s",
             "" if self.persistence_prefix is None else f"per /{self.persistence_prefix}",
@@ -247,7 +258,7 @@ class RealServer:
             self.forwarding_method,
             f"weight {self.weight}",
             thresholds if self.upper_threshold or self.lower_threshold else "",
-            "tunnel type {}, port {}, flags {}".format(*self.tunnel) if any(self.tunnel) else "",
+            tunnel_spoken(*self.tunnel),
         ]
         return ", ".join(filter(None, said))
 
@@ -260,7 +271,70 @@ class RealServer:
         return f"{self.title} ({self.detail})"
 
 
-Object = Sysctl | Link | Address | Route | VirtualServer | RealServer
+@dataclass(frozen=True, slots=True)
+class Timeout:
+    """How long IPVS remembers a connection that rests; `protocol` is tcp, tcp_fin or udp."""
+
+    kind: ClassVar[str] = "timeout"
+    noun: ClassVar[str] = "timeout"
+    layer: ClassVar[int] = SETTINGS
+
+    protocol: str
+    seconds: int
+
+    @property
+    def key(self) -> Key:
+        return (self.kind, self.protocol)
+
+    @property
+    def detail(self) -> str:
+        return f"{self.seconds} s"
+
+    @property
+    def title(self) -> str:
+        return f"timeout {self.protocol}"
+
+    def __str__(self) -> str:
+        return f"{self.title} {self.detail}"
+
+
+@dataclass(frozen=True, slots=True)
+class SyncDaemon:
+    """The thread that tells others of connections (master), or hears of theirs (backup).
+
+    `maxlen` is the UDP payload of a message, in bytes.
+    """
+
+    kind: ClassVar[str] = "sync_daemon"
+    noun: ClassVar[str] = "sync daemon"
+    layer: ClassVar[int] = DAEMONS
+
+    state: str
+    link: str
+    syncid: int
+    maxlen: int
+    group: IPAddress
+    port: int
+    ttl: int
+
+    @property
+    def key(self) -> Key:
+        return (self.kind, self.state)
+
+    @property
+    def detail(self) -> str:
+        where = f"{endpoint(self.group, self.port)} on {self.link}"
+        return f"{where}, syncid {self.syncid}, maxlen {self.maxlen}, ttl {self.ttl}"
+
+    @property
+    def title(self) -> str:
+        return f"sync {self.state}"
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.detail})"
+
+
+Object = Sysctl | Link | Address | Route | VirtualServer | RealServer | Timeout | SyncDaemon
 Objects = Mapping[Key, Object]
 Baseline = Mapping[Key, Object | None]
 """How each object was before lvsdr first touched it; None: it was not there."""
@@ -272,6 +346,8 @@ KINDS: Mapping[str, type[Object]] = {
     "route": Route,
     "virtual_server": VirtualServer,
     "real_server": RealServer,
+    "timeout": Timeout,
+    "sync_daemon": SyncDaemon,
 }
 
 
@@ -293,3 +369,22 @@ def endpoint(address: IPAddress, port: int) -> str:
     """Return ADDRESS:PORT as people write it, an IPv6 address in brackets."""
     host = f"[{address}]" if isinstance(address, IPv6Address) else str(address)
     return f"{host}:{port}"
+
+
+def flags_spoken(scheduler: str, flags: int) -> str:
+    """Return the flags of a scheduler by their names, those unknown by their number."""
+    if not flags:
+        return ""
+    known = {name: bit for name, (owner, bit) in SCHEDULER_FLAGS.items() if owner == scheduler}
+    names = [name for name, bit in known.items() if flags & bit]
+    rest = flags & ~sum(known.values())
+    return ", ".join([*names, *([f"flags {rest:#x}"] if rest else [])])
+
+
+def tunnel_spoken(kind: int, port: int, flags: int) -> str:
+    """Return a tunnel that is not plain IPIP: its type, port and checksum."""
+    if not (kind or port or flags):
+        return ""
+    name = TUNNEL_TYPES[kind] if kind < len(TUNNEL_TYPES) else f"tunnel type {kind}"
+    checks = [each for bit, each in ((1, "csum"), (2, "remcsum")) if flags & bit]
+    return ", ".join([f"{name} port {port}" if port else name, *checks])

@@ -52,4 +52,5 @@ PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "destination": ip_network,
     "service": _service,
     "tunnel": tuple,
+    "group": ip_address,
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.objects import RealServer, VirtualServer
+from lvsdr.model.objects import RealServer, SyncDaemon, Sysctl, Timeout, VirtualServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class LabelledVip:
 
 @dataclass(frozen=True, slots=True)
 class DirectorProfile:
-    """What a director is: its VIPs on `interface`, and its IPVS table."""
+    """What a director is: its VIPs on `interface`, its IPVS table, and settings of IPVS."""
 
     role: ClassVar[str] = "director"
 
@@ -28,6 +28,9 @@ class DirectorProfile:
     labelled_vips: tuple[LabelledVip, ...]
     virtual_servers: tuple[VirtualServer, ...]
     real_servers: tuple[RealServer, ...]
+    timeouts: tuple[Timeout, ...] = ()
+    sync_daemons: tuple[SyncDaemon, ...] = ()
+    sysctls: tuple[Sysctl, ...] = ()
 
     @property
     def vips(self) -> tuple[IPAddress, ...]:

@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 from lvsdr.model.address import IPAddress
 from lvsdr.model.objects import RealServer, Service, VirtualServer
 from lvsdr.model.profile import DirectorProfile
+from lvsdr.reader.control import of_one_family, sync_daemons, sysctls, timeouts
 from lvsdr.reader.labels import labelled_vips
 from lvsdr.reader.refusal import misfit
+from lvsdr.reader.spread import spread, thresholds, tunnel
 from lvsdr.reader.terms import family, host_address, link_name, spoken
 from lvsdr.reader.wording import Pointer, pointed
 
@@ -24,7 +26,8 @@ def director(data: Entry, name: str) -> DirectorProfile:
     """Return the profile that `data` is, with its defaults filled in; raise Refusal."""
     interface = link_name(data["interface"], ("interface",))
     labelled = labelled_vips(data["vips"], interface)
-    if not labelled and not data["virtual_servers"]:
+    fields = ("vips", "virtual_servers", "sync_daemons", "timeouts", "sysctls")
+    if not any(data[field] for field in fields):
         raise misfit(
             (),
             "neither vips nor virtual_servers: this director has nothing to do",
@@ -45,9 +48,21 @@ def director(data: Entry, name: str) -> DirectorProfile:
         where = ("virtual_servers", place)
         service = _service(entry, where, vips)
         _only_once(services, service, where, "virtual server")
-        virtual_servers.append(VirtualServer(service, entry["scheduler"], entry.get("persistence")))
+        virtual_servers.append(spread(entry, where, service))
         real_servers.extend(_real_servers(entry, where, service, vips))
-    return DirectorProfile(name, interface, labelled, tuple(virtual_servers), tuple(real_servers))
+    daemons = sync_daemons(data["sync_daemons"], interface)
+    if daemons:
+        of_one_family(real_servers)
+    return DirectorProfile(
+        name,
+        interface,
+        labelled,
+        tuple(virtual_servers),
+        tuple(real_servers),
+        timeouts(data["timeouts"]),
+        daemons,
+        sysctls(data["sysctls"]),
+    )
 
 
 def _service(entry: Entry, where: Pointer, vips: Vips) -> Service:
@@ -97,16 +112,24 @@ def _real_server(entry: Entry, where: Pointer, service: Service, vips: Vips) -> 
             f"{rip} is a VIP of this profile",
             "write the real server's own address (RIP)",
         )
-    if family(rip) != service.family:
+    method = entry["forwarding_method"]
+    # A tunnel's outer packet may be of another family than the one it carries.
+    if family(rip) != service.family and method != "tunnel":
         first = "the first real server" if service.vip is None else "the VIP"
         raise misfit(
             (*where, "rip"),
             f"{rip} is {spoken(family(rip))}, {first} is {spoken(service.family)}",
             f"write the {spoken(service.family)} address of this real server",
         )
-    method = entry["forwarding_method"]
-    port = _port(entry, where, service)
-    return RealServer(service, rip, port, entry["weight"], method)
+    return RealServer(
+        service,
+        rip,
+        _port(entry, where, service),
+        entry["weight"],
+        method,
+        *thresholds(entry, where),
+        tunnel(entry, where),
+    )
 
 
 def _port(entry: Entry, where: Pointer, service: Service) -> int:

@@ -11,6 +11,7 @@ from lvsdr.reader.remedies import FORMS, REMEDIES, likeness, reason
 from lvsdr.reader.wording import LONGEST, Pointer, listed, shown, written
 
 Schema = Mapping[str, Any]
+MOST_NAMED = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ def _unknown(mistake: Mistake) -> Refusal:
     name = next((name for name in unknown if likeness(name, everywhere)), unknown[0])
     near = likeness(name, everywhere)
     hint = f"the fields here: {', '.join(known)}"
+    if len(known) > MOST_NAMED:
+        hint = "the fields here are listed in lvsdr-profile(5)"
     if near in known:
         hint = f"did you mean {near}"
     elif near is not None:
@@ -63,7 +66,7 @@ def _homes(schema: Schema, home: str) -> Iterator[tuple[str, str]]:
     """Yield the fields of a profile, each with where it belongs."""
     for name, field in schema.get("properties", {}).items():
         yield name, home
-        yield from _homes(field.get("items", {}), name)
+        yield from _homes(field.get("items", field), name)
 
 
 def _missing(mistake: Mistake) -> Refusal:

@@ -11,6 +11,7 @@ FORMS: Mapping[str, str] = {
     "holder_link": "the name of a link",
     "label": "a label",
     "scheduler": "the name of a scheduler",
+    "sync_threshold": "two numbers with a space between them",
 }
 
 REMEDIES: Mapping[str, str] = {
@@ -21,7 +22,15 @@ REMEDIES: Mapping[str, str] = {
     "scheduler": "the kernel's name in lower case: rr, wrr, lc, wlc, sh, mh, ...",
     "persistence": "in seconds, at most 31 days; leave it out to have none",
     "weight": "0 takes no new connections, 1 is the default",
-    "forwarding_method": "dr is direct routing, tunnel IPIP, masquerade NAT",
+    "forwarding_method": "dr is direct routing, tunnel IPIP, GUE or GRE, masquerade NAT",
+    "upper_threshold": "the most connections at a time; 0 is no limit",
+    "lower_threshold": "new connections come again below this; leave it out for the kernel's own",
+    "persistence_prefix": "a prefix length: 24 in place of 255.255.255.0",
+    "persistence_engine": "sip, or leave it out",
+    "scheduler_flags": "sh-fallback and sh-port are for sh, mh-fallback and mh-port for mh",
+    "tunnel_checksum": "csum is for gue and gre, remcsum for gue",
+    "syncid": "the same number on master and backup, 0 to 255",
+    "sync_threshold": 'T P, for example "3 50": at the third packet of each fifty',
     "fwmark": "the number that the firewall sets, for example 1",
 }
 
@@ -52,6 +61,27 @@ ALIASES: Mapping[str, Sequence[str]] = {
     "nat": ["masquerade"],
     "masq": ["masquerade"],
     "loopback": ["lo"],
+    "persistence_timeout": ["persistence"],
+    "persistence_granularity": ["persistence_prefix"],
+    "persistence_netmask": ["persistence_prefix"],
+    "netmask": ["persistence_prefix"],
+    "pe": ["persistence_engine"],
+    "ops": ["one_packet"],
+    "uthreshold": ["upper_threshold"],
+    "u_threshold": ["upper_threshold"],
+    "u_thresh": ["upper_threshold"],
+    "lthreshold": ["lower_threshold"],
+    "l_threshold": ["lower_threshold"],
+    "l_thresh": ["lower_threshold"],
+    "tun_type": ["tunnel_type"],
+    "tun_port": ["tunnel_port"],
+    "mcast_interface": ["interface"],
+    "mcast_group": ["group"],
+    "mcast_port": ["port"],
+    "mcast_ttl": ["ttl"],
+    "maxlen": ["sync_maxlen"],
+    "tcpfin": ["tcp_fin"],
+    "vs": ["sysctls"],
 }
 
 

@@ -15,7 +15,9 @@ from lvsdr.model.objects import (
     RealServer,
     Route,
     Service,
+    SyncDaemon,
     Sysctl,
+    Timeout,
     VirtualServer,
     endpoint,
 )
@@ -136,6 +138,26 @@ def _share(server: RealServer) -> list[str]:
     return words
 
 
+def _timeout(change: Change) -> Words:
+    if isinstance(change.after, Timeout):
+        # ipvsadm takes 0 for what stays as it is.
+        seconds = {"tcp": 0, "tcp_fin": 0, "udp": 0, change.after.protocol: change.after.seconds}
+        yield ["ipvsadm", "--set", *map(str, seconds.values())]
+
+
+def _sync_daemon(change: Change) -> Words:
+    if isinstance(change.before, SyncDaemon):
+        yield ["ipvsadm", "--stop-daemon", change.before.state]
+    if isinstance(change.after, SyncDaemon):
+        new = change.after
+        yield [
+            *("ipvsadm", "--start-daemon", new.state, "--mcast-interface", new.link),
+            *("--syncid", str(new.syncid), "--sync-maxlen", str(new.maxlen)),
+            *("--mcast-group", str(new.group), "--mcast-port", str(new.port)),
+            *("--mcast-ttl", str(new.ttl)),
+        ]
+
+
 def _service(service: Service) -> list[str]:
     if service.vip is None:
         return ["-f", str(service.fwmark), *(["-6"] if service.family == "inet6" else [])]
@@ -150,4 +172,6 @@ COMMANDS: Mapping[str, Callable[[Change], Any]] = {
     "route": _route,
     "virtual_server": _virtual_server,
     "real_server": _real_server,
+    "timeout": _timeout,
+    "sync_daemon": _sync_daemon,
 }

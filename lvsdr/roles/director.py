@@ -22,7 +22,16 @@ def desired(profile: DirectorProfile, survey: Survey) -> Objects:
         )
     _has_addresses_of_its_own(profile, survey)
     addresses = (_on_the_link(profile.interface, vip) for vip in profile.labelled_vips)
-    return keyed((*profile.virtual_servers, *profile.real_servers, *addresses))
+    return keyed(
+        (
+            *profile.virtual_servers,
+            *profile.real_servers,
+            *addresses,
+            *profile.timeouts,
+            *profile.sync_daemons,
+            *profile.sysctls,
+        )
+    )
 
 
 def _on_the_link(interface: str, vip: LabelledVip) -> Address:

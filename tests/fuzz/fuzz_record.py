@@ -26,7 +26,9 @@ with atheris.instrument_imports(include=["lvsdr", "json", "ipaddress"]):
         RealServer,
         Route,
         Service,
+        SyncDaemon,
         Sysctl,
+        Timeout,
         VirtualServer,
         keyed,
     )
@@ -45,6 +47,8 @@ OBJECTS: tuple[Object, ...] = (
     VirtualServer(MARK),
     RealServer(WEB, ip_address("192.0.2.11"), 80),
     RealServer(MARK, ip_address("2001:db8::11"), 0, tunnel=(1, 2, 3)),
+    Timeout("tcp_fin", 120),
+    SyncDaemon("backup", "eth0", 1, 1452, ip_address("ff02::51"), 8848, 1),
 )
 
 

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 
 from fake import FakeKernel
 from lvsdr.model.address import IPAddress
-from lvsdr.model.objects import Address, Link, Object, RealServer, Service, VirtualServer, keyed
+from lvsdr.model.objects import (
+    Address,
+    Link,
+    Object,
+    RealServer,
+    Service,
+    Timeout,
+    VirtualServer,
+    keyed,
+)
 from lvsdr.model.objects import Sysctl as Setting
 from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.schema import ROLES, document
@@ -44,6 +53,22 @@ VIPS = VIPS4 | VIPS4 | FEW6 | ANY6
 INTERFACES = st.sampled_from(["eth0", "eth0", "eth1"])
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", fullmatch=True)
 PORTS = st.sampled_from([1, 80, 443, 65535]) | st.integers(1, 65535)
+
+
+TIMEOUTS = st.fixed_dictionaries({}, optional={"tcp": st.integers(1, 900), "udp": st.just(30)})
+SETTINGS = st.fixed_dictionaries(
+    {}, optional={"sync_threshold": st.just("3 50"), "drop_entry": st.sampled_from([0, 1, 3])}
+)
+
+
+TUNNELS: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+    [
+        {},
+        {"tunnel_type": "ipip"},
+        {"tunnel_type": "gue", "tunnel_port": 6080, "tunnel_checksum": "remcsum"},
+        {"tunnel_type": "gre", "tunnel_checksum": "csum"},
+    ]
+)
 
 
 def some(draw: st.DrawFn, strategy: st.SearchStrategy[Any], name: str) -> dict[str, Any]:
@@ -91,6 +116,9 @@ def directors(draw: st.DrawFn) -> dict[str, Any]:
         "vips": [_labelled(draw, vip, interface, place) for place, vip in enumerate(vips)],
         "virtual_servers": [*known.values(), *(_marked(draw, mark) for mark in sorted(set(marks)))],
         **some(draw, NAMES, "name"),
+        **some(draw, TIMEOUTS, "timeouts"),
+        **some(draw, SETTINGS, "sysctls"),
+        **some(draw, st.just([{"state": "backup", "syncid": 7}]), "sync_daemons"),
     }
 
 
@@ -115,10 +143,17 @@ def _marked(draw: st.DrawFn, mark: int) -> dict[str, Any]:
 
 def _completed(draw: st.DrawFn, service: dict[str, Any], like: str, port: int) -> dict[str, Any]:
     rips = draw(st.lists(RIPS6 if ":" in like else RIPS4, max_size=3, unique=True))
-    schedulers = st.sampled_from(["rr", "wlc", "mh", "twos"])
+    schedulers: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+        [
+            {},
+            {"scheduler": "rr"},
+            {"scheduler": "twos"},
+            {"scheduler": "mh", "scheduler_flags": ["mh-port"]},
+        ]
+    )
     return {
         **service,
-        **some(draw, schedulers, "scheduler"),
+        **draw(schedulers),
         **({} if "persistence" in service else some(draw, st.just(300), "persistence")),
         "real_servers": [_real_server(draw, rip, port) for rip in rips],
     }
@@ -132,6 +167,8 @@ def _real_server(draw: st.DrawFn, rip: str, port: int) -> dict[str, Any]:
         **({} if method == "dr" and draw(st.booleans()) else {"forwarding_method": method}),
         **some(draw, ports, "port"),
         **some(draw, st.sampled_from([0, 1, 65535]), "weight"),
+        **some(draw, st.integers(0, 2**31 - 1), "upper_threshold"),
+        **(draw(TUNNELS) if method == "tunnel" else {}),
     }
 
 
@@ -203,6 +240,11 @@ def hosts(draw: st.DrawFn) -> FakeKernel:
     for name, most in (("arp_ignore", 8), ("arp_announce", 2)):
         values = st.just(0) | st.integers(0, most)
         objects += [Setting(f"net/ipv4/conf/{link}/{name}", str(draw(values))) for link in TALKING]
+    objects += [Timeout("tcp", 900), Timeout("tcp_fin", 120), Timeout("udp", 300)]
+    objects += [
+        Setting("net/ipv4/vs/sync_threshold", "3 50"),
+        Setting("net/ipv4/vs/drop_entry", "0"),
+    ]
     own = tuple((link, ip) for link in ("eth0", "eth1") for ip in OWN)
     return FakeKernel(Survey(links, own), keyed(objects))
 

@@ -33,6 +33,12 @@ ALIKE = (
     "address add 192.168.1.11/24 dev eth0",
     "address add fd00::11/64 dev eth0 nodad",
 )
+
+
+def tunnelled(rip: str, **fields: object) -> Document:
+    return {"rip": rip, "forwarding_method": "tunnel", **fields}
+
+
 MARKED = {"fwmark": 7, "scheduler": "sh", "real_servers": [{"rip": RIPS[1]}]}
 
 CASES = [
@@ -44,6 +50,43 @@ CASES = [
             MARKED,
         ),
         id="director",
+    ),
+    pytest.param(
+        director(
+            virtual_server(
+                VIP,
+                protocol="udp",
+                port=5060,
+                scheduler="sh",
+                scheduler_flags=["sh-port", "sh-fallback"],
+                persistence=60,
+                persistence_prefix=24,
+                persistence_engine="sip",
+                one_packet=True,
+                real_servers=[
+                    {"rip": RIPS[0], "upper_threshold": 100, "lower_threshold": 50},
+                    tunnelled(RIPS[1], tunnel_type="gre", tunnel_checksum="csum"),
+                ],
+            ),
+            virtual_server(
+                VIP6,
+                persistence=60,
+                persistence_prefix=64,
+                real_servers=[
+                    tunnelled(RIP6, tunnel_type="gue", tunnel_port=6080, tunnel_checksum="remcsum")
+                ],
+            ),
+            timeouts={"tcp": 600, "udp": 60},
+            sync_daemons=[
+                {"state": "master", "syncid": 7},
+                {"state": "backup", "group": "ff02::51", "port": 9000, "ttl": 3},
+            ],
+            sysctls={"sync_threshold": "0 0", "drop_entry": 1, "expire_quiescent_template": 1},
+        ),
+        id="all-that-ipvs-holds",
+    ),
+    pytest.param(
+        director(virtual_server(VIP, [RIPS[0], RIP6], method="tunnel")), id="mixed-families"
     ),
     pytest.param(realserver("lo", vips=[VIP, VIP6]), id="lo"),
     pytest.param(realserver("dummy", vips=[VIP, VIP6]), id="dummy"),

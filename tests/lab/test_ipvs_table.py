@@ -20,6 +20,8 @@ T = TypeVar("T")
 WEB = Service("tcp", ip_address("192.0.2.10"), 80)
 DNS = Service("udp", ip_address("192.0.2.10"), 53)
 WEB6 = Service("tcp", ip_address("2001:db8::10"), 443, family="inet6")
+SIP = Service("udp", ip_address("192.0.2.10"), 5060)
+STREAM = Service("sctp", ip_address("192.0.2.10"), 9)
 MARK = Service("fwmark", fwmark=7)
 MARK6 = Service("fwmark", fwmark=7, family="inet6")
 RIP, RIP6 = ip_address("192.0.2.11"), ip_address("2001:db8::11")
@@ -58,7 +60,48 @@ WRITTEN: list[tuple[list[Object], str]] = [
         [VirtualServer(MARK6, "rr"), RealServer(MARK6, RIP6, 0)],
         "-A -f 7 -6 -s rr\n-a -f 7 -6 -r [2001:db8::11]:0 -g -w 1",
     ),
+    (
+        [VirtualServer(WEB, "mh", flags=0x18)],
+        "-A -t 192.0.2.10:80 -s mh -b mh-fallback,mh-port",
+    ),
+    (
+        [VirtualServer(SIP, "rr", persistence=60, engine="sip")],
+        "-A -u 192.0.2.10:5060 -s rr -p 60 --pe sip",
+    ),
+    (
+        [VirtualServer(STREAM, "rr"), RealServer(STREAM, RIP, 9)],
+        "-A --sctp-service 192.0.2.10:9 -s rr\n"
+        "-a --sctp-service 192.0.2.10:9 -r 192.0.2.11:9 -g -w 1",
+    ),
+    ([VirtualServer(MARK, "rr", one_packet=True)], "-A -f 7 -s rr -o"),
+    (
+        [VirtualServer(WEB, "rr"), RealServer(WEB, RIP, 80, 1, "tunnel", tunnel=(1, 6080, 2))],
+        "-A -t 192.0.2.10:80 -s rr\n-a -t 192.0.2.10:80 -r 192.0.2.11:80 -i -w 1"
+        " --tun-type gue --tun-port 6080 --tun-remcsum",
+    ),
+    (
+        [VirtualServer(WEB, "rr"), RealServer(WEB, RIP, 80, 1, "tunnel", tunnel=(2, 0, 1))],
+        "-A -t 192.0.2.10:80 -s rr\n-a -t 192.0.2.10:80 -r 192.0.2.11:80 -i -w 1"
+        " --tun-type gre --tun-csum",
+    ),
+    (
+        [VirtualServer(WEB, "rr"), RealServer(WEB, RIP6, 80, 1, "tunnel")],
+        "-A -t 192.0.2.10:80 -s rr\n"
+        "-a -t 192.0.2.10:80 -r [2001:db8::11]:80 -i -w 1 --tun-type ipip",
+    ),
+    (
+        [VirtualServer(WEB6, "rr"), RealServer(WEB6, RIP, 443, 1, "tunnel")],
+        "-A -t [2001:db8::10]:443 -s rr\n"
+        "-a -t [2001:db8::10]:443 -r 192.0.2.11:443 -i -w 1 --tun-type ipip",
+    ),
+    (
+        [VirtualServer(MARK6, "rr"), RealServer(MARK6, RIP, 0, 1, "tunnel")],
+        "-A -f 7 -6 -s rr\n-a -f 7 -6 -r 192.0.2.11:0 -i -w 1 --tun-type ipip",
+    ),
 ]
+# The lab's kernel has no ip_vs_twos.
+for each in ("lc", "lblc", "lblcr", "dh", "sed", "nq", "fo", "ovf"):
+    WRITTEN.append(([VirtualServer(WEB, each)], f"-A -t 192.0.2.10:80 -s {each}"))
 
 
 @pytest.fixture(scope="module")
