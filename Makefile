@@ -6,7 +6,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # Debian's packages: what the lab's kernel and hosts need, and the tests' witnesses.
 LAB := user-mode-linux kmod iproute2
-WITNESSES := ipvsadm iptables iputils-arping tcpdump ndisc6 mandoc
+WITNESSES := ipvsadm keepalived iptables iputils-arping tcpdump ndisc6 mandoc
 missing = $(shell for name in $(1); do \
 	dpkg-query -W -f '$${Status}' $$name 2>/dev/null | grep -q 'ok installed' || echo $$name; done)
 # Debian's python3 has the module venv, but it does not work before python3-venv is installed.

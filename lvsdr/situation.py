@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -21,7 +21,7 @@ from lvsdr.model.objects import (
     VirtualServer,
     footing,
 )
-from lvsdr.model.profile import Profile
+from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.model.route_to import RouteTo
 from lvsdr.model.survey import Survey
 from lvsdr.planner import plan
@@ -100,13 +100,28 @@ def owner_of(profile: Profile) -> str:
     return f"{profile.role}:{profile.name}"
 
 
-def consider(profile: Profile, kernel: Kernel, book: Book) -> Situation:
-    """Return where `profile` stands; touch nothing."""
+def consider(
+    profile: Profile, kernel: Kernel, book: Book, beside: DirectorProfile | None = None
+) -> Situation:
+    """Return where `profile` stands; touch nothing.
+
+    On a host that is both, `beside` is the director's profile: the VIPs on its link are no fault
+    of the real server.
+    """
     record = book.load()
     survey = _as_without(owner_of(profile), kernel.survey(), record)
+    if beside is not None:
+        survey = survey.without(beside.interface, beside.vips)
     desired = roles.desired(profile, survey)
     _no_quarrel(profile, desired, record)
-    return _situation(profile, desired, kernel, record)
+    return _situation(profile, desired, kernel, record, roles.not_beside(profile, desired))
+
+
+def consider_standby(profile: DirectorProfile, kernel: Kernel, book: Book) -> Situation:
+    """Return what is between this host and one that stands by while another is the director."""
+    record, desired = book.load(), roles.standby(profile)
+    _no_quarrel(profile, desired, record)
+    return _situation(profile, desired, kernel, record, roles.not_beside(profile, desired))
 
 
 def consider_withdrawing(profile: Profile, kernel: Kernel, book: Book) -> Situation:
@@ -114,9 +129,18 @@ def consider_withdrawing(profile: Profile, kernel: Kernel, book: Book) -> Situat
     return _situation(profile, {}, kernel, book.load())
 
 
-def _situation(profile: Profile, desired: Objects, kernel: Kernel, record: Record) -> Situation:
+def _situation(
+    profile: Profile, desired: Objects, kernel: Kernel, record: Record, gone: Iterable[Key] = ()
+) -> Situation:
+    """Return the situation in which `desired` is wanted, and what is `gone` wanted away.
+
+    What has to be gone is not given back either: whoever had a table before lvsdr had it for a
+    director, and a standby is none.
+    """
     owner = owner_of(profile)
-    baseline = record.baseline_of(owner)
+    others = record.held_by_others(owner)
+    away: Baseline = {key: None for key in gone if key not in others}
+    baseline = {**record.baseline_of(owner), **away}
     observed = kernel.observe(desired.keys() | baseline.keys())
     kept = _used_by_others(plan(desired, observed, baseline), record, kernel)
     baseline = {key: before for key, before in baseline.items() if key not in kept}
@@ -148,7 +172,8 @@ def _used_by_others(todo: Plan, record: Record, kernel: Kernel) -> tuple[Key, ..
     if not floors:
         return ()
     tenants = kernel.tenants(floors).values()
-    foreign = {footing(tenant) for tenant in tenants if tenant.key not in record.baseline}
+    ours = record.baseline.keys() | going
+    foreign = {footing(tenant) for tenant in tenants if tenant.key not in ours}
     return tuple(sorted(floors & foreign, key=str))
 
 
