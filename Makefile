@@ -75,7 +75,8 @@ lab: .venv/.test
 # The long form of the tests that are samples in `make test`; about an hour.
 torture: packages-test .venv/.test
 	LVSDR_TORTURE=1 $(BIN)/python -m lvsdr.lab --timeout 5000 --memory 1024 -- \
-		$(BIN)/python -m pytest tests/lab/test_crashes.py tests/lab/test_pressure.py tests/lab/test_watch.py
+		$(BIN)/python -m pytest tests/lab/test_crashes.py tests/lab/test_pressure.py tests/lab/test_watch.py \
+			tests/lab/test_failover.py
 	LVSDR_TORTURE=1 $(BIN)/python -m pytest tests/test_reader.py tests/test_workflow.py
 
 bench: packages-test .venv/.test
