@@ -6,13 +6,13 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # Debian's packages: what the lab's kernel and hosts need, and the tests' witnesses.
 LAB := user-mode-linux kmod iproute2
-WITNESSES := ipvsadm iptables iputils-arping tcpdump ndisc6 mandoc
+WITNESSES := ipvsadm keepalived iptables iputils-arping tcpdump ndisc6 mandoc
 missing = $(shell for name in $(1); do \
 	dpkg-query -W -f '$${Status}' $$name 2>/dev/null | grep -q 'ok installed' || echo $$name; done)
 # Debian's python3 has the module venv, but it does not work before python3-venv is installed.
 VENV := $(shell $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
 
-.PHONY: help demo test check unit lab lab-under-pressure lab-of-the-rest torture bench format clean packages-demo packages-test
+.PHONY: help install demo test check unit lab lab-under-pressure lab-of-the-rest torture bench format clean packages-demo packages-test
 
 help:
 	@echo 'make demo    rehearse profiles/ on a cluster in a throw-away kernel'
@@ -20,7 +20,37 @@ help:
 	@echo 'make check   the linters alone     make unit   the tests outside the lab'
 	@echo 'make lab     the tests in the lab  make torture  the long ones, in full'
 	@echo 'make bench   the benchmarks, in the lab'
+	@echo 'make install the program, man pages and units, below DESTDIR and PREFIX'
 	@echo 'make clean   remove what was built'
+
+DESTDIR ?=
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+LIBDIR := $(DESTDIR)$(PREFIX)/lib
+
+# The program itself lives in an environment of its own: distributions ship a pyroute2 without IPVS.
+install: install-files
+	$(PYTHON) -m venv $(LIBDIR)/lvsdr
+	$(LIBDIR)/lvsdr/bin/pip --disable-pip-version-check install -q .
+	install -d $(DESTDIR)$(BINDIR)
+	printf '#!/bin/sh\nexec %s -I -m lvsdr "$$@"\n' '$(PREFIX)/lib/lvsdr/bin/python3' \
+		>$(DESTDIR)$(BINDIR)/lvsdr
+	chmod 0755 $(DESTDIR)$(BINDIR)/lvsdr
+
+.PHONY: install-files
+install-files:
+	install -d $(DESTDIR)$(UNITDIR) $(LIBDIR)/modules-load.d \
+		$(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
+	for unit in packaging/systemd/*; do \
+		sed 's|@BINDIR@|$(BINDIR)|' $$unit >$(DESTDIR)$(UNITDIR)/$${unit##*/} || exit 1; \
+	done
+	install -m 0644 packaging/modules-load.d/lvsdr.conf $(LIBDIR)/modules-load.d/
+	# Not active: for a real server, to be copied to /etc/sysctl.d.
+	install -d $(DESTDIR)$(PREFIX)/share/lvsdr
+	install -m 0644 packaging/sysctl.d/* $(DESTDIR)$(PREFIX)/share/lvsdr/
+	install -m 0644 man/lvsdr-profile.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -m 0644 man/lvsdr.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 
 demo: packages-demo .venv/.demo
 	$(BIN)/lvsdr rehearse profiles/director.json profiles/realserver.json
@@ -56,7 +86,8 @@ lab-of-the-rest: .venv/.test
 torture: packages-test .venv/.test
 	LVSDR_TORTURE=1 $(BIN)/python -m lvsdr.lab --timeout 5000 --memory 1024 -- \
 		$(BIN)/python -m pytest tests/lab/test_crashes.py tests/lab/test_pressure.py \
-		tests/lab/test_watch.py tests/lab/test_reply.py
+		tests/lab/test_watch.py tests/lab/test_reply.py \
+		tests/lab/test_failover.py
 	LVSDR_TORTURE=1 $(BIN)/python -m pytest tests/test_reader.py tests/test_workflow.py
 
 bench: packages-test .venv/.test

@@ -82,6 +82,22 @@ class Book:
         with lock.held(descriptor, timeout):
             yield
 
+    @contextmanager
+    def beside(self, path: Path) -> Iterator[int]:
+        """Give the descriptor of a lock for a file that lies beside the record.
+
+        Raises CannotRun. Whoever takes the lock closes it.
+        """
+        try:
+            self._make_root()
+            descriptor = lock.opened(path.with_name(f"{path.name}.lock"))
+        except OSError as error:
+            raise _unusable("lock", path, error) from error
+        try:
+            yield descriptor
+        except OSError as error:
+            raise _unusable("write", path, error) from error
+
     def _make_root(self) -> None:
         with suppress(FileExistsError):
             self.root.mkdir(mode=0o750, parents=True)

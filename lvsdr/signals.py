@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -19,14 +19,35 @@ def raising() -> Iterator[None]:
 
     Outside the main thread signals are not ours to handle, and nothing is done.
     """
-    # What nohup ignores stays ignored.
-    asking = [each for each in STOPPING if signal.getsignal(each) is not signal.SIG_IGN]
+    asking = [each for each in STOPPING if _listens(each)]
     before = {} if _elsewhere() else {each: signal.signal(each, _interrupt) for each in asking}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def noted() -> Iterator[Callable[[], bool]]:
+    """Give what tells whether a signal has asked to stop inside the block: nothing is raised.
+
+    For what is to end in an orderly way, and soon looks: an exception in the middle of netlink's
+    event loop leaves complaints behind.
+    """
+    heard: list[int] = []
+    asking = [] if _elsewhere() else [each for each in STOPPING if _listens(each)]
+    before = {each: signal.signal(each, lambda number, _: heard.append(number)) for each in asking}
+    try:
+        yield lambda: bool(heard)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _listens(number: int) -> bool:
+    # What nohup ignores stays ignored.
+    return signal.getsignal(number) is not signal.SIG_IGN
 
 
 def deafen() -> None:

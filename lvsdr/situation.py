@@ -25,7 +25,7 @@ from lvsdr.model.objects import (
     VirtualServer,
     footing,
 )
-from lvsdr.model.profile import Profile
+from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.model.route_to import RouteTo
 from lvsdr.model.survey import Survey
 from lvsdr.planner import plan
@@ -133,14 +133,29 @@ def owner_of(profile: Profile) -> str:
     return f"{profile.role}:{profile.name}"
 
 
-def consider(profile: Profile, kernel: Kernel, book: Book) -> Situation:
-    """Return where `profile` stands; touch nothing."""
+def consider(
+    profile: Profile, kernel: Kernel, book: Book, beside: DirectorProfile | None = None
+) -> Situation:
+    """Return where `profile` stands; touch nothing.
+
+    On a host that is both, `beside` is the director's profile: the VIPs on its link are no fault
+    of the real server.
+    """
     record = book.load()
     survey = _as_without(owner_of(profile), kernel.survey(), record)
+    if beside is not None:
+        survey = survey.without(beside.interface, beside.vips)
     drained = record.drained.get(owner_of(profile), frozenset())
     desired = _with_drained(roles.desired(profile, survey), drained)
     no_quarrel(profile, desired, record)
-    return _situation(profile, desired, kernel, record)
+    return _situation(profile, desired, kernel, record, roles.not_beside(profile, desired))
+
+
+def consider_standby(profile: DirectorProfile, kernel: Kernel, book: Book) -> Situation:
+    """Return what is between this host and one that stands by while another is the director."""
+    record, desired = book.load(), roles.standby(profile)
+    no_quarrel(profile, desired, record)
+    return _situation(profile, desired, kernel, record, roles.not_beside(profile, desired))
 
 
 def consider_withdrawing(profile: Profile, kernel: Kernel, book: Book) -> Situation:
@@ -148,9 +163,19 @@ def consider_withdrawing(profile: Profile, kernel: Kernel, book: Book) -> Situat
     return _situation(profile, {}, kernel, book.load())
 
 
-def _situation(profile: Profile, desired: Objects, kernel: Kernel, record: Record) -> Situation:
+def _situation(
+    profile: Profile, desired: Objects, kernel: Kernel, record: Record, gone: Iterable[Key] = ()
+) -> Situation:
+    """Return the situation in which `desired` is wanted, and what is `gone` wanted away.
+
+    What has to be gone is not given back either: whoever had a table before lvsdr had it for a
+    director, and a standby is none.
+    """
     owner = owner_of(profile)
-    baseline = _still_there(record.baseline_of(owner), desired, kernel)
+    others = record.held_by_others(owner)
+    away: Baseline = {key: None for key in gone if key not in others}
+    given_back = _still_there(record.baseline_of(owner), desired, kernel)
+    baseline = {**given_back, **away}
     likely = desired or record.claims.get(owner, NOTHING)
     observed = kernel.observe(desired.keys() | baseline.keys(), likely)
     kept = _used_by_others(plan(desired, observed, baseline), observed, record, kernel)
@@ -218,7 +243,8 @@ def _used_by_others(
     if not floors:
         return ()
     tenants = kernel.tenants(floors, observed).values()
-    foreign = {footing(tenant) for tenant in tenants if tenant.key not in record.baseline}
+    ours = record.baseline.keys() | going
+    foreign = {footing(tenant) for tenant in tenants if tenant.key not in ours}
     return tuple(sorted(floors & foreign, key=str))
 
 

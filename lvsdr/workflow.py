@@ -36,10 +36,17 @@ def apply(profile: Profile, kernel: Kernel, book: Book, announcer: OpenAnnouncer
     Returns how it stood before; its plan has been carried out.
     """
     situation = consider(profile, kernel, book)
+    carry_out(profile, situation, kernel, book, announcer)
+    return situation
+
+
+def carry_out(
+    profile: Profile, situation: Situation, kernel: Kernel, book: Book, announcer: OpenAnnouncer
+) -> None:
+    """Bring the host to where `situation` wants it, or leave it as it was; announce what is new."""
     vips = new_vips(situation.todo)
     with _announcing(profile, vips, announcer) as announce:
         converge(situation, kernel, book, announce)
-    return situation
 
 
 def withdraw(profile: Profile, kernel: Kernel, book: Book) -> Situation:

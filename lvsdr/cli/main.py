@@ -11,7 +11,17 @@ from pathlib import Path
 import click
 
 from lvsdr import __version__, signals
-from lvsdr.cli import anywhere, drain, explain, rehearse, role, status, timings, watch
+from lvsdr.cli import (
+    anywhere,
+    drain,
+    explain,
+    keepalived,
+    rehearse,
+    role,
+    status,
+    timings,
+    watch,
+)
 from lvsdr.cli.session import Session
 from lvsdr.errors import Interrupted, LvsdrError, ProfileError
 
@@ -40,6 +50,7 @@ cli.add_command(watch.watch)
 cli.add_command(explain.explain)
 cli.add_command(anywhere.schema)
 cli.add_command(rehearse.rehearse)
+cli.add_command(keepalived.keepalived)
 timings.offer(cli)
 
 

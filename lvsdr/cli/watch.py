@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lvsdr import signals
 from lvsdr.cli.options import (
     dip_option,
     netns_option,
@@ -18,7 +19,6 @@ from lvsdr.cli.options import (
     rate_option,
 )
 from lvsdr.cli.session import Session
-from lvsdr.errors import Interrupted
 
 if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress
@@ -73,13 +73,13 @@ def watch(  # noqa: PLR0913 - as many options
     from lvsdr.watching import Wanted, Watch
 
     wanted = Wanted(read(profile), interface, seconds, ask_every, macs, dips)
-    with session.kernel() as kernel:
+    with session.kernel() as kernel, signals.noted() as stopped:
         watching = Watch(
             wanted,
             kernel,
             tell=lambda event: _tell(session, event),
             begun=lambda link: session.tell([f"watching {link}"]),
-            over=_unread,
+            over=lambda: stopped() or _unread(),
         )
         _run(session, watching)
     return 1 if watching.alarmed else 0
@@ -88,9 +88,6 @@ def watch(  # noqa: PLR0913 - as many options
 def _run(session: Session, watching: Watch) -> None:
     try:
         watching.run(session.ears, session.ask)
-    except Interrupted:
-        # How a watch ends.
-        return
     except OSError as error:
         session.unheard(error)
 

@@ -19,7 +19,12 @@ class LabelledVip:
 
 @dataclass(frozen=True, slots=True)
 class DirectorProfile:
-    """What a director is: its VIPs on `interface`, its IPVS table, and settings of IPVS."""
+    """What a director is: its VIPs on `interface`, its IPVS table, and settings of IPVS.
+
+    `vips_owner` is who puts the VIPs on the link: lvsdr, or keepalived. `standby` is what a
+    director that is not the active one of its cluster is: empty, or synced, with the table and
+    the backup sync daemon.
+    """
 
     role: ClassVar[str] = "director"
 
@@ -31,6 +36,8 @@ class DirectorProfile:
     timeouts: tuple[Timeout, ...] = ()
     sync_daemons: tuple[SyncDaemon, ...] = ()
     sysctls: tuple[Sysctl, ...] = ()
+    vips_owner: str = "lvsdr"
+    standby: str = "empty"
 
     @property
     def vips(self) -> tuple[IPAddress, ...]:

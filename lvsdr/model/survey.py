@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 from lvsdr.model.address import IPAddress, IPInterface
 
@@ -47,6 +47,11 @@ class Survey:
     def addresses_of(self, link: str) -> tuple[IPInterface, ...]:
         """Return the addresses of `link`, in the kernel's order."""
         return tuple(ip for name, ip in self.addresses if name == link)
+
+    def without(self, link: str, addresses: Collection[IPAddress]) -> Survey:
+        """Return the survey with `addresses` taken from `link` in thought."""
+        kept = ((name, ip) for name, ip in self.addresses if name != link or ip.ip not in addresses)
+        return replace(self, addresses=tuple(kept))
 
     def links_with(self, address: IPAddress) -> tuple[str, ...]:
         """Return the links that hold `address`, with whatever prefix length."""

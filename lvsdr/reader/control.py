@@ -58,6 +58,24 @@ def of_one_family(servers: Iterable[RealServer]) -> None:
             )
 
 
+def fit_for_standby(data: Entry) -> None:
+    """Raise Refusal where a synced standby lacks a sync daemon, or would not pass packets by."""
+    states = {entry["state"] for entry in data["sync_daemons"]}
+    for state in ("master", "backup"):
+        if state not in states:
+            raise misfit(
+                ("standby",),
+                f"a synced standby needs a sync daemon of each state, and there is no {state}",
+                f'add {{"state": "{state}", "syncid": 1}} to sync_daemons',
+            )
+    if data["sysctls"].get("backup_only") == 0:
+        raise misfit(
+            ("sysctls", "backup_only"),
+            "with 0, a synced standby schedules what the active director sends it, in a loop",
+            "leave it out: synced sets it to 1",
+        )
+
+
 def _daemon(entry: Entry, where: Pointer, interface: str) -> SyncDaemon:
     group = _group(entry["group"], (*where, "group"))
     maxlen = entry.get("sync_maxlen", USUAL[family(group)])

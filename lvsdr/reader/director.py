@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from lvsdr.model.address import IPAddress
 from lvsdr.model.objects import RealServer, Service, VirtualServer
 from lvsdr.model.profile import DirectorProfile
-from lvsdr.reader.control import of_one_family, sync_daemons, sysctls, timeouts
+from lvsdr.reader.control import fit_for_standby, of_one_family, sync_daemons, sysctls, timeouts
 from lvsdr.reader.labels import labelled_vips
 from lvsdr.reader.refusal import misfit
 from lvsdr.reader.spread import spread, thresholds, tunnel
@@ -53,6 +53,8 @@ def director(data: Entry, name: str) -> DirectorProfile:
     daemons = sync_daemons(data["sync_daemons"], interface)
     if daemons:
         of_one_family(real_servers)
+    if data["standby"] == "synced":
+        fit_for_standby(data)
     return DirectorProfile(
         name,
         interface,
@@ -62,6 +64,8 @@ def director(data: Entry, name: str) -> DirectorProfile:
         timeouts(data["timeouts"]),
         daemons,
         sysctls(data["sysctls"]),
+        data["vips_owner"],
+        data["standby"],
     )
 
 

@@ -53,6 +53,25 @@ def announced(vips: Iterable[IPAddress]) -> Document:
     return {"format": "lvsdr/announce/1", "announced": [str(vip) for vip in vips]}
 
 
+def notified(
+    notice: Document, followed: str | None, reason: str, todo: Plan, vips: Iterable[IPAddress]
+) -> Document:
+    """Return `lvsdr/notify/1`: what keepalived said, and what was done about it."""
+    return {
+        "format": "lvsdr/notify/1",
+        **notice,
+        "followed": followed,
+        "reason": reason,
+        "changes": [change(item) for item in todo],
+        "announced": [str(vip) for vip in vips],
+    }
+
+
+def said(line: str) -> Document:
+    """Return `lvsdr/said/1`: a line of keepalived's FIFO."""
+    return {"format": "lvsdr/said/1", "line": line}
+
+
 def status(rows: Iterable[Row], drift: Plan) -> Document:
     """Return `lvsdr/status/1`: each object of the profile as it should be and as it is."""
     listed = list(rows)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from lvsdr.model.objects import Objects
+from collections.abc import Iterator
+
+from lvsdr.model.objects import Key, Objects
 from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.model.survey import Survey
 from lvsdr.roles import director, realserver
+from lvsdr.roles.director import standby
+
+__all__ = ["desired", "not_beside", "standby"]
 
 
 def desired(profile: Profile, survey: Survey) -> Objects:
@@ -16,3 +21,9 @@ def desired(profile: Profile, survey: Survey) -> Objects:
     if isinstance(profile, DirectorProfile):
         return director.desired(profile, survey)
     return realserver.desired(profile, survey)
+
+
+def not_beside(profile: Profile, wanted: Objects) -> Iterator[Key]:
+    """Yield the keys of what must not be there beside `wanted`, whoever has put it there."""
+    if isinstance(profile, DirectorProfile):
+        yield from director.not_beside(profile, wanted)

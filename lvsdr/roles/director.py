@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import IPv6Address
 
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import host_interface
-from lvsdr.model.objects import Address, Objects, keyed
+from lvsdr.model.objects import Address, Key, Object, Objects, SyncDaemon, Sysctl, keyed
 from lvsdr.model.profile import DirectorProfile, LabelledVip
 from lvsdr.model.survey import Survey
 from lvsdr.roles.footing import talking_link
@@ -21,17 +22,54 @@ def desired(profile: DirectorProfile, survey: Survey) -> Objects:
             hints=[f"ip link set {link.name} up"],
         )
     _has_addresses_of_its_own(profile, survey)
-    addresses = (_on_the_link(profile.interface, vip) for vip in profile.labelled_vips)
-    return keyed(
-        (
-            *profile.virtual_servers,
-            *profile.real_servers,
-            *addresses,
-            *profile.timeouts,
-            *profile.sync_daemons,
-            *profile.sysctls,
-        )
-    )
+    addresses = (_on_the_link(profile.interface, vip) for vip in _owned(profile))
+    return keyed((*_table(profile), *_daemons(profile, "master"), *addresses))
+
+
+def standby(profile: DirectorProfile) -> Objects:
+    """Return what is there while another director of the cluster is the active one.
+
+    Asks nothing of the link: what has to be given up, most of all where it is down.
+    """
+    if profile.standby == "empty":
+        return {}
+    return keyed((*_table(profile), *_daemons(profile, "backup")))
+
+
+def not_beside(profile: DirectorProfile, wanted: Objects) -> Iterator[Key]:
+    """Yield the keys of what must not be there beside `wanted`, whoever has put it there.
+
+    With the daemon of the other state running, an active director is passed by, or a standby
+    schedules what the active one sends it.
+    """
+    if profile.standby == "synced" or not wanted:
+        yield from (each.key for each in profile.sync_daemons if each.key not in wanted)
+    if not wanted:
+        yield from (each.key for each in profile.virtual_servers)
+        yield from (each.key for each in profile.real_servers)
+    vips = (_on_the_link(profile.interface, vip).key for vip in _owned(profile))
+    yield from (key for key in vips if key not in wanted)
+
+
+def _owned(profile: DirectorProfile) -> tuple[LabelledVip, ...]:
+    # What keepalived puts on the link it takes away too, and asks nobody.
+    return profile.labelled_vips if profile.vips_owner == "lvsdr" else ()
+
+
+def _table(profile: DirectorProfile) -> Iterator[Object]:
+    yield from profile.virtual_servers
+    yield from profile.real_servers
+    yield from profile.timeouts
+    yield from profile.sysctls
+    if profile.standby == "synced":
+        # Counts only while a backup daemon runs: so it can be there in both states.
+        yield Sysctl("net/ipv4/vs/backup_only", "1")
+
+
+def _daemons(profile: DirectorProfile, state: str) -> Iterator[SyncDaemon]:
+    # Both at once would be passed by: the kernel asks only whether a backup runs.
+    both = profile.standby != "synced"
+    yield from (each for each in profile.sync_daemons if both or each.state == state)
 
 
 def _on_the_link(interface: str, vip: LabelledVip) -> Address:

@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -141,6 +142,10 @@ def _forked(arguments: tuple[str, ...], fault: Strike | Refusal | None) -> tuple
             for stream in (1, 2):
                 os.dup2(said, stream)
             code = _struck(arguments, fault, points)
+        except BaseException:
+            # What comes this far is a fault of the program's, and has to be seen.
+            traceback.print_exc()
+            raise
         finally:
             os._exit(code)
     return pid, said, points

@@ -1,0 +1,358 @@
+"""`lvsdr keepalived`: what keepalived's hooks call, and its configuration."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from lvsdr.cli.options import lock_option, netns_option, output_option, trust_option
+from lvsdr.cli.session import Session
+from lvsdr.errors import LvsdrError, ProfileError
+from lvsdr.model.printable import printable
+from lvsdr.signals import STOPPING
+
+if TYPE_CHECKING:
+    from lvsdr.keepalived.hook import Outcome
+    from lvsdr.keepalived.transition import Roles
+    from lvsdr.render.documents import Document
+
+keepalived = click.Group("keepalived", help="The hooks of keepalived, and its configuration.")
+
+director_option = click.option(
+    "--director",
+    "director",
+    metavar="PROFILE",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The director's profile.",
+)
+realserver_option = click.option(
+    "--realserver",
+    "realserver",
+    metavar="PROFILE",
+    type=click.Path(path_type=Path),
+    help="The real server's profile, where this host is both.",
+)
+log_option = click.option(
+    "--log",
+    is_flag=True,
+    help="Tell syslog as well: keepalived throws away what hooks print.",
+)
+
+
+@keepalived.command(context_settings={"allow_interspersed_args": False})
+@director_option
+@realserver_option
+@log_option
+@output_option("text", "json")
+@netns_option
+@trust_option
+@lock_option
+@click.argument("type_", metavar="TYPE", type=click.Choice(["INSTANCE", "GROUP"]))
+@click.argument("name", metavar="NAME")
+@click.argument(
+    "state", metavar="STATE", type=click.Choice(["MASTER", "BACKUP", "FAULT", "STOP", "DELETED"])
+)
+@click.argument("priority", metavar="[PRIORITY]", type=int, required=False)
+@click.pass_obj
+def notify(  # noqa: PLR0913 - as many arguments as keepalived gives, and options
+    session: Session,
+    *,
+    director: Path,
+    realserver: Path | None,
+    log: bool,
+    type_: str,
+    name: str,
+    state: str,
+    priority: int | None,
+) -> int:
+    """Do what a state of keepalived's asks for: take over as the director, or stand by.
+
+    For notify in keepalived.conf, which adds TYPE, NAME, STATE and PRIORITY.
+    """
+    from lvsdr.keepalived import birth
+    from lvsdr.keepalived.hook import follow
+    from lvsdr.keepalived.notice import Notice, checked
+    from lvsdr.keepalived.transition import Host
+
+    try:
+        notice = checked(Notice(type_, name, state, priority))
+        roles, born = _roles(session, director, realserver), birth.of_this_hook()
+        with _modest_umask(), session.kernel() as kernel:
+            host = Host(kernel, session.book(), session.announcer)
+            outcome = follow(notice, born, roles, host, session.lock_timeout)
+    except LvsdrError as failure:
+        _log(log, failure.message, *failure.notes, error=True)
+        raise
+    _show(session, outcome, log)
+    return 0
+
+
+@keepalived.command()
+@director_option
+@realserver_option
+@log_option
+@click.option("--name", metavar="NAME", help="Follow this instance or group alone.")
+@output_option("text", "json")
+@netns_option
+@trust_option
+@lock_option
+@click.argument("fifo", metavar="FIFO", type=click.Path(path_type=Path))
+@click.pass_obj
+def fifo(  # noqa: PLR0913 - as many options
+    session: Session,
+    *,
+    director: Path,
+    realserver: Path | None,
+    log: bool,
+    name: str | None,
+    fifo: Path,
+) -> int:
+    """Follow keepalived's notify_fifo, until SIGTERM.
+
+    Stays there, so that a transition costs milliseconds. What virtual servers say is told on
+    standard output.
+    """
+    from lvsdr.keepalived.fifo import Fifo
+    from lvsdr.keepalived.following import Following
+    from lvsdr.keepalived.transition import Host
+
+    with _modest_umask(), _ended_by_signals() as wake, Fifo(fifo, wake) as pipe:
+        following = Following(
+            lambda: _roles(session, director, realserver),
+            session.lock_timeout,
+            name,
+            outcome=lambda done: _show(session, done, log),
+            line=lambda line: _show_line(session, line, log),
+            failed=lambda failure: _fail(session, failure, log),
+        )
+        with session.kernel() as kernel:
+            host = Host(kernel, session.book(), session.announcer)
+            following.roles()
+            for lines in pipe.batches():
+                following.take(lines, host)
+        session.tell([f"{pipe.torn} torn lines left out"] if pipe.torn else [])
+    return 0
+
+
+@keepalived.command()
+@director_option
+@realserver_option
+@trust_option
+@click.option("--name", metavar="NAME", default="VI_1", show_default=True, help="The instance.")
+@click.option(
+    "--router-id",
+    metavar="NUMBER",
+    type=click.IntRange(1, 255),
+    default=51,
+    show_default=True,
+    help="The virtual_router_id, the same on each director.",
+)
+@click.option(
+    "--priority",
+    metavar="NUMBER",
+    type=click.IntRange(1, 254),
+    default=100,
+    show_default=True,
+    help="Of VRRP: the director with the highest is the master.",
+)
+@click.option(
+    "--advertise",
+    metavar="SECONDS",
+    type=click.FloatRange(0.01, 40),
+    default=1.0,
+    show_default=True,
+    help="How often the master says that it is there.",
+)
+@click.option("--fifo", metavar="FIFO", type=click.Path(path_type=Path), help="Use notify_fifo.")
+@click.option("--virtual-servers", is_flag=True, help="Write virtual_server blocks too.")
+@click.pass_obj
+def config(  # noqa: PLR0913 - as many options
+    session: Session,
+    *,
+    director: Path,
+    realserver: Path | None,
+    name: str,
+    router_id: int,
+    priority: int,
+    advertise: float,
+    fifo: Path | None,
+    virtual_servers: bool,
+) -> None:
+    """Print the vrrp part of keepalived.conf for a director's profile.
+
+    It calls this lvsdr with these profiles.
+    """
+    from lvsdr.keepalived.configuration import Vrrp, configuration
+    from lvsdr.keepalived.notice import Notice, checked
+
+    checked(Notice("INSTANCE", name, "MASTER"))
+    roles = _roles(session, director, realserver)
+    words = [shutil.which("lvsdr") or "/usr/local/bin/lvsdr", "keepalived", "notify"]
+    words += ["--director", str(director.absolute())]
+    words += ["--realserver", str(realserver.absolute())] if realserver else []
+    hook = " ".join(words)
+    vrrp = Vrrp(name, router_id, priority, advertise, hook, str(fifo) if fifo else None)
+    lines = list(configuration(roles.director, vrrp, virtual_servers=virtual_servers))
+    session.show(text=lambda: lines)
+
+
+@keepalived.command()
+@click.option(
+    "--director",
+    "director",
+    metavar="PROFILE",
+    type=click.Path(path_type=Path),
+    help="The director's profile.",
+)
+@output_option("text", "json")
+@click.argument(
+    "files",
+    metavar="FILE...",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+)
+@click.pass_obj
+def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -> int:
+    """Judge keepalived.conf: what will bite beside lvsdr.
+
+    Several files are those of one cluster. Asks keepalived -t too, where it is installed.
+    """
+    from lvsdr.keepalived.judge import findings, said_by_keepalived
+    from lvsdr.keepalived.syntax import parsed
+    from lvsdr.model.finding import ERROR
+    from lvsdr.model.profile import DirectorProfile
+    from lvsdr.reader import read
+    from lvsdr.render import documents, text
+
+    profile = None if director is None else read(director, "director")
+    assert profile is None or isinstance(profile, DirectorProfile), "read() holds it to its role"
+    read_files = {str(path): parsed(_text(path)) for path in files}
+    found = [each for path in files for each in said_by_keepalived(path)]
+    found += findings(read_files, profile)
+    session.show(
+        text=lambda: [*text.findings(found), *([] if found else ["no findings"])],
+        json=lambda: documents.checked({}, found),
+    )
+    return 1 if any(each.severity == ERROR for each in found) else 0
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        reason = (error.strerror or "").lower()
+        raise ProfileError(f"cannot read {printable(str(path))}: {reason}") from error
+
+
+def _show(session: Session, outcome: Outcome, log: bool) -> None:
+    from lvsdr.render import documents, text
+
+    notice, report = outcome.notice, outcome.report
+    session.tell(report.notes)
+    title = f"{notice}: {outcome.state or 'dropped'}"
+    title += f" ({outcome.reason})" if outcome.reason else ""
+    done = text.applied(report.changes, report.announced) if outcome.state else ()
+    told = {"type": notice.type, "name": notice.name, "state": notice.state}
+    document = documents.notified(
+        told, outcome.state, outcome.reason, report.changes, report.announced
+    )
+    _say(session, [title, *done], document)
+    _log(log, f"{title}; {len(report.changes)} changes", *report.notes)
+
+
+def _show_line(session: Session, line: str, log: bool) -> None:
+    from lvsdr.render import documents
+
+    _say(session, [line], documents.said(line))
+    _log(log, line)
+
+
+def _say(session: Session, lines: Iterable[str], document: Document) -> None:
+    """Print `lines`, or the document as a line of its own, at once; who does not read misses it."""
+    from lvsdr.render import documents
+
+    try:
+        if session.output == "json":
+            lines = [documents.line(document)]
+        for line in lines:
+            click.echo(printable(line))
+    except OSError as error:
+        session.unheard(error)
+
+
+def _fail(session: Session, failure: LvsdrError, log: bool) -> None:
+    from lvsdr.render import documents
+
+    if session.output == "json":
+        _say(session, [], documents.error(failure))
+    else:
+        session.fail(failure)
+    _log(log, failure.message, *failure.notes, error=True)
+
+
+def _log(wanted: bool, *lines: str, error: bool = False) -> None:
+    """Tell syslog, where there is one: a hook has other things to do than to wait for it."""
+    if not wanted:
+        return
+    import syslog
+
+    syslog.openlog("lvsdr", syslog.LOG_PID, syslog.LOG_DAEMON)
+    for line in lines:
+        syslog.syslog(syslog.LOG_ERR if error else syslog.LOG_NOTICE, printable(line))
+
+
+def _roles(session: Session, director: Path, realserver: Path | None) -> Roles:
+    from lvsdr.keepalived.transition import Roles
+    from lvsdr.model.profile import DirectorProfile, RealServerProfile
+    from lvsdr.reader import read
+
+    guarded = os.geteuid() == 0 and not session.allow_insecure_profile
+    first = read(director, "director", guarded=guarded)
+    assert isinstance(first, DirectorProfile), "read() holds it to its role"
+    if realserver is None:
+        return Roles(first)
+    second = read(realserver, "realserver", guarded=guarded)
+    assert isinstance(second, RealServerProfile), "read() holds it to its role"
+    return Roles(first, second)
+
+
+@contextmanager
+def _modest_umask() -> Iterator[None]:
+    """Let files and folders be what lvsdr makes them: keepalived's hooks have the umask 0177."""
+    before = os.umask(0o027)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[int]:
+    """Give a descriptor that can be read once a signal has asked us to end.
+
+    A transition that is under way is finished first: it takes milliseconds.
+    """
+    readable, writable = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        with suppress(BlockingIOError):
+            os.write(writable, b"!")
+
+    before = {each: signal.signal(each, ask) for each in STOPPING}
+    try:
+        yield readable
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.close(readable)
+        os.close(writable)

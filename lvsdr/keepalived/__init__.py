@@ -1,0 +1,1 @@
+"""Keepalived: what its hooks do, its configuration written and judged."""

@@ -1,0 +1,46 @@
+"""When keepalived said something, and not when lvsdr heard of it: hooks overtake one another."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+KEEPALIVED = b"keepalived"
+PROC = Path("/proc")
+
+
+def now() -> int:
+    """Return the time since the kernel started, in its clock ticks."""
+    return int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
+
+
+def of_this_hook(proc: Path = PROC, pid: int | None = None) -> int:
+    """Return when keepalived started the hook that this process is, or is a part of, in ticks.
+
+    keepalived forks a hook at once, and never waits for it: that is the order of its states, and
+    a shell around lvsdr that sleeps does not change it. Where no ancestor is a keepalived, it is
+    when this process was started.
+    """
+    each = os.getpid() if pid is None else pid
+    _, parent, own = _seen(proc, each)
+    started = own
+    while parent > 1:
+        name, above, born = _seen(proc, parent)
+        if name.startswith(KEEPALIVED):
+            return started
+        parent, started = above, born
+    return own
+
+
+def _seen(proc: Path, pid: int) -> tuple[bytes, int, int]:
+    """Return a process's name, its parent, and when it was started (proc(5))."""
+    try:
+        text = (proc / str(pid) / "stat").read_bytes()
+    except OSError:
+        # It has ended in the meantime.
+        return b"", 0, 0
+    # The name is in brackets, and may hold some of its own.
+    name = text[text.index(b"(") + 1 : text.rindex(b")")]
+    words = text[text.rindex(b")") + 2 :].split()
+    return name, int(words[1]), int(words[19])

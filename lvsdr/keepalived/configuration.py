@@ -1,0 +1,137 @@
+"""keepalived.conf for a director's profile: the vrrp part, and virtual servers on request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from lvsdr.errors import ProfileError
+from lvsdr.model.address import host_interface
+from lvsdr.model.objects import RealServer, VirtualServer
+from lvsdr.model.profile import DirectorProfile
+
+KINDS = {"dr": "DR", "tunnel": "TUN", "masquerade": "NAT"}
+
+
+@dataclass(frozen=True, slots=True)
+class Vrrp:
+    """What of a cluster stands in no profile; `hook` is the command that keepalived calls."""
+
+    instance: str
+    router: int
+    priority: int
+    advertise: float
+    hook: str
+    fifo: str | None = None
+
+
+def configuration(
+    profile: DirectorProfile, vrrp: Vrrp, *, virtual_servers: bool = False
+) -> Iterator[str]:
+    """Yield the lines of a configuration; raise ProfileError for what keepalived has no words."""
+    if virtual_servers and any(each.service.vip is not None for each in profile.virtual_servers):
+        yield "# Either these virtual servers, or the table of lvsdr: not both on one host."
+    yield from _block("global_defs", _globals(vrrp))
+    yield from _block(f"vrrp_instance {vrrp.instance}", _instance(profile, vrrp))
+    if virtual_servers:
+        for server in profile.virtual_servers:
+            mine = [each for each in profile.real_servers if each.service == server.service]
+            yield from _virtual_server(server, mine)
+
+
+def _globals(vrrp: Vrrp) -> Iterator[str]:
+    # Sub-second adverts need version 3.
+    yield "vrrp_version 3"
+    # Else keepalived runs, as root, what others may have written.
+    yield "enable_script_security"
+    yield "script_user root"
+    if vrrp.fifo:
+        yield f"vrrp_notify_fifo {vrrp.fifo}"
+
+
+def _instance(profile: DirectorProfile, vrrp: Vrrp) -> Iterator[str]:
+    yield f"interface {profile.interface}"
+    # With MASTER here the other one is drawn away from what it does at each start.
+    yield "state BACKUP"
+    yield f"virtual_router_id {vrrp.router}"
+    yield f"priority {vrrp.priority}"
+    yield f"advert_int {vrrp.advertise:g}"
+    yield from _addresses(profile, vrrp.router)
+    if not vrrp.fifo:
+        yield f'notify "{vrrp.hook}"'
+
+
+def _addresses(profile: DirectorProfile, router: int) -> Iterator[str]:
+    if profile.vips_owner == "lvsdr":
+        # keepalived takes no instance without an address. This one is local on every host already,
+        # and nobody on the segment ever hears of it.
+        yield from _block("virtual_ipaddress", [f"127.255.0.{router}/32 dev lo scope host"])
+        return
+    four = [vip for vip in profile.vips if isinstance(vip, IPv4Address)]
+    six = [vip for vip in profile.vips if vip not in four]
+    first, rest = (four, six) if four else (six, [])
+    on_link = [f"{host_interface(vip)} dev {profile.interface}" for vip in first]
+    if not four:
+        # The first address of an instance for IPv6 has to be one of the link (RFC 5798).
+        on_link.insert(0, f"fe80::{router:x}/64 dev {profile.interface}")
+    yield from _block("virtual_ipaddress", on_link)
+    if rest:
+        # An instance speaks of one family; addresses of the other one go along unsaid.
+        others = [f"{host_interface(vip)} dev {profile.interface}" for vip in rest]
+        yield from _block("virtual_ipaddress_excluded", others)
+
+
+def _refuse_the_unsaid(server: VirtualServer, real_servers: Sequence[RealServer]) -> None:
+    """Raise ProfileError for what keepalived has no words for, or says in other ones."""
+    spoken = VirtualServer(
+        server.service,
+        server.scheduler,
+        server.persistence,
+        one_packet=server.one_packet,
+    )
+    if spoken != server or any(any(each.tunnel) for each in real_servers):
+        raise ProfileError(
+            f"cannot write {server} for keepalived: it is more than lvsdr says in its words",
+            hints=["leave out --virtual-servers"],
+        )
+
+
+def _virtual_server(server: VirtualServer, real_servers: Sequence[RealServer]) -> Iterator[str]:
+    _refuse_the_unsaid(server, real_servers)
+    methods = {each.forwarding_method for each in real_servers}
+    if len(methods) > 1:
+        raise ProfileError(
+            f"cannot write {server.title} for keepalived: its real servers have different"
+            " forwarding methods",
+            hints=["leave out --virtual-servers"],
+        )
+    service = server.service
+    where = f"fwmark {service.fwmark}" if service.vip is None else f"{service.vip} {service.port}"
+    inner = [
+        *([] if service.vip is None else [f"protocol {service.protocol.upper()}"]),
+        *(["ip_family inet6"] if service.vip is None and service.family == "inet6" else []),
+        f"lvs_sched {server.scheduler}",
+        f"lvs_method {KINDS[next(iter(methods), 'dr')]}",
+        *([] if server.persistence is None else [f"persistence_timeout {server.persistence}"]),
+        *(["ops"] if server.one_packet else []),
+        *(line for each in real_servers for line in _real_server(each)),
+    ]
+    yield from _block(f"virtual_server {where}", inner)
+
+
+def _real_server(server: RealServer) -> Iterator[str]:
+    inner = [f"weight {server.weight}"]
+    if server.upper_threshold:
+        inner.append(f"uthreshold {server.upper_threshold}")
+    if server.lower_threshold:
+        inner.append(f"lthreshold {server.lower_threshold}")
+    if server.service.protocol == "tcp":
+        inner += ["TCP_CHECK {", "    connect_timeout 3", "}"]
+    yield from _block(f"real_server {server.rip} {server.port}", inner)
+
+
+def _block(head: str, inner: Iterator[str] | Sequence[str]) -> Iterator[str]:
+    yield f"{head} {{"
+    yield from (f"    {line}" for line in inner)
+    yield "}"

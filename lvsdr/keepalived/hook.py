@@ -1,0 +1,42 @@
+"""One hook of keepalived's: written down, then carried out if it is still the newest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lvsdr.keepalived.ledger import Ledger
+from lvsdr.keepalived.notice import Notice
+from lvsdr.keepalived.transition import Host, Report, Roles, enter
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a notice: `state` is the one carried out, None where it was dropped."""
+
+    notice: Notice
+    state: str | None
+    report: Report = field(default_factory=Report)
+    reason: str = ""
+
+
+def follow(notice: Notice, born: int, roles: Roles, host: Host, timeout: float) -> Outcome:
+    """Carry out the newest state of the notice's instance, which may be another one by then.
+
+    Hooks overlap, and come late: one that has waited for the lock takes what was said last, and
+    one whose state has been carried out or overtaken in the meantime does nothing.
+    """
+    ledger = Ledger(host.book)
+    mine = ledger.tell(notice.key, notice.state, born)
+    with host.book.locked(timeout):
+        newest = ledger.newest(notice.key) or mine
+        if newest.settled:
+            done = (
+                "was done"
+                if newest.number == mine.number
+                else f"is older than {newest.state}, which was done"
+            )
+            return Outcome(notice, None, reason=f"{done} by another run")
+        report = enter(newest.state, roles, host)
+        ledger.settle(notice.key, newest)
+    reason = "" if newest.state == notice.state else f"overtaken by {newest.state}"
+    return Outcome(notice, newest.state, report, reason)

@@ -1,0 +1,90 @@
+"""What keepalived said last of each instance: the newest counts, and only once."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from lvsdr import lock
+from lvsdr.baseline import Book
+from lvsdr.keepalived import birth
+
+FORMAT = "lvsdr/ledger/1"
+# Hooks that somebody else starts must not fill the memory.
+MOST = 256
+# It is held for as long as it takes to write a small file.
+PATIENCE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One state: `born` when keepalived said so (clock ticks), `number` the how many-th it is."""
+
+    state: str
+    born: int
+    number: int
+    settled: bool = False
+
+
+class Ledger:
+    """The last entry of each instance, in a file beside the record of the network namespace."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self.path = book.root / f"{book.namespace}.keepalived"
+
+    def tell(self, key: str, state: str, born: int) -> Entry:
+        """Write down a state, unless a newer one is there already; return its entry."""
+        with self._open() as entries:
+            number = 1 + max((each.number for each in entries.values()), default=0)
+            entry = Entry(state, born, number)
+            known = entries.get(key)
+            if known is None or not born < known.born <= birth.now():
+                entries[key] = entry
+        return entry
+
+    def newest(self, key: str) -> Entry | None:
+        """Return what was said last."""
+        with self._open() as entries:
+            return entries.get(key)
+
+    def settle(self, key: str, entry: Entry) -> None:
+        """Write down that `entry` has been carried out, unless a newer one is there already."""
+        with self._open() as entries:
+            if entries.get(key) == entry:
+                entries[key] = replace(entry, settled=True)
+
+    @contextmanager
+    def _open(self) -> Iterator[dict[str, Entry]]:
+        with self._book.beside(self.path) as descriptor, lock.held(descriptor, PATIENCE):
+            before = _read(self.path)
+            entries = dict(before)
+            yield entries
+            if entries != before:
+                _write(self.path, entries)
+
+
+def _read(path: Path) -> dict[str, Entry]:
+    try:
+        plain = json.loads(path.read_bytes())
+        if plain["format"] == FORMAT:
+            return {key: Entry(**entry) for key, entry in plain["told"].items()}
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):
+        # Nothing in it cannot be said again; who waits for somebody to mend it has an outage.
+        pass
+    return {}
+
+
+def _write(path: Path, entries: dict[str, Entry]) -> None:
+    newest = sorted(entries.items(), key=lambda item: item[1].number)[-MOST:]
+    told = {key: asdict(entry) for key, entry in newest}
+    fresh = path.with_suffix(".fresh")
+    # Ours alone while we hold the lock; what a killed run left is overwritten.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    with os.fdopen(os.open(fresh, flags, 0o640), "w", encoding="utf-8") as file:
+        json.dump({"format": FORMAT, "told": told}, file)
+    fresh.rename(path)

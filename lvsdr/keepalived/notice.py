@@ -1,0 +1,58 @@
+"""What keepalived says of itself: `INSTANCE "VI_1" MASTER 100`, as arguments or as a line."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from lvsdr.errors import ProfileError
+from lvsdr.model.printable import printable
+
+MASTER = "MASTER"
+STATES = (MASTER, "BACKUP", "FAULT", "STOP", "DELETED")
+TYPES = ("INSTANCE", "GROUP")
+LONGEST_NAME = 255
+LINE = re.compile(r'(INSTANCE|GROUP) "(.*)" ([A-Z_]+)(?: (\d+))?')
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An instance or a group of keepalived's is in a state; `priority` is that of VRRP."""
+
+    type: str
+    name: str
+    state: str
+    priority: int | None = None
+
+    @property
+    def key(self) -> str:
+        """Return what tells this instance or group from all others."""
+        return f"{self.type} {self.name}"
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.name} {self.state}"
+
+
+def checked(notice: Notice) -> Notice:
+    """Return `notice`; raise ProfileError where its name is none: it is hostile input."""
+    name = notice.name
+    if not 1 <= len(name) <= LONGEST_NAME or printable(name) != name:
+        raise ProfileError(
+            f"cannot take the name {printable(name[:40])!r}: it is not 1 to {LONGEST_NAME}"
+            " characters that can be printed",
+            hints=["give the vrrp_instance another name in keepalived.conf"],
+        )
+    return notice
+
+
+def from_line(line: str) -> Notice | None:
+    """Return the notice that a line of the FIFO is; None for one of something else.
+
+    Else is what virtual servers say (`VS ...`, `RS ...`), and that a master heard of a lower
+    priority, which is no state. Raises ProfileError for a name that is none.
+    """
+    match = LINE.fullmatch(line)
+    if match is None or match[3] not in STATES:
+        return None
+    priority = None if match[4] is None else int(match[4][:9])
+    return checked(Notice(match[1], match[2], match[3], priority))

@@ -1,0 +1,232 @@
+"""keepalived.conf: written for a profile, and judged."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fake import FakeSession, host
+from lvsdr.cli.main import run
+from lvsdr.keepalived.judge import findings
+from lvsdr.keepalived.scripts import script_fault
+from lvsdr.keepalived.syntax import Block, parsed
+from lvsdr.model.profile import DirectorProfile
+from lvsdr.reader import read
+
+DIRECTOR = Path(__file__).parent.parent / "profiles" / "director.json"
+GOOD = """
+global_defs {
+    vrrp_version 3
+    enable_script_security
+}
+vrrp_instance VI_1 {
+    interface eth0
+    virtual_router_id 51
+    advert_int 0.1
+    notify "/bin/true lvsdr"
+}
+"""
+
+
+def printed(
+    capsys: pytest.CaptureFixture[str], folder: Path, *words: str, profile: Path = DIRECTOR
+) -> str:
+    session = FakeSession(host(), folder / "run")
+    arguments = ("keepalived", "config", "--allow-insecure-profile", "--director", str(profile))
+    assert run((*arguments, *words), session) == 0
+    return capsys.readouterr().out
+
+
+def changed(folder: Path, **fields: object) -> Path:
+    path = folder / "changed.json"
+    path.write_text(json.dumps({**json.loads(DIRECTOR.read_text()), **fields}))
+    return path
+
+
+def rules(*texts: str, director: DirectorProfile | None = None) -> list[str]:
+    files = {f"{number}.conf": parsed(text) for number, text in enumerate(texts)}
+    return [each.rule for each in findings(files, director)]
+
+
+def multicasts(link: Path) -> bool:
+    """Return whether a link in /sys/class/net can do multicast (IFF_MULTICAST)."""
+    return bool(int((link / "flags").read_text(), 16) & 0x1000)
+
+
+def needs_keepalived() -> None:
+    if shutil.which("keepalived", path="/usr/sbin") is None:
+        assert "LVSDR_REQUIRE_ALL" not in os.environ, "keepalived is not installed"
+        pytest.skip("keepalived is not installed: apt-get install keepalived")
+
+
+# Written.
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("--virtual-servers",), ("--fifo", "/run/lvsdr/fifo", "--advertise", "0.1")]
+)
+@pytest.mark.parametrize("owner", ["lvsdr", "keepalived"])
+def test_what_is_printed_satisfies_keepalived_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], owner: str
+) -> None:
+    needs_keepalived()
+    # keepalived -t asks for the link, and does not take lo.
+    link = next(path.name for path in Path("/sys/class/net").iterdir() if multicasts(path))
+    vips = [{"address": "192.168.1.2"}]
+    profile = changed(tmp_path, vips_owner=owner, interface=link, vips=vips)
+    file = tmp_path / "keepalived.conf"
+    file.write_text(printed(capsys, tmp_path, *words, profile=profile))
+    session = FakeSession(host(), tmp_path / "run")
+
+    run(("keepalived", "check", "--format", "json", str(file)), session)
+
+    found = json.loads(capsys.readouterr().out)["findings"]
+    assert [each for each in found if each["rule"] == "KEEPALIVED-SYNTAX"] == []
+
+
+def test_what_keepalived_itself_has_against_a_file_is_a_finding(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    needs_keepalived()
+    file = tmp_path / "keepalived.conf"
+    file.write_text("vrrp_instance VI_1 {\n    interface lo\n}\n")
+
+    code = run(("keepalived", "check", str(file)), FakeSession(host(), tmp_path / "run"))
+
+    said = capsys.readouterr().out
+    assert code == 1
+    assert "error: KEEPALIVED-SYNTAX" in said
+    assert "cannot use a loopback interface" in said
+
+
+def test_only_vips_of_keepalived_are_in_virtual_ipaddress(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours = printed(capsys, tmp_path)
+    theirs = printed(capsys, tmp_path, profile=changed(tmp_path, vips_owner="keepalived"))
+
+    assert "192.168.1.2/32" not in ours
+    assert "192.168.1.2/32 dev eth0" in theirs
+
+
+def test_vips_of_the_other_family_are_excluded_from_adverts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vips = [{"address": "192.168.1.2"}, {"address": "fd00::2"}]
+    text = printed(capsys, tmp_path, profile=changed(tmp_path, vips_owner="keepalived", vips=vips))
+
+    instance = parsed(text).first("vrrp_instance")
+    assert instance is not None
+    listed = {part.name: [each.name for each in part.inner] for part in instance.inner}
+    assert listed["virtual_ipaddress"] == ["192.168.1.2/32"]
+    assert listed["virtual_ipaddress_excluded"] == ["fd00::2/128"]
+
+
+def test_what_keepalived_has_no_words_for_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = json.loads(DIRECTOR.read_text())
+    document["virtual_servers"][0] |= {"scheduler": "sh", "scheduler_flags": ["sh-port"]}
+    profile = changed(tmp_path, **document)
+    words = ("config", "--allow-insecure-profile", "--virtual-servers", "--director")
+
+    code = run(("keepalived", *words, str(profile)), FakeSession(host(), tmp_path / "run"))
+
+    assert code == 2
+
+
+# Judged.
+
+
+def test_a_good_file_has_no_findings() -> None:
+    assert rules(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule"),
+    [
+        ("    enable_script_security\n", "", "KEEPALIVED-SCRIPT-SECURITY"),
+        ("/bin/true", "/no/such/file", "KEEPALIVED-SCRIPT-PATH"),
+        ("/bin/true", "true", "KEEPALIVED-SCRIPT-PATH"),
+        ("vrrp_instance", "virtual_server 192.168.1.2 80 {\n}\nvrrp_instance",
+         "KEEPALIVED-VIRTUAL-SERVER"),
+        ("vrrp_version 3", "vrrp_version 3\nlvs_flush", "KEEPALIVED-LVS-FLUSH"),
+        ('notify "', 'notify_master "', "KEEPALIVED-NO-STOP"),
+        ("interface eth0", "interface eth0\nuse_vmac", "KEEPALIVED-USE-VMAC"),
+        ("    vrrp_version 3\n", "", "KEEPALIVED-VERSION"),
+        ("vrrp_instance", "vrrp_instance A {\ninterface eth0\nvirtual_router_id 51\n}\n"
+         "vrrp_instance", "KEEPALIVED-ROUTER-ID"),
+    ],
+)  # fmt: skip
+def test_a_fault_is_found(old: str, new: str, rule: str) -> None:
+    assert old in GOOD
+
+    assert rules(GOOD.replace(old, new, 1)) == [rule]
+
+
+def test_two_directors_with_different_routers_are_found() -> None:
+    assert rules(GOOD, GOOD.replace("51", "52")) == ["KEEPALIVED-ROUTER-ID"]
+
+
+@pytest.mark.parametrize(
+    ("owner", "listed", "rule"),
+    [
+        ("lvsdr", "192.168.1.2/32", ["KEEPALIVED-VIP-TWICE"]),
+        ("lvsdr", "192.168.1.3", []),
+        ("keepalived", "192.168.1.3", ["KEEPALIVED-VIP-NOBODY"]),
+        ("keepalived", "192.168.1.2/24 dev eth0", []),
+    ],
+)
+def test_a_vip_has_one_owner(tmp_path: Path, owner: str, listed: str, rule: list[str]) -> None:
+    profile = read(changed(tmp_path, vips_owner=owner), "director")
+    assert isinstance(profile, DirectorProfile)
+    text = GOOD.replace("notify", f"virtual_ipaddress {{\n{listed}\n}}\nnotify", 1)
+
+    assert rules(text, director=profile) == rule
+
+
+def test_script_security_looks_at_the_whole_path(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    script = folder / "hook"
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o755)
+    before = script_fault(script)
+    folder.chmod(0o777)
+
+    after = script_fault(script)
+
+    assert after is not None
+    assert before is None or before[0] != after[0]
+    assert script_fault(Path("/bin/true")) is None
+
+
+# Read.
+
+
+def shape(block: Block) -> object:
+    return [(each.words, shape(each)) for each in block.inner]
+
+
+def test_a_file_is_a_tree_of_words() -> None:
+    text = 'a b "c d" ! e\nf {\n  g h # i\n  j\n  {\n k }\n}\nl'
+
+    assert shape(parsed(text)) == [
+        (["a", "b", "c d"], []),
+        (["f"], [(["g", "h"], []), (["j"], [(["k"], [])])]),
+        (["l"], []),
+    ]
+
+
+@given(st.text(alphabet="ab \"'{}!#\n/", max_size=200))
+def test_no_text_is_too_odd_to_read(text: str) -> None:
+    root = parsed(text)
+
+    assert root.words == []
+    assert list(findings({"odd": root})) == []

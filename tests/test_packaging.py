@@ -1,0 +1,106 @@
+"""What `make install` puts where, and the units of systemd."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import click
+import pytest
+
+from lvsdr.cli.main import cli
+
+ROOT = Path(__file__).parent.parent
+UNITS = sorted((ROOT / "packaging" / "systemd").iterdir())
+NAMES = [unit.name for unit in UNITS]
+# They take /proc/sys/net away, without which nothing of lvsdr works.
+BREAKING = ("ProtectKernelTunables", "ProcSubset")
+
+
+def settings(unit: Path) -> dict[str, dict[str, str]]:
+    parser = configparser.ConfigParser(interpolation=None, strict=True)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read(unit)
+    return {name: dict(parser[name]) for name in parser.sections()}
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files below a DESTDIR."""
+    folder = tmp_path_factory.mktemp("destdir")
+    command = ["make", "-s", "-C", str(ROOT), "install-files", f"DESTDIR={folder}", "PREFIX=/usr"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_make_install_puts_everything_below_the_prefix(installed: Path) -> None:
+    files = {str(path.relative_to(installed)) for path in installed.rglob("*") if path.is_file()}
+
+    assert files == {
+        *(f"usr/lib/systemd/system/{name}" for name in NAMES),
+        "usr/lib/modules-load.d/lvsdr.conf",
+        "usr/share/lvsdr/50-lvsdr-realserver.conf",
+        "usr/share/man/man5/lvsdr-profile.5",
+        "usr/share/man/man8/lvsdr.8",
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_installed_unit_names_the_installed_program(installed: Path, name: str) -> None:
+    service = settings(installed / "usr/lib/systemd/system" / name)["Service"]
+
+    assert shlex.split(service["ExecStart"])[0] == "/usr/bin/lvsdr"
+    assert "@" not in service["ExecStart"]
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=NAMES)
+def test_each_command_of_a_unit_is_one_of_the_program(unit: Path) -> None:
+    service = settings(unit)["Service"]
+    commands = [value for key, value in service.items() if key.startswith("Exec")]
+
+    for command in commands:
+        found: click.Command = cli
+        for word in shlex.split(command)[1:3]:
+            assert isinstance(found, click.Group)
+            found = found.commands[word]
+        assert not isinstance(found, click.Group)
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=NAMES)
+def test_a_unit_is_ready_before_keepalived_and_hardened_no_further_than_it_bears(
+    unit: Path,
+) -> None:
+    found = settings(unit)
+
+    assert found["Unit"]["Before"] == "keepalived.service"
+    assert not set(BREAKING) & found["Service"].keys()
+    assert found["Service"]["CapabilityBoundingSet"] == "CAP_NET_ADMIN CAP_NET_RAW"
+    assert found["Service"]["ProtectSystem"] == "strict"
+
+
+def test_systemd_itself_takes_the_units(tmp_path: Path) -> None:
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        assert "LVSDR_REQUIRE_ALL" not in os.environ, "systemd-analyze is not installed"
+        pytest.skip("systemd-analyze is not installed: apt-get install systemd")
+    paths = []
+    for unit in UNITS:
+        text = unit.read_text().replace("@BINDIR@/lvsdr", "/bin/true")
+        # A template is verified as one of its instances.
+        paths.append(tmp_path / unit.name.replace("@.", "@web."))
+        paths[-1].write_text(text)
+
+    done = subprocess.run(
+        [program, "verify", "--man=no", "--recursive-errors=no", *map(str, paths)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    ours = [line for line in done.stderr.splitlines() if "lvsdr" in line]
+    assert (ours, done.returncode) == ([], 0)
