@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from lvsdr import __version__, signals
-from lvsdr.cli import anywhere, keepalived, rehearse, role, watch
+from lvsdr.cli import anywhere, keepalived, keepalived_conf, rehearse, role, watch
 from lvsdr.cli.session import Session
 from lvsdr.errors import Interrupted, LvsdrError, ProfileError
 
@@ -34,6 +34,8 @@ cli.add_command(anywhere.verify)
 cli.add_command(watch.watch)
 cli.add_command(anywhere.schema)
 cli.add_command(rehearse.rehearse)
+keepalived.keepalived.add_command(keepalived_conf.config)
+keepalived.keepalived.add_command(keepalived_conf.check)
 cli.add_command(keepalived.keepalived)
 
 
