@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +14,7 @@ import click
 
 from lvsdr.cli.options import lock_option, netns_option, output_option, trust_option
 from lvsdr.cli.session import Session
-from lvsdr.errors import LvsdrError, ProfileError
+from lvsdr.errors import LvsdrError
 from lvsdr.model.printable import printable
 from lvsdr.signals import STOPPING
 
@@ -85,7 +84,7 @@ def notify(  # noqa: PLR0913 - as many arguments as keepalived gives, and option
 
     try:
         notice = checked(Notice(type_, name, state, priority))
-        roles, born = _roles(session, director, realserver), birth.of_this_hook()
+        roles, born = roles_of(session, director, realserver), birth.of_this_hook()
         with _modest_umask(), session.kernel() as kernel:
             host = Host(kernel, session.book(), session.announcer)
             outcome = follow(notice, born, roles, host, session.lock_timeout)
@@ -127,7 +126,7 @@ def fifo(  # noqa: PLR0913 - as many options
 
     with _modest_umask(), _ended_by_signals() as wake, Fifo(fifo, wake) as pipe:
         following = Following(
-            lambda: _roles(session, director, realserver),
+            lambda: roles_of(session, director, realserver),
             session.lock_timeout,
             name,
             outcome=lambda done: _show(session, done, log),
@@ -141,117 +140,6 @@ def fifo(  # noqa: PLR0913 - as many options
                 following.take(lines, host)
         session.tell([f"{pipe.torn} torn lines left out"] if pipe.torn else [])
     return 0
-
-
-@keepalived.command()
-@director_option
-@realserver_option
-@trust_option
-@click.option("--name", metavar="NAME", default="VI_1", show_default=True, help="The instance.")
-@click.option(
-    "--router-id",
-    metavar="NUMBER",
-    type=click.IntRange(1, 255),
-    default=51,
-    show_default=True,
-    help="The virtual_router_id, the same on each director.",
-)
-@click.option(
-    "--priority",
-    metavar="NUMBER",
-    type=click.IntRange(1, 254),
-    default=100,
-    show_default=True,
-    help="Of VRRP: the director with the highest is the master.",
-)
-@click.option(
-    "--advertise",
-    metavar="SECONDS",
-    type=click.FloatRange(0.01, 40),
-    default=1.0,
-    show_default=True,
-    help="How often the master says that it is there.",
-)
-@click.option("--fifo", metavar="FIFO", type=click.Path(path_type=Path), help="Use notify_fifo.")
-@click.option("--virtual-servers", is_flag=True, help="Write virtual_server blocks too.")
-@click.pass_obj
-def config(  # noqa: PLR0913 - as many options
-    session: Session,
-    *,
-    director: Path,
-    realserver: Path | None,
-    name: str,
-    router_id: int,
-    priority: int,
-    advertise: float,
-    fifo: Path | None,
-    virtual_servers: bool,
-) -> None:
-    """Print the vrrp part of keepalived.conf for a director's profile.
-
-    It calls this lvsdr with these profiles.
-    """
-    from lvsdr.keepalived.configuration import Vrrp, configuration
-    from lvsdr.keepalived.notice import Notice, checked
-
-    checked(Notice("INSTANCE", name, "MASTER"))
-    roles = _roles(session, director, realserver)
-    words = [shutil.which("lvsdr") or "/usr/local/bin/lvsdr", "keepalived", "notify"]
-    words += ["--director", str(director.absolute())]
-    words += ["--realserver", str(realserver.absolute())] if realserver else []
-    hook = " ".join(words)
-    vrrp = Vrrp(name, router_id, priority, advertise, hook, str(fifo) if fifo else None)
-    lines = list(configuration(roles.director, vrrp, virtual_servers=virtual_servers))
-    session.show(text=lambda: lines)
-
-
-@keepalived.command()
-@click.option(
-    "--director",
-    "director",
-    metavar="PROFILE",
-    type=click.Path(path_type=Path),
-    help="The director's profile.",
-)
-@output_option("text", "json")
-@click.argument(
-    "files",
-    metavar="FILE...",
-    nargs=-1,
-    required=True,
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-)
-@click.pass_obj
-def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -> int:
-    """Judge keepalived.conf: what will bite beside lvsdr.
-
-    Several files are those of one cluster. Asks keepalived -t too, where it is installed.
-    """
-    from lvsdr.keepalived.judge import findings, said_by_keepalived
-    from lvsdr.keepalived.syntax import parsed
-    from lvsdr.model.finding import ERROR
-    from lvsdr.model.profile import DirectorProfile
-    from lvsdr.reader import read
-    from lvsdr.render import documents, text
-
-    profile = None if director is None else read(director, "director")
-    assert profile is None or isinstance(profile, DirectorProfile), "read() holds it to its role"
-    read_files = {str(path): parsed(_text(path)) for path in files}
-    found = [each for path in files for each in said_by_keepalived(path)]
-    found += findings(read_files, profile)
-    session.show(
-        text=lambda: [*text.findings(found), *([] if found else ["no findings"])],
-        json=lambda: documents.checked({}, found),
-    )
-    return 1 if any(each.severity == ERROR for each in found) else 0
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        reason = (error.strerror or "").lower()
-        raise ProfileError(f"cannot read {printable(str(path))}: {reason}") from error
 
 
 def _show(session: Session, outcome: Outcome, log: bool) -> None:
@@ -311,7 +199,8 @@ def _log(wanted: bool, *lines: str, error: bool = False) -> None:
         syslog.syslog(syslog.LOG_ERR if error else syslog.LOG_NOTICE, printable(line))
 
 
-def _roles(session: Session, director: Path, realserver: Path | None) -> Roles:
+def roles_of(session: Session, director: Path, realserver: Path | None) -> Roles:
+    """Read the profiles that say what this host is."""
     from lvsdr.keepalived.transition import Roles
     from lvsdr.model.profile import DirectorProfile, RealServerProfile
     from lvsdr.reader import read

@@ -16,6 +16,7 @@ from lvsdr.cli import (
     drain,
     explain,
     keepalived,
+    keepalived_conf,
     rehearse,
     role,
     status,
@@ -50,6 +51,8 @@ cli.add_command(watch.watch)
 cli.add_command(explain.explain)
 cli.add_command(anywhere.schema)
 cli.add_command(rehearse.rehearse)
+keepalived.keepalived.add_command(keepalived_conf.config)
+keepalived.keepalived.add_command(keepalived_conf.check)
 cli.add_command(keepalived.keepalived)
 timings.offer(cli)
 

@@ -1,0 +1,163 @@
+"""Failover with lvsdr behind keepalived, against a shell script that does the same by hand.
+
+The longest time without an answer, and what a transition costs. Run in the lab: make bench
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from time import monotonic, sleep
+
+TESTS = Path(__file__).resolve().parent.parent / "tests"
+sys.path[:0] = [str(TESTS), str(TESTS / "lab")]
+
+from pairs import LIMIT, Box, Pair, pair  # noqa: E402
+from rig import RIPS, VIP, director, settled  # noqa: E402
+from test_failover import asked, longest_gap  # noqa: E402
+
+ROUNDS = 5
+# What an administrator writes: table and VIP for the master, neither for all others.
+SCRIPT = f"""#!/bin/sh
+case $3 in
+MASTER)
+	ipvsadm -R <<'END'
+-A -t {VIP}:80 -s wlc
+{"".join(f"-a -t {VIP}:80 -r {rip}:80 -g -w 1" + chr(10) for rip in RIPS)}END
+	ip address add {VIP}/32 dev eth0
+	arping -q -c 1 -U -I eth0 {VIP}
+	;;
+*)
+	ip address del {VIP}/32 dev eth0 2>/dev/null
+	ipvsadm -D -t {VIP}:80 2>/dev/null
+	;;
+esac
+exit 0
+"""
+
+
+def gaps(made: Pair) -> Iterator[float]:
+    """Yield the longest time without an answer of each graceful stop of the master."""
+    first, second = made.boxes
+    for _ in range(ROUNDS):
+        with asked(made.lab.client) as answers:
+            assert settled(lambda seen=answers: len(seen) > 3, True)
+            first.stop()
+            made.ready(second)
+            since = len(answers)
+            assert settled(lambda seen=answers, old=since: len(seen) > old + 3, True)
+        yield longest_gap(answers)
+        first.start()
+        made.ready(first)
+
+
+@contextmanager
+def with_script(folder: Path) -> Iterator[Pair]:
+    """Give the pair with the shell script as the hook."""
+    # Below /run: keepalived runs nothing that lies in a folder others may write.
+    script = Path("/run/by-hand")
+    script.write_text(SCRIPT, encoding="ascii")
+    script.chmod(0o755)
+    with pair(folder, director()) as made:
+        for box in made.boxes:
+            box.notify = str(script)
+            box.start()
+        made.ready(made.boxes[0])
+        yield made
+
+
+@contextmanager
+def with_fifo(folder: Path) -> Iterator[Pair]:
+    """Give the pair with lvsdr behind the FIFO."""
+    with pair(folder, director()) as made:
+        for box in made.boxes:
+            box.follow()
+            box.start()
+        made.ready(made.boxes[0])
+        yield made
+
+
+def cost(turn: Callable[[str], None], box: Box) -> float:
+    """Return the median time from saying so until the last change is done, in both directions."""
+    took = []
+    for _ in range(ROUNDS):
+        for state, done in (("MASTER", box.is_active), ("BACKUP", box.is_standing_by)):
+            start = monotonic()
+            turn(state)
+            took.append(monotonic() - start)
+            assert settled(done, True, LIMIT)
+            # It still announces the VIP; the next transition is not to wait for that.
+            sleep(0.4)
+    return median(took)
+
+
+def costs(made: Pair, script: Path) -> Iterator[tuple[str, float]]:
+    """Yield what a transition costs: by hand, by a program started for it, behind the FIFO."""
+    box = made.boxes[1]
+    for each in made.boxes:
+        each.stop()
+    assert settled(box.is_standing_by, True, LIMIT)
+    yield "shell script", cost(lambda s: _run(box, str(script), "INSTANCE", "VI_1", s, "50"), box)
+    words = ("keepalived", "notify", *box.profiles(), "--allow-insecure-profile")
+    program = (sys.executable, "-m", "lvsdr", *words, "INSTANCE", "VI_1")
+    yield "lvsdr keepalived notify", cost(lambda s: _run(box, *program, s, "50"), box)
+    assert box.follower is not None
+    yield "lvsdr keepalived fifo", cost(lambda s: _say(box, s), box)
+
+
+def _run(box: Box, *command: str) -> None:
+    box.host.run(*command)
+
+
+def _say(box: Box, state: str) -> None:
+    """Say so on the FIFO; return when the last change is done, which is before the announcing.
+
+    That is the VIP for the master, and the table for a standby.
+    """
+    line = f'INSTANCE "VI_1" {state} 50\n'.encode()
+    packed = "".join(f"{int(part):02X}" for part in VIP.split("."))
+
+    def done() -> bool:
+        net = Path("/proc/thread-self/net")
+        if state == "MASTER":
+            return f"-- {VIP}\n" in (net / "fib_trie").read_text(encoding="ascii")
+        return packed not in (net / "ip_vs").read_text(encoding="ascii")
+
+    def say() -> None:
+        descriptor = os.open(box.fifo, os.O_WRONLY)
+        os.write(descriptor, line)
+        os.close(descriptor)
+        while not done():
+            sleep(0.0005)
+
+    box.host.inside(say)
+
+
+def main() -> None:
+    """Print the tables."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "hand").mkdir()
+        (folder / "fifo").mkdir()
+        with with_script(folder / "hand") as made:
+            by_hand = list(gaps(made))
+        with with_fifo(folder / "fifo") as made:
+            ours = list(gaps(made))
+            spent = list(costs(made, Path("/run/by-hand")))
+    print(f"longest time without an answer, {ROUNDS} graceful stops: median (least to most)")
+    for title, found in (("shell script", by_hand), ("lvsdr keepalived fifo", ours)):
+        ratio = median(found) / median(by_hand)
+        span = f"({min(found):.2f} to {max(found):.2f})"
+        print(f"{title:28}{median(found):7.2f} s {span:18}{ratio:6.2f}")
+    print(f"a transition, median of {2 * ROUNDS}; ratio to the shell script")
+    for title, seconds in spent:
+        print(f"{title:28}{seconds * 1000:7.0f} ms{seconds / spent[0][1]:25.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""`lvsdr keepalived config` and `check`: keepalived.conf written, and judged."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import click
+
+from lvsdr.cli.keepalived import director_option, realserver_option, roles_of
+from lvsdr.cli.options import output_option, trust_option
+from lvsdr.cli.session import Session
+from lvsdr.errors import ProfileError
+from lvsdr.model.printable import printable
+
+
+@click.command()
+@director_option
+@realserver_option
+@trust_option
+@click.option("--name", metavar="NAME", default="VI_1", show_default=True, help="The instance.")
+@click.option(
+    "--router-id",
+    metavar="NUMBER",
+    type=click.IntRange(1, 255),
+    default=51,
+    show_default=True,
+    help="The virtual_router_id, the same on each director.",
+)
+@click.option(
+    "--priority",
+    metavar="NUMBER",
+    type=click.IntRange(1, 254),
+    default=100,
+    show_default=True,
+    help="Of VRRP: the director with the highest is the master.",
+)
+@click.option(
+    "--advertise",
+    metavar="SECONDS",
+    type=click.FloatRange(0.01, 40),
+    default=1.0,
+    show_default=True,
+    help="How often the master says that it is there.",
+)
+@click.option("--fifo", metavar="FIFO", type=click.Path(path_type=Path), help="Use notify_fifo.")
+@click.option("--virtual-servers", is_flag=True, help="Write virtual_server blocks too.")
+@click.pass_obj
+def config(  # noqa: PLR0913 - as many options
+    session: Session,
+    *,
+    director: Path,
+    realserver: Path | None,
+    name: str,
+    router_id: int,
+    priority: int,
+    advertise: float,
+    fifo: Path | None,
+    virtual_servers: bool,
+) -> None:
+    """Print the vrrp part of keepalived.conf for a director's profile.
+
+    It calls this lvsdr with these profiles.
+    """
+    from lvsdr.keepalived.configuration import Vrrp, configuration
+    from lvsdr.keepalived.notice import Notice, checked
+
+    checked(Notice("INSTANCE", name, "MASTER"))
+    roles = roles_of(session, director, realserver)
+    words = [shutil.which("lvsdr") or "/usr/local/bin/lvsdr", "keepalived", "notify"]
+    words += ["--director", str(director.absolute())]
+    words += ["--realserver", str(realserver.absolute())] if realserver else []
+    hook = " ".join(words)
+    vrrp = Vrrp(name, router_id, priority, advertise, hook, str(fifo) if fifo else None)
+    lines = list(configuration(roles.director, vrrp, virtual_servers=virtual_servers))
+    session.show(text=lambda: lines)
+
+
+@click.command()
+@click.option(
+    "--director",
+    "director",
+    metavar="PROFILE",
+    type=click.Path(path_type=Path),
+    help="The director's profile.",
+)
+@output_option("text", "json")
+@click.argument(
+    "files",
+    metavar="FILE...",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+)
+@click.pass_obj
+def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -> int:
+    """Judge keepalived.conf: what will bite beside lvsdr.
+
+    Several files are those of one cluster. Asks keepalived -t too, where it is installed.
+    """
+    from lvsdr.keepalived.judge import findings, said_by_keepalived
+    from lvsdr.keepalived.syntax import parsed
+    from lvsdr.model.finding import ERROR
+    from lvsdr.model.profile import DirectorProfile
+    from lvsdr.reader import read
+    from lvsdr.render import documents, text
+
+    profile = None if director is None else read(director, "director")
+    assert profile is None or isinstance(profile, DirectorProfile), "read() holds it to its role"
+    read_files = {str(path): parsed(_text(path)) for path in files}
+    found = [each for path in files for each in said_by_keepalived(path)]
+    found += findings(read_files, profile)
+    session.show(
+        text=lambda: [*text.findings(found), *([] if found else ["no findings"])],
+        json=lambda: documents.checked({}, found),
+    )
+    return 1 if any(each.severity == ERROR for each in found) else 0
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        reason = (error.strerror or "").lower()
+        raise ProfileError(f"cannot read {printable(str(path))}: {reason}") from error

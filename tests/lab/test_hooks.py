@@ -1,0 +1,54 @@
+"""Hooks that real keepalived starts: under its umask, and later than what came after them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pairs import LIMIT, pair
+from rig import VIP, director, settled
+from witnesses import ipvsadm
+
+# A program takes three seconds to start here.
+PATIENCE = 3 * LIMIT
+HOOK = """#!/bin/sh
+[ "$3" = MASTER ] && [ -e {late} ] && sleep 8
+exec {python} -m lvsdr keepalived notify {words} "$@" >>{log} 2>&1
+"""
+
+
+def test_a_hook_that_comes_late_does_not_make_a_director_of_a_standby(tmp_path: Path) -> None:
+    with pair(tmp_path, director()) as made:
+        box = made.boxes[0]
+        # Below /run: keepalived runs nothing that lies in a folder others may write.
+        script, log, late = Path("/run/late-hook"), tmp_path / "log", tmp_path / "late"
+        words = " ".join((*box.profiles(), "--allow-insecure-profile"))
+        script.write_text(
+            HOOK.format(late=late, python=sys.executable, words=words, log=log), encoding="utf-8"
+        )
+        script.chmod(0o755)
+        box.notify = str(script)
+        box.start()
+        # On time: keepalived's umask is 0177, and yet the folder of the record can be entered.
+        assert settled(box.is_active, True, PATIENCE), log.read_text()
+        modes = {path.stat().st_mode & 0o777 for path in Path("/run/lvsdr").iterdir()}
+
+        late.touch()
+        box.host.ip("link set eth0 down")
+        assert settled(box.is_standing_by, True, PATIENCE), log.read_text()
+        box.host.ip("link set eth0 up")
+        assert settled(lambda: "MASTER" in _state(box.folder), True, PATIENCE), log.read_text()
+        box.host.ip("link set eth0 down")
+        dropped = settled(lambda: "MASTER: dropped (is older" in log.read_text(), True, PATIENCE)
+
+        assert dropped, log.read_text()
+        assert ipvsadm(box.host) == []
+        assert VIP not in box.host.run("ip", "-o", "address", "show", "dev", "eth0").stdout
+        assert modes == {0o640}
+        assert Path("/run/lvsdr").stat().st_mode & 0o777 == 0o750
+
+
+def _state(folder: Path) -> str:
+    """Return what keepalived entered last, by its log."""
+    lines = (folder / "keepalived.log").read_text().splitlines()
+    return next((line for line in reversed(lines) if "Entering" in line), "")
