@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import MappingProxyType
 
 import program
@@ -15,7 +14,6 @@ from lvsdr.lab.stage import MENDED, TROUBLE, Stage, play, stage
 
 CLIENT = """import socket, sys
 print(socket.create_connection((sys.argv[1], 80), 2).recv(9).decode())"""
-PAGES = Path(__file__).parents[2] / "docs" / "scenarios"
 
 
 def _answering(built: Stage) -> set[str]:
@@ -54,7 +52,3 @@ def test_a_scenario_shows_its_trouble_and_that_lvsdr_ends_it(name: str) -> None:
     assert steps[-1].seen == ("every host is as it was",)
     assert seen[TROUBLE] == scenario.trouble
     assert seen[MENDED] == scenario.mended
-
-
-def test_each_scenario_has_its_page() -> None:
-    assert {page.stem for page in PAGES.glob("*.md")} == set(SCENARIOS)
