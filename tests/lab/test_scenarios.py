@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 
 import program
@@ -52,3 +53,26 @@ def test_a_scenario_shows_its_trouble_and_that_lvsdr_ends_it(name: str) -> None:
     assert steps[-1].seen == ("every host is as it was",)
     assert seen[TROUBLE] == scenario.trouble
     assert seen[MENDED] == scenario.mended
+
+
+def test_a_trouble_that_is_not_seen_fails_the_rehearsal() -> None:
+    harmless = replace(SCENARIOS["alias"], by_hand=())
+
+    with stage(harmless, program.run) as built:
+        steps = list(play(built))
+
+    assert not steps[-1].ok
+    assert steps[-1].title.startswith(TROUBLE)
+    assert steps[-1].seen[-1] == "expected: director, rs1"
+
+
+def test_what_is_left_behind_fails_the_rehearsal() -> None:
+    scenario = SCENARIOS["bridge"]
+    (by_hand,) = scenario.by_hand
+    littered = replace(scenario, by_hand=(replace(by_hand, undo=by_hand.undo[:1]),))
+
+    with stage(littered, program.run) as built:
+        steps = list(play(built))
+
+    assert [step.title for step in steps if not step.ok] == [steps[-1].title]
+    assert "rs1: +/proc/sys/net/ipv4/conf/eth0/arp_ignore:1" in steps[-1].seen
