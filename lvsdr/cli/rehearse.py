@@ -14,33 +14,93 @@ from lvsdr.cli.options import output_option
 from lvsdr.cli.session import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lvsdr.model.step import Step
 
 PATH = click.Path(path_type=Path)
+USAGE = "give a director's and a real server's profile, or --scenario NAME, or --list"
 
 
 @click.command()
-@click.argument("director", type=PATH)
-@click.argument("realserver", type=PATH)
+@click.argument("director", type=PATH, required=False)
+@click.argument("realserver", type=PATH, required=False)
+@click.option("--list", "listed", is_flag=True, help="Print the scenarios that --scenario takes.")
+@click.option("--scenario", metavar="NAME", help="Rehearse this scenario instead of profiles.")
 @output_option("text", "json")
 @click.pass_obj
-def rehearse(session: Session, director: Path, realserver: Path) -> int:
+def rehearse(
+    session: Session,
+    director: Path | None,
+    realserver: Path | None,
+    *,
+    listed: bool,
+    scenario: str | None,
+) -> int:
     """Try two profiles on a throw-away cluster.
 
     Builds one host for each RIP, applies the profiles, sends requests, shows who served and who
     answered ARP, withdraws, and shows that every host is as it was. Nothing of this host changes.
 
+    With --scenario, shows a machine that the ARP problem lives on: the trouble without lvsdr, and
+    that it is gone with it.
+
     Runs on this host's own kernel for root where it has IPVS, else inside User-Mode Linux.
     """
+    if [listed, scenario is not None, director is not None].count(True) != 1:
+        raise click.UsageError(USAGE)
+    if listed:
+        return _list(session)
+    if scenario is not None:
+        return _scenario(session, scenario)
+    if director is None or realserver is None:
+        raise click.UsageError(USAGE)
+    return _profiles(session, director, realserver)
+
+
+def _list(session: Session) -> int:
+    from lvsdr.lab.scenarios import SCENARIOS
+    from lvsdr.render import documents, text
+
+    known = {name: item.summary for name, item in SCENARIOS.items()}
+    session.show(text=lambda: text.scenarios(known), json=lambda: documents.scenarios(known))
+    return 0
+
+
+def _scenario(session: Session, name: str) -> int:
     from lvsdr.lab import kernel
+    from lvsdr.lab.scenarios import SCENARIOS
+
+    if name not in SCENARIOS:
+        raise click.UsageError(f"no scenario {name!r}; lvsdr rehearse --list shows those there are")
+    if not kernel.fits():
+        return _in_a_kernel_of_its_own(session, "--scenario", name)
+    from lvsdr.lab.stage import play, stage
+
+    with stage(SCENARIOS[name]) as built:
+        return _told(session, play(built))
+
+
+def _profiles(session: Session, director: Path, realserver: Path) -> int:
+    from lvsdr.lab import kernel
+    from lvsdr.reader import read
 
     if not kernel.fits():
-        return _in_a_kernel_of_its_own(session, director, realserver)
+        for path, role in ((director, "director"), (realserver, "realserver")):
+            read(path, role)
+        return _in_a_kernel_of_its_own(
+            session, str(director.absolute()), str(realserver.absolute())
+        )
     from lvsdr.lab.rehearse import rehearse as steps
+
+    return _told(session, steps(director, realserver))
+
+
+def _told(session: Session, steps: Iterator[Step]) -> int:
     from lvsdr.render import documents, text
 
     done = []
-    for step in steps(director, realserver):
+    for step in steps:
         done.append(step)
         if session.output == "text":
             session.show(text=partial(text.rehearsed, step))
@@ -48,14 +108,11 @@ def rehearse(session: Session, director: Path, realserver: Path) -> int:
     return 0 if all(step.ok for step in done) else 1
 
 
-def _in_a_kernel_of_its_own(session: Session, director: Path, realserver: Path) -> int:
+def _in_a_kernel_of_its_own(session: Session, *arguments: str) -> int:
     from lvsdr.lab import kernel, uml
-    from lvsdr.reader import read
 
-    for path, role in ((director, "director"), (realserver, "realserver")):
-        read(path, role)
     kernel.require_uml()
-    again = [str(director.absolute()), str(realserver.absolute()), "--format", session.output]
+    again = [*arguments, "--format", session.output]
     return uml.run([sys.executable, "-m", "lvsdr", "rehearse", *again], environment=os.environ)
 
 

@@ -24,6 +24,7 @@ class Cluster:
     """The running hosts of a topology."""
 
     topology: Topology
+    switch: Host
     client: Host
     gateway: Host
     director: Host
@@ -52,6 +53,7 @@ def cluster(topology: Topology) -> Iterator[Cluster]:
         _client_side(topology, made["client"], made["gateway"])
         yield Cluster(
             topology=topology,
+            switch=made["switch"],
             client=made["client"],
             gateway=made["gateway"],
             director=made["director"],

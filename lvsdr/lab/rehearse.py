@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from difflib import unified_diff
 from pathlib import Path
@@ -18,6 +19,8 @@ from lvsdr.model.profile import DirectorProfile, RealServerProfile
 from lvsdr.model.step import Step
 from lvsdr.reader import read
 
+# How the program is run in a host.
+Runner = Callable[..., subprocess.CompletedProcess[str]]
 REQUESTS = 20
 # Lines of a difference that a step shows.
 LONGEST = 20
@@ -98,23 +101,18 @@ class _Rehearsal:
             yield step
             if not step.ok:
                 return
-        yield self._as_before(before)
+        yield compared((host for host, _ in self._managed), before)
 
     def _story(self) -> Iterator[Step]:
         for host, role in self._managed:
-            yield self._command(host, role, "apply")
+            yield ran(host, role, "apply", self._paths[role])
         for host, role in self._managed:
-            yield self._command(host, role, "plan")
+            yield ran(host, role, "plan", self._paths[role])
         yield from self._requests()
         yield self._silence()
         yield from self._entries()
         for host, role in reversed(self._managed):
-            yield self._command(host, role, "withdraw")
-
-    def _command(self, host: Host, role: str, verb: str) -> Step:
-        done = host.lvsdr(role, verb, self._paths[role], "--allow-insecure-profile")
-        said = (*done.stdout.splitlines(), *done.stderr.splitlines())
-        return Step(f"{host.name}: lvsdr {role} {verb}", done.returncode == 0, said)
+            yield ran(host, role, "withdraw", self._paths[role])
 
     def _requests(self) -> Iterator[Step]:
         services = [server.service for server in self._profile.virtual_servers]
@@ -153,14 +151,31 @@ class _Rehearsal:
             name = self._lab.name_of(entries.get(str(vip), "no entry"))
             yield Step(f"gateway: sends {vip} to", name == self._lab.director.name, (name,))
 
-    def _as_before(self, before: dict[str, str]) -> Step:
-        changed = [
-            f"{host.name}: {line}"
-            for host, _ in self._managed
-            for line in _difference(before[host.name], host.state())
-        ]
-        seen = tuple(changed[:LONGEST]) or ("every host is as it was",)
-        return Step("compare links, addresses, routes, sysctls, IPVS", not changed, seen)
+
+def ran(  # noqa: PLR0913 - the words of one command line, and how to run it
+    host: Host,
+    role: str,
+    verb: str,
+    path: Path,
+    *,
+    expect: int = 0,
+    run: Runner = Host.lvsdr,
+) -> Step:
+    """Run the real program on a host; the step is well where its exit code is `expect`."""
+    done = run(host, role, verb, str(path), "--allow-insecure-profile")
+    said = (*done.stdout.splitlines(), *done.stderr.splitlines())
+    return Step(f"{host.name}: lvsdr {role} {verb}", done.returncode == expect, said)
+
+
+def compared(managed: Iterable[Host], before: dict[str, str]) -> Step:
+    """Hold each host against what it was like before."""
+    changed = [
+        f"{host.name}: {line}"
+        for host in managed
+        for line in _difference(before[host.name], host.state())
+    ]
+    seen = tuple(changed[:LONGEST]) or ("every host is as it was",)
+    return Step("compare links, addresses, routes, sysctls, IPVS", not changed, seen)
 
 
 def _difference(before: str, after: str) -> Iterator[str]:

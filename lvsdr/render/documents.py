@@ -165,6 +165,12 @@ def rehearsed(steps: Iterable[Step]) -> Document:
     return {"format": "lvsdr/rehearse/1", "ok": all(item["ok"] for item in done), "steps": done}
 
 
+def scenarios(known: Mapping[str, str]) -> Document:
+    """Return `lvsdr/scenarios/1`: what can be rehearsed by name, and what each is about."""
+    listed = [{"name": name, "summary": summary} for name, summary in known.items()]
+    return {"format": "lvsdr/scenarios/1", "scenarios": listed}
+
+
 def error(failure: LvsdrError) -> Document:
     """Return `lvsdr/error/1`."""
     return {

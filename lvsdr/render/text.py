@@ -127,6 +127,11 @@ def rehearsed(step: Step) -> Iterator[str]:
     yield from (printable(f"       {seen}") for seen in step.seen)
 
 
+def scenarios(known: Mapping[str, str]) -> Iterator[str]:
+    """Yield each scenario that can be rehearsed, and what it is about."""
+    yield from (f"{name.ljust(max(map(len, known)))}  {told}" for name, told in known.items())
+
+
 def answers(heard: Iterable[Answer], names: dict[str, str]) -> Iterator[str]:
     """Yield who answered for each VIP; `names` say whose a MAC is."""
     seen: dict[tuple[IPAddress, str], list[str]] = {}

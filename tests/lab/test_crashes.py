@@ -271,7 +271,7 @@ def test_a_refused_change_leaves_the_host_as_it_was(
 
     for refusal in tried:
         ended = scene.run("apply", refusal)
-        assert ended.code == 3, (refusal, ended)
+        assert ended.code == 3, f"{refusal}: {ended.code}: {ended.said}"
         scene.must_be_as_before((refusal, ended))
 
     tell(request, f"{len(tried)} refusals of {scene.changes} changes, 0 hosts changed")
@@ -285,7 +285,7 @@ def test_a_refused_withdrawal_leaves_the_host_as_it_was(
 
     for refusal in tried:
         ended = scene.run("withdraw", refusal)
-        assert ended.code == 3, (refusal, ended)
+        assert ended.code == 3, f"{refusal}: {ended.code}: {ended.said}"
         scene.must_be_applied((refusal, ended))
 
     scene.must("withdraw")

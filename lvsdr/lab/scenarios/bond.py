@@ -1,0 +1,50 @@
+"""A bond under a bridge: settings of the slaves and of the bond do nothing."""
+
+from lvsdr.lab.scenario import ByHand, Cable, Scenario, director, realserver
+
+VIP = "192.168.1.2"
+RIP = "192.168.1.11"
+BELOW = ("eth0", "eth1", "bond0")
+
+SCENARIO = Scenario(
+    name="bond",
+    summary="a bond under a bridge: arp_ignore on slaves and bond does nothing",
+    director=director(VIP, RIP),
+    realserver=realserver(VIP, interface="br0"),
+    witness="answering",
+    trouble=frozenset({"director", "rs1"}),
+    mended=frozenset({"director"}),
+    cables=(Cable("rs1", "eth1", "02:00:00:00:01:11"),),
+    machine=(
+        ByHand(
+            "rs1",
+            (
+                "link add bond0 type bond mode active-backup miimon 100",
+                "link set eth0 down",
+                "link set eth1 down",
+                "address flush dev eth0",
+                "link set eth0 master bond0",
+                "link set eth1 master bond0",
+                "link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
+                "link set bond0 master br0",
+                "link set bond0 up",
+                "link set br0 up",
+                f"address add {RIP}/24 dev br0",
+                "route add default via 192.168.1.1",
+            ),
+        ),
+    ),
+    by_hand=(
+        ByHand(
+            "rs1",
+            (
+                *(f"net/ipv4/conf/{link}/arp_ignore=1" for link in BELOW),
+                f"address add {VIP}/32 dev lo",
+            ),
+            (
+                f"address del {VIP}/32 dev lo",
+                *(f"net/ipv4/conf/{link}/arp_ignore=0" for link in BELOW),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,32 @@
+"""Several links in one subnet: each answers for every address of the host."""
+
+from lvsdr.lab.scenario import ByHand, Cable, Scenario, director, realserver
+
+VIP = "192.168.18.2"
+
+SCENARIO = Scenario(
+    name="flux",
+    summary="a real server with three links in one subnet, one of them made silent",
+    director=director(VIP, "192.168.18.10"),
+    realserver=realserver(VIP),
+    witness="answering",
+    trouble=frozenset({"director", "rs1 eth3", "rs1 eth4"}),
+    mended=frozenset({"director"}),
+    cables=(
+        Cable("rs1", "eth3", "02:00:00:00:03:11"),
+        Cable("rs1", "eth4", "02:00:00:00:04:12"),
+    ),
+    machine=(
+        ByHand(
+            "rs1",
+            ("address add 192.168.18.31/24 dev eth3", "address add 192.168.18.32/24 dev eth4"),
+        ),
+    ),
+    by_hand=(
+        ByHand(
+            "rs1",
+            ("net/ipv4/conf/eth0/arp_ignore=1", f"address add {VIP}/32 dev lo"),
+            (f"address del {VIP}/32 dev lo", "net/ipv4/conf/eth0/arp_ignore=0"),
+        ),
+    ),
+)

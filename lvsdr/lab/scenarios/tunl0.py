@@ -1,0 +1,22 @@
+"""The VIP on tunl0 for direct routing: NOARP on the holder silences nothing."""
+
+from lvsdr.lab.scenario import ByHand, Scenario, director, realserver
+
+VIP = "192.168.1.2"
+
+SCENARIO = Scenario(
+    name="tunl0",
+    summary="the VIP on tunl0, a NOARP link, for direct routing: eth0 answers for it",
+    director=director(VIP, "192.168.1.11"),
+    realserver=realserver(VIP, holder="tunl0"),
+    witness="answering",
+    trouble=frozenset({"director", "rs1"}),
+    mended=frozenset({"director"}),
+    by_hand=(
+        ByHand(
+            "rs1",
+            ("link set tunl0 arp off up", f"address add {VIP}/32 dev tunl0"),
+            (f"address del {VIP}/32 dev tunl0", "link set tunl0 down"),
+        ),
+    ),
+)

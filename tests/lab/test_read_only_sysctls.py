@@ -1,0 +1,72 @@
+"""A container with a read-only /proc/sys: told before anything is touched, and what to pass."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rig import VIP, lvsdr, realserver, settings, state, write
+
+from lvsdr.lab.cluster import hosts
+from lvsdr.lab.host import Host
+
+# What container engines do to a container that is not privileged.
+READ_ONLY = (
+    """mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && exec "$@" """
+)
+LINKS = (
+    "link add eth0 type veth peer name far0",
+    "address add 192.168.1.11/24 dev eth0",
+    "link set far0 up",
+    "link set eth0 up",
+)
+
+
+@pytest.fixture
+def container() -> Iterator[Host]:
+    with hosts(["container"]) as made:
+        made["container"].ip(*LINKS)
+        yield made["container"]
+
+
+def inside(host: Host, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the program where /proc/sys is read-only."""
+    program = (sys.executable, "-m", "lvsdr", *map(str, arguments))
+    return host.run("unshare", "-m", "sh", "-c", READ_ONLY, "sh", *program, check=False)
+
+
+def test_nothing_is_touched_where_settings_cannot_be_made(container: Host, tmp_path: Path) -> None:
+    path = write(tmp_path, realserver())
+    before = state(container)
+
+    done = inside(container, "realserver", "apply", path)
+
+    assert done.returncode == 6, done
+    assert "/proc/sys is mounted read-only (EROFS)" in done.stderr
+    assert "--sysctl net.ipv4.conf.all.arp_ignore=1" in done.stderr
+    assert "--sysctl net.ipv4.conf.all.arp_announce=2" in done.stderr
+    assert state(container) == before
+
+
+def test_what_the_engine_has_set_is_enough(container: Host, tmp_path: Path) -> None:
+    path = write(tmp_path, realserver())
+    settings(container, {"all/arp_ignore": 1, "all/arp_announce": 2})
+
+    applied = inside(container, "realserver", "apply", path)
+    verified = inside(container, "realserver", "verify", path)
+
+    assert applied.returncode == 0, applied
+    assert VIP in container.run("ip", "address", "show", "dev", "lvsdr0").stdout
+    assert verified.returncode == 0, verified
+
+
+def test_the_containers_host_can_make_the_settings(container: Host, tmp_path: Path) -> None:
+    path = write(tmp_path, realserver())
+
+    lvsdr(container, "realserver", "apply", path)
+    verified = inside(container, "realserver", "verify", path)
+
+    assert verified.returncode == 0, verified
