@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import monotonic, sleep
@@ -46,14 +47,17 @@ def gaps(made: Pair) -> Iterator[float]:
     first, second = made.boxes
     for _ in range(ROUNDS):
         with asked(made.lab.client) as answers:
-            assert settled(lambda seen=answers: len(seen) > 3, True)
+            assert settled(partial(_more_than, answers, 3), True)
             first.stop()
             made.ready(second)
-            since = len(answers)
-            assert settled(lambda seen=answers, old=since: len(seen) > old + 3, True)
+            assert settled(partial(_more_than, answers, len(answers) + 3), True)
         yield longest_gap(answers)
         first.start()
         made.ready(first)
+
+
+def _more_than(seen: Sized, count: int) -> bool:
+    return len(seen) > count
 
 
 @contextmanager
