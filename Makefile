@@ -73,7 +73,8 @@ unit: .venv/.test
 lab: .venv/.test
 	$(MAKE) --output-sync --jobs 2 lab-under-pressure lab-of-the-rest
 
-PRESSURE := $(foreach name,crashes pressure paths path_ways watch,tests/lab/test_$(name).py)
+PRESSURE := crashes pressure paths path_ways watch scenarios failover two_boxes hooks
+PRESSURE := $(PRESSURE:%=tests/lab/test_%.py)
 IN_LAB := $(BIN)/python -m lvsdr.lab --timeout 1500 -- $(BIN)/python -m pytest
 
 lab-under-pressure: .venv/.test
