@@ -9,7 +9,7 @@ from typing import Any
 from pyroute2.netlink.exceptions import NetlinkError
 
 from lvsdr.errors import CannotRun
-from lvsdr.kernel.errno import explained
+from lvsdr.kernel.errno import explained, reading
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Key, Link, Object
@@ -33,7 +33,8 @@ class Links:
     def observe(self, keys: Iterable[Key]) -> Iterator[Object]:
         """Yield each link that is there."""
         for _, name in keys:
-            message = self._find(str(name))
+            with reading(f"link {name}"):
+                message = self._find(str(name))
             if message is not None:
                 yield _link(message)
             elif name == FALLBACK:
