@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -14,18 +14,26 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def raising() -> Iterator[None]:
-    """Raise Interrupted inside the block at the first signal that asks to stop.
+def handled(
+    handler: Callable[[int, FrameType | None], None], numbers: Iterable[int] = STOPPING
+) -> Iterator[None]:
+    """Let `handler` have the signals `numbers` inside the block.
 
     Outside the main thread signals are not ours to handle, and nothing is done.
     """
-    asking = [each for each in STOPPING if _listens(each)]
-    before = {} if _elsewhere() else {each: signal.signal(each, _interrupt) for each in asking}
+    before = {} if _elsewhere() else {each: signal.signal(each, handler) for each in numbers}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+@contextmanager
+def raising() -> Iterator[None]:
+    """Raise Interrupted inside the block at the first signal that asks to stop."""
+    with handled(_interrupt, _listening()):
+        yield
 
 
 @contextmanager
@@ -36,18 +44,13 @@ def noted() -> Iterator[Callable[[], bool]]:
     event loop leaves complaints behind.
     """
     heard: list[int] = []
-    asking = [] if _elsewhere() else [each for each in STOPPING if _listens(each)]
-    before = {each: signal.signal(each, lambda number, _: heard.append(number)) for each in asking}
-    try:
+    with handled(lambda number, _: heard.append(number), _listening()):
         yield lambda: bool(heard)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
-def _listens(number: int) -> bool:
+def _listening() -> list[int]:
     # What nohup ignores stays ignored.
-    return signal.getsignal(number) is not signal.SIG_IGN
+    return [each for each in STOPPING if signal.getsignal(each) is not signal.SIG_IGN]
 
 
 def deafen() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lvsdr import signals
 from lvsdr.cli.options import lock_option, netns_option, output_option, trust_option
+from lvsdr.cli.role import read_profile
 from lvsdr.cli.session import Session
 from lvsdr.errors import LvsdrError
 from lvsdr.model.printable import printable
-from lvsdr.signals import STOPPING
 
 if TYPE_CHECKING:
     from lvsdr.keepalived.hook import Outcome
@@ -203,15 +203,13 @@ def roles_of(session: Session, director: Path, realserver: Path | None) -> Roles
     """Read the profiles that say what this host is."""
     from lvsdr.keepalived.transition import Roles
     from lvsdr.model.profile import DirectorProfile, RealServerProfile
-    from lvsdr.reader import read
 
-    guarded = os.geteuid() == 0 and not session.allow_insecure_profile
-    first = read(director, "director", guarded=guarded)
-    assert isinstance(first, DirectorProfile), "read() holds it to its role"
+    first = read_profile(session, director, "director")
+    assert isinstance(first, DirectorProfile), "it is held to its role"
     if realserver is None:
         return Roles(first)
-    second = read(realserver, "realserver", guarded=guarded)
-    assert isinstance(second, RealServerProfile), "read() holds it to its role"
+    second = read_profile(session, realserver, "realserver")
+    assert isinstance(second, RealServerProfile), "it is held to its role"
     return Roles(first, second)
 
 
@@ -237,11 +235,9 @@ def _ended_by_signals() -> Iterator[int]:
         with suppress(BlockingIOError):
             os.write(writable, b"!")
 
-    before = {each: signal.signal(each, ask) for each in STOPPING}
     try:
-        yield readable
+        with signals.handled(ask):
+            yield readable
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
         os.close(readable)
         os.close(writable)
