@@ -17,6 +17,30 @@ if TYPE_CHECKING:
 Command = Callable[..., Any]
 
 
+def _into_session(name: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    def put(context: click.Context, _: click.Parameter, value: Any) -> Any:
+        setattr(context.find_object(Session), name, value)
+        return value
+
+    return put
+
+
+def _number_option(
+    flag: str, metavar: str, kind: click.FloatRange, default: float, text: str
+) -> Callable[[Command], Command]:
+    """Return an option with a number for the session, which has it under the option's name."""
+    return click.option(
+        flag,
+        metavar=metavar,
+        type=kind,
+        default=default,
+        show_default=True,
+        expose_value=False,
+        callback=_into_session(flag.removeprefix("--").replace("-", "_")),
+        help=text,
+    )
+
+
 def profile_argument(role: str | None = None) -> Callable[[Command], Command]:
     """Add the argument PROFILE; it has a default where the command knows the role."""
     default = None if role is None else Path(f"/etc/lvsdr/{role}.json")
@@ -59,32 +83,22 @@ def trust_option(command: Command) -> Command:
     )(command)
 
 
-def seconds_option(command: Command) -> Command:
-    """Add `--seconds`: how long to listen for answers."""
-    return click.option(
-        "--seconds",
-        metavar="SECONDS",
-        type=click.FloatRange(0.1, 3600),
-        default=1.6,
-        show_default=True,
-        expose_value=False,
-        callback=_into_session("seconds"),
-        help="How long to listen for answers; a proxy answers up to 0.8 s late.",
-    )(command)
+seconds_option = _number_option(
+    "--seconds",
+    "SECONDS",
+    click.FloatRange(0.1, 3600),
+    1.6,
+    "How long to listen for answers; a proxy answers up to 0.8 s late.",
+)
 
 
-def rate_option(command: Command) -> Command:
-    """Add `--rate`: how fast to ask."""
-    return click.option(
-        "--rate",
-        metavar="FRAMES",
-        type=click.FloatRange(1, 100000),
-        default=5000.0,
-        show_default=True,
-        expose_value=False,
-        callback=_into_session("rate"),
-        help="How many frames a second to send at most.",
-    )(command)
+rate_option = _number_option(
+    "--rate",
+    "FRAMES",
+    click.FloatRange(1, 100000),
+    5000.0,
+    "How many frames a second to send at most.",
+)
 
 
 def dip_option(command: Command) -> Command:
@@ -106,23 +120,10 @@ def _address(text: str) -> IPAddress:
         raise click.BadParameter(str(error)) from error
 
 
-def lock_option(command: Command) -> Command:
-    """Add `--lock-timeout`: how long to wait for another run to end."""
-    return click.option(
-        "--lock-timeout",
-        metavar="SECONDS",
-        type=click.FloatRange(0, 3600),
-        default=10.0,
-        show_default=True,
-        expose_value=False,
-        callback=_into_session("lock_timeout"),
-        help="How long to wait for another lvsdr in this network namespace.",
-    )(command)
-
-
-def _into_session(name: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    def put(context: click.Context, _: click.Parameter, value: Any) -> Any:
-        setattr(context.find_object(Session), name, value)
-        return value
-
-    return put
+lock_option = _number_option(
+    "--lock-timeout",
+    "SECONDS",
+    click.FloatRange(0, 3600),
+    10.0,
+    "How long to wait for another lvsdr in this network namespace.",
+)
