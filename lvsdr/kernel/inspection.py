@@ -59,8 +59,6 @@ def inspect(
         survey=seen,
         addresses=addresses,
         sysctls=_settings(seen),
-        mtus={link.get_attr("IFLA_IFNAME"): link.get_attr("IFLA_MTU") for link in links},
-        parents=dict(_parents(links, names)),
         proxies=proxies,
         dead_ends=routes.dead_ends(sockets),
         routes=fib.routes(sockets, packets),
@@ -102,15 +100,6 @@ def _proxies(route: Any, names: dict[int, str]) -> Iterator[ProxyEntry]:
 
 def _names_an_address(message: Any) -> bool:
     return bool(message["flags"] & NTF_PROXY) and message.get_attr("NDA_DST") is not None
-
-
-def _parents(links: Iterable[Any], names: dict[int, str]) -> Iterator[tuple[str, str]]:
-    """Yield the links that lie on another one of this host: macvlan, vlan."""
-    for link in links:
-        below = link.get_attr("IFLA_LINK")
-        # One in another namespace (a veth's peer) is numbered there.
-        if below in names and link.get_attr("IFLA_LINK_NETNSID") is None:
-            yield link.get_attr("IFLA_IFNAME"), names[below]
 
 
 def _settings(seen: Survey) -> dict[str, str]:

@@ -63,8 +63,6 @@ class Inspection:
     survey: Survey
     addresses: tuple[HeldAddress, ...] = ()
     sysctls: Mapping[str, str] = field(default_factory=dict)
-    mtus: Mapping[str, int] = field(default_factory=dict)
-    parents: Mapping[str, str] = field(default_factory=dict)
     proxies: tuple[ProxyEntry, ...] = ()
     dead_ends: frozenset[IPNetwork] = frozenset()
     routes: Mapping[Packet, RouteTo] = field(default_factory=dict)

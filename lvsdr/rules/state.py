@@ -38,7 +38,6 @@ REALSERVER: tuple[Rule[RealServerProfile], ...] = (
     Rule(("PROXY-PVLAN",), proxies.private_vlan),
     Rule(("PROXY-ENTRY", "PROXY-NDP"), proxies.entries),
     Rule(("RP-FILTER",), tunnel.reverse_path),
-    Rule(("TUNNEL-MTU",), tunnel.mtu),
 )
 
 DIRECTOR: tuple[Rule[DirectorProfile], ...] = (

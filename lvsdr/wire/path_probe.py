@@ -12,6 +12,7 @@ from functools import partial
 from time import monotonic, sleep
 
 from lvsdr.model.address import IPAddress
+from lvsdr.model.objects import Tunnel
 from lvsdr.model.path import Approach, Path, Proof
 from lvsdr.wire.exchange import Exchange
 from lvsdr.wire.link import PacketSocket
@@ -23,7 +24,7 @@ from lvsdr.wire.who_has import who_has
 
 Ways = Mapping[IPAddress, Way]
 Replies = dict[Probe, Reply]
-Pair = tuple[IPAddress | None, IPAddress, str]
+Pair = tuple[IPAddress | None, IPAddress, str, Tunnel]
 Lost = dict[Pair, Reply]
 
 _NEIGHBOURS = 0.5
@@ -98,7 +99,9 @@ def _tell(progress: Callable[[float], None] | None, done: int, links: int, fract
 def _proof(path: Path, approach: Approach, macs: tuple[str, ...], heard: Heard | None) -> Proof:
     gateway = approach.next_hop if approach.routed else None
     if heard is not None:
-        return Proof(path, *judge(path, heard, routed=approach.routed), gateway, macs)
+        segment = None if heard.service is None else heard.service.segment
+        verdict = judge(path, heard, routed=approach.routed)
+        return Proof(path, *verdict, gateway, macs, segment=segment, mtu=approach.mtu)
     return Proof(path, "duplicate-rip" if macs else "down", "", gateway, macs)
 
 
@@ -207,7 +210,7 @@ def _lost(service: Mapping[Path, Probe], replies: Replies) -> Lost:
 
 
 def _pair(path: Path) -> Pair:
-    return path.vip, path.rip, path.method
+    return path.vip, path.rip, path.method, path.tunnel
 
 
 def _is_error(reply: Reply | None) -> bool:
