@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.inspection import Inspection
+from lvsdr.model.objects import Sysctl
 from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.rules.arp import effective, leaks
 
@@ -35,11 +36,18 @@ def flux(profile: DirectorProfile, host: Inspection) -> Iterator[Finding]:
         )
         if beside and link.speaks_arp and leaks(link.name, host.survey):
             value = effective("arp_ignore", link.name, host.survey)
+            mended = profile.arp_flux == "mend"
             yield Finding(
                 "ARP-FLUX",
-                WARNING,
+                ERROR if mended else WARNING,
                 link.name,
                 f"{link.name} is on the segment of {profile.interface}, and effective arp_ignore is"
                 f" {value}: it answers for the VIPs too, with another MAC",
-                QUIET,
+                "lvsdr director apply" if mended else QUIET,
+                about=frozenset(Sysctl(path, "").key for path in _settings(link.name, profile)),
             )
+
+
+def _settings(link: str, profile: DirectorProfile) -> Iterator[str]:
+    for name in (link, profile.interface):
+        yield from (f"net/ipv4/conf/{name}/{each}" for each in ("arp_ignore", "arp_announce"))

@@ -12,6 +12,7 @@ from functools import partial
 from time import monotonic, sleep
 
 from lvsdr.model.address import IPAddress
+from lvsdr.model.finding import Answer
 from lvsdr.model.objects import Tunnel
 from lvsdr.model.path import Approach, Path, Proof
 from lvsdr.wire.exchange import Exchange
@@ -107,10 +108,10 @@ def _proof(path: Path, approach: Approach, macs: tuple[str, ...], heard: Heard |
 
 def _next_hops(link: str, approaches: Iterable[Approach]) -> dict[IPAddress, tuple[str, ...]]:
     """Return the MAC addresses that answer for each next hop."""
-    found: dict[IPAddress, set[str]] = {}
+    found: dict[IPAddress, list[Answer]] = {}
     sources: dict[int, IPAddress] = {}
     for approach in approaches:
-        found[approach.next_hop] = set()
+        found[approach.next_hop] = []
         sources.setdefault(approach.source.version, approach.source)
     answers = who_has(
         link,
@@ -120,8 +121,22 @@ def _next_hops(link: str, approaches: Iterable[Approach]) -> dict[IPAddress, tup
         seconds=_NEIGHBOURS,
     )
     for answer in answers:
-        found[answer.address].add(answer.mac)
-    return {address: tuple(sorted(macs)) for address, macs in found.items()}
+        found[answer.address].append(answer)
+    return {address: tuple(sorted(_macs(heard))) for address, heard in found.items()}
+
+
+def _macs(heard: Iterable[Answer]) -> set[str]:
+    """Return the MACs of a next hop; of a bond the one that it gives to us.
+
+    A bond (balance-alb) may give the probe's asker, who is nobody, another MAC than us. Two hosts,
+    or two links, answer each form both.
+    """
+    forms: dict[str, set[str]] = {"own": set(), "probe": set()}
+    for answer in heard:
+        forms.setdefault(answer.form, set()).add(answer.mac)
+    if len(forms["own"]) == len(forms["probe"]) == 1:
+        return forms["own"]
+    return set().union(*forms.values())
 
 
 def _ask(
