@@ -10,7 +10,7 @@ from typing import Any
 
 from pyroute2.netlink.rtnl.ndmsg import NTF_PROXY
 
-from lvsdr.kernel import fib, ipvs, owners, routes
+from lvsdr.kernel import connections, fib, ipvs, owners, routes
 from lvsdr.kernel.addresses import SCOPE_NAMES
 from lvsdr.kernel.errno import reading
 from lvsdr.kernel.ipvs_control import STATES, SyncDaemons
@@ -65,6 +65,7 @@ def inspect(
         real_servers=tuple(ipvs.every_real_server(sockets)) if table else (),
         sync_daemons=_sync_daemons(sockets) if table else frozenset(),
         owners=tuple(owners.owners({name: index for index, name in names.items()}, root)),
+        asked_by_itself=connections.to_itself(item.ip.ip for item in addresses),
     )
 
 

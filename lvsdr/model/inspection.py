@@ -57,7 +57,8 @@ class Inspection:
     """The host as it is, in depth; `routes` are the answers to the packets that were asked for.
 
     `sysctls` has those of the survey and more; `dead_ends` are the destinations of routes that
-    lead nowhere; `sync_daemons` are the roles of IPVS's daemons: master, backup.
+    lead nowhere; `sync_daemons` are the roles of IPVS's daemons: master, backup;
+    `asked_by_itself` are the host's addresses to which it has connections of its own.
     """
 
     survey: Survey
@@ -69,6 +70,7 @@ class Inspection:
     real_servers: tuple[RealServer, ...] = ()
     sync_daemons: frozenset[str] = frozenset()
     owners: tuple[Owner, ...] = ()
+    asked_by_itself: frozenset[IPAddress] = frozenset()
 
     def number(self, path: str) -> int:
         """Return the value of a sysctl, 0 where the kernel does not have it."""
