@@ -3,16 +3,21 @@
 from lvsdr.lab.scenario import ByHand, Named, Scenario, director, realserver
 
 REAL_SERVERS, VIPS = 20, 200
-RIPS = tuple(f"10.1.0.{100 + number}" for number in range(REAL_SERVERS))
-ALL = tuple(f"10.1.0.{number}" for number in range(20, 20 + 80)) + tuple(
-    f"10.2.0.{number}" for number in range(1, VIPS - 80 + 1)
-)
 HOLDERS = ("dummy", "lo", "tunl0")
+RIPS = tuple(f"10.1.0.{100 + number}" for number in range(REAL_SERVERS))
+ALL = tuple(f"10.1.{1 + number // 100}.{1 + number % 100}" for number in range(VIPS))
 # Each VIP by two real servers, each real server for twenty VIPs.
 SERVERS = [
     director(vip, RIPS[number % REAL_SERVERS], RIPS[(number + 1) % REAL_SERVERS])
     for number, vip in enumerate(ALL)
 ]
+
+
+def served_by(place: int) -> list[str]:
+    """Return the VIPs of one real server."""
+    shares = (place, (place - 1) % REAL_SERVERS)
+    return [vip for number, vip in enumerate(ALL) if number % REAL_SERVERS in shares]
+
 
 SCENARIO = Scenario(
     name="many",
@@ -22,13 +27,13 @@ SCENARIO = Scenario(
         "vips": [{"address": vip} for vip in ALL],
         "virtual_servers": [each["virtual_servers"][0] for each in SERVERS],
     },
-    realserver={**realserver(ALL[0]), "vips": list(ALL)},
+    realserver=realserver(ALL[0]),
     profiles={
-        f"rs{number + 1}": {
-            **realserver(ALL[0], holder=HOLDERS[number % len(HOLDERS)]),
-            "vips": list(ALL),
+        f"rs{place + 1}": {
+            **realserver(ALL[0], holder=HOLDERS[place % len(HOLDERS)]),
+            "vips": served_by(place),
         }
-        for number in range(REAL_SERVERS)
+        for place in range(REAL_SERVERS)
     },
     witness="answering",
     trouble=frozenset({"director", "rs7"}),
