@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.objects import Baseline, Objects
 
@@ -20,17 +18,18 @@ def plan(desired: Objects, observed: Objects, baseline: Baseline) -> Plan:
     the top down, so that it stays silent until the VIP is gone.
     """
     target = {**baseline, **desired}
-    changes = [
-        Change(observed.get(key), wanted)
-        for key, wanted in target.items()
-        if observed.get(key) != wanted
-    ]
-    return tuple(sorted(changes, key=partial(safe_order, desired)))
+    places: dict[tuple[bool, int], list[Change]] = {}
+    for key, wanted in target.items():
+        seen = observed.get(key)
+        # What is as it was expected is often that very object; comparing takes longer.
+        if seen is not wanted and seen != wanted:
+            change = Change(seen, wanted)
+            places.setdefault(_place(change, given_up=key not in desired), []).append(change)
+    return tuple(change for place in sorted(places) for change in places[place])
 
 
-def safe_order(desired: Objects, change: Change) -> tuple[bool, int]:
-    """Return the place of `change`: what is desired by its layer, then what is given up."""
-    given_up = change.key not in desired
+def _place(change: Change, *, given_up: bool) -> tuple[bool, int]:
+    """Return where a change belongs: what is desired by its layer, then what is given up."""
     layer = change.subject.layer
     return (given_up, -layer if given_up else layer)
 

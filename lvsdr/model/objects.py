@@ -376,6 +376,23 @@ KINDS: Mapping[str, type[Object]] = {
 }
 
 
+def alike(model: RealServer, rip: IPAddress, text: str) -> RealServer:
+    """Return a real server that is as `model` but for its RIP, which is written as `text`."""
+    made = RealServer(
+        model.service,
+        rip,
+        model.port,
+        model.weight,
+        model.forwarding_method,
+        model.upper_threshold,
+        model.lower_threshold,
+        model.tunnel,
+    )
+    *head, _, port = model.key
+    object.__setattr__(made, "_key", (*head, text, port))
+    return made
+
+
 def footing(item: Object) -> Key | None:
     """Return the key of what `item` cannot be without: its link, or its virtual server."""
     if isinstance(item, Address):
