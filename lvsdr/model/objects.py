@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import ClassVar
 
@@ -201,6 +202,12 @@ class Service(Numerous):
         if self.vip is None:
             return f"fwmark {self.fwmark}" + (" inet6" if self.family == "inet6" else "")
         return f"{self.protocol} {endpoint(self.vip, self.port)}"
+
+
+@lru_cache(maxsize=65536)
+def shared(service: Service) -> Service:
+    """Return the first service equal to this: of those that are one object none is compared."""
+    return service
 
 
 @dataclass(frozen=True, slots=True)

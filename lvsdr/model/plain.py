@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any
 
 from lvsdr.model.address import parsed
-from lvsdr.model.objects import KINDS, Object, Service
+from lvsdr.model.objects import KINDS, Object, Service, shared
 
 Plain = dict[str, Any]
 
@@ -84,7 +84,7 @@ def _known_service(plain: tuple[tuple[str, Any], ...]) -> Service:
     made = Service(**{**values, "vip": values["vip"] and parsed(values["vip"])})
     if _plain_service(made) != values:
         raise ValueError("not the fields of a service")
-    return made
+    return shared(made)
 
 
 def _exactly(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:

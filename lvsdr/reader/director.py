@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.objects import RealServer, Service, VirtualServer, alike
+from lvsdr.model.objects import RealServer, Service, VirtualServer, alike, shared
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.reader.control import fit_for_standby, of_one_family, sync_daemons, sysctls, timeouts
 from lvsdr.reader.labels import labelled_vips
@@ -46,7 +46,7 @@ def director(data: Entry, name: str) -> DirectorProfile:
     real_servers: list[RealServer] = []
     for place, entry in enumerate(data["virtual_servers"]):
         where = ("virtual_servers", place)
-        service = _service(entry, where, vips)
+        service = shared(_service(entry, where, vips))
         first = services.setdefault(service, where)
         if first != where:
             message = f"the same virtual server as {pointed(first)}"
