@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from lvsdr.model.change import Change, Plan
-from lvsdr.model.objects import Baseline, Objects
+from lvsdr.model.objects import Baseline, Key, Objects
 
 
 def plan(desired: Objects, observed: Objects, baseline: Baseline) -> Plan:
@@ -17,15 +19,22 @@ def plan(desired: Objects, observed: Objects, baseline: Baseline) -> Plan:
     silent on ARP before it holds the VIP. What is given up comes last, from
     the top down, so that it stays silent until the VIP is gone.
     """
-    target = {**baseline, **desired}
     places: dict[tuple[bool, int], list[Change]] = {}
-    for key, wanted in target.items():
-        seen = observed.get(key)
-        # What is as it was expected is often that very object; comparing takes longer.
-        if seen is not wanted and seen != wanted:
-            change = Change(seen, wanted)
-            places.setdefault(_place(change, given_up=key not in desired), []).append(change)
+    given_up = ((key, before) for key, before in baseline.items() if key not in desired)
+    for given, objects in ((False, desired.items()), (True, given_up)):
+        for key, wanted in objects:
+            seen = observed.get(key)
+            # What is as it was expected is often that very object; comparing takes longer.
+            if seen is not wanted and seen != wanted:
+                change = Change(seen, wanted)
+                places.setdefault(_place(change, given_up=given), []).append(change)
     return tuple(change for place in sorted(places) for change in places[place])
+
+
+def concerned(desired: Objects, baseline: Baseline) -> Set[Key]:
+    """Return the keys that a plan looks at."""
+    mine = desired.keys()
+    return mine if baseline.keys() <= mine else mine | baseline.keys()
 
 
 def _place(change: Change, *, given_up: bool) -> tuple[bool, int]:

@@ -47,14 +47,17 @@ class Record:
 
     def claim(self, owner: str, desired: Objects, observed: Objects) -> Record:
         """Return the record to write before `owner` makes the host `desired`."""
-        first = {key: observed.get(key) for key in desired if key not in self.baseline}
-        raised = {key: observed[key] for key in self._raised(owner, desired, observed)}
+        first = ((key, observed.get(key)) for key in desired if key not in self.baseline)
+        raised = ((key, observed[key]) for key in self._raised(owner, desired, observed))
+        baseline = {**self.baseline}
+        baseline.update(first)
+        baseline.update(raised)
         left, meant = self.claims.get(owner, {}), set(self.intents.get(owner, ()))
         changed = (item for key, item in desired.items() if left.get(key) != item)
         new = (item for item in changed if not meant or item not in meant)
         intents = {**self.intents, owner: (*self.intents.get(owner, ()), *new)}
         return Record(
-            {**self.baseline, **first, **raised},
+            baseline,
             self.claims,
             {other: items for other, items in intents.items() if items},
             self.drained,
@@ -80,8 +83,10 @@ class Record:
             for other, items in self.intents.items()
             if other != owner
         }
-        held = Record(self.baseline, claims, intents).held()
-        baseline = {key: before for key, before in self.baseline.items() if key in held}
+        baseline = self.baseline
+        if not baseline.keys() <= desired.keys():
+            held = Record(baseline, claims, intents).held()
+            baseline = {key: before for key, before in baseline.items() if key in held}
         settled = Record(baseline, claims, intents, self.drained)
         return settled.draining(owner, self.drained.get(owner, frozenset()) & desired.keys())
 

@@ -28,7 +28,7 @@ from lvsdr.model.objects import (
 from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.model.route_to import RouteTo
 from lvsdr.model.survey import Survey
-from lvsdr.planner import plan
+from lvsdr.planner import concerned, plan
 from lvsdr.record import Record
 
 IPVS_SYSCTLS = "net/ipv4/vs/"
@@ -179,7 +179,7 @@ def _situation(
     given_back = _still_there(record.baseline_of(owner), desired, kernel)
     baseline = {**given_back, **away}
     likely = desired or record.claims.get(owner, NOTHING)
-    observed = kernel.observe(desired.keys() | baseline.keys(), likely)
+    observed = kernel.observe(concerned(desired, baseline), likely)
     todo = plan(desired, observed, baseline)
     kept = _used_by_others(todo, observed, record, kernel)
     if kept:

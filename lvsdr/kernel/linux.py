@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from itertools import groupby
 from types import TracebackType
 from typing import Protocol, Self
@@ -92,7 +92,8 @@ class LinuxKernel:
                 servers = True
             else:
                 kinds.setdefault(str(key[0]), []).append(key)
-        found = keyed(self._servers.observe(set(keys), likely)) if servers else {}
+        wanted = keys if isinstance(keys, Set) else set(keys)
+        found = keyed(self._servers.observe(wanted, likely)) if servers else {}
         for kind, group in kinds.items():
             found.update(keyed(self._tables[kind].observe(group)))
         return found

@@ -44,7 +44,9 @@ def director(data: Entry, name: str) -> DirectorProfile:
     services: dict[Service, Pointer] = {}
     virtual_servers: list[VirtualServer] = []
     real_servers: list[RealServer] = []
-    for place, entry in enumerate(data["virtual_servers"]):
+    entries = data["virtual_servers"]
+    for place, given in enumerate(entries.released()):
+        entry = entries.complete(given)
         where = ("virtual_servers", place)
         service = shared(_service(entry, where, vips))
         first = services.setdefault(service, where)
@@ -106,13 +108,14 @@ def _real_servers(entry: Entry, where: Pointer, service: Service, rips: Rips) ->
     seen: dict[tuple[str, int], int] = {}
     # All but their RIP is the same for most: what was found sound once need not be again.
     models: dict[tuple[object, ...], RealServer] = {}
-    for place, given in enumerate(entries.given):
+    for place, given in enumerate(entries.released()):
         fields = dict(given)
         rip, text = rips.sound(fields.pop("rip"), (*where, "real_servers", place, "rip"))
         model = models.get(like := (rip.version, *fields.items()))
         if model is None:
             here = (*where, "real_servers", place)
-            made = models[like] = _real_server(entries[place], rip, here, service)
+            made = _real_server(entries.complete(given), rip, here, service)
+            models[like] = made
         else:
             made = alike(model, rip, text)
         if seen.setdefault((text, made.port), place) != place:

@@ -78,23 +78,27 @@ def completed(schema: Schema, value: Any) -> Any:
 
 
 class Completed(Sequence[Any]):
-    """A list whose items are completed when they are asked for: a large one is not there twice.
-
-    `given` are the items as they were written.
-    """
+    """A list whose items are completed when they are asked for: a large one is not there twice."""
 
     def __init__(self, complete: Callable[[Any], Any], items: list[Any]) -> None:
-        self._complete = complete
-        self.given = items
+        self.complete = complete
+        self._items = items
 
     def __len__(self) -> int:
-        return len(self.given)
+        return len(self._items)
 
     def __getitem__(self, place: Any) -> Any:
-        return self._complete(self.given[place])
+        return self.complete(self._items[place])
 
     def __iter__(self) -> Iterator[Any]:
-        return map(self._complete, self.given)
+        return map(self.complete, self._items)
+
+    def released(self) -> Iterator[Any]:
+        """Yield the items as they were written, and let go of each."""
+        left, self._items = self._items, []
+        left.reverse()
+        while left:
+            yield left.pop()
 
 
 def _completing(schema: Schema) -> Callable[[Any], Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 
 from lvsdr.kernel.errno import reading
 from lvsdr.kernel.ipvs import dump
@@ -18,9 +18,7 @@ class Servers:
     def __init__(self, sockets: Sockets) -> None:
         self._sockets = sockets
 
-    def observe(
-        self, keys: Collection[Key], likely: Objects
-    ) -> Iterator[VirtualServer | RealServer]:
+    def observe(self, keys: Set[Key], likely: Objects) -> Iterator[VirtualServer | RealServer]:
         """Yield those of the servers `keys` that are there; as `likely` says, that very object."""
         services = {key[1:4] for key in keys if key[0] == RealServer.kind}
         floors: set[Key] = {(VirtualServer.kind, *service) for service in services}
