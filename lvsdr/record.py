@@ -38,6 +38,14 @@ class Record:
         shared = self.held_by_others(owner)
         return {key: self.baseline[key] for key in self._keys(owner) if key not in shared}
 
+    def sysctls_of(self, owner: str) -> Mapping[Key, Sysctl]:
+        """Return the sysctls that go back when `owner` lets go."""
+        # Sought first: of the rest there may be many.
+        if not any(key[0] == Sysctl.kind for key in self._keys(owner)):
+            return {}
+        given_back = self.baseline_of(owner).items()
+        return {key: before for key, before in given_back if isinstance(before, Sysctl)}
+
     def made(self, owner: str, item: Object | None) -> bool:
         """Return whether `owner` may have made an object what `item` is."""
         if item is None:
@@ -92,10 +100,9 @@ class Record:
 
     def _raised(self, owner: str, desired: Objects, observed: Objects) -> Iterator[Key]:
         """Yield the sysctls that somebody made stricter than we had: that is the host's own now."""
-        for key in self.baseline_of(owner).keys() & desired.keys():
+        for key in self.sysctls_of(owner).keys() & desired.keys():
             seen = observed.get(key)
-            kept = key[0] == Sysctl.kind and seen == desired[key]
-            if kept and not self.made(owner, seen):
+            if seen == desired[key] and not self.made(owner, seen):
                 yield key
 
     def _owners(self) -> set[str]:

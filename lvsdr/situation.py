@@ -259,10 +259,8 @@ def _as_without(owner: str, survey: Survey, record: Record) -> Survey:
     the host's, one that somebody raised further is.
     """
     own = dict(survey.sysctls)
-    for before in record.baseline_of(owner).values():
-        seen = own.get(before.path) if isinstance(before, Sysctl) else None
-        if not isinstance(before, Sysctl) or seen is None:
-            continue
-        if record.made(owner, Sysctl(before.path, seen)):
+    for before in record.sysctls_of(owner).values():
+        seen = own.get(before.path)
+        if seen is not None and record.made(owner, Sysctl(before.path, seen)):
             own[before.path] = before.value
     return replace(survey, sysctls=own)

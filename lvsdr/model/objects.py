@@ -390,8 +390,8 @@ def alike(model: RealServer, rip: IPAddress, text: str) -> RealServer:
         model.lower_threshold,
         model.tunnel,
     )
-    *head, _, port = model.key
-    object.__setattr__(made, "_key", (*head, text, port))
+    kind, protocol, vip, vip_port, _, port = model.key
+    object.__setattr__(made, "_key", (kind, protocol, vip, vip_port, text, port))
     return made
 
 
