@@ -109,9 +109,8 @@ def _real_servers(entry: Entry, where: Pointer, service: Service, rips: Rips) ->
     # All but their RIP is the same for most: what was found sound once need not be again.
     models: dict[tuple[object, ...], RealServer] = {}
     for place, given in enumerate(entries.released()):
-        fields = dict(given)
-        rip, text = rips.sound(fields.pop("rip"), (*where, "real_servers", place, "rip"))
-        model = models.get(like := (rip.version, *fields.items()))
+        rip, text = rips.sound(given.pop("rip"), where, place)
+        model = models.get(like := (type(rip), *given.items()))
         if model is None:
             here = (*where, "real_servers", place)
             made = _real_server(entries.complete(given), rip, here, service)
@@ -133,14 +132,18 @@ class Rips:
         self._vips = vips
         self._known: dict[str, tuple[IPAddress, str]] = {}
 
-    def sound(self, text: str, where: Pointer) -> tuple[IPAddress, str]:
-        """Return the address that `text` is, and how it is written; raise Refusal."""
+    def sound(self, text: str, where: Pointer, place: int) -> tuple[IPAddress, str]:
+        """Return the address that `text` is, and how it is written; raise Refusal.
+
+        `place` is that of the real server in the virtual server at `where`.
+        """
         known = self._known.get(text)
         if known is None:
-            rip = host_address(text, where, "RIP")
+            here = (*where, "real_servers", place, "rip")
+            rip = host_address(text, here, "RIP")
             if rip in self._vips:
                 raise misfit(
-                    where,
+                    here,
                     f"{rip} is a VIP of this profile",
                     "write the real server's own address (RIP)",
                 )
