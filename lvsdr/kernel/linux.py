@@ -11,6 +11,7 @@ from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.kernel import fib, inspection, ipvs_stats, sysctls
 from lvsdr.kernel import survey as surveying
 from lvsdr.kernel.addresses import Addresses
+from lvsdr.kernel.errno import reading
 from lvsdr.kernel.ipvs import RealServers, VirtualServers, batch
 from lvsdr.kernel.ipvs_control import SyncDaemons, Timeouts
 from lvsdr.kernel.links import Links
@@ -24,6 +25,9 @@ from lvsdr.model.inspection import Inspection, Packet
 from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, VirtualServer, keyed
 from lvsdr.model.route_to import RouteTo
 from lvsdr.model.survey import Survey
+
+# linux/net_namespace.h: NETNSA_NSID_NOT_ASSIGNED, as unsigned as pyroute2 reads it.
+NO_NUMBER = 0xFFFFFFFF
 
 
 class Table(Protocol):
@@ -81,6 +85,12 @@ class LinuxKernel:
     def inspect(self, packets: Iterable[Packet], *, table: bool) -> Inspection:
         """Return the host in depth, and the ways of `packets`; `table`: IPVS as well."""
         return inspection.inspect(self._sockets, packets, table=table)
+
+    def number_of(self, namespace: int) -> int | None:
+        """Return this namespace's number of another one, as its links' other ends have it."""
+        with reading("the number of a namespace"):
+            found = self._sockets.route.get_netnsid(fd=namespace)["nsid"]
+        return None if found == NO_NUMBER else int(found)
 
     def route_to(
         self,
