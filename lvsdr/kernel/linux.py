@@ -22,7 +22,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.counters import Counters
 from lvsdr.model.inspection import Inspection, Packet
-from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, VirtualServer, keyed
+from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, Sysctl, VirtualServer, keyed
 from lvsdr.model.route_to import RouteTo
 from lvsdr.model.survey import Survey
 
@@ -141,8 +141,9 @@ class LinuxKernel:
                 "cannot change this host: the capability CAP_NET_ADMIN is missing (EPERM)",
                 hints=["run it as root, or with sudo"],
             )
-        if any(change.key[0] == "sysctl" for change in todo):
-            sysctls.writable()
+        wanted = [change.after for change in todo if isinstance(change.after, Sysctl)]
+        if wanted:
+            sysctls.writable(wanted)
 
     def execute(self, changes: Iterable[Change]) -> None:
         """Carry out `changes` in their order; raise KernelError at the first refused one."""

@@ -22,7 +22,7 @@ from lvsdr.model.profile import DirectorProfile, RealServerProfile
 from lvsdr.reader import read
 
 # What a line of ByHand may start with; any other is for ip(8).
-PROGRAMS = ("bridge", "iptables-legacy", "ipvsadm")
+PROGRAMS = ("bridge", "ipvsadm")
 
 
 @dataclass(frozen=True, slots=True)

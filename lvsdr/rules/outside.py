@@ -15,6 +15,8 @@ from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.rules import bridges, reply
 from lvsdr.rules.ways import FAR, TUNNEL, neighbour
 
+# The ids of the findings that may be yielded.
+IDS = ("HOST-ANSWERS", "HOST-ROUTE", "HOST-RETURN", "BRIDGE-DELAY", "BRIDGE-FILTER")
 Inspect = Callable[[Iterable[Packet]], Inspection]
 _DROPS = {
     "unreachable": "it does not forward them, or has no route for them",
