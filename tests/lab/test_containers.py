@@ -1,159 +1,21 @@
-"""Real servers in containers: what their hosts do to them, named from there, mended by the hint."""
+"""Real servers in containers: a bridge or a filter of their hosts, and their own namespace."""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import program
 import pytest
-from onlookers import ONLOOKERS
-from rig import Document, checked, settings, verified
+from containers import RIP, SILENT_HOST, VIP, applied, named, served, sh
+from rig import lvsdr, settings, write
 from witnesses import arping
 
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.host import Host
-from lvsdr.lab.scenario import Scenario, director, realserver
+from lvsdr.lab.scenario import director, realserver
 from lvsdr.lab.scenarios import SCENARIOS
-from lvsdr.lab.stage import Stage, stage
-
-VIP, RIP = "192.168.1.2", "192.168.1.11"
-SILENT_HOST = (
-    "sysctl -qw net/ipv4/conf/eth0/proxy_arp=0",
-    f"ip neighbour replace proxy {RIP} dev eth0",
-)
-ROUTE = f"ip route replace {VIP}/32 via {RIP} dev veth1"
-
-
-def sh(host: Host, *lines: str) -> None:
-    host.run("sh", "-c", " && ".join(lines))
-
-
-def inside(built: Stage, *arguments: str) -> tuple[str, ...]:
-    """Return the words that run lvsdr for the container, on its host."""
-    (guest,) = built.lab.realservers
-    path = built.file(guest)
-    return (*arguments, "--netns", guest.namespace, str(path), "--allow-insecure-profile")
-
-
-def there(built: Stage, verb: str) -> tuple[str, ...]:
-    """Return the words that run lvsdr on the director."""
-    return ("director", verb, str(built.file(built.lab.director)), "--allow-insecure-profile")
-
-
-def named(built: Stage, expect: int) -> dict[str, Document]:
-    """Return what verify finds, by its id."""
-    words = inside(built, "realserver", "verify")
-    findings = verified(built.hosts["box"], *words, expect=expect)
-    return {finding["rule"]: finding for finding in findings}
-
-
-def served(built: Stage) -> set[str]:
-    return ONLOOKERS["serving"](built)
-
-
-@contextmanager
-def applied(scenario: Scenario, *lines: str) -> Iterator[Stage]:
-    """Give a scenario's machines with the profiles applied, once `lines` were typed on the box."""
-    with stage(scenario, program.run) as built:
-        box, director = built.hosts["box"], built.lab.director
-        if lines:
-            sh(box, *lines)
-        checked(program.run(box, *inside(built, "realserver", "apply")), 0)
-        checked(program.run(director, *there(built, "apply")), 0)
-        yield built
-
-
-# --- behind the routes of its host ---------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def routed() -> Iterator[Stage]:
-    """Give a container whose host is silent, and brings the VIP's packets in."""
-    with applied(SCENARIOS["routed"], *SILENT_HOST, ROUTE) as built:
-        yield built
-
-
-@pytest.mark.parametrize(
-    ("make", "why"),
-    [
-        pytest.param(
-            f"ip route del {VIP}",
-            "sends them on through eth0, until their TTL is used up",
-            id="no route to the VIP",
-        ),
-        pytest.param(
-            f"ip route replace {VIP}/32 dev veth1",
-            "the container is silent",
-            id="a route that makes the host ask the container",
-        ),
-        pytest.param(
-            "sysctl -qw net/ipv4/ip_forward=0",
-            "it does not forward them",
-            id="no forwarding",
-        ),
-    ],
-)
-def test_packets_that_the_host_does_not_bring_in_are_named_and_brought_in_by_the_hint(
-    routed: Stage, make: str, why: str
-) -> None:
-    box = routed.hosts["box"]
-    sh(box, make)
-
-    without = served(routed)
-    found = named(routed, expect=1)
-    sh(box, found["HOST-ROUTE"]["hint"])
-    after = served(routed)
-
-    assert without == {"nobody"}
-    assert why in found["HOST-ROUTE"]["message"]
-    assert after == {"rs1"}
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        pytest.param("sysctl -qw net/ipv4/conf/eth0/proxy_arp=1", id="proxy_arp"),
-        pytest.param("sysctl -qw net/ipv4/conf/all/proxy_arp=1", id="proxy_arp of all"),
-        pytest.param(f"ip neighbour add proxy {VIP} dev eth0", id="an entry"),
-        pytest.param(f"ip address add {VIP}/32 dev lo", id="the host holds it"),
-    ],
-)
-def test_a_host_that_answers_is_named_and_silenced_by_the_hint(routed: Stage, make: str) -> None:
-    box, observer = routed.hosts["box"], routed.lab.observer
-    sh(box, make)
-
-    answering = {routed.name_of(mac) for mac in arping(observer, VIP)}
-    refused = program.run(box, *inside(routed, "realserver", "apply"))
-    found = named(routed, expect=1)
-    sh(box, found["HOST-ANSWERS"]["hint"])
-    silent = {routed.name_of(mac) for mac in arping(observer, VIP)}
-
-    assert answering == {"box", "director"}
-    assert refused.returncode == 6
-    assert f"cannot hold {VIP} silently: the host of this container answers ARP" in refused.stderr
-    assert silent == {"director"}
-
-
-def test_a_container_that_its_host_serves_well_has_no_findings(routed: Stage) -> None:
-    assert named(routed, expect=0) == {}
-    assert served(routed) == {"rs1"}
-
-
-def test_a_path_to_a_container_behind_its_host_is_judged_by_the_container(routed: Stage) -> None:
-    director, (guest,) = routed.lab.director, routed.lab.realservers
-    verify = there(routed, "verify")
-
-    guest.ip(f"address del {VIP}/32 dev lvsdr0")
-    missing = verified(director, *verify, expect=1)
-    sh(guest, f"ip route del unreachable {VIP}", "sysctl -qw net/ipv4/ip_forward=1")
-    looping = verified(director, *verify, expect=1)
-
-    assert [(found["rule"], found["rip"]) for found in missing] == [("PATH-VIP-MISSING", RIP)]
-    assert [(found["rule"], found["rip"]) for found in looping] == [("PATH-LOOP", RIP)]
 
 
 def test_answers_that_the_hosts_strict_filter_drops_are_named_and_let_out_by_the_hint() -> None:
@@ -260,3 +122,22 @@ def test_a_running_namespace_does_not_follow_the_initial_one(
 
         assert len(loud) == 1
         assert arping(made["asker"], VIP) == set()
+
+
+# --- a link with a dot in its name ---------------------------------------------------------------
+
+
+def test_the_settings_of_a_vlan_can_be_typed_as_they_are_shown(tmp_path: Path) -> None:
+    profile = write(tmp_path, realserver(VIP, interface="bond0.100", arp_scope="links"))
+    setting = "net/ipv4/conf/bond0.100/arp_ignore"
+    with hosts(["solo"]) as made:
+        solo = made["solo"]
+        solo.ip("link add bond0.100 type veth peer name far0", "link set bond0.100 up")
+        dotted = solo.run("sysctl", "-w", setting.replace("/", ".") + "=1", check=False)
+        commands = lvsdr(solo, "realserver", "plan", profile, "--format", "commands", expect=1)
+        sh(solo, *commands.splitlines())
+        value = solo.run("cat", f"/proc/sys/{setting}").stdout
+
+        assert dotted.returncode != 0
+        assert value == "1\n"
+        assert lvsdr(solo, "realserver", "plan", profile) == ""
