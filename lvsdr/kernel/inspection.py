@@ -10,7 +10,7 @@ from typing import Any
 
 from pyroute2.netlink.rtnl.ndmsg import NTF_PROXY
 
-from lvsdr.kernel import fib, ipvs, owners, routes
+from lvsdr.kernel import bridges, fib, ipvs, owners, routes
 from lvsdr.kernel.addresses import SCOPE_NAMES
 from lvsdr.kernel.errno import reading
 from lvsdr.kernel.ipvs_control import STATES, SyncDaemons
@@ -67,6 +67,8 @@ def inspect(
         real_servers=tuple(ipvs.every_real_server(sockets)) if table else (),
         sync_daemons=_sync_daemons(sockets) if table else frozenset(),
         owners=tuple(owners.owners({name: index for index, name in names.items()}, root)),
+        bridges=dict(bridges.bridges(links)),
+        ports=dict(bridges.ports(links)),
     )
 
 
@@ -117,6 +119,6 @@ def _settings(seen: Survey) -> dict[str, str]:
     scopes = ("all", "default", *seen.links)
     paths = [f"net/ipv4/conf/{scope}/{name}" for scope in scopes for name in IPV4]
     paths += [f"net/ipv6/conf/{scope}/{name}" for scope in scopes for name in IPV6]
-    paths += ["net/ipv4/ip_forward", "net/ipv4/vs/backup_only"]
+    paths += ["net/ipv4/ip_forward", "net/ipv4/vs/backup_only", *bridges.SYSCTLS]
     values = ((path, value_of(path)) for path in paths)
     return {path: value for path, value in values if value is not None}

@@ -11,6 +11,7 @@ from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.kernel import fib, inspection, ipvs_stats, sysctls
 from lvsdr.kernel import survey as surveying
 from lvsdr.kernel.addresses import Addresses
+from lvsdr.kernel.errno import reading
 from lvsdr.kernel.ipvs import Servers, batch
 from lvsdr.kernel.ipvs_control import SyncDaemons, Timeouts
 from lvsdr.kernel.links import Links
@@ -21,9 +22,12 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.counters import Counters
 from lvsdr.model.inspection import Inspection, Packet
-from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, VirtualServer, keyed
+from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, Sysctl, VirtualServer, keyed
 from lvsdr.model.route_to import RouteTo
 from lvsdr.model.survey import Survey
+
+# linux/net_namespace.h: NETNSA_NSID_NOT_ASSIGNED, as unsigned as pyroute2 reads it.
+NO_NUMBER = 0xFFFFFFFF
 
 
 class Table(Protocol):
@@ -68,6 +72,12 @@ class LinuxKernel:
     def inspect(self, packets: Iterable[Packet], *, table: bool) -> Inspection:
         """Return the host in depth, and the ways of `packets`; `table`: IPVS as well."""
         return inspection.inspect(self._sockets, packets, table=table)
+
+    def number_of(self, namespace: int) -> int | None:
+        """Return this namespace's number of another one, as its links' other ends have it."""
+        with reading("the number of a namespace"):
+            found = self._sockets.route.get_netnsid(fd=namespace)["nsid"]
+        return None if found == NO_NUMBER else int(found)
 
     def route_to(
         self,
@@ -121,8 +131,9 @@ class LinuxKernel:
                 "cannot change this host: the capability CAP_NET_ADMIN is missing (EPERM)",
                 hints=["run it as root, or with sudo"],
             )
-        if any(change.key[0] == "sysctl" for change in todo):
-            sysctls.writable()
+        wanted = [change.after for change in todo if isinstance(change.after, Sysctl)]
+        if wanted:
+            sysctls.writable(wanted)
 
     def execute(self, changes: Iterable[Change]) -> None:
         """Carry out `changes` in their order; raise KernelError at the first refused one."""

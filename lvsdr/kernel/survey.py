@@ -41,6 +41,9 @@ def _links(messages: Iterable[Any]) -> dict[str, SurveyedLink]:
             loopback=bool(flags & IFF_LOOPBACK),
             master=None if master is None else master.get_attr("IFLA_IFNAME"),
             master_kind="" if master is None else kind_of(master),
+            index=message["index"],
+            below=message.get_attr("IFLA_LINK") or 0,
+            far=message.get_attr("IFLA_LINK_NETNSID"),
         )
     return found
 

@@ -40,6 +40,19 @@ class ProxyEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Bridge:
+    """How a bridge treats frames; `delay` in seconds.
+
+    `filters` are the programs whose rules it asks of its own accord, whatever the sysctls say:
+    iptables, ip6tables, arptables.
+    """
+
+    stp: bool = False
+    delay: float = 15.0
+    filters: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Owner:
     """Another program that sets up what lvsdr sets up.
 
@@ -57,7 +70,8 @@ class Inspection:
     """The host as it is, in depth; `routes` are the answers to the packets that were asked for.
 
     `sysctls` has those of the survey and more; `dead_ends` are the destinations of routes that
-    lead nowhere; `sync_daemons` are the roles of IPVS's daemons: master, backup.
+    lead nowhere; `sync_daemons` are the roles of IPVS's daemons: master, backup. `ports` has the
+    state of each port of a bridge: disabled, listening, learning, forwarding, blocking.
     """
 
     survey: Survey
@@ -71,6 +85,8 @@ class Inspection:
     real_servers: tuple[RealServer, ...] = ()
     sync_daemons: frozenset[str] = frozenset()
     owners: tuple[Owner, ...] = ()
+    bridges: Mapping[str, Bridge] = field(default_factory=dict)
+    ports: Mapping[str, str] = field(default_factory=dict)
 
     def number(self, path: str) -> int:
         """Return the value of a sysctl, 0 where the kernel does not have it."""

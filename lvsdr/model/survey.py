@@ -13,7 +13,9 @@ class SurveyedLink:
     """A link as the kernel shows it; `master` is the name of the link that it is part of.
 
     `link_kind` is the kernel's word (bridge, bond, veth, dummy, …), empty for hardware;
-    `master_kind` the same of its master.
+    `master_kind` the same of its master. `below` is the index of the link that it lies on, or of
+    its other end (veth); `far` is this host's number of the namespace where that one is, None for
+    the link's own.
     """
 
     name: str
@@ -24,6 +26,9 @@ class SurveyedLink:
     loopback: bool = False
     master: str | None = None
     master_kind: str = ""
+    index: int = 0
+    below: int = 0
+    far: int | None = None
 
     @property
     def enslaved(self) -> bool:

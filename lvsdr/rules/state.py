@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from lvsdr.model.finding import Finding
 from lvsdr.model.inspection import Inspection
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
-from lvsdr.rules import addresses, arp, links, loops, owners, proxies, tables, tunnel
+from lvsdr.rules import addresses, arp, bridges, links, loops, owners, proxies, tables, tunnel
 
 P = TypeVar("P", bound=Profile)
 
@@ -39,6 +39,7 @@ REALSERVER: tuple[Rule[RealServerProfile], ...] = (
     Rule(("PROXY-ENTRY", "PROXY-NDP"), proxies.entries),
     Rule(("RP-FILTER",), tunnel.reverse_path),
     Rule(("TUNNEL-MTU",), tunnel.mtu),
+    Rule(("BRIDGE-DELAY",), bridges.own),
 )
 
 DIRECTOR: tuple[Rule[DirectorProfile], ...] = (
@@ -54,6 +55,7 @@ DIRECTOR: tuple[Rule[DirectorProfile], ...] = (
     Rule(("OWNER-KUBERNETES",), owners.kubernetes),
     Rule(("OWNER-KEEPALIVED", "OWNER-FLUSH"), owners.keepalived),
     Rule(("OWNER-NETWORK",), owners.network),
+    Rule(("BRIDGE-DELAY",), bridges.own),
 )
 
 
