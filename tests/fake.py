@@ -21,6 +21,7 @@ from lvsdr.model.objects import (
     Key,
     Object,
     Objects,
+    ProxyNeighbour,
     RealServer,
     Sysctl,
     footing,
@@ -60,6 +61,7 @@ class FakeKernel:
             self._survey.links,
             (*self._survey.addresses, *addresses),
             {**self._survey.sysctls, **paths},
+            tuple(item for item in objects if isinstance(item, ProxyNeighbour) and item.there),
         )
 
     def inspect(self, packets: Iterable[Packet], *, table: bool) -> Inspection:

@@ -12,8 +12,8 @@ import pytest
 
 from lvsdr.kernel.owners import owners
 from lvsdr.model.finding import Finding
-from lvsdr.model.inspection import HeldAddress, Inspection, Owner, Packet, ProxyEntry
-from lvsdr.model.objects import RealServer, Service, VirtualServer
+from lvsdr.model.inspection import HeldAddress, Inspection, Owner, Packet
+from lvsdr.model.objects import ProxyNeighbour, RealServer, Service, VirtualServer
 from lvsdr.model.profile import DirectorProfile, LabelledVip, RealServerProfile
 from lvsdr.model.route_to import RouteTo
 from lvsdr.model.survey import Survey, SurveyedLink
@@ -49,6 +49,13 @@ def host(profile: Any, *held: str, links: tuple[SurveyedLink, ...] = (), **more:
     addresses = tuple(HeldAddress(link, ip) for link, ip in pairs)
     seen = Inspection(survey, addresses, settings, routes=routes)
     return replace(seen, **more)
+
+
+def proxying(entries: list[tuple[str, Any]]) -> Inspection:
+    """Return a real server that holds its VIP, with proxy entries, each a link and an address."""
+    plain = host(REALSERVER, *HOLDING)
+    made = tuple(ProxyNeighbour(link, address) for link, address in entries)
+    return replace(plain, survey=replace(plain.survey, proxies=made))
 
 
 def found(profile: Any, seen: Inspection) -> list[tuple[str, str]]:
@@ -123,11 +130,29 @@ def test_a_tunnel_wider_than_the_link_below_is_a_warning() -> None:
 
 
 def test_an_entry_that_sleeps_is_a_warning_and_one_of_others_is_nothing() -> None:
-    entries = (ProxyEntry("eth0", VIP), ProxyEntry("eth0", RIP), ProxyEntry("gone", VIP))
+    entries = [("eth0", VIP), ("eth0", RIP), ("gone", VIP)]
 
-    finding = only(REALSERVER, host(REALSERVER, *HOLDING, proxies=entries))
+    finding = only(REALSERVER, proxying(entries))
 
     assert (finding.rule, finding.severity, finding.vip) == ("PROXY-ENTRY", "warning", VIP)
+    assert finding.hint == f"ip -4 neighbour del proxy {VIP} dev eth0"
+
+
+def test_an_entry_of_every_link_is_named_and_removed_by_another_tool() -> None:
+    finding = only(REALSERVER, proxying([("", VIP)]))
+
+    assert (finding.rule, finding.subject) == ("PROXY-ENTRY", "every link")
+    assert finding.hint == f"arp -d {VIP} pub"
+
+
+def test_where_the_profile_removes_entries_the_hint_is_to_apply_it() -> None:
+    entries = [("eth0", VIP), ("", VIP)]
+
+    seen = state.findings(replace(REALSERVER, proxy_entries="remove"), proxying(entries))
+
+    assert {each.hint for each in seen} == {"lvsdr realserver apply"}
+    keys = {ProxyNeighbour(link, address).key for link, address in entries}
+    assert frozenset.union(*(each.about for each in seen)) == keys
 
 
 def test_a_guard_route_keeps_private_vlans_harmless() -> None:

@@ -15,6 +15,7 @@ from lvsdr.kernel.ipvs import RealServers, VirtualServers, batch
 from lvsdr.kernel.ipvs_control import SyncDaemons, Timeouts
 from lvsdr.kernel.links import Links
 from lvsdr.kernel.privilege import has_net_admin
+from lvsdr.kernel.proxies import Proxies
 from lvsdr.kernel.routes import Routes
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.address import IPAddress
@@ -55,6 +56,7 @@ class LinuxKernel:
             "link": Links(self._sockets),
             "address": self._addresses,
             "route": Routes(self._sockets),
+            "proxy_neighbour": Proxies(self._sockets),
             "timeout": Timeouts(self._sockets),
             "sync_daemon": SyncDaemons(self._sockets),
         }

@@ -32,14 +32,6 @@ class HeldAddress:
 
 
 @dataclass(frozen=True, slots=True)
-class ProxyEntry:
-    """An address for which this host answers on `link` in another's name."""
-
-    link: str
-    address: IPAddress
-
-
-@dataclass(frozen=True, slots=True)
 class Owner:
     """Another program that sets up what lvsdr sets up.
 
@@ -65,7 +57,6 @@ class Inspection:
     sysctls: Mapping[str, str] = field(default_factory=dict)
     mtus: Mapping[str, int] = field(default_factory=dict)
     parents: Mapping[str, str] = field(default_factory=dict)
-    proxies: tuple[ProxyEntry, ...] = ()
     dead_ends: frozenset[IPNetwork] = frozenset()
     routes: Mapping[Packet, RouteTo] = field(default_factory=dict)
     real_servers: tuple[RealServer, ...] = ()

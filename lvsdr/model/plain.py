@@ -108,6 +108,7 @@ def _tunnel(plain: list[int]) -> tuple[int, ...]:
 PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "ip": _exactly(ip_interface),
     "rip": _exactly(ip_address),
+    "address": _exactly(ip_address),
     "destination": _exactly(ip_network),
     "service": _service,
     "tunnel": _tunnel,

@@ -54,8 +54,9 @@ class RealServerProfile:
     """What a real server is: the VIPs on `holder_link`, and silence on ARP for them.
 
     `interface` is the link with the RIP, on which the VIPs' traffic arrives; with `rp_filter`
-    None its reverse-path filter stays as it is. `rips` are the real servers that the profile is
-    for, empty if it does not say.
+    None its reverse-path filter stays as it is. `proxy_entries` says what becomes of entries by
+    which the host answers for a VIP in another's name: keep, or remove. `rips` are the real servers
+    that the profile is for, empty if it does not say.
     """
 
     role: ClassVar[str] = "realserver"
@@ -70,6 +71,7 @@ class RealServerProfile:
     arp_scope: str = "all"
     rp_filter: int | None = None
     guard: bool = True
+    proxy_entries: str = "keep"
     rips: tuple[IPAddress, ...] = ()
 
 
