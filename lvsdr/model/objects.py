@@ -171,8 +171,6 @@ class ProxyNeighbour:
 
     kind: ClassVar[str] = "proxy_neighbour"
     noun: ClassVar[str] = "proxy entry"
-    # A host that answers for the VIP before it holds it draws the traffic all the same.
-    layer: ClassVar[int] = SILENCE
 
     link: str
     address: IPAddress
@@ -183,6 +181,12 @@ class ProxyNeighbour:
     @property
     def key(self) -> Key:
         return (self.kind, self.link, str(self.address))
+
+    @property
+    def layer(self) -> int:
+        # The kernel takes none of a link while there is one of every link: so that goes first, and
+        # comes back last (pneigh_lookup() of net/core/neighbour.c).
+        return LINKS if self.link else SILENCE
 
     @property
     def detail(self) -> str:

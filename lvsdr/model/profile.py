@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.objects import RealServer, SyncDaemon, Sysctl, Timeout, VirtualServer
+from lvsdr.model.objects import (
+    ProxyNeighbour,
+    RealServer,
+    SyncDaemon,
+    Sysctl,
+    Timeout,
+    VirtualServer,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,11 @@ class RealServerProfile:
     guard: bool = True
     proxy_entries: str = "keep"
     rips: tuple[IPAddress, ...] = ()
+
+    def removes(self, entry: ProxyNeighbour) -> bool:
+        """Return whether the profile wants a proxy entry away; nobody asks on the holder."""
+        named = entry.address in self.vips and entry.link != self.holder_link
+        return named and self.proxy_entries == "remove"
 
 
 Profile = DirectorProfile | RealServerProfile

@@ -29,12 +29,8 @@ def desired(profile: RealServerProfile, survey: Survey) -> Objects:
 
 def _unproxied(profile: RealServerProfile, survey: Survey) -> Iterator[ProxyNeighbour]:
     """Yield the entries that are not to be: they speak for a VIP whatever arp_ignore says."""
-    if profile.proxy_entries == "remove":
-        yield from (
-            ProxyNeighbour(entry.link, entry.address, there=False)
-            for entry in survey.proxies
-            if entry.address in profile.vips
-        )
+    for entry in filter(profile.removes, survey.proxies):
+        yield ProxyNeighbour(entry.link, entry.address, there=False)
 
 
 def _reverse_path(profile: RealServerProfile) -> Iterator[Sysctl]:

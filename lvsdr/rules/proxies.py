@@ -113,7 +113,7 @@ def _about(proxy: str, question: Question) -> frozenset[Key]:
 
 
 def _removal(entry: ProxyNeighbour, profile: RealServerProfile) -> str:
-    if profile.proxy_entries == "remove":
+    if profile.removes(entry):
         return "lvsdr realserver apply"
     if not entry.link:
         # Of every link: ip(8) wants one by its name, arp(8) does not.
