@@ -29,7 +29,7 @@ from lvsdr.model.objects import (
     there,
 )
 from lvsdr.model.profile import DirectorProfile, Profile
-from lvsdr.model.route_to import RouteTo
+from lvsdr.model.route_to import Leading, RouteTo
 from lvsdr.model.survey import Survey
 from lvsdr.planner import plan
 from lvsdr.record import Record
@@ -54,6 +54,9 @@ class Kernel(Protocol):
         arriving: str | None = None,
     ) -> RouteTo:
         """Return what becomes of a packet to `destination`, sent here or arriving on a link."""
+
+    def leading(self, destinations: Iterable[IPAddress]) -> Mapping[IPAddress, Leading]:
+        """Return the unicast routes by which packets to `destinations` would leave."""
 
     def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         """Return those of the objects `keys` that are there; `likely` is how they may be."""

@@ -79,7 +79,7 @@ def test_healthy_hosts_have_no_findings() -> None:
 def test_each_rule_names_the_ids_that_its_module_makes_and_no_other() -> None:
     made = set()
     for path in RULES.glob("*.py"):
-        if path.stem in {"answers", "crosscheck", "drift", "paths"}:
+        if path.stem in {"answers", "crosscheck", "drift", "given_up", "paths"}:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Finding":

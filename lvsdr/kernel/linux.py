@@ -23,7 +23,7 @@ from lvsdr.model.change import Change, Plan
 from lvsdr.model.counters import Counters
 from lvsdr.model.inspection import Inspection, Packet
 from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, VirtualServer, keyed
-from lvsdr.model.route_to import RouteTo
+from lvsdr.model.route_to import Leading, RouteTo
 from lvsdr.model.survey import Survey
 
 
@@ -93,6 +93,10 @@ class LinuxKernel:
     ) -> RouteTo:
         """Return what becomes of a packet to `destination`, sent here or arriving on a link."""
         return fib.route_to(self._sockets, destination, source=source, arriving=arriving)
+
+    def leading(self, destinations: Iterable[IPAddress]) -> Mapping[IPAddress, Leading]:
+        """Return the unicast routes by which packets to `destinations` would leave."""
+        return fib.leading(self._sockets, destinations)
 
     def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         """Return those of the objects `keys` that are there, as they are.
