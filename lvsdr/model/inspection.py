@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lvsdr.model.address import IPAddress, IPInterface, IPNetwork
-from lvsdr.model.objects import RealServer
+from lvsdr.model.objects import ProxyNeighbour, RealServer
 from lvsdr.model.route_to import RouteTo
 from lvsdr.model.survey import Survey
 
@@ -62,6 +62,10 @@ class Inspection:
     real_servers: tuple[RealServer, ...] = ()
     sync_daemons: frozenset[str] = frozenset()
     owners: tuple[Owner, ...] = ()
+
+    @property
+    def proxies(self) -> tuple[ProxyNeighbour, ...]:
+        return self.survey.proxies
 
     def number(self, path: str) -> int:
         """Return the value of a sysctl, 0 where the kernel does not have it."""

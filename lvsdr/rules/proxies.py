@@ -58,7 +58,7 @@ def private_vlan(profile: RealServerProfile, host: Inspection) -> Iterator[Findi
 def entries(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
     """Yield the proxy neighbour entries that name a VIP: those that speak, and those that wait."""
     gone = lost(profile, host.survey)
-    for entry in host.survey.proxies:
+    for entry in host.proxies:
         vip, link = entry.address, entry.link or "every link"
         if vip not in profile.vips or entry.link not in ("", *host.survey.links):
             continue
@@ -102,7 +102,7 @@ def _off(proxy: str, question: Question, profile: RealServerProfile, host: Inspe
     if proxy != "neighbour":
         return _switch(proxy, question.link)
     keys = _about(proxy, question)
-    return _removal(next(entry for entry in host.survey.proxies if entry.key in keys), profile)
+    return _removal(next(entry for entry in host.proxies if entry.key in keys), profile)
 
 
 def _about(proxy: str, question: Question) -> frozenset[Key]:

@@ -155,7 +155,7 @@ def _as_proxy(question: Question, host: Inspection, out: str | None) -> Reply:
     if any(host.pair("proxy_arp", link)) and _media(link, out, host):
         why = f"proxy_arp and forwarding: the route to {target} is through {out}"
         return Reply(True, why, "proxy_arp")
-    if any(item.address == target and item.link in (link, "") for item in host.survey.proxies):
+    if any(item.address == target and item.link in (link, "") for item in host.proxies):
         return Reply(True, f"proxy neighbour: {target} is entered on {link}", "neighbour")
     return Reply(False, f"{target} is not here: it would be forwarded through {out}")
 
