@@ -20,18 +20,23 @@ from lvsdr.model.objects import (
     Link,
     Object,
     Objects,
+    ProxyNeighbour,
     RealServer,
     Sysctl,
     VirtualServer,
     footing,
+    keyed,
+    there,
 )
 from lvsdr.model.profile import DirectorProfile, Profile
-from lvsdr.model.route_to import RouteTo
+from lvsdr.model.route_to import Leading, RouteTo
 from lvsdr.model.survey import Survey
-from lvsdr.planner import plan
+from lvsdr.planner import concerned, plan
 from lvsdr.record import Record
 
 IPVS_SYSCTLS = "net/ipv4/vs/"
+# What others may stand on: addresses on a link, real servers on a virtual server.
+FLOORS = frozenset({Link.kind, VirtualServer.kind})
 
 
 class Kernel(Protocol):
@@ -51,6 +56,9 @@ class Kernel(Protocol):
         arriving: str | None = None,
     ) -> RouteTo:
         """Return what becomes of a packet to `destination`, sent here or arriving on a link."""
+
+    def leading(self, destinations: Iterable[IPAddress]) -> Mapping[IPAddress, Leading]:
+        """Return the unicast routes by which packets to `destinations` would leave."""
 
     def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         """Return those of the objects `keys` that are there; `likely` is how they may be."""
@@ -177,10 +185,12 @@ def _situation(
     given_back = _still_there(record.baseline_of(owner), desired, kernel)
     baseline = {**given_back, **away}
     likely = desired or record.claims.get(owner, NOTHING)
-    observed = kernel.observe(desired.keys() | baseline.keys(), likely)
-    kept = _used_by_others(plan(desired, observed, baseline), observed, record, kernel)
-    baseline = {key: before for key, before in baseline.items() if key not in kept}
+    observed = kernel.observe(concerned(desired, baseline), likely)
     todo = plan(desired, observed, baseline)
+    kept = _used_by_others(todo, observed, record, kernel)
+    if kept:
+        baseline = {key: before for key, before in baseline.items() if key not in kept}
+        todo = plan(desired, observed, baseline)
     return Situation(
         owner,
         record,
@@ -194,18 +204,21 @@ def _situation(
 
 
 def _still_there(baseline: Baseline, desired: Objects, kernel: Kernel) -> Baseline:
-    """Return the baseline without the settings of links that have gone since, and with them."""
-    given_up = [key for key in baseline if key[0] == Sysctl.kind and key not in desired]
+    """Return the baseline without what has gone since with its link: settings, proxy entries."""
+    kinds = (Sysctl.kind, ProxyNeighbour.kind)
+    given_up = [key for key in baseline if key[0] in kinds and key not in desired]
     if not given_up:
         return baseline
     links = {"all", "default", *kernel.survey().links}
-    gone = {key for key in given_up if (link := _link_of(str(key[1]))) and link not in links}
+    gone = {key for key in given_up if (link := _link_of(key)) and link not in links}
     return {key: before for key, before in baseline.items() if key not in gone}
 
 
-def _link_of(path: str) -> str | None:
-    """Return the link that a setting belongs to: net/ipv4/conf/LINK/NAME."""
-    parts = path.split("/")
+def _link_of(key: Key) -> str | None:
+    """Return the link of a proxy entry, or of a setting: net/ipv4/conf/LINK/NAME."""
+    if key[0] == ProxyNeighbour.kind:
+        return str(key[1])
+    parts = str(key[1]).split("/")
     return parts[3] if len(parts) == 5 and parts[2] == "conf" else None
 
 
@@ -239,7 +252,7 @@ def _used_by_others(
 ) -> tuple[Key, ...]:
     """Return what the plan would delete, and with it what no profile has put there."""
     going = {change.key for change in todo if change.after is None}
-    floors = {key for key in going if key[0] in (Link.kind, VirtualServer.kind)}
+    floors = {key for key in going if key[0] in FLOORS}
     if not floors:
         return ()
     tenants = kernel.tenants(floors, observed).values()
@@ -252,13 +265,15 @@ def _as_without(owner: str, survey: Survey, record: Record) -> Survey:
     """Return the survey with this profile's own settings taken back in thought.
 
     What a role wants depends on what the host has of its own: a setting that we raised is not
-    the host's, one that somebody raised further is.
+    the host's, one that somebody raised further is. Of proxy entries also those that others of our
+    profiles have removed: they are to stay away for each of them.
     """
     own = dict(survey.sysctls)
-    for key, before in record.baseline_of(owner).items():
-        seen = own.get(str(key[1]))
-        if not isinstance(before, Sysctl) or seen is None:
-            continue
-        if record.made(owner, Sysctl(before.path, seen)):
+    for before in record.sysctls_of(owner).values():
+        seen = own.get(before.path)
+        if seen is not None and record.made(owner, Sysctl(before.path, seen)):
             own[before.path] = before.value
-    return replace(survey, sysctls=own)
+    removed = (entry for entry in record.baseline.values() if isinstance(entry, ProxyNeighbour))
+    entries = keyed((*filter(there, removed), *survey.proxies))
+    proxies = tuple(entry for entry in entries.values() if isinstance(entry, ProxyNeighbour))
+    return replace(survey, sysctls=own, proxies=proxies)

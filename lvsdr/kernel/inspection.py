@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterable, Iterator
-from ipaddress import ip_address, ip_interface
+from collections.abc import Iterable
+from ipaddress import ip_interface
 from pathlib import Path
 from typing import Any
 
-from pyroute2.netlink.rtnl.ndmsg import NTF_PROXY
-
-from lvsdr.kernel import connections, fib, ipvs, owners, routes
+from lvsdr.kernel import bridges, connections, fib, ipvs, owners, routes
 from lvsdr.kernel.addresses import SCOPE_NAMES
 from lvsdr.kernel.errno import reading
 from lvsdr.kernel.ipvs_control import STATES, SyncDaemons
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.kernel.survey import survey
 from lvsdr.kernel.sysctls import value_of
-from lvsdr.model.inspection import HeldAddress, Inspection, Packet, ProxyEntry
+from lvsdr.model.inspection import HeldAddress, Inspection, Packet
 from lvsdr.model.objects import SyncDaemon
 from lvsdr.model.survey import Survey
 
@@ -53,18 +50,17 @@ def inspect(
     seen = survey(sockets)
     with reading("the addresses"):
         addresses = tuple(_address(names, item) for item in sockets.route.addr("dump"))
-    with reading("the proxied neighbours"):
-        proxies = tuple(_proxies(sockets.route, names))
     return Inspection(
         survey=seen,
         addresses=addresses,
         sysctls=_settings(seen),
-        proxies=proxies,
         dead_ends=routes.dead_ends(sockets),
         routes=fib.routes(sockets, packets),
         real_servers=tuple(ipvs.every_real_server(sockets)) if table else (),
         sync_daemons=_sync_daemons(sockets) if table else frozenset(),
         owners=tuple(owners.owners({name: index for index, name in names.items()}, root)),
+        bridges=dict(bridges.bridges(links)),
+        ports=dict(bridges.ports(links)),
         asked_by_itself=connections.to_itself(item.ip.ip for item in addresses),
     )
 
@@ -89,24 +85,10 @@ def _address(names: dict[int, str], message: Any) -> HeldAddress:
     )
 
 
-def _proxies(route: Any, names: dict[int, str]) -> Iterator[ProxyEntry]:
-    for family in (socket.AF_INET, socket.AF_INET6):
-        # With a filter of our own pyroute2 sends the flag along, without which the kernel shows its
-        # cache instead.
-        shown = route.neigh("dump", family=family, flags=NTF_PROXY, dump_filter=_names_an_address)
-        for message in shown:
-            address = ip_address(message.get_attr("NDA_DST"))
-            yield ProxyEntry(names.get(message["ifindex"], ""), address)
-
-
-def _names_an_address(message: Any) -> bool:
-    return bool(message["flags"] & NTF_PROXY) and message.get_attr("NDA_DST") is not None
-
-
 def _settings(seen: Survey) -> dict[str, str]:
     scopes = ("all", "default", *seen.links)
     paths = [f"net/ipv4/conf/{scope}/{name}" for scope in scopes for name in IPV4]
     paths += [f"net/ipv6/conf/{scope}/{name}" for scope in scopes for name in IPV6]
-    paths += ["net/ipv4/ip_forward", "net/ipv4/vs/backup_only"]
+    paths += ["net/ipv4/ip_forward", "net/ipv4/vs/backup_only", *bridges.SYSCTLS]
     values = ((path, value_of(path)) for path in paths)
     return {path: value for path, value in values if value is not None}

@@ -8,6 +8,7 @@ from typing import Any
 from lvsdr.kernel.addresses import all_addresses
 from lvsdr.kernel.errno import reading
 from lvsdr.kernel.links import IFF_LOOPBACK, IFF_NOARP, IFF_UP, kind_of
+from lvsdr.kernel.proxies import every_proxy
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.kernel.sysctls import value_of
 from lvsdr.model.survey import Survey, SurveyedLink
@@ -22,7 +23,8 @@ def survey(sockets: Sockets) -> Survey:
     with reading("the addresses"):
         addresses = tuple((item.link, item.ip) for item in all_addresses(sockets.route))
     links = _links(messages)
-    return Survey(links, addresses, _settings(("all", "default", *links)))
+    settings = _settings(("all", "default", *links))
+    return Survey(links, addresses, settings, tuple(every_proxy(sockets)))
 
 
 def _links(messages: Iterable[Any]) -> dict[str, SurveyedLink]:
@@ -41,6 +43,9 @@ def _links(messages: Iterable[Any]) -> dict[str, SurveyedLink]:
             loopback=bool(flags & IFF_LOOPBACK),
             master=None if master is None else master.get_attr("IFLA_IFNAME"),
             master_kind="" if master is None else kind_of(master),
+            index=message["index"],
+            below=message.get_attr("IFLA_LINK") or 0,
+            far=message.get_attr("IFLA_LINK_NETNSID"),
             parent=_parent(message, by_index),
             mtu=message.get_attr("IFLA_MTU") or 0,
         )

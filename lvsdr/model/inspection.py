@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lvsdr.model.address import IPAddress, IPInterface, IPNetwork
-from lvsdr.model.objects import RealServer
+from lvsdr.model.objects import ProxyNeighbour, RealServer
 from lvsdr.model.route_to import RouteTo
 from lvsdr.model.survey import Survey
 
@@ -32,11 +32,16 @@ class HeldAddress:
 
 
 @dataclass(frozen=True, slots=True)
-class ProxyEntry:
-    """An address for which this host answers on `link` in another's name."""
+class Bridge:
+    """How a bridge treats frames; `delay` in seconds.
 
-    link: str
-    address: IPAddress
+    `filters` are the programs whose rules it asks of its own accord, whatever the sysctls say:
+    iptables, ip6tables, arptables.
+    """
+
+    stp: bool = False
+    delay: float = 15.0
+    filters: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +62,26 @@ class Inspection:
     """The host as it is, in depth; `routes` are the answers to the packets that were asked for.
 
     `sysctls` has those of the survey and more; `dead_ends` are the destinations of routes that
-    lead nowhere; `sync_daemons` are the roles of IPVS's daemons: master, backup;
+    lead nowhere; `sync_daemons` are the roles of IPVS's daemons: master, backup. `ports` has the
+    state of each port of a bridge: disabled, listening, learning, forwarding, blocking.
     `asked_by_itself` are the host's addresses to which it has connections of its own.
     """
 
     survey: Survey
     addresses: tuple[HeldAddress, ...] = ()
     sysctls: Mapping[str, str] = field(default_factory=dict)
-    proxies: tuple[ProxyEntry, ...] = ()
     dead_ends: frozenset[IPNetwork] = frozenset()
     routes: Mapping[Packet, RouteTo] = field(default_factory=dict)
     real_servers: tuple[RealServer, ...] = ()
     sync_daemons: frozenset[str] = frozenset()
     owners: tuple[Owner, ...] = ()
+    bridges: Mapping[str, Bridge] = field(default_factory=dict)
+    ports: Mapping[str, str] = field(default_factory=dict)
     asked_by_itself: frozenset[IPAddress] = frozenset()
+
+    @property
+    def proxies(self) -> tuple[ProxyNeighbour, ...]:
+        return self.survey.proxies
 
     def number(self, path: str) -> int:
         """Return the value of a sysctl, 0 where the kernel does not have it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv6Address
+from functools import lru_cache
 from typing import ClassVar
 
 from lvsdr.model.address import IPAddress, IPInterface, IPNetwork
@@ -164,6 +164,46 @@ class Route:
         return f"{self.route_kind} {self.title}"
 
 
+@dataclass(frozen=True, slots=True)
+class ProxyNeighbour:
+    """An entry by which `link` answers for `address` in another's name; empty: on every link.
+
+    Unlike others it may be wanted away: that is what it is when it is not `there`, and so it goes
+    back. `protocol` says who made it, by the numbers of rtnetlink(7); `router` is for IPv6.
+    """
+
+    kind: ClassVar[str] = "proxy_neighbour"
+    noun: ClassVar[str] = "proxy entry"
+
+    link: str
+    address: IPAddress
+    there: bool = True
+    router: bool = False
+    protocol: int = 0
+
+    @property
+    def key(self) -> Key:
+        return (self.kind, self.link, str(self.address))
+
+    @property
+    def layer(self) -> int:
+        # The kernel takes none of a link while there is one of every link: so that goes first, and
+        # comes back last (pneigh_lookup() of net/core/neighbour.c).
+        return LINKS if self.link else SILENCE
+
+    @property
+    def detail(self) -> str:
+        protocol = f"protocol {self.protocol}" if self.protocol else ""
+        return ", ".join(filter(None, ["there", "router" if self.router else "", protocol]))
+
+    @property
+    def title(self) -> str:
+        return f"proxy {self.address} on {self.link or 'every link'}"
+
+    def __str__(self) -> str:
+        return self.title if self.there else f"no {self.title}"
+
+
 class Numerous:
     """Remembers its key, which is asked for again and again: of these there may be many."""
 
@@ -203,7 +243,13 @@ class Service(Numerous):
     def __str__(self) -> str:
         if self.vip is None:
             return f"fwmark {self.fwmark}" + (" inet6" if self.family == "inet6" else "")
-        return f"{self.protocol} {endpoint(self.vip, self.port)}"
+        return f"{self.protocol} {endpoint(str(self.key[1]), self.port)}"
+
+
+@lru_cache(maxsize=65536)
+def shared(service: Service) -> Service:
+    """Return the first service equal to this: of those that are one object none is compared."""
+    return service
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,19 +322,15 @@ class RealServer(Numerous):
 
     @property
     def detail(self) -> str:
-        thresholds = f"thresholds {self.upper_threshold}/{self.lower_threshold}"
-        said = [
-            self.forwarding_method,
-            f"weight {self.weight}",
-            thresholds if self.upper_threshold or self.lower_threshold else "",
-            tunnel_spoken(*self.tunnel),
-        ]
-        return ", ".join(filter(None, said))
+        bounds = (self.upper_threshold, self.lower_threshold)
+        return _settings_spoken(self.forwarding_method, self.weight, bounds, self.tunnel)
 
     @property
     def place(self) -> str:
         """Return its address, with its port where it has one."""
-        return endpoint(self.rip, self.port) if self.port else str(self.rip)
+        # As the key has it: an address is written anew each time that it is asked for its text.
+        text = str(self.key[-2])
+        return endpoint(text, self.port) if self.port else text
 
     @property
     def title(self) -> str:
@@ -361,7 +403,17 @@ class SyncDaemon:
         return f"{self.title} ({self.detail})"
 
 
-Object = Sysctl | Link | Address | Route | VirtualServer | RealServer | Timeout | SyncDaemon
+Object = (
+    Sysctl
+    | Link
+    | Address
+    | Route
+    | ProxyNeighbour
+    | VirtualServer
+    | RealServer
+    | Timeout
+    | SyncDaemon
+)
 Objects = Mapping[Key, Object]
 NOTHING: Objects = {}
 Baseline = Mapping[Key, Object | None]
@@ -372,11 +424,29 @@ KINDS: Mapping[str, type[Object]] = {
     "link": Link,
     "address": Address,
     "route": Route,
+    "proxy_neighbour": ProxyNeighbour,
     "virtual_server": VirtualServer,
     "real_server": RealServer,
     "timeout": Timeout,
     "sync_daemon": SyncDaemon,
 }
+
+
+def alike(model: RealServer, rip: IPAddress, text: str) -> RealServer:
+    """Return a real server that is as `model` but for its RIP, which is written as `text`."""
+    made = RealServer(
+        model.service,
+        rip,
+        model.port,
+        model.weight,
+        model.forwarding_method,
+        model.upper_threshold,
+        model.lower_threshold,
+        model.tunnel,
+    )
+    kind, protocol, vip, vip_port, _, port = model.key
+    object.__setattr__(made, "_key", (kind, protocol, vip, vip_port, text, port))
+    return made
 
 
 def footing(item: Object) -> Key | None:
@@ -388,15 +458,35 @@ def footing(item: Object) -> Key | None:
     return None
 
 
+def there(item: Object | None) -> bool:
+    """Return whether an object is there; one that is wanted away is known all the same."""
+    return item is not None and not (isinstance(item, ProxyNeighbour) and not item.there)
+
+
 def keyed(objects: Iterable[Object]) -> dict[Key, Object]:
     """Return `objects` by their keys; the last of equal keys wins."""
     return {item.key: item for item in objects}
 
 
-def endpoint(address: IPAddress, port: int) -> str:
+def endpoint(address: IPAddress | str, port: int) -> str:
     """Return ADDRESS:PORT as people write it, an IPv6 address in brackets."""
-    host = f"[{address}]" if isinstance(address, IPv6Address) else str(address)
-    return f"{host}:{port}"
+    text = str(address)
+    return f"[{text}]:{port}" if ":" in text else f"{text}:{port}"
+
+
+@lru_cache(maxsize=1024)
+def _settings_spoken(
+    method: str, weight: int, bounds: tuple[int, int], tunnel: tuple[int, int, int]
+) -> str:
+    """Return what many real servers have in common, as people say it."""
+    upper, lower = bounds
+    said = [
+        method,
+        f"weight {weight}",
+        f"thresholds {upper}/{lower}" if upper or lower else "",
+        tunnel_spoken(*tunnel),
+    ]
+    return ", ".join(filter(None, said))
 
 
 def flags_spoken(scheduler: str, flags: int) -> str:

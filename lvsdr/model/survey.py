@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from lvsdr.model.address import IPAddress, IPInterface
+from lvsdr.model.objects import ProxyNeighbour
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +14,9 @@ class SurveyedLink:
     """A link as the kernel shows it; `master` is the name of the link that it is part of.
 
     `link_kind` is the kernel's word (bridge, bond, veth, dummy, …), empty for hardware;
-    `master_kind` the same of its master. `parent` is the link of this host on which it lies
-    (macvlan, vlan).
+    `master_kind` the same of its master. `below` is the index of the link that it lies on, or of
+    its other end (veth); `far` is this host's number of the namespace where that one is, None for
+    the link's own. `parent` is the link of this host on which it lies (macvlan, vlan).
     """
 
     name: str
@@ -25,6 +27,9 @@ class SurveyedLink:
     loopback: bool = False
     master: str | None = None
     master_kind: str = ""
+    index: int = 0
+    below: int = 0
+    far: int | None = None
     parent: str | None = None
     mtu: int = 0
 
@@ -41,11 +46,15 @@ class SurveyedLink:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The host as it is: links by name, (link, address) pairs, and sysctls by path."""
+    """The host as it is: links by name, (link, address) pairs, and sysctls by path.
+
+    `proxies` are the addresses for which it answers in another's name.
+    """
 
     links: Mapping[str, SurveyedLink]
     addresses: tuple[tuple[str, IPInterface], ...] = ()
     sysctls: Mapping[str, str] = field(default_factory=dict)
+    proxies: tuple[ProxyNeighbour, ...] = ()
 
     def addresses_of(self, link: str) -> tuple[IPInterface, ...]:
         """Return the addresses of `link`, in the kernel's order."""

@@ -1,13 +1,14 @@
 """Prove paths: a probe takes each of them, as a client's request would, and what comes back counts.
 
-TTL 1 keeps a probe from going on where the VIP is missing. The director's own IPVS never sees one:
+TTL 1 keeps a probe from going on where the VIP is missing; 2, where the RIP itself is one hop away:
+a container behind proxy ARP of its host. The director's own IPVS never sees one:
 it goes out by a packet socket.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic, sleep
 
@@ -20,7 +21,7 @@ from lvsdr.wire.link import PacketSocket
 from lvsdr.wire.own_ports import answer_filter, own_ports
 from lvsdr.wire.path_judge import Heard, judge
 from lvsdr.wire.probe import Probe, Reply
-from lvsdr.wire.way import Way
+from lvsdr.wire.way import LAST_HOP, Way
 from lvsdr.wire.who_has import who_has
 
 Ways = Mapping[IPAddress, Way]
@@ -157,10 +158,23 @@ def _ask(
     replies |= exchange.ask(_some(ways[path.rip].port(path) for path in mute), seconds=pace.seconds)
     pace.tell(1.0)
     lost = _lost(service, replies)
-    return {
+    heard = {
         path: _heard(path, ways[path.rip], replies, lost, limited=probe in unasked)
         for path, probe in service.items()
     }
+    behind = [path for path in paths if _stands_behind(ways[path.rip], heard[path])]
+    return heard | _ask(exchange, behind, _further(behind, ways), pace) if behind else heard
+
+
+def _stands_behind(way: Way, heard: Heard) -> bool:
+    """Return whether another host, a proxy for the RIP, forwards what is for the real server."""
+    near = way.hops == LAST_HOP and not way.approach.routed
+    return near and heard.rip is not None and heard.rip.kind == "expired"
+
+
+def _further(paths: Iterable[Path], ways: Ways) -> dict[IPAddress, Way]:
+    """Return the ways with room for one host in between: a container's."""
+    return {path.rip: replace(ways[path.rip], hops=LAST_HOP + 1) for path in paths}
 
 
 def _ask_limited(
@@ -198,6 +212,9 @@ def _doubts(service: Mapping[Path, Probe], replies: Replies, ways: Ways) -> Iter
             yield from _some((way.vip(path), way.rip(), way.tunnel(path)))
         elif reply.kind in ("closed", "port", "protocol"):
             yield from _some((way.port(path),))
+        elif reply.kind == "expired":
+            # From the real server itself, or from a host before it, where the RIP is no nearer.
+            yield way.rip()
 
 
 def _heard(path: Path, way: Way, replies: Replies, lost: Lost, *, limited: bool) -> Heard:

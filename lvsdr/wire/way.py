@@ -16,10 +16,11 @@ LAST_HOP = 1
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """The way to a RIP, whose next hop is at `mac`."""
+    """The way to a RIP, whose next hop is at `mac`; `hops` are those a probe may take there."""
 
     approach: Approach
     mac: str
+    hops: int = LAST_HOP
 
     def service(self, path: Path) -> Probe:
         """Return what a client would ask; echo, where there is no one port."""
@@ -49,7 +50,7 @@ class Way:
         return self._inside(path, ECHO, path.rip, 0) if path.method == "tunnel" and alike else None
 
     def _plain(self, protocol: str, port: int) -> Probe:
-        ttl = TTL if self.approach.routed else LAST_HOP
+        ttl = TTL if self.approach.routed else self.hops
         return Probe(protocol, self.approach.source, self.approach.rip, port, self.mac, ttl)
 
     def _inside(self, path: Path, protocol: str, target: IPAddress, port: int) -> Probe:
@@ -59,4 +60,4 @@ class Way:
         if target.version != source.version:
             assert self.approach.other is not None, "no probe is sent without a source"
             source = self.approach.other
-        return Probe(protocol, source, target, port, self.mac, LAST_HOP, tunnel)
+        return Probe(protocol, source, target, port, self.mac, self.hops, tunnel)
