@@ -1,4 +1,4 @@
-"""Generic netlink, raw: many requests in one send, and replies walked where they lie."""
+"""Netlink, raw: many requests in one send, and replies walked where they lie."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 # linux/netlink.h, linux/genetlink.h; the socket module knows but a few of them.
-NETLINK_GENERIC, SOL_NETLINK = 16, 270
+NETLINK_ROUTE, NETLINK_GENERIC, SOL_NETLINK = 0, 16, 270
 NETLINK_CAP_ACK, NETLINK_EXT_ACK = 10, 11
 SO_RCVBUFFORCE = 33
 NLMSG_NOOP, NLMSG_ERROR, NLMSG_DONE = 1, 2, 3
@@ -26,7 +26,10 @@ ERROR_TEXT = 1
 HEADER = struct.Struct("=IHHII")
 GENERIC = struct.Struct("=BBxx")
 ATTRIBUTE = struct.Struct("=HH")
-NUMBER = struct.Struct("=i")
+NUMBER, U32 = struct.Struct("=i"), struct.Struct("=I")
+
+Attributes = Mapping[int, memoryview]
+"""The values of attributes, by their kinds."""
 
 # The default holds 277 refusals of a batch; the kernel throws away what finds no room.
 ROOM = 1 << 20
@@ -42,18 +45,17 @@ class Refused:
     said: str = ""
 
 
-class GenericSocket:
-    """A socket that speaks to one family of generic netlink, whose id is asked for once."""
+class NetlinkSocket:
+    """A socket of one netlink protocol, bound in the namespace that it is made in."""
 
-    def __init__(self, family: str) -> None:
+    def __init__(self, protocol: int) -> None:
         self._socket = socket.socket(
-            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_GENERIC
+            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol
         )
         self._view = memoryview(bytearray(LARGEST_REPLY))
         self._sequence = 0
         try:
             self._prepare()
-            self.family = self._family_id(family)
         except OSError:
             self.close()
             raise
@@ -71,6 +73,23 @@ class GenericSocket:
         first = self._sequence + 1
         self._sequence += count
         return first
+
+    def ask(self, kind: int, body: bytes, flags: int = 0) -> memoryview | None:
+        """Send one request; return its answer, None where that is mere consent.
+
+        The answer is overwritten by the next. Raises OSError.
+        """
+        sequence = self.sequence()
+        self._socket.send(message(kind, body, sequence, REQUEST | flags))
+        while True:
+            for answer in walk(self._received()):
+                _, is_of, _, number, _ = HEADER.unpack_from(answer)
+                # What a dump that was left behind still has to say is not for us.
+                if number == sequence:
+                    if is_of != NLMSG_ERROR:
+                        return answer
+                    _consent(answer)
+                    return None
 
     def batch(self, requests: bytes | bytearray) -> Mapping[int, Refused]:
         """Send many requests at once; return those refused, by their sequence numbers.
@@ -92,29 +111,32 @@ class GenericSocket:
         del refused[marker]
         return refused
 
-    def dump(self, command: int, attributes: bytes = b"") -> Iterator[tuple[memoryview, int]]:
+    def listed(self, kind: int, body: bytes, each: int) -> Iterator[tuple[memoryview, int]]:
         """Yield what the kernel lists: messages of one size in a row, and that size.
 
-        What was yielded is overwritten by the next. Raises OSError.
+        `each` is the kind of its messages. What was yielded is overwritten by the next. Raises
+        OSError, EINTR where the list changed under the kernel's hands, at the end of it: before
+        that the socket could not be asked again.
         """
-        sequence = self.sequence()
-        self._socket.send(request(self.family, command, sequence, attributes, REQUEST | DUMP))
+        sequence, whole = self.sequence(), True
+        self._socket.send(message(kind, body, sequence, REQUEST | DUMP))
         while True:
             chunk = self._received()
             length = _length(chunk)
-            if _even(chunk, (length, self.family, MULTI, sequence)):
+            if _even(chunk, (length, each, MULTI, sequence)):
                 yield chunk, length
                 continue
-            for message in walk(chunk):
-                _, kind, flags, number, _ = HEADER.unpack_from(message)
+            for part in walk(chunk):
+                _, is_of, flags, number, _ = HEADER.unpack_from(part)
                 if number != sequence:
                     continue
-                if kind == NLMSG_ERROR or flags & DUMP_INTERRUPTED:
-                    refused = _answer(message)[1] if kind == NLMSG_ERROR else Refused(errno.EINTR)
-                    raise OSError(refused.errno, refused.said or os.strerror(refused.errno))
-                if kind == NLMSG_DONE:
+                whole = whole and not flags & DUMP_INTERRUPTED
+                if is_of in (NLMSG_ERROR, NLMSG_DONE):
+                    _consent(part)
+                    if not whole:
+                        raise OSError(errno.EINTR, os.strerror(errno.EINTR))
                     return
-                yield message, len(message)
+                yield part, len(part)
 
     def _prepare(self) -> None:
         self._socket.bind((0, 0))
@@ -124,31 +146,53 @@ class GenericSocket:
             # Half of what it takes: still the answers to 500 requests, more than one batch has.
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
         for option in (NETLINK_CAP_ACK, NETLINK_EXT_ACK):
-            # Kernels before 4.12 lack the second: then there are no words to an errno.
-            with suppress(OSError):
-                self._socket.setsockopt(SOL_NETLINK, option, 1)
+            self._wish(option)
 
-    def _family_id(self, name: str) -> int:
-        sequence = self.sequence()
-        asked = attribute(FAMILY_NAME, name.encode() + b"\0")
-        self._socket.send(request(GENL_CONTROL, GET_FAMILY, sequence, asked, REQUEST))
-        message = next(walk(self._received()))
-        if HEADER.unpack_from(message)[1] == NLMSG_ERROR:
-            refused = _answer(message)[1]
-            raise OSError(refused.errno, os.strerror(refused.errno))
-        found = attributes(message[HEADER.size + GENERIC.size :])[FAMILY_ID]
-        return int.from_bytes(found, sys.byteorder)
+    def _wish(self, option: int) -> None:
+        # Kernels before 4.12 lack the words to an errno, those before 4.20 strict checking.
+        with suppress(OSError):
+            self._socket.setsockopt(SOL_NETLINK, option, 1)
 
     def _received(self, flags: int = 0) -> memoryview:
-        length = self._socket.recv_into(self._view, 0, flags)
+        # Asked so, the kernel says how long a message was of which a part was lost.
+        length = self._socket.recv_into(self._view, 0, flags | socket.MSG_TRUNC)
+        if length > len(self._view):
+            raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
         return self._view[:length]
+
+
+class GenericSocket(NetlinkSocket):
+    """A socket that speaks to one family of generic netlink, whose id is asked for once."""
+
+    def __init__(self, family: str) -> None:
+        super().__init__(NETLINK_GENERIC)
+        try:
+            self.family = self._family_id(family)
+        except OSError:
+            self.close()
+            raise
+
+    def dump(self, command: int, attributes: bytes = b"") -> Iterator[tuple[memoryview, int]]:
+        """Yield what a command of the family lists, as `listed` does; raises OSError."""
+        return self.listed(self.family, GENERIC.pack(command, 1) + attributes, self.family)
+
+    def _family_id(self, name: str) -> int:
+        asked = attribute(FAMILY_NAME, name.encode() + b"\0")
+        answer = self.ask(GENL_CONTROL, GENERIC.pack(GET_FAMILY, 1) + asked)
+        if answer is None:
+            raise broken()
+        _, found = opened(answer, GENERIC)
+        return as_number(found[FAMILY_ID])
+
+
+def message(kind: int, body: bytes, sequence: int, flags: int) -> bytes:
+    """Return one message."""
+    return HEADER.pack(HEADER.size + len(body), kind, flags, sequence, 0) + body
 
 
 def request(family: int, command: int, sequence: int, attributes: bytes, flags: int) -> bytes:
     """Return one message of generic netlink."""
-    length = HEADER.size + GENERIC.size + len(attributes)
-    header = HEADER.pack(length, family, flags, sequence, 0)
-    return b"".join((header, GENERIC.pack(command, 1), attributes))
+    return message(family, GENERIC.pack(command, 1) + attributes, sequence, flags)
 
 
 def attribute(kind: int, value: bytes) -> bytes:
@@ -163,10 +207,33 @@ def attributes(packed: memoryview) -> dict[int, memoryview]:
     while len(packed) >= ATTRIBUTE.size:
         length, kind = ATTRIBUTE.unpack_from(packed)
         if not ATTRIBUTE.size <= length <= len(packed):
-            raise OSError(errno.EPROTO, os.strerror(errno.EPROTO))
+            raise broken()
         found[kind & NLA_TYPE] = packed[ATTRIBUTE.size : length]
         packed = packed[length + -length % 4 :]
     return found
+
+
+def opened(message: memoryview, form: struct.Struct) -> tuple[tuple[int, ...], Attributes]:
+    """Return the fields of a message that follow its header, and its attributes; raises OSError."""
+    if len(message) < HEADER.size + form.size:
+        raise broken()
+    fields = form.unpack_from(message, HEADER.size)
+    return fields, attributes(message[HEADER.size + form.size + -form.size % 4 :])
+
+
+def as_number(packed: memoryview) -> int:
+    """Return a number without a sign, in host byte order."""
+    return int.from_bytes(packed, sys.byteorder)
+
+
+def as_text(packed: memoryview) -> str:
+    """Return a text that a zero ends."""
+    return bytes(packed).partition(b"\0")[0].decode(errors="replace")
+
+
+def broken() -> OSError:
+    """Return the error that tells of a message that is not as Linux says it is."""
+    return OSError(errno.EPROTO, os.strerror(errno.EPROTO))
 
 
 def walk(chunk: memoryview) -> Iterator[memoryview]:
@@ -174,20 +241,20 @@ def walk(chunk: memoryview) -> Iterator[memoryview]:
     while len(chunk) >= HEADER.size:
         length = _length(chunk)
         if not HEADER.size <= length <= len(chunk):
-            raise OSError(errno.EPROTO, os.strerror(errno.EPROTO))
+            raise broken()
         yield chunk[:length]
         chunk = chunk[length + -length % 4 :]
 
 
 def _length(chunk: memoryview) -> int:
-    (length,) = struct.unpack_from("=I", chunk)
+    (length,) = U32.unpack_from(chunk)
     return int(length)
 
 
 def _sound(requests: bytes | bytearray) -> bool:
     offset = 0
     while offset + HEADER.size <= len(requests):
-        (length,) = struct.unpack_from("=I", requests, offset)
+        (length,) = U32.unpack_from(requests, offset)
         if length < HEADER.size or length % 4:
             return False
         offset += length
@@ -203,15 +270,30 @@ def _even(chunk: memoryview, head: tuple[int, int, int, int]) -> bool:
     return all(each == head for each in heads)
 
 
+def _consent(message: memoryview) -> None:
+    """Raise OSError where an answer, or the end of a list, is a refusal."""
+    # With NETLINK_CAP_ACK the header of the request comes back, and nothing else of it; at the
+    # end of a list not even that.
+    is_answer = HEADER.unpack_from(message)[1] == NLMSG_ERROR
+    refused = _refused(message, HEADER.size if is_answer else 0)
+    if refused.errno:
+        raise OSError(refused.errno, refused.said or os.strerror(refused.errno))
+
+
 def _answer(message: memoryview) -> tuple[int, Refused]:
     """Return which request an answer belongs to, and what it says; errno 0 is consent."""
-    _, kind, flags, sequence, _ = HEADER.unpack_from(message)
+    _, kind, _, sequence, _ = HEADER.unpack_from(message)
     if kind != NLMSG_ERROR:
-        raise OSError(errno.EPROTO, os.strerror(errno.EPROTO))
+        raise broken()
+    return sequence, _refused(message, HEADER.size)
+
+
+def _refused(message: memoryview, between: int) -> Refused:
+    after = HEADER.size + NUMBER.size
+    if len(message) < after:
+        raise broken()
     (number,) = NUMBER.unpack_from(message, HEADER.size)
-    said = b""
-    if flags & ACK_TLVS:
-        # With NETLINK_CAP_ACK the header of the request comes back, and nothing else of it.
-        words = attributes(message[2 * HEADER.size + NUMBER.size :])
-        said = bytes(words.get(ERROR_TEXT, b"")).rstrip(b"\0")
-    return sequence, Refused(-number, said.decode(errors="replace"))
+    words: Attributes = {}
+    if HEADER.unpack_from(message)[2] & ACK_TLVS:
+        words = attributes(message[after + between :])
+    return Refused(-number, as_text(words.get(ERROR_TEXT, memoryview(b""))))

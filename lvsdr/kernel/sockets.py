@@ -9,12 +9,14 @@ from typing import Any, Self
 from lvsdr.errors import CannotRun
 from lvsdr.kernel.errno import explained
 from lvsdr.kernel.netlink import GenericSocket
+from lvsdr.kernel.rtnetlink import RouteSocket
 
 
 class Sockets:
-    """A route and three IPVS sockets; all belong to the namespace in which they were opened."""
+    """The raw sockets and pyroute2's; all belong to the namespace in which they were opened."""
 
     def __init__(self) -> None:
+        self._rtnetlink: RouteSocket | None = None
         self._route: Any = None
         self._ipvs: GenericSocket | None = None
         self._control: Any = None
@@ -32,8 +34,16 @@ class Sockets:
         self.close()
 
     @property
+    def rtnetlink(self) -> RouteSocket:
+        """Return the open raw route socket; raises KernelError."""
+        if self._rtnetlink is None:
+            with explained("open a route socket"):
+                self._rtnetlink = RouteSocket()
+        return self._rtnetlink
+
+    @property
     def route(self) -> Any:
-        """Return the open rtnetlink socket; raises KernelError."""
+        """Return pyroute2's open route socket, for what is rare; raises KernelError."""
         if self._route is None:
             # Here and not above: loading it takes longer than a director's whole table.
             from pyroute2.iproute.linux import IPRoute  # noqa: PLC0415
@@ -80,10 +90,10 @@ class Sockets:
 
     def close(self) -> None:
         """Close what is open; what is asked for next is opened anew."""
-        for socket in (self._route, self._ipvs, self._control, self._counters):
+        for socket in (self._rtnetlink, self._route, self._ipvs, self._control, self._counters):
             if socket is not None:
                 socket.close()
-        self._route = self._ipvs = self._control = self._counters = None
+        self._rtnetlink = self._route = self._ipvs = self._control = self._counters = None
 
 
 def _reached(made: Callable[[], Any]) -> Any:
