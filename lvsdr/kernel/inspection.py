@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterable, Iterator
-from ipaddress import ip_address
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-
-from pyroute2.netlink.rtnl.ndmsg import NTF_PROXY
 
 from lvsdr.kernel import fib, ipvs, owners, routes
 from lvsdr.kernel.errno import reading
 from lvsdr.kernel.ipvs_control import STATES, SyncDaemons
+from lvsdr.kernel.rtnetlink import neighbour
 from lvsdr.kernel.rtnetlink.address import RawAddress
 from lvsdr.kernel.rtnetlink.link import Links
 from lvsdr.kernel.sockets import Sockets
@@ -50,7 +46,7 @@ def inspect(
     links, addresses = links_and_addresses(sockets)
     seen = survey_of(links, addresses)
     with reading("the proxied neighbours"):
-        proxies = tuple(_proxies(sockets.route, links))
+        proxies = neighbour.dump_proxies(sockets.rtnetlink)
     return Inspection(
         survey=seen,
         addresses=tuple(_held(links, each) for each in addresses),
@@ -60,7 +56,7 @@ def inspect(
         parents={
             link.name: links[link.below].name for link in links.values() if link.below in links
         },
-        proxies=proxies,
+        proxies=tuple(ProxyEntry(name_of(links, each.index), each.address) for each in proxies),
         dead_ends=routes.dead_ends(sockets),
         routes=fib.routes(sockets, links, packets),
         real_servers=tuple(ipvs.every_real_server(sockets)) if table else (),
@@ -84,20 +80,6 @@ def _held(links: Links, found: RawAddress) -> HeldAddress:
         tentative=found.tentative,
         failed=found.failed,
     )
-
-
-def _proxies(route: Any, links: Links) -> Iterator[ProxyEntry]:
-    for family in (socket.AF_INET, socket.AF_INET6):
-        # With a filter of our own pyroute2 sends the flag along, without which the kernel shows its
-        # cache instead.
-        shown = route.neigh("dump", family=family, flags=NTF_PROXY, dump_filter=_names_an_address)
-        for message in shown:
-            address = ip_address(message.get_attr("NDA_DST"))
-            yield ProxyEntry(name_of(links, message["ifindex"]), address)
-
-
-def _names_an_address(message: Any) -> bool:
-    return bool(message["flags"] & NTF_PROXY) and message.get_attr("NDA_DST") is not None
 
 
 def _settings(seen: Survey) -> dict[str, str]:

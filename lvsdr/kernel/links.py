@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 from lvsdr.errors import CannotRun
 from lvsdr.kernel.errno import explained, reading
 from lvsdr.kernel.rtnetlink import link as raw
+from lvsdr.kernel.rtnetlink import queue
 from lvsdr.kernel.rtnetlink.link import IFF_NOARP, IFF_UP, RawLink
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Key, Link, Object
 
-TC_H_ROOT = 0xFFFFFFFF
 # A handle that nobody else gives, so that what a killed run has left is known for ours.
 STAND_IN = 0x1B5D0000
 
@@ -78,16 +78,13 @@ class Links:
         The kernel keeps it when the link goes down, and deletes none that it chose itself: so
         another takes its place first.
         """
-        self._sockets.route.tc(
-            "replace", kind="pfifo", index=index, parent=TC_H_ROOT, handle=STAND_IN
-        )
-        self._sockets.route.tc("del", index=index, parent=TC_H_ROOT, handle=STAND_IN)
+        queue.replace(self._sockets.rtnetlink, index, "pfifo", STAND_IN)
+        queue.delete(self._sockets.rtnetlink, index, STAND_IN)
 
     def _remove_stand_in(self, index: int) -> None:
         """Take away what a run that was killed between the two has left."""
-        for qdisc in self._sockets.route.get_qdiscs(index=index):
-            if qdisc["handle"] == STAND_IN:
-                self._sockets.route.tc("del", index=index, parent=TC_H_ROOT, handle=STAND_IN)
+        if STAND_IN in queue.handles(self._sockets.rtnetlink, index):
+            queue.delete(self._sockets.rtnetlink, index, STAND_IN)
 
     def _there(self, name: str) -> RawLink:
         return raw.find(self._sockets.rtnetlink, name)

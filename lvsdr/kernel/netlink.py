@@ -7,10 +7,10 @@ import os
 import socket
 import struct
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 # linux/netlink.h, linux/genetlink.h; the socket module knows but a few of them.
 NETLINK_ROUTE, NETLINK_GENERIC, SOL_NETLINK = 0, 16, 270
@@ -26,8 +26,10 @@ ERROR_TEXT = 1
 HEADER = struct.Struct("=IHHII")
 GENERIC = struct.Struct("=BBxx")
 ATTRIBUTE = struct.Struct("=HH")
-NUMBER, U32 = struct.Struct("=i"), struct.Struct("=I")
+NUMBER = struct.Struct("=i")
+U8, U16, U32 = struct.Struct("=B"), struct.Struct("=H"), struct.Struct("=I")
 
+Item = TypeVar("Item")
 Attributes = Mapping[int, memoryview]
 """The values of attributes, by their kinds."""
 
@@ -172,6 +174,12 @@ class GenericSocket(NetlinkSocket):
             self.close()
             raise
 
+    def ask_family(
+        self, command: int, attributes: bytes = b"", flags: int = 0
+    ) -> memoryview | None:
+        """Have the family carry out a command, as `ask` does; raises OSError."""
+        return self.ask(self.family, GENERIC.pack(command, 1) + attributes, flags)
+
     def dump(self, command: int, attributes: bytes = b"") -> Iterator[tuple[memoryview, int]]:
         """Yield what a command of the family lists, as `listed` does; raises OSError."""
         return self.listed(self.family, GENERIC.pack(command, 1) + attributes, self.family)
@@ -219,6 +227,20 @@ def opened(message: memoryview, form: struct.Struct) -> tuple[tuple[int, ...], A
         raise broken()
     fields = form.unpack_from(message, HEADER.size)
     return fields, attributes(message[HEADER.size + form.size + -form.size % 4 :])
+
+
+def singly(listing: Iterable[tuple[memoryview, int]]) -> Iterator[memoryview]:
+    """Yield one by one the messages of a list."""
+    for chunk, length in listing:
+        yield from (chunk[start : start + length] for start in range(0, len(chunk), length))
+
+
+def decoded(message: memoryview, decode: Callable[[memoryview], Item]) -> Item:
+    """Return what `decode` makes of a message; raises OSError where it can make nothing of it."""
+    try:
+        return decode(message)
+    except (LookupError, ValueError, struct.error) as error:
+        raise broken() from error
 
 
 def as_number(packed: memoryview) -> int:

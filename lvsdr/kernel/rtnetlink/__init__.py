@@ -6,18 +6,14 @@ pyroute2's, whose import takes longer than all that most commands do.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
-from typing import TypeVar
 
-from lvsdr.kernel.netlink import ACK, NETLINK_ROUTE, NetlinkSocket, broken
+from lvsdr.kernel.netlink import ACK, NETLINK_ROUTE, Item, NetlinkSocket, broken, decoded, singly
 
 NETLINK_GET_STRICT_CHK = 12
-EXCLUSIVE, CREATE = 0x200, 0x400
+REPLACE, EXCLUSIVE, CREATE = 0x100, 0x200, 0x400
 # A dump that somebody's change has torn is asked for again, so often.
 ATTEMPTS = 10
-
-Item = TypeVar("Item")
 
 
 class RouteSocket(NetlinkSocket):
@@ -37,7 +33,7 @@ class RouteSocket(NetlinkSocket):
         answer = self.ask(kind, body)
         if answer is None:
             raise broken()
-        return _decoded(answer, decode)
+        return decoded(answer, decode)
 
     def dump(self, kind: int, body: bytes, decode: Callable[[memoryview], Item]) -> list[Item]:
         """Return all that the kernel lists; raises OSError.
@@ -53,15 +49,4 @@ class RouteSocket(NetlinkSocket):
 
     def _dump(self, kind: int, body: bytes, decode: Callable[[memoryview], Item]) -> list[Item]:
         # What makes a thing, and so lists it, has a number two below that of asking for it.
-        return [
-            _decoded(chunk[start : start + length], decode)
-            for chunk, length in self.listed(kind, body, kind - 2)
-            for start in range(0, len(chunk), length)
-        ]
-
-
-def _decoded(message: memoryview, decode: Callable[[memoryview], Item]) -> Item:
-    try:
-        return decode(message)
-    except (LookupError, ValueError, struct.error) as error:
-        raise broken() from error
+        return [decoded(each, decode) for each in singly(self.listed(kind, body, kind - 2))]

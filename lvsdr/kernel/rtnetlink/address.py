@@ -55,7 +55,9 @@ def dump(wire: RouteSocket, index: int = 0) -> list[RawAddress]:
 
 def add(wire: RouteSocket, address: RawAddress) -> None:
     """Add an address; raises OSError."""
-    body = _identity(address, SCOPES[address.scope])
+    # What has no name is a number.
+    scope = SCOPES[address.scope] if address.scope in SCOPES else int(address.scope)
+    body = _identity(address, scope)
     if address.label is not None:
         body += attribute(IFA_LABEL, address.label.encode() + b"\0")
     if address.flags:
