@@ -1,15 +1,18 @@
-"""The kernel of this host, in the network namespace that the process is in."""
+"""The kernel of this host, in the network namespace that the process is in.
+
+What only some commands look at is imported where they do: a plan needs none of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import groupby
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from lvsdr.errors import CannotRun, LvsdrError
-from lvsdr.kernel import fib, inspection, ipvs_stats, sysctls
 from lvsdr.kernel import survey as surveying
+from lvsdr.kernel import sysctls
 from lvsdr.kernel.addresses import Addresses
 from lvsdr.kernel.ipvs import RealServers, VirtualServers, batch
 from lvsdr.kernel.ipvs_control import SyncDaemons, Timeouts
@@ -19,11 +22,13 @@ from lvsdr.kernel.routes import Routes
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
-from lvsdr.model.counters import Counters
-from lvsdr.model.inspection import Inspection, Packet
 from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, VirtualServer, keyed
-from lvsdr.model.route_to import RouteTo
-from lvsdr.model.survey import Survey
+
+if TYPE_CHECKING:
+    from lvsdr.model.counters import Counters
+    from lvsdr.model.inspection import Inspection, Packet
+    from lvsdr.model.route_to import RouteTo
+    from lvsdr.model.survey import Survey
 
 
 class Table(Protocol):
@@ -80,6 +85,8 @@ class LinuxKernel:
 
     def inspect(self, packets: Iterable[Packet], *, table: bool) -> Inspection:
         """Return the host in depth, and the ways of `packets`; `table`: IPVS as well."""
+        from lvsdr.kernel import inspection  # noqa: PLC0415
+
         return inspection.inspect(self._sockets, packets, table=table)
 
     def route_to(
@@ -90,6 +97,8 @@ class LinuxKernel:
         arriving: str | None = None,
     ) -> RouteTo:
         """Return what becomes of a packet to `destination`, sent here or arriving on a link."""
+        from lvsdr.kernel import fib  # noqa: PLC0415
+
         return fib.route_to(self._sockets, destination, source=source, arriving=arriving)
 
     def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
@@ -122,6 +131,8 @@ class LinuxKernel:
 
     def counters(self, services: Collection[Key]) -> Mapping[Key, Counters]:
         """Return what passes through the virtual servers `services` and their real servers."""
+        from lvsdr.kernel import ipvs_stats  # noqa: PLC0415
+
         return ipvs_stats.counters(self._sockets, services)
 
     def require(self, todo: Plan) -> None:

@@ -5,24 +5,29 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from datetime import datetime
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lvsdr.errors import LvsdrError
-from lvsdr.model.address import IPAddress
-from lvsdr.model.change import Change, Plan
-from lvsdr.model.counters import Standing
-from lvsdr.model.event import Event
-from lvsdr.model.explanation import Explanation, Reply
-from lvsdr.model.finding import ERROR, Answer, Finding
-from lvsdr.model.objects import Object
-from lvsdr.model.path import Proof
+from lvsdr.model.finding import ERROR
 from lvsdr.model.plain import to_plain
-from lvsdr.model.profile import Profile
-from lvsdr.model.step import Step
-from lvsdr.render.state import Row
 from lvsdr.render.text import timestamp
+
+if TYPE_CHECKING:
+    # A plan is printed without what the other outputs are made of.
+    from datetime import datetime
+    from pathlib import Path
+
+    from lvsdr.model.address import IPAddress
+    from lvsdr.model.change import Change, Plan
+    from lvsdr.model.counters import Standing
+    from lvsdr.model.event import Event
+    from lvsdr.model.explanation import Explanation, Reply
+    from lvsdr.model.finding import Answer, Finding
+    from lvsdr.model.objects import Object
+    from lvsdr.model.path import Proof
+    from lvsdr.model.profile import Profile
+    from lvsdr.model.step import Step
+    from lvsdr.render.state import Row
 
 Document = dict[str, Any]
 
