@@ -19,8 +19,8 @@ from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 from pyroute2.netlink.rtnl.tcmsg import tcmsg
 
-from lvsdr.kernel import netlink
-from lvsdr.kernel.netlink import (
+from lvsdr.kernel import netlink, netlink_messages
+from lvsdr.kernel.netlink_messages import (
     ACK,
     DUMP,
     DUMP_INTERRUPTED,
@@ -71,7 +71,7 @@ class Wire(RouteSocket):
 
 
 def message(kind: int, body: bytes, *, flags: int = MULTI, sequence: int = 1) -> bytes:
-    return netlink.message(kind, body, sequence, flags)
+    return netlink_messages.message(kind, body, sequence, flags)
 
 
 def end(number: int = 0, *, sequence: int = 1, flags: int = MULTI) -> bytes:
@@ -363,11 +363,11 @@ def test_a_namespace_without_a_main_table_has_no_routes() -> None:
 
 
 def test_a_refused_request_says_why() -> None:
-    words = netlink.attribute(1, b"Address already assigned\0")
+    words = netlink_messages.attribute(1, b"Address already assigned\0")
     refusal = message(
         NLMSG_ERROR,
         struct.pack("=i16x", -errno.EEXIST) + words,
-        flags=netlink.ACK_TLVS,
+        flags=netlink_messages.ACK_TLVS,
     )
 
     with (
@@ -389,6 +389,11 @@ def test_a_message_of_which_a_part_was_lost_is_an_error() -> None:
         link.dump(wire)
 
 
+def test_a_reply_shorter_than_a_header_is_an_error() -> None:
+    with closing(Wire(b"\0")) as wire, pytest.raises(OSError, match="Protocol error"):
+        link.dump(wire)
+
+
 DECODERS: dict[str, Callable[[memoryview], object]] = {
     "link": link.decoded,
     "address": address.decoded,
@@ -406,7 +411,7 @@ def test_whatever_comes_is_understood_or_an_error_of_the_system(
     packed = memoryview(message(16, body))
 
     try:
-        netlink.decoded(packed, decode)
+        netlink_messages.decoded(packed, decode)
     except OSError as error:
         assert error.errno == errno.EPROTO
 
@@ -419,4 +424,4 @@ def test_a_length_that_lies_is_an_error(data: st.DataObject) -> None:
     packed[start : start + 2] = struct.pack("=H", wrong)
 
     with pytest.raises(OSError, match="Protocol error"):
-        netlink.decoded(memoryview(packed), link.decoded)
+        netlink_messages.decoded(memoryview(packed), link.decoded)

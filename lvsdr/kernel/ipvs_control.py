@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, ip_address
 
 from lvsdr.kernel.errno import Reasons, explained, reading
-from lvsdr.kernel.netlink import (
+from lvsdr.kernel.netlink_messages import (
     ACK,
     GENERIC,
     U8,

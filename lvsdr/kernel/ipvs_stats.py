@@ -9,10 +9,10 @@ from ipaddress import ip_address
 
 from lvsdr.kernel.errno import reading
 from lvsdr.kernel.ipvs import messages
-from lvsdr.kernel.netlink import (
+from lvsdr.kernel.netlink import GenericSocket
+from lvsdr.kernel.netlink_messages import (
     GENERIC,
     Attributes,
-    GenericSocket,
     as_number,
     attributes,
     decoded,

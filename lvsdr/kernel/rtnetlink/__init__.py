@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lvsdr.kernel.netlink import ACK, NETLINK_ROUTE, Item, NetlinkSocket, broken, decoded, singly
+from lvsdr.kernel.netlink import NETLINK_ROUTE, NetlinkSocket
+from lvsdr.kernel.netlink_messages import ACK, Item, broken, decoded, singly
 
 NETLINK_GET_STRICT_CHK = 12
 REPLACE, EXCLUSIVE, CREATE = 0x100, 0x200, 0x400

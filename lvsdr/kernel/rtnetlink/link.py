@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from lvsdr.kernel.netlink import (
+from lvsdr.kernel.netlink_messages import (
     U32,
     Attributes,
     as_number,

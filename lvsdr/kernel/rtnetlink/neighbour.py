@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from lvsdr.kernel.netlink import opened
+from lvsdr.kernel.netlink_messages import opened
 from lvsdr.kernel.rtnetlink import RouteSocket
 from lvsdr.model.address import IPAddress
 

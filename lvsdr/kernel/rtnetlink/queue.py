@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from lvsdr.kernel.netlink import attribute, opened
+from lvsdr.kernel.netlink_messages import attribute, opened
 from lvsdr.kernel.rtnetlink import CREATE, REPLACE, RouteSocket
 
 RTM_NEWQDISC, RTM_DELQDISC, RTM_GETQDISC = 36, 37, 38

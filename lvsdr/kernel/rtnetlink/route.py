@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
-from lvsdr.kernel.netlink import U32, Attributes, as_number, attribute, opened
+from lvsdr.kernel.netlink_messages import U32, Attributes, as_number, attribute, opened
 from lvsdr.kernel.rtnetlink import CREATE, EXCLUSIVE, RouteSocket
 from lvsdr.model.address import IPAddress, IPNetwork
 
