@@ -231,10 +231,10 @@ def test_links_are_read_as_pyroute2_writes_them() -> None:
         found = link.dump(wire)
 
     mac = "02:00:00:00:00:11"
-    assert found == {7: RawLink(7, "eth0.5", "vlan", 0x1043, mac, 1500, "noqueue", 9, 2)}
+    assert found == {7: RawLink(7, "eth0.5", "vlan", 0x1043, mac, 1500, "noqueue", 9, below=2)}
 
 
-def test_a_link_lies_on_none_of_this_namespace_where_its_peer_is_in_another() -> None:
+def test_a_link_whose_other_end_is_elsewhere_says_where() -> None:
     said = told(
         16, ifinfmsg(), index=7, IFLA_IFNAME="eth0", IFLA_MTU=1500, IFLA_LINK=2, IFLA_LINK_NETNSID=0
     )
@@ -242,7 +242,7 @@ def test_a_link_lies_on_none_of_this_namespace_where_its_peer_is_in_another() ->
     with closing(Wire(*said)) as wire:
         found = link.dump(wire)
 
-    assert found[7].below == 0
+    assert (found[7].below, found[7].far) == (2, 0)
 
 
 @given(

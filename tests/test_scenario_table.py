@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
-import pkgutil
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from lvsdr.cli.main import run
 from lvsdr.cli.session import Session
-from lvsdr.lab import scenarios
+from lvsdr.lab.scenario import Witness
 from lvsdr.lab.scenarios import SCENARIOS
+from lvsdr.lab.witness import WITNESSES
 
 ROOT = Path(__file__).parents[1]
 
 
-def test_each_module_has_its_row_in_the_table() -> None:
-    assert {module.name for module in pkgutil.iter_modules(scenarios.__path__)} == set(SCENARIOS)
+def test_each_scenario_has_the_name_of_its_module() -> None:
+    assert [scenario.name for scenario in SCENARIOS.values()] == list(SCENARIOS)
+
+
+def test_each_witness_has_its_function() -> None:
+    assert set(get_args(Witness)) == set(WITNESSES)
 
 
 def test_each_scenario_has_its_page_and_its_row_in_the_readme() -> None:
@@ -25,7 +30,9 @@ def test_each_scenario_has_its_page_and_its_row_in_the_readme() -> None:
 
     assert {page.stem for page in (ROOT / "docs" / "scenarios").glob("*.md")} == set(SCENARIOS)
     for name, scenario in SCENARIOS.items():
-        assert f"| [{name}](docs/scenarios/{name}.md) | {scenario.summary} |" in readme
+        seen = (", ".join(sorted(names)) for names in (scenario.trouble, scenario.mended))
+        row = (f"[{name}](docs/scenarios/{name}.md)", scenario.summary, *seen)
+        assert f"| {' | '.join(row)} |" in readme
 
 
 def test_the_scenarios_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

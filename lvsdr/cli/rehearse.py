@@ -75,7 +75,8 @@ def _scenario(session: Session, name: str) -> int:
         raise click.UsageError(f"no scenario {name!r}; lvsdr rehearse --list shows those there are")
     if not kernel.fits():
         return _in_a_kernel_of_its_own(session, "--scenario", name)
-    from lvsdr.lab.stage import play, stage
+    from lvsdr.lab.play import play
+    from lvsdr.lab.stage import stage
 
     with stage(SCENARIOS[name]) as built:
         return _told(session, play(built))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from lvsdr.kernel import fib, ipvs, owners, routes
+from lvsdr.kernel import bridges, connections, fib, ipvs, owners, routes
 from lvsdr.kernel.errno import reading
 from lvsdr.kernel.ipvs_control import STATES, SyncDaemons
 from lvsdr.kernel.rtnetlink import neighbour
@@ -51,17 +51,15 @@ def inspect(
         survey=seen,
         addresses=tuple(_held(links, each) for each in addresses),
         sysctls=_settings(seen),
-        mtus={link.name: link.mtu for link in links.values()},
-        # macvlan, vlan
-        parents={
-            link.name: links[link.below].name for link in links.values() if link.below in links
-        },
         proxies=tuple(ProxyEntry(name_of(links, each.index), each.address) for each in proxies),
         dead_ends=routes.dead_ends(sockets),
         routes=fib.routes(sockets, links, packets),
         real_servers=tuple(ipvs.every_real_server(sockets)) if table else (),
         sync_daemons=_sync_daemons(sockets) if table else frozenset(),
         owners=tuple(owners.owners({link.name: link.index for link in links.values()}, root)),
+        bridges=dict(bridges.bridges(links.values())),
+        ports=dict(bridges.ports(links.values())),
+        asked_by_itself=connections.to_itself(each.ip.ip for each in addresses),
     )
 
 
@@ -86,6 +84,6 @@ def _settings(seen: Survey) -> dict[str, str]:
     scopes = ("all", "default", *seen.links)
     paths = [f"net/ipv4/conf/{scope}/{name}" for scope in scopes for name in IPV4]
     paths += [f"net/ipv6/conf/{scope}/{name}" for scope in scopes for name in IPV6]
-    paths += ["net/ipv4/ip_forward", "net/ipv4/vs/backup_only"]
+    paths += ["net/ipv4/ip_forward", "net/ipv4/vs/backup_only", *bridges.SYSCTLS]
     values = ((path, value_of(path)) for path in paths)
     return {path: value for path, value in values if value is not None}

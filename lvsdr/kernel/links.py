@@ -17,9 +17,9 @@ from lvsdr.model.objects import Key, Link, Object
 # A handle that nobody else gives, so that what a killed run has left is known for ours.
 STAND_IN = 0x1B5D0000
 
-# The module makes this link by itself in each namespace and no request removes it, so that
-# "not there" and "down" are one state, and withdrawing leaves it down.
-FALLBACK = "tunl0"
+# Their modules make these links by themselves in each namespace and no request removes them, so
+# that "not there" and "down" are one state, and withdrawing leaves them down.
+FALLBACKS = {"tunl0": "ipip", "gre0": "gre", "ip6tnl0": "ip6tnl"}
 
 
 class Links:
@@ -35,8 +35,8 @@ class Links:
                 found = self._find(str(name))
             if found is not None:
                 yield _link(found)
-            elif name == FALLBACK:
-                yield Link(FALLBACK, "ipip", up=False, arp=False, started=False)
+            elif name in FALLBACKS:
+                yield Link(str(name), FALLBACKS[str(name)], up=False, arp=False, started=False)
 
     def execute(self, change: Change) -> None:
         """Make, set up or delete one link."""
@@ -59,14 +59,14 @@ class Links:
                     hints=[f"modprobe {link.link_kind}", 'or choose "holder": "lo"'],
                 ) from error
             # Asking for tunl0 loads its module, which makes it before our request is served.
-            if error.errno != errno.EEXIST or link.name != FALLBACK:
+            if error.errno != errno.EEXIST or link.name not in FALLBACKS:
                 raise
 
     def _set_up(self, link: Link) -> None:
         wanted = (IFF_UP if link.up else 0) | (0 if link.arp else IFF_NOARP)
         wire = self._sockets.rtnetlink
         index = self._there(link.name).index
-        if link.name == FALLBACK:
+        if link.name in FALLBACKS:
             self._remove_stand_in(index)
         raw.set_flags(wire, index, wanted, IFF_UP | IFF_NOARP)
         if not link.started and _link(self._there(link.name)).started:

@@ -14,15 +14,17 @@ from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.kernel import survey as surveying
 from lvsdr.kernel import sysctls
 from lvsdr.kernel.addresses import Addresses
+from lvsdr.kernel.errno import reading
 from lvsdr.kernel.ipvs import Servers, batch
 from lvsdr.kernel.ipvs_control import SyncDaemons, Timeouts
 from lvsdr.kernel.links import Links
 from lvsdr.kernel.privilege import has_net_admin
 from lvsdr.kernel.routes import Routes
+from lvsdr.kernel.rtnetlink import namespaces
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
-from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, VirtualServer, keyed
+from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, Sysctl, VirtualServer, keyed
 
 if TYPE_CHECKING:
     from lvsdr.model.counters import Counters
@@ -75,6 +77,11 @@ class LinuxKernel:
         from lvsdr.kernel import inspection  # noqa: PLC0415
 
         return inspection.inspect(self._sockets, packets, table=table)
+
+    def number_of(self, namespace: int) -> int | None:
+        """Return this namespace's number of another one, as its links' other ends have it."""
+        with reading("the number of a namespace"):
+            return namespaces.number_of(self._sockets.rtnetlink, namespace)
 
     def route_to(
         self,
@@ -132,8 +139,9 @@ class LinuxKernel:
                 "cannot change this host: the capability CAP_NET_ADMIN is missing (EPERM)",
                 hints=["run it as root, or with sudo"],
             )
-        if any(change.key[0] == "sysctl" for change in todo):
-            sysctls.writable()
+        wanted = [change.after for change in todo if isinstance(change.after, Sysctl)]
+        if wanted:
+            sysctls.writable(wanted)
 
     def execute(self, changes: Iterable[Change]) -> None:
         """Carry out `changes` in their order; raise KernelError at the first refused one."""

@@ -30,7 +30,7 @@ def links_and_addresses(sockets: Sockets) -> tuple[Links, list[RawAddress]]:
 
 def survey_of(links: Links, addresses: Iterable[RawAddress]) -> Survey:
     """Return the survey that such links and addresses make; reads the ARP settings."""
-    found = {each.name: _surveyed(each, links.get(each.master)) for each in links.values()}
+    found = {each.name: _surveyed(each, links) for each in links.values()}
     held = tuple((name_of(links, each.index), each.ip) for each in addresses)
     return Survey(found, held, _settings(("all", "default", *found)))
 
@@ -40,7 +40,10 @@ def name_of(links: Links, index: int) -> str:
     return links[index].name if index in links else ""
 
 
-def _surveyed(found: RawLink, master: RawLink | None) -> SurveyedLink:
+def _surveyed(found: RawLink, links: Links) -> SurveyedLink:
+    master = links.get(found.master)
+    # One in another namespace (a veth's peer) is numbered there.
+    parent = links.get(found.below) if found.far is None else None
     return SurveyedLink(
         name=found.name,
         link_kind="loopback" if found.loopback else found.kind,
@@ -50,6 +53,11 @@ def _surveyed(found: RawLink, master: RawLink | None) -> SurveyedLink:
         loopback=found.loopback,
         master=None if master is None else master.name,
         master_kind="" if master is None else master.kind,
+        index=found.index,
+        below=found.below,
+        far=found.far,
+        parent=None if parent is None else parent.name,
+        mtu=found.mtu,
     )
 
 

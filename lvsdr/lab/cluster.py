@@ -30,6 +30,7 @@ class Cluster:
     director: Host
     observer: Host
     realservers: tuple[Host, ...]
+    others: tuple[Host, ...] = ()
 
     def client_addresses(self, version: int) -> list[IPAddress]:
         """Return the addresses from which the client can send."""
@@ -49,7 +50,7 @@ def cluster(topology: Topology) -> Iterator[Cluster]:
     with hosts(names) as made:
         made["switch"].ip(*_switch(topology, made))
         for station in topology.segment:
-            made[station.name].ip(*_settings(topology, station))
+            made[station.name].ip(*set_up(topology, station))
         _client_side(topology, made["client"], made["gateway"])
         yield Cluster(
             topology=topology,
@@ -59,6 +60,7 @@ def cluster(topology: Topology) -> Iterator[Cluster]:
             director=made["director"],
             observer=made["observer"],
             realservers=tuple(made[station.name] for station in topology.realservers),
+            others=tuple(made[station.name] for station in topology.others),
         )
 
 
@@ -100,7 +102,8 @@ def _switch(topology: Topology, made: dict[str, Host]) -> Iterator[str]:
         yield f"link set port{number} master br0 up"
 
 
-def _settings(topology: Topology, station: Station) -> Iterator[str]:
+def set_up(topology: Topology, station: Station) -> Iterator[str]:
+    """Yield the lines for ip(8) that give a host its addresses and routes, once it is plugged."""
     yield f"link set {station.link} up"
     for ip in station.addresses:
         yield _address(ip, station.link)

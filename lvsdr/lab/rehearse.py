@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from difflib import unified_diff
 from pathlib import Path
@@ -105,14 +105,14 @@ class _Rehearsal:
 
     def _story(self) -> Iterator[Step]:
         for host, role in self._managed:
-            yield ran(host, role, "apply", self._paths[role])
+            yield ran(host, (role, "apply"), self._paths[role])
         for host, role in self._managed:
-            yield ran(host, role, "plan", self._paths[role])
+            yield ran(host, (role, "plan"), self._paths[role])
         yield from self._requests()
         yield self._silence()
         yield from self._entries()
         for host, role in reversed(self._managed):
-            yield ran(host, role, "withdraw", self._paths[role])
+            yield ran(host, (role, "withdraw"), self._paths[role])
 
     def _requests(self) -> Iterator[Step]:
         services = [server.service for server in self._profile.virtual_servers]
@@ -152,19 +152,18 @@ class _Rehearsal:
             yield Step(f"gateway: sends {vip} to", name == self._lab.director.name, (name,))
 
 
-def ran(  # noqa: PLR0913 - the words of one command line, and how to run it
+def ran(
     host: Host,
-    role: str,
-    verb: str,
+    words: Sequence[str],
     path: Path,
     *,
     expect: int = 0,
     run: Runner = Host.lvsdr,
 ) -> Step:
     """Run the real program on a host; the step is well where its exit code is `expect`."""
-    done = run(host, role, verb, str(path), "--allow-insecure-profile")
+    done = run(host, *words, str(path), "--allow-insecure-profile")
     said = (*done.stdout.splitlines(), *done.stderr.splitlines())
-    return Step(f"{host.name}: lvsdr {role} {verb}", done.returncode == expect, said)
+    return Step(f"{host.name}: lvsdr {' '.join(words)}", done.returncode == expect, said)
 
 
 def compared(managed: Iterable[Host], before: dict[str, str]) -> Step:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Document = dict[str, Any]
-Witness = Literal["answering", "entry", "serving"]
+Witness = Literal["answering", "entry", "serving", "looping", "reaching"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +20,37 @@ class Cable:
 
 
 @dataclass(frozen=True, slots=True)
+class Box:
+    """One more host on the segment, beside the director and the real servers.
+
+    `address` has its prefix.
+    """
+
+    name: str
+    address: str
+    mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A real server whose eth0 is not at the switch but at a veth link `port` of another host.
+
+    What joins the two (a host route, a bridge) is part of the scenario's `machine`. With
+    `from_host` lvsdr runs on the host, with --netns, else inside the guest.
+    """
+
+    name: str
+    host: str
+    port: str
+    from_host: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ByHand:
     """What somebody did on a host, and how it is undone.
 
-    A line that starts with `net/` sets a sysctl (PATH=VALUE), any other is one for ip(8).
+    A line that starts with `net/` sets a sysctl (PATH=VALUE), one that starts with `bridge` or
+    `ipvsadm` is a command of that program, any other is one for ip(8).
     """
 
     host: str
@@ -31,13 +59,35 @@ class ByHand:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """A finding that `lvsdr verify` on a host has to name while the trouble is there, by its id.
+
+    The director and the real servers are asked by their own profile, others by the director's.
+    """
+
+    host: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link on which a witness counts frames."""
+
+    host: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     """A machine that the ARP problem lives on.
 
     `machine` is how the hosts are built, and stays. `by_hand` is the set-up without lvsdr, which
-    has to show the `trouble` to the `witness` and is undone before the real servers' profile is
-    applied; then `mended` must be seen. With `refused`, lvsdr has to decline the set-up as it was
-    done by hand (exit 6), before anything is touched.
+    has to show the `trouble` to the `witness` and is undone before the real servers' profiles are
+    applied; then `mended` must be seen. `mend` is what else has to be done by hand, and is undone
+    at the end. With `refused`, lvsdr has to decline the set-up as it was done by hand (exit 6),
+    before anything is touched. The director's profile is there from the start, unless the trouble
+    is the director's own: `director_late`. `profiles` are those of real servers that have not
+    the common one, by their names.
     """
 
     name: str
@@ -49,8 +99,15 @@ class Scenario:
     mended: frozenset[str]
     by_hand: tuple[ByHand, ...]
     machine: tuple[ByHand, ...] = ()
+    mend: tuple[ByHand, ...] = ()
+    boxes: tuple[Box, ...] = ()
+    guests: tuple[Guest, ...] = ()
     cables: tuple[Cable, ...] = ()
+    profiles: Mapping[str, Document] = field(default_factory=dict)
+    named: tuple[Named, ...] = ()
+    watched: Link = Link("observer", "eth0")
     refused: bool = False
+    director_late: bool = False
 
 
 def director(

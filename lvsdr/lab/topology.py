@@ -36,7 +36,10 @@ class Station:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """A segment behind a gateway: director, real servers, an observer; and the clients."""
+    """A segment behind a gateway: director, real servers, an observer; and the clients.
+
+    `others` are hosts beside the cluster's own.
+    """
 
     gateway: Station
     director: Station
@@ -44,10 +47,11 @@ class Topology:
     realservers: tuple[Station, ...]
     client_networks: tuple[IPNetwork, ...]
     vips: tuple[IPAddress, ...] = field(default=())
+    others: tuple[Station, ...] = ()
 
     @property
     def segment(self) -> tuple[Station, ...]:
-        return (self.gateway, self.director, self.observer, *self.realservers)
+        return (self.gateway, self.director, self.observer, *self.realservers, *self.others)
 
     def on_link(self, station: Station) -> Iterator[IPAddress]:
         """Yield what `station` reaches on its link though its own prefix does not say so."""

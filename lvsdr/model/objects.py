@@ -27,6 +27,9 @@ SCHEDULER_FLAGS: Mapping[str, tuple[str, int]] = {
 }
 TUNNEL_TYPES = ("ipip", "gue", "gre")
 TUNNEL_CHECKSUMS = ("none", "csum", "remcsum")
+Tunnel = tuple[int, int, int]
+"""The kernel's type, port (host byte order) and flags of a tunnel."""
+IPIP_TUNNEL: Tunnel = (0, 0, 0)
 
 # That of a guard route, larger than that of any route somebody means; the kernel's own end of the
 # scale is one above.
@@ -272,7 +275,7 @@ class RealServer(Numerous):
     forwarding_method: str = "dr"
     upper_threshold: int = 0
     lower_threshold: int = 0
-    tunnel: tuple[int, int, int] = (0, 0, 0)
+    tunnel: Tunnel = IPIP_TUNNEL
 
     def _made_key(self) -> Key:
         return (self.kind, *self.service.key, str(self.rip), self.port)

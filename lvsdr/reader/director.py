@@ -71,6 +71,7 @@ def director(data: Entry, name: str) -> DirectorProfile:
         sysctls(data["sysctls"]),
         data["vips_owner"],
         data["standby"],
+        data["arp_flux"],
     )
 
 

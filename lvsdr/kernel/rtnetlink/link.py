@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from lvsdr.kernel.netlink_messages import (
     U32,
-    Attributes,
     as_number,
     as_text,
     attribute,
@@ -18,9 +17,11 @@ from lvsdr.kernel.rtnetlink import CREATE, EXCLUSIVE, RouteSocket
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
 IFINFOMSG = struct.Struct("=BxHiII")
+NSID = struct.Struct("=i")
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_QDISC, IFLA_MASTER = 1, 3, 4, 5, 6, 10
 IFLA_LINKINFO, IFLA_EXT_MASK, IFLA_LINK_NETNSID = 18, 29, 37
-IFLA_INFO_KIND = 1
+IFLA_INFO_KIND, IFLA_INFO_DATA, IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
+NOTHING = memoryview(b"")
 # Counters are two thirds of what the kernel says of a link.
 RTEXT_FILTER_SKIP_STATS = 0x8
 WITHOUT_COUNTERS = attribute(IFLA_EXT_MASK, U32.pack(RTEXT_FILTER_SKIP_STATS))
@@ -32,8 +33,10 @@ IFF_UP, IFF_LOOPBACK, IFF_NOARP = 0x1, 0x8, 0x80
 class RawLink:
     """A link as the kernel shows it.
 
-    `kind` is the kernel's word, empty for hardware; `master` is the index of the link that it is
-    part of, `below` that of the link that it lies on, 0 where there is none in this namespace.
+    `kind` is the kernel's word, empty for hardware, `data` its own attributes; `master` is the
+    index of the link that it is part of, `part_of` that one's kind, `part` what it has as a part
+    of it. `below` is the index of the link that it lies on, or of its other end (veth); `far` the
+    number of the namespace where that one is, None for this one. Indexes are 0 for none.
     """
 
     index: int
@@ -44,7 +47,11 @@ class RawLink:
     mtu: int = 0
     qdisc: str = ""
     master: int = 0
+    part_of: str = ""
     below: int = 0
+    far: int | None = None
+    data: bytes = b""
+    part: bytes = b""
 
     @property
     def up(self) -> bool:
@@ -94,26 +101,22 @@ def delete(socket: RouteSocket, index: int) -> None:
 def decoded(message: memoryview) -> RawLink:
     """Return the link that a message tells of."""
     (_, _, index, flags, _), found = opened(message, IFINFOMSG)
-    # One in another namespace (a veth's peer) is numbered there.
-    here = IFLA_LINK in found and IFLA_LINK_NETNSID not in found
+    info = attributes(found.get(IFLA_LINKINFO, NOTHING))
     return RawLink(
         index=index,
         name=as_text(found[IFLA_IFNAME]),
-        kind=_kind(found),
+        kind=as_text(info.get(IFLA_INFO_KIND, NOTHING)),
         flags=flags,
         mac=bytes(found.get(IFLA_ADDRESS, b"")).hex(":"),
-        mtu=as_number(found[IFLA_MTU]),
-        qdisc=as_text(found[IFLA_QDISC]) if IFLA_QDISC in found else "",
-        master=as_number(found[IFLA_MASTER]) if IFLA_MASTER in found else 0,
-        below=as_number(found[IFLA_LINK]) if here else 0,
+        mtu=as_number(found.get(IFLA_MTU, NOTHING)),
+        qdisc=as_text(found.get(IFLA_QDISC, NOTHING)),
+        master=as_number(found.get(IFLA_MASTER, NOTHING)),
+        part_of=as_text(info.get(IFLA_INFO_SLAVE_KIND, NOTHING)),
+        below=as_number(found.get(IFLA_LINK, NOTHING)),
+        far=NSID.unpack(found[IFLA_LINK_NETNSID])[0] if IFLA_LINK_NETNSID in found else None,
+        data=bytes(info.get(IFLA_INFO_DATA, NOTHING)),
+        part=bytes(info.get(IFLA_INFO_SLAVE_DATA, NOTHING)),
     )
-
-
-def _kind(found: Attributes) -> str:
-    if IFLA_LINKINFO not in found:
-        return ""
-    info = attributes(found[IFLA_LINKINFO])
-    return as_text(info[IFLA_INFO_KIND]) if IFLA_INFO_KIND in info else ""
 
 
 def _described(index: int, flags: int = 0, mask: int = 0) -> bytes:

@@ -1,31 +1,16 @@
-"""The scenarios, one module each; a new one is a module and its row here."""
+"""The scenarios, one module each: what is in this folder is found."""
 
 from __future__ import annotations
 
-from lvsdr.lab.scenario import Scenario
-from lvsdr.lab.scenarios import (
-    alias,
-    bond,
-    bridge,
-    classic,
-    flux,
-    ipv6,
-    poison,
-    tunl0,
-    tunnel,
-)
+import importlib
+import pkgutil
 
-SCENARIOS: dict[str, Scenario] = {
-    scenario.name: scenario
-    for scenario in (
-        classic.SCENARIO,
-        alias.SCENARIO,
-        tunl0.SCENARIO,
-        poison.SCENARIO,
-        flux.SCENARIO,
-        bridge.SCENARIO,
-        bond.SCENARIO,
-        tunnel.SCENARIO,
-        ipv6.SCENARIO,
-    )
-}
+from lvsdr.lab.scenario import Scenario
+
+
+def _found() -> dict[str, Scenario]:
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return {name: importlib.import_module(f"{__name__}.{name}").SCENARIO for name in names}
+
+
+SCENARIOS: dict[str, Scenario] = _found()

@@ -1,0 +1,94 @@
+"""Single packets of the lab's client: one that is counted wherever it goes, one that is large."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from lvsdr.lab.host import Host
+from lvsdr.model.address import IPAddress
+from lvsdr.model.objects import Service
+
+_ALL, _IPV4, _IPV6, _UDP = 0x0003, 0x0800, 0x86DD, 17
+# The port is nobody's; what the packet says is how its frames are known.
+_DISCARD, _PACKET = 9, b"lvsdr: one packet, counted"
+_QUIET = 0.5
+_WHOLE = {4: 1500 - 20 - 8, 6: 1500 - 40 - 8}
+_IP_MTU, _IPV6_MTU = 14, 24
+_DISCOVER = {4: (socket.SOL_IP, 10, 2), 6: (socket.IPPROTO_IPV6, 23, 2)}
+_PATIENCE = 1.5
+
+
+@contextmanager
+def counting(host: Host, link: str, address: IPAddress) -> Iterator[Callable[[], int]]:
+    """Give a function that waits until a link is quiet, and returns the frames of send_one()."""
+    wire = host.inside(lambda: _wire(link))
+    with wire:
+        yield lambda: _counted(wire, address)
+
+
+def send_one(source: IPAddress, destination: IPAddress) -> None:
+    """Send the packet that counting() counts."""
+    with _socket(source) as asking:
+        asking.sendto(_PACKET, (str(destination), _DISCARD))
+
+
+def send_whole(source: IPAddress, service: Service) -> str:
+    """Send a packet of 1,500 bytes that must not be cut; return who answers, or what comes back."""
+    assert service.vip is not None, "a client asks for an address"
+    version = service.vip.version
+    with _socket(source) as asking:
+        asking.settimeout(_PATIENCE)
+        asking.setsockopt(*_DISCOVER[version])
+        asking.connect((str(service.vip), service.port))
+        try:
+            asking.send(bytes(_WHOLE[version]))
+            return asking.recv(64).decode()
+        except TimeoutError:
+            return "nobody"
+        except OSError as error:
+            if error.errno != errno.EMSGSIZE:
+                raise
+            level = (socket.SOL_IP, _IP_MTU) if version == 4 else (socket.IPPROTO_IPV6, _IPV6_MTU)
+            return f"too big, the path takes {asking.getsockopt(*level)}"
+
+
+def _socket(source: IPAddress) -> socket.socket:
+    family = socket.AF_INET6 if source.version == 6 else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_DGRAM)
+    made.bind((str(source), 0))
+    return made
+
+
+def _wire(link: str) -> socket.socket:
+    wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ALL))
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    wire.bind((link, _ALL))
+    return wire
+
+
+def _counted(wire: socket.socket, address: IPAddress) -> int:
+    """Return the frames with the packet for `address`, sent and received, once no more come."""
+    count, deadline = 0, monotonic() + _QUIET
+    while (left := deadline - monotonic()) > 0:
+        wire.settimeout(left)
+        try:
+            frame = wire.recv(2048)
+        except TimeoutError:
+            break
+        if _is_the_packet(frame, address):
+            count, deadline = count + 1, monotonic() + _QUIET
+    return count
+
+
+def _is_the_packet(frame: bytes, address: IPAddress) -> bool:
+    """Return whether it carries the packet itself, not an error that quotes it."""
+    ethertype = int.from_bytes(frame[12:14], "big")
+    if address.version == 4:
+        start = (_IPV4, _UDP, address.packed)
+        return (ethertype, frame[23], frame[30:34]) == start and frame.endswith(_PACKET)
+    start = (_IPV6, _UDP, address.packed)
+    return (ethertype, frame[20], frame[38:54]) == start and frame.endswith(_PACKET)

@@ -1,0 +1,152 @@
+"""What is played on a stage: the trouble shown without lvsdr, then gone, then all as before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+
+from lvsdr.errors import CannotRun
+from lvsdr.lab.host import Host
+from lvsdr.lab.rehearse import compared, ran
+from lvsdr.lab.scenario import ByHand
+from lvsdr.lab.stage import Stage, shell
+from lvsdr.lab.witness import WITNESSES, all_serving, served
+from lvsdr.model.step import Step
+
+REQUESTS = 10
+TROUBLE, MENDED = "without lvsdr", "with lvsdr"
+
+
+def play(built: Stage) -> Iterator[Step]:
+    """Yield each step once it is done; the first that fails ends the story.
+
+    A step whose title starts with TROUBLE or MENDED is yielded while what it tells is so.
+    """
+    managed = _managed(built)
+    before = {host.name: host.state() for host in managed}
+    yield Step(f"build {built.scenario.name}", True, tuple(_hosts(built)))
+    for step in _story(built):
+        yield step
+        if not step.ok:
+            return
+    yield compared(managed, before)
+
+
+def _managed(built: Stage) -> tuple[Host, ...]:
+    """Return the hosts that must be as before in the end."""
+    scenario, lab = built.scenario, built.lab
+    touched = {part.host for part in (*scenario.by_hand, *scenario.mend)}
+    by_hand = (host for name, host in built.hosts.items() if name in touched)
+    return tuple(dict.fromkeys((lab.director, *lab.realservers, *lab.others, *by_hand)))
+
+
+def _hosts(built: Stage) -> Iterator[str]:
+    scenario = built.scenario
+    where = {guest.name: f", behind {guest.port} of {guest.host}" for guest in scenario.guests}
+    for station in built.lab.topology.segment:
+        addresses = " ".join(str(ip) for ip in station.addresses)
+        name = station.name
+        yield f"{name.ljust(9)} {addresses} at {station.mac}{where.get(name, '')}"
+    for cable in scenario.cables:
+        yield f"{cable.host.ljust(9)} {cable.link} at {cable.mac}"
+    yield from _typed(scenario.machine)
+
+
+def _story(built: Stage) -> Iterator[Step]:
+    scenario, lab = built.scenario, built.lab
+    if not scenario.director_late:
+        yield _ran(built, lab.director, "apply")
+    yield _by_hand(built, scenario.by_hand)
+    yield _seen(built, TROUBLE, scenario.trouble)
+    yield from _named(built, while_there=True)
+    if scenario.refused:
+        yield _refused(built, lab.realservers[0])
+    yield _by_hand(built, _undone(scenario.by_hand), "undo ")
+    yield from _mended(built)
+    yield from _taken_back(built)
+
+
+def _mended(built: Stage) -> Iterator[Step]:
+    scenario, lab = built.scenario, built.lab
+    for host in lab.realservers:
+        yield _ran(built, host, "apply")
+    if scenario.director_late:
+        yield _ran(built, lab.director, "apply")
+    if scenario.mend:
+        yield _by_hand(built, scenario.mend, "mend ")
+    # The caches that the trouble has poisoned.
+    yield _ran(built, lab.director, "announce")
+    yield _seen(built, MENDED, scenario.mended)
+    yield from _named(built, while_there=False)
+    with all_serving(built, *built.services):
+        yield _ran(built, lab.director, "verify")
+    yield from _requests(built)
+
+
+def _taken_back(built: Stage) -> Iterator[Step]:
+    if built.scenario.mend:
+        yield _by_hand(built, _undone(built.scenario.mend), "undo ")
+    yield _ran(built, built.lab.director, "withdraw")
+    for host in built.lab.realservers:
+        yield _ran(built, host, "withdraw")
+
+
+def _ran(built: Stage, host: Host, verb: str, *more: str, expect: int = 0) -> Step:
+    """Run lvsdr for a host: inside it, or from the host whose guest it is."""
+    role = built.role(host)
+    words = (verb, *more) if role is None else (role, verb, *more)
+    where = host
+    for guest in built.scenario.guests:
+        if guest.name == host.name and guest.from_host:
+            where, words = built.hosts[guest.host], (*words, "--netns", host.namespace)
+    return ran(where, words, built.file(host), expect=expect, run=built.run)
+
+
+def _by_hand(built: Stage, parts: Iterable[ByHand], what: str = "") -> Step:
+    parts = tuple(parts)
+    built.do(parts)
+    return Step(f"{what}by hand", True, tuple(_typed(parts)))
+
+
+def _undone(parts: Iterable[ByHand]) -> Iterator[ByHand]:
+    return (ByHand(part.host, part.undo) for part in parts)
+
+
+def _typed(parts: Iterable[ByHand]) -> Iterator[str]:
+    return (f"{part.host}# {shell(line)}" for part in parts for line in part.do)
+
+
+def _seen(built: Stage, when: str, expected: frozenset[str]) -> Step:
+    title, found, lines = WITNESSES[built.scenario.witness](built)
+    missed = () if found == expected else (f"expected: {', '.join(sorted(expected))}",)
+    return Step(f"{when}: {title}", found == expected, (*lines, *missed))
+
+
+def _named(built: Stage, *, while_there: bool) -> Iterator[Step]:
+    """Yield whether verify names what it has to while the trouble is there, and not after."""
+    for name in dict.fromkeys(named.host for named in built.scenario.named):
+        rules = {named.rule for named in built.scenario.named if named.host == name}
+        done = _ran(built, built.hosts[name], "verify", "--format", "json")
+        found = json.loads("\n".join(done.seen)).get("findings", [])
+        known = {finding["rule"] for finding in found}
+        said = [f"{item['rule']}: {item['message']}" for item in found if item["rule"] in rules]
+        right = rules <= known if while_there else not rules & known
+        what = "names" if while_there else "no longer names"
+        title = f"{done.title.replace(' --format json', '')} {what} {', '.join(sorted(rules))}"
+        yield Step(title, right, tuple(said))
+
+
+def _refused(built: Stage, host: Host) -> Step:
+    state = host.state()
+    tried = _ran(built, host, "apply", expect=CannotRun.exit_code)
+    untouched = host.state() == state
+    said = "the host is as it was" if untouched else "the host has changed"
+    return Step(f"{tried.title}: refused", tried.ok and untouched, (*tried.seen, said))
+
+
+def _requests(built: Stage) -> Iterator[Step]:
+    names = {host.name for host in built.lab.realservers}
+    for service in built.services:
+        answers = served(built, service, REQUESTS)
+        lines = tuple(f"{count} served by {who}" for who, count in answers.items())
+        yield Step(f"client: {REQUESTS} requests to {service}", set(answers) <= names, lines)

@@ -1,0 +1,113 @@
+"""The witnesses of a scenario: each says what it asked, what it found, and how it knows.
+
+One function each, and its row in WITNESSES.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from types import MappingProxyType
+
+from lvsdr.lab import packets
+from lvsdr.lab.counting import answering as counted_answers
+from lvsdr.lab.services import ask, serving
+from lvsdr.lab.stage import Stage
+from lvsdr.model.address import IPAddress
+from lvsdr.model.objects import Service
+
+NOBODY = "nobody"
+# What was asked, what was found (names of hosts, or numbers of frames), and the lines that tell it.
+Seen = tuple[str, frozenset[str], tuple[str, ...]]
+Asked = Callable[[Stage], Seen]
+
+
+def answering(built: Stage) -> Seen:
+    """Let the observer's kernel ask for the VIPs, and count the answers."""
+    names, lines = set(), []
+    for vip in built.vips:
+        for mac, count in sorted(counted_answers(built.lab.observer, "eth0", vip).items()):
+            name = built.name_of(mac)
+            names.add(name)
+            lines.append(f"{vip} is at {mac}: {name} (answers: {count})")
+    return "who answers the observer", frozenset(names or {NOBODY}), tuple(lines)
+
+
+def entry(built: Stage) -> Seen:
+    """Let the first real server send an answer from the VIP; see whom the gateway believes."""
+    lab, vip = built.lab, built.vips[0]
+    host, gateway = lab.realservers[0], lab.topology.gateway.address(vip.version)
+    host.ip(f"neighbour flush to {gateway}")
+    host.inside(lambda: _speak(vip, lab.client_addresses(vip.version)[0]))
+    shown = json.loads(lab.gateway.run("ip", "-j", "neighbour", "show", str(vip)).stdout)
+    name = built.name_of(shown[0].get("lladdr", NOBODY)) if shown else NOBODY
+    lines = (f"the gateway sends {vip} to {name}",)
+    return "the gateway's entry, once a real server has answered a client", frozenset({name}), lines
+
+
+def served_by(built: Stage) -> Seen:
+    """Let the client ask each service once."""
+    names = {host.name for host in built.lab.realservers}
+    found, lines = set(), []
+    for service in built.services:
+        for who, count in served(built, service, 1).items():
+            found.add(who if who in names else NOBODY)
+            lines.append(f"{count} of 1 request: {who}")
+    return "who serves the client", frozenset(found), tuple(lines)
+
+
+def looping(built: Stage) -> Seen:
+    """Let the client send one packet to the VIP; count its frames until its TTL has ended."""
+    watched, vip = built.scenario.watched, built.vips[0]
+    source = built.lab.client_addresses(vip.version)[0]
+    with packets.counting(built.hosts[watched.host], watched.link, vip) as count:
+        built.lab.client.inside(lambda: packets.send_one(source, vip))
+        found = count()
+    lines = (f"{found} on {watched.link} of {watched.host}, for one packet to {vip}",)
+    return f"frames on {watched.link} of {watched.host}", frozenset({str(found)}), lines
+
+
+def reaching(built: Stage) -> Seen:
+    """Let the client send 1,500 bytes that must not be cut to a UDP service."""
+    service = built.services[0]
+    assert service.vip is not None, "a client asks for an address"
+    source = built.lab.client_addresses(service.vip.version)[0]
+    with all_serving(built, service):
+        said = built.lab.client.inside(lambda: packets.send_whole(source, service))
+    return "what becomes of a whole frame", frozenset({said}), (f"1500 bytes: {said}",)
+
+
+WITNESSES: Mapping[str, Asked] = MappingProxyType(
+    {
+        "answering": answering,
+        "entry": entry,
+        "serving": served_by,
+        "looping": looping,
+        "reaching": reaching,
+    }
+)
+
+
+def served(built: Stage, service: Service, times: int) -> dict[str, int]:
+    """Return who served how many requests of the client, or why none did."""
+    lab = built.lab
+    assert service.vip is not None, "a client asks for an address"
+    with all_serving(built, service):
+        sources = lab.client_addresses(service.vip.version)
+        return dict(sorted(ask(lab.client, service, sources, times).items()))
+
+
+def all_serving(built: Stage, *services: Service) -> ExitStack:
+    """Let every real server serve `services`, as long as the block lasts."""
+    with ExitStack() as stack:
+        for host in built.lab.realservers:
+            stack.enter_context(serving(host, services))
+        return stack.pop_all()
+
+
+def _speak(vip: IPAddress, client: IPAddress) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as speaking:
+        speaking.bind((str(vip), 0))
+        speaking.sendto(b"!", (str(client), 9))
