@@ -176,6 +176,24 @@ def test_a_queueing_discipline_is_replaced_and_deleted_as_pyroute2_does() -> Non
     assert deleted == theirs(tcmsg(), 37, CHANGED, **fields)
 
 
+def test_a_proxy_entry_is_added_and_deleted_as_pyroute2_does() -> None:
+    proxy = RawProxy(7, ip_address(VIP), router=True, protocol=4)
+    flags = neighbour.NTF_PROXY | neighbour.NTF_ROUTER
+    fields: dict[str, object] = {
+        "family": socket.AF_INET,
+        "ifindex": 7,
+        "state": 0x80,
+        "flags": flags,
+    }
+    fields |= {"NDA_DST": VIP, "NDA_PROTOCOL": 4}
+
+    added = sent(lambda wire: neighbour.add_proxy(wire, proxy))
+    deleted = sent(lambda wire: neighbour.delete_proxy(wire, proxy))
+
+    assert added == theirs(ndmsg(), 28, MADE, **fields)
+    assert deleted == theirs(ndmsg(), 29, CHANGED, **fields)
+
+
 def test_a_list_is_asked_for_as_pyroute2_does() -> None:
     listing = REQUEST | DUMP
 

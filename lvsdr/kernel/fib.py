@@ -12,7 +12,7 @@ from lvsdr.kernel.rtnetlink.route import ANYCAST, BROADCAST, LOCAL, MULTICAST, U
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.address import IPAddress
 from lvsdr.model.inspection import Packet
-from lvsdr.model.route_to import RouteTo
+from lvsdr.model.route_to import Leading, RouteTo
 
 KINDS = {
     UNICAST: "unicast",
@@ -52,6 +52,27 @@ def route_to(
 def routes(sockets: Sockets, links: Links, packets: Iterable[Packet]) -> dict[Packet, RouteTo]:
     """Return what becomes of each of many packets."""
     return {packet: _ask(sockets, links, packet) for packet in dict.fromkeys(packets)}
+
+
+def leading(sockets: Sockets, destinations: Iterable[IPAddress]) -> dict[IPAddress, Leading]:
+    """Return by which unicast route of one link a packet to each of `destinations` would leave."""
+    with reading("the links"):
+        links = link.dump(sockets.rtnetlink)
+    found = ((each, _leading(sockets, links, each)) for each in dict.fromkeys(destinations))
+    return {destination: way for destination, way in found if way is not None}
+
+
+def _leading(sockets: Sockets, links: Links, destination: IPAddress) -> Leading | None:
+    with reading(f"the route to {destination}"):
+        try:
+            found = route.matching(sockets.rtnetlink, destination)
+        except OSError as error:
+            if error.errno not in NOWHERE:
+                raise
+            return None
+    if found.kind != UNICAST or found.link not in links:
+        return None
+    return Leading(found.destination, links[found.link].name, found.gateway, found.metric)
 
 
 def _ask(sockets: Sockets, links: Links, packet: Packet) -> RouteTo:

@@ -6,15 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lvsdr.kernel import bridges, connections, fib, ipvs, owners, routes
-from lvsdr.kernel.errno import reading
 from lvsdr.kernel.ipvs_control import STATES, SyncDaemons
-from lvsdr.kernel.rtnetlink import neighbour
 from lvsdr.kernel.rtnetlink.address import RawAddress
 from lvsdr.kernel.rtnetlink.link import Links
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.kernel.survey import links_and_addresses, name_of, survey_of
 from lvsdr.kernel.sysctls import value_of
-from lvsdr.model.inspection import HeldAddress, Inspection, Packet, ProxyEntry
+from lvsdr.model.inspection import HeldAddress, Inspection, Packet
 from lvsdr.model.objects import SyncDaemon
 from lvsdr.model.survey import Survey
 
@@ -44,14 +42,11 @@ def inspect(
     looked for below `root`.
     """
     links, addresses = links_and_addresses(sockets)
-    seen = survey_of(links, addresses)
-    with reading("the proxied neighbours"):
-        proxies = neighbour.dump_proxies(sockets.rtnetlink)
+    seen = survey_of(sockets, links, addresses)
     return Inspection(
         survey=seen,
         addresses=tuple(_held(links, each) for each in addresses),
         sysctls=_settings(seen),
-        proxies=tuple(ProxyEntry(name_of(links, each.index), each.address) for each in proxies),
         dead_ends=routes.dead_ends(sockets),
         routes=fib.routes(sockets, links, packets),
         real_servers=tuple(ipvs.every_real_server(sockets)) if table else (),

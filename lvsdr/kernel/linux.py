@@ -19,6 +19,7 @@ from lvsdr.kernel.ipvs import Servers, batch
 from lvsdr.kernel.ipvs_control import SyncDaemons, Timeouts
 from lvsdr.kernel.links import Links
 from lvsdr.kernel.privilege import has_net_admin
+from lvsdr.kernel.proxies import Proxies
 from lvsdr.kernel.routes import Routes
 from lvsdr.kernel.rtnetlink import namespaces
 from lvsdr.kernel.sockets import Sockets
@@ -29,7 +30,7 @@ from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, Sysctl, Vir
 if TYPE_CHECKING:
     from lvsdr.model.counters import Counters
     from lvsdr.model.inspection import Inspection, Packet
-    from lvsdr.model.route_to import RouteTo
+    from lvsdr.model.route_to import Leading, RouteTo
     from lvsdr.model.survey import Survey
 
 
@@ -53,6 +54,7 @@ class LinuxKernel:
             "link": Links(self._sockets),
             "address": self._addresses,
             "route": Routes(self._sockets),
+            "proxy_neighbour": Proxies(self._sockets),
             "timeout": Timeouts(self._sockets),
             "sync_daemon": SyncDaemons(self._sockets),
         }
@@ -94,6 +96,12 @@ class LinuxKernel:
         from lvsdr.kernel import fib  # noqa: PLC0415
 
         return fib.route_to(self._sockets, destination, source=source, arriving=arriving)
+
+    def leading(self, destinations: Iterable[IPAddress]) -> Mapping[IPAddress, Leading]:
+        """Return the unicast routes by which packets to `destinations` would leave."""
+        from lvsdr.kernel import fib  # noqa: PLC0415
+
+        return fib.leading(self._sockets, destinations)
 
     def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         """Return those of the objects `keys` that are there, as they are.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lvsdr.kernel.errno import reading
+from lvsdr.kernel.proxies import every_proxy
 from lvsdr.kernel.rtnetlink import address, link
 from lvsdr.kernel.rtnetlink.address import RawAddress
 from lvsdr.kernel.rtnetlink.link import Links, RawLink
@@ -17,7 +18,7 @@ ARP_SYSCTLS = ("arp_ignore", "arp_announce")
 
 def survey(sockets: Sockets) -> Survey:
     """Return the host's links, addresses and ARP settings."""
-    return survey_of(*links_and_addresses(sockets))
+    return survey_of(sockets, *links_and_addresses(sockets))
 
 
 def links_and_addresses(sockets: Sockets) -> tuple[Links, list[RawAddress]]:
@@ -28,11 +29,12 @@ def links_and_addresses(sockets: Sockets) -> tuple[Links, list[RawAddress]]:
         return links, address.dump(sockets.rtnetlink)
 
 
-def survey_of(links: Links, addresses: Iterable[RawAddress]) -> Survey:
-    """Return the survey that such links and addresses make; reads the ARP settings."""
+def survey_of(sockets: Sockets, links: Links, addresses: Iterable[RawAddress]) -> Survey:
+    """Return the survey that such links and addresses make, with what is read besides."""
     found = {each.name: _surveyed(each, links) for each in links.values()}
     held = tuple((name_of(links, each.index), each.ip) for each in addresses)
-    return Survey(found, held, _settings(("all", "default", *found)))
+    settings = _settings(("all", "default", *found))
+    return Survey(found, held, settings, tuple(every_proxy(sockets, links)))
 
 
 def name_of(links: Links, index: int) -> str:

@@ -81,6 +81,7 @@ ALIASES: Mapping[str, Sequence[str]] = {
     "maxlen": ["sync_maxlen"],
     "tcpfin": ["tcp_fin"],
     "vs": ["sysctls"],
+    "delete": ["remove"],
 }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lvsdr.errors import LvsdrError
 from lvsdr.model.finding import ERROR
+from lvsdr.model.objects import there
 from lvsdr.model.plain import to_plain
 from lvsdr.render.text import timestamp
 
@@ -222,7 +223,7 @@ def _row(row: Row) -> Document:
 
 
 def _fields(item: Object | None) -> Document | None:
-    return None if item is None else to_plain(item)
+    return to_plain(item) if item is not None and there(item) else None
 
 
 def _finding(item: Finding) -> Document:

@@ -12,8 +12,11 @@ from lvsdr.kernel.rtnetlink import CREATE, EXCLUSIVE, RouteSocket
 from lvsdr.model.address import IPAddress, IPNetwork
 
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
-# Family, the lengths of destination and source, type of service, table, protocol, scope, type.
-RTMSG = struct.Struct("=8B4x")
+# Family, the lengths of destination and source, type of service, table, protocol, scope, type,
+# flags.
+RTMSG = struct.Struct("=8BI")
+# Show the route itself, not what becomes of the packet.
+RTM_F_FIB_MATCH = 0x2000
 RTA_DST, RTA_SRC, RTA_IIF, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC = range(1, 8)
 RTA_TABLE = 15
 RT_TABLE_MAIN, RTPROT_STATIC = 254, 4
@@ -36,7 +39,7 @@ class RawRoute:
 
 def dump(wire: RouteSocket, version: int, kind: int) -> list[RawRoute]:
     """Return the main table's routes of one type; raises OSError."""
-    body = RTMSG.pack(FAMILIES[version], 0, 0, 0, RT_TABLE_MAIN, 0, 0, kind)
+    body = RTMSG.pack(FAMILIES[version], 0, 0, 0, RT_TABLE_MAIN, 0, 0, kind, 0)
     try:
         found = wire.dump(RTM_GETROUTE, body, decoded)
     except FileNotFoundError:
@@ -70,13 +73,20 @@ def of_packet(
     if arriving is not None:
         parts.append(attribute(RTA_IIF, U32.pack(arriving)))
     family, source_length = FAMILIES[destination.version], 0 if source is None else length
-    header = RTMSG.pack(family, length, source_length, 0, 0, 0, 0, 0)
+    header = RTMSG.pack(family, length, source_length, 0, 0, 0, 0, 0, 0)
     return wire.get(RTM_GETROUTE, header + b"".join(parts), decoded)
+
+
+def matching(wire: RouteSocket, destination: IPAddress) -> RawRoute:
+    """Return the route of the table that a packet of this host's would take; raises OSError."""
+    family, length = FAMILIES[destination.version], destination.max_prefixlen
+    header = RTMSG.pack(family, length, 0, 0, 0, 0, 0, 0, RTM_F_FIB_MATCH)
+    return wire.get(RTM_GETROUTE, header + attribute(RTA_DST, destination.packed), decoded)
 
 
 def decoded(message: memoryview) -> RawRoute:
     """Return the route that a message tells of."""
-    (family, length, _, _, table, _, _, kind), found = opened(message, RTMSG)
+    (family, length, _, _, table, _, _, kind, _), found = opened(message, RTMSG)
     anywhere = bytes(4 if family == socket.AF_INET else 16)
     return RawRoute(
         kind=kind,
@@ -92,7 +102,7 @@ def decoded(message: memoryview) -> RawRoute:
 def _described(route: RawRoute) -> bytes:
     destination = route.destination
     family, length = FAMILIES[destination.version], destination.prefixlen
-    header = RTMSG.pack(family, length, 0, 0, route.table, RTPROT_STATIC, 0, route.kind)
+    header = RTMSG.pack(family, length, 0, 0, route.table, RTPROT_STATIC, 0, route.kind, 0)
     address = attribute(RTA_DST, destination.network_address.packed)
     return header + address + attribute(RTA_PRIORITY, U32.pack(route.metric))
 
