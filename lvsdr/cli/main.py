@@ -17,6 +17,7 @@ from lvsdr.cli import (
     explain,
     keepalived,
     keepalived_conf,
+    keepalived_status,
     rehearse,
     role,
     status,
@@ -53,6 +54,7 @@ cli.add_command(anywhere.schema)
 cli.add_command(rehearse.rehearse)
 keepalived.keepalived.add_command(keepalived_conf.config)
 keepalived.keepalived.add_command(keepalived_conf.check)
+keepalived.keepalived.add_command(keepalived_status.status)
 cli.add_command(keepalived.keepalived)
 timings.offer(cli)
 
