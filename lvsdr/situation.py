@@ -20,13 +20,16 @@ from lvsdr.model.objects import (
     Link,
     Object,
     Objects,
+    ProxyNeighbour,
     RealServer,
     Sysctl,
     VirtualServer,
     footing,
+    keyed,
+    there,
 )
 from lvsdr.model.profile import DirectorProfile, Profile
-from lvsdr.model.route_to import RouteTo
+from lvsdr.model.route_to import Leading, RouteTo
 from lvsdr.model.survey import Survey
 from lvsdr.planner import concerned, plan
 from lvsdr.record import Record
@@ -53,6 +56,9 @@ class Kernel(Protocol):
         arriving: str | None = None,
     ) -> RouteTo:
         """Return what becomes of a packet to `destination`, sent here or arriving on a link."""
+
+    def leading(self, destinations: Iterable[IPAddress]) -> Mapping[IPAddress, Leading]:
+        """Return the unicast routes by which packets to `destinations` would leave."""
 
     def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         """Return those of the objects `keys` that are there; `likely` is how they may be."""
@@ -229,18 +235,21 @@ def _situation(
 
 
 def _still_there(baseline: Baseline, desired: Objects, kernel: Kernel) -> Baseline:
-    """Return the baseline without the settings of links that have gone since, and with them."""
-    given_up = [key for key in baseline if key[0] == Sysctl.kind and key not in desired]
+    """Return the baseline without what has gone since with its link: settings, proxy entries."""
+    kinds = (Sysctl.kind, ProxyNeighbour.kind)
+    given_up = [key for key in baseline if key[0] in kinds and key not in desired]
     if not given_up:
         return baseline
     links = {"all", "default", *kernel.survey().links}
-    gone = {key for key in given_up if (link := _link_of(str(key[1]))) and link not in links}
+    gone = {key for key in given_up if (link := _link_of(key)) and link not in links}
     return {key: before for key, before in baseline.items() if key not in gone}
 
 
-def _link_of(path: str) -> str | None:
-    """Return the link that a setting belongs to: net/ipv4/conf/LINK/NAME."""
-    parts = path.split("/")
+def _link_of(key: Key) -> str | None:
+    """Return the link of a proxy entry, or of a setting: net/ipv4/conf/LINK/NAME."""
+    if key[0] == ProxyNeighbour.kind:
+        return str(key[1])
+    parts = str(key[1]).split("/")
     return parts[3] if len(parts) == 5 and parts[2] == "conf" else None
 
 
@@ -287,11 +296,15 @@ def _as_without(owner: str, survey: Survey, record: Record) -> Survey:
     """Return the survey with this profile's own settings taken back in thought.
 
     What a role wants depends on what the host has of its own: a setting that we raised is not
-    the host's, one that somebody raised further is.
+    the host's, one that somebody raised further is. Of proxy entries also those that others of our
+    profiles have removed: they are to stay away for each of them.
     """
     own = dict(survey.sysctls)
     for before in record.sysctls_of(owner).values():
         seen = own.get(before.path)
         if seen is not None and record.made(owner, Sysctl(before.path, seen)):
             own[before.path] = before.value
-    return replace(survey, sysctls=own)
+    removed = (entry for entry in record.baseline.values() if isinstance(entry, ProxyNeighbour))
+    entries = keyed((*filter(there, removed), *survey.proxies))
+    proxies = tuple(entry for entry in entries.values() if isinstance(entry, ProxyNeighbour))
+    return replace(survey, sysctls=own, proxies=proxies)

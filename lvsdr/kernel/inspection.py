@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterable, Iterator
-from ipaddress import ip_address, ip_interface
+from collections.abc import Iterable
+from ipaddress import ip_interface
 from pathlib import Path
 from typing import Any
-
-from pyroute2.netlink.rtnl.ndmsg import NTF_PROXY
 
 from lvsdr.kernel import bridges, connections, fib, ipvs, owners, routes
 from lvsdr.kernel.addresses import SCOPE_NAMES
@@ -17,7 +14,7 @@ from lvsdr.kernel.ipvs_control import STATES, SyncDaemons
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.kernel.survey import survey
 from lvsdr.kernel.sysctls import value_of
-from lvsdr.model.inspection import HeldAddress, Inspection, Packet, ProxyEntry
+from lvsdr.model.inspection import HeldAddress, Inspection, Packet
 from lvsdr.model.objects import SyncDaemon
 from lvsdr.model.survey import Survey
 
@@ -53,13 +50,10 @@ def inspect(
     seen = survey(sockets)
     with reading("the addresses"):
         addresses = tuple(_address(names, item) for item in sockets.route.addr("dump"))
-    with reading("the proxied neighbours"):
-        proxies = tuple(_proxies(sockets.route, names))
     return Inspection(
         survey=seen,
         addresses=addresses,
         sysctls=_settings(seen),
-        proxies=proxies,
         dead_ends=routes.dead_ends(sockets),
         routes=fib.routes(sockets, packets),
         real_servers=tuple(ipvs.every_real_server(sockets)) if table else (),
@@ -89,20 +83,6 @@ def _address(names: dict[int, str], message: Any) -> HeldAddress:
         tentative=bool(flags & IFA_F_TENTATIVE),
         failed=bool(flags & IFA_F_DADFAILED),
     )
-
-
-def _proxies(route: Any, names: dict[int, str]) -> Iterator[ProxyEntry]:
-    for family in (socket.AF_INET, socket.AF_INET6):
-        # With a filter of our own pyroute2 sends the flag along, without which the kernel shows its
-        # cache instead.
-        shown = route.neigh("dump", family=family, flags=NTF_PROXY, dump_filter=_names_an_address)
-        for message in shown:
-            address = ip_address(message.get_attr("NDA_DST"))
-            yield ProxyEntry(names.get(message["ifindex"], ""), address)
-
-
-def _names_an_address(message: Any) -> bool:
-    return bool(message["flags"] & NTF_PROXY) and message.get_attr("NDA_DST") is not None
 
 
 def _settings(seen: Survey) -> dict[str, str]:

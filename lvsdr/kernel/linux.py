@@ -16,6 +16,7 @@ from lvsdr.kernel.ipvs import Servers, batch
 from lvsdr.kernel.ipvs_control import SyncDaemons, Timeouts
 from lvsdr.kernel.links import Links
 from lvsdr.kernel.privilege import has_net_admin
+from lvsdr.kernel.proxies import Proxies
 from lvsdr.kernel.routes import Routes
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.address import IPAddress
@@ -23,7 +24,7 @@ from lvsdr.model.change import Change, Plan
 from lvsdr.model.counters import Counters
 from lvsdr.model.inspection import Inspection, Packet
 from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, Sysctl, VirtualServer, keyed
-from lvsdr.model.route_to import RouteTo
+from lvsdr.model.route_to import Leading, RouteTo
 from lvsdr.model.survey import Survey
 
 # linux/net_namespace.h: NETNSA_NSID_NOT_ASSIGNED, as unsigned as pyroute2 reads it.
@@ -50,6 +51,7 @@ class LinuxKernel:
             "link": Links(self._sockets),
             "address": self._addresses,
             "route": Routes(self._sockets),
+            "proxy_neighbour": Proxies(self._sockets),
             "timeout": Timeouts(self._sockets),
             "sync_daemon": SyncDaemons(self._sockets),
         }
@@ -88,6 +90,10 @@ class LinuxKernel:
     ) -> RouteTo:
         """Return what becomes of a packet to `destination`, sent here or arriving on a link."""
         return fib.route_to(self._sockets, destination, source=source, arriving=arriving)
+
+    def leading(self, destinations: Iterable[IPAddress]) -> Mapping[IPAddress, Leading]:
+        """Return the unicast routes by which packets to `destinations` would leave."""
+        return fib.leading(self._sockets, destinations)
 
     def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         """Return those of the objects `keys` that are there, as they are.

@@ -8,6 +8,7 @@ from typing import Any
 from lvsdr.kernel.addresses import all_addresses
 from lvsdr.kernel.errno import reading
 from lvsdr.kernel.links import IFF_LOOPBACK, IFF_NOARP, IFF_UP, kind_of
+from lvsdr.kernel.proxies import every_proxy
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.kernel.sysctls import value_of
 from lvsdr.model.survey import Survey, SurveyedLink
@@ -22,7 +23,8 @@ def survey(sockets: Sockets) -> Survey:
     with reading("the addresses"):
         addresses = tuple((item.link, item.ip) for item in all_addresses(sockets.route))
     links = _links(messages)
-    return Survey(links, addresses, _settings(("all", "default", *links)))
+    settings = _settings(("all", "default", *links))
+    return Survey(links, addresses, settings, tuple(every_proxy(sockets)))
 
 
 def _links(messages: Iterable[Any]) -> dict[str, SurveyedLink]:

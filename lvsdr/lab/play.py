@@ -56,12 +56,14 @@ def _story(built: Stage) -> Iterator[Step]:
     scenario, lab = built.scenario, built.lab
     if not scenario.director_late:
         yield _ran(built, lab.director, "apply")
-    yield _by_hand(built, scenario.by_hand)
+    if scenario.by_hand:
+        yield _by_hand(built, scenario.by_hand)
     yield _seen(built, TROUBLE, scenario.trouble)
     yield from _named(built, while_there=True)
     if scenario.refused:
         yield _refused(built, lab.realservers[0])
-    yield _by_hand(built, _undone(scenario.by_hand), "undo ")
+    if scenario.by_hand:
+        yield _by_hand(built, _undone(scenario.by_hand), "undo ")
     yield from _mended(built)
     yield from _taken_back(built)
 

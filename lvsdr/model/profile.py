@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.objects import RealServer, SyncDaemon, Sysctl, Timeout, VirtualServer
+from lvsdr.model.objects import (
+    ProxyNeighbour,
+    RealServer,
+    SyncDaemon,
+    Sysctl,
+    Timeout,
+    VirtualServer,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +63,9 @@ class RealServerProfile:
     """What a real server is: the VIPs on `holder_link`, and silence on ARP for them.
 
     `interface` is the link with the RIP, on which the VIPs' traffic arrives; with `rp_filter`
-    None its reverse-path filter stays as it is. `rips` are the real servers that the profile is
-    for, empty if it does not say.
+    None its reverse-path filter stays as it is. `proxy_entries` says what becomes of entries by
+    which the host answers for a VIP in another's name: keep, or remove. `rips` are the real servers
+    that the profile is for, empty if it does not say.
     """
 
     role: ClassVar[str] = "realserver"
@@ -72,7 +80,13 @@ class RealServerProfile:
     arp_scope: str = "all"
     rp_filter: int | None = None
     guard: bool = True
+    proxy_entries: str = "keep"
     rips: tuple[IPAddress, ...] = ()
+
+    def removes(self, entry: ProxyNeighbour) -> bool:
+        """Return whether the profile wants a proxy entry away; nobody asks on the holder."""
+        named = entry.address in self.vips and entry.link != self.holder_link
+        return named and self.proxy_entries == "remove"
 
 
 Profile = DirectorProfile | RealServerProfile

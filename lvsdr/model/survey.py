@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from lvsdr.model.address import IPAddress, IPInterface
+from lvsdr.model.objects import ProxyNeighbour
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,15 @@ class SurveyedLink:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The host as it is: links by name, (link, address) pairs, and sysctls by path."""
+    """The host as it is: links by name, (link, address) pairs, and sysctls by path.
+
+    `proxies` are the addresses for which it answers in another's name.
+    """
 
     links: Mapping[str, SurveyedLink]
     addresses: tuple[tuple[str, IPInterface], ...] = ()
     sysctls: Mapping[str, str] = field(default_factory=dict)
+    proxies: tuple[ProxyNeighbour, ...] = ()
 
     def addresses_of(self, link: str) -> tuple[IPInterface, ...]:
         """Return the addresses of `link`, in the kernel's order."""

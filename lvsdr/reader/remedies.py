@@ -82,6 +82,7 @@ ALIASES: Mapping[str, Sequence[str]] = {
     "maxlen": ["sync_maxlen"],
     "tcpfin": ["tcp_fin"],
     "vs": ["sysctls"],
+    "delete": ["remove"],
 }
 
 

@@ -16,7 +16,7 @@ from lvsdr.model.counters import Standing
 from lvsdr.model.event import Event
 from lvsdr.model.explanation import Explanation, Reply
 from lvsdr.model.finding import ERROR, Answer, Finding
-from lvsdr.model.objects import Object
+from lvsdr.model.objects import Object, there
 from lvsdr.model.path import Proof
 from lvsdr.model.plain import to_plain
 from lvsdr.model.profile import Profile
@@ -226,7 +226,7 @@ def _row(row: Row) -> Document:
 
 
 def _fields(item: Object | None) -> Document | None:
-    return None if item is None else to_plain(item)
+    return to_plain(item) if item is not None and there(item) else None
 
 
 def _finding(item: Finding) -> Document:
