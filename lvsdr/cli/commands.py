@@ -89,10 +89,14 @@ def _rehearse() -> click.Command:
 
 
 def _keepalived() -> click.Command:
-    from lvsdr.cli import keepalived_conf
+    from lvsdr.cli import keepalived_conf, keepalived_status
     from lvsdr.cli.keepalived import keepalived
 
-    for command in (keepalived_conf.config, keepalived_conf.check):
+    for command in (
+        keepalived_conf.config,
+        keepalived_conf.check,
+        keepalived_status.status,
+    ):
         keepalived.add_command(command)
     return keepalived
 

@@ -78,6 +78,15 @@ def said(line: str) -> Document:
     return {"format": "lvsdr/said/1", "line": line}
 
 
+def kept_alive(instances: Iterable[Document], servers: Iterable[Document]) -> Document:
+    """Return `lvsdr/keepalived/1`: what keepalived said last of its instances and its checks."""
+    return {
+        "format": "lvsdr/keepalived/1",
+        "instances": list(instances),
+        "servers": list(servers),
+    }
+
+
 def status(rows: Iterable[Row], drift: Plan) -> Document:
     """Return `lvsdr/status/1`: each object of the profile as it should be and as it is."""
     listed = list(rows)
