@@ -37,6 +37,7 @@ REALSERVER: tuple[Rule[RealServerProfile], ...] = (
     Rule(("PROXY-ARP",), proxies.active),
     Rule(("PROXY-PVLAN",), proxies.private_vlan),
     Rule(("PROXY-ENTRY", "PROXY-NDP"), proxies.entries),
+    Rule(("PROXY-FLUX",), proxies.doubled),
     Rule(("RP-FILTER",), tunnel.reverse_path),
     Rule(("TUNNEL-MTU",), tunnel.mtu),
 )
