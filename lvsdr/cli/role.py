@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lvsdr.cli import container
 from lvsdr.cli.options import (
     lock_option,
     netns_option,
@@ -105,8 +106,9 @@ def _plan(role: str) -> click.Command:
 
         wanted = read_profile(session, profile, role)
         with session.kernel() as kernel:
+            around = container.host_side(session, wanted, kernel)
             situation = consider(wanted, kernel, session.book())
-        session.tell(situation.notes)
+        session.tell((*situation.notes, *map(container.noted, around)))
         todo = situation.todo
         session.show(
             text=lambda: [*text.plan(todo), *text.drift(situation.drift)],
@@ -133,8 +135,10 @@ def _apply(role: str) -> click.Command:
 
         wanted, book = read_profile(session, profile, role), session.book()
         with book.locked(session.lock_timeout), session.kernel() as kernel:
+            around = container.host_side(session, wanted, kernel)
+            container.refuse_company(around)
             situation = workflow.apply(wanted, kernel, book, session.announcer)
-        session.tell(situation.notes)
+        session.tell((*situation.notes, *map(container.noted, around)))
         done = situation.todo
         announced = workflow.new_vips(done) if role == "director" else ()
         session.show(
@@ -192,8 +196,9 @@ def verify_director(session: Session, profile: Path, no_paths: bool) -> int:
     assert isinstance(wanted, DirectorProfile), "read() holds it to its role"
     probe = None if no_paths else session.probe
     with session.kernel() as kernel:
+        around = container.host_side(session, wanted, kernel)
         verdict = verification.director(wanted, kernel, session.book(), session.ask, probe)
-    return show_verdict(session, verdict)
+    return show_verdict(session, container.judged(verdict, around))
 
 
 @click.command("verify")
@@ -207,6 +212,8 @@ def verify_realserver(session: Session, profile: Path) -> int:
 
     It must be as the profile says, and its effective ARP settings must keep it from answering for
     the VIPs, and from asking in their name.
+
+    With --netns, the host of that container must not answer for it, nor lose its packets.
     """
     from lvsdr import verification
     from lvsdr.model.profile import RealServerProfile
@@ -214,8 +221,9 @@ def verify_realserver(session: Session, profile: Path) -> int:
     wanted = read_profile(session, profile, "realserver")
     assert isinstance(wanted, RealServerProfile), "read() holds it to its role"
     with session.kernel() as kernel:
+        around = container.host_side(session, wanted, kernel)
         verdict = verification.realserver(wanted, kernel, session.book())
-    return show_verdict(session, verdict)
+    return show_verdict(session, container.judged(verdict, around))
 
 
 def _withdraw(role: str) -> click.Command:

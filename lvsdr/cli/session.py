@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from lvsdr.cli.timings import Stopwatch
     from lvsdr.model.address import IPAddress
     from lvsdr.model.finding import Answer
+    from lvsdr.model.outside import Outside
     from lvsdr.model.path import Approach, Path, Proof
+    from lvsdr.model.profile import Profile
     from lvsdr.model.route_to import Fate
     from lvsdr.render.documents import Document
     from lvsdr.situation import Kernel
@@ -42,13 +45,29 @@ class Session:
         self.rate = 5000.0
         self.allow_insecure_profile = False
         self.stopwatch: Stopwatch | None = None
+        self._left: int | None = None
 
     def enter(self, netns: str | None) -> None:
         """Move into the network namespace that `--netns` names."""
         if netns is not None:
             from lvsdr.kernel import namespace
 
+            self._left = namespace.current()
             namespace.enter(netns)
+
+    def outside(self, profile: Profile, container: Kernel) -> Outside | None:
+        """Return the host of the container that `--netns` names, where it is this one."""
+        if self._left is None:
+            return None
+        from lvsdr.kernel import namespace
+        from lvsdr.kernel.linux import LinuxKernel
+        from lvsdr.rules import outside
+
+        inside = container.survey()
+        with namespace.visiting(self._left) as own, LinuxKernel() as host:
+            number = host.number_of(own)
+            inspect = partial(host.inspect, table=False)
+            return outside.look(profile, inside, host.survey(), number, inspect)
 
     def kernel(self) -> AbstractContextManager[Kernel]:
         """Return the kernel of this host."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from ipaddress import ip_interface
 from pathlib import Path
 from typing import Any
 
-from lvsdr.kernel import fib, ipvs, owners, routes
+from lvsdr.kernel import bridges, connections, fib, ipvs, owners, routes
 from lvsdr.kernel.addresses import SCOPE_NAMES
 from lvsdr.kernel.errno import reading
 from lvsdr.kernel.ipvs_control import STATES, SyncDaemons
@@ -54,13 +54,14 @@ def inspect(
         survey=seen,
         addresses=addresses,
         sysctls=_settings(seen),
-        mtus={link.get_attr("IFLA_IFNAME"): link.get_attr("IFLA_MTU") for link in links},
-        parents=dict(_parents(links, names)),
         dead_ends=routes.dead_ends(sockets),
         routes=fib.routes(sockets, packets),
         real_servers=tuple(ipvs.every_real_server(sockets)) if table else (),
         sync_daemons=_sync_daemons(sockets) if table else frozenset(),
         owners=tuple(owners.owners({name: index for index, name in names.items()}, root)),
+        bridges=dict(bridges.bridges(links)),
+        ports=dict(bridges.ports(links)),
+        asked_by_itself=connections.to_itself(item.ip.ip for item in addresses),
     )
 
 
@@ -84,19 +85,10 @@ def _address(names: dict[int, str], message: Any) -> HeldAddress:
     )
 
 
-def _parents(links: Iterable[Any], names: dict[int, str]) -> Iterator[tuple[str, str]]:
-    """Yield the links that lie on another one of this host: macvlan, vlan."""
-    for link in links:
-        below = link.get_attr("IFLA_LINK")
-        # One in another namespace (a veth's peer) is numbered there.
-        if below in names and link.get_attr("IFLA_LINK_NETNSID") is None:
-            yield link.get_attr("IFLA_IFNAME"), names[below]
-
-
 def _settings(seen: Survey) -> dict[str, str]:
     scopes = ("all", "default", *seen.links)
     paths = [f"net/ipv4/conf/{scope}/{name}" for scope in scopes for name in IPV4]
     paths += [f"net/ipv6/conf/{scope}/{name}" for scope in scopes for name in IPV6]
-    paths += ["net/ipv4/ip_forward", "net/ipv4/vs/backup_only"]
+    paths += ["net/ipv4/ip_forward", "net/ipv4/vs/backup_only", *bridges.SYSCTLS]
     values = ((path, value_of(path)) for path in paths)
     return {path: value for path, value in values if value is not None}

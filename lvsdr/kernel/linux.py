@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from itertools import groupby
 from types import TracebackType
 from typing import Protocol, Self
@@ -11,7 +11,8 @@ from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.kernel import fib, inspection, ipvs_stats, sysctls
 from lvsdr.kernel import survey as surveying
 from lvsdr.kernel.addresses import Addresses
-from lvsdr.kernel.ipvs import RealServers, VirtualServers, batch
+from lvsdr.kernel.errno import reading
+from lvsdr.kernel.ipvs import Servers, batch
 from lvsdr.kernel.ipvs_control import SyncDaemons, Timeouts
 from lvsdr.kernel.links import Links
 from lvsdr.kernel.privilege import has_net_admin
@@ -22,9 +23,12 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.counters import Counters
 from lvsdr.model.inspection import Inspection, Packet
-from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, VirtualServer, keyed
+from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, Sysctl, VirtualServer, keyed
 from lvsdr.model.route_to import Leading, RouteTo
 from lvsdr.model.survey import Survey
+
+# linux/net_namespace.h: NETNSA_NSID_NOT_ASSIGNED, as unsigned as pyroute2 reads it.
+NO_NUMBER = 0xFFFFFFFF
 
 
 class Table(Protocol):
@@ -35,22 +39,13 @@ class Table(Protocol):
     def execute(self, change: Change) -> None: ...
 
 
-class PackedTable(Protocol):
-    """The kernel's side of a kind of which there may be many: changed in batches.
-
-    An object that is as `likely` says may be observed as that very object.
-    """
-
-    def observe(self, keys: Iterable[Key], likely: Objects) -> Iterator[Object]: ...
-
-
 class LinuxKernel:
     """Observe objects and execute changes; a context manager that closes its sockets."""
 
     def __init__(self) -> None:
         self._sockets = Sockets()
         self._addresses = Addresses(self._sockets)
-        self._real_servers = RealServers(self._sockets)
+        self._servers = Servers(self._sockets)
         self._tables: Mapping[str, Table] = {
             "sysctl": sysctls.Sysctls(self._sockets),
             "link": Links(self._sockets),
@@ -59,10 +54,6 @@ class LinuxKernel:
             "proxy_neighbour": Proxies(self._sockets),
             "timeout": Timeouts(self._sockets),
             "sync_daemon": SyncDaemons(self._sockets),
-        }
-        self._packed: Mapping[str, PackedTable] = {
-            "virtual_server": VirtualServers(self._sockets),
-            "real_server": self._real_servers,
         }
 
     def __enter__(self) -> Self:
@@ -84,6 +75,12 @@ class LinuxKernel:
         """Return the host in depth, and the ways of `packets`; `table`: IPVS as well."""
         return inspection.inspect(self._sockets, packets, table=table)
 
+    def number_of(self, namespace: int) -> int | None:
+        """Return this namespace's number of another one, as its links' other ends have it."""
+        with reading("the number of a namespace"):
+            found = self._sockets.route.get_netnsid(fd=namespace)["nsid"]
+        return None if found == NO_NUMBER else int(found)
+
     def route_to(
         self,
         destination: IPAddress,
@@ -104,15 +101,18 @@ class LinuxKernel:
         `likely` is how they may be: what is so need not be decoded.
         """
         kinds: dict[str, list[Key]] = {}
+        servers = False
         for key in keys:
-            kinds.setdefault(str(key[0]), []).append(key)
-        found: list[Object] = []
-        for kind, group in kinds.items():
-            if kind in self._packed:
-                found += self._packed[kind].observe(group, likely)
+            # Of these there may be many.
+            if key[0] in batch.KINDS:
+                servers = True
             else:
-                found += self._tables[kind].observe(group)
-        return keyed(found)
+                kinds.setdefault(str(key[0]), []).append(key)
+        wanted = keys if isinstance(keys, Set) else set(keys)
+        found = keyed(self._servers.observe(wanted, likely)) if servers else {}
+        for kind, group in kinds.items():
+            found.update(keyed(self._tables[kind].observe(group)))
+        return found
 
     def tenants(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         """Return the addresses of the links, the real servers of the virtual servers `keys`.
@@ -123,7 +123,7 @@ class LinuxKernel:
         found: list[Object] = [*self._addresses.on_links(links)] if links else []
         services = [key for key in keys if key[0] == VirtualServer.kind]
         if services:
-            found += self._real_servers.of_services(services, likely)
+            found += self._servers.of_services(services, likely)
         return keyed(found)
 
     def counters(self, services: Collection[Key]) -> Mapping[Key, Counters]:
@@ -137,8 +137,9 @@ class LinuxKernel:
                 "cannot change this host: the capability CAP_NET_ADMIN is missing (EPERM)",
                 hints=["run it as root, or with sudo"],
             )
-        if any(change.key[0] == "sysctl" for change in todo):
-            sysctls.writable()
+        wanted = [change.after for change in todo if isinstance(change.after, Sysctl)]
+        if wanted:
+            sysctls.writable(wanted)
 
     def execute(self, changes: Iterable[Change]) -> None:
         """Carry out `changes` in their order; raise KernelError at the first refused one."""

@@ -6,6 +6,8 @@ import ctypes
 import errno
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lvsdr.errors import CannotRun
@@ -29,6 +31,28 @@ def enter(name: str) -> None:
         _setns(name, descriptor)
     finally:
         os.close(descriptor)
+
+
+def current() -> int:
+    """Return a descriptor of the namespace that this thread is in; whoever asks closes it."""
+    return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+@contextmanager
+def visiting(descriptor: int) -> Iterator[int]:
+    """Move this thread into another namespace for the block; give a descriptor of its own.
+
+    Sockets that were opened before stay where they are; those opened in the block stay there.
+    """
+    own = current()
+    try:
+        _setns("of the host", descriptor)
+        try:
+            yield own
+        finally:
+            _setns("of the container", own)
+    finally:
+        os.close(own)
 
 
 def identity() -> str:

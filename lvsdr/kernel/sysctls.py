@@ -57,15 +57,15 @@ def value_of(path: str) -> str | None:
     return value
 
 
-def writable() -> None:
+def writable(wanted: Iterable[Sysctl]) -> None:
     """Raise CannotRun where /proc/sys is mounted read-only, as in most containers."""
     if os.statvfs(ROOT / "net").f_flag & os.ST_RDONLY:
+        settings = (f"--sysctl {item.path.replace('/', '.')}={item.value}" for item in wanted)
         raise CannotRun(
             "cannot set sysctls: /proc/sys is mounted read-only (EROFS)",
             hints=[
                 "from the container's host: lvsdr realserver apply --netns /proc/PID/ns/net",
-                "or let the container engine set them: --sysctl net.ipv4.conf.all.arp_ignore=1"
-                " --sysctl net.ipv4.conf.all.arp_announce=2",
+                f"or let the container engine set them: {' '.join(settings)}",
             ],
         )
 

@@ -135,7 +135,7 @@ def _named(built: Stage, *, while_there: bool) -> Iterator[Step]:
         said = [f"{item['rule']}: {item['message']}" for item in found if item["rule"] in rules]
         right = rules <= known if while_there else not rules & known
         what = "names" if while_there else "no longer names"
-        title = f"{done.title.removesuffix(' --format json')} {what} {', '.join(sorted(rules))}"
+        title = f"{done.title.replace(' --format json', '')} {what} {', '.join(sorted(rules))}"
         yield Step(title, right, tuple(said))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_interface
+from itertools import groupby
 from pathlib import Path
 
 from lvsdr.lab.cluster import Cluster, cluster, set_up
@@ -74,8 +75,8 @@ class Stage:
     def do(self, parts: Iterable[ByHand]) -> None:
         """Do by hand what `parts` say."""
         for part in parts:
-            for line in part.do:
-                _line(self.hosts[part.host], line)
+            for tool, lines in groupby(part.do, key=_tool):
+                _typed(self.hosts[part.host], tool, tuple(lines))
 
 
 @contextmanager
@@ -102,9 +103,8 @@ def stage(scenario: Scenario, run: Runner = Host.lvsdr) -> Iterator[Stage]:
 
 def shell(line: str) -> str:
     """Return a line of ByHand as one would type it."""
-    if line.startswith("net/"):
-        return f"sysctl -w {line}"
-    return line if line.split(maxsplit=1)[0] in PROGRAMS else f"ip {line}"
+    tool = _tool(line)
+    return line if tool in PROGRAMS else f"{tool} {line}"
 
 
 def _written(path: Path, document: Document) -> Path:
@@ -147,10 +147,18 @@ def _house(built: Stage) -> None:
         inside.ip(*set_up(built.lab.topology, station))
 
 
-def _line(host: Host, line: str) -> None:
-    if line.startswith("net/"):
-        host.sysctl(*line.split("=", 1))
-    elif line.split(maxsplit=1)[0] in PROGRAMS:
-        host.run(*line.split())
-    else:
-        host.ip(line)
+def _tool(line: str) -> str:
+    first = line.split(maxsplit=1)[0]
+    return "sysctl -w" if line.startswith("net/") else first if first in PROGRAMS else "ip"
+
+
+def _typed(host: Host, tool: str, lines: tuple[str, ...]) -> None:
+    if tool == "ip":
+        # One process for all of them.
+        host.ip(*lines)
+        return
+    for line in lines:
+        if tool in PROGRAMS:
+            host.run(*line.split())
+        else:
+            host.sysctl(*line.split("=", 1))

@@ -32,6 +32,19 @@ class HeldAddress:
 
 
 @dataclass(frozen=True, slots=True)
+class Bridge:
+    """How a bridge treats frames; `delay` in seconds.
+
+    `filters` are the programs whose rules it asks of its own accord, whatever the sysctls say:
+    iptables, ip6tables, arptables.
+    """
+
+    stp: bool = False
+    delay: float = 15.0
+    filters: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Owner:
     """Another program that sets up what lvsdr sets up.
 
@@ -49,19 +62,22 @@ class Inspection:
     """The host as it is, in depth; `routes` are the answers to the packets that were asked for.
 
     `sysctls` has those of the survey and more; `dead_ends` are the destinations of routes that
-    lead nowhere; `sync_daemons` are the roles of IPVS's daemons: master, backup.
+    lead nowhere; `sync_daemons` are the roles of IPVS's daemons: master, backup. `ports` has the
+    state of each port of a bridge: disabled, listening, learning, forwarding, blocking.
+    `asked_by_itself` are the host's addresses to which it has connections of its own.
     """
 
     survey: Survey
     addresses: tuple[HeldAddress, ...] = ()
     sysctls: Mapping[str, str] = field(default_factory=dict)
-    mtus: Mapping[str, int] = field(default_factory=dict)
-    parents: Mapping[str, str] = field(default_factory=dict)
     dead_ends: frozenset[IPNetwork] = frozenset()
     routes: Mapping[Packet, RouteTo] = field(default_factory=dict)
     real_servers: tuple[RealServer, ...] = ()
     sync_daemons: frozenset[str] = frozenset()
     owners: tuple[Owner, ...] = ()
+    bridges: Mapping[str, Bridge] = field(default_factory=dict)
+    ports: Mapping[str, str] = field(default_factory=dict)
+    asked_by_itself: frozenset[IPAddress] = frozenset()
 
     @property
     def proxies(self) -> tuple[ProxyNeighbour, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from lvsdr.errors import CannotRun
 from lvsdr.model.survey import Survey, SurveyedLink
 
@@ -15,9 +17,11 @@ def talking_link(interface: str, survey: Survey) -> SurveyedLink:
             hints=[f"the links of this host: {', '.join(sorted(survey.links))}"],
         )
     if link.enslaved:
+        *between, speaker = masters(link, survey)
+        parts = "".join(f"{name}, which is a part of " for name in between)
         raise CannotRun(
-            f"cannot use link {interface}: it is a part of {link.master}, which speaks for it",
-            hints=[f'write "interface": "{link.master}" in the profile'],
+            f"cannot use link {interface}: it is a part of {parts}{speaker}, which speaks for it",
+            hints=[f'write "interface": "{speaker}" in the profile'],
         )
     if not link.arp:
         raise CannotRun(
@@ -25,3 +29,11 @@ def talking_link(interface: str, survey: Survey) -> SurveyedLink:
             hints=[f"ip link set {interface} arp on"],
         )
     return link
+
+
+def masters(link: SurveyedLink, survey: Survey) -> Iterator[str]:
+    """Yield the master of `link`, its master, and so on: the last one speaks for all."""
+    above: SurveyedLink | None = link
+    while above is not None and above.enslaved:
+        yield str(above.master)
+        above = survey.links.get(str(above.master))

@@ -1,29 +1,32 @@
 """Prove paths: a probe takes each of them, as a client's request would, and what comes back counts.
 
-TTL 1 keeps a probe from going on where the VIP is missing. The director's own IPVS never sees one:
+TTL 1 keeps a probe from going on where the VIP is missing; 2, where the RIP itself is one hop away:
+a container behind proxy ARP of its host. The director's own IPVS never sees one:
 it goes out by a packet socket.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic, sleep
 
 from lvsdr.model.address import IPAddress
+from lvsdr.model.finding import Answer
+from lvsdr.model.objects import Tunnel
 from lvsdr.model.path import Approach, Path, Proof
 from lvsdr.wire.exchange import Exchange
 from lvsdr.wire.link import PacketSocket
 from lvsdr.wire.own_ports import answer_filter, own_ports
 from lvsdr.wire.path_judge import Heard, judge
 from lvsdr.wire.probe import Probe, Reply
-from lvsdr.wire.way import Way
+from lvsdr.wire.way import LAST_HOP, Way
 from lvsdr.wire.who_has import who_has
 
 Ways = Mapping[IPAddress, Way]
 Replies = dict[Probe, Reply]
-Pair = tuple[IPAddress | None, IPAddress, str]
+Pair = tuple[IPAddress | None, IPAddress, str, Tunnel]
 Lost = dict[Pair, Reply]
 
 _NEIGHBOURS = 0.5
@@ -98,16 +101,18 @@ def _tell(progress: Callable[[float], None] | None, done: int, links: int, fract
 def _proof(path: Path, approach: Approach, macs: tuple[str, ...], heard: Heard | None) -> Proof:
     gateway = approach.next_hop if approach.routed else None
     if heard is not None:
-        return Proof(path, *judge(path, heard, routed=approach.routed), gateway, macs)
+        segment = None if heard.service is None else heard.service.segment
+        verdict = judge(path, heard, routed=approach.routed)
+        return Proof(path, *verdict, gateway, macs, segment=segment, mtu=approach.mtu)
     return Proof(path, "duplicate-rip" if macs else "down", "", gateway, macs)
 
 
 def _next_hops(link: str, approaches: Iterable[Approach]) -> dict[IPAddress, tuple[str, ...]]:
     """Return the MAC addresses that answer for each next hop."""
-    found: dict[IPAddress, set[str]] = {}
+    found: dict[IPAddress, list[Answer]] = {}
     sources: dict[int, IPAddress] = {}
     for approach in approaches:
-        found[approach.next_hop] = set()
+        found[approach.next_hop] = []
         sources.setdefault(approach.source.version, approach.source)
     answers = who_has(
         link,
@@ -117,8 +122,22 @@ def _next_hops(link: str, approaches: Iterable[Approach]) -> dict[IPAddress, tup
         seconds=_NEIGHBOURS,
     )
     for answer in answers:
-        found[answer.address].add(answer.mac)
-    return {address: tuple(sorted(macs)) for address, macs in found.items()}
+        found[answer.address].append(answer)
+    return {address: tuple(sorted(_macs(heard))) for address, heard in found.items()}
+
+
+def _macs(heard: Iterable[Answer]) -> set[str]:
+    """Return the MACs of a next hop; of a bond the one that it gives to us.
+
+    A bond (balance-alb) may give the probe's asker, who is nobody, another MAC than us. Two hosts,
+    or two links, answer each form both.
+    """
+    forms: dict[str, set[str]] = {"own": set(), "probe": set()}
+    for answer in heard:
+        forms.setdefault(answer.form, set()).add(answer.mac)
+    if len(forms["own"]) == len(forms["probe"]) == 1:
+        return forms["own"]
+    return set().union(*forms.values())
 
 
 def _ask(
@@ -139,10 +158,23 @@ def _ask(
     replies |= exchange.ask(_some(ways[path.rip].port(path) for path in mute), seconds=pace.seconds)
     pace.tell(1.0)
     lost = _lost(service, replies)
-    return {
+    heard = {
         path: _heard(path, ways[path.rip], replies, lost, limited=probe in unasked)
         for path, probe in service.items()
     }
+    behind = [path for path in paths if _stands_behind(ways[path.rip], heard[path])]
+    return heard | _ask(exchange, behind, _further(behind, ways), pace) if behind else heard
+
+
+def _stands_behind(way: Way, heard: Heard) -> bool:
+    """Return whether another host, a proxy for the RIP, forwards what is for the real server."""
+    near = way.hops == LAST_HOP and not way.approach.routed
+    return near and heard.rip is not None and heard.rip.kind == "expired"
+
+
+def _further(paths: Iterable[Path], ways: Ways) -> dict[IPAddress, Way]:
+    """Return the ways with room for one host in between: a container's."""
+    return {path.rip: replace(ways[path.rip], hops=LAST_HOP + 1) for path in paths}
 
 
 def _ask_limited(
@@ -180,6 +212,9 @@ def _doubts(service: Mapping[Path, Probe], replies: Replies, ways: Ways) -> Iter
             yield from _some((way.vip(path), way.rip(), way.tunnel(path)))
         elif reply.kind in ("closed", "port", "protocol"):
             yield from _some((way.port(path),))
+        elif reply.kind == "expired":
+            # From the real server itself, or from a host before it, where the RIP is no nearer.
+            yield way.rip()
 
 
 def _heard(path: Path, way: Way, replies: Replies, lost: Lost, *, limited: bool) -> Heard:
@@ -207,7 +242,7 @@ def _lost(service: Mapping[Path, Probe], replies: Replies) -> Lost:
 
 
 def _pair(path: Path) -> Pair:
-    return path.vip, path.rip, path.method
+    return path.vip, path.rip, path.method, path.tunnel
 
 
 def _is_error(reply: Reply | None) -> bool:

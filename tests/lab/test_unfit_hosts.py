@@ -26,10 +26,15 @@ LINKS = (
     "link add slave0 type veth peer name slave1",
     "link add bond0 type bond mode active-backup",
     "link set slave0 master bond0",
+    "link add low0 type veth peer name low1",
+    "link add bond1 type bond mode active-backup",
+    "link set low0 master bond1",
+    "link set bond1 master br0",
     "link add uplink0 type veth peer name uplink1",
     "address add 192.168.1.10/24 dev uplink0",
 )
 UP = {"bare0", "bare1", "port0", "port1", "br0", "slave0", "slave1", "bond0", "uplink0", "uplink1"}
+UP |= {"low0", "low1", "bond1"}
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +64,7 @@ def up(host: Host) -> set[str]:
         ("eth9", ("no such link", "hint: the links of this host: bare0, bare1,")),
         ("port0", ("it is a part of br0", 'hint: write "interface": "br0"')),
         ("slave0", ("it is a part of bond0", 'hint: write "interface": "bond0"')),
+        ("low0", ("a part of bond1, which is a part of br0", 'hint: write "interface": "br0"')),
         (
             "bare0",
             ("no IPv4 address of its own (DIP)", "hint: ip address add DIP/PREFIX dev bare0"),

@@ -1,0 +1,47 @@
+"""`--netns` names a container: what its host, where the program was started, has to do with it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lvsdr.errors import CannotRun
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lvsdr.cli.session import Session
+    from lvsdr.model.finding import Finding
+    from lvsdr.model.profile import Profile
+    from lvsdr.situation import Kernel
+    from lvsdr.verification import Verdict
+
+
+def host_side(session: Session, profile: Profile, kernel: Kernel) -> tuple[Finding, ...]:
+    """Return what is wrong on this host for the container that `kernel` is in.
+
+    Nothing without `--netns`, or where the container's cable does not end here.
+    """
+    from lvsdr.rules import outside
+
+    host = session.outside(profile, kernel)
+    return () if host is None else tuple(outside.findings(profile, host))
+
+
+def refuse_company(around: Iterable[Finding]) -> None:
+    """Raise CannotRun where the container is silent in vain: its host answers for the VIP."""
+    for finding in around:
+        if finding.rule == "HOST-ANSWERS":
+            raise CannotRun(
+                f"cannot hold {finding.vip} silently: {finding.message}", hints=[finding.hint]
+            )
+
+
+def noted(finding: Finding) -> str:
+    """Return a finding as a note to a command that goes on all the same."""
+    return f"{finding.rule}: {finding.message}; {finding.hint}"
+
+
+def judged(verdict: Verdict, around: Iterable[Finding]) -> Verdict:
+    """Return the verdict over a container and its host."""
+    return replace(verdict, findings=(*verdict.findings, *around))

@@ -1,0 +1,49 @@
+"""A bridge that filters VLANs: the layer-3 link is br0.100, and only its settings count."""
+
+from lvsdr.lab.scenario import ByHand, Named, Scenario, director, realserver
+
+VIP = "192.168.1.2"
+RIP = "192.168.1.11"
+BELOW = ("eth0", "br0")
+
+SCENARIO = Scenario(
+    name="brvlan",
+    summary="a VLAN on a filtering bridge, br0.100: arp_ignore on port and bridge does nothing",
+    director=director(VIP, RIP),
+    realserver=realserver(VIP, interface="br0.100", arp_scope="links"),
+    witness="answering",
+    trouble=frozenset({"director", "rs1"}),
+    mended=frozenset({"director"}),
+    machine=(
+        ByHand(
+            "rs1",
+            (
+                "link add br0 type bridge stp_state 0 mcast_snooping 0 vlan_filtering 1",
+                "address flush dev eth0",
+                "link set eth0 master br0",
+                # What comes without a tag is VLAN 100's; br0 itself takes part in it.
+                "bridge vlan add dev eth0 vid 100 pvid untagged",
+                "bridge vlan add dev br0 vid 100 self",
+                "link set br0 up",
+                "link add link br0 name br0.100 type vlan id 100",
+                "link set br0.100 up",
+                f"address add {RIP}/24 dev br0.100",
+                "route add default via 192.168.1.1",
+            ),
+        ),
+    ),
+    by_hand=(
+        ByHand(
+            "rs1",
+            (
+                *(f"net/ipv4/conf/{link}/arp_ignore=1" for link in BELOW),
+                f"address add {VIP}/32 dev lo",
+            ),
+            (
+                f"address del {VIP}/32 dev lo",
+                *(f"net/ipv4/conf/{link}/arp_ignore=0" for link in BELOW),
+            ),
+        ),
+    ),
+    named=(Named("rs1", "ARP-IGNORE"),),
+)

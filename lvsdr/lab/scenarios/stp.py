@@ -1,0 +1,43 @@
+"""A container in a bridge with spanning tree: half a minute in which no frame passes."""
+
+from lvsdr.lab.scenario import ByHand, Named, Scenario, director, realserver
+from lvsdr.lab.scenarios.bridged import RIP, VIP
+from lvsdr.lab.scenarios.bridged import SCENARIO as BRIDGED
+
+SCENARIO = Scenario(
+    name="stp",
+    summary="a container in a bridge with spanning tree: its port is closed for half a minute",
+    director=director(VIP, RIP),
+    realserver=realserver(VIP),
+    witness="serving",
+    trouble=frozenset({"nobody"}),
+    mended=frozenset({"rs1"}),
+    boxes=BRIDGED.boxes,
+    guests=BRIDGED.guests,
+    machine=BRIDGED.machine,
+    by_hand=(
+        ByHand(
+            "box",
+            (
+                "link set br0 type bridge stp_state 1 forward_delay 1500",
+                "link set veth1 nomaster",
+                "link set veth1 master br0",
+            ),
+            ("link set br0 type bridge stp_state 0", "bridge link set dev veth1 state 3"),
+        ),
+        ByHand(
+            "rs1",
+            (
+                "net/ipv4/conf/all/arp_ignore=1",
+                "net/ipv4/conf/all/arp_announce=2",
+                f"address add {VIP}/32 dev lo",
+            ),
+            (
+                f"address del {VIP}/32 dev lo",
+                "net/ipv4/conf/all/arp_ignore=0",
+                "net/ipv4/conf/all/arp_announce=0",
+            ),
+        ),
+    ),
+    named=(Named("rs1", "BRIDGE-DELAY"),),
+)

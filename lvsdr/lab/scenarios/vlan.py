@@ -1,0 +1,59 @@
+"""The VIP's segment is a VLAN over a bond: the link's name has a dot, and its own settings."""
+
+from lvsdr.lab.scenario import ByHand, Cable, Named, Scenario, director, realserver
+
+VIP = "192.168.1.2"
+RIP = "192.168.1.11"
+BELOW = ("eth0", "eth1", "bond0")
+
+SCENARIO = Scenario(
+    name="vlan",
+    summary="a VLAN over a bond, bond0.100: arp_ignore on slaves and bond does nothing",
+    director=director(VIP, RIP),
+    realserver=realserver(VIP, interface="bond0.100", arp_scope="links"),
+    witness="answering",
+    trouble=frozenset({"director", "rs1"}),
+    mended=frozenset({"director"}),
+    cables=(Cable("rs1", "eth1", "02:00:00:00:01:11"),),
+    machine=(
+        ByHand(
+            "switch",
+            (
+                # All ports are in VLAN 100; those of rs1 have its tag.
+                "link set br0 type bridge vlan_filtering 1 vlan_default_pvid 100",
+                "bridge vlan add dev port3 vid 100",
+                "bridge vlan add dev more0 vid 100",
+            ),
+        ),
+        ByHand(
+            "rs1",
+            (
+                "link add bond0 type bond mode active-backup miimon 100",
+                "link set eth0 down",
+                "link set eth1 down",
+                "address flush dev eth0",
+                "link set eth0 master bond0",
+                "link set eth1 master bond0",
+                "link set bond0 up",
+                "link add link bond0 name bond0.100 type vlan id 100",
+                "link set bond0.100 up",
+                f"address add {RIP}/24 dev bond0.100",
+                "route add default via 192.168.1.1",
+            ),
+        ),
+    ),
+    by_hand=(
+        ByHand(
+            "rs1",
+            (
+                *(f"net/ipv4/conf/{link}/arp_ignore=1" for link in BELOW),
+                f"address add {VIP}/32 dev lo",
+            ),
+            (
+                f"address del {VIP}/32 dev lo",
+                *(f"net/ipv4/conf/{link}/arp_ignore=0" for link in BELOW),
+            ),
+        ),
+    ),
+    named=(Named("rs1", "ARP-IGNORE"),),
+)

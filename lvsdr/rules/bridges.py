@@ -1,0 +1,59 @@
+"""Bridges that hold back the frames of a VIP, or ask a firewall about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lvsdr.model.finding import WARNING, Finding
+from lvsdr.model.inspection import Inspection
+from lvsdr.model.profile import Profile
+
+# Two of them follow one another, each as long as the forward delay.
+CLOSED = ("listening", "learning")
+FILTERS = {4: ("iptables", "arptables"), 6: ("ip6tables",)}
+
+
+def own(profile: Profile, host: Inspection) -> Iterator[Finding]:
+    """Yield the closed ports of the bridge that the profile's interface is, or lies on."""
+    link, links = profile.interface, host.survey.links
+    while link not in host.bridges and link in links and (below := links[link].parent) is not None:
+        link = below
+    yield from delays(link, host)
+
+
+def delays(bridge: str, host: Inspection) -> Iterator[Finding]:
+    """Yield the ports of a bridge that let nothing pass yet."""
+    seen = host.bridges.get(bridge)
+    for port, state in host.ports.items():
+        link = host.survey.links.get(port)
+        if seen is not None and link is not None and link.master == bridge and state in CLOSED:
+            yield Finding(
+                "BRIDGE-DELAY",
+                WARNING,
+                port,
+                f"{port} is {state} in {bridge}: spanning tree lets no frame pass for up to"
+                f" {2 * seen.delay:g} s after a port comes up, announcements of a VIP included",
+                f"ip link set {bridge} type bridge stp_state 0; bridge link set dev {port} state 3",
+            )
+
+
+def filters(bridge: str, host: Inspection, profile: Profile) -> Iterator[Finding]:
+    """Yield that frames between the ports of a bridge are shown to the host's firewall."""
+    if bridge not in host.bridges:
+        return
+    for version in sorted({vip.version for vip in profile.vips}):
+        for name in FILTERS[version]:
+            every = f"net/bridge/bridge-nf-call-{name}"
+            alone = name in host.bridges[bridge].filters
+            if alone or host.number(every):
+                own_switch = f"ip link set {bridge} type bridge nf_call_{name} 0"
+                yield Finding(
+                    "BRIDGE-FILTER",
+                    WARNING,
+                    bridge,
+                    f"{bridge} shows the frames between its ports to {name} of this host: a rule of"
+                    " FORWARD may drop what is for the container, or what it answers",
+                    "; ".join(
+                        [f"sysctl -w {every}=0"] * bool(host.number(every)) + [own_switch] * alone
+                    ),
+                )

@@ -1,0 +1,242 @@
+"""What the host of a container does to the container's VIPs: it may answer, or lose packets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from ipaddress import IPv4Address
+
+from lvsdr.holders import TUNNELS
+from lvsdr.model.address import IPAddress, host_interface
+from lvsdr.model.explanation import Reply
+from lvsdr.model.finding import ERROR, Finding
+from lvsdr.model.inspection import Inspection, Packet
+from lvsdr.model.outside import Outside
+from lvsdr.model.profile import Profile, RealServerProfile
+from lvsdr.model.survey import Survey, SurveyedLink
+from lvsdr.rules import bridges, reply
+from lvsdr.rules.ways import FAR, neighbour
+
+# The ids of the findings that may be yielded.
+IDS = ("HOST-ANSWERS", "HOST-ROUTE", "HOST-RETURN", "BRIDGE-DELAY", "BRIDGE-FILTER")
+Inspect = Callable[[Iterable[Packet]], Inspection]
+_DROPS = {
+    "unreachable": "it does not forward them, or has no route for them",
+    "refused": "its reverse-path filter drops them",
+    "blackhole": "they come from an address of its own, or a dead end stands in the way",
+    "prohibit": "a rule or a route prohibits it",
+}
+
+
+def findings(profile: Profile, outside: Outside) -> Iterator[Finding]:
+    """Yield what is wrong on the host of the container that `profile` is for."""
+    if isinstance(profile, RealServerProfile):
+        for vip in profile.vips:
+            if not _directs(vip, outside.host):
+                yield from _answers(vip, outside)
+                yield from _arrives(vip, profile, outside)
+                yield from _returns(vip, outside)
+    yield from bridges.delays(outside.gate, outside.host)
+    yield from bridges.filters(outside.gate, outside.host, profile)
+
+
+def look(
+    profile: Profile, inside: Survey, survey: Survey, number: int | None, inspect: Inspect
+) -> Outside | None:
+    """Return the host's side of the container with the survey `inside`, None where it has none.
+
+    `survey` is the host's, `number` the host's number of the container's namespace.
+    """
+    port = other_end(profile.interface, inside, survey, number)
+    if port is None:
+        return None
+    rips = tuple(
+        ip.ip
+        for ip in inside.addresses_of(profile.interface)
+        if ip.ip not in profile.vips and not ip.ip.is_link_local
+    )
+    link = survey.links[port]
+    gate = str(link.master) if link.enslaved else port
+    arrival = _arrival(rips, gate, survey)
+    asked = _packets(profile, gate, arrival, survey)
+    return Outside(port, rips, arrival, inspect(asked))
+
+
+def other_end(interface: str, inside: Survey, survey: Survey, number: int | None) -> str | None:
+    """Return the link of the host whose other end is the container's interface, or below it."""
+    by_index = {link.index: link for link in inside.links.values()}
+    link = inside.links.get(interface)
+    while link is not None and link.far is None and link.below:
+        link = by_index.get(link.below)
+    if link is None or number is None:
+        return None
+    return next(
+        (
+            each.name
+            for each in survey.links.values()
+            if (each.index, each.below, each.far) == (link.below, link.index, number)
+        ),
+        None,
+    )
+
+
+def _arrival(rips: Iterable[IPAddress], gate: str, survey: Survey) -> str | None:
+    for rip in rips:
+        for name, ip in survey.addresses:
+            if rip in ip.network and ip.network.num_addresses > 1 and survey.links[name].speaks_arp:
+                return None if name == gate else name
+    return None
+
+
+def _packets(profile: Profile, gate: str, arrival: str | None, survey: Survey) -> Iterator[Packet]:
+    for vip in profile.vips:
+        for question in _questions(vip, gate, survey):
+            yield from reply.packets(question)
+        if arrival is not None:
+            yield _request(vip, arrival, survey)
+            yield _answer(vip, gate)
+
+
+def _questions(vip: IPAddress, gate: str, survey: Survey) -> tuple[reply.Question, ...]:
+    """Return who-has `vip`, as a neighbour asks it on each link but those of containers."""
+    if not isinstance(vip, IPv4Address):
+        return ()
+    asked = (link.name for link in survey.links.values() if _has_neighbours(link, gate, survey))
+    askers = ((name, neighbour(name, 4, survey)) for name in asked)
+    return tuple(
+        reply.Question(name, vip, asker) for name, asker in askers if isinstance(asker, IPv4Address)
+    )
+
+
+def _has_neighbours(link: SurveyedLink, gate: str, survey: Survey) -> bool:
+    # An end of a cable without an address of its own is a container's.
+    container = link.link_kind == "veth" and not survey.addresses_of(link.name)
+    alone = link.name == gate and link.link_kind != "bridge"
+    return link.speaks_arp and not container and not alone
+
+
+def _request(vip: IPAddress, arrival: str, survey: Survey) -> Packet:
+    return Packet(vip, neighbour(arrival, vip.version, survey), arrival)
+
+
+def _answer(vip: IPAddress, gate: str) -> Packet:
+    return Packet(FAR[vip.version], vip, gate)
+
+
+def _directs(vip: IPAddress, host: Inspection) -> bool:
+    """Return whether the host is a director of the VIP: it holds it where it is asked for it."""
+    links = host.survey.links
+    return any(links[item.link].speaks_arp for item in host.held(vip) if item.link in links)
+
+
+def _answers(vip: IPAddress, outside: Outside) -> Iterator[Finding]:
+    for question in _questions(vip, outside.gate, outside.host.survey):
+        found = reply.reply(question, outside.host)
+        if found.answers:
+            yield Finding(
+                "HOST-ANSWERS",
+                ERROR,
+                question.link,
+                f"the host of this container answers ARP for {vip} on {question.link}: {found.why}",
+                _silenced(found, question, outside),
+                vip=vip,
+            )
+    for entry in outside.host.proxies if vip.version == 6 else ():
+        forwards = outside.host.number(f"net/ipv6/conf/{entry.link}/forwarding")
+        if (
+            entry.address == vip
+            and forwards
+            and any(outside.host.pair("proxy_ndp", entry.link, "ipv6"))
+        ):
+            yield Finding(
+                "HOST-ANSWERS",
+                ERROR,
+                entry.link,
+                f"the host of this container answers neighbour solicitations for {vip} on"
+                f" {entry.link}: a proxy entry names it, with proxy_ndp and forwarding",
+                f"ip -6 neighbour del proxy {vip} dev {entry.link}",
+                vip=vip,
+            )
+
+
+def _silenced(found: Reply, question: reply.Question, outside: Outside) -> str:
+    """Return the commands that silence the host, and leave the RIPs reachable."""
+    link, host = question.link, outside.host
+    if not found.proxy:
+        held = host.held(question.target)
+        return "; ".join(f"ip address del {item.ip} dev {item.link}" for item in held) or (
+            f"ip route del local {question.target}"
+        )
+    if found.proxy == "neighbour":
+        return f"ip neighbour del proxy {question.target} dev {link}"
+    steps = [f"sysctl -w net/ipv4/conf/{link}/{found.proxy}=0"]
+    if host.pair(found.proxy, link)[0]:
+        # The container finds its gateway by it.
+        steps.insert(0, f"sysctl -w net/ipv4/conf/{outside.gate}/{found.proxy}=1")
+        steps.append(f"sysctl -w net/ipv4/conf/all/{found.proxy}=0")
+    rips = [rip for rip in outside.rips if rip.version == 4]
+    return "; ".join((*steps, *(f"ip neighbour replace proxy {rip} dev {link}" for rip in rips)))
+
+
+def _arrives(vip: IPAddress, profile: RealServerProfile, outside: Outside) -> Iterator[Finding]:
+    """Yield that a director's packets for the VIP, sent to the host's MAC, get lost there."""
+    # What comes through a tunnel is for the RIP.
+    if outside.arrival is None or profile.holder in TUNNELS:
+        return
+    host = outside.host
+    way = host.routes[_request(vip, outside.arrival, host.survey)]
+    if way.kind == "local":
+        return
+    if way.kind != "unicast":
+        leads = _DROPS.get(way.kind, way.kind)
+    elif way.link != outside.gate:
+        leads = f"it sends them on through {way.link}, until their TTL is used up"
+    elif way.gateway is None:
+        leads = f"it asks on {way.link} who has the VIP, and the container is silent, as it has to"
+    else:
+        return
+    yield Finding(
+        "HOST-ROUTE",
+        ERROR,
+        outside.gate,
+        f"packets for {vip} that arrive on {outside.arrival} of this container's host do not get"
+        f" into the container: {leads}",
+        _routed(vip, outside),
+        vip=vip,
+    )
+
+
+def _routed(vip: IPAddress, outside: Outside) -> str:
+    version = vip.version
+    rip = next((each for each in outside.rips if each.version == version), None)
+    forwards = outside.host.number(f"net/ipv{version}/conf/{outside.arrival}/forwarding")
+    every = "net/ipv4/ip_forward" if version == 4 else "net/ipv6/conf/all/forwarding"
+    first = "" if forwards else f"sysctl -w {every}=1; "
+    return (
+        f"{first}ip -{version} route replace {host_interface(vip)} via {rip or 'RIP'}"
+        f" dev {outside.gate}"
+    )
+
+
+def _returns(vip: IPAddress, outside: Outside) -> Iterator[Finding]:
+    """Yield that the container's answers, sent from the VIP, do not leave the host."""
+    if outside.arrival is None:
+        return
+    kind = outside.host.routes[_answer(vip, outside.gate)].kind
+    if kind == "unicast":
+        return
+    gate, held = outside.gate, outside.host.held(vip)
+    if kind == "refused":
+        hint = f"sysctl -w net/ipv4/conf/{gate}/rp_filter=2"
+    elif kind == "blackhole":
+        hint = f"sysctl -w net/ipv4/conf/{gate}/accept_local=1" if held else _routed(vip, outside)
+    else:
+        hint = f"sysctl -w net/ipv{vip.version}/conf/{gate}/forwarding=1"
+    yield Finding(
+        "HOST-RETURN",
+        ERROR,
+        gate,
+        f"answers from {vip} that come out of the container by {gate} do not leave its host:"
+        f" {_DROPS.get(kind, kind)}",
+        hint,
+        vip=vip,
+    )
