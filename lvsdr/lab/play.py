@@ -80,7 +80,7 @@ def _mended(built: Stage) -> Iterator[Step]:
     yield _ran(built, lab.director, "announce")
     yield _seen(built, MENDED, scenario.mended)
     yield from _named(built, while_there=False)
-    with all_serving(built, *built.services):
+    with all_serving(built, *built.doors):
         yield _ran(built, lab.director, "verify")
     yield from _requests(built)
 
