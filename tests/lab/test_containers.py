@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -122,6 +123,27 @@ def test_a_running_namespace_does_not_follow_the_initial_one(
 
         assert len(loud) == 1
         assert arping(made["asker"], VIP) == set()
+
+
+def test_a_host_that_cannot_be_looked_at_is_told_and_the_container_set_up_all_the_same(
+    tmp_path: Path,
+) -> None:
+    profile = write(tmp_path, realserver(VIP, interface="lo0"))
+    lvsdr_there = f"{sys.executable} -m lvsdr realserver apply --netns /proc/$!/ns/net {profile}"
+    # Root of a user namespace has no right to the network namespace in which it was made.
+    alone = (
+        "unshare -n sh -c 'ip link add lo0 type veth peer far0; exec sleep 60' &"
+        " until ip -n /proc/$!/ns/net link show lo0 2>/dev/null; do sleep 0.1; done;"
+        f" {lvsdr_there} --allow-insecure-profile; code=$?; kill $!; exit $code"
+    )
+
+    done = subprocess.run(
+        ["unshare", "-Ur", "sh", "-c", alone], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done
+    assert "the host of this container is not looked at: cannot enter" in done.stderr
+    assert f"+ {VIP}/32 on lvsdr0" in done.stdout
 
 
 # --- a link with a dot in its name ---------------------------------------------------------------
