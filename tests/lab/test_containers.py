@@ -69,7 +69,7 @@ def test_a_bridge_that_asks_the_hosts_firewall_is_named_and_stopped_by_the_hint(
 
 def test_a_closed_port_is_named_and_opened_by_the_hint() -> None:
     closed = (
-        "ip link set br0 type bridge stp_state 1 forward_delay 1500",
+        "ip link set br0 type bridge stp_state 1 forward_delay 3000",
         "ip link set veth1 nomaster",
         "ip link set veth1 master br0",
     )
