@@ -20,12 +20,13 @@ from typing import Any
 
 from lvsdr import lock
 from lvsdr.errors import CannotRun
-from lvsdr.model.objects import Object, keyed
+from lvsdr.model import rows
+from lvsdr.model.objects import Baseline, Object, keyed
 from lvsdr.model.plain import from_plain, to_plain
 from lvsdr.record import Record
 
 ROOT = Path("/run/lvsdr")
-FORMAT = "lvsdr/baseline/1"
+FORMAT = "lvsdr/baseline/2"
 ENTRIES_TO_A_LINE = 256
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -126,10 +127,11 @@ class Book:
         head = {"format": FORMAT, "boot": _boot(), "namespace": self.namespace}
         yield json.dumps(head)[:-1]
         yield ',\n"baseline": '
-        yield from _list(
-            {"key": key, "before": None if before is None else to_plain(before)}
-            for key, before in record.baseline.items()
-        )
+        found = ((key, before) for key, before in record.baseline.items() if before is not None)
+        yield from _list({"key": key, "before": to_plain(before)} for key, before in found)
+        yield ',\n"absent": '
+        absent = (key for key, before in record.baseline.items() if before is None)
+        yield from _list(rows.key_rows(absent))
         yield ',\n"claims": '
         yield from _by_owner({owner: held.values() for owner, held in record.claims.items()})
         yield ',\n"intents": '
@@ -159,9 +161,12 @@ class Book:
             return Record(notes=(f"{self.path} is from an earlier boot: not used",))
         if plain["namespace"] != self.namespace:
             raise self._untrusted(f"it is of another network namespace ({plain['namespace']!r})")
-        baseline = {tuple(entry["key"]): _before(entry) for entry in plain["baseline"]}
-        claims = {owner: keyed(map(_item, items)) for owner, items in plain["claims"].items()}
-        intents = {owner: tuple(map(_item, items)) for owner, items in plain["intents"].items()}
+        baseline: Baseline = {
+            **dict.fromkeys(rows.keys(plain["absent"])),
+            **{tuple(entry["key"]): _before(entry) for entry in plain["baseline"]},
+        }
+        claims = {owner: keyed(rows.objects(held)) for owner, held in plain["claims"].items()}
+        intents = {owner: tuple(rows.objects(held)) for owner, held in plain["intents"].items()}
         # Records of versions that drained nothing have no such entry.
         drained = {
             owner: frozenset(tuple(key) for key in keys)
@@ -188,12 +193,12 @@ def _by_owner(owners: Mapping[str, Iterable[Object]]) -> Iterator[str]:
     separator = "{\n"
     for owner, items in owners.items():
         yield f"{separator}{json.dumps(owner)}: "
-        yield from _list(map(_entry, items))
+        yield from _list(rows.rows(items))
         separator = ",\n"
     yield "}" if owners else "{}"
 
 
-def _list(entries: Iterable[dict[str, Any]]) -> Iterator[str]:
+def _list(entries: Iterable[Any]) -> Iterator[str]:
     """Yield a list in JSON, many entries to a line: encoding one at a time takes longer."""
     rest, separator = iter(entries), "\n"
     yield "["
@@ -203,17 +208,8 @@ def _list(entries: Iterable[dict[str, Any]]) -> Iterator[str]:
     yield "]"
 
 
-def _before(entry: Mapping[str, Any]) -> Any:
-    before = entry["before"]
-    return None if before is None else from_plain(entry["key"][0], before)
-
-
-def _entry(item: Object) -> dict[str, Any]:
-    return {"object": item.kind, **to_plain(item)}
-
-
-def _item(entry: dict[str, Any]) -> Object:
-    return from_plain(entry.pop("object"), entry)
+def _before(entry: Mapping[str, Any]) -> Object:
+    return from_plain(entry["key"][0], entry["before"])
 
 
 def _boot() -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Set
 
 from lvsdr.model.change import Change, Plan
-from lvsdr.model.objects import Baseline, Objects
+from lvsdr.model.objects import Baseline, Key, Objects
 
 
 def plan(desired: Objects, observed: Objects, baseline: Baseline) -> Plan:
@@ -19,18 +19,26 @@ def plan(desired: Objects, observed: Objects, baseline: Baseline) -> Plan:
     silent on ARP before it holds the VIP. What is given up comes last, from
     the top down, so that it stays silent until the VIP is gone.
     """
-    target = {**baseline, **desired}
-    changes = [
-        Change(observed.get(key), wanted)
-        for key, wanted in target.items()
-        if observed.get(key) != wanted
-    ]
-    return tuple(sorted(changes, key=partial(safe_order, desired)))
+    places: dict[tuple[bool, int], list[Change]] = {}
+    given_up = ((key, before) for key, before in baseline.items() if key not in desired)
+    for given, objects in ((False, desired.items()), (True, given_up)):
+        for key, wanted in objects:
+            seen = observed.get(key)
+            # What is as it was expected is often that very object; comparing takes longer.
+            if seen is not wanted and seen != wanted:
+                change = Change(seen, wanted)
+                places.setdefault(_place(change, given_up=given), []).append(change)
+    return tuple(change for place in sorted(places) for change in places[place])
 
 
-def safe_order(desired: Objects, change: Change) -> tuple[bool, int]:
-    """Return the place of `change`: what is desired by its layer, then what is given up."""
-    given_up = change.key not in desired
+def concerned(desired: Objects, baseline: Baseline) -> Set[Key]:
+    """Return the keys that a plan looks at."""
+    mine = desired.keys()
+    return mine if baseline.keys() <= mine else mine | baseline.keys()
+
+
+def _place(change: Change, *, given_up: bool) -> tuple[bool, int]:
+    """Return where a change belongs: what is desired by its layer, then what is given up."""
     layer = change.subject.layer
     return (given_up, -layer if given_up else layer)
 

@@ -30,7 +30,10 @@ def prove(profile: DirectorProfile, kernel: Kernel, probe: Probe) -> tuple[Proof
 def _unproven(path: Path, way: Approach | PathDetail) -> Proof | None:
     if way == "no-route":
         return Proof(path, "down", way)
-    return None if isinstance(way, Approach) else Proof(path, None, way)
+    if not isinstance(way, Approach):
+        return Proof(path, None, way)
+    lacking = path.vip is not None and path.vip.version != path.rip.version and way.other is None
+    return Proof(path, None, "no-source") if lacking else None
 
 
 def _approach(
@@ -45,7 +48,22 @@ def _approach(
     if not survey.links[route.link].speaks_arp:
         return "no-ethernet"
     source = _source(rip, route.source, route.link, profile, survey)
-    return Approach(rip, route.link, route.gateway or rip, source) if source else "no-source"
+    if source is None:
+        return "no-source"
+    return Approach(
+        rip,
+        route.link,
+        route.gateway or rip,
+        source,
+        _other(rip, route.link, profile, survey),
+        survey.links[route.link].mtu,
+    )
+
+
+def _other(rip: IPAddress, link: str, profile: DirectorProfile, survey: Survey) -> IPAddress | None:
+    """Return the host's own address of the other family than `rip`."""
+    own = (ip.ip for ip in survey.addresses_of(link) if ip.version != rip.version)
+    return next((ip for ip in own if ip not in profile.vips and not ip.is_link_local), None)
 
 
 def _source(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from lvsdr.model.objects import Baseline, Key, Object, Objects, Sysctl
@@ -26,32 +26,46 @@ class Record:
 
     def held(self) -> set[Key]:
         """Return the keys that any profile holds on to."""
-        return {item.key for owner in self._owners() for item in self._made(owner)}
+        return {key for owner in self._owners() for key in self._keys(owner)}
 
     def held_by_others(self, owner: str) -> dict[Key, str]:
         """Return the keys that profiles other than `owner` hold on to, and one of those."""
         others = (other for other in self._owners() if other != owner)
-        return {item.key: other for other in others for item in self._made(other)}
+        return {key: other for other in others for key in self._keys(other)}
 
     def baseline_of(self, owner: str) -> Baseline:
         """Return what goes back when `owner` lets go: what no other profile holds on to."""
         shared = self.held_by_others(owner)
-        mine = {item.key: None for item in self._made(owner)}
-        return {key: self.baseline[key] for key in mine if key not in shared}
+        return {key: self.baseline[key] for key in self._keys(owner) if key not in shared}
+
+    def sysctls_of(self, owner: str) -> Mapping[Key, Sysctl]:
+        """Return the sysctls that go back when `owner` lets go."""
+        # Sought first: of the rest there may be many.
+        if not any(key[0] == Sysctl.kind for key in self._keys(owner)):
+            return {}
+        given_back = self.baseline_of(owner).items()
+        return {key: before for key, before in given_back if isinstance(before, Sysctl)}
 
     def made(self, owner: str, item: Object | None) -> bool:
         """Return whether `owner` may have made an object what `item` is."""
-        return item is not None and item in self._made(owner)
+        if item is None:
+            return False
+        left = self.claims.get(owner, {}).get(item.key)
+        return left == item or item in self.intents.get(owner, ())
 
     def claim(self, owner: str, desired: Objects, observed: Objects) -> Record:
         """Return the record to write before `owner` makes the host `desired`."""
-        first = {key: observed.get(key) for key in desired if key not in self.baseline}
-        raised = {key: observed[key] for key in self._raised(owner, desired, observed)}
-        made = set(self._made(owner))
-        new = (item for item in desired.values() if item not in made)
+        first = ((key, observed.get(key)) for key in desired if key not in self.baseline)
+        raised = ((key, observed[key]) for key in self._raised(owner, desired, observed))
+        baseline = {**self.baseline}
+        baseline.update(first)
+        baseline.update(raised)
+        left, meant = self.claims.get(owner, {}), set(self.intents.get(owner, ()))
+        changed = (item for key, item in desired.items() if left.get(key) != item)
+        new = (item for item in changed if not meant or item not in meant)
         intents = {**self.intents, owner: (*self.intents.get(owner, ()), *new)}
         return Record(
-            {**self.baseline, **first, **raised},
+            baseline,
             self.claims,
             {other: items for other, items in intents.items() if items},
             self.drained,
@@ -77,25 +91,28 @@ class Record:
             for other, items in self.intents.items()
             if other != owner
         }
-        held = Record(self.baseline, claims, intents).held()
-        baseline = {key: before for key, before in self.baseline.items() if key in held}
+        baseline = self.baseline
+        if not baseline.keys() <= desired.keys():
+            held = Record(baseline, claims, intents).held()
+            baseline = {key: before for key, before in baseline.items() if key in held}
         settled = Record(baseline, claims, intents, self.drained)
         return settled.draining(owner, self.drained.get(owner, frozenset()) & desired.keys())
 
     def _raised(self, owner: str, desired: Objects, observed: Objects) -> Iterator[Key]:
         """Yield the sysctls that somebody made stricter than we had: that is the host's own now."""
-        for key in self.baseline_of(owner).keys() & desired.keys():
+        for key in self.sysctls_of(owner).keys() & desired.keys():
             seen = observed.get(key)
-            kept = key[0] == Sysctl.kind and seen == desired[key]
-            if kept and not self.made(owner, seen):
+            if seen == desired[key] and not self.made(owner, seen):
                 yield key
 
     def _owners(self) -> set[str]:
         return {*self.claims, *self.intents}
 
-    def _made(self, owner: str) -> Iterator[Object]:
-        yield from self.claims.get(owner, {}).values()
-        yield from self.intents.get(owner, ())
+    def _keys(self, owner: str) -> Iterable[Key]:
+        """Return the keys that a profile holds on to, those of its intents last; some twice."""
+        left = self.claims.get(owner, {})
+        meant = self.intents.get(owner)
+        return [*left, *(item.key for item in meant)] if meant else left
 
 
 def _touched(items: tuple[Object, ...], desired: Objects) -> Iterator[Object]:

@@ -28,10 +28,12 @@ from lvsdr.model.objects import (
 from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.model.route_to import RouteTo
 from lvsdr.model.survey import Survey
-from lvsdr.planner import plan
+from lvsdr.planner import concerned, plan
 from lvsdr.record import Record
 
 IPVS_SYSCTLS = "net/ipv4/vs/"
+# What others may stand on: addresses on a link, real servers on a virtual server.
+FLOORS = frozenset({Link.kind, VirtualServer.kind})
 
 
 class Kernel(Protocol):
@@ -177,10 +179,12 @@ def _situation(
     given_back = _still_there(record.baseline_of(owner), desired, kernel)
     baseline = {**given_back, **away}
     likely = desired or record.claims.get(owner, NOTHING)
-    observed = kernel.observe(desired.keys() | baseline.keys(), likely)
-    kept = _used_by_others(plan(desired, observed, baseline), observed, record, kernel)
-    baseline = {key: before for key, before in baseline.items() if key not in kept}
+    observed = kernel.observe(concerned(desired, baseline), likely)
     todo = plan(desired, observed, baseline)
+    kept = _used_by_others(todo, observed, record, kernel)
+    if kept:
+        baseline = {key: before for key, before in baseline.items() if key not in kept}
+        todo = plan(desired, observed, baseline)
     return Situation(
         owner,
         record,
@@ -239,7 +243,7 @@ def _used_by_others(
 ) -> tuple[Key, ...]:
     """Return what the plan would delete, and with it what no profile has put there."""
     going = {change.key for change in todo if change.after is None}
-    floors = {key for key in going if key[0] in (Link.kind, VirtualServer.kind)}
+    floors = {key for key in going if key[0] in FLOORS}
     if not floors:
         return ()
     tenants = kernel.tenants(floors, observed).values()
@@ -255,10 +259,8 @@ def _as_without(owner: str, survey: Survey, record: Record) -> Survey:
     the host's, one that somebody raised further is.
     """
     own = dict(survey.sysctls)
-    for key, before in record.baseline_of(owner).items():
-        seen = own.get(str(key[1]))
-        if not isinstance(before, Sysctl) or seen is None:
-            continue
-        if record.made(owner, Sysctl(before.path, seen)):
+    for before in record.sysctls_of(owner).values():
+        seen = own.get(before.path)
+        if seen is not None and record.made(owner, Sysctl(before.path, seen)):
             own[before.path] = before.value
     return replace(survey, sysctls=own)

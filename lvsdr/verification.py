@@ -64,9 +64,12 @@ def director(
     if not fit:
         return Verdict(found)
     verdict = segment(profile, kernel, ask, profile.interface)
+    # What its own settings say is not said again by what it hears of itself.
+    known = {finding.rule for finding in found} & {"ARP-FLUX"}
+    heard = (finding for finding in verdict.findings if finding.rule not in known)
     proofs = prove(profile, kernel, probe) if probe else ()
     return Verdict(
-        (*found, *verdict.findings, *path_rules.findings(proofs)),
+        (*found, *heard, *path_rules.findings(proofs)),
         verdict.heard,
         verdict.names,
         tuple(map(path_rules.hinted, proofs)),

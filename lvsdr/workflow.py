@@ -13,7 +13,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Plan
 from lvsdr.model.objects import Address
 from lvsdr.model.profile import DirectorProfile, Profile
-from lvsdr.planner import plan, way_back
+from lvsdr.planner import concerned, plan, way_back
 from lvsdr.record import Record
 from lvsdr.situation import Kernel, Situation, consider, consider_withdrawing
 
@@ -132,7 +132,7 @@ def _announcing(
 
 
 def _must_be_done(situation: Situation, kernel: Kernel) -> None:
-    keys = situation.desired.keys() | situation.baseline.keys()
+    keys = concerned(situation.desired, situation.baseline)
     observed = kernel.observe(keys, situation.desired)
     remaining = plan(situation.desired, observed, situation.baseline)
     if remaining:

@@ -8,7 +8,8 @@ import os
 import stat
 import subprocess
 import sys
-from ipaddress import ip_interface
+from dataclasses import replace
+from ipaddress import ip_address, ip_interface
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,15 @@ import pytest
 from lvsdr import baseline
 from lvsdr.baseline import BOOT_ID, Book
 from lvsdr.errors import CannotRun
-from lvsdr.model.objects import Address, Objects, Sysctl, keyed
+from lvsdr.model.objects import Address, Objects, RealServer, Service, Sysctl, keyed
+from lvsdr.model.plain import to_plain
 from lvsdr.record import Record
 
 IGNORE = Sysctl("net/ipv4/conf/all/arp_ignore", "1")
 WAS = Sysctl("net/ipv4/conf/all/arp_ignore", "0")
 VIP = Address("lo", ip_interface("192.0.2.10/32"), label="lo", scope="host")
+WEB, MARK = Service("tcp", VIP.ip.ip, 80), Service("fwmark", fwmark=7, family="inet6")
+ONE6 = ip_address("2001:db8::1")
 WANTED: Objects = keyed([IGNORE, VIP])
 THERE: Objects = keyed([WAS])
 SOME = Record().claim("realserver:web", WANTED, THERE)
@@ -31,6 +35,31 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     Book("ns", tmp_path / "run").save(SOME)
 
     assert Book("ns", tmp_path / "run").load() == SOME
+
+
+def test_real_servers_that_differ_in_their_address_alone_share_an_entry(tmp_path: Path) -> None:
+    rips = [ip_address(f"192.0.2.{last}") for last in range(20, 90)]
+    light = [RealServer(WEB, rip, 80) for rip in rips]
+    wanted = keyed([*light, RealServer(WEB, rips[0], 8080), RealServer(MARK, ONE6, 0), VIP])
+    heavy = replace(light[7], weight=9)
+    book = Book("ns", tmp_path)
+
+    record = Record().claim("director:web", wanted, {heavy.key: heavy})
+    book.save(record)
+
+    read = book.load()
+    assert read == record
+    assert list(read.baseline) != []
+    assert [item.key for item in read.intents["director:web"]] == list(wanted)
+    assert {key: item.key for key, item in keyed(read.intents["director:web"]).items()} == {
+        key: key for key in wanted
+    }
+    plain = json.loads(book.path.read_text())
+    assert [entry["object"] for entry in plain["intents"]["director:web"]] == [
+        *["real_server"] * 3,
+        "address",
+    ]
+    assert len(plain["absent"]) == 4
 
 
 def test_an_empty_record_leaves_no_file(tmp_path: Path) -> None:
@@ -81,8 +110,8 @@ def test_a_shared_object_goes_back_when_the_last_profile_leaves() -> None:
         (b"[]", "it is not a record of lvsdr"),
         (b"\xff\xfe", "it is not JSON"),
         (b"[" * 100_000, "it is not JSON"),
-        (b'{"format": "lvsdr/baseline/2"}', "its format is 'lvsdr/baseline/2'"),
-        (b'{"format": "lvsdr/baseline/1"}', "it is not a record of lvsdr"),
+        (b'{"format": "lvsdr/baseline/1"}', "its format is 'lvsdr/baseline/1'"),
+        (b'{"format": "lvsdr/baseline/2"}', "it is not a record of lvsdr"),
     ],
 )
 def test_a_record_that_cannot_be_ours_is_not_trusted(
@@ -100,17 +129,35 @@ def test_a_record_that_cannot_be_ours_is_not_trusted(
     assert refused.value.hints
 
 
-HERE = {"format": "lvsdr/baseline/1", "boot": BOOT_ID.read_text().strip(), "namespace": "ns"}
+HERE = {
+    "format": "lvsdr/baseline/2",
+    "boot": BOOT_ID.read_text().strip(),
+    "namespace": "ns",
+    "baseline": [],
+    "absent": [],
+    "claims": {},
+    "intents": {},
+}
+PLAIN = {"object": "real_server", **to_plain(RealServer(WEB, ip_address("192.0.2.11"), 80))}
 BROKEN: list[dict[str, object]] = [
-    {"baseline": [{"key": "sysctl"}], "claims": {}},
-    {"baseline": [{"key": ["sysctl"], "before": {"path": 1}}], "claims": {}},
-    {"baseline": [{"key": ["no such"], "before": {}}], "claims": {}},
-    {"baseline": [{"key": [[]], "before": None}], "claims": {}},
-    {"baseline": [], "claims": {"a": [{"object": "address", "link": "lo", "ip": "999"}]}},
-    {"baseline": [], "claims": {"a": [{"object": "sysctl"}]}},
-    {"baseline": [], "claims": {"a": [{"object": []}]}},
-    {"baseline": [], "claims": []},
-    {"baseline": {"key": []}, "claims": {}},
+    {"baseline": [{"key": "sysctl"}]},
+    {"baseline": [{"key": ["sysctl"], "before": {"path": 1}}]},
+    {"baseline": [{"key": ["no such"], "before": {}}]},
+    {"baseline": [{"key": ["sysctl", "net/x"], "before": None}]},
+    {"baseline": {"key": []}},
+    {"absent": [[[]]]},
+    {"absent": [[]]},
+    {"absent": [["real_server", "tcp", "192.0.2.10", 80, "192.0.2.11", 80]]},
+    {"absent": [["real_server", "tcp", "192.0.2.10", 80, [], 80]]},
+    {"absent": [["real_server", "tcp", "192.0.2.10", 80, [1], 80]]},
+    {"absent": [["real_server"]]},
+    {"claims": {"a": [{"object": "address", "link": "lo", "ip": "999"}]}},
+    {"claims": {"a": [{"object": "sysctl"}]}},
+    {"claims": {"a": [{"object": []}]}},
+    {"claims": []},
+    {"claims": {"a": [{**PLAIN, "rip": "192.0.2.11"}]}},
+    {"claims": {"a": [{**PLAIN, "rip": ["192.0.2.11", "192.0.2.012"]}]}},
+    {"claims": {"a": [{**PLAIN, "rip": ["192.0.2.11"], "weight": [1]}]}},
 ]
 
 
@@ -129,7 +176,7 @@ def test_a_record_whose_parts_are_not_ours_is_not_trusted(
 def test_a_record_with_an_empty_key_is_not_trusted(tmp_path: Path, key: object) -> None:
     book = Book("ns", tmp_path)
     entry = {"key": key, "before": {"path": "a", "value": "b"}}
-    book.path.write_text(json.dumps({**HERE, "baseline": [entry], "claims": {}}))
+    book.path.write_text(json.dumps({**HERE, "baseline": [entry]}))
 
     with pytest.raises(CannotRun, match="it is not a record of lvsdr"):
         book.load()
@@ -141,7 +188,7 @@ def test_a_record_that_is_nested_to_the_limit_is_not_trusted(tmp_path: Path) -> 
     for depth in range(700, 1000):
         ip = "[" * depth + "]" * depth
         claims = f'{{"a": [{{"object": "address", "link": "lo", "ip": {ip}}}]}}'
-        text = json.dumps({**HERE, "baseline": []})[:-1] + f', "claims": {claims}}}'
+        text = json.dumps(HERE)[:-1] + f', "claims": {claims}}}'
         with pytest.raises(CannotRun):
             book._parse(text.encode())
 
@@ -172,7 +219,7 @@ def test_a_claim_without_a_baseline_is_not_trusted(tmp_path: Path) -> None:
     book = Book("ns", tmp_path)
     book.save(SOME)
     plain = json.loads(book.path.read_text())
-    book.path.write_text(json.dumps({**plain, "baseline": []}))
+    book.path.write_text(json.dumps({**plain, "absent": []}))
 
     with pytest.raises(CannotRun, match="it claims what it has no baseline of"):
         book.load()

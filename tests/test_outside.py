@@ -256,7 +256,7 @@ def test_a_director_in_a_container_is_told_of_the_bridge_alone() -> None:
 def test_a_host_on_a_bridge_is_told_of_its_closed_ports(interface: str) -> None:
     links = {
         "br0": BR0,
-        "br0.100": SurveyedLink("br0.100", link_kind="vlan"),
+        "br0.100": SurveyedLink("br0.100", link_kind="vlan", parent="br0"),
         "eth0": replace(ETH0, master="br0", master_kind="bridge"),
     }
     survey = Survey(links, ((interface, ip_interface("192.0.2.21/24")),))
@@ -265,7 +265,6 @@ def test_a_host_on_a_bridge_is_told_of_its_closed_ports(interface: str) -> None:
     seen = Inspection(
         survey,
         routes=routes,
-        parents={"br0.100": "br0"},
         bridges={"br0": Bridge(stp=True)},
         ports={"eth0": "listening"},
     )

@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 
 from fuzz.frames import hostile, one
 from lvsdr.model.address import IPAddress
-from lvsdr.wire import icmp, internet, sctp, tcp, udp
+from lvsdr.model.objects import IPIP_TUNNEL, Tunnel
+from lvsdr.wire import icmp, internet, sctp, tcp, tunnels, udp
 from lvsdr.wire.ethernet import FrameError
 from lvsdr.wire.icmp import Echo, Error
 from lvsdr.wire.internet import Packet
 from lvsdr.wire.probe import ECHO, Probe, Reply, frame, read, reset
 from lvsdr.wire.sctp import Chunk
 from lvsdr.wire.tcp import Segment
+from lvsdr.wire.tunnels import Outside
 from lvsdr.wire.udp import Datagram
 
 US, THEM = "02:00:00:00:00:10", "02:00:00:00:00:11"
@@ -54,11 +56,42 @@ def test_a_packet_survives_its_bytes_and_padding(packet: Packet, padding: bytes)
     assert internet.decode(internet.encode(packet) + padding) == packet
 
 
-@given(packets(), st.ip_addresses(v=4), st.ip_addresses(v=4))
-def test_a_packet_survives_a_tunnel(packet: Packet, source: IPAddress, far: IPAddress) -> None:
-    outer = internet.decode(internet.encode(internet.within(packet, source, far)))
+TUNNELS: list[Tunnel] = [IPIP_TUNNEL, (1, 5555, 0), (1, 5555, 1), (2, 0, 0), (2, 0, 1)]
 
-    assert internet.decode(outer.payload) == packet
+
+@given(packets(), ends, st.sampled_from(TUNNELS))
+def test_a_packet_survives_a_tunnel(
+    packet: Packet, far: tuple[IPAddress, IPAddress], tunnel: Tunnel
+) -> None:
+    outer = internet.decode(internet.encode(tunnels.within(packet, Outside(*far, tunnel), OURS)))
+
+    assert (outer.source, outer.destination) == far
+    assert tunnels.carried(outer) == packet
+
+
+def test_gue_is_udp_with_four_bytes_before_the_packet() -> None:
+    packet = Packet(DIP, VIP, internet.UDP, udp.encode(Datagram(1, 2), DIP, VIP))
+
+    outer = tunnels.within(packet, Outside(DIP, RIP, (1, 5555, 0)), OURS)
+    datagram = udp.decode(outer.payload)
+
+    assert (outer.protocol, datagram.source_port, datagram.destination_port) == (17, OURS, 5555)
+    assert datagram.data[:4] == bytes.fromhex("00040000")
+
+
+def test_gre_with_a_checksum_is_right() -> None:
+    packet = Packet(DIP, VIP, internet.UDP, udp.encode(Datagram(1, 2), DIP, VIP))
+
+    plain = tunnels.within(packet, Outside(DIP, RIP, (2, 0, 0)))
+    summed = tunnels.within(packet, Outside(DIP, RIP, (2, 0, 1)))
+
+    assert plain.payload[:4] == bytes.fromhex("00000800")
+    assert summed.payload[:4] == bytes.fromhex("80000800")
+    assert internet.checksum(summed.payload) == 0
+
+
+def test_our_own_datagrams_are_no_tunnel() -> None:
+    assert tunnels.carried(sent(probe("udp"))) is None
 
 
 @given(packets(), st.data())
@@ -140,7 +173,7 @@ def test_icmp_with_a_wrong_bit_is_refused(
 PORT, OURS, NUMBER = 80, 61500, 0xFFFFFFFF
 
 
-def probe(protocol: str, source: IPAddress = DIP, tunnel: IPAddress | None = None) -> Probe:
+def probe(protocol: str, source: IPAddress = DIP, tunnel: Outside | None = None) -> Probe:
     port = 0 if protocol == ECHO else PORT
     return Probe(protocol, source, VIP_OF[source], port, THEM, 1, tunnel)
 
@@ -168,6 +201,28 @@ def quoting(asked: Probe, kind: int, code: int, quote: bytes) -> bytes:
     return back(Packet(source, asked.source, icmp.protocol(source.version), body))
 
 
+@pytest.mark.parametrize(
+    ("options", "segment"),
+    [
+        ("020405b4", 1460),
+        ("010103030702040598 0000", 1432),
+        ("", None),
+        ("0101", None),
+        ("00020405b4000000", None),
+        ("0300020405b40000", None),
+        ("0209", None),
+    ],
+)
+def test_the_longest_segment_is_read_out_of_an_answer(options: str, segment: int | None) -> None:
+    asked = probe("tcp")
+    padded = bytes.fromhex(options) + bytes(-len(bytes.fromhex(options)) % 4)
+    answer = Segment(PORT, OURS, 7, NUMBER + 1 & 0xFFFFFFFF, tcp.SYN | tcp.ACK, padded)
+
+    _, reply = read(answered(asked, internet.TCP, tcp.encode(answer, asked.target, asked.source)))
+
+    assert reply == Reply("open", THEM, segment=segment)
+
+
 @pytest.mark.parametrize("source", [DIP, DIP6])
 @pytest.mark.parametrize(
     ("flags", "kind"), [(tcp.SYN | tcp.ACK, "open"), (tcp.RST | tcp.ACK, "closed")]
@@ -186,7 +241,7 @@ def test_an_answer_over_tcp_is_known_by_what_it_acknowledges(
 
 
 def test_a_reset_takes_the_probes_own_way_and_next_number() -> None:
-    asked = probe("tcp", tunnel=RIP)
+    asked = probe("tcp", tunnel=Outside(DIP, RIP))
 
     outer = internet.decode(reset(asked, US, OURS, NUMBER)[14:])
     inner = internet.decode(outer.payload)
@@ -228,10 +283,10 @@ def test_an_echo_reply_is_known_by_its_numbers(source: IPAddress) -> None:
 
 @pytest.mark.parametrize("source", [DIP, DIP6])
 @pytest.mark.parametrize("protocol", ["tcp", "udp", "sctp", ECHO])
-@pytest.mark.parametrize("tunnelled", [False, True])
+@pytest.mark.parametrize("tunnel", [None, *TUNNELS])
 @pytest.mark.parametrize("reason", ["port", "unreachable", "prohibited", "expired", "protocol"])
 def test_an_error_is_known_by_what_it_quotes(
-    source: IPAddress, protocol: str, tunnelled: bool, reason: str
+    source: IPAddress, protocol: str, tunnel: Tunnel | None, reason: str
 ) -> None:
     codes = {
         4: {"port": (3, 3), "unreachable": (3, 1), "prohibited": (3, 13)},
@@ -240,14 +295,14 @@ def test_an_error_is_known_by_what_it_quotes(
     codes[4] |= {"expired": (11, 0), "protocol": (3, 2)}
     codes[6] |= {"expired": (3, 0), "protocol": (4, 1)}
     far: IPAddress = RIP if source.version == 4 else VIP6
-    asked = probe(protocol, source, far if tunnelled else None)
+    asked = probe(protocol, source, tunnel and Outside(source, far, tunnel))
     number = 77 if protocol == ECHO else NUMBER
     quote = internet.encode(sent(asked, number))
 
     label, reply = read(quoting(asked, *codes[source.version][reason], quote))
 
     assert label == asked.label(OURS, number)
-    assert reply == Reply(reason, THEM, outer=tunnelled)
+    assert reply == Reply(reason, THEM, outer=tunnel is not None)
 
 
 def test_an_error_that_quotes_eight_bytes_is_understood() -> None:

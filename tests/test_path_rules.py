@@ -12,7 +12,7 @@ from fake import host
 from lvsdr import proving
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Finding
-from lvsdr.model.objects import Address, RealServer, Service, VirtualServer
+from lvsdr.model.objects import Address, RealServer, Service, Tunnel, VirtualServer
 from lvsdr.model.path import VERDICTS, Approach, Path, PathDetail, PathVerdict, Proof
 from lvsdr.model.profile import DirectorProfile, LabelledVip
 from lvsdr.render.paths import lines
@@ -23,6 +23,7 @@ from lvsdr.wire.probe import Reply
 
 MACS = MAC, _ = "02:00:00:00:00:11", "02:00:00:00:00:12"
 VIP, OTHER, RIP, SECOND = map(ip_address, ("192.0.2.2", "192.0.2.3", "192.0.2.11", "192.0.2.12"))
+RIP6 = ip_address("2001:db8::11")
 FAR, ROUTER = ip_address("203.0.113.11"), ip_address("192.0.2.1")
 WEB, DNS = Service("tcp", VIP, 80), Service("udp", VIP, 53)
 MARK = Service("fwmark", fwmark=7)
@@ -163,6 +164,25 @@ def test_a_real_server_that_is_this_host_is_not_asked() -> None:
     assert [(proof.verdict, proof.detail) for proof in proofs] == [(None, "local")]
 
 
+def test_a_vip_of_the_other_family_is_asked_for_from_an_address_of_that_family() -> None:
+    six = Service("tcp", ip_address("2001:db8::2"), 80, family="inet6")
+    server = RealServer(six, RIP, 80, forwarding_method="tunnel")
+    to_it = replace(profile(server), labelled_vips=())
+    asked: list[Approach] = []
+
+    def probe(paths: Sequence[Path], ways: Sequence[Approach]) -> list[Proof]:
+        asked.extend(ways)
+        return [Proof(each, "served") for each in paths]
+
+    own = Address("eth0", ip_interface("2001:db8::10/64"))
+    (alone,) = proving.prove(to_it, host(ON_ETH0), probe)
+    (served,) = proving.prove(to_it, host(ON_ETH0, own), probe)
+
+    assert (alone.verdict, alone.detail) == (None, "no-source")
+    assert served.verdict == "served"
+    assert [way.other for way in asked] == [own.ip.ip]
+
+
 def test_a_real_server_without_a_route_is_down() -> None:
     _, proofs = proven(ON_ETH0, rip=FAR)
 
@@ -268,6 +288,47 @@ def test_direct_routing_across_a_router_is_said_to_be_that() -> None:
 )
 def test_a_finding_says_what_was_seen(proof: Proof, words: str) -> None:
     assert words in found(proof)[0].message
+
+
+@pytest.mark.parametrize(
+    ("tunnel", "segment", "fits"),
+    [((0, 0, 0), 1460, 1440), ((2, 0, 0), 1460, 1436), ((1, 5555, 0), 1460, 1428)],
+)
+def test_segments_too_long_for_a_tunnel_are_a_warning_with_the_length_that_fits(
+    tunnel: Tunnel, segment: int, fits: int
+) -> None:
+    there = replace(path(method="tunnel"), tunnel=tunnel)
+
+    (one,) = found(
+        Proof(there, "served", segment=segment, mtu=1500),
+        Proof(replace(there, port=81), "served", segment=segment, mtu=1500),
+    )
+
+    assert (one.rule, one.severity, one.rip) == ("TUNNEL-MTU", WARNING, RIP)
+    assert one.hint.endswith(f"--set-mss {fits}")
+    assert found(Proof(there, "served", segment=fits, mtu=1500)) == []
+    assert found(Proof(there, "served", segment=segment, mtu=9000)) == []
+    assert found(Proof(path(), "served", segment=segment, mtu=1500)) == []
+
+
+@pytest.mark.parametrize(
+    ("tunnel", "rip", "words"),
+    [
+        ((0, 0, 0), RIP, "with holder tunl0; modprobe ipip; ip link set tunl0 up"),
+        ((2, 0, 0), RIP, "with holder gre0; modprobe ip_gre; ip link set gre0 up"),
+        ((2, 0, 1), RIP, "type gre local RIP remote DIP icsum"),
+        ((1, 5555, 0), RIP, "modprobe fou; ip fou add port 5555 gue; modprobe ipip"),
+        ((0, 0, 0), RIP6, "type ip6tnl mode ipip6"),
+        ((1, 5555, 0), RIP6, "modprobe fou6; ip fou add port 5555 gue -6"),
+        ((2, 0, 0), RIP6, "modprobe ip6_gre; ip link set ip6gre0 up"),
+    ],
+)
+def test_a_tunnel_that_is_closed_is_opened_by_its_own_commands(
+    tunnel: Tunnel, rip: IPAddress, words: str
+) -> None:
+    (one,) = found(Proof(replace(path(method="tunnel", rip=rip), tunnel=tunnel), "no-tunnel"))
+
+    assert words in one.hint
 
 
 def test_people_read_a_line_for_each_service_and_who_does_not_serve() -> None:

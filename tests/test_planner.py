@@ -22,7 +22,7 @@ from lvsdr.model.objects import (
     VirtualServer,
     keyed,
 )
-from lvsdr.planner import plan, safe_order, way_back
+from lvsdr.planner import plan, way_back
 
 WEB = Service("tcp", ip_address("192.0.2.10"), 80)
 QUIET = Sysctl("net/ipv4/conf/all/arp_ignore", "1")
@@ -72,12 +72,12 @@ def test_objects_of_one_layer_keep_the_order_of_the_profile() -> None:
 
 
 def test_a_value_that_goes_back_is_given_up_though_it_is_still_there() -> None:
-    change = Change(QUIET, LOUD)
+    goes_back, comes = Change(QUIET, LOUD), Change(None, VIP)
 
-    assert safe_order({}, change) == (True, 0)
-    assert safe_order(keyed([LOUD]), change) == (False, 0)
-    assert safe_order({}, Change(VIP, None)) == (True, -7)
-    assert safe_order(keyed([VIP]), Change(None, VIP)) == (False, 7)
+    assert plan(keyed([VIP]), keyed([QUIET]), {QUIET.key: LOUD}) == (comes, goes_back)
+    assert plan(keyed([VIP, LOUD]), keyed([QUIET]), {}) == (goes_back, comes)
+    given_up = plan({}, keyed([QUIET, VIP]), {QUIET.key: LOUD, VIP.key: None})
+    assert given_up == (Change(VIP, None), goes_back)
 
 
 def test_what_is_as_it_should_be_is_not_touched() -> None:

@@ -23,6 +23,7 @@ from lvsdr import schema
 from lvsdr.errors import ProfileError
 from lvsdr.holders import HOLDERS
 from lvsdr.model.objects import (
+    IPIP_TUNNEL,
     SCHEDULER_FLAGS,
     TUNNEL_CHECKSUMS,
     TUNNEL_TYPES,
@@ -807,6 +808,60 @@ def test_a_tunnel_that_ends_nowhere_is_found() -> None:
         ("realserver rs1", "realserver rs1 has no tunl0, through which director web sends packets")
     ]
     assert subjects(a_director(method="tunnel"), a_realserver("rs1", "tunl0")) == []
+
+
+TYPED = {
+    "ipip": (IPIP_TUNNEL, "tunl0"),
+    "gue": ((1, 5555, 0), "tunl0"),
+    "gre": ((2, 0, 0), "gre0"),
+}
+
+
+@pytest.mark.parametrize("kind", TYPED)
+def test_each_kind_of_tunnel_ends_at_its_own_link(kind: str) -> None:
+    tunnel, link = TYPED[kind]
+    (server,) = a_director(method="tunnel").real_servers
+    to_it = replace(a_director(method="tunnel"), real_servers=(replace(server, tunnel=tunnel),))
+
+    found = {holder: disagreements([to_it, a_realserver("rs1", holder)]) for holder in HOLDERS}
+    closed = {holder for holder in found if any(each.rule == "NO-TUNNEL" for each in found[holder])}
+    ports = [each.hint for each in found[link]]
+
+    assert closed == set(HOLDERS) - {link}
+    assert ports == (
+        ["on that host: modprobe fou; ip fou add port 5555 gue"] if kind == "gue" else []
+    )
+
+
+def test_ipv6_comes_out_of_a_link_of_its_own() -> None:
+    to_it = a_director("web", "tunnel", "fd00::2")
+    service = Service("tcp", ip_address("fd00::2"), 80, family="inet6")
+    to_it = replace(to_it, real_servers=(replace(to_it.real_servers[0], service=service),))
+    six = replace(to_it.real_servers[0], rip=ip_address("fd00::1"))
+    held = a_realserver("1", "lo", "fd00::2")
+
+    within = disagreements([replace(to_it, real_servers=(six,)), held])
+    over_ipv4 = disagreements([to_it, held])
+
+    assert [(each.rule, each.severity) for each in within] == [("NO-TUNNEL", "error")]
+    assert "ip6tnl0" in within[0].hint
+    assert [(each.rule, each.severity) for each in over_ipv4] == [("NO-TUNNEL", "warning")]
+    assert over_ipv4[0].hint == "on that host: modprobe sit; ip link set sit0 up"
+
+
+def test_a_profile_that_says_its_rips_is_held_to_their_tunnels_only() -> None:
+    to_it = a_director(method="tunnel")
+    (server,) = to_it.real_servers
+    other = replace(server, rip=ip_address("10.0.0.2"), tunnel=(2, 0, 0))
+    both = replace(to_it, real_servers=(server, other))
+    first = replace(a_realserver("rs1", "tunl0"), rips=(server.rip,))
+    second = replace(a_realserver("rs2", "gre0"), rips=(other.rip,))
+
+    fits = disagreements([both, first, second])
+    swapped = disagreements([both, replace(first, rips=(other.rip,)), second])
+
+    assert fits == []
+    assert [each.rule for each in swapped if each.subject == "realserver rs1"] == ["NO-TUNNEL"]
 
 
 def test_a_rip_that_no_profile_is_for_is_found_where_every_profile_says() -> None:

@@ -84,15 +84,31 @@ def known(speakers: Speakers, *spoken: tuple[str, Form]) -> list[Finding]:
     return list(answers([VIP], Hearing(heard, speakers)))
 
 
-@pytest.mark.parametrize(
-    "speakers",
-    [
-        pytest.param(Speakers(mine=frozenset({ONE, TWO})), id="two links of this host"),
-        pytest.param(Speakers(dips={ONE: DIP, TWO: DIP}), id="a bond of the director"),
-    ],
-)
-def test_several_macs_of_one_director_are_one_director(speakers: Speakers) -> None:
-    assert known(speakers, *both(ONE), *both(TWO)) == []
+ONE_HOST = [
+    pytest.param(Speakers(mine=frozenset({ONE, TWO})), id="this host"),
+    pytest.param(Speakers(dips={ONE: DIP, TWO: DIP}), id="the director"),
+]
+
+
+@pytest.mark.parametrize("speakers", ONE_HOST)
+def test_a_bond_of_the_director_gives_each_asker_one_mac_and_is_right(speakers: Speakers) -> None:
+    assert known(speakers, (ONE, "own"), (TWO, "probe")) == []
+
+
+@pytest.mark.parametrize("speakers", ONE_HOST)
+def test_links_of_the_director_that_answer_one_question_are_flux(speakers: Speakers) -> None:
+    (found,) = known(speakers, *both(ONE), *both(TWO))
+
+    assert (found.rule, found.severity, found.mac) == ("ARP-FLUX", WARNING, ONE)
+    assert f"2 MAC addresses ({ONE}, {TWO})" in found.message
+
+
+def test_a_link_that_this_host_hears_beside_its_own_answer_is_flux() -> None:
+    speakers = Speakers(mine=frozenset({ONE, TWO}))
+
+    (found,) = known(speakers, (ONE, "self"), (TWO, "probe"))
+
+    assert found.rule == "ARP-FLUX"
 
 
 def test_two_directors_that_are_known_are_two_all_the_same() -> None:

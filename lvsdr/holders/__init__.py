@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from lvsdr.holders import dummy, loopback, tunnel
 from lvsdr.model.address import IPAddress
@@ -28,5 +29,8 @@ class Holder:
 HOLDERS: Mapping[str, Holder] = {
     "lo": Holder("lo", "loopback", False, ("inet", "inet6"), loopback.hold),
     "dummy": Holder("lvsdr0", "dummy", True, ("inet", "inet6"), dummy.hold),
-    "tunl0": Holder("tunl0", "ipip", False, ("inet",), tunnel.hold),
+    "tunl0": Holder("tunl0", "ipip", False, ("inet",), partial(tunnel.hold, "ipip")),
+    "gre0": Holder("gre0", "gre", False, ("inet",), partial(tunnel.hold, "gre")),
+    "ip6tnl0": Holder("ip6tnl0", "ip6tnl", False, ("inet6",), partial(tunnel.hold, "ip6tnl")),
 }
+TUNNELS = frozenset({"tunl0", "gre0", "ip6tnl0"})

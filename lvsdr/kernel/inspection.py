@@ -10,7 +10,7 @@ from typing import Any
 
 from pyroute2.netlink.rtnl.ndmsg import NTF_PROXY
 
-from lvsdr.kernel import bridges, fib, ipvs, owners, routes
+from lvsdr.kernel import bridges, connections, fib, ipvs, owners, routes
 from lvsdr.kernel.addresses import SCOPE_NAMES
 from lvsdr.kernel.errno import reading
 from lvsdr.kernel.ipvs_control import STATES, SyncDaemons
@@ -59,8 +59,6 @@ def inspect(
         survey=seen,
         addresses=addresses,
         sysctls=_settings(seen),
-        mtus={link.get_attr("IFLA_IFNAME"): link.get_attr("IFLA_MTU") for link in links},
-        parents=dict(_parents(links, names)),
         proxies=proxies,
         dead_ends=routes.dead_ends(sockets),
         routes=fib.routes(sockets, packets),
@@ -69,6 +67,7 @@ def inspect(
         owners=tuple(owners.owners({name: index for index, name in names.items()}, root)),
         bridges=dict(bridges.bridges(links)),
         ports=dict(bridges.ports(links)),
+        asked_by_itself=connections.to_itself(item.ip.ip for item in addresses),
     )
 
 
@@ -104,15 +103,6 @@ def _proxies(route: Any, names: dict[int, str]) -> Iterator[ProxyEntry]:
 
 def _names_an_address(message: Any) -> bool:
     return bool(message["flags"] & NTF_PROXY) and message.get_attr("NDA_DST") is not None
-
-
-def _parents(links: Iterable[Any], names: dict[int, str]) -> Iterator[tuple[str, str]]:
-    """Yield the links that lie on another one of this host: macvlan, vlan."""
-    for link in links:
-        below = link.get_attr("IFLA_LINK")
-        # One in another namespace (a veth's peer) is numbered there.
-        if below in names and link.get_attr("IFLA_LINK_NETNSID") is None:
-            yield link.get_attr("IFLA_IFNAME"), names[below]
 
 
 def _settings(seen: Survey) -> dict[str, str]:

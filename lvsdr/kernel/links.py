@@ -19,9 +19,9 @@ TC_H_ROOT = 0xFFFFFFFF
 STAND_IN = 0x1B5D0000
 IFF_UP, IFF_LOOPBACK, IFF_NOARP = 0x1, 0x8, 0x80
 
-# The module makes this link by itself in each namespace and no request removes it, so that
-# "not there" and "down" are one state, and withdrawing leaves it down.
-FALLBACK = "tunl0"
+# Their modules make these links by themselves in each namespace and no request removes them, so
+# that "not there" and "down" are one state, and withdrawing leaves them down.
+FALLBACKS = {"tunl0": "ipip", "gre0": "gre", "ip6tnl0": "ip6tnl"}
 
 
 class Links:
@@ -37,8 +37,8 @@ class Links:
                 message = self._find(str(name))
             if message is not None:
                 yield _link(message)
-            elif name == FALLBACK:
-                yield Link(FALLBACK, "ipip", up=False, arp=False, started=False)
+            elif name in FALLBACKS:
+                yield Link(str(name), FALLBACKS[str(name)], up=False, arp=False, started=False)
 
     def execute(self, change: Change) -> None:
         """Make, set up or delete one link."""
@@ -61,13 +61,13 @@ class Links:
                     hints=[f"modprobe {link.link_kind}", 'or choose "holder": "lo"'],
                 ) from error
             # Asking for tunl0 loads its module, which makes it before our request is served.
-            if error.code != errno.EEXIST or link.name != FALLBACK:
+            if error.code != errno.EEXIST or link.name not in FALLBACKS:
                 raise
 
     def _set_up(self, link: Link) -> None:
         wanted = (IFF_UP if link.up else 0) | (0 if link.arp else IFF_NOARP)
         index = self._index(link.name)
-        if link.name == FALLBACK:
+        if link.name in FALLBACKS:
             self._remove_stand_in(index)
         self._sockets.route.link("set", index=index, flags=wanted, change=IFF_UP | IFF_NOARP)
         if not link.started and _link(self._find(link.name)).started:

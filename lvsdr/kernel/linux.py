@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from itertools import groupby
 from types import TracebackType
 from typing import Protocol, Self
@@ -12,7 +12,7 @@ from lvsdr.kernel import fib, inspection, ipvs_stats, sysctls
 from lvsdr.kernel import survey as surveying
 from lvsdr.kernel.addresses import Addresses
 from lvsdr.kernel.errno import reading
-from lvsdr.kernel.ipvs import RealServers, VirtualServers, batch
+from lvsdr.kernel.ipvs import Servers, batch
 from lvsdr.kernel.ipvs_control import SyncDaemons, Timeouts
 from lvsdr.kernel.links import Links
 from lvsdr.kernel.privilege import has_net_admin
@@ -38,22 +38,13 @@ class Table(Protocol):
     def execute(self, change: Change) -> None: ...
 
 
-class PackedTable(Protocol):
-    """The kernel's side of a kind of which there may be many: changed in batches.
-
-    An object that is as `likely` says may be observed as that very object.
-    """
-
-    def observe(self, keys: Iterable[Key], likely: Objects) -> Iterator[Object]: ...
-
-
 class LinuxKernel:
     """Observe objects and execute changes; a context manager that closes its sockets."""
 
     def __init__(self) -> None:
         self._sockets = Sockets()
         self._addresses = Addresses(self._sockets)
-        self._real_servers = RealServers(self._sockets)
+        self._servers = Servers(self._sockets)
         self._tables: Mapping[str, Table] = {
             "sysctl": sysctls.Sysctls(self._sockets),
             "link": Links(self._sockets),
@@ -61,10 +52,6 @@ class LinuxKernel:
             "route": Routes(self._sockets),
             "timeout": Timeouts(self._sockets),
             "sync_daemon": SyncDaemons(self._sockets),
-        }
-        self._packed: Mapping[str, PackedTable] = {
-            "virtual_server": VirtualServers(self._sockets),
-            "real_server": self._real_servers,
         }
 
     def __enter__(self) -> Self:
@@ -108,15 +95,18 @@ class LinuxKernel:
         `likely` is how they may be: what is so need not be decoded.
         """
         kinds: dict[str, list[Key]] = {}
+        servers = False
         for key in keys:
-            kinds.setdefault(str(key[0]), []).append(key)
-        found: list[Object] = []
-        for kind, group in kinds.items():
-            if kind in self._packed:
-                found += self._packed[kind].observe(group, likely)
+            # Of these there may be many.
+            if key[0] in batch.KINDS:
+                servers = True
             else:
-                found += self._tables[kind].observe(group)
-        return keyed(found)
+                kinds.setdefault(str(key[0]), []).append(key)
+        wanted = keys if isinstance(keys, Set) else set(keys)
+        found = keyed(self._servers.observe(wanted, likely)) if servers else {}
+        for kind, group in kinds.items():
+            found.update(keyed(self._tables[kind].observe(group)))
+        return found
 
     def tenants(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         """Return the addresses of the links, the real servers of the virtual servers `keys`.
@@ -127,7 +117,7 @@ class LinuxKernel:
         found: list[Object] = [*self._addresses.on_links(links)] if links else []
         services = [key for key in keys if key[0] == VirtualServer.kind]
         if services:
-            found += self._real_servers.of_services(services, likely)
+            found += self._servers.of_services(services, likely)
         return keyed(found)
 
     def counters(self, services: Collection[Key]) -> Mapping[Key, Counters]:

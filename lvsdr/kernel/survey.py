@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lvsdr.kernel.addresses import all_addresses
@@ -44,8 +44,18 @@ def _links(messages: Iterable[Any]) -> dict[str, SurveyedLink]:
             index=message["index"],
             below=message.get_attr("IFLA_LINK") or 0,
             far=message.get_attr("IFLA_LINK_NETNSID"),
+            parent=_parent(message, by_index),
+            mtu=message.get_attr("IFLA_MTU") or 0,
         )
     return found
+
+
+def _parent(message: Any, by_index: Mapping[int, Any]) -> str | None:
+    below = by_index.get(message.get_attr("IFLA_LINK"))
+    # One in another namespace (a veth's peer) is numbered there.
+    if below is None or message.get_attr("IFLA_LINK_NETNSID") is not None:
+        return None
+    return str(below.get_attr("IFLA_IFNAME"))
 
 
 def _settings(scopes: Iterable[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Interface,
@@ -9,6 +10,7 @@ from ipaddress import (
     IPv6Address,
     IPv6Interface,
     IPv6Network,
+    ip_address,
     ip_interface,
     ip_network,
 )
@@ -16,6 +18,16 @@ from ipaddress import (
 IPAddress = IPv4Address | IPv6Address
 IPInterface = IPv4Interface | IPv6Interface
 IPNetwork = IPv4Network | IPv6Network
+
+
+@lru_cache(maxsize=65536)
+def parsed(text: str) -> IPAddress:
+    """Return the address that `text` is; raises ValueError.
+
+    The same object for the same text: the same real servers serve many services, and two addresses
+    that are one object need not be compared.
+    """
+    return ip_address(text)
 
 
 def host_interface(address: IPAddress) -> IPInterface:

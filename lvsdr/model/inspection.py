@@ -72,13 +72,12 @@ class Inspection:
     `sysctls` has those of the survey and more; `dead_ends` are the destinations of routes that
     lead nowhere; `sync_daemons` are the roles of IPVS's daemons: master, backup. `ports` has the
     state of each port of a bridge: disabled, listening, learning, forwarding, blocking.
+    `asked_by_itself` are the host's addresses to which it has connections of its own.
     """
 
     survey: Survey
     addresses: tuple[HeldAddress, ...] = ()
     sysctls: Mapping[str, str] = field(default_factory=dict)
-    mtus: Mapping[str, int] = field(default_factory=dict)
-    parents: Mapping[str, str] = field(default_factory=dict)
     proxies: tuple[ProxyEntry, ...] = ()
     dead_ends: frozenset[IPNetwork] = frozenset()
     routes: Mapping[Packet, RouteTo] = field(default_factory=dict)
@@ -87,6 +86,7 @@ class Inspection:
     owners: tuple[Owner, ...] = ()
     bridges: Mapping[str, Bridge] = field(default_factory=dict)
     ports: Mapping[str, str] = field(default_factory=dict)
+    asked_by_itself: frozenset[IPAddress] = frozenset()
 
     def number(self, path: str) -> int:
         """Return the value of a sysctl, 0 where the kernel does not have it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv6Address
+from functools import lru_cache
 from typing import ClassVar
 
 from lvsdr.model.address import IPAddress, IPInterface, IPNetwork
@@ -27,6 +27,9 @@ SCHEDULER_FLAGS: Mapping[str, tuple[str, int]] = {
 }
 TUNNEL_TYPES = ("ipip", "gue", "gre")
 TUNNEL_CHECKSUMS = ("none", "csum", "remcsum")
+Tunnel = tuple[int, int, int]
+"""The kernel's type, port (host byte order) and flags of a tunnel."""
+IPIP_TUNNEL: Tunnel = (0, 0, 0)
 
 # That of a guard route, larger than that of any route somebody means; the kernel's own end of the
 # scale is one above.
@@ -200,7 +203,13 @@ class Service(Numerous):
     def __str__(self) -> str:
         if self.vip is None:
             return f"fwmark {self.fwmark}" + (" inet6" if self.family == "inet6" else "")
-        return f"{self.protocol} {endpoint(self.vip, self.port)}"
+        return f"{self.protocol} {endpoint(str(self.key[1]), self.port)}"
+
+
+@lru_cache(maxsize=65536)
+def shared(service: Service) -> Service:
+    """Return the first service equal to this: of those that are one object none is compared."""
+    return service
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,26 +275,22 @@ class RealServer(Numerous):
     forwarding_method: str = "dr"
     upper_threshold: int = 0
     lower_threshold: int = 0
-    tunnel: tuple[int, int, int] = (0, 0, 0)
+    tunnel: Tunnel = IPIP_TUNNEL
 
     def _made_key(self) -> Key:
         return (self.kind, *self.service.key, str(self.rip), self.port)
 
     @property
     def detail(self) -> str:
-        thresholds = f"thresholds {self.upper_threshold}/{self.lower_threshold}"
-        said = [
-            self.forwarding_method,
-            f"weight {self.weight}",
-            thresholds if self.upper_threshold or self.lower_threshold else "",
-            tunnel_spoken(*self.tunnel),
-        ]
-        return ", ".join(filter(None, said))
+        bounds = (self.upper_threshold, self.lower_threshold)
+        return _settings_spoken(self.forwarding_method, self.weight, bounds, self.tunnel)
 
     @property
     def place(self) -> str:
         """Return its address, with its port where it has one."""
-        return endpoint(self.rip, self.port) if self.port else str(self.rip)
+        # As the key has it: an address is written anew each time that it is asked for its text.
+        text = str(self.key[-2])
+        return endpoint(text, self.port) if self.port else text
 
     @property
     def title(self) -> str:
@@ -376,6 +381,23 @@ KINDS: Mapping[str, type[Object]] = {
 }
 
 
+def alike(model: RealServer, rip: IPAddress, text: str) -> RealServer:
+    """Return a real server that is as `model` but for its RIP, which is written as `text`."""
+    made = RealServer(
+        model.service,
+        rip,
+        model.port,
+        model.weight,
+        model.forwarding_method,
+        model.upper_threshold,
+        model.lower_threshold,
+        model.tunnel,
+    )
+    kind, protocol, vip, vip_port, _, port = model.key
+    object.__setattr__(made, "_key", (kind, protocol, vip, vip_port, text, port))
+    return made
+
+
 def footing(item: Object) -> Key | None:
     """Return the key of what `item` cannot be without: its link, or its virtual server."""
     if isinstance(item, Address):
@@ -390,10 +412,25 @@ def keyed(objects: Iterable[Object]) -> dict[Key, Object]:
     return {item.key: item for item in objects}
 
 
-def endpoint(address: IPAddress, port: int) -> str:
+def endpoint(address: IPAddress | str, port: int) -> str:
     """Return ADDRESS:PORT as people write it, an IPv6 address in brackets."""
-    host = f"[{address}]" if isinstance(address, IPv6Address) else str(address)
-    return f"{host}:{port}"
+    text = str(address)
+    return f"[{text}]:{port}" if ":" in text else f"{text}:{port}"
+
+
+@lru_cache(maxsize=1024)
+def _settings_spoken(
+    method: str, weight: int, bounds: tuple[int, int], tunnel: tuple[int, int, int]
+) -> str:
+    """Return what many real servers have in common, as people say it."""
+    upper, lower = bounds
+    said = [
+        method,
+        f"weight {weight}",
+        f"thresholds {upper}/{lower}" if upper or lower else "",
+        tunnel_spoken(*tunnel),
+    ]
+    return ", ".join(filter(None, said))
 
 
 def flags_spoken(scheduler: str, flags: int) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.objects import Service
+from lvsdr.model.objects import IPIP_TUNNEL, Service, Tunnel
 
 PathVerdict = Literal[
     "served",
@@ -49,7 +49,8 @@ class Path:
     """One way from a service to a real server; a request for `vip` and `port` takes it.
 
     `vip` is None where the real server sees none (masquerade for a firewall mark), `port` 0 where
-    there is no one port. `method` is that of the real server: dr, tunnel, masquerade, local.
+    there is no one port. `method` is that of the real server: dr, tunnel, masquerade, local; with
+    tunnel, `tunnel` is its.
     """
 
     service: Service
@@ -58,16 +59,23 @@ class Path:
     port: int
     method: str = "dr"
     weight: int = 1
+    tunnel: Tunnel = IPIP_TUNNEL
 
 
 @dataclass(frozen=True, slots=True)
 class Approach:
-    """How this host sends to `rip`: out of `link` to `next_hop`, in the name of `source`."""
+    """How this host sends to `rip`: out of `link` to `next_hop`, in the name of `source`.
+
+    `other` is its own address of the other family, for what a tunnel carries. `mtu` is the link's,
+    0 where it is not known.
+    """
 
     rip: IPAddress
     link: str
     next_hop: IPAddress
     source: IPAddress
+    other: IPAddress | None = None
+    mtu: int = 0
 
     @property
     def routed(self) -> bool:
@@ -80,7 +88,8 @@ class Proof:
     """What became of a probe that took a path; `verdict` is None where nothing can be said.
 
     `gateway` is the router before the RIP, `macs` are those that answered for the next hop, `hint`
-    is the way to mend it.
+    is the way to mend it. `segment` is the longest that its clients may send over TCP, `mtu` that
+    of the link towards it.
     """
 
     path: Path
@@ -89,3 +98,5 @@ class Proof:
     gateway: IPAddress | None = None
     macs: tuple[str, ...] = ()
     hint: str | None = None
+    segment: int | None = None
+    mtu: int = 0

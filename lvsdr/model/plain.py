@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import cache, lru_cache
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import ip_interface, ip_network
 from operator import attrgetter
 from typing import Any
 
-from lvsdr.model.objects import KINDS, Object, Service
+from lvsdr.model.address import parsed
+from lvsdr.model.objects import KINDS, Object, Service, shared
 
 Plain = dict[str, Any]
 
@@ -80,23 +81,23 @@ def _service(plain: Mapping[str, Any]) -> Service:
 @lru_cache(maxsize=4096)
 def _known_service(plain: tuple[tuple[str, Any], ...]) -> Service:
     values = dict(plain)
-    made = Service(**{**values, "vip": values["vip"] and ip_address(values["vip"])})
+    made = Service(**{**values, "vip": values["vip"] and parsed(values["vip"])})
     if _plain_service(made) != values:
         raise ValueError("not the fields of a service")
-    return made
+    return shared(made)
 
 
 def _exactly(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Return `parse`, but for texts that it would not write so itself."""
 
     @lru_cache(maxsize=65536, typed=True)
-    def parsed(text: Any) -> Any:
+    def exact(text: Any) -> Any:
         made = parse(text)
         if str(made) != text:
             raise ValueError(f"not the fields of an object: {made} is written otherwise")
         return made
 
-    return parsed
+    return exact
 
 
 def _tunnel(plain: list[int]) -> tuple[int, ...]:
@@ -105,11 +106,13 @@ def _tunnel(plain: list[int]) -> tuple[int, ...]:
     return tuple(plain)
 
 
+parsed_address = _exactly(parsed)
+
 PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "ip": _exactly(ip_interface),
-    "rip": _exactly(ip_address),
+    "rip": parsed_address,
     "destination": _exactly(ip_network),
     "service": _service,
     "tunnel": _tunnel,
-    "group": _exactly(ip_address),
+    "group": parsed_address,
 }

@@ -23,7 +23,8 @@ class DirectorProfile:
 
     `vips_owner` is who puts the VIPs on the link: lvsdr, or keepalived. `standby` is what a
     director that is not the active one of its cluster is: empty, or synced, with the table and
-    the backup sync daemon.
+    the backup sync daemon. `arp_flux` is what to do where other links are on the segment of
+    `interface`: mend, so that each answers for its own addresses only, or leave.
     """
 
     role: ClassVar[str] = "director"
@@ -38,6 +39,7 @@ class DirectorProfile:
     sysctls: tuple[Sysctl, ...] = ()
     vips_owner: str = "lvsdr"
     standby: str = "empty"
+    arp_flux: str = "mend"
 
     @property
     def vips(self) -> tuple[IPAddress, ...]:

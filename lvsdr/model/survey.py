@@ -15,7 +15,7 @@ class SurveyedLink:
     `link_kind` is the kernel's word (bridge, bond, veth, dummy, …), empty for hardware;
     `master_kind` the same of its master. `below` is the index of the link that it lies on, or of
     its other end (veth); `far` is this host's number of the namespace where that one is, None for
-    the link's own.
+    the link's own. `parent` is the link of this host on which it lies (macvlan, vlan).
     """
 
     name: str
@@ -29,6 +29,8 @@ class SurveyedLink:
     index: int = 0
     below: int = 0
     far: int | None = None
+    parent: str | None = None
+    mtu: int = 0
 
     @property
     def enslaved(self) -> bool:
@@ -52,6 +54,24 @@ class Survey:
     def addresses_of(self, link: str) -> tuple[IPInterface, ...]:
         """Return the addresses of `link`, in the kernel's order."""
         return tuple(ip for name, ip in self.addresses if name == link)
+
+    def same_segment(self, one: str, other: str) -> bool:
+        """Return whether two links share a subnet, or lie on one another or on the same parent."""
+        if self._foundation(one) == self._foundation(other):
+            return True
+        return any(
+            mine.network.overlaps(its.network)
+            for mine in self.addresses_of(one)
+            for its in self.addresses_of(other)
+            if mine.version == its.version == 4
+            and min(mine.network.num_addresses, its.network.num_addresses) > 1
+        )
+
+    def _foundation(self, link: str) -> str:
+        """Return the link on which a macvlan or macvtap lies; a VLAN is a segment of its own."""
+        seen = self.links.get(link)
+        on_top = seen is not None and seen.link_kind in ("macvlan", "macvtap")
+        return seen.parent or link if seen is not None and on_top else link
 
     def without(self, link: str, addresses: Collection[IPAddress]) -> Survey:
         """Return the survey with `addresses` taken from `link` in thought."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.objects import RealServer, Service, VirtualServer
+from lvsdr.model.objects import RealServer, Service, VirtualServer, alike, shared
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.reader.control import fit_for_standby, of_one_family, sync_daemons, sysctls, timeouts
 from lvsdr.reader.labels import labelled_vips
@@ -17,7 +17,6 @@ from lvsdr.reader.wording import Pointer, pointed
 
 Entry = Mapping[str, Any]
 Vips = frozenset[IPAddress]
-T = TypeVar("T")
 
 MOST_REAL_SERVERS = 1_000_000
 
@@ -41,15 +40,21 @@ def director(data: Entry, name: str) -> DirectorProfile:
             "split it into profiles of different names",
         )
     vips = frozenset(vip.address for vip in labelled)
+    rips = Rips(vips)
     services: dict[Service, Pointer] = {}
     virtual_servers: list[VirtualServer] = []
     real_servers: list[RealServer] = []
-    for place, entry in enumerate(data["virtual_servers"]):
+    entries = data["virtual_servers"]
+    for place, given in enumerate(entries.released()):
+        entry = entries.complete(given)
         where = ("virtual_servers", place)
-        service = _service(entry, where, vips)
-        _only_once(services, service, where, "virtual server")
+        service = shared(_service(entry, where, vips))
+        first = services.setdefault(service, where)
+        if first != where:
+            message = f"the same virtual server as {pointed(first)}"
+            raise misfit(where, message, "remove one of the two")
         virtual_servers.append(spread(entry, where, service))
-        real_servers.extend(_real_servers(entry, where, service, vips))
+        real_servers.extend(_real_servers(entry, where, service, rips))
     daemons = sync_daemons(data["sync_daemons"], interface)
     if daemons:
         of_one_family(real_servers)
@@ -66,6 +71,7 @@ def director(data: Entry, name: str) -> DirectorProfile:
         sysctls(data["sysctls"]),
         data["vips_owner"],
         data["standby"],
+        data["arp_flux"],
     )
 
 
@@ -97,25 +103,56 @@ def _family_of_rips(entry: Entry, where: Pointer) -> str:
     return family(host_address(first, (*where, "real_servers", 0, "rip"), "RIP"))
 
 
-def _real_servers(entry: Entry, where: Pointer, service: Service, vips: Vips) -> list[RealServer]:
+def _real_servers(entry: Entry, where: Pointer, service: Service, rips: Rips) -> list[RealServer]:
+    entries = entry["real_servers"]
     servers: list[RealServer] = []
-    seen: dict[tuple[IPAddress, int], Pointer] = {}
-    for place, server in enumerate(entry["real_servers"]):
-        here = (*where, "real_servers", place)
-        made = _real_server(server, here, service, vips)
-        _only_once(seen, (made.rip, made.port), here, "real server")
+    seen: dict[tuple[str, int], int] = {}
+    # All but their RIP is the same for most: what was found sound once need not be again.
+    models: dict[tuple[object, ...], RealServer] = {}
+    for place, given in enumerate(entries.released()):
+        rip, text = rips.sound(given.pop("rip"), where, place)
+        model = models.get(like := (type(rip), *given.items()))
+        if model is None:
+            here = (*where, "real_servers", place)
+            made = _real_server(entries.complete(given), rip, here, service)
+            models[like] = made
+        else:
+            made = alike(model, rip, text)
+        if seen.setdefault((text, made.port), place) != place:
+            first = pointed((*where, "real_servers", seen[text, made.port]))
+            message = f"the same real server as {first}"
+            raise misfit((*where, "real_servers", place), message, "remove one of the two")
         servers.append(made)
     return servers
 
 
-def _real_server(entry: Entry, where: Pointer, service: Service, vips: Vips) -> RealServer:
-    rip = host_address(entry["rip"], (*where, "rip"), "RIP")
-    if rip in vips:
-        raise misfit(
-            (*where, "rip"),
-            f"{rip} is a VIP of this profile",
-            "write the real server's own address (RIP)",
-        )
+class Rips:
+    """The RIPs of a profile, each looked at once, though many services may name it."""
+
+    def __init__(self, vips: Vips) -> None:
+        self._vips = vips
+        self._known: dict[str, tuple[IPAddress, str]] = {}
+
+    def sound(self, text: str, where: Pointer, place: int) -> tuple[IPAddress, str]:
+        """Return the address that `text` is, and how it is written; raise Refusal.
+
+        `place` is that of the real server in the virtual server at `where`.
+        """
+        known = self._known.get(text)
+        if known is None:
+            here = (*where, "real_servers", place, "rip")
+            rip = host_address(text, here, "RIP")
+            if rip in self._vips:
+                raise misfit(
+                    here,
+                    f"{rip} is a VIP of this profile",
+                    "write the real server's own address (RIP)",
+                )
+            known = self._known[text] = rip, str(rip)
+        return known
+
+
+def _real_server(entry: Entry, rip: IPAddress, where: Pointer, service: Service) -> RealServer:
     method = entry["forwarding_method"]
     # A tunnel's outer packet may be of another family than the one it carries.
     if family(rip) != service.family and method != "tunnel":
@@ -152,10 +189,3 @@ def _port(entry: Entry, where: Pointer, service: Service) -> int:
     if port == 0:
         raise misfit((*where, "port"), "0 is not a port", "leave out port to keep the service's")
     return port
-
-
-def _only_once(seen: dict[T, Pointer], key: T, where: Pointer, noun: str) -> None:
-    first = seen.setdefault(key, where)
-    if first != where:
-        message = f"the same {noun} as {pointed(first)}"
-        raise misfit(where, message, "remove one of the two")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -77,19 +77,42 @@ def completed(schema: Schema, value: Any) -> Any:
     return _completing(schema)(value)
 
 
+class Completed(Sequence[Any]):
+    """A list whose items are completed when they are asked for: a large one is not there twice."""
+
+    def __init__(self, complete: Callable[[Any], Any], items: list[Any]) -> None:
+        self.complete = complete
+        self._items = items
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.complete(self._items[place])
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self.complete, self._items)
+
+    def released(self) -> Iterator[Any]:
+        """Yield the items as they were written, and let go of each."""
+        left, self._items = self._items, []
+        left.reverse()
+        while left:
+            yield left.pop()
+
+
 def _completing(schema: Schema) -> Callable[[Any], Any]:
     """Return what completes a value of `schema`: prepared once, for there may be many."""
     if "properties" in schema:
         fields = {name: _completing(field) for name, field in schema["properties"].items()}
         defaults = {
-            name: field["default"]
+            name: fields[name](field["default"])
             for name, field in schema["properties"].items()
             if "default" in field
         }
         return lambda value: defaults | {name: fields[name](each) for name, each in value.items()}
     if "items" in schema:
-        complete = _completing(schema["items"])
-        return lambda value: list(map(complete, value))
+        return partial(Completed, _completing(schema["items"]))
     # Draft-07 takes 1.0 for an integer.
     return lambda value: int(value) if isinstance(value, float) else value
 

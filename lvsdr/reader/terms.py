@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_network
 
-from lvsdr.model.address import IPAddress
+from lvsdr.model.address import IPAddress, parsed
 from lvsdr.reader.refusal import misfit
 from lvsdr.reader.wording import Pointer, shown
 
@@ -59,11 +58,9 @@ def fits(text: str) -> bool:
     return len(text.encode()) <= LONGEST_LINK
 
 
-# The same real servers serve many services.
-@lru_cache(maxsize=65536)
 def _parsed(text: str) -> IPAddress | None:
     try:
-        return ip_address(text)
+        return parsed(text)
     except ValueError:
         return None
 

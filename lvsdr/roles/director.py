@@ -10,6 +10,7 @@ from lvsdr.model.address import host_interface
 from lvsdr.model.objects import Address, Key, Object, Objects, SyncDaemon, Sysctl, keyed
 from lvsdr.model.profile import DirectorProfile, LabelledVip
 from lvsdr.model.survey import Survey
+from lvsdr.roles.arp import one_answer
 from lvsdr.roles.footing import talking_link
 
 
@@ -23,7 +24,8 @@ def desired(profile: DirectorProfile, survey: Survey) -> Objects:
         )
     _has_addresses_of_its_own(profile, survey)
     addresses = (_on_the_link(profile.interface, vip) for vip in _owned(profile))
-    return keyed((*_table(profile), *_daemons(profile, "master"), *addresses))
+    quiet = one_answer(profile, survey) if profile.arp_flux == "mend" else ()
+    return keyed((*quiet, *_table(profile), *_daemons(profile, "master"), *addresses))
 
 
 def standby(profile: DirectorProfile) -> Objects:

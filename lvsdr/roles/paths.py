@@ -21,7 +21,7 @@ def _paths(profile: DirectorProfile) -> Iterator[Path]:
     for server in profile.real_servers:
         service, method = server.service, server.forwarding_method
         for vip in _vips(profile, service, method):
-            yield Path(service, vip, server.rip, server.port, method, server.weight)
+            yield Path(service, vip, server.rip, server.port, method, server.weight, server.tunnel)
 
 
 def _vips(profile: DirectorProfile, service: Service, method: str) -> tuple[IPAddress | None, ...]:

@@ -17,6 +17,7 @@ APPLY = "on that host: lvsdr realserver apply; then on the director: lvsdr direc
 WITHDRAW = "take the VIP from all but the active director: on the other, lvsdr director withdraw"
 UNKNOWN = "no RIP is known to tell them by: lvsdr verify DIRECTOR-PROFILE, the real servers up"
 ONE_HOST = "lvsdr verify --dip DIP: what answers for the director's own address is the director"
+FLUX = "on the director: lvsdr director apply"
 _SHOWN = 8
 
 
@@ -33,12 +34,16 @@ class Hearing:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """One host that spoke for a VIP: with these MACs, in these forms."""
+    """One host that spoke for a VIP: with these MACs, and what each of them said in which form."""
 
     name: str
     macs: tuple[str, ...]
-    forms: frozenset[str]
+    spoken: frozenset[tuple[str, str]]
     rip: IPAddress | None
+
+    @property
+    def forms(self) -> frozenset[str]:
+        return frozenset(form for _, form in self.spoken)
 
     def __str__(self) -> str:
         return f"{self.name} ({', '.join(self.macs)})"
@@ -59,6 +64,8 @@ def answers(vips: Iterable[IPAddress], hearing: Hearing) -> Iterator[Finding]:
             yield _perhaps_one(vip, [*proxies, *directors])
             continue
         yield from (_proxy(vip, voice) for voice in proxies)
+        if vip.version == 4:
+            yield from (_flux(vip, voice) for voice in directors if len(_at_once(voice)) > 1)
         if not directors:
             yield _nobody(vip)
         if len(directors) > 1:
@@ -89,7 +96,7 @@ def _voices(spoken: Iterable[Answer], speakers: Speakers) -> list[Voice]:
         Voice(
             speakers.host(answers[0].mac),
             tuple(dict.fromkeys(answer.mac for answer in answers)),
-            frozenset(answer.form for answer in answers),
+            frozenset((answer.mac, answer.form) for answer in answers),
             speakers.rips.get(answers[0].mac),
         )
         for answers in hosts.values()
@@ -143,6 +150,35 @@ def _nobody(vip: IPAddress) -> Finding:
         f"nobody answers {_protocol(vip)} for {vip}: no router can reach it",
         "on the director: lvsdr director apply",
         vip=vip,
+    )
+
+
+def _at_once(voice: Voice) -> frozenset[str]:
+    """Return the MACs in which a host answers one and the same question.
+
+    A bond gives each asker one of its MACs; several links of a host in one subnet answer each.
+    """
+    own = {mac for mac, form in voice.spoken if form == "self"}
+    return max(
+        (
+            frozenset(own | {mac for mac, said in voice.spoken if said == form})
+            for form in ("own", "probe")
+        ),
+        key=len,
+    )
+
+
+def _flux(vip: IPAddress, voice: Voice) -> Finding:
+    macs = sorted(_at_once(voice))
+    return Finding(
+        "ARP-FLUX",
+        WARNING,
+        str(vip),
+        f"{voice.name} answers each question for {vip} with {len(macs)} MAC addresses"
+        f" ({', '.join(macs)}): several of its links are on this segment, and it is no bond",
+        FLUX,
+        vip=vip,
+        mac=macs[0],
     )
 
 

@@ -15,9 +15,9 @@ FILTERS = {4: ("iptables", "arptables"), 6: ("ip6tables",)}
 
 def own(profile: Profile, host: Inspection) -> Iterator[Finding]:
     """Yield the closed ports of the bridge that the profile's interface is, or lies on."""
-    link = profile.interface
-    while link not in host.bridges and link in host.parents:
-        link = host.parents[link]
+    link, links = profile.interface, host.survey.links
+    while link not in host.bridges and link in links and (below := links[link].parent) is not None:
+        link = below
     yield from delays(link, host)
 
 

@@ -8,6 +8,7 @@ from lvsdr.model.address import IPInterface
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.objects import RealServer
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
+from lvsdr.rules.openings import Opening, opening
 
 
 def disagreements(profiles: Sequence[Profile], dip: IPInterface | None = None) -> list[Finding]:
@@ -75,17 +76,52 @@ def _unheld(
 def _untunnelled(
     director: DirectorProfile, realservers: Sequence[RealServerProfile]
 ) -> Iterator[Finding]:
-    methods = {server.forwarding_method for server in _unchanged(director)}
-    closed = [each for each in realservers if each.holder != "tunl0"]
-    if "tunnel" in methods and (methods == {"tunnel"} or len(closed) == len(realservers)):
-        for each in closed:
-            yield Finding(
-                "NO-TUNNEL",
-                ERROR,
-                _subject(each),
-                f"{_subject(each)} has no tunl0, through which {_subject(director)} sends packets",
-                "write tunl0 as its holder, or dr as the forwarding_method",
-            )
+    """Yield the real servers that take nothing out of the tunnels which lead to them.
+
+    Without `rips`, and where only some are reached through a tunnel, one that is open is as much
+    as can be asked for.
+    """
+    for each in realservers:
+        servers = [one for one in _unchanged(director) if not each.rips or one.rip in each.rips]
+        openings = {opened for one in servers if (opened := _opening(one))}
+        needed = {opened.link: opened for opened in sorted(openings, key=str)}
+        unclear = not each.rips and any(other.holder in needed for other in realservers)
+        tunnelled = all(one.forwarding_method == "tunnel" for one in servers)
+        if needed and each.holder not in needed and (tunnelled or not unclear):
+            yield _closed(director, each, list(needed.values()))
+        yield from (_port(each, opened) for opened in openings if opened.port)
+
+
+def _opening(server: RealServer) -> Opening | None:
+    if server.forwarding_method != "tunnel":
+        return None
+    inner = 6 if server.service.family == "inet6" else 4
+    return opening(server.tunnel, inner, server.rip.version)
+
+
+def _closed(
+    director: DirectorProfile, held: RealServerProfile, needed: Sequence[Opening]
+) -> Finding:
+    links = " or ".join(each.link for each in needed)
+    holders = " or ".join(each.link for each in needed if each.holder)
+    mend = f"write {holders} as its holder" if holders else needed[0].by_hand
+    return Finding(
+        "NO-TUNNEL",
+        ERROR if holders else WARNING,
+        _subject(held),
+        f"{_subject(held)} has no {links}, through which {_subject(director)} sends packets",
+        f"{mend}, or write dr as the forwarding_method" if holders else f"on that host: {mend}",
+    )
+
+
+def _port(held: RealServerProfile, needed: Opening) -> Finding:
+    return Finding(
+        "TUNNEL-PORT",
+        WARNING,
+        _subject(held),
+        f"{_subject(held)} does not open the UDP port of GUE: that is for the host to do",
+        f"on that host: {needed.port}",
+    )
 
 
 def _strangers(

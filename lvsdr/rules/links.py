@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.inspection import Inspection
+from lvsdr.model.objects import Sysctl
 from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.rules.arp import effective, leaks
 
@@ -30,37 +31,23 @@ def flux(profile: DirectorProfile, host: Inspection) -> Iterator[Finding]:
     if not any(vip.version == 4 for vip in profile.vips):
         return
     for link in host.survey.links.values():
-        beside = link.name != profile.interface and _same_segment(
-            link.name, profile.interface, host
+        beside = link.name != profile.interface and host.survey.same_segment(
+            link.name, profile.interface
         )
         if beside and link.speaks_arp and leaks(link.name, host.survey):
             value = effective("arp_ignore", link.name, host.survey)
+            mended = profile.arp_flux == "mend"
             yield Finding(
                 "ARP-FLUX",
-                WARNING,
+                ERROR if mended else WARNING,
                 link.name,
                 f"{link.name} is on the segment of {profile.interface}, and effective arp_ignore is"
                 f" {value}: it answers for the VIPs too, with another MAC",
-                QUIET,
+                "lvsdr director apply" if mended else QUIET,
+                about=frozenset(Sysctl(path, "").key for path in _settings(link.name, profile)),
             )
 
 
-def _same_segment(one: str, other: str, host: Inspection) -> bool:
-    """Return whether two links share a subnet, or lie on one another or on the same parent."""
-    if _foundation(one, host) == _foundation(other, host):
-        return True
-    nets = [
-        [ip.network for ip in host.survey.addresses_of(link) if ip.network.num_addresses > 1]
-        for link in (one, other)
-    ]
-    return any(
-        left.version == 4 and right.version == 4 and left.overlaps(right)
-        for left in nets[0]
-        for right in nets[1]
-    )
-
-
-def _foundation(link: str, host: Inspection) -> str:
-    """Return the link on which a macvlan or macvtap lies; a VLAN is a segment of its own."""
-    kind = host.survey.links[link].link_kind if link in host.survey.links else ""
-    return host.parents.get(link, link) if kind in ("macvlan", "macvtap") else link
+def _settings(link: str, profile: DirectorProfile) -> Iterator[str]:
+    for name in (link, profile.interface):
+        yield from (f"net/ipv4/conf/{name}/{each}" for each in ("arp_ignore", "arp_announce"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address
 
+from lvsdr.holders import TUNNELS
 from lvsdr.model.address import IPAddress, host_interface
 from lvsdr.model.explanation import Reply
 from lvsdr.model.finding import ERROR, Finding
@@ -13,7 +14,7 @@ from lvsdr.model.outside import Outside
 from lvsdr.model.profile import Profile, RealServerProfile
 from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.rules import bridges, reply
-from lvsdr.rules.ways import FAR, TUNNEL, neighbour
+from lvsdr.rules.ways import FAR, neighbour
 
 # The ids of the findings that may be yielded.
 IDS = ("HOST-ANSWERS", "HOST-ROUTE", "HOST-RETURN", "BRIDGE-DELAY", "BRIDGE-FILTER")
@@ -179,7 +180,7 @@ def _silenced(found: Reply, question: reply.Question, outside: Outside) -> str:
 def _arrives(vip: IPAddress, profile: RealServerProfile, outside: Outside) -> Iterator[Finding]:
     """Yield that a director's packets for the VIP, sent to the host's MAC, get lost there."""
     # What comes through a tunnel is for the RIP.
-    if outside.arrival is None or profile.holder_link == TUNNEL:
+    if outside.arrival is None or profile.holder in TUNNELS:
         return
     host = outside.host
     way = host.routes[_request(vip, outside.arrival, host.survey)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.objects import endpoint
 from lvsdr.model.path import Path, Proof
+from lvsdr.rules.openings import Opening, opening
+from lvsdr.rules.segments import too_long
 
 Group = Sequence[Proof]
 
@@ -39,7 +41,7 @@ FILTERED = {
 }
 
 
-def findings(proofs: Iterable[Proof]) -> Iterator[Finding]:
+def findings(proofs: Sequence[Proof]) -> Iterator[Finding]:
     """Yield a finding for each fault, however many paths it spoils."""
     served = {(proof.path.service, proof.path.rip) for proof in proofs if _serves(proof)}
     groups: dict[object, list[Proof]] = {}
@@ -50,6 +52,7 @@ def findings(proofs: Iterable[Proof]) -> Iterator[Finding]:
         finding = RULES[_name(group[0])](group)
         mild = all(_is_mild(proof, served) for proof in group)
         yield replace(finding, severity=WARNING) if mild else finding
+    yield from too_long(proofs)
 
 
 def hinted(proof: Proof) -> Proof:
@@ -67,7 +70,7 @@ def _fault(proof: Proof) -> object:
     """Return what the proofs of one fault have in common."""
     name, path = _name(proof), proof.path
     if name in _OF_RIP:
-        return name, path.rip, proof.detail
+        return name, path.rip, proof.detail, path.tunnel
     return name, path.rip, path.vip, proof.detail, None if name in _OF_VIP else path.service
 
 
@@ -140,20 +143,23 @@ def _loop(group: Group) -> Finding:
 
 
 def _no_tunnel(group: Group) -> Finding:
-    rip = group[0].path.rip
-    tunnel = "tunl0" if rip.version == 4 else "ip6tnl0"
-    mend = (
-        "lvsdr realserver apply, with holder tunl0" if rip.version == 4 else "modprobe ip6_tunnel"
-    )
+    rip, needed = group[0].path.rip, _opening(group[0].path)
+    closed = f"its UDP port is closed, or {needed.link}" if needed.port else needed.link
+    mend = f"lvsdr realserver apply, with holder {needed.link}; " if needed.holder else ""
     return Finding(
         "PATH-NO-TUNNEL",
         ERROR,
         str(rip),
-        f"real server {rip} takes nothing out of a tunnel: {tunnel} is missing or down, and clients"
+        f"real server {rip} takes nothing out of a tunnel: {closed} is missing or down, and clients"
         f" that are sent there get no answer ({_services(group)})",
-        f"on {rip}: {mend}; ip link set {tunnel} up",
+        f"on {rip}: {mend}{needed.by_hand}",
         rip=rip,
     )
+
+
+def _opening(path: Path) -> Opening:
+    inner = (path.vip or path.rip).version
+    return opening(path.tunnel, inner, path.rip.version)
 
 
 def _filtered(group: Group) -> Finding:
@@ -162,7 +168,8 @@ def _filtered(group: Group) -> Finding:
     family = "iptables-save" if path.rip.version == 4 else "ip6tables-save"
     hint = f"on {path.rip}: nft list ruleset; {family}"
     if detail == "reverse-path" and path.rip.version == 4:
-        hint = f"on {path.rip}: lvsdr realserver apply; then sysctl -ar '(all|tunl0).rp_filter'"
+        link = _opening(path).link
+        hint = f"on {path.rip}: lvsdr realserver apply; then sysctl -ar '(all|{link}).rp_filter'"
     return Finding(
         "PATH-FILTERED",
         ERROR,

@@ -9,7 +9,18 @@ from typing import Generic, TypeVar
 from lvsdr.model.finding import Finding
 from lvsdr.model.inspection import Inspection
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
-from lvsdr.rules import addresses, arp, bridges, links, loops, owners, proxies, tables, tunnel
+from lvsdr.rules import (
+    addresses,
+    arp,
+    bridges,
+    clients,
+    links,
+    loops,
+    owners,
+    proxies,
+    tables,
+    tunnel,
+)
 
 P = TypeVar("P", bound=Profile)
 
@@ -38,8 +49,8 @@ REALSERVER: tuple[Rule[RealServerProfile], ...] = (
     Rule(("PROXY-PVLAN",), proxies.private_vlan),
     Rule(("PROXY-ENTRY", "PROXY-NDP"), proxies.entries),
     Rule(("RP-FILTER",), tunnel.reverse_path),
-    Rule(("TUNNEL-MTU",), tunnel.mtu),
     Rule(("BRIDGE-DELAY",), bridges.own),
+    Rule(("SELF-CLIENT",), clients.of_itself),
 )
 
 DIRECTOR: tuple[Rule[DirectorProfile], ...] = (
@@ -51,6 +62,7 @@ DIRECTOR: tuple[Rule[DirectorProfile], ...] = (
     Rule(("VIP-DAD",), addresses.unusable),
     Rule(("ARP-FLUX",), links.flux),
     Rule(("PORT-DIFFERS",), tables.ports),
+    Rule(("SELF-CLIENT",), clients.of_itself),
     Rule(("BACKUP-ONLY", "BACKUP-BYPASS", "SYNC-ROLE"), tables.daemons),
     Rule(("OWNER-KUBERNETES",), owners.kubernetes),
     Rule(("OWNER-KEEPALIVED", "OWNER-FLUSH"), owners.keepalived),

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lvsdr.model.finding import ERROR, WARNING, Finding
+from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.inspection import Inspection, Packet
 from lvsdr.model.objects import Sysctl
 from lvsdr.model.profile import RealServerProfile
-from lvsdr.rules.ways import FAR, TUNNEL, arrivals, clients, out, sample
-
-IPIP = 20
+from lvsdr.rules.ways import FAR, arrivals, clients, out, sample
 
 
 def reverse_path(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
@@ -45,17 +43,3 @@ def _dropped(link: str, profile: RealServerProfile, host: Inspection) -> Finding
         hint,
         about=frozenset({Sysctl(f"net/ipv4/conf/{link}/rp_filter", "").key}),
     )
-
-
-def mtu(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
-    """Yield the tunnel that takes itself for wider than the link below it."""
-    below, above = host.mtus.get(profile.interface), host.mtus.get(TUNNEL)
-    if profile.holder_link == TUNNEL and below and above and above > below - IPIP:
-        yield Finding(
-            "TUNNEL-MTU",
-            WARNING,
-            TUNNEL,
-            f"{TUNNEL} has MTU {above}, but {profile.interface} carries {below - IPIP} in a tunnel:"
-            " large packets get lost where ICMP is filtered",
-            f"ip link set {TUNNEL} mtu {below - IPIP}",
-        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address, ip_address
 
+from lvsdr.holders import TUNNELS
 from lvsdr.model.address import IPAddress
 from lvsdr.model.inspection import Inspection, Packet
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
@@ -13,7 +14,6 @@ from lvsdr.rules import reply
 
 # Somebody on the Internet: addresses for documentation, to which nothing is ever sent.
 FAR: dict[int, IPAddress] = {4: ip_address("198.51.100.7"), 6: ip_address("2001:db8:ffff::7")}
-TUNNEL = "tunl0"
 
 
 def packets(profile: Profile, survey: Survey) -> Iterator[Packet]:
@@ -50,7 +50,8 @@ def sample(profile: RealServerProfile, survey: Survey) -> tuple[IPAddress, ...]:
 
 def arrivals(profile: RealServerProfile, survey: Survey) -> tuple[str, ...]:
     """Return the links on which a client's packets arrive, as far as they are up."""
-    names = (profile.interface, *([TUNNEL] if profile.holder_link == TUNNEL else []))
+    # A tunnel's link is one on which packets come in, the other holders are none.
+    names = (profile.interface, *([profile.holder_link] if profile.holder in TUNNELS else []))
     return tuple(name for name in names if name in survey.links and survey.links[name].up)
 
 

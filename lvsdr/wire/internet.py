@@ -1,4 +1,4 @@
-"""IPv4 and IPv6 packets (RFC 791, RFC 8200), and packets within packets (RFC 2003, RFC 2473)."""
+"""IPv4 and IPv6 packets (RFC 791, RFC 8200)."""
 
 from __future__ import annotations
 
@@ -65,12 +65,6 @@ def quoted(data: bytes) -> Packet:
     Its checksum is not looked at: whoever forwards a packet changes the TTL.
     """
     return _decode(data)[0]
-
-
-def within(packet: Packet, source: IPAddress, destination: IPAddress) -> Packet:
-    """Return the packet from `source` to `destination` that carries `packet`."""
-    protocol = IPIP if packet.source.version == 4 else IPV6_IN_IP
-    return Packet(source, destination, protocol, encode(packet))
 
 
 def checksum(data: bytes) -> int:

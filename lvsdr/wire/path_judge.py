@@ -77,7 +77,9 @@ def _silent(path: Path, heard: Heard, routed: bool) -> Judgement:
         return ("down", "") if routed else ("filtered", "mute")
     if heard.rip is not None and heard.rip.kind in ("unreachable", "expired"):
         return "down", ""
-    if path.method == "tunnel" and heard.tunnel is None:
+    # What carries the other family cannot carry an echo of the RIP.
+    alike = path.vip is None or path.vip.version == path.rip.version
+    if path.method == "tunnel" and alike and heard.tunnel is None:
         return "filtered", "reverse-path"
     return "vip-missing", ""
 

@@ -13,6 +13,8 @@ from functools import partial
 from time import monotonic, sleep
 
 from lvsdr.model.address import IPAddress
+from lvsdr.model.finding import Answer
+from lvsdr.model.objects import Tunnel
 from lvsdr.model.path import Approach, Path, Proof
 from lvsdr.wire.exchange import Exchange
 from lvsdr.wire.link import PacketSocket
@@ -24,7 +26,7 @@ from lvsdr.wire.who_has import who_has
 
 Ways = Mapping[IPAddress, Way]
 Replies = dict[Probe, Reply]
-Pair = tuple[IPAddress | None, IPAddress, str]
+Pair = tuple[IPAddress | None, IPAddress, str, Tunnel]
 Lost = dict[Pair, Reply]
 
 _NEIGHBOURS = 0.5
@@ -99,16 +101,18 @@ def _tell(progress: Callable[[float], None] | None, done: int, links: int, fract
 def _proof(path: Path, approach: Approach, macs: tuple[str, ...], heard: Heard | None) -> Proof:
     gateway = approach.next_hop if approach.routed else None
     if heard is not None:
-        return Proof(path, *judge(path, heard, routed=approach.routed), gateway, macs)
+        segment = None if heard.service is None else heard.service.segment
+        verdict = judge(path, heard, routed=approach.routed)
+        return Proof(path, *verdict, gateway, macs, segment=segment, mtu=approach.mtu)
     return Proof(path, "duplicate-rip" if macs else "down", "", gateway, macs)
 
 
 def _next_hops(link: str, approaches: Iterable[Approach]) -> dict[IPAddress, tuple[str, ...]]:
     """Return the MAC addresses that answer for each next hop."""
-    found: dict[IPAddress, set[str]] = {}
+    found: dict[IPAddress, list[Answer]] = {}
     sources: dict[int, IPAddress] = {}
     for approach in approaches:
-        found[approach.next_hop] = set()
+        found[approach.next_hop] = []
         sources.setdefault(approach.source.version, approach.source)
     answers = who_has(
         link,
@@ -118,8 +122,22 @@ def _next_hops(link: str, approaches: Iterable[Approach]) -> dict[IPAddress, tup
         seconds=_NEIGHBOURS,
     )
     for answer in answers:
-        found[answer.address].add(answer.mac)
-    return {address: tuple(sorted(macs)) for address, macs in found.items()}
+        found[answer.address].append(answer)
+    return {address: tuple(sorted(_macs(heard))) for address, heard in found.items()}
+
+
+def _macs(heard: Iterable[Answer]) -> set[str]:
+    """Return the MACs of a next hop; of a bond the one that it gives to us.
+
+    A bond (balance-alb) may give the probe's asker, who is nobody, another MAC than us. Two hosts,
+    or two links, answer each form both.
+    """
+    forms: dict[str, set[str]] = {"own": set(), "probe": set()}
+    for answer in heard:
+        forms.setdefault(answer.form, set()).add(answer.mac)
+    if len(forms["own"]) == len(forms["probe"]) == 1:
+        return forms["own"]
+    return set().union(*forms.values())
 
 
 def _ask(
@@ -224,7 +242,7 @@ def _lost(service: Mapping[Path, Probe], replies: Replies) -> Lost:
 
 
 def _pair(path: Path) -> Pair:
-    return path.vip, path.rip, path.method
+    return path.vip, path.rip, path.method, path.tunnel
 
 
 def _is_error(reply: Reply | None) -> bool:

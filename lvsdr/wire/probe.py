@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from lvsdr.model.address import IPAddress
-from lvsdr.wire import ethernet, icmp, internet, sctp, tcp, udp
+from lvsdr.wire import ethernet, icmp, internet, sctp, tcp, tunnels, udp
 from lvsdr.wire.ethernet import Frame, FrameError
-from lvsdr.wire.internet import ICMP, ICMPV6, IPIP, IPV6_IN_IP, SCTP, TCP, UDP, Packet
+from lvsdr.wire.internet import ICMP, ICMPV6, SCTP, TCP, UDP, Packet
+from lvsdr.wire.tunnels import Outside
 
 ECHO = "echo"
 PROTOCOLS = {"tcp": TCP, "udp": UDP, "sctp": SCTP}
@@ -19,7 +20,7 @@ Label = tuple[str, int, IPAddress, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Does anybody at `target` and `port` serve? Asked through `mac`, in a tunnel to `tunnel`.
+    """Does anybody at `target` and `port` serve? Asked through `mac`, and in `tunnel`, if any.
 
     `protocol` is tcp, udp, sctp or echo, which has no port.
     """
@@ -30,7 +31,7 @@ class Probe:
     port: int
     mac: str
     ttl: int
-    tunnel: IPAddress | None = None
+    tunnel: Outside | None = None
 
     def label(self, ours: int, number: int) -> Label:
         """Return what the answer will be known by; a datagram of UDP has no room for a number."""
@@ -42,12 +43,14 @@ class Reply:
     """What came back: open, closed, or the reason of an ICMP error.
 
     `outer` tells an error about the tunnel's packet from one about the
-    packet inside. An open TCP connection waits to be reset.
+    packet inside. An open TCP connection waits to be reset; `segment` is
+    the longest that its host wants to be sent.
     """
 
     kind: str
     mac: str
     outer: bool = False
+    segment: int | None = None
 
 
 def frame(probe: Probe, mac: str, ours: int, number: int) -> bytes:
@@ -62,7 +65,7 @@ def frame(probe: Probe, mac: str, ours: int, number: int) -> bytes:
         body = sctp.encode(sctp.Chunk(ours, probe.port, 0, sctp.INIT, number))
     else:
         body = icmp.encode(icmp.Echo(ours, number), *ends)
-    return _carried(probe, mac, body)
+    return _carried(probe, mac, body, ours)
 
 
 def reset(probe: Probe, mac: str, ours: int, number: int) -> bytes:
@@ -71,7 +74,7 @@ def reset(probe: Probe, mac: str, ours: int, number: int) -> bytes:
     By the same way as the probe, so that it meets the same host.
     """
     segment = tcp.Segment(ours, probe.port, number + 1 & 0xFFFFFFFF, 0, tcp.RST)
-    return _carried(probe, mac, tcp.encode(segment, probe.source, probe.target))
+    return _carried(probe, mac, tcp.encode(segment, probe.source, probe.target), ours)
 
 
 def read(data: bytes) -> tuple[Label, Reply]:
@@ -80,7 +83,7 @@ def read(data: bytes) -> tuple[Label, Reply]:
     packet = internet.decode(received.payload)
     if packet.protocol not in (ICMP, ICMPV6):
         label, kind = _READERS[_protocol(packet)](packet)
-        return label, Reply(kind, received.source)
+        return label, Reply(kind, received.source, segment=_segment(packet))
     message = icmp.decode(packet.payload, packet.source, packet.destination)
     if isinstance(message, icmp.Echo):
         if not message.reply:
@@ -91,13 +94,12 @@ def read(data: bytes) -> tuple[Label, Reply]:
     return label, Reply(message.reason, received.source, outer)
 
 
-def _carried(probe: Probe, mac: str, body: bytes) -> bytes:
-    version = probe.target.version
-    protocol = PROTOCOLS.get(probe.protocol) or icmp.protocol(version)
+def _carried(probe: Probe, mac: str, body: bytes, ours: int) -> bytes:
+    protocol = PROTOCOLS.get(probe.protocol) or icmp.protocol(probe.target.version)
     packet = Packet(probe.source, probe.target, protocol, body, probe.ttl)
     if probe.tunnel is not None:
-        packet = internet.within(packet, probe.source, probe.tunnel)
-    ethertype = ethernet.IPV6 if version == 6 else ethernet.IPV4
+        packet = tunnels.within(packet, probe.tunnel, ours)
+    ethertype = ethernet.IPV6 if packet.source.version == 6 else ethernet.IPV4
     return _header(probe.mac, mac, ethertype) + internet.encode(packet)
 
 
@@ -123,6 +125,10 @@ def _tcp(packet: Packet) -> tuple[Label, str]:
     return label, kind
 
 
+def _segment(packet: Packet) -> int | None:
+    return tcp.maximum_segment(tcp.decode(packet.payload)) if packet.protocol == TCP else None
+
+
 def _udp(packet: Packet) -> tuple[Label, str]:
     found = udp.decode(packet.payload)
     return ("udp", found.destination_port, packet.source, found.source_port, 0), "open"
@@ -142,9 +148,8 @@ _READERS = {TCP: _tcp, UDP: _udp, SCTP: _sctp}
 def _quoted(quote: bytes) -> tuple[Label, bool]:
     """Return which of our probes an ICMP error is about, and whether about the tunnel's packet."""
     packet = internet.quoted(quote)
-    outer = packet.protocol in (IPIP, IPV6_IN_IP)
-    if outer:
-        packet = internet.quoted(packet.payload)
+    inner = tunnels.carried(packet)
+    outer, packet = inner is not None, inner or packet
     body = packet.payload
     names = {number: name for name, number in PROTOCOLS.items()}
     name = names.get(packet.protocol, ECHO)

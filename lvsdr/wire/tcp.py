@@ -13,6 +13,7 @@ SYN, RST, ACK = 0x02, 0x04, 0x10
 WINDOW = 65535
 # Some firewalls drop a SYN without this option (kind 2, length 4), as no real client sends one.
 MAXIMUM_SEGMENT = struct.pack("!BBH", 2, 4, 1460)
+_END, _NOTHING = 0, 1
 
 _HEADER = struct.Struct("!HHIIBBHHH")
 
@@ -54,3 +55,16 @@ def decode(data: bytes) -> Segment:
         raise FrameError("the length of the TCP header is wrong")
     options = data[_HEADER.size : length]
     return Segment(source, destination, sequence, acknowledgment, flags, options)
+
+
+def maximum_segment(segment: Segment) -> int | None:
+    """Return the longest segment that the sender of a SYN wants to be sent, if it says so."""
+    options = segment.options
+    while len(options) > 1 and options[0] != _END:
+        length = 1 if options[0] == _NOTHING else options[1]
+        if length == 0 or len(options) < length:
+            break
+        if options[:2] == MAXIMUM_SEGMENT[:2]:
+            return int.from_bytes(options[2:4])
+        options = options[length:]
+    return None

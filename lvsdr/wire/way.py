@@ -8,6 +8,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.path import Approach, Path
 from lvsdr.wire.internet import TTL
 from lvsdr.wire.probe import ECHO, PROTOCOLS, Probe
+from lvsdr.wire.tunnels import Outside
 
 # Whoever forwards such a probe has to give it up: it can neither loop nor go astray.
 LAST_HOP = 1
@@ -45,13 +46,18 @@ class Way:
 
     def tunnel(self, path: Path) -> Probe | None:
         """Return the question whether anything at all comes out of the tunnel."""
-        return self._inside(path, ECHO, path.rip, 0) if path.method == "tunnel" else None
+        alike = path.vip is None or path.vip.version == path.rip.version
+        return self._inside(path, ECHO, path.rip, 0) if path.method == "tunnel" and alike else None
 
     def _plain(self, protocol: str, port: int) -> Probe:
         ttl = TTL if self.approach.routed else self.hops
         return Probe(protocol, self.approach.source, self.approach.rip, port, self.mac, ttl)
 
     def _inside(self, path: Path, protocol: str, target: IPAddress, port: int) -> Probe:
-        tunnel = path.rip if path.method == "tunnel" else None
-        source = self.approach.source
+        source, tunnel = self.approach.source, None
+        if path.method == "tunnel":
+            tunnel = Outside(source, path.rip, path.tunnel)
+        if target.version != source.version:
+            assert self.approach.other is not None, "no probe is sent without a source"
+            source = self.approach.other
         return Probe(protocol, source, target, port, self.mac, self.hops, tunnel)

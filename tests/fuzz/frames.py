@@ -6,10 +6,12 @@ import random
 from ipaddress import ip_address
 
 from lvsdr.model.address import IPAddress
-from lvsdr.wire import icmp, internet, sctp, tcp, udp
+from lvsdr.model.objects import IPIP_TUNNEL, Tunnel
+from lvsdr.wire import icmp, internet, sctp, tcp, tunnels, udp
 from lvsdr.wire.ethernet import FrameError
 from lvsdr.wire.internet import Packet
 from lvsdr.wire.probe import read
+from lvsdr.wire.tunnels import Outside
 
 ENDS = (
     (ip_address("192.0.2.2"), ip_address("192.0.2.10")),
@@ -67,13 +69,15 @@ def _frames(source: IPAddress, destination: IPAddress) -> list[bytes]:
     asked = Packet(
         destination, source, internet.TCP, tcp.encode(segment, destination, source), ttl=1
     )
-    tunnelled = internet.within(asked, destination, source)
+    kinds: list[Tunnel] = [IPIP_TUNNEL, (1, 5555, 1), (2, 0, 0), (2, 0, 1)]
+    far = [Outside(destination, source, kind) for kind in kinds]
+    tunnelled = [tunnels.within(asked, outside, 61500) for outside in far]
     version = source.version
     errors = [
         icmp.Error(version, kind, code, internet.encode(quote))
         for kind in ((3, 11) if version == 4 else (1, 3, 4))
         for code in range(4)
-        for quote in (asked, tunnelled)
+        for quote in (asked, *tunnelled)
     ]
     bodies = [
         (internet.TCP, tcp.encode(segment, *ends)),

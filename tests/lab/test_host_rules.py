@@ -84,6 +84,8 @@ MACVLAN = "ip link add mv0 link eth0 type macvlan mode bridge; ip link set mv0 u
 KEEPALIVED = "mkdir -p /etc/keepalived; printf '{}' > /etc/keepalived/keepalived.conf"
 NO_KEEPALIVED = "rm -r /etc/keepalived"
 QUIET = also(conf("all", "arp_ignore", 0), conf("all", "arp_announce", 0))
+# With the other link gone, what was set on this one is given back.
+MENDED = also(conf("eth0", "arp_ignore", 0), conf("eth0", "arp_announce", 0))
 
 FAULTS = [
     # ARP settings: which of the larger ones is stricter, and where they count.
@@ -206,16 +208,14 @@ FAULTS = [
         also(MACVLAN, QUIET),
         "ARP-FLUX",
         "mv0",
-        also("ip link del mv0", QUIET),
-        severity="warning",
+        also("ip link del mv0", MENDED),
         place="director",
     ),
     Fault(
         also(SECOND, "ip address add 192.168.1.77/24 dev eth1 noprefixroute", QUIET),
         "ARP-FLUX",
         "eth1",
-        also(NO_SECOND, QUIET),
-        severity="warning",
+        also(NO_SECOND, MENDED),
         place="director",
     ),
     Fault(

@@ -147,7 +147,15 @@ FAULTS = (
         elsewhere=("address add {rip}/{bits} dev eth0", "address del {rip}/{bits} dev eth0"),
         hint="ip address show to {rip}",
     ),
-    Fault("nothing is wrong with the tunnel", "served", None, method="tunnel", before=TUNNEL),
+    Fault(
+        "nothing is wrong with the tunnel, but that it is narrower than the link",
+        "served",
+        "TUNNEL-MTU",
+        method="tunnel",
+        before=TUNNEL,
+        says="fit into its tunnel",
+        hint="-j TCPMSS --set-mss",
+    ),
     Fault(
         "the tunnel is down",
         "no-tunnel",
@@ -454,10 +462,15 @@ def test_each_fault_is_real_for_a_client_and_its_remedy_clears_it(
     assert (mended.verdict(case, "tcp"), mended.verdict(case, "udp")) == ("served", "served")
 
 
-def test_a_healthy_cluster_has_no_findings(broken_and_mended: tuple[Seen, Seen]) -> None:
+def test_a_healthy_cluster_has_no_findings_but_that_tunnels_are_narrow(
+    broken_and_mended: tuple[Seen, Seen],
+) -> None:
     _, mended = broken_and_mended
 
-    assert mended.said["findings"] == []
+    tunnelled = {case.rip for case in CASES if case.fault.method == "tunnel"}
+    assert mended.said["ok"]
+    assert {each["rule"] for each in mended.said["findings"]} == {"TUNNEL-MTU"}
+    assert {each["rip"] for each in mended.said["findings"]} == tunnelled
 
 
 def test_no_connection_stays_and_no_application_sees_one(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from rig import VIP, lvsdr, realserver, settings, state, write
+from witnesses import arping
 
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.host import Host
@@ -17,6 +18,7 @@ from lvsdr.lab.host import Host
 READ_ONLY = (
     """mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && exec "$@" """
 )
+MAC = "02:00:00:00:00:11"
 LINKS = (
     "link add eth0 type veth peer name far0",
     "address add 192.168.1.11/24 dev eth0",
@@ -70,3 +72,31 @@ def test_the_containers_host_can_make_the_settings(container: Host, tmp_path: Pa
     verified = inside(container, "realserver", "verify", path)
 
     assert verified.returncode == 0, verified
+
+
+BY_HAND = f"""
+sysctl -w net.ipv4.conf.all.arp_ignore=1 && exit 1
+ip link add lvsdr0 type dummy && ip link set lvsdr0 up && ip address add {VIP}/32 dev lvsdr0
+"""
+
+
+def test_whoever_goes_on_without_the_settings_answers_for_the_vip(tmp_path: Path) -> None:
+    """What is kept from happening: links and addresses are made there like anywhere else."""
+    path = write(tmp_path, realserver())
+    with hosts(["container", "neighbour"]) as made:
+        container, neighbour = made["container"], made["neighbour"]
+        there = f"name eth0 address {MAC} netns {container.namespace}"
+        neighbour.ip(
+            f"link add eth0 type veth peer {there}",
+            "link set eth0 up",
+            "address add 192.168.1.250/24 dev eth0",
+        )
+        container.ip("link set eth0 up", "address add 192.168.1.11/24 dev eth0")
+
+        refused = inside(container, "realserver", "apply", path)
+        before = arping(neighbour, VIP)
+        container.run("unshare", "-m", "sh", "-c", READ_ONLY, "sh", "sh", "-c", BY_HAND)
+        after = arping(neighbour, VIP)
+
+    assert refused.returncode == 6
+    assert (before, after) == (set(), {MAC})

@@ -2,61 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 
 from lvsdr.kernel.errno import reading
 from lvsdr.kernel.ipvs import dump
 from lvsdr.kernel.sockets import Sockets
-from lvsdr.model.objects import NOTHING, Key, Object, Objects, RealServer, Service
+from lvsdr.model.objects import NOTHING, Key, Objects, RealServer, Service, VirtualServer
 
-__all__ = ["RealServers", "VirtualServers", "every_real_server"]
-
-
-class VirtualServers:
-    """The virtual servers of the namespace."""
-
-    def __init__(self, sockets: Sockets) -> None:
-        self._sockets = sockets
-
-    def observe(self, keys: Iterable[Key], likely: Objects) -> Iterator[Object]:
-        """Yield each virtual server that is there."""
-        wanted = set(keys)
-        with reading("the virtual servers"):
-            found = list(dump.virtual_servers(self._sockets.ipvs))
-        yield from (server for server in found if server.key in wanted)
+__all__ = ["Servers", "every_real_server"]
 
 
-class RealServers:
-    """The real servers of the namespace's virtual servers."""
+class Servers:
+    """The virtual servers of the namespace, and their real servers."""
 
     def __init__(self, sockets: Sockets) -> None:
         self._sockets = sockets
 
-    def observe(self, keys: Iterable[Key], likely: Objects) -> Iterator[Object]:
-        """Yield each real server that is there; where it is as `likely` says, that object."""
-        wanted = set(keys)
-        services = {key[1:4] for key in wanted}
-        found = self._of({("virtual_server", *service) for service in services}, likely)
-        yield from (server for server in found if server.key in wanted)
+    def observe(self, keys: Set[Key], likely: Objects) -> Iterator[VirtualServer | RealServer]:
+        """Yield those of the servers `keys` that are there; as `likely` says, that very object."""
+        services = {key[1:4] for key in keys if key[0] == RealServer.kind}
+        floors: set[Key] = {(VirtualServer.kind, *service) for service in services}
+        expected = _by_service(likely)
+        for server in self.every():
+            if server.key in keys:
+                yield server
+            if server.key in floors:
+                found = self.real_servers(server.service, expected.get(server.service, ()))
+                yield from (each for each in found if each.key in keys)
 
     def of_services(self, keys: Iterable[Key], likely: Objects = NOTHING) -> Iterator[RealServer]:
         """Yield every real server of the virtual servers `keys`, as `likely` where it is so."""
-        return self._of(set(keys), likely)
+        wanted, expected = set(keys), _by_service(likely)
+        for server in self.every():
+            if server.key in wanted:
+                yield from self.real_servers(server.service, expected.get(server.service, ()))
 
-    def _of(self, wanted: set[Key], likely: Objects) -> Iterator[RealServer]:
-        expected = _by_service(likely)
+    def every(self) -> list[VirtualServer]:
+        with reading("the virtual servers"):
+            return list(dump.virtual_servers(self._sockets.ipvs))
+
+    def real_servers(
+        self, service: Service, likely: Iterable[RealServer] = ()
+    ) -> Iterator[RealServer]:
+        """Yield the real servers of a service, as `likely` where it is so."""
         with reading("the real servers"):
-            for server in list(dump.virtual_servers(self._sockets.ipvs)):
-                if server.key in wanted:
-                    here = expected.get(server.service, ())
-                    yield from dump.real_servers(self._sockets.ipvs, server.service, here)
+            yield from dump.real_servers(self._sockets.ipvs, service, likely)
 
 
 def every_real_server(sockets: Sockets) -> Iterator[RealServer]:
     """Yield the real servers of every virtual server."""
-    with reading("the real servers"):
-        for server in list(dump.virtual_servers(sockets.ipvs)):
-            yield from dump.real_servers(sockets.ipvs, server.service)
+    servers = Servers(sockets)
+    for server in servers.every():
+        yield from servers.real_servers(server.service)
 
 
 def _by_service(likely: Objects) -> dict[Service, list[RealServer]]:

@@ -51,16 +51,16 @@ def real_servers(
 
 def listed(server: RealServer) -> bytes:
     """Return the bytes by which a real server is known where the kernel lists it."""
-    family, rip = messages.family_and_bytes(server.rip)
-    settings, family_is = _listed_settings(family, messages.settings_of(server))
-    return b"".join((LISTED_ADDRESS, rip.ljust(16, b"\0"), settings, family_is))
+    family, rip = messages.family_and_bytes(server)
+    return LISTED_ADDRESS + rip.ljust(16, b"\0") + _after(family, messages.settings_of(server))
 
 
 LISTED_ADDRESS = attribute(messages.DEST_ADDR, bytes(16))[:4]
 
 
 @lru_cache(maxsize=1024)
-def _listed_settings(family: int, settings: messages.Settings) -> tuple[bytes, bytes]:
+def _after(family: int, settings: messages.Settings) -> bytes:
+    """Return what is known of a listed real server after its address."""
     port, method, weight, upper, lower, tunnel = settings
     kind, tunnel_port, flags = tunnel
     parts = (
@@ -72,8 +72,9 @@ def _listed_settings(family: int, settings: messages.Settings) -> tuple[bytes, b
         attribute(messages.TUN_FLAGS, U16.pack(flags)),
         attribute(messages.U_THRESH, U32.pack(upper)),
         attribute(messages.L_THRESH, U32.pack(lower)),
+        attribute(messages.ADDR_FAMILY, U16.pack(family)),
     )
-    return b"".join(parts), attribute(messages.ADDR_FAMILY, U16.pack(family))
+    return b"".join(parts)
 
 
 def _packed(chunk: memoryview, length: int) -> Iterator[bytes]:

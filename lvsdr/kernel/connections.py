@@ -1,0 +1,43 @@
+"""To which of its own addresses this host has connections, as the kernel's own table shows it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+
+from lvsdr.model.address import IPAddress
+
+# Of the thread, which may be in another network namespace than the process.
+_NET = Path("/proc/thread-self/net")
+_TABLES = {4: "tcp", 6: "tcp6"}
+
+
+def to_itself(own: Iterable[IPAddress], net: Path = _NET) -> frozenset[IPAddress]:
+    """Return those of `own` to which a connection over TCP leads, or has led a minute ago.
+
+    Reads one line for each connection; a kernel without one of the tables has none of these.
+    """
+    wanted = set(own)
+    found: set[IPAddress] = set()
+    for version, table in _TABLES.items():
+        shown = {_shown(address): address for address in wanted if address.version == version}
+        if shown:
+            found.update(shown[remote] for remote in _remotes(net / table) if remote in shown)
+    return frozenset(found)
+
+
+def _remotes(table: Path) -> Iterator[str]:
+    try:
+        with table.open(encoding="ascii") as lines:
+            for line in lines:
+                yield line.split(maxsplit=3)[2].partition(":")[0]
+    except FileNotFoundError:
+        return
+
+
+def _shown(address: IPv4Address | IPv6Address) -> str:
+    """Return an address as the kernel prints it: each 32 bits in the machine's byte order."""
+    words = (address.packed[at : at + 4] for at in range(0, len(address.packed), 4))
+    return "".join(f"{int.from_bytes(word, sys.byteorder):08X}" for word in words)

@@ -1,0 +1,82 @@
+"""Many objects as few entries of plain data: real servers that differ in nothing but their RIP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+from lvsdr.model.objects import Key, Object, RealServer, alike
+from lvsdr.model.plain import Plain, from_plain, parsed_address, to_plain
+
+_settings = attrgetter(
+    *("service", "port", "weight", "forwarding_method"),
+    *("upper_threshold", "lower_threshold", "tunnel"),
+)
+
+
+def rows(items: Iterable[Object]) -> Iterator[Plain]:
+    """Yield the entries that `items` make; of real servers in a row, `rip` is the list of RIPs."""
+    for settings, group in groupby(items, _alike):
+        if settings is None:
+            yield from ({"object": item.kind, **to_plain(item)} for item in group)
+        else:
+            first, *others = group
+            rips = [first.key[-2], *(item.key[-2] for item in others)]
+            yield {"object": first.kind, **to_plain(first), "rip": rips}
+
+
+def objects(entries: Iterable[Plain]) -> Iterator[Object]:
+    """Yield the objects whose `rows` are `entries`.
+
+    Raises KeyError, TypeError or ValueError where an entry is none.
+    """
+    for entry in entries:
+        fields = dict(entry)
+        kind = fields.pop("object")
+        if kind != RealServer.kind:
+            yield from_plain(kind, fields)
+            continue
+        first, *others = _texts(fields["rip"])
+        model = from_plain(kind, {**fields, "rip": first})
+        assert isinstance(model, RealServer), "from_plain() makes the kind it is asked for"
+        yield model
+        for text in others:
+            yield alike(model, parsed_address(text), text)
+
+
+def key_rows(keys: Iterable[Key]) -> Iterator[list[Any]]:
+    """Yield the entries that `keys` make; of real servers in a row, one holds all RIPs."""
+    for beside, group in groupby(keys, _beside):
+        if beside is None:
+            yield from map(list, group)
+        else:
+            *head, port = beside
+            yield [*head, [key[-2] for key in group], port]
+
+
+def keys(entries: Iterable[list[Any]]) -> Iterator[Key]:
+    """Yield the keys whose `key_rows` are `entries`; raises ValueError or TypeError."""
+    for entry in entries:
+        if entry[0] != RealServer.kind:
+            yield tuple(entry)
+            continue
+        *head, rips, port = entry
+        yield from ((*head, text, port) for text in _texts(rips))
+
+
+def _alike(item: Object) -> tuple[Any, ...] | None:
+    found: tuple[Any, ...] | None = _settings(item) if item.kind == RealServer.kind else None
+    return found
+
+
+def _beside(key: Key) -> tuple[Any, ...] | None:
+    """Return the key of a real server but for its RIP."""
+    return (*key[:-2], key[-1]) if key[0] == RealServer.kind else None
+
+
+def _texts(rips: Any) -> list[str]:
+    if type(rips) is not list or not rips or set(map(type, rips)) != {str}:
+        raise TypeError("not a list of addresses")
+    return rips

@@ -1,0 +1,78 @@
+"""What takes packets out of a tunnel on a real server, for each kind that IPVS sends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lvsdr.holders import HOLDERS
+from lvsdr.model.objects import TUNNEL_TYPES, Tunnel
+
+# The links that the modules make by themselves in each namespace, by the tunnel's type and the
+# versions of IP inside and outside of it; GUE hands on what it unpacks as if it were IPIP.
+_LINKS = {
+    ("ipip", 4, 4): ("ipip", "tunl0"),
+    ("ipip", 6, 6): ("ip6_tunnel", "ip6tnl0"),
+    ("ipip", 6, 4): ("sit", "sit0"),
+    ("gre", 4, 4): ("ip_gre", "gre0"),
+    ("gre", 6, 4): ("ip_gre", "gre0"),
+    ("gre", 4, 6): ("ip6_gre", "ip6gre0"),
+    ("gre", 6, 6): ("ip6_gre", "ip6gre0"),
+}
+# ip6tnl0 takes IPv6 only, so that IPv4 in IPv6 needs a link of its own.
+_OF_ITS_OWN = "lvsdr46"
+_IP = {4: 20, 6: 40}
+_TCP, _UDP, _GUE, _REMCSUM, _GRE, _CHECKSUM = 20, 8, 4, 8, 4, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The link from which packets come out of the tunnel, and the commands that open it.
+
+    `holder` tells whether a profile can have the link as its holder. `port` opens the UDP port of
+    GUE, empty for the others.
+    """
+
+    link: str
+    up: str
+    port: str = ""
+
+    @property
+    def holder(self) -> bool:
+        return self.link in HOLDERS
+
+    @property
+    def by_hand(self) -> str:
+        """Return all that opens it without a profile."""
+        return "; ".join(filter(None, (self.port, self.up)))
+
+
+def opening(tunnel: Tunnel, inner: int, outer: int) -> Opening:
+    """Return what opens a tunnel; `inner` and `outer` are the versions of IP in and around it."""
+    kind, port, flags = tunnel
+    name = TUNNEL_TYPES[kind]
+    fou = ""
+    if name == "gue":
+        six = (" -6", "fou6") if outer == 6 else ("", "fou")
+        fou = f"modprobe {six[1]}; ip fou add port {port} gue{six[0]}"
+    if name == "gre" and flags:
+        # Those that are there by themselves drop what has a checksum.
+        family = "gre" if outer == 4 else "ip6gre"
+        made = f"ip link add lvsdrgre type {family} local RIP remote DIP icsum"
+        return Opening("lvsdrgre", f"{made}; ip link set lvsdrgre up")
+    known = _LINKS.get(("ipip" if name == "gue" else name, inner, outer))
+    if known is None:
+        made = f"ip link add {_OF_ITS_OWN} type ip6tnl mode ipip6 local RIP remote DIP"
+        return Opening(_OF_ITS_OWN, f"{made}; ip link set {_OF_ITS_OWN} up", fou)
+    module, link = known
+    return Opening(link, f"modprobe {module}; ip link set {link} up", fou)
+
+
+def longest_segment(tunnel: Tunnel, inner: int, outer: int, mtu: int) -> int:
+    """Return how much of TCP fits into one packet of a tunnel, over a link of this MTU."""
+    kind, _, flags = tunnel
+    name, extra = TUNNEL_TYPES[kind], 0
+    if name == "gue":
+        extra = _UDP + _GUE + (_REMCSUM if flags & 2 else 0)
+    elif name == "gre":
+        extra = _GRE + (_CHECKSUM if flags & 1 else 0)
+    return mtu - _IP[outer] - extra - _IP[inner] - _TCP

@@ -1,0 +1,81 @@
+"""Packets within packets, as IPVS sends them: in IP, in UDP (GUE), in GRE."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from lvsdr.model.address import IPAddress
+from lvsdr.model.objects import IPIP_TUNNEL, TUNNEL_TYPES, Tunnel
+from lvsdr.wire import internet, udp
+from lvsdr.wire.ethernet import FrameError
+from lvsdr.wire.internet import IPIP, IPV6_IN_IP, UDP, Packet, checksum, encode
+
+GRE = 47
+_CHECKSUM = 1
+# RFC 2784: flags, of which 0x80 tells of a checksum, a version, and the EtherType of what follows.
+_GRE, _GRE_CHECKSUM = struct.Struct("!BBH"), 0x80
+_ETHERTYPES = {4: 0x0800, 6: 0x86DD}
+# draft-ietf-intarea-gue, variant 0: no control message, no options, the protocol of what follows.
+_GUE = struct.Struct("!BBH")
+_UDP_HEADER = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a packet is put into: from whom, to whom, and the kernel's type of the tunnel."""
+
+    source: IPAddress
+    destination: IPAddress
+    tunnel: Tunnel = IPIP_TUNNEL
+
+
+def within(packet: Packet, outside: Outside, ours: int = 0) -> Packet:
+    """Return the packet that carries `packet`; `ours` is the source port of GUE.
+
+    GUE's remote checksum offload is left out: who has it takes packets without it as well.
+    """
+    source, destination = outside.source, outside.destination
+    kind, port, flags = outside.tunnel
+    inner = IPIP if packet.source.version == 4 else IPV6_IN_IP
+    body = encode(packet)
+    if TUNNEL_TYPES[kind] == "gre":
+        return Packet(source, destination, GRE, _gre(packet.source.version, body, flags))
+    if TUNNEL_TYPES[kind] == "gue":
+        datagram = udp.Datagram(ours, port, _GUE.pack(0, inner, 0) + body)
+        return Packet(source, destination, UDP, udp.encode(datagram, source, destination))
+    return Packet(source, destination, inner, body)
+
+
+def carried(outer: Packet) -> Packet | None:
+    """Return what is in a packet of ours that an ICMP error quotes, None where it is no tunnel's.
+
+    Raises FrameError where too little of it is quoted.
+    """
+    start = _start(outer)
+    if start is None:
+        return None
+    if len(outer.payload) < start:
+        raise FrameError("quotes too little of a tunnel")
+    return internet.quoted(outer.payload[start:])
+
+
+def _start(outer: Packet) -> int | None:
+    """Return where the packet inside begins."""
+    if outer.protocol in (IPIP, IPV6_IN_IP):
+        return 0
+    if outer.protocol == GRE:
+        has_checksum = outer.payload[:1] >= bytes([_GRE_CHECKSUM])
+        return _GRE.size + (4 if has_checksum else 0)
+    # Our own datagrams are empty: one that carries something is a tunnel's.
+    if outer.protocol == UDP and len(outer.payload) > _UDP_HEADER:
+        return _UDP_HEADER + _GUE.size
+    return None
+
+
+def _gre(version: int, body: bytes, flags: int) -> bytes:
+    if not flags & _CHECKSUM:
+        return _GRE.pack(0, 0, _ETHERTYPES[version]) + body
+    # A link of GRE takes packets with a checksum, or without, as it was made.
+    header = _GRE.pack(_GRE_CHECKSUM, 0, _ETHERTYPES[version])
+    return header + struct.pack("!HH", checksum(header + bytes(4) + body), 0) + body
