@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from containers import RIP, SILENT_HOST, VIP, applied, named, served, sh
+from containers import RIP, SILENT_HOST, VIP, applied, named, served, serves, sh
 from rig import lvsdr, settings, write
 from witnesses import arping
 
@@ -31,7 +31,7 @@ def test_answers_that_the_hosts_strict_filter_drops_are_named_and_let_out_by_the
         without = served(built)
         found = named(built, expect=1)
         sh(built.hosts["box"], found["HOST-RETURN"]["hint"])
-        after = served(built)
+        after = serves(built)
 
     assert without == {"nobody"}
     assert set(found) == {"HOST-RETURN"}
@@ -55,11 +55,11 @@ def test_a_bridge_that_asks_the_hosts_firewall_is_named_and_stopped_by_the_hint(
     # What container engines do, for what the host routes.
     drop = "iptables-legacy -P FORWARD DROP"
     with applied(SCENARIOS["bridged"], drop, *off) as built:
-        unasked, nothing = served(built), named(built, expect=0)
+        unasked, nothing = serves(built), named(built, expect=0)
         sh(built.hosts["box"], f"sysctl -qw {calls[0]}=1")
         without, found = served(built), named(built, expect=0)
         sh(built.hosts["box"], found["BRIDGE-FILTER"]["hint"])
-        after = served(built)
+        after = serves(built)
 
     assert (unasked, nothing) == ({"rs1"}, {})
     assert without == {"nobody"}
@@ -77,7 +77,7 @@ def test_a_closed_port_is_named_and_opened_by_the_hint() -> None:
         sh(built.hosts["box"], *closed)
         without, found = served(built), named(built, expect=0)
         sh(built.hosts["box"], found["BRIDGE-DELAY"]["hint"])
-        after, left = served(built), named(built, expect=0)
+        after, left = serves(built), named(built, expect=0)
 
     assert without == {"nobody"}
     assert found["BRIDGE-DELAY"]["subject"] == "veth1"
