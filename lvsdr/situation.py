@@ -9,7 +9,7 @@ from typing import Protocol
 from lvsdr import roles
 from lvsdr.baseline import Book
 from lvsdr.errors import LvsdrError, ProfileError
-from lvsdr.model.address import IPAddress
+from lvsdr.model.address import IPAddress, IPInterface
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.counters import Counters
 from lvsdr.model.inspection import Inspection, Packet
@@ -100,6 +100,7 @@ class Situation:
     kept: tuple[Object, ...] = ()
     drained: frozenset[Key] = frozenset()
     partial: bool = False
+    directed: tuple[Directed, ...] = ()
 
     @property
     def claimed(self) -> Record:
@@ -133,7 +134,7 @@ class Situation:
             f" lvsdr director drain --undo --rip {key[-2]}"
             for key in sorted(self.drained & self.desired.keys(), key=str)
         )
-        return (*self.record.notes, *kept, *drained)
+        return (*self.record.notes, *map(str, self.directed), *kept, *drained)
 
 
 def owner_of(profile: Profile) -> str:
@@ -147,16 +148,46 @@ def consider(
     """Return where `profile` stands; touch nothing.
 
     On a host that is both, `beside` is the director's profile: the VIPs on its link are no fault
-    of the real server.
+    of the real server; nor are those of which the record says that a director's profile has them.
     """
     record = book.load()
     survey = _as_without(owner_of(profile), kernel.survey(), record)
     if beside is not None:
         survey = survey.without(beside.interface, beside.vips)
+    directed = directing(profile, survey, record)
+    survey = survey.less([(each.link, each.ip) for each in directed])
     drained = record.drained.get(owner_of(profile), frozenset())
     desired = _with_drained(roles.desired(profile, survey), drained)
     no_quarrel(profile, desired, record)
-    return _situation(profile, desired, kernel, record, roles.not_beside(profile, desired))
+    situation = _situation(profile, desired, kernel, record, roles.not_beside(profile, desired))
+    return replace(situation, directed=directed)
+
+
+@dataclass(frozen=True, slots=True)
+class Directed:
+    """A VIP of a real server's profile on a link that speaks, put there for a director's."""
+
+    link: str
+    ip: IPInterface
+    owner: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.link} holds {self.ip.ip} for {self.owner}: this host is the director now, and"
+            " answers for it"
+        )
+
+
+def directing(profile: Profile, survey: Survey, record: Record) -> tuple[Directed, ...]:
+    """Return the VIPs that a host which is both holds as a director, by the record."""
+    if isinstance(profile, DirectorProfile):
+        return ()
+    found = (
+        (link, ip, record.director_of(link, ip))
+        for link, ip in survey.addresses
+        if ip.ip in profile.vips and link != profile.holder_link
+    )
+    return tuple(Directed(link, ip, owner) for link, ip, owner in found if owner)
 
 
 def consider_standby(profile: DirectorProfile, kernel: Kernel, book: Book) -> Situation:

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv6Address
 from lvsdr.baseline import Book
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
-from lvsdr.model.finding import ERROR, Answer, Finding
+from lvsdr.model.finding import ERROR, WARNING, Answer, Finding
 from lvsdr.model.objects import SILENCE
 from lvsdr.model.path import Proof
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
@@ -19,7 +19,7 @@ from lvsdr.proving import Probe, prove
 from lvsdr.rules import answers, arp, drift, given_up, state, ways
 from lvsdr.rules import paths as path_rules
 from lvsdr.rules.speakers import Speakers
-from lvsdr.situation import Kernel, consider
+from lvsdr.situation import Directed, Kernel, consider, directing
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,9 @@ def _state(profile: Profile, kernel: Kernel, book: Book) -> tuple[tuple[Finding,
     """Return what the rules and the profile say of this host, and whether it is fit for it."""
     table = isinstance(profile, DirectorProfile)
     host = kernel.inspect(ways.packets(profile, kernel.survey()), table=table)
-    found = state.findings(profile, host)
+    directed = directing(profile, host.survey, book.load())
+    host = host.less([(each.link, each.ip) for each in directed])
+    found = (*_as_director(directed), *state.findings(profile, host))
     try:
         todo = consider(profile, kernel, book).todo
     except CannotRun:
@@ -104,6 +106,17 @@ def _state(profile: Profile, kernel: Kernel, book: Book) -> tuple[tuple[Finding,
         if change.key not in told and (silent or change.subject.layer != SILENCE)
     )
     return (*found, *drift.drift(profile.role, tuple(rest))), True
+
+
+def _as_director(directed: Iterable[Directed]) -> Iterator[Finding]:
+    """Yield what a real server says that is the director now: no fault, and yet it is not silent.
+
+    Whether another one answers as well, only the segment can tell.
+    """
+    for each in directed:
+        hint = "lvsdr director verify"
+        vip = each.ip.ip
+        yield Finding("VIP-DIRECTOR", WARNING, each.link, str(each), hint, vip=vip)
 
 
 def segment(

@@ -191,7 +191,7 @@ def test_a_host_that_does_not_forward_is_told_to() -> None:
 @pytest.mark.parametrize(
     ("kind", "mend"),
     [
-        ("refused", "sysctl -w net/ipv4/conf/veth1/rp_filter=2"),
+        ("refused", "sysctl -w net/ipv4/conf/veth1/rp_filter=0"),
         ("blackhole", "ip -4 route replace 192.0.2.10/32 via 192.0.2.11 dev veth1"),
         ("unreachable", "sysctl -w net/ipv4/conf/veth1/forwarding=1"),
     ],
@@ -201,6 +201,20 @@ def test_answers_that_do_not_leave_the_host_are_let_out(kind: str, mend: str) ->
 
     assert found(seen) == [("HOST-RETURN", "veth1")]
     assert hint(seen) == mend
+
+
+def test_a_loose_filter_is_enough_where_the_link_has_an_address() -> None:
+    held = ("eth0 192.0.2.21/24", "veth1 192.0.2.21/32")
+
+    assert hint(host(held=held, back=RouteTo("refused"))).endswith("veth1/rp_filter=2")
+
+
+def test_the_filter_of_all_links_counts_too() -> None:
+    seen = host(back=RouteTo("refused"), sysctls={"net/ipv4/conf/all/rp_filter": "1"})
+
+    assert hint(seen) == (
+        "sysctl -w net/ipv4/conf/all/rp_filter=0; sysctl -w net/ipv4/conf/veth1/rp_filter=0"
+    )
 
 
 def test_a_container_in_a_subnet_of_its_own_is_not_asked_for_on_the_segment() -> None:

@@ -138,6 +138,17 @@ def test_an_entry_of_every_link_is_named_and_removed_by_another_tool() -> None:
     assert finding.hint == f"arp -d {VIP} pub"
 
 
+def test_the_rip_of_a_container_is_published_once() -> None:
+    known = replace(REALSERVER, rips=(VIP6, RIP), proxy_entries="remove")
+    entries = [("eth0", RIP), ("lo", RIP), ("lo", VIP6), ("", RIP)]
+
+    (finding,) = state.findings(known, proxying(entries))
+
+    assert (finding.rule, finding.subject, finding.rip) == ("PROXY-FLUX", "lo", RIP)
+    assert finding.hint == "lvsdr realserver apply"
+    assert state.findings(REALSERVER, proxying(entries)) == ()
+
+
 def test_where_the_profile_removes_entries_the_hint_is_to_apply_it() -> None:
     entries = [("eth0", VIP), ("", VIP)]
 

@@ -6,14 +6,14 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
 
-from lvsdr.errors import LvsdrError
+from lvsdr.errors import CannotRun, LvsdrError
 
 if TYPE_CHECKING:
     from lvsdr.baseline import Book
@@ -64,7 +64,14 @@ class Session:
         from lvsdr.rules import outside
 
         inside = container.survey()
-        with namespace.visiting(self._left) as own, LinuxKernel() as host:
+        with ExitStack() as stack:
+            try:
+                own = stack.enter_context(namespace.visiting(self._left))
+            except CannotRun as error:
+                # In a user namespace one may enter a container's, and not come back.
+                self.tell([f"the host of this container is not looked at: {error.message}"])
+                return None
+            host = stack.enter_context(LinuxKernel())
             number = host.number_of(own)
             inspect = partial(host.inspect, table=False)
             return outside.look(profile, inside, host.survey(), number, inspect)

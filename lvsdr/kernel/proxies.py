@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
-from typing import Any
 
 from lvsdr.kernel.errno import explained, reading
+from lvsdr.kernel.rtnetlink import link, neighbour
+from lvsdr.kernel.rtnetlink.link import Links
+from lvsdr.kernel.rtnetlink.neighbour import RawProxy
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Key, Object, ProxyNeighbour
-
-# linux/neighbour.h
-NTF_PROXY, NTF_ROUTER = 0x08, 0x80
-NUD_PERMANENT = 0x80
-FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
 class Proxies:
@@ -35,52 +31,27 @@ class Proxies:
     def execute(self, change: Change) -> None:
         """Add or delete one entry."""
         with explained(f"{change.verb} {change.subject.noun} {change.subject}"):
-            for command, entry in (("del", change.before), ("add", change.after)):
+            for do, entry in (
+                (neighbour.delete_proxy, change.before),
+                (neighbour.add_proxy, change.after),
+            ):
                 if isinstance(entry, ProxyNeighbour) and entry.there:
-                    self._send(command, entry)
+                    do(self._sockets.rtnetlink, self._raw(entry))
 
-    def _send(self, command: str, entry: ProxyNeighbour) -> None:
-        route = self._sockets.route
-        index = next(iter(route.link("get", ifname=entry.link)))["index"] if entry.link else 0
-        made = {"protocol": entry.protocol} if entry.protocol else {}
-        route.neigh(
-            command,
-            family=FAMILIES[entry.address.version],
-            dst=str(entry.address),
-            ifindex=index,
-            flags=NTF_PROXY | (NTF_ROUTER if entry.router else 0),
-            # As ip(8) makes it: since Linux 6.18 any other goes with the carrier.
-            state=NUD_PERMANENT,
-            **made,
-        )
+    def _raw(self, entry: ProxyNeighbour) -> RawProxy:
+        index = link.find(self._sockets.rtnetlink, entry.link).index if entry.link else 0
+        return RawProxy(index, entry.address, entry.router, entry.protocol)
 
 
-def every_proxy(sockets: Sockets) -> Iterator[ProxyNeighbour]:
-    """Yield every proxy neighbour of the namespace."""
+def every_proxy(sockets: Sockets, links: Links | None = None) -> Iterator[ProxyNeighbour]:
+    """Yield every proxy neighbour of the namespace; `links` are its links, where they are known."""
     with reading("the proxied neighbours"):
-        messages = [message for family in FAMILIES.values() for message in _dump(sockets, family)]
-        links = sockets.route.link("dump") if messages else ()
-        names = {link["index"]: link.get_attr("IFLA_IFNAME") for link in links}
-    for message in messages:
-        index = message["ifindex"]
-        if index and index not in names:
+        found = neighbour.dump_proxies(sockets.rtnetlink)
+        if found and links is None:
+            links = link.dump(sockets.rtnetlink)
+    for each in found:
+        if each.index and each.index not in (links or {}):
             # Gone with its link since.
             continue
-        yield ProxyNeighbour(
-            names[index] if index else "",
-            ip_address(message.get_attr("NDA_DST")),
-            router=bool(message["flags"] & NTF_ROUTER),
-            protocol=message.get_attr("NDA_PROTOCOL") or 0,
-        )
-
-
-def _dump(sockets: Sockets, family: int) -> Iterator[Any]:
-    # With a filter of our own pyroute2 sends the flag along, without which the kernel shows its
-    # cache instead.
-    yield from sockets.route.neigh(
-        "dump", family=family, flags=NTF_PROXY, dump_filter=_names_an_address
-    )
-
-
-def _names_an_address(message: Any) -> bool:
-    return bool(message["flags"] & NTF_PROXY) and message.get_attr("NDA_DST") is not None
+        name = links[each.index].name if links and each.index else ""
+        yield ProxyNeighbour(name, each.address, router=each.router, protocol=each.protocol)

@@ -62,11 +62,13 @@ class ByHand:
 class Named:
     """A finding that `lvsdr verify` on a host has to name while the trouble is there, by its id.
 
-    The director and the real servers are asked by their own profile, others by the director's.
+    The director and the real servers are asked by their own profile, others by the director's, or,
+    with `role`, as what they were: by the real servers' profile.
     """
 
     host: str
     rule: str
+    role: Literal["realserver"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

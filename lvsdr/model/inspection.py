@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 from lvsdr.model.address import IPAddress, IPInterface, IPNetwork
 from lvsdr.model.objects import ProxyNeighbour, RealServer
@@ -78,6 +78,11 @@ class Inspection:
     bridges: Mapping[str, Bridge] = field(default_factory=dict)
     ports: Mapping[str, str] = field(default_factory=dict)
     asked_by_itself: frozenset[IPAddress] = frozenset()
+
+    def less(self, held: Collection[tuple[str, IPInterface]]) -> Inspection:
+        """Return the host with those (link, address) pairs taken away in thought."""
+        kept = (each for each in self.addresses if (each.link, each.ip) not in held)
+        return replace(self, survey=self.survey.less(held), addresses=tuple(kept))
 
     @property
     def proxies(self) -> tuple[ProxyNeighbour, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -64,7 +65,8 @@ class RealServerProfile:
 
     `interface` is the link with the RIP, on which the VIPs' traffic arrives; with `rp_filter`
     None its reverse-path filter stays as it is. `proxy_entries` says what becomes of entries by
-    which the host answers for a VIP in another's name: keep, or remove. `rips` are the real servers
+    which the host answers for a VIP in another's name, or for a RIP on more than `interface`: keep,
+    or remove. `rips` are the real servers
     that the profile is for, empty if it does not say.
     """
 
@@ -83,10 +85,18 @@ class RealServerProfile:
     proxy_entries: str = "keep"
     rips: tuple[IPAddress, ...] = ()
 
-    def removes(self, entry: ProxyNeighbour) -> bool:
-        """Return whether the profile wants a proxy entry away; nobody asks on the holder."""
-        named = entry.address in self.vips and entry.link != self.holder_link
-        return named and self.proxy_entries == "remove"
+    def removes(self, entry: ProxyNeighbour, beside: Collection[ProxyNeighbour]) -> bool:
+        """Return whether the profile wants a proxy entry away, with those `beside` it."""
+        # Nobody asks on the holder.
+        if self.proxy_entries != "remove" or entry.link == self.holder_link:
+            return False
+        return entry.address in self.vips or self.needless(entry, beside)
+
+    def needless(self, entry: ProxyNeighbour, beside: Collection[ProxyNeighbour]) -> bool:
+        """Return whether it is for a RIP (a container's) that is entered on the interface too."""
+        intended = ProxyNeighbour(self.interface, entry.address)
+        known = any(each.key == intended.key for each in beside)
+        return known and entry.address in self.rips and entry.link not in ("", self.interface)
 
 
 Profile = DirectorProfile | RealServerProfile

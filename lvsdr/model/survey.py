@@ -83,6 +83,10 @@ class Survey:
         kept = ((name, ip) for name, ip in self.addresses if name != link or ip.ip not in addresses)
         return replace(self, addresses=tuple(kept))
 
+    def less(self, held: Collection[tuple[str, IPInterface]]) -> Survey:
+        """Return the survey with those (link, address) pairs taken away in thought."""
+        return replace(self, addresses=tuple(each for each in self.addresses if each not in held))
+
     def links_with(self, address: IPAddress) -> tuple[str, ...]:
         """Return the links that hold `address`, with whatever prefix length."""
         return tuple(name for name, ip in self.addresses if ip.ip == address)

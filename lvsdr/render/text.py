@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lvsdr.model.address import IPAddress
-from lvsdr.model.change import Change, Plan
-from lvsdr.model.counters import Counters, Standing
-from lvsdr.model.event import Event
-from lvsdr.model.explanation import Answering, Explanation
-from lvsdr.model.finding import Answer, Finding
 from lvsdr.model.objects import Object, RealServer, there
 from lvsdr.model.printable import printable
-from lvsdr.model.profile import Profile
-from lvsdr.model.step import Step
-from lvsdr.render.state import Row
+
+if TYPE_CHECKING:
+    # A plan is printed without what the other outputs are made of.
+    from datetime import datetime
+    from pathlib import Path
+
+    from lvsdr.model.address import IPAddress
+    from lvsdr.model.change import Change, Plan
+    from lvsdr.model.counters import Counters, Standing
+    from lvsdr.model.event import Event
+    from lvsdr.model.explanation import Answering, Explanation
+    from lvsdr.model.finding import Answer, Finding
+    from lvsdr.model.profile import Profile
+    from lvsdr.model.step import Step
+    from lvsdr.render.state import Row
 
 
 def plan(todo: Plan) -> Iterator[str]:

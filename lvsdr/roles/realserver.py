@@ -28,9 +28,13 @@ def desired(profile: RealServerProfile, survey: Survey) -> Objects:
 
 
 def _unproxied(profile: RealServerProfile, survey: Survey) -> Iterator[ProxyNeighbour]:
-    """Yield the entries that are not to be: they speak for a VIP whatever arp_ignore says."""
-    for entry in filter(profile.removes, survey.proxies):
-        yield ProxyNeighbour(entry.link, entry.address, there=False)
+    """Yield the entries that are not to be: whatever arp_ignore says, they speak for a VIP.
+
+    Or for a RIP, a container's, with more MACs than one.
+    """
+    for entry in survey.proxies:
+        if profile.removes(entry, survey.proxies):
+            yield ProxyNeighbour(entry.link, entry.address, there=False)
 
 
 def _reverse_path(profile: RealServerProfile) -> Iterator[Sysctl]:

@@ -178,8 +178,7 @@ def _silenced(found: Reply, question: reply.Question, outside: Outside) -> str:
 
 
 def _arrives(vip: IPAddress, profile: RealServerProfile, outside: Outside) -> Iterator[Finding]:
-    """Yield that a director's packets for the VIP, sent to the host's MAC, get lost there."""
-    # What comes through a tunnel is for the RIP.
+    """Yield that a director's packets for the VIP (a tunnel's are for the RIP) get lost there."""
     if outside.arrival is None or profile.holder in TUNNELS:
         return
     host = outside.host
@@ -226,7 +225,7 @@ def _returns(vip: IPAddress, outside: Outside) -> Iterator[Finding]:
         return
     gate, held = outside.gate, outside.host.held(vip)
     if kind == "refused":
-        hint = f"sysctl -w net/ipv4/conf/{gate}/rp_filter=2"
+        hint = _loosened(gate, outside.host)
     elif kind == "blackhole":
         hint = f"sysctl -w net/ipv4/conf/{gate}/accept_local=1" if held else _routed(vip, outside)
     else:
@@ -240,3 +239,12 @@ def _returns(vip: IPAddress, outside: Outside) -> Iterator[Finding]:
         hint,
         vip=vip,
     )
+
+
+def _loosened(gate: str, host: Inspection) -> str:
+    """Return the commands that let the container's answers pass the reverse-path filter."""
+    if any(ip.version == 4 for ip in host.survey.addresses_of(gate)):
+        return f"sysctl -w net/ipv4/conf/{gate}/rp_filter=2"
+    # On a link without an address a loose filter is strict (net/ipv4/fib_frontend.c).
+    scopes = ("all", gate) if host.pair("rp_filter", gate)[0] else (gate,)
+    return "; ".join(f"sysctl -w net/ipv4/conf/{scope}/rp_filter=0" for scope in scopes)

@@ -62,7 +62,7 @@ def entries(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
         vip, link = entry.address, entry.link or "every link"
         if vip not in profile.vips or entry.link not in ("", *host.survey.links):
             continue
-        hint, about = _removal(entry, profile), frozenset({entry.key})
+        hint, about = _removal(entry, profile, host), frozenset({entry.key})
         if vip.version == 6 and _answers_nd(entry, host):
             yield Finding(
                 "PROXY-NDP",
@@ -86,6 +86,22 @@ def entries(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
             )
 
 
+def doubled(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
+    """Yield the entries by which the RIP of a container is at more than one MAC address."""
+    for entry in host.proxies:
+        if profile.needless(entry, host.proxies) and entry.link in host.survey.links:
+            yield Finding(
+                "PROXY-FLUX",
+                WARNING,
+                entry.link,
+                f"a proxy entry on {entry.link} names {entry.address}, and one on"
+                f" {profile.interface} does: this host answers for it with two MAC addresses",
+                _removal(entry, profile, host),
+                rip=entry.address,
+                about=frozenset({entry.key}),
+            )
+
+
 def _speaks(entry: ProxyNeighbour, host: Inspection) -> bool:
     """Return whether PROXY-ARP tells it already."""
     asked = questions(entry.address, host.survey)
@@ -102,7 +118,8 @@ def _off(proxy: str, question: Question, profile: RealServerProfile, host: Inspe
     if proxy != "neighbour":
         return _switch(proxy, question.link)
     keys = _about(proxy, question)
-    return _removal(next(entry for entry in host.proxies if entry.key in keys), profile)
+    entry = next(entry for entry in host.proxies if entry.key in keys)
+    return _removal(entry, profile, host)
 
 
 def _about(proxy: str, question: Question) -> frozenset[Key]:
@@ -112,8 +129,8 @@ def _about(proxy: str, question: Question) -> frozenset[Key]:
     return frozenset(ProxyNeighbour(link, question.target).key for link in links)
 
 
-def _removal(entry: ProxyNeighbour, profile: RealServerProfile) -> str:
-    if profile.removes(entry):
+def _removal(entry: ProxyNeighbour, profile: RealServerProfile, host: Inspection) -> str:
+    if profile.removes(entry, host.proxies):
         return "lvsdr realserver apply"
     if not entry.link:
         # Of every link: ip(8) wants one by its name, arp(8) does not.

@@ -7,13 +7,14 @@ from contextlib import contextmanager
 
 import program
 from onlookers import ONLOOKERS
-from rig import Document, checked, verified
+from rig import Document, checked, settled, verified
 
 from lvsdr.lab.host import Host
 from lvsdr.lab.scenario import Scenario
 from lvsdr.lab.stage import Stage, stage
 
 VIP, RIP = "192.168.1.2", "192.168.1.11"
+PATIENCE = 20.0
 SILENT_HOST = (
     "sysctl -qw net/ipv4/conf/eth0/proxy_arp=0",
     f"ip neighbour replace proxy {RIP} dev eth0",
@@ -46,6 +47,11 @@ def named(built: Stage, expect: int) -> dict[str, Document]:
 
 def served(built: Stage) -> set[str]:
     return ONLOOKERS["serving"](built)
+
+
+def serves(built: Stage) -> set[str]:
+    """Return who serves the client, once it is the container: neighbours may have to be found."""
+    return settled(lambda: served(built), {"rs1"}, PATIENCE)
 
 
 @contextmanager

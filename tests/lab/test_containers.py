@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from containers import RIP, SILENT_HOST, VIP, applied, named, served, sh
+from containers import RIP, SILENT_HOST, VIP, applied, named, served, serves, sh
 from rig import lvsdr, settings, write
 from witnesses import arping
 
@@ -30,7 +31,7 @@ def test_answers_that_the_hosts_strict_filter_drops_are_named_and_let_out_by_the
         without = served(built)
         found = named(built, expect=1)
         sh(built.hosts["box"], found["HOST-RETURN"]["hint"])
-        after = served(built)
+        after = serves(built)
 
     assert without == {"nobody"}
     assert set(found) == {"HOST-RETURN"}
@@ -54,11 +55,11 @@ def test_a_bridge_that_asks_the_hosts_firewall_is_named_and_stopped_by_the_hint(
     # What container engines do, for what the host routes.
     drop = "iptables-legacy -P FORWARD DROP"
     with applied(SCENARIOS["bridged"], drop, *off) as built:
-        unasked, nothing = served(built), named(built, expect=0)
+        unasked, nothing = serves(built), named(built, expect=0)
         sh(built.hosts["box"], f"sysctl -qw {calls[0]}=1")
         without, found = served(built), named(built, expect=0)
         sh(built.hosts["box"], found["BRIDGE-FILTER"]["hint"])
-        after = served(built)
+        after = serves(built)
 
     assert (unasked, nothing) == ({"rs1"}, {})
     assert without == {"nobody"}
@@ -68,7 +69,7 @@ def test_a_bridge_that_asks_the_hosts_firewall_is_named_and_stopped_by_the_hint(
 
 def test_a_closed_port_is_named_and_opened_by_the_hint() -> None:
     closed = (
-        "ip link set br0 type bridge stp_state 1 forward_delay 1500",
+        "ip link set br0 type bridge stp_state 1 forward_delay 3000",
         "ip link set veth1 nomaster",
         "ip link set veth1 master br0",
     )
@@ -76,7 +77,7 @@ def test_a_closed_port_is_named_and_opened_by_the_hint() -> None:
         sh(built.hosts["box"], *closed)
         without, found = served(built), named(built, expect=0)
         sh(built.hosts["box"], found["BRIDGE-DELAY"]["hint"])
-        after, left = served(built), named(built, expect=0)
+        after, left = serves(built), named(built, expect=0)
 
     assert without == {"nobody"}
     assert found["BRIDGE-DELAY"]["subject"] == "veth1"
@@ -124,6 +125,28 @@ def test_a_running_namespace_does_not_follow_the_initial_one(
         assert arping(made["asker"], VIP) == set()
 
 
+def test_a_host_that_cannot_be_looked_at_is_told_and_the_container_set_up_all_the_same(
+    tmp_path: Path,
+) -> None:
+    profile = write(tmp_path, realserver(VIP, interface="lo0"))
+    lvsdr_there = f"{sys.executable} -m lvsdr realserver apply --netns /proc/$!/ns/net {profile}"
+    # Root of a user namespace has no right to the network namespace in which it was made.
+    alone = (
+        "unshare -n sh -c 'ip link add lo0 type veth peer far0; exec sleep 60' &"
+        " for _ in $(seq 100); do nsenter --net=/proc/$!/ns/net ip link show lo0 && break;"
+        " sleep 0.1; done >/dev/null 2>&1;"
+        f" {lvsdr_there} --allow-insecure-profile; code=$?; kill $!; exit $code"
+    )
+
+    done = subprocess.run(
+        ["unshare", "-Ur", "sh", "-c", alone], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done
+    assert "the host of this container is not looked at: cannot enter" in done.stderr
+    assert f"+ {VIP}/32 on lvsdr0" in done.stdout
+
+
 # --- a link with a dot in its name ---------------------------------------------------------------
 
 
@@ -140,4 +163,4 @@ def test_the_settings_of_a_vlan_can_be_typed_as_they_are_shown(tmp_path: Path) -
 
         assert dotted.returncode != 0
         assert value == "1\n"
-        assert lvsdr(solo, "realserver", "plan", profile) == ""
+        assert lvsdr(solo, "realserver", "plan", profile) == "nothing to change\n"

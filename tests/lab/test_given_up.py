@@ -201,6 +201,11 @@ def test_the_host_is_told_and_its_hint_mends_it_in_one_step(house: House) -> Non
     assert (frames, routes, entries) == (0, "", "")
 
 
+def entry(house: House) -> str:
+    """Return the host's neighbour entry for the VIP on the guest's link."""
+    return house.host.run("ip", "neighbour", "show", "to", VIP, "dev", "veth0").stdout
+
+
 def test_a_neighbour_that_is_still_known_goes_with_the_route(house: House) -> None:
     """An entry of its own for the VIP: without one, nobody answers and nothing goes round."""
     house.host.ip(
@@ -212,7 +217,7 @@ def test_a_neighbour_that_is_still_known_goes_with_the_route(house: House) -> No
     found = verified(house.host, "verify", house.director, "--seconds", "0.3", expect=1)
     (told,) = (each for each in found if (each["rule"], each["vip"]) == ("VIP-GIVEN-UP", VIP))
     house.host.run("sh", "-ec", told["hint"])
-    shown = settled(lambda: house.host.run("ip", "neighbour", "show", "to", VIP).stdout, "")
+    shown = settled(lambda: entry(house), "")
     house.host.ip(f"route add {VIP} via {GUEST}", f"neighbour add proxy {VIP} dev eth0")
 
     assert frames == ROUND_AND_ROUND

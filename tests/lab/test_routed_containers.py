@@ -6,7 +6,19 @@ from collections.abc import Iterator
 
 import program
 import pytest
-from containers import RIP, ROUTE, SILENT_HOST, VIP, applied, inside, named, served, sh, there
+from containers import (
+    RIP,
+    ROUTE,
+    SILENT_HOST,
+    VIP,
+    applied,
+    inside,
+    named,
+    served,
+    serves,
+    sh,
+    there,
+)
 from rig import verified
 from witnesses import arping
 
@@ -50,7 +62,7 @@ def test_packets_that_the_host_does_not_bring_in_are_named_and_brought_in_by_the
     without = served(routed)
     found = named(routed, expect=1)
     sh(box, found["HOST-ROUTE"]["hint"])
-    after = served(routed)
+    after = serves(routed)
 
     assert without == {"nobody"}
     assert why in found["HOST-ROUTE"]["message"]
@@ -84,7 +96,7 @@ def test_a_host_that_answers_is_named_and_silenced_by_the_hint(routed: Stage, ma
 
 def test_a_container_that_its_host_serves_well_has_no_findings(routed: Stage) -> None:
     assert named(routed, expect=0) == {}
-    assert served(routed) == {"rs1"}
+    assert serves(routed) == {"rs1"}
 
 
 def test_a_path_to_a_container_behind_its_host_is_judged_by_the_container(routed: Stage) -> None:

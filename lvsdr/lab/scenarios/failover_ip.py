@@ -15,16 +15,17 @@ SCENARIO = Scenario(
     watched=Link("host", "veth0"),
     trouble=frozenset({"62"}),
     mended=frozenset({"0"}),
-    named=(Named("host", "VIP-GIVEN-UP"),),
+    named=(Named("host", "VIP-GIVEN-UP"), Named("guest", "VIP-LOOPS", role="realserver")),
     boxes=(
         Box("host", "192.168.1.30/24", "02:00:00:00:00:30"),
         Box("guest", "192.168.1.31/24", "02:00:00:00:00:31"),
     ),
     machine=(
+        ByHand("guest", ("link del eth0",)),
         ByHand(
             "host",
             (
-                f"link add veth0 type veth peer name eth1 address {GUEST_MAC} netns lvsdr-guest",
+                f"link add veth0 type veth peer name eth0 address {GUEST_MAC} netns lvsdr-guest",
                 "address add 10.0.0.1/24 dev veth0",
                 "link set veth0 up",
                 "net/ipv4/ip_forward=1",
@@ -35,12 +36,19 @@ SCENARIO = Scenario(
         ByHand(
             "guest",
             (
-                "link set eth0 down",
-                "address add 10.0.0.2/24 dev eth1",
-                "link set eth1 up",
-                "route add default via 10.0.0.1 dev eth1",
+                "address add 10.0.0.2/24 dev eth0",
+                "link set eth0 up",
+                "route add default via 10.0.0.1 dev eth0",
                 "net/ipv4/ip_forward=1",
             ),
+        ),
+    ),
+    # What lvsdr realserver apply would keep there: a host that may get the address again.
+    mend=(
+        ByHand(
+            "guest",
+            (f"route add unreachable {VIP} metric 4294967294",),
+            (f"route del unreachable {VIP} metric 4294967294",),
         ),
     ),
     by_hand=(

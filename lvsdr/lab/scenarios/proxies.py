@@ -9,16 +9,17 @@ SCENARIO = Scenario(
     name="proxies",
     summary="the VIP published by ip neighbour add proxy on each link of a real server",
     director=director(VIP, "192.168.18.10"),
-    realserver=realserver(VIP, proxy_entries="remove"),
+    realserver=realserver(VIP, proxy_entries="remove", rips=["192.168.18.10", CONTAINER]),
     witness="answering",
     trouble=frozenset({"director", "rs1", "rs1 eth3", "rs1 eth4"}),
     mended=frozenset({"director"}),
-    named=(Named("rs1", "PROXY-ARP"),),
+    named=(Named("rs1", "PROXY-ARP"), Named("rs1", "PROXY-FLUX")),
     cables=(
         Cable("rs1", "eth3", "02:00:00:00:03:11"),
         Cable("rs1", "eth4", "02:00:00:00:04:12"),
     ),
-    # All of it stays: what is the VIP's lvsdr itself takes away, and gives back.
+    # All of it stays: what is the VIP's, and all but one of the container's, lvsdr itself takes
+    # away, and gives back.
     machine=(
         ByHand(
             "rs1",

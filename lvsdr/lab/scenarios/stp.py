@@ -1,4 +1,4 @@
-"""A container in a bridge with spanning tree: half a minute in which no frame passes."""
+"""A container in a bridge with spanning tree: a minute in which no frame passes."""
 
 from lvsdr.lab.scenario import ByHand, Named, Scenario, director, realserver
 from lvsdr.lab.scenarios.bridged import RIP, VIP
@@ -6,7 +6,7 @@ from lvsdr.lab.scenarios.bridged import SCENARIO as BRIDGED
 
 SCENARIO = Scenario(
     name="stp",
-    summary="a container in a bridge with spanning tree: its port is closed for half a minute",
+    summary="a container in a bridge with spanning tree: its port stays closed for a minute",
     director=director(VIP, RIP),
     realserver=realserver(VIP),
     witness="serving",
@@ -19,7 +19,7 @@ SCENARIO = Scenario(
         ByHand(
             "box",
             (
-                "link set br0 type bridge stp_state 1 forward_delay 1500",
+                "link set br0 type bridge stp_state 1 forward_delay 3000",
                 "link set veth1 nomaster",
                 "link set veth1 master br0",
             ),
