@@ -6,7 +6,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # Debian's packages: what the lab's kernel and hosts need, and the tests' witnesses.
 LAB := user-mode-linux kmod iproute2
-WITNESSES := ipvsadm keepalived iptables iputils-arping tcpdump ndisc6 mandoc
+WITNESSES := ipvsadm keepalived iptables iputils-arping tcpdump ndisc6 mandoc systemd
 missing = $(shell for name in $(1); do \
 	dpkg-query -W -f '$${Status}' $$name 2>/dev/null | grep -q 'ok installed' || echo $$name; done)
 # Debian's python3 has the module venv, but it does not work before python3-venv is installed.
@@ -75,20 +75,22 @@ lab: .venv/.test
 
 PRESSURE := crashes pressure paths path_ways watch scenarios failover two_boxes hooks
 PRESSURE := $(PRESSURE:%=tests/lab/test_%.py)
+# A systemd of its own takes a minute to itself: in `make torture`.
+LATER := tests/lab/test_units.py
 IN_LAB := $(BIN)/python -m lvsdr.lab --timeout 1500 -- $(BIN)/python -m pytest
 
 lab-under-pressure: .venv/.test
 	$(IN_LAB) $(PRESSURE)
 
 lab-of-the-rest: .venv/.test
-	$(IN_LAB) tests/lab $(PRESSURE:%=--ignore %)
+	$(IN_LAB) tests/lab $(PRESSURE:%=--ignore %) $(LATER:%=--ignore %)
 
-# The long form of the tests that are samples in `make test`; about an hour.
+# The long form of the tests that are samples in `make test`; some hours.
 torture: packages-test .venv/.test
-	LVSDR_TORTURE=1 $(BIN)/python -m lvsdr.lab --timeout 5000 --memory 1024 -- \
+	LVSDR_TORTURE=1 $(BIN)/python -m lvsdr.lab --timeout 14000 --memory 1024 -- \
 		$(BIN)/python -m pytest tests/lab/test_crashes.py tests/lab/test_pressure.py \
 		tests/lab/test_watch.py tests/lab/test_reply.py \
-		tests/lab/test_failover.py
+		tests/lab/test_failover.py tests/lab/test_hooks.py $(LATER)
 	LVSDR_TORTURE=1 $(BIN)/python -m pytest tests/test_reader.py tests/test_workflow.py
 
 bench: packages-test .venv/.test

@@ -18,9 +18,9 @@ from time import monotonic, sleep
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 sys.path[:0] = [str(TESTS), str(TESTS / "lab")]
 
+from load import asked, longest_gap  # noqa: E402
 from pairs import LIMIT, Box, Pair, pair  # noqa: E402
 from rig import RIPS, VIP, director, settled  # noqa: E402
-from test_failover import asked, longest_gap  # noqa: E402
 
 ROUNDS = 5
 # What an administrator writes: table and VIP for the master, neither for all others.
@@ -46,7 +46,7 @@ def gaps(made: Pair) -> Iterator[float]:
     """Yield the longest time without an answer of each graceful stop of the master."""
     first, second = made.boxes
     for _ in range(ROUNDS):
-        with asked(made.lab.client) as answers:
+        with asked(made.lab.client, VIP) as answers:
             assert settled(partial(_more_than, answers, 3), True)
             first.stop()
             made.ready(second)

@@ -13,6 +13,7 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -59,17 +60,31 @@ def sample(name: str, services: int, each: int) -> dict[str, float]:
     return found
 
 
-def measured(row: Row) -> str:
-    ours, peers = list[float](), list[float]()
+Peer = tuple[str, int, int]
+"""A peer and the size of its table: rows that share it are measured with the same samples."""
+
+
+def by_peer(names: Iterable[str]) -> dict[Peer, list[Row]]:
+    found: dict[Peer, list[Row]] = {}
+    for row in (ROWS[name] for name in names):
+        found.setdefault((row.peer, row.services, row.each), []).append(row)
+    return found
+
+
+def measured(peer: Peer, rows: list[Row]) -> Iterator[str]:
+    ours: dict[str, list[float]] = {row.sample: [] for row in rows}
+    peers: list[float] = []
     for _ in range(SAMPLES):
-        ours.append(sample(row.sample, row.services, row.each)["seconds"])
-        peers.append(sample(row.peer, row.services, row.each)["seconds"])
-    ratio = median(ours) / median(peers)
-    met = "aim" if ratio <= row.aim else "goal" if ratio <= row.goal else "MISSED"
-    return (
-        f"| {row.work}, {row.services} x {row.each} | {row.goal} ({row.aim}) | {ratio:.3f} |"
-        f" {median(ours):.3f} s / {median(peers):.3f} s | {met} |"
-    )
+        for name, seconds in ours.items():
+            seconds.append(sample(name, *peer[1:])["seconds"])
+        peers.append(sample(*peer)["seconds"])
+    for row in rows:
+        ratio = median(ours[row.sample]) / median(peers)
+        met = "aim" if ratio <= row.aim else "goal" if ratio <= row.goal else "MISSED"
+        yield (
+            f"| {row.work}, {row.services} x {row.each} | {row.goal} ({row.aim}) | {ratio:.3f} |"
+            f" {median(ours[row.sample]):.3f} s / {median(peers):.3f} s | {met} |"
+        )
 
 
 def growth(name: str) -> str:
@@ -97,10 +112,12 @@ def _met(value: float, goal: float) -> str:
 def main() -> None:
     chosen = sys.argv[1:] or [*ROWS, "memory", "growth"]
     print("| work | goal (aim) | measured | medians | met |\n|---|---|---|---|---|")
+    for peer, rows in by_peer(name for name in chosen if name in ROWS).items():
+        print(*measured(peer, rows), sep="\n", flush=True)
     for name in chosen:
         if name in ROWS:
-            print(measured(ROWS[name]), flush=True)
-        elif name == "memory":
+            continue
+        if name == "memory":
             print(memory(), flush=True)
         else:
             print(growth("engine_apply"), growth("whole_apply"), sep="\n", flush=True)

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from lvsdr.model.objects import Baseline, Key, Object, Objects, Sysctl
+from lvsdr.model.address import IPAddress, IPInterface
+from lvsdr.model.objects import (
+    Address,
+    Baseline,
+    Key,
+    Object,
+    Objects,
+    SyncDaemon,
+    Sysctl,
+    VirtualServer,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,22 @@ class Record:
             return {}
         given_back = self.baseline_of(owner).items()
         return {key: before for key, before in given_back if isinstance(before, Sysctl)}
+
+    def director_of(self, link: str, ip: IPInterface) -> str | None:
+        """Return the director's profile that has `ip` on `link`, as far as lvsdr has made it so.
+
+        A standby has given it up. A VIP that keepalived brings is no object of ours: the table
+        tells then.
+        """
+        for owner, objects in self.claims.items():
+            if not owner.startswith("director:"):
+                continue
+            held = [each for each in objects.values() if isinstance(each, Address)]
+            mine = any((each.link, each.ip) == (link, ip) for each in held)
+            theirs = not held and not _backs_up(objects) and _serves(objects, ip.ip)
+            if mine or theirs:
+                return owner
+        return None
 
     def made(self, owner: str, item: Object | None) -> bool:
         """Return whether `owner` may have made an object what `item` is."""
@@ -113,6 +139,16 @@ class Record:
         left = self.claims.get(owner, {})
         meant = self.intents.get(owner)
         return [*left, *(item.key for item in meant)] if meant else left
+
+
+def _backs_up(objects: Objects) -> bool:
+    daemons = {each.state for each in objects.values() if isinstance(each, SyncDaemon)}
+    return daemons == {"backup"}
+
+
+def _serves(objects: Objects, vip: IPAddress) -> bool:
+    servers = (each for each in objects.values() if isinstance(each, VirtualServer))
+    return any(each.service.vip == vip for each in servers)
 
 
 def _touched(items: tuple[Object, ...], desired: Objects) -> Iterator[Object]:

@@ -9,7 +9,7 @@ from typing import Protocol
 from lvsdr import roles
 from lvsdr.baseline import Book
 from lvsdr.errors import LvsdrError, ProfileError
-from lvsdr.model.address import IPAddress
+from lvsdr.model.address import IPAddress, IPInterface
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.counters import Counters
 from lvsdr.model.inspection import Inspection, Packet
@@ -20,13 +20,16 @@ from lvsdr.model.objects import (
     Link,
     Object,
     Objects,
+    ProxyNeighbour,
     RealServer,
     Sysctl,
     VirtualServer,
     footing,
+    keyed,
+    there,
 )
 from lvsdr.model.profile import DirectorProfile, Profile
-from lvsdr.model.route_to import RouteTo
+from lvsdr.model.route_to import Leading, RouteTo
 from lvsdr.model.survey import Survey
 from lvsdr.planner import concerned, plan
 from lvsdr.record import Record
@@ -53,6 +56,9 @@ class Kernel(Protocol):
         arriving: str | None = None,
     ) -> RouteTo:
         """Return what becomes of a packet to `destination`, sent here or arriving on a link."""
+
+    def leading(self, destinations: Iterable[IPAddress]) -> Mapping[IPAddress, Leading]:
+        """Return the unicast routes by which packets to `destinations` would leave."""
 
     def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         """Return those of the objects `keys` that are there; `likely` is how they may be."""
@@ -94,6 +100,7 @@ class Situation:
     kept: tuple[Object, ...] = ()
     drained: frozenset[Key] = frozenset()
     partial: bool = False
+    directed: tuple[Directed, ...] = ()
 
     @property
     def claimed(self) -> Record:
@@ -127,7 +134,7 @@ class Situation:
             f" lvsdr director drain --undo --rip {key[-2]}"
             for key in sorted(self.drained & self.desired.keys(), key=str)
         )
-        return (*self.record.notes, *kept, *drained)
+        return (*self.record.notes, *map(str, self.directed), *kept, *drained)
 
 
 def owner_of(profile: Profile) -> str:
@@ -141,16 +148,46 @@ def consider(
     """Return where `profile` stands; touch nothing.
 
     On a host that is both, `beside` is the director's profile: the VIPs on its link are no fault
-    of the real server.
+    of the real server; nor are those of which the record says that a director's profile has them.
     """
     record = book.load()
     survey = _as_without(owner_of(profile), kernel.survey(), record)
     if beside is not None:
         survey = survey.without(beside.interface, beside.vips)
+    directed = directing(profile, survey, record)
+    survey = survey.less([(each.link, each.ip) for each in directed])
     drained = record.drained.get(owner_of(profile), frozenset())
     desired = _with_drained(roles.desired(profile, survey), drained)
     no_quarrel(profile, desired, record)
-    return _situation(profile, desired, kernel, record, roles.not_beside(profile, desired))
+    situation = _situation(profile, desired, kernel, record, roles.not_beside(profile, desired))
+    return replace(situation, directed=directed)
+
+
+@dataclass(frozen=True, slots=True)
+class Directed:
+    """A VIP of a real server's profile on a link that speaks, put there for a director's."""
+
+    link: str
+    ip: IPInterface
+    owner: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.link} holds {self.ip.ip} for {self.owner}: this host is the director now, and"
+            " answers for it"
+        )
+
+
+def directing(profile: Profile, survey: Survey, record: Record) -> tuple[Directed, ...]:
+    """Return the VIPs that a host which is both holds as a director, by the record."""
+    if isinstance(profile, DirectorProfile):
+        return ()
+    found = (
+        (link, ip, record.director_of(link, ip))
+        for link, ip in survey.addresses
+        if ip.ip in profile.vips and link != profile.holder_link
+    )
+    return tuple(Directed(link, ip, owner) for link, ip, owner in found if owner)
 
 
 def consider_standby(profile: DirectorProfile, kernel: Kernel, book: Book) -> Situation:
@@ -198,18 +235,21 @@ def _situation(
 
 
 def _still_there(baseline: Baseline, desired: Objects, kernel: Kernel) -> Baseline:
-    """Return the baseline without the settings of links that have gone since, and with them."""
-    given_up = [key for key in baseline if key[0] == Sysctl.kind and key not in desired]
+    """Return the baseline without what has gone since with its link: settings, proxy entries."""
+    kinds = (Sysctl.kind, ProxyNeighbour.kind)
+    given_up = [key for key in baseline if key[0] in kinds and key not in desired]
     if not given_up:
         return baseline
     links = {"all", "default", *kernel.survey().links}
-    gone = {key for key in given_up if (link := _link_of(str(key[1]))) and link not in links}
+    gone = {key for key in given_up if (link := _link_of(key)) and link not in links}
     return {key: before for key, before in baseline.items() if key not in gone}
 
 
-def _link_of(path: str) -> str | None:
-    """Return the link that a setting belongs to: net/ipv4/conf/LINK/NAME."""
-    parts = path.split("/")
+def _link_of(key: Key) -> str | None:
+    """Return the link of a proxy entry, or of a setting: net/ipv4/conf/LINK/NAME."""
+    if key[0] == ProxyNeighbour.kind:
+        return str(key[1])
+    parts = str(key[1]).split("/")
     return parts[3] if len(parts) == 5 and parts[2] == "conf" else None
 
 
@@ -256,11 +296,15 @@ def _as_without(owner: str, survey: Survey, record: Record) -> Survey:
     """Return the survey with this profile's own settings taken back in thought.
 
     What a role wants depends on what the host has of its own: a setting that we raised is not
-    the host's, one that somebody raised further is.
+    the host's, one that somebody raised further is. Of proxy entries also those that others of our
+    profiles have removed: they are to stay away for each of them.
     """
     own = dict(survey.sysctls)
     for before in record.sysctls_of(owner).values():
         seen = own.get(before.path)
         if seen is not None and record.made(owner, Sysctl(before.path, seen)):
             own[before.path] = before.value
-    return replace(survey, sysctls=own)
+    removed = (entry for entry in record.baseline.values() if isinstance(entry, ProxyNeighbour))
+    entries = keyed((*filter(there, removed), *survey.proxies))
+    proxies = tuple(entry for entry in entries.values() if isinstance(entry, ProxyNeighbour))
+    return replace(survey, sysctls=own, proxies=proxies)

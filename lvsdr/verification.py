@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 
 from lvsdr.baseline import Book
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
-from lvsdr.model.finding import ERROR, Answer, Finding
+from lvsdr.model.finding import ERROR, WARNING, Answer, Finding
 from lvsdr.model.objects import SILENCE
 from lvsdr.model.path import Proof
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
+from lvsdr.model.route_to import Fate
 from lvsdr.model.survey import Survey
 from lvsdr.proving import Probe, prove
-from lvsdr.rules import answers, arp, drift, state, ways
+from lvsdr.rules import answers, arp, drift, given_up, state, ways
 from lvsdr.rules import paths as path_rules
 from lvsdr.rules.speakers import Speakers
-from lvsdr.situation import Kernel, consider
+from lvsdr.situation import Directed, Kernel, consider, directing
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Question:
 
 
 Ask = Callable[[Question], frozenset[Answer]]
+Follow = Callable[[Mapping[IPAddress, str]], Mapping[IPAddress, Fate]]
+"""Send a packet to each address, through the link it is mapped to, and see what becomes of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,10 @@ class Verdict:
     @property
     def ok(self) -> bool:
         return not any(finding.severity == ERROR for finding in self.findings)
+
+    def beside(self, findings: Iterable[Finding]) -> Verdict:
+        """Return the verdict with `findings` as well."""
+        return replace(self, findings=(*self.findings, *findings))
 
 
 def realserver(profile: RealServerProfile, kernel: Kernel, book: Book) -> Verdict:
@@ -80,7 +87,9 @@ def _state(profile: Profile, kernel: Kernel, book: Book) -> tuple[tuple[Finding,
     """Return what the rules and the profile say of this host, and whether it is fit for it."""
     table = isinstance(profile, DirectorProfile)
     host = kernel.inspect(ways.packets(profile, kernel.survey()), table=table)
-    found = state.findings(profile, host)
+    directed = directing(profile, host.survey, book.load())
+    host = host.less([(each.link, each.ip) for each in directed])
+    found = (*_as_director(directed), *state.findings(profile, host))
     try:
         todo = consider(profile, kernel, book).todo
     except CannotRun:
@@ -97,6 +106,17 @@ def _state(profile: Profile, kernel: Kernel, book: Book) -> tuple[tuple[Finding,
         if change.key not in told and (silent or change.subject.layer != SILENCE)
     )
     return (*found, *drift.drift(profile.role, tuple(rest))), True
+
+
+def _as_director(directed: Iterable[Directed]) -> Iterator[Finding]:
+    """Yield what a real server says that is the director now: no fault, and yet it is not silent.
+
+    Whether another one answers as well, only the segment can tell.
+    """
+    for each in directed:
+        hint = "lvsdr director verify"
+        vip = each.ip.ip
+        yield Finding("VIP-DIRECTOR", WARNING, each.link, str(each), hint, vip=vip)
 
 
 def segment(
@@ -118,6 +138,20 @@ def segment(
     spoken = frozenset(item for item in hearing.heard if item.address in vips)
     macs = {item.mac for item in spoken}
     return Verdict(found, spoken, {mac: hearing.speakers.host(mac) for mac in macs})
+
+
+def led_astray(
+    profile: Profile, kernel: Kernel, follow: Follow, link: str | None = None
+) -> Iterator[Finding]:
+    """Yield the VIPs whose packets this host itself leads to where nobody has them.
+
+    The segment is behind `link`, as in `segment`.
+    """
+    scene = look(profile, kernel.survey(), link)
+    ways = given_up.led(kernel.leading(scene.vips), scene.link, scene.survey)
+    if ways:
+        fates = follow({vip: way.link for vip, way in ways.items()})
+        yield from given_up.given_up(ways, fates, scene.survey)
 
 
 @dataclass(frozen=True, slots=True)

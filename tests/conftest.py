@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import defaultdict
 from pathlib import Path
+from statistics import median
 
 import pytest
+from _pytest.terminal import TerminalReporter
 from hypothesis import settings
 
 # The same examples each time: `make torture` looks for new ones, not a user's test run.
@@ -49,3 +52,22 @@ def pytest_sessionstart() -> None:
     ):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """Print the figures that failover's rounds recorded: seconds there and back, and losses."""
+    found: dict[str, list[tuple[float, float, int]]] = defaultdict(list)
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            title = report.nodeid.partition("[")[2].rpartition("-")[0]
+            for name, figures in report.user_properties:
+                if name == "figures":
+                    found[title].append(figures)
+    for title, rounds in sorted(found.items()):
+        there, back, lost = zip(*rounds, strict=True)
+        terminalreporter.write_line(
+            f"{title:60} {len(rounds):3} rounds; longest gap"
+            f" {median(there):.2f} ({max(there):.2f}) s, back {median(back):.2f}"
+            f" ({max(back):.2f}) s; {sum(lost)} connections lost"
+        )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from lvsdr.baseline import Book
 from lvsdr.cli.session import Session
 from lvsdr.errors import CannotRun, KernelError, LvsdrError
-from lvsdr.model.address import IPAddress
+from lvsdr.model.address import IPAddress, host_network
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.counters import Counters
 from lvsdr.model.finding import Answer
@@ -21,6 +21,7 @@ from lvsdr.model.objects import (
     Key,
     Object,
     Objects,
+    ProxyNeighbour,
     RealServer,
     Sysctl,
     footing,
@@ -28,7 +29,7 @@ from lvsdr.model.objects import (
 )
 from lvsdr.model.path import Approach, PathVerdict, Proof
 from lvsdr.model.path import Path as Route
-from lvsdr.model.route_to import RouteTo
+from lvsdr.model.route_to import Fate, Leading, RouteTo
 from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.verification import Question
 
@@ -60,6 +61,7 @@ class FakeKernel:
             self._survey.links,
             (*self._survey.addresses, *addresses),
             {**self._survey.sysctls, **paths},
+            tuple(item for item in objects if isinstance(item, ProxyNeighbour) and item.there),
         )
 
     def inspect(self, packets: Iterable[Packet], *, table: bool) -> Inspection:
@@ -98,6 +100,15 @@ class FakeKernel:
         if near is None:
             return RouteTo("unreachable")
         return RouteTo("unicast", near[0], source=None if arriving else near[1].ip)
+
+    def leading(self, destinations: Iterable[IPAddress]) -> dict[IPAddress, Leading]:
+        """Look no further than `route_to`."""
+        ways = {each: self.route_to(each) for each in destinations}
+        return {
+            each: Leading(host_network(each), str(way.link))
+            for each, way in ways.items()
+            if way.kind == "unicast"
+        }
 
     def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         return {key: self.objects[key] for key in keys if key in self.objects}
@@ -163,6 +174,7 @@ class FakeSession(Session):
         self.asked: list[Question] = []
         self.probed: list[Route] = []
         self.verdicts: dict[str, PathVerdict] = {}
+        self.fated: dict[IPAddress, Fate] = {}
 
     def kernel(self) -> FakeKernel:
         return self._kernel
@@ -180,6 +192,9 @@ class FakeSession(Session):
     def ask(self, question: Question) -> frozenset[Answer]:
         self.asked.append(question)
         return self._heard
+
+    def follow(self, ways: Mapping[IPAddress, str]) -> Mapping[IPAddress, Fate]:
+        return {address: self.fated.get(address, Fate("silent")) for address in ways}
 
     def probe(self, paths: Sequence[Route], approaches: Sequence[Approach]) -> Sequence[Proof]:
         self.probed += paths

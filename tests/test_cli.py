@@ -14,7 +14,8 @@ from typing import Any, get_args
 import pytest
 
 from fake import ETH0, LO, FakeKernel, FakeSession, host
-from lvsdr.cli.main import run
+from lvsdr.cli.commands import Later
+from lvsdr.cli.main import cli, run
 from lvsdr.errors import CannotRun, Interrupted
 from lvsdr.model.change import Change
 from lvsdr.model.finding import Answer, Form
@@ -503,21 +504,57 @@ def test_a_reader_that_has_gone_is_no_error() -> None:
     assert done.stderr == ""
 
 
-def test_help_does_not_pay_for_netlink() -> None:
+def loaded_by(*arguments: str) -> set[str]:
+    """Return the modules that the program has imported when it ends."""
     script = (
-        "import sys; sys.argv[1:] = ['--help']\n"
+        "import sys\n"
+        f"sys.argv = ['lvsdr', *{list(arguments)!r}]\n"
         "from lvsdr.cli.main import main\n"
         "try: main()\n"
-        "except SystemExit: pass\n"
-        "heavy = {'pyroute2', 'jsonschema', 'subprocess'} & set(sys.modules)\n"
-        "print('heavy:', sorted(heavy))"
+        "except SystemExit: print(*sys.modules)\n"
     )
-
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
+    return set(done.stdout.splitlines()[-1].split())
 
-    assert done.stdout.splitlines()[-1] == "heavy: []"
+
+@pytest.mark.parametrize("question", ["--help", "--version"])
+def test_a_question_about_the_program_imports_no_command(question: str) -> None:
+    loaded = loaded_by(question)
+
+    assert loaded & {"pyroute2", "jsonschema", "subprocess"} == set()
+    assert {name for name in loaded if name.startswith("lvsdr.")} == {
+        "lvsdr.cli",
+        "lvsdr.cli.commands",
+        "lvsdr.cli.main",
+        "lvsdr.cli.session",
+        "lvsdr.errors",
+        "lvsdr.signals",
+    }
+
+
+def test_a_plan_imports_neither_pyroute2_nor_what_explains_a_bad_profile() -> None:
+    heavy = {"pyroute2", "asyncio", "ssl", "jsonschema", "subprocess", "tomllib", "difflib"}
+
+    loaded = loaded_by("director", "plan", DIRECTOR)
+
+    # As far as IPVS: a machine on which this runs need not have it.
+    assert {"lvsdr.situation", "lvsdr.kernel.survey", "lvsdr.kernel.ipvs"} <= loaded
+    assert loaded & heavy == set()
+    assert loaded & {"lvsdr.kernel.inspection", "lvsdr.rules", "lvsdr.wire"} == set()
+    assert loaded & {"lvsdr.render.documents", "lvsdr.render.commands"} == set()
+
+
+def test_the_overview_says_of_each_command_what_its_own_help_says() -> None:
+    said = {name: listed.get_short_help_str(999) for name, listed in cli.commands.items()}
+
+    commands = {
+        name: later.loaded() for name, later in cli.commands.items() if isinstance(later, Later)
+    }
+
+    assert said == {name: found.get_short_help_str(999) for name, found in commands.items()}
+    assert {name: found.name for name, found in commands.items()} == {name: name for name in said}
 
 
 def test_what_others_changed_is_told_as_drift(

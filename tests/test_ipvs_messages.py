@@ -15,13 +15,13 @@ from pyroute2.ipvs import IPVSDest, IPVSService
 from pyroute2.netlink.generic import ipvs as theirs
 
 from lvsdr.kernel.ipvs import batch, dump, messages
-from lvsdr.kernel.netlink import (
+from lvsdr.kernel.netlink import GenericSocket
+from lvsdr.kernel.netlink_messages import (
     DUMP,
     HEADER,
     MULTI,
     NLMSG_DONE,
     REQUEST,
-    GenericSocket,
     attribute,
     request,
 )

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from fake import FakeSession, host
 from lvsdr.cli.main import run
+from lvsdr.keepalived.including import read_whole
 from lvsdr.keepalived.judge import findings
 from lvsdr.keepalived.scripts import script_fault
-from lvsdr.keepalived.syntax import Block, parsed
+from lvsdr.keepalived.syntax import Block, lines_of, parsed
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.reader import read
 
@@ -50,7 +51,7 @@ def changed(folder: Path, **fields: object) -> Path:
 
 
 def rules(*texts: str, director: DirectorProfile | None = None) -> list[str]:
-    files = {f"{number}.conf": parsed(text) for number, text in enumerate(texts)}
+    files = {f"{number}.conf": parsed(lines_of(text)) for number, text in enumerate(texts)}
     return [each.rule for each in findings(files, director)]
 
 
@@ -115,13 +116,39 @@ def test_only_vips_of_keepalived_are_in_virtual_ipaddress(
     assert "192.168.1.2/32 dev eth0" in theirs
 
 
+def test_an_instance_speaks_over_ipv6_where_no_vip_is_ipv4(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without an IPv4 address on the link, an instance of that family never leaves FAULT."""
+    six = [{"address": "fd00::2"}]
+    servers = [{"vip": "fd00::2", "protocol": "tcp", "port": 80, "real_servers": []}]
+    profile = changed(tmp_path, vips=six, virtual_servers=servers)
+
+    instance = parsed(lines_of(printed(capsys, tmp_path, profile=profile))).first("vrrp_instance")
+
+    assert instance is not None
+    assert [each.words[0] for each in next(instance.all("virtual_ipaddress")).inner] == [
+        "fe80::33/128"
+    ]
+
+
+def test_keepalived_need_not_ask_what_its_host_is_called(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without router_id it asks the DNS at each start, and waits five seconds for nobody."""
+    defs = parsed(lines_of(printed(capsys, tmp_path))).first("global_defs")
+
+    assert defs is not None
+    assert [each.value for each in defs.all("router_id")] == [os.uname().nodename]
+
+
 def test_vips_of_the_other_family_are_excluded_from_adverts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     vips = [{"address": "192.168.1.2"}, {"address": "fd00::2"}]
     text = printed(capsys, tmp_path, profile=changed(tmp_path, vips_owner="keepalived", vips=vips))
 
-    instance = parsed(text).first("vrrp_instance")
+    instance = parsed(lines_of(text)).first("vrrp_instance")
     assert instance is not None
     listed = {part.name: [each.name for each in part.inner] for part in instance.inner}
     assert listed["virtual_ipaddress"] == ["192.168.1.2/32"]
@@ -217,7 +244,7 @@ def shape(block: Block) -> object:
 def test_a_file_is_a_tree_of_words() -> None:
     text = 'a b "c d" ! e\nf {\n  g h # i\n  j\n  {\n k }\n}\nl'
 
-    assert shape(parsed(text)) == [
+    assert shape(parsed(lines_of(text))) == [
         (["a", "b", "c d"], []),
         (["f"], [(["g", "h"], []), (["j"], [(["k"], [])])]),
         (["l"], []),
@@ -226,7 +253,70 @@ def test_a_file_is_a_tree_of_words() -> None:
 
 @given(st.text(alphabet="ab \"'{}!#\n/", max_size=200))
 def test_no_text_is_too_odd_to_read(text: str) -> None:
-    root = parsed(text)
+    root = parsed(lines_of(text))
 
     assert root.words == []
     assert list(findings({"odd": root})) == []
+
+
+# With what it includes.
+
+
+def checked(
+    capsys: pytest.CaptureFixture[str], folder: Path, file: Path
+) -> list[tuple[str, str, str]]:
+    """Return the rule, the severity and the place of each finding of lvsdr's own."""
+    session = FakeSession(host(), folder / "run")
+    run(("keepalived", "check", "--format", "json", str(file)), session)
+    found = json.loads(capsys.readouterr().out)["findings"]
+    return [
+        (each["rule"], each["severity"], each["message"].split(": ")[0])
+        for each in found
+        if each["rule"] != "KEEPALIVED-SYNTAX"
+    ]
+
+
+def test_what_is_included_is_judged_where_it_stands(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Relative to the including file, with wildcards and braces, and in the middle of a block."""
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    main = tmp_path / "keepalived.conf"
+    main.write_text("global_defs {\n  vrrp_version 3\n}\ninclude a/{one,two}*.conf\n")
+    (tmp_path / "a" / "one.conf").write_text("vrrp_instance VI {\n  include b/inner\n}\n")
+    (tmp_path / "a" / "two-1.conf").write_text("virtual_server 192.0.2.1 80 {\n}\n")
+    (tmp_path / "a" / "b" / "inner").write_text('interface eth0\nnotify "/no/lvsdr"\n')
+
+    found = checked(capsys, tmp_path, main)
+
+    assert found == [
+        ("KEEPALIVED-SCRIPT-SECURITY", "warning", str(main)),
+        ("KEEPALIVED-SCRIPT-PATH", "error", f"{tmp_path}/a/b/inner:2"),
+        ("KEEPALIVED-VIRTUAL-SERVER", "error", f"{tmp_path}/a/two-1.conf:1"),
+    ]
+
+
+def test_what_cannot_be_included_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    main = tmp_path / "keepalived.conf"
+    main.write_text("include keepalived.conf\ninclude none/*\ninclude pipe\n@main include x\n")
+
+    found = checked(capsys, tmp_path, main)
+
+    assert found == [
+        ("KEEPALIVED-INCLUDE", "error", f"{main}:1"),
+        ("KEEPALIVED-INCLUDE", "warning", f"{main}:2"),
+        ("KEEPALIVED-INCLUDE", "error", f"{main}:3"),
+    ]
+
+
+@pytest.mark.parametrize("pattern", ["{" * 500 + "}" * 500, "{a,b}" * 60, "{}{,}{a", "a\x00", "~"])
+def test_no_pattern_is_too_odd_to_include(tmp_path: Path, pattern: str) -> None:
+    main = tmp_path / "keepalived.conf"
+    main.write_text(f"include {pattern}\n")
+
+    whole = read_whole(main)
+
+    assert {each.rule for each in whole.findings} == {"KEEPALIVED-INCLUDE"}

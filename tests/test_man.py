@@ -20,6 +20,7 @@ import click
 import pytest
 
 from lvsdr import baseline, errors, schema, signals
+from lvsdr.cli.commands import Later
 from lvsdr.cli.main import cli
 from lvsdr.holders import HOLDERS
 from lvsdr.model.finding import Answer, Form
@@ -123,7 +124,8 @@ def arguments_said(command: Command) -> list[str]:
 def commands(
     group: click.Group = cli, path: Command = ()
 ) -> Iterator[tuple[Command, click.Command]]:
-    for name, command in group.commands.items():
+    for name, listed in group.commands.items():
+        command = listed.loaded() if isinstance(listed, Later) else listed
         if isinstance(command, click.Group):
             yield from commands(command, (*path, name))
         else:

@@ -10,7 +10,8 @@ import pytest
 
 from lvsdr.errors import CannotRun
 from lvsdr.model.finding import WARNING
-from lvsdr.model.inspection import Bridge, HeldAddress, Inspection, Packet, ProxyEntry
+from lvsdr.model.inspection import Bridge, HeldAddress, Inspection, Packet
+from lvsdr.model.objects import ProxyNeighbour
 from lvsdr.model.outside import Outside
 from lvsdr.model.profile import DirectorProfile, LabelledVip, RealServerProfile
 from lvsdr.model.route_to import RouteTo
@@ -49,7 +50,7 @@ def host(
     known = {link.name: link for link in (ETH0, LO, *(links or (VETH1,)))}
     pairs = [(link, ip_interface(ip)) for link, ip in (item.split() for item in held)]
     settings = {**FORWARDS, **more.pop("sysctls", {})}
-    survey = Survey(known, tuple(pairs), settings)
+    survey = Survey(known, tuple(pairs), settings, more.pop("proxies", ()))
 
     def inspected(packets: Any) -> Inspection:
         routes = {packet: back if packet.destination in FAR.values() else way for packet in packets}
@@ -120,7 +121,7 @@ def test_where_all_links_are_proxies_the_containers_stays_one() -> None:
 
 
 def test_an_entry_for_the_vip_is_to_go() -> None:
-    seen = host(proxies=(ProxyEntry("eth0", VIP),))
+    seen = host(proxies=(ProxyNeighbour("eth0", VIP),))
 
     assert hint(seen) == "ip neighbour del proxy 192.0.2.10 dev eth0"
 
@@ -148,7 +149,7 @@ def test_an_ipv6_vip_is_answered_for_by_an_entry() -> None:
     seen = host(
         profile=profile,
         way=way,
-        proxies=(ProxyEntry("eth0", VIP6),),
+        proxies=(ProxyNeighbour("eth0", VIP6),),
         sysctls={"net/ipv6/conf/eth0/proxy_ndp": "1"},
     )
 

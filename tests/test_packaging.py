@@ -67,7 +67,7 @@ def test_each_command_of_a_unit_is_one_of_the_program(unit: Path) -> None:
         found: click.Command = cli
         for word in shlex.split(command)[1:3]:
             assert isinstance(found, click.Group)
-            found = found.commands[word]
+            found = found.resolve_command(click.Context(found), [word])[1] or found
         assert not isinstance(found, click.Group)
 
 

@@ -11,7 +11,7 @@ import pytest
 from fake import host
 from lvsdr import proving
 from lvsdr.model.address import IPAddress
-from lvsdr.model.finding import ERROR, WARNING, Finding
+from lvsdr.model.finding import ERROR, WARNING, Answer, Finding, Form
 from lvsdr.model.objects import Address, RealServer, Service, Tunnel, VirtualServer
 from lvsdr.model.path import VERDICTS, Approach, Path, PathDetail, PathVerdict, Proof
 from lvsdr.model.profile import DirectorProfile, LabelledVip
@@ -19,6 +19,7 @@ from lvsdr.render.paths import lines
 from lvsdr.roles.paths import paths
 from lvsdr.rules import paths as rules
 from lvsdr.wire.path_judge import Heard, judge
+from lvsdr.wire.path_probe import macs_of
 from lvsdr.wire.probe import Reply
 
 MACS = MAC, _ = "02:00:00:00:00:11", "02:00:00:00:00:12"
@@ -187,6 +188,26 @@ def test_a_real_server_without_a_route_is_down() -> None:
     _, proofs = proven(ON_ETH0, rip=FAR)
 
     assert [(proof.verdict, proof.detail) for proof in proofs] == [("down", "no-route")]
+
+
+@pytest.mark.parametrize(
+    ("heard", "macs"),
+    [
+        ([(MACS[0], "own"), (MACS[0], "probe")], MACS[:1]),
+        # A bond (balance-alb) gives nobody another one than us.
+        ([(MACS[0], "own"), (MACS[1], "probe")], MACS[:1]),
+        # Two hosts, or two links of one.
+        ([(mac, form) for mac in MACS for form in ("own", "probe")], MACS),
+        ([(MACS[0], "own"), (MACS[0], "probe"), (MACS[1], "probe")], MACS),
+        # One that hides from an asker with an address.
+        ([(MACS[1], "probe")], MACS[1:]),
+        ([], ()),
+    ],
+)
+def test_a_bond_is_one_next_hop_and_two_links_are_two(
+    heard: list[tuple[str, Form]], macs: tuple[str, ...]
+) -> None:
+    assert macs_of(Answer(RIP, mac, form) for mac, form in heard) == set(macs)
 
 
 # What is said of it.

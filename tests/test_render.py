@@ -14,6 +14,7 @@ from lvsdr.model.objects import (
     Address,
     Link,
     Object,
+    ProxyNeighbour,
     RealServer,
     Route,
     Service,
@@ -83,6 +84,26 @@ LINES: list[tuple[Object | None, Object | None, list[str]]] = [
         Route(ip_network("192.0.2.10/32"), 7),
         None,
         ["ip route del unreachable 192.0.2.10/32 metric 7 proto static"],
+    ),
+    (
+        ProxyNeighbour("eth0", VIP6.ip.ip),
+        ProxyNeighbour("eth0", VIP6.ip.ip, there=False),
+        ["ip -6 neighbour del proxy 2001:db8::10 dev eth0"],
+    ),
+    (
+        ProxyNeighbour("eth0", VIP6.ip.ip, there=False),
+        ProxyNeighbour("eth0", VIP6.ip.ip, router=True, protocol=4),
+        ["ip -6 neighbour add proxy 2001:db8::10 dev eth0 router protocol 4"],
+    ),
+    (
+        ProxyNeighbour("", RIP),
+        ProxyNeighbour("", RIP, there=False),
+        ["arp -d 192.0.2.11 pub"],
+    ),
+    (
+        ProxyNeighbour("", RIP, there=False),
+        ProxyNeighbour("", RIP),
+        [": 'no command adds proxy 192.0.2.11 on every link'"],
     ),
     (
         None,

@@ -12,8 +12,8 @@ import pytest
 
 from lvsdr.kernel.owners import owners
 from lvsdr.model.finding import Finding
-from lvsdr.model.inspection import HeldAddress, Inspection, Owner, Packet, ProxyEntry
-from lvsdr.model.objects import RealServer, Service, VirtualServer
+from lvsdr.model.inspection import HeldAddress, Inspection, Owner, Packet
+from lvsdr.model.objects import ProxyNeighbour, RealServer, Service, VirtualServer
 from lvsdr.model.profile import DirectorProfile, LabelledVip, RealServerProfile
 from lvsdr.model.route_to import RouteTo
 from lvsdr.model.survey import Survey, SurveyedLink
@@ -51,6 +51,13 @@ def host(profile: Any, *held: str, links: tuple[SurveyedLink, ...] = (), **more:
     return replace(seen, **more)
 
 
+def proxying(entries: list[tuple[str, Any]]) -> Inspection:
+    """Return a real server that holds its VIP, with proxy entries, each a link and an address."""
+    plain = host(REALSERVER, *HOLDING)
+    made = tuple(ProxyNeighbour(link, address) for link, address in entries)
+    return replace(plain, survey=replace(plain.survey, proxies=made))
+
+
 def found(profile: Any, seen: Inspection) -> list[tuple[str, str]]:
     return [(each.rule, each.subject) for each in state.findings(profile, seen)]
 
@@ -72,7 +79,7 @@ def test_healthy_hosts_have_no_findings() -> None:
 def test_each_rule_names_the_ids_that_its_module_makes_and_no_other() -> None:
     made = set()
     for path in RULES.glob("*.py"):
-        if path.stem in {"answers", "crosscheck", "drift", "paths", "segments"}:
+        if path.stem in {"answers", "crosscheck", "drift", "given_up", "paths", "segments"}:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Finding":
@@ -116,11 +123,40 @@ def test_a_client_that_could_not_be_answered_anyway_is_not_missed() -> None:
 
 
 def test_an_entry_that_sleeps_is_a_warning_and_one_of_others_is_nothing() -> None:
-    entries = (ProxyEntry("eth0", VIP), ProxyEntry("eth0", RIP), ProxyEntry("gone", VIP))
+    entries = [("eth0", VIP), ("eth0", RIP), ("gone", VIP)]
 
-    finding = only(REALSERVER, host(REALSERVER, *HOLDING, proxies=entries))
+    finding = only(REALSERVER, proxying(entries))
 
     assert (finding.rule, finding.severity, finding.vip) == ("PROXY-ENTRY", "warning", VIP)
+    assert finding.hint == f"ip -4 neighbour del proxy {VIP} dev eth0"
+
+
+def test_an_entry_of_every_link_is_named_and_removed_by_another_tool() -> None:
+    finding = only(REALSERVER, proxying([("", VIP)]))
+
+    assert (finding.rule, finding.subject) == ("PROXY-ENTRY", "every link")
+    assert finding.hint == f"arp -d {VIP} pub"
+
+
+def test_the_rip_of_a_container_is_published_once() -> None:
+    known = replace(REALSERVER, rips=(VIP6, RIP), proxy_entries="remove")
+    entries = [("eth0", RIP), ("lo", RIP), ("lo", VIP6), ("", RIP)]
+
+    (finding,) = state.findings(known, proxying(entries))
+
+    assert (finding.rule, finding.subject, finding.rip) == ("PROXY-FLUX", "lo", RIP)
+    assert finding.hint == "lvsdr realserver apply"
+    assert state.findings(REALSERVER, proxying(entries)) == ()
+
+
+def test_where_the_profile_removes_entries_the_hint_is_to_apply_it() -> None:
+    entries = [("eth0", VIP), ("", VIP)]
+
+    seen = state.findings(replace(REALSERVER, proxy_entries="remove"), proxying(entries))
+
+    assert {each.hint for each in seen} == {"lvsdr realserver apply"}
+    keys = {ProxyNeighbour(link, address).key for link, address in entries}
+    assert frozenset.union(*(each.about for each in seen)) == keys
 
 
 def test_a_guard_route_keeps_private_vlans_harmless() -> None:

@@ -18,7 +18,7 @@ from time import perf_counter
 from lvsdr.cli.main import GARBAGE
 from lvsdr.kernel.ipvs import batch
 from lvsdr.kernel.linux import LinuxKernel
-from lvsdr.kernel.netlink import GENERIC, HEADER, REQUEST
+from lvsdr.kernel.netlink_messages import GENERIC, HEADER, REQUEST
 from lvsdr.model.change import Plan
 from lvsdr.model.objects import Objects, keyed
 from lvsdr.model.profile import DirectorProfile

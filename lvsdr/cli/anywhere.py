@@ -66,14 +66,17 @@ def verify(
     """Ask the segment who answers for the VIPs.
 
     Runs on any host of the segment, and needs a director's or a real server's PROFILE. A director's
-    tells which real server an answer comes from.
+    tells which real server an answer comes from. Where this host itself sends packets for a VIP on
+    to a guest or through a tunnel, one is sent, and must not come back.
     """
     from lvsdr import verification
     from lvsdr.reader import read
 
     wanted = read(profile)
     with session.kernel() as kernel:
+        astray = verification.led_astray(wanted, kernel, session.follow, interface)
         verdict = verification.segment(wanted, kernel, session.ask, interface, dips)
+        verdict = verdict.beside(astray)
     return show_verdict(session, verdict)
 
 

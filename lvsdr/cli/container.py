@@ -22,10 +22,12 @@ def host_side(session: Session, profile: Profile, kernel: Kernel) -> tuple[Findi
 
     Nothing without `--netns`, or where the container's cable does not end here.
     """
+    host = session.outside(profile, kernel)
+    if host is None:
+        return ()
     from lvsdr.rules import outside
 
-    host = session.outside(profile, kernel)
-    return () if host is None else tuple(outside.findings(profile, host))
+    return tuple(outside.findings(profile, host))
 
 
 def refuse_company(around: Iterable[Finding]) -> None:

@@ -137,7 +137,7 @@ def fifo(  # noqa: PLR0913 - as many options
             host = Host(kernel, session.book(), session.announcer)
             following.roles()
             for lines in pipe.batches():
-                following.take(lines, host)
+                following.take(lines, host, spoken=pipe.spoken)
         session.tell([f"{pipe.torn} torn lines left out"] if pipe.torn else [])
     return 0
 

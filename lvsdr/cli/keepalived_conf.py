@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +14,9 @@ from lvsdr.cli.options import output_option, trust_option
 from lvsdr.cli.session import Session
 from lvsdr.errors import ProfileError
 from lvsdr.model.printable import printable
+
+if TYPE_CHECKING:
+    from lvsdr.keepalived.including import Whole
 
 
 @click.command()
@@ -71,7 +76,8 @@ def config(  # noqa: PLR0913 - as many options
     words += ["--director", str(director.absolute())]
     words += ["--realserver", str(realserver.absolute())] if realserver else []
     hook = " ".join(words)
-    vrrp = Vrrp(name, router_id, priority, advertise, hook, str(fifo) if fifo else None)
+    pipe = None if fifo is None else str(fifo)
+    vrrp = Vrrp(name, router_id, priority, advertise, hook, pipe, os.uname().nodename)
     lines = list(configuration(roles.director, vrrp, virtual_servers=virtual_servers))
     session.show(text=lambda: lines)
 
@@ -96,10 +102,10 @@ def config(  # noqa: PLR0913 - as many options
 def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -> int:
     """Judge keepalived.conf: what will bite beside lvsdr.
 
-    Several files are those of one cluster. Asks keepalived -t too, where it is installed.
+    Several files are those of one cluster; what they include is read too. Asks keepalived -t as
+    well, where it is installed.
     """
     from lvsdr.keepalived.judge import findings, said_by_keepalived
-    from lvsdr.keepalived.syntax import parsed
     from lvsdr.model.finding import ERROR
     from lvsdr.model.profile import DirectorProfile
     from lvsdr.reader import read
@@ -107,9 +113,10 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
 
     profile = None if director is None else read(director, "director")
     assert profile is None or isinstance(profile, DirectorProfile), "read() holds it to its role"
-    read_files = {str(path): parsed(_text(path)) for path in files}
+    whole = {str(path): _whole(path) for path in files}
     found = [each for path in files for each in said_by_keepalived(path)]
-    found += findings(read_files, profile)
+    found += [each for read_in in whole.values() for each in read_in.findings]
+    found += findings({name: read_in.root for name, read_in in whole.items()}, profile)
     session.show(
         text=lambda: [*text.findings(found), *([] if found else ["no findings"])],
         json=lambda: documents.checked({}, found),
@@ -117,9 +124,11 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     return 1 if any(each.severity == ERROR for each in found) else 0
 
 
-def _text(path: Path) -> str:
+def _whole(path: Path) -> Whole:
+    from lvsdr.keepalived.including import read_whole
+
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return read_whole(path)
     except OSError as error:
         reason = (error.strerror or "").lower()
         raise ProfileError(f"cannot read {printable(str(path))}: {reason}") from error

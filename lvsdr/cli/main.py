@@ -11,25 +11,14 @@ from pathlib import Path
 import click
 
 from lvsdr import __version__, signals
-from lvsdr.cli import (
-    anywhere,
-    drain,
-    explain,
-    keepalived,
-    keepalived_conf,
-    rehearse,
-    role,
-    status,
-    timings,
-    watch,
-)
+from lvsdr.cli.commands import TABLE, Later, Overview
 from lvsdr.cli.session import Session
 from lvsdr.errors import Interrupted, LvsdrError, ProfileError
 
 GARBAGE = 200_000
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Overview, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="lvsdr")
 def cli() -> None:
     """Linux Virtual Server direct routing: set up, proven on the wire, taken back.
@@ -39,22 +28,8 @@ def cli() -> None:
     """
 
 
-director = role.group("director", "The host that answers for the VIPs and spreads the load.")
-director.add_command(role.announce)
-director.add_command(drain.drain)
-director.add_command(status.status)
-cli.add_command(director)
-cli.add_command(role.group("realserver", "A host that serves the VIPs, and never says so on ARP."))
-cli.add_command(anywhere.check)
-cli.add_command(anywhere.verify)
-cli.add_command(watch.watch)
-cli.add_command(explain.explain)
-cli.add_command(anywhere.schema)
-cli.add_command(rehearse.rehearse)
-keepalived.keepalived.add_command(keepalived_conf.config)
-keepalived.keepalived.add_command(keepalived_conf.check)
-cli.add_command(keepalived.keepalived)
-timings.offer(cli)
+for name, (summary, load) in TABLE.items():
+    cli.add_command(Later(name, summary, load))
 
 
 def run(arguments: Sequence[str], session: Session) -> int:

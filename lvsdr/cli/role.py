@@ -101,7 +101,7 @@ def _plan(role: str) -> click.Command:
     @click.pass_obj
     def plan(session: Session, profile: Path) -> int:
         """Show what apply would change; exit 1 if anything."""
-        from lvsdr.render import commands, documents, text
+        from lvsdr import render
         from lvsdr.situation import consider
 
         wanted = read_profile(session, profile, role)
@@ -111,9 +111,9 @@ def _plan(role: str) -> click.Command:
         session.tell((*situation.notes, *map(container.noted, around)))
         todo = situation.todo
         session.show(
-            text=lambda: [*text.plan(todo), *text.drift(situation.drift)],
-            json=lambda: documents.plan(todo, situation.drift),
-            commands=lambda: commands.plan(todo),
+            text=lambda: [*render.text.plan(todo), *render.text.drift(situation.drift)],
+            json=lambda: render.documents.plan(todo, situation.drift),
+            commands=lambda: render.commands.plan(todo),
         )
         return 1 if todo else 0
 
@@ -130,8 +130,7 @@ def _apply(role: str) -> click.Command:
     @click.pass_obj
     def apply(session: Session, profile: Path) -> int:
         """Make this host what the profile says, or leave it as it was."""
-        from lvsdr import workflow
-        from lvsdr.render import documents, text
+        from lvsdr import render, workflow
 
         wanted, book = read_profile(session, profile, role), session.book()
         with book.locked(session.lock_timeout), session.kernel() as kernel:
@@ -142,8 +141,8 @@ def _apply(role: str) -> click.Command:
         done = situation.todo
         announced = workflow.new_vips(done) if role == "director" else ()
         session.show(
-            text=lambda: text.applied(done, announced),
-            json=lambda: documents.applied(done, announced),
+            text=lambda: render.text.applied(done, announced),
+            json=lambda: render.documents.applied(done, announced),
         )
         return 0
 
@@ -158,7 +157,8 @@ def _apply(role: str) -> click.Command:
 @click.pass_obj
 def status_realserver(session: Session, profile: Path) -> int:
     """Show each object as it is; exit 1 if any differs."""
-    from lvsdr.render import commands, documents, state, text
+    from lvsdr import render
+    from lvsdr.render import state
     from lvsdr.situation import consider
 
     wanted = read_profile(session, profile, "realserver")
@@ -167,9 +167,9 @@ def status_realserver(session: Session, profile: Path) -> int:
     session.tell(situation.notes)
     rows = list(state.rows(situation.desired, situation.observed))
     session.show(
-        text=lambda: [*text.status(rows), *text.drift(situation.drift)],
-        json=lambda: documents.status(rows, situation.drift),
-        commands=lambda: commands.status(row.seen for row in rows if row.seen),
+        text=lambda: [*render.text.status(rows), *render.text.drift(situation.drift)],
+        json=lambda: render.documents.status(rows, situation.drift),
+        commands=lambda: render.commands.status(row.seen for row in rows if row.seen),
     )
     return 1 if situation.todo else 0
 
@@ -236,15 +236,17 @@ def _withdraw(role: str) -> click.Command:
     @click.pass_obj
     def withdraw(session: Session, profile: Path) -> int:
         """Give back exactly what was there before the first apply."""
-        from lvsdr import workflow
-        from lvsdr.render import documents, text
+        from lvsdr import render, workflow
 
         wanted, book = read_profile(session, profile, role), session.book()
         with book.locked(session.lock_timeout), session.kernel() as kernel:
             situation = workflow.withdraw(wanted, kernel, book)
         session.tell(situation.notes)
         done = situation.todo
-        session.show(text=lambda: text.applied(done, ()), json=lambda: documents.applied(done, ()))
+        session.show(
+            text=lambda: render.text.applied(done, ()),
+            json=lambda: render.documents.applied(done, ()),
+        )
         return 0
 
     return withdraw

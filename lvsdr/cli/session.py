@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
 from itertools import islice
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lvsdr.model.outside import Outside
     from lvsdr.model.path import Approach, Path, Proof
     from lvsdr.model.profile import Profile
+    from lvsdr.model.route_to import Fate
     from lvsdr.render.documents import Document
     from lvsdr.situation import Kernel
     from lvsdr.verification import Question
@@ -116,6 +117,12 @@ class Session:
                 rate=self.rate,
                 progress=progress,
             )
+
+    def follow(self, ways: Mapping[IPAddress, str]) -> Mapping[IPAddress, Fate]:
+        """Send a packet to each address, and see what becomes of it."""
+        from lvsdr.wire.fate import fates
+
+        return fates(ways, self.seconds)
 
     def ears(self, link: str, addresses: tuple[IPAddress, ...]) -> AbstractContextManager[Ears]:
         """Return what listens on `link` for what is said in the name of `addresses`."""

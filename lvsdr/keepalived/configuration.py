@@ -16,7 +16,10 @@ KINDS = {"dr": "DR", "tunnel": "TUN", "masquerade": "NAT"}
 
 @dataclass(frozen=True, slots=True)
 class Vrrp:
-    """What of a cluster stands in no profile; `hook` is the command that keepalived calls."""
+    """What of a cluster stands in no profile: `hook` is the command that keepalived calls.
+
+    `host` is what this director is called.
+    """
 
     instance: str
     router: int
@@ -24,6 +27,7 @@ class Vrrp:
     advertise: float
     hook: str
     fifo: str | None = None
+    host: str | None = None
 
 
 def configuration(
@@ -32,7 +36,7 @@ def configuration(
     """Yield the lines of a configuration; raise ProfileError for what keepalived has no words."""
     if virtual_servers and any(each.service.vip is not None for each in profile.virtual_servers):
         yield "# Either these virtual servers, or the table of lvsdr: not both on one host."
-    yield from _block("global_defs", _globals(vrrp))
+    yield from _block("global_defs", _globals(vrrp, checks=virtual_servers))
     yield from _block(f"vrrp_instance {vrrp.instance}", _instance(profile, vrrp))
     if virtual_servers:
         for server in profile.virtual_servers:
@@ -40,14 +44,18 @@ def configuration(
             yield from _virtual_server(server, mine)
 
 
-def _globals(vrrp: Vrrp) -> Iterator[str]:
+def _globals(vrrp: Vrrp, *, checks: bool) -> Iterator[str]:
+    if vrrp.host:
+        # Else keepalived asks the DNS what this host is called, and waits for it at each start.
+        yield f"router_id {vrrp.host}"
     # Sub-second adverts need version 3.
     yield "vrrp_version 3"
     # Else keepalived runs, as root, what others may have written.
     yield "enable_script_security"
     yield "script_user root"
     if vrrp.fifo:
-        yield f"vrrp_notify_fifo {vrrp.fifo}"
+        # The one without vrrp_ says what checks find, too.
+        yield f"{'notify_fifo' if checks else 'vrrp_notify_fifo'} {vrrp.fifo}"
 
 
 def _instance(profile: DirectorProfile, vrrp: Vrrp) -> Iterator[str]:
@@ -63,12 +71,13 @@ def _instance(profile: DirectorProfile, vrrp: Vrrp) -> Iterator[str]:
 
 
 def _addresses(profile: DirectorProfile, router: int) -> Iterator[str]:
-    if profile.vips_owner == "lvsdr":
-        # keepalived takes no instance without an address. This one is local on every host already,
-        # and nobody on the segment ever hears of it.
-        yield from _block("virtual_ipaddress", [f"127.255.0.{router}/32 dev lo scope host"])
-        return
     four = [vip for vip in profile.vips if isinstance(vip, IPv4Address)]
+    if profile.vips_owner == "lvsdr":
+        # keepalived takes no instance without an address, which says whether it speaks over IPv4 or
+        # IPv6, too. Nobody on the segment ever hears of one on lo.
+        local = f"127.255.0.{router}/32 dev lo scope host"
+        yield from _block("virtual_ipaddress", [local if four else f"fe80::{router:x}/128 dev lo"])
+        return
     six = [vip for vip in profile.vips if vip not in four]
     first, rest = (four, six) if four else (six, [])
     on_link = [f"{host_interface(vip)} dev {profile.interface}" for vip in first]

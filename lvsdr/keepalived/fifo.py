@@ -58,6 +58,8 @@ class Fifo:
         self._wake = wake
         self._descriptor = _opened(path)
         self._lines = Lines()
+        # Whether somebody has it open for writing: keepalived does as long as it lives.
+        self.spoken = False
 
     @property
     def torn(self) -> int:
@@ -75,7 +77,11 @@ class Fifo:
         os.close(self._descriptor)
 
     def batches(self) -> Iterator[list[str]]:
-        """Yield the lines as they come, those that came together at once, until woken up."""
+        """Yield the lines as they come, those that came together at once, until woken up.
+
+        At the beginning, and where nothing comes for a while, none.
+        """
+        yield list(self._lines.feed(self._read()))
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)
         poll.register(self._descriptor, select.POLLIN)
@@ -83,14 +89,13 @@ class Fifo:
             happened = dict(poll.poll(LOOK_EVERY * 1000))
             if self._wake in happened:
                 return
-            text = self._read() if self._descriptor in happened else b""
-            if text:
-                yield list(self._lines.feed(text))
-            elif self._descriptor in happened or self._replaced():
+            text = self._read()
+            if not text and (self._descriptor in happened or self._replaced()):
                 # The writer has gone. Without a new descriptor the poll would never rest again.
                 poll.unregister(self._descriptor)
                 self._reopen()
                 poll.register(self._descriptor, select.POLLIN)
+            yield list(self._lines.feed(text))
 
     def _read(self) -> bytes:
         found = b""
@@ -99,8 +104,10 @@ class Fifo:
             try:
                 text = os.read(self._descriptor, 1 << 16)
             except BlockingIOError:
+                self.spoken = True
                 break
             if not text:
+                self.spoken = False
                 break
             found += text
         return found

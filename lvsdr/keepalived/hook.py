@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lvsdr.keepalived.ledger import Ledger
+from lvsdr.keepalived.ledger import Entry, Ledger
 from lvsdr.keepalived.notice import Notice
 from lvsdr.keepalived.transition import Host, Report, Roles, enter
 
@@ -36,7 +36,24 @@ def follow(notice: Notice, born: int, roles: Roles, host: Host, timeout: float) 
                 else f"is older than {newest.state}, which was done"
             )
             return Outcome(notice, None, reason=f"{done} by another run")
-        report = enter(newest.state, roles, host)
-        ledger.settle(notice.key, newest)
+        report = _entered(ledger, notice.key, newest, roles, host)
     reason = "" if newest.state == notice.state else f"overtaken by {newest.state}"
     return Outcome(notice, newest.state, report, reason)
+
+
+def finish(key: str, roles: Roles, host: Host, timeout: float) -> Outcome | None:
+    """Carry out what was said of an instance, where a run failed at it or was killed."""
+    ledger = Ledger(host.book)
+    with host.book.locked(timeout):
+        newest = ledger.newest(key)
+        if newest is None or newest.settled:
+            return None
+        report = _entered(ledger, key, newest, roles, host)
+    kind, _, name = key.partition(" ")
+    return Outcome(Notice(kind, name, newest.state), newest.state, report)
+
+
+def _entered(ledger: Ledger, key: str, entry: Entry, roles: Roles, host: Host) -> Report:
+    report = enter(entry.state, roles, host)
+    ledger.settle(key, entry)
+    return report

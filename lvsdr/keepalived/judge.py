@@ -64,7 +64,7 @@ def _beside_lvsdr(name: str, root: Block) -> Iterator[Finding]:
             "KEEPALIVED-VIRTUAL-SERVER",
             ERROR,
             name,
-            f"{name}:{block.line}: keepalived manages {block.value}, and lvsdr has a table as well:"
+            f"{block.where}: keepalived manages {block.value}, and lvsdr has a table as well:"
             " keepalived takes its services away when it stops",
             "remove the virtual_server blocks, or the hooks of lvsdr",
         )
@@ -74,13 +74,13 @@ def _beside_lvsdr(name: str, root: Block) -> Iterator[Finding]:
             "KEEPALIVED-LVS-FLUSH",
             ERROR,
             name,
-            f"{name}:{each.line}: {each.name} empties the whole IPVS table, that of lvsdr too",
+            f"{each.where}: {each.name} empties the whole IPVS table, that of lvsdr too",
             f"remove {each.name}",
         )
 
 
 def _instance(name: str, root: Block, instance: Block) -> Iterator[Finding]:
-    where = f"{name}:{instance.line}: {instance.value}"
+    where = f"{instance.where}: {instance.value}"
     parts = {each.name for each in instance.inner}
     speaks = parts & {"notify_master", "notify_backup"}
     if speaks and not parts & {"notify", "notify_stop"} and not _has_fifo(root):
@@ -149,14 +149,14 @@ def _routers(files: Mapping[str, Block]) -> Iterator[Finding]:
             link = instance.first("interface")
             seen, there = by_name.setdefault(instance.value, (router, name))
             if seen != router:
-                text = f"{name}:{instance.line}: {instance.value} has the virtual_router_id"
+                text = f"{instance.where}: {instance.value} has the virtual_router_id"
                 text += f" {router}, and {seen} in {there}: both become master"
                 hint = f"write virtual_router_id {seen}"
                 yield Finding("KEEPALIVED-ROUTER-ID", ERROR, name, text, hint)
             place = (link.value if link else "", router)
             other = by_link.setdefault(place, instance.value)
             if other != instance.value:
-                text = f"{name}:{instance.line}: {instance.value} and {other} are one router"
+                text = f"{instance.where}: {instance.value} and {other} are one router"
                 text += f" ({router}) on {place[0]}"
                 hint = "write another virtual_router_id, 1 to 255"
                 yield Finding("KEEPALIVED-ROUTER-ID", ERROR, name, text, hint)

@@ -52,6 +52,13 @@ class Ledger:
         with self._open() as entries:
             return entries.get(key)
 
+    def entries(self) -> dict[str, Entry]:
+        """Return what was said last of each instance, the latest at the end.
+
+        The file is replaced whole, so that nobody has to wait for the lock.
+        """
+        return dict(sorted(_read(self.path).items(), key=lambda item: item[1].number))
+
     def settle(self, key: str, entry: Entry) -> None:
         """Write down that `entry` has been carried out, unless a newer one is there already."""
         with self._open() as entries:
@@ -82,9 +89,14 @@ def _read(path: Path) -> dict[str, Entry]:
 def _write(path: Path, entries: dict[str, Entry]) -> None:
     newest = sorted(entries.items(), key=lambda item: item[1].number)[-MOST:]
     told = {key: asdict(entry) for key, entry in newest}
-    fresh = path.with_suffix(".fresh")
+    written(path, {"format": FORMAT, "told": told})
+
+
+def written(path: Path, plain: object) -> None:
+    """Replace a file that lies beside the record, whose lock is held."""
+    fresh = path.with_name(f"{path.name}.fresh")
     # Ours alone while we hold the lock; what a killed run left is overwritten.
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
     with os.fdopen(os.open(fresh, flags, 0o640), "w", encoding="utf-8") as file:
-        json.dump({"format": FORMAT, "told": told}, file)
+        json.dump(plain, file)
     fresh.rename(path)

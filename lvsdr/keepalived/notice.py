@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from lvsdr.errors import ProfileError
 from lvsdr.model.printable import printable
 
-MASTER = "MASTER"
-STATES = (MASTER, "BACKUP", "FAULT", "STOP", "DELETED")
+MASTER, FAULT = "MASTER", "FAULT"
+STATES = (MASTER, "BACKUP", FAULT, "STOP", "DELETED")
 TYPES = ("INSTANCE", "GROUP")
 LONGEST_NAME = 255
 LINE = re.compile(r'(INSTANCE|GROUP) "(.*)" ([A-Z_]+)(?: (\d+))?')

@@ -37,13 +37,13 @@ def _script(name: str, hook: Block) -> Iterator[Finding]:
             "KEEPALIVED-SCRIPT-PATH",
             ERROR,
             name,
-            f"{name}:{hook.line}: {hook.name} names no absolute path",
+            f"{hook.where}: {hook.name} names no absolute path",
             "write the whole path: command -v lvsdr",
         )
         return
     fault = script_fault(Path(words[0]))
     if fault:
-        text = f"{name}:{hook.line}: keepalived will not run {words[0]}: {fault[0]}"
+        text = f"{hook.where}: keepalived will not run {words[0]}: {fault[0]}"
         yield Finding("KEEPALIVED-SCRIPT-PATH", ERROR, name, text, fault[1])
 
 

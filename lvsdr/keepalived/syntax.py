@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 # Nobody nests so deep; whoever does must not use up the stack.
 DEEPEST = 50
+
+
+class Line(NamedTuple):
+    """A line, and where it stands; `number` counts from 1."""
+
+    file: str
+    number: int
+    text: str
 
 
 @dataclass(slots=True)
 class Block:
     """A keyword, the words after it on its line, and what stands in braces after that.
 
-    `line` counts from 1.
+    `line` counts from 1, in `file`.
     """
 
     words: list[str]
     line: int
+    file: str = ""
     inner: list[Block] = field(default_factory=list)
+
+    @property
+    def where(self) -> str:
+        return f"{self.file}:{self.line}"
 
     @property
     def name(self) -> str:
@@ -38,11 +52,17 @@ class Block:
         return next(self.all(name), None)
 
 
-def parsed(text: str) -> Block:
-    """Return the whole file as one block without words; never raises, whatever the text is."""
+def lines_of(text: str, file: str = "") -> Iterator[Line]:
+    """Yield the lines of a text."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        yield Line(file, number, line)
+
+
+def parsed(lines: Iterable[Line]) -> Block:
+    """Return the whole as one block without words; never raises, whatever the lines are."""
     root = Block([], 0)
     stack = [root]
-    for number, line in enumerate(text.splitlines(), start=1):
+    for file, number, line in lines:
         current: Block | None = None
         for word, quoted in _words(line):
             if word == "{" and not quoted:
@@ -56,11 +76,16 @@ def parsed(text: str) -> Block:
                     stack.pop()
                 current = None
             elif current is None:
-                current = Block([word], number)
+                current = Block([word], number, file)
                 stack[-1].inner.append(current)
             else:
                 current.words.append(word)
     return root
+
+
+def words_of(line: str) -> list[str]:
+    """Return the words of a line."""
+    return [word for word, _ in _words(line)]
 
 
 def _words(line: str) -> Iterator[tuple[str, bool]]:

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import errno
-import socket
 from collections.abc import Iterable, Iterator
-from ipaddress import ip_interface
-from typing import Any
 
 from lvsdr.kernel.errno import Reasons, explained, reading
+from lvsdr.kernel.rtnetlink import address as raw
+from lvsdr.kernel.rtnetlink import link as links
+from lvsdr.kernel.rtnetlink.address import IFA_F_DEPRECATED, IFA_F_NODAD, RawAddress
 from lvsdr.kernel.sockets import Sockets
-from lvsdr.model.address import IPInterface
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Address, Key, Object
-
-IFA_F_NODAD, IFA_F_DEPRECATED = 0x02, 0x20
-FOREVER = 0xFFFFFFFF
-SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
-SCOPE_NAMES = {number: name for name, number in SCOPES.items()}
 
 
 class Addresses:
@@ -29,39 +23,46 @@ class Addresses:
     def observe(self, keys: Iterable[Key]) -> Iterator[Object]:
         """Yield each address that is there."""
         wanted = set(keys)
-        with reading("the addresses"):
-            found = list(all_addresses(self._sockets.route))
-        yield from (address for address in found if address.key in wanted)
+        for name in sorted({str(key[2]) for key in wanted}):
+            with reading("the addresses"):
+                found = self._on(name)
+            yield from (_address(name, item) for item in found if _key(name, item) in wanted)
 
     def on_links(self, keys: Iterable[Key]) -> Iterator[Object]:
         """Yield the addresses of the links `keys`, but for those that the kernel gave them."""
-        wanted = {key[1] for key in keys}
-        with reading("the addresses"):
-            found = list(all_addresses(self._sockets.route))
-        for address in found:
-            if address.link in wanted and not address.ip.is_link_local:
-                yield address
+        for name in sorted({str(key[1]) for key in keys}):
+            with reading("the addresses"):
+                found = self._on(name)
+            yield from (_address(name, item) for item in found if not item.ip.is_link_local)
 
     def execute(self, change: Change) -> None:
         """Add or delete one address; label and scope change only by doing both."""
+        wire = self._sockets.rtnetlink
         with explained(f"{change.verb} address {change.subject}", _reasons(change)):
             if isinstance(change.before, Address):
-                self._send("del", change.before)
+                raw.delete(wire, self._raw(change.before))
             if isinstance(change.after, Address):
-                self._send("add", change.after, **_manner(change.after))
+                raw.add(wire, self._raw(change.after))
 
-    def _send(self, command: str, address: Address, **manner: Any) -> None:
-        route = self._sockets.route
-        index = next(iter(route.link("get", ifname=address.link)))["index"]
-        family = socket.AF_INET if address.ip.version == 4 else socket.AF_INET6
-        route.addr(
-            command,
-            index=index,
-            family=family,
-            address=str(address.ip.ip),
-            prefixlen=address.ip.network.prefixlen,
-            **manner,
-        )
+    def _on(self, name: str) -> list[RawAddress]:
+        """Return the addresses of a link; none where there is no such link (any more)."""
+        wire = self._sockets.rtnetlink
+        try:
+            return raw.dump(wire, links.find(wire, name).index)
+        except OSError as error:
+            if error.errno == errno.ENODEV:
+                return []
+            raise
+
+    def _raw(self, address: Address) -> RawAddress:
+        index = links.find(self._sockets.rtnetlink, address.link).index
+        if address.ip.version == 4:
+            label = address.label or address.link
+            return RawAddress(index, address.ip, address.scope, label=label)
+        # Duplicate address detection would find the other owners of the VIP and disable it.
+        # Deprecated is usable, but never chosen as a source.
+        flags = IFA_F_NODAD | (IFA_F_DEPRECATED if address.deprecated else 0)
+        return RawAddress(index, address.ip, flags=flags)
 
 
 def _reasons(change: Change) -> Reasons:
@@ -71,38 +72,17 @@ def _reasons(change: Change) -> Reasons:
     return {errno.EACCES: (f"IPv6 is disabled on {link}", (hint,))}
 
 
-def _manner(address: Address) -> dict[str, Any]:
-    if address.ip.version == 4:
-        return {"label": address.label or address.link, "scope": SCOPES[address.scope]}
-    # Duplicate address detection would find the other owners of the VIP and disable it.
-    manner: dict[str, Any] = {"flags": IFA_F_NODAD}
-    if address.deprecated:
-        # Usable, but never chosen as a source.
-        manner |= {"preferred_lft": 0, "valid_lft": FOREVER}
-    return manner
+def _key(link: str, found: RawAddress) -> Key:
+    return (Address.kind, str(found.ip), link)
 
 
-def all_addresses(route: Any) -> Iterator[Address]:
-    """Yield every address of the namespace, in the kernel's order."""
-    names: dict[int, str] = {}
-    for message in route.link("dump"):
-        names[message["index"]] = message.get_attr("IFLA_IFNAME")
-    for message in route.addr("dump"):
-        yield _address(names.get(message["index"], ""), message)
-
-
-def _address(link: str, message: Any) -> Address:
-    flags = message.get_attr("IFA_FLAGS") or message["flags"]
-    # On a point-to-point link IFA_ADDRESS is the peer's, IFA_LOCAL ours.
-    local = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
-    ip: IPInterface = ip_interface(f"{local}/{message['prefixlen']}")
-    scope = message["scope"]
-    ipv4 = ip.version == 4
+def _address(link: str, found: RawAddress) -> Address:
+    ipv4 = found.ip.version == 4
     return Address(
         link=link,
-        ip=ip,
-        label=message.get_attr("IFA_LABEL") if ipv4 else None,
-        scope=SCOPE_NAMES.get(scope, str(scope)) if ipv4 else "global",
+        ip=found.ip,
+        label=found.label if ipv4 else None,
+        scope=found.scope if ipv4 else "global",
         # IPv4 ignores it, so it makes no difference there.
-        deprecated=bool(flags & IFA_F_DEPRECATED) and not ipv4,
+        deprecated=found.deprecated and not ipv4,
     )

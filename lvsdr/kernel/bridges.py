@@ -3,39 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
-from lvsdr.kernel.links import kind_of
+from lvsdr.kernel.netlink_messages import as_number, attributes
+from lvsdr.kernel.rtnetlink.link import NOTHING, RawLink
 from lvsdr.model.inspection import Bridge
 
+# linux/if_link.h
+IFLA_BR_FORWARD_DELAY, IFLA_BR_STP_STATE = 1, 5
+IFLA_BR_NF_CALL = {"iptables": 36, "ip6tables": 37, "arptables": 38}
+IFLA_BRPORT_STATE = 1
 # linux/if_bridge.h: BR_STATE_DISABLED and those after it.
 STATES = ("disabled", "listening", "learning", "forwarding", "blocking")
 # The kernel counts in hundredths of a second here (USER_HZ).
 TICKS = 100
-FILTERS = ("iptables", "ip6tables", "arptables")
-SYSCTLS = tuple(f"net/bridge/bridge-nf-call-{name}" for name in FILTERS)
+SYSCTLS = tuple(f"net/bridge/bridge-nf-call-{name}" for name in IFLA_BR_NF_CALL)
 
 
-def bridges(links: Iterable[Any]) -> Iterator[tuple[str, Bridge]]:
-    """Yield each bridge among the messages of a dump."""
+def bridges(links: Iterable[RawLink]) -> Iterator[tuple[str, Bridge]]:
+    """Yield each bridge among the links; raises OSError."""
     for link in links:
-        if kind_of(link) == "bridge":
-            data = link.get_attr("IFLA_LINKINFO").get_attr("IFLA_INFO_DATA")
-            switched = (f for f in FILTERS if data.get_attr(f"IFLA_BR_NF_CALL_{f.upper()}"))
-            yield (
-                link.get_attr("IFLA_IFNAME"),
-                Bridge(
-                    bool(data.get_attr("IFLA_BR_STP_STATE")),
-                    data.get_attr("IFLA_BR_FORWARD_DELAY") / TICKS,
-                    frozenset(switched),
-                ),
-            )
+        if link.kind == "bridge":
+            kinds = attributes(memoryview(link.data))
+            data = {kind: as_number(value) for kind, value in kinds.items()}
+            switched = (name for name, kind in IFLA_BR_NF_CALL.items() if data.get(kind))
+            stp, delay = data.get(IFLA_BR_STP_STATE), data.get(IFLA_BR_FORWARD_DELAY, 0) / TICKS
+            yield link.name, Bridge(bool(stp), delay, frozenset(switched))
 
 
-def ports(links: Iterable[Any]) -> Iterator[tuple[str, str]]:
-    """Yield the state of each port of a bridge."""
+def ports(links: Iterable[RawLink]) -> Iterator[tuple[str, str]]:
+    """Yield the state of each port of a bridge; raises OSError."""
     for link in links:
-        info = link.get_attr("IFLA_LINKINFO")
-        if info is not None and info.get_attr("IFLA_INFO_SLAVE_KIND") == "bridge":
-            state = info.get_attr("IFLA_INFO_SLAVE_DATA").get_attr("IFLA_BRPORT_STATE")
-            yield link.get_attr("IFLA_IFNAME"), STATES[state]
+        if link.part_of == "bridge":
+            state = attributes(memoryview(link.part)).get(IFLA_BRPORT_STATE, NOTHING)
+            yield link.name, STATES[as_number(state)]

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import errno
-import socket
 from collections.abc import Iterable
-from ipaddress import ip_address
-from typing import Any
-
-from pyroute2.netlink.exceptions import NetlinkError
 
 from lvsdr.kernel.errno import reading
+from lvsdr.kernel.rtnetlink import link, route
+from lvsdr.kernel.rtnetlink.link import Links
+from lvsdr.kernel.rtnetlink.route import ANYCAST, BROADCAST, LOCAL, MULTICAST, UNICAST
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.address import IPAddress
 from lvsdr.model.inspection import Packet
-from lvsdr.model.route_to import RouteTo
+from lvsdr.model.route_to import Leading, RouteTo
 
-KINDS = {1: "unicast", 2: "local", 3: "broadcast", 4: "anycast", 5: "multicast"}
+KINDS = {
+    UNICAST: "unicast",
+    LOCAL: "local",
+    BROADCAST: "broadcast",
+    ANYCAST: "anycast",
+    MULTICAST: "multicast",
+}
 # The kernel answers a lookup that leads nowhere with the error that a sender would get.
 NOWHERE = {
     errno.EINVAL: "blackhole",
@@ -25,7 +29,6 @@ NOWHERE = {
     errno.EACCES: "prohibit",
     errno.EXDEV: "refused",
 }
-FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
 def route_to(
@@ -40,36 +43,53 @@ def route_to(
     With `arriving`, a link, as if it came in there (then `source` is needed), else as if this
     host sent it. No packet is sent. Raises KernelError.
     """
-    packet = Packet(destination, source, arriving)
-    return routes(sockets, [packet])[packet]
-
-
-def routes(sockets: Sockets, packets: Iterable[Packet]) -> dict[Packet, RouteTo]:
-    """Return what becomes of each of many packets."""
-    route = sockets.route
     with reading("the links"):
-        names = {link["index"]: link.get_attr("IFLA_IFNAME") for link in route.link("dump")}
-    return {packet: _ask(route, names, packet) for packet in dict.fromkeys(packets)}
+        links = link.dump(sockets.rtnetlink)
+    packet = Packet(destination, source, arriving)
+    return routes(sockets, links, [packet])[packet]
 
 
-def _ask(route: Any, names: dict[int, str], packet: Packet) -> RouteTo:
-    destination = packet.destination
-    asked: dict[str, Any] = {"family": FAMILIES[destination.version], "dst": str(destination)}
+def routes(sockets: Sockets, links: Links, packets: Iterable[Packet]) -> dict[Packet, RouteTo]:
+    """Return what becomes of each of many packets."""
+    return {packet: _ask(sockets, links, packet) for packet in dict.fromkeys(packets)}
+
+
+def leading(sockets: Sockets, destinations: Iterable[IPAddress]) -> dict[IPAddress, Leading]:
+    """Return by which unicast route of one link a packet to each of `destinations` would leave."""
+    with reading("the links"):
+        links = link.dump(sockets.rtnetlink)
+    found = ((each, _leading(sockets, links, each)) for each in dict.fromkeys(destinations))
+    return {destination: way for destination, way in found if way is not None}
+
+
+def _leading(sockets: Sockets, links: Links, destination: IPAddress) -> Leading | None:
     with reading(f"the route to {destination}"):
-        if packet.source is not None:
-            asked["src"] = str(packet.source)
-        if packet.arriving is not None:
-            asked["iif"] = next(index for index, name in names.items() if name == packet.arriving)
         try:
-            message = next(iter(route.route("get", **asked)))
-        except NetlinkError as error:
-            if error.code not in NOWHERE:
+            found = route.matching(sockets.rtnetlink, destination)
+        except OSError as error:
+            if error.errno not in NOWHERE:
                 raise
-            return RouteTo(NOWHERE[error.code])
-    gateway, chosen = message.get_attr("RTA_GATEWAY"), message.get_attr("RTA_PREFSRC")
+            return None
+    if found.kind != UNICAST or found.link not in links:
+        return None
+    return Leading(found.destination, links[found.link].name, found.gateway, found.metric)
+
+
+def _ask(sockets: Sockets, links: Links, packet: Packet) -> RouteTo:
+    arriving = None
+    if packet.arriving is not None:
+        arriving = next(each.index for each in links.values() if each.name == packet.arriving)
+    wire = sockets.rtnetlink
+    with reading(f"the route to {packet.destination}"):
+        try:
+            found = route.of_packet(wire, packet.destination, packet.source, arriving)
+        except OSError as error:
+            if error.errno not in NOWHERE:
+                raise
+            return RouteTo(NOWHERE[error.errno])
     return RouteTo(
-        KINDS.get(message["type"], NOWHERE[errno.EHOSTUNREACH]),
-        names.get(message.get_attr("RTA_OIF")),
-        None if gateway is None else ip_address(gateway),
-        None if chosen is None else ip_address(chosen),
+        KINDS.get(found.kind, NOWHERE[errno.EHOSTUNREACH]),
+        links[found.link].name if found.link in links else None,
+        found.gateway,
+        found.source,
     )

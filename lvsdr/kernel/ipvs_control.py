@@ -5,23 +5,35 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, ip_address
-from typing import Any
-
-from pyroute2.netlink import NLM_F_ACK, NLM_F_DUMP
-from pyroute2.netlink.generic import ipvs
 
 from lvsdr.kernel.errno import Reasons, explained, reading
+from lvsdr.kernel.netlink_messages import (
+    ACK,
+    GENERIC,
+    U8,
+    U16,
+    U32,
+    as_number,
+    as_text,
+    attribute,
+    attributes,
+    broken,
+    decoded,
+    opened,
+    singly,
+)
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Key, Object, SyncDaemon, Timeout
 
+# linux/ip_vs.h
+NEW_DAEMON, DEL_DAEMON, GET_DAEMON, SET_CONFIG, GET_CONFIG = 9, 10, 11, 12, 13
+DAEMON = 3
+TIMEOUTS = {"tcp": 4, "tcp_fin": 5, "udp": 6}
+STATE, LINK, SYNC_ID, MAXLEN, GROUP, GROUP6, PORT, TTL = range(1, 9)
+
 STATES = {"master": 1, "backup": 2}
 STATE_NAMES = {number: name for name, number in STATES.items()}
-TIMEOUTS = {
-    "tcp": "IPVS_CMD_ATTR_TIMEOUT_TCP",
-    "tcp_fin": "IPVS_CMD_ATTR_TIMEOUT_TCP_FIN",
-    "udp": "IPVS_CMD_ATTR_TIMEOUT_UDP",
-}
 
 
 class Timeouts:
@@ -33,19 +45,22 @@ class Timeouts:
     def observe(self, keys: Iterable[Key]) -> Iterator[Object]:
         """Yield each timeout of `keys`: they are always there."""
         with reading("the timeouts"):
-            (answer,) = self._sockets.control.ask(ipvs.IPVS_CMD_GET_CONFIG, 0)
+            answer = self._sockets.ipvs.ask_family(GET_CONFIG)
+            if answer is None:
+                raise broken()
+            _, found = opened(answer, GENERIC)
+            seconds = {kind: as_number(value) for kind, value in found.items()}
         for _, protocol in keys:
-            seconds = answer.get_attr(TIMEOUTS[str(protocol)])
             # A kernel without the protocol says nothing of it.
-            if seconds is not None:
-                yield Timeout(str(protocol), seconds)
+            if TIMEOUTS[str(protocol)] in seconds:
+                yield Timeout(str(protocol), seconds[TIMEOUTS[str(protocol)]])
 
     def execute(self, change: Change) -> None:
         """Set one timeout: what a request does not name stays as it is."""
         assert isinstance(change.after, Timeout), "every timeout has a value to go back to"
         with explained(f"set {change.after}"):
-            value = (TIMEOUTS[change.after.protocol], change.after.seconds)
-            self._sockets.control.ask(ipvs.IPVS_CMD_SET_CONFIG, NLM_F_ACK, value)
+            value = attribute(TIMEOUTS[change.after.protocol], U32.pack(change.after.seconds))
+            self._sockets.ipvs.ask_family(SET_CONFIG, value, ACK)
 
 
 class SyncDaemons:
@@ -58,24 +73,21 @@ class SyncDaemons:
         """Yield each sync daemon that is there."""
         wanted = set(keys)
         with reading("the sync daemons"):
-            answers = self._ask(ipvs.IPVS_CMD_GET_DAEMON, NLM_F_DUMP)
-        found = [_daemon(answer.get_attr("IPVS_CMD_ATTR_DAEMON")) for answer in answers]
+            listed = singly(self._sockets.ipvs.dump(GET_DAEMON))
+            found = [decoded(each, _daemon) for each in listed]
         yield from (daemon for daemon in found if daemon.key in wanted)
 
     def execute(self, change: Change) -> None:
         """Start or stop one daemon; one that changes is stopped and started again."""
         if isinstance(change.before, SyncDaemon):
             with explained(f"stop {change.before.noun} {change.before}"):
-                state = ("IPVS_DAEMON_ATTR_STATE", STATES[change.before.state])
-                self._ask(ipvs.IPVS_CMD_DEL_DAEMON, NLM_F_ACK, state)
+                self._send(DEL_DAEMON, attribute(STATE, U32.pack(STATES[change.before.state])))
         if isinstance(change.after, SyncDaemon):
             with explained(f"start {change.after.noun} {change.after}", _reasons(change.after)):
-                self._ask(ipvs.IPVS_CMD_NEW_DAEMON, NLM_F_ACK, *_attributes(change.after))
+                self._send(NEW_DAEMON, described(change.after))
 
-    def _ask(self, command: int, flags: int, *attributes: tuple[str, Any]) -> list[Any]:
-        whole = [("IPVS_CMD_ATTR_DAEMON", {"attrs": list(attributes)})] if attributes else []
-        answers: list[Any] = self._sockets.control.ask(command, flags, *whole)
-        return answers
+    def _send(self, command: int, daemon: bytes) -> None:
+        self._sockets.ipvs.ask_family(command, attribute(DAEMON, daemon), ACK)
 
 
 def _reasons(daemon: SyncDaemon) -> Reasons:
@@ -94,25 +106,31 @@ def _reasons(daemon: SyncDaemon) -> Reasons:
     }
 
 
-def _attributes(daemon: SyncDaemon) -> Iterator[tuple[str, Any]]:
-    yield "IPVS_DAEMON_ATTR_STATE", STATES[daemon.state]
-    yield "IPVS_DAEMON_ATTR_MCAST_IFN", daemon.link
-    yield "IPVS_DAEMON_ATTR_SYNC_ID", daemon.syncid
-    yield "IPVS_DAEMON_ATTR_SYNC_MAXLEN", daemon.maxlen
-    family = "" if isinstance(daemon.group, IPv4Address) else "6"
-    yield f"IPVS_DAEMON_ATTR_MCAST_GROUP{family}", str(daemon.group)
-    yield "IPVS_DAEMON_ATTR_MCAST_PORT", daemon.port
-    yield "IPVS_DAEMON_ATTR_MCAST_TTL", daemon.ttl
+def described(daemon: SyncDaemon) -> bytes:
+    """Return a sync daemon with all its settings, as attributes."""
+    group = GROUP if isinstance(daemon.group, IPv4Address) else GROUP6
+    return b"".join(
+        (
+            attribute(STATE, U32.pack(STATES[daemon.state])),
+            attribute(LINK, daemon.link.encode() + b"\0"),
+            attribute(SYNC_ID, U32.pack(daemon.syncid)),
+            attribute(MAXLEN, U16.pack(daemon.maxlen)),
+            attribute(group, daemon.group.packed),
+            # Unlike other ports of IPVS, in host byte order.
+            attribute(PORT, U16.pack(daemon.port)),
+            attribute(TTL, U8.pack(daemon.ttl)),
+        )
+    )
 
 
-def _daemon(attributes: Any) -> SyncDaemon:
-    group = attributes.get_attr("IPVS_DAEMON_ATTR_MCAST_GROUP")
+def _daemon(message: memoryview) -> SyncDaemon:
+    found = attributes(opened(message, GENERIC)[1][DAEMON])
     return SyncDaemon(
-        state=STATE_NAMES[attributes.get_attr("IPVS_DAEMON_ATTR_STATE")],
-        link=attributes.get_attr("IPVS_DAEMON_ATTR_MCAST_IFN"),
-        syncid=attributes.get_attr("IPVS_DAEMON_ATTR_SYNC_ID"),
-        maxlen=attributes.get_attr("IPVS_DAEMON_ATTR_SYNC_MAXLEN"),
-        group=ip_address(group or attributes.get_attr("IPVS_DAEMON_ATTR_MCAST_GROUP6")),
-        port=attributes.get_attr("IPVS_DAEMON_ATTR_MCAST_PORT"),
-        ttl=attributes.get_attr("IPVS_DAEMON_ATTR_MCAST_TTL"),
+        state=STATE_NAMES[as_number(found[STATE])],
+        link=as_text(found[LINK]),
+        syncid=as_number(found[SYNC_ID]),
+        maxlen=as_number(found[MAXLEN]),
+        group=ip_address(bytes(found[GROUP] if GROUP in found else found[GROUP6])),
+        port=as_number(found[PORT]),
+        ttl=as_number(found[TTL]),
     )

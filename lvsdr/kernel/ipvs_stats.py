@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Collection, Iterator
-from typing import Any
-
-from pyroute2.ipvs import IPVSService
+from functools import partial
+from ipaddress import ip_address
 
 from lvsdr.kernel.errno import reading
-from lvsdr.kernel.ipvs.messages import PROTOCOL_NAMES
+from lvsdr.kernel.ipvs import messages
+from lvsdr.kernel.netlink import GenericSocket
+from lvsdr.kernel.netlink_messages import (
+    GENERIC,
+    Attributes,
+    as_number,
+    attributes,
+    decoded,
+    opened,
+    singly,
+)
 from lvsdr.kernel.sockets import Sockets
+from lvsdr.model.address import IPAddress
 from lvsdr.model.counters import Counters, Traffic
-from lvsdr.model.objects import Key
+from lvsdr.model.objects import Key, RealServer, Service, VirtualServer
 
-TOTALS = ("CONNS", "INPKTS", "OUTPKTS", "INBYTES", "OUTBYTES")
+# linux/ip_vs.h. The second has 32 bits where the first has 64, and is all that kernels before 4.1
+# have; the numbers are the same for virtual and for real servers.
+STATS64, STATS = 12, 10
+# Active, inactive, persistent.
+CONNECTIONS = range(7, 10)
+# Connections, packets in and out, bytes in and out.
+TOTALS = range(1, 6)
 # The kernel's own estimate, an average of the last eight seconds or so.
-RATES = ("CPS", "INPPS", "OUTPPS", "INBPS", "OUTBPS")
+RATES = range(6, 11)
 
 
 def counters(sockets: Sockets, services: Collection[Key]) -> dict[Key, Counters]:
@@ -28,57 +44,77 @@ def counters(sockets: Sockets, services: Collection[Key]) -> dict[Key, Counters]
     if not services:
         return found
     with reading("the counters"):
-        for message in sockets.counters.service("dump"):
-            attributes = message.get_attr("IPVS_CMD_ATTR_SERVICE")
-            key = _key(attributes)
-            if ("virtual_server", *key) in services:
-                real_servers = dict(_real_servers(sockets, attributes, key))
-                found[("virtual_server", *key)] = _summed(attributes, real_servers.values())
+        wire = sockets.ipvs
+        listed = singly(wire.dump(messages.GET_SERVICE))
+        for service, traffic in [decoded(each, _virtual_server) for each in listed]:
+            key = (VirtualServer.kind, *service.key)
+            if key in services:
+                real_servers = dict(_real_servers(wire, service))
+                found[key] = _summed(real_servers.values(), traffic)
                 found |= real_servers
     return found
 
 
-def _real_servers(sockets: Sockets, service: Any, key: Key) -> Iterator[tuple[Key, Counters]]:
-    for message in sockets.counters.dest("dump", service=_identity(service)):
-        attributes = message.get_attr("IPVS_CMD_ATTR_DEST")
-        rip, port = (attributes.get_attr(f"IPVS_DEST_ATTR_{name}") for name in ("ADDR", "PORT"))
-        active, inactive, persistent = (
-            attributes.get_attr(f"IPVS_DEST_ATTR_{name}_CONNS") or 0
-            for name in ("ACTIVE", "INACT", "PERSIST")
-        )
-        traffic = _traffic(attributes.get_attr("IPVS_DEST_ATTR_STATS64"))
-        yield ("real_server", *key, rip, port), Counters(active, inactive, persistent, *traffic)
+def _real_servers(wire: GenericSocket, service: Service) -> Iterator[tuple[Key, Counters]]:
+    for message in singly(wire.dump(messages.GET_DEST, messages.identity(service))):
+        rip, port, counted = decoded(message, partial(_real_server, service))
+        yield (RealServer.kind, *service.key, str(rip), port), counted
 
 
-def _summed(service: Any, real_servers: Collection[Counters]) -> Counters:
+def _summed(real_servers: Collection[Counters], traffic: tuple[Traffic, Traffic]) -> Counters:
     return Counters(
         sum(each.active for each in real_servers),
         sum(each.inactive for each in real_servers),
         sum(each.persistent for each in real_servers),
-        *_traffic(service.get_attr("IPVS_SVC_ATTR_STATS64")),
+        *traffic,
     )
 
 
-def _traffic(stats: Any) -> Iterator[Traffic]:
-    for names in (TOTALS, RATES):
-        yield Traffic(*(stats.get_attr(f"IPVS_STATS_ATTR_{name}") or 0 for name in names))
+def _virtual_server(message: memoryview) -> tuple[Service, tuple[Traffic, Traffic]]:
+    found = attributes(opened(message, GENERIC)[1][messages.SERVICE])
+    return _service(found), _traffic(found)
 
 
-def _key(service: Any) -> Key:
-    """Return what tells a service from others, as in the key of its virtual server."""
-    fwmark = service.get_attr("IPVS_SVC_ATTR_FWMARK")
-    if fwmark:
-        inet6 = service.get_attr("IPVS_SVC_ATTR_AF") == socket.AF_INET6
-        return ("fwmark", fwmark, "inet6" if inet6 else "inet")
-    number = service.get_attr("IPVS_SVC_ATTR_PROTOCOL")
-    protocol = PROTOCOL_NAMES.get(number, str(number))
-    address, port = (service.get_attr(f"IPVS_SVC_ATTR_{name}") for name in ("ADDR", "PORT"))
-    return (protocol, address, port)
+def _real_server(service: Service, message: memoryview) -> tuple[IPAddress, int, Counters]:
+    found = attributes(opened(message, GENERIC)[1][messages.DEST])
+    # Kernels before 3.18 know no real server of another family than its service's.
+    inet6 = service.family == "inet6"
+    if messages.ADDR_FAMILY in found:
+        inet6 = as_number(found[messages.ADDR_FAMILY]) == socket.AF_INET6
+    active, inactive, persistent = (
+        as_number(found[kind]) if kind in found else 0 for kind in CONNECTIONS
+    )
+    return (
+        _address(found[messages.DEST_ADDR], inet6),
+        _port(found[messages.DEST_PORT]),
+        Counters(active, inactive, persistent, *_traffic(found)),
+    )
 
 
-def _identity(service: Any) -> Any:
-    names = ("AF", "FWMARK") if service.get_attr("IPVS_SVC_ATTR_FWMARK") else IDENTITY
-    return IPVSService(**{n.lower(): service.get_attr(f"IPVS_SVC_ATTR_{n}") for n in names})
+def _service(found: Attributes) -> Service:
+    inet6 = as_number(found[messages.AF]) == socket.AF_INET6
+    family = "inet6" if inet6 else "inet"
+    if messages.FWMARK in found:
+        return Service("fwmark", fwmark=as_number(found[messages.FWMARK]), family=family)
+    number = as_number(found[messages.PROTOCOL])
+    protocol = messages.PROTOCOL_NAMES.get(number, str(number))
+    vip, port = _address(found[messages.ADDR], inet6), _port(found[messages.PORT])
+    return Service(protocol, vip, port, family=family)
 
 
-IDENTITY = ("AF", "PROTOCOL", "ADDR", "PORT")
+def _address(packed: memoryview, inet6: bool) -> IPAddress:
+    # The kernel gives every address the room of the longest.
+    return ip_address(bytes(packed if inet6 else packed[:4]))
+
+
+def _port(packed: memoryview) -> int:
+    return int.from_bytes(packed, "big")
+
+
+def _traffic(found: Attributes) -> tuple[Traffic, Traffic]:
+    stats = attributes(found[STATS64] if STATS64 in found else found[STATS])
+    numbers = {kind: as_number(value) for kind, value in stats.items()}
+    totals, rates = (
+        Traffic(*(numbers.get(kind, 0) for kind in kinds)) for kinds in (TOTALS, RATES)
+    )
+    return totals, rates

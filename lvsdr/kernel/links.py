@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable, Iterator
-from typing import Any
-
-from pyroute2.netlink.exceptions import NetlinkError
 
 from lvsdr.errors import CannotRun
 from lvsdr.kernel.errno import explained, reading
+from lvsdr.kernel.rtnetlink import link as raw
+from lvsdr.kernel.rtnetlink import queue
+from lvsdr.kernel.rtnetlink.link import IFF_NOARP, IFF_UP, RawLink
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Key, Link, Object
 
-TC_H_ROOT = 0xFFFFFFFF
 # A handle that nobody else gives, so that what a killed run has left is known for ours.
 STAND_IN = 0x1B5D0000
-IFF_UP, IFF_LOOPBACK, IFF_NOARP = 0x1, 0x8, 0x80
 
 # Their modules make these links by themselves in each namespace and no request removes them, so
 # that "not there" and "down" are one state, and withdrawing leaves them down.
@@ -34,9 +32,9 @@ class Links:
         """Yield each link that is there."""
         for _, name in keys:
             with reading(f"link {name}"):
-                message = self._find(str(name))
-            if message is not None:
-                yield _link(message)
+                found = self._find(str(name))
+            if found is not None:
+                yield _link(found)
             elif name in FALLBACKS:
                 yield Link(str(name), FALLBACKS[str(name)], up=False, arp=False, started=False)
 
@@ -45,7 +43,7 @@ class Links:
         name = str(change.key[1])
         with explained(f"{change.verb} link {change.subject}"):
             if not isinstance(change.after, Link):
-                self._sockets.route.link("del", index=self._index(name))
+                raw.delete(self._sockets.rtnetlink, self._there(name).index)
                 return
             if self._find(name) is None:
                 self._make(change.after)
@@ -53,24 +51,25 @@ class Links:
 
     def _make(self, link: Link) -> None:
         try:
-            self._sockets.route.link("add", ifname=link.name, kind=link.link_kind)
-        except NetlinkError as error:
-            if error.code == errno.EOPNOTSUPP:
+            raw.make(self._sockets.rtnetlink, link.name, link.link_kind)
+        except OSError as error:
+            if error.errno == errno.EOPNOTSUPP:
                 raise CannotRun(
                     f"cannot add link {link}: the kernel knows no {link.link_kind} (EOPNOTSUPP)",
                     hints=[f"modprobe {link.link_kind}", 'or choose "holder": "lo"'],
                 ) from error
             # Asking for tunl0 loads its module, which makes it before our request is served.
-            if error.code != errno.EEXIST or link.name not in FALLBACKS:
+            if error.errno != errno.EEXIST or link.name not in FALLBACKS:
                 raise
 
     def _set_up(self, link: Link) -> None:
         wanted = (IFF_UP if link.up else 0) | (0 if link.arp else IFF_NOARP)
-        index = self._index(link.name)
+        wire = self._sockets.rtnetlink
+        index = self._there(link.name).index
         if link.name in FALLBACKS:
             self._remove_stand_in(index)
-        self._sockets.route.link("set", index=index, flags=wanted, change=IFF_UP | IFF_NOARP)
-        if not link.started and _link(self._find(link.name)).started:
+        raw.set_flags(wire, index, wanted, IFF_UP | IFF_NOARP)
+        if not link.started and _link(self._there(link.name)).started:
             self._unstart(index)
 
     def _unstart(self, index: int) -> None:
@@ -79,44 +78,31 @@ class Links:
         The kernel keeps it when the link goes down, and deletes none that it chose itself: so
         another takes its place first.
         """
-        self._sockets.route.tc(
-            "replace", kind="pfifo", index=index, parent=TC_H_ROOT, handle=STAND_IN
-        )
-        self._sockets.route.tc("del", index=index, parent=TC_H_ROOT, handle=STAND_IN)
+        queue.replace(self._sockets.rtnetlink, index, "pfifo", STAND_IN)
+        queue.delete(self._sockets.rtnetlink, index, STAND_IN)
 
     def _remove_stand_in(self, index: int) -> None:
         """Take away what a run that was killed between the two has left."""
-        for qdisc in self._sockets.route.get_qdiscs(index=index):
-            if qdisc["handle"] == STAND_IN:
-                self._sockets.route.tc("del", index=index, parent=TC_H_ROOT, handle=STAND_IN)
+        if STAND_IN in queue.handles(self._sockets.rtnetlink, index):
+            queue.delete(self._sockets.rtnetlink, index, STAND_IN)
 
-    def _index(self, name: str) -> int:
-        message = self._find(name)
-        if message is None:
-            raise NetlinkError(errno.ENODEV)
-        return int(message["index"])
+    def _there(self, name: str) -> RawLink:
+        return raw.find(self._sockets.rtnetlink, name)
 
-    def _find(self, name: str) -> Any:
+    def _find(self, name: str) -> RawLink | None:
         try:
-            return next(iter(self._sockets.route.link("get", ifname=name)), None)
-        except NetlinkError as error:
-            if error.code == errno.ENODEV:
+            return self._there(name)
+        except OSError as error:
+            if error.errno == errno.ENODEV:
                 return None
             raise
 
 
-def _link(message: Any) -> Link:
-    flags = message["flags"]
+def _link(found: RawLink) -> Link:
     return Link(
-        name=message.get_attr("IFLA_IFNAME"),
-        link_kind="loopback" if flags & IFF_LOOPBACK else kind_of(message),
-        up=bool(flags & IFF_UP),
-        arp=not flags & IFF_NOARP,
-        started=message.get_attr("IFLA_QDISC") != "noop",
+        name=found.name,
+        link_kind="loopback" if found.loopback else found.kind,
+        up=found.up,
+        arp=found.arp,
+        started=found.qdisc != "noop",
     )
-
-
-def kind_of(message: Any) -> str:
-    """Return the kernel's word for the kind of a link, empty for hardware."""
-    info = message.get_attr("IFLA_LINKINFO")
-    return (info.get_attr("IFLA_INFO_KIND") or "") if info is not None else ""

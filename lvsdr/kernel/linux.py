@@ -1,33 +1,37 @@
-"""The kernel of this host, in the network namespace that the process is in."""
+"""The kernel of this host, in the network namespace that the process is in.
+
+What only some commands look at is imported where they do: a plan needs none of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from itertools import groupby
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from lvsdr.errors import CannotRun, LvsdrError
-from lvsdr.kernel import fib, inspection, ipvs_stats, sysctls
 from lvsdr.kernel import survey as surveying
+from lvsdr.kernel import sysctls
 from lvsdr.kernel.addresses import Addresses
 from lvsdr.kernel.errno import reading
 from lvsdr.kernel.ipvs import Servers, batch
 from lvsdr.kernel.ipvs_control import SyncDaemons, Timeouts
 from lvsdr.kernel.links import Links
 from lvsdr.kernel.privilege import has_net_admin
+from lvsdr.kernel.proxies import Proxies
 from lvsdr.kernel.routes import Routes
+from lvsdr.kernel.rtnetlink import namespaces
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
-from lvsdr.model.counters import Counters
-from lvsdr.model.inspection import Inspection, Packet
 from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, Sysctl, VirtualServer, keyed
-from lvsdr.model.route_to import RouteTo
-from lvsdr.model.survey import Survey
 
-# linux/net_namespace.h: NETNSA_NSID_NOT_ASSIGNED, as unsigned as pyroute2 reads it.
-NO_NUMBER = 0xFFFFFFFF
+if TYPE_CHECKING:
+    from lvsdr.model.counters import Counters
+    from lvsdr.model.inspection import Inspection, Packet
+    from lvsdr.model.route_to import Leading, RouteTo
+    from lvsdr.model.survey import Survey
 
 
 class Table(Protocol):
@@ -50,6 +54,7 @@ class LinuxKernel:
             "link": Links(self._sockets),
             "address": self._addresses,
             "route": Routes(self._sockets),
+            "proxy_neighbour": Proxies(self._sockets),
             "timeout": Timeouts(self._sockets),
             "sync_daemon": SyncDaemons(self._sockets),
         }
@@ -71,13 +76,14 @@ class LinuxKernel:
 
     def inspect(self, packets: Iterable[Packet], *, table: bool) -> Inspection:
         """Return the host in depth, and the ways of `packets`; `table`: IPVS as well."""
+        from lvsdr.kernel import inspection  # noqa: PLC0415
+
         return inspection.inspect(self._sockets, packets, table=table)
 
     def number_of(self, namespace: int) -> int | None:
         """Return this namespace's number of another one, as its links' other ends have it."""
         with reading("the number of a namespace"):
-            found = self._sockets.route.get_netnsid(fd=namespace)["nsid"]
-        return None if found == NO_NUMBER else int(found)
+            return namespaces.number_of(self._sockets.rtnetlink, namespace)
 
     def route_to(
         self,
@@ -87,7 +93,15 @@ class LinuxKernel:
         arriving: str | None = None,
     ) -> RouteTo:
         """Return what becomes of a packet to `destination`, sent here or arriving on a link."""
+        from lvsdr.kernel import fib  # noqa: PLC0415
+
         return fib.route_to(self._sockets, destination, source=source, arriving=arriving)
+
+    def leading(self, destinations: Iterable[IPAddress]) -> Mapping[IPAddress, Leading]:
+        """Return the unicast routes by which packets to `destinations` would leave."""
+        from lvsdr.kernel import fib  # noqa: PLC0415
+
+        return fib.leading(self._sockets, destinations)
 
     def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         """Return those of the objects `keys` that are there, as they are.
@@ -122,6 +136,8 @@ class LinuxKernel:
 
     def counters(self, services: Collection[Key]) -> Mapping[Key, Counters]:
         """Return what passes through the virtual servers `services` and their real servers."""
+        from lvsdr.kernel import ipvs_stats  # noqa: PLC0415
+
         return ipvs_stats.counters(self._sockets, services)
 
     def require(self, todo: Plan) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import socket
@@ -71,6 +70,9 @@ def identity() -> str:
 
 
 def _setns(name: str, descriptor: int) -> None:
+    # Most commands stay where they are.
+    import ctypes  # noqa: PLC0415
+
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.setns(descriptor, CLONE_NEWNET) != 0:
         number = ctypes.get_errno()

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
-from typing import Any
 
 from lvsdr.kernel.errno import explained, reading
+from lvsdr.kernel.rtnetlink import route as raw
+from lvsdr.kernel.rtnetlink.route import BLACKHOLE, FAMILIES, UNREACHABLE, RawRoute
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.address import IPNetwork
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Key, Object, Route
 
-RT_TABLE_MAIN = 254
-RTPROT_STATIC = 4
-TYPES = {"blackhole": 6, "unreachable": 7}
-FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+TYPES = {"blackhole": BLACKHOLE, "unreachable": UNREACHABLE}
 
 
 class Routes:
@@ -28,55 +25,33 @@ class Routes:
     def observe(self, keys: Iterable[Key]) -> Iterator[Object]:
         """Yield each route that is there."""
         wanted = set(keys)
-        with reading("the routes"):
-            found = [
-                _route(kind, message)
-                for version in sorted({ip_network(str(key[1])).version for key in wanted})
-                for kind, number in TYPES.items()
-                for message in self.dump(version, number)
-            ]
-        yield from (route for route in found if route.key in wanted)
+        versions = sorted({ip_network(str(key[1])).version for key in wanted})
+        yield from (route for route in _all(self._sockets, versions) if route.key in wanted)
 
     def execute(self, change: Change) -> None:
         """Add or delete one route."""
+        wire = self._sockets.rtnetlink
         with explained(f"{change.verb} route {change.subject}"):
             if isinstance(change.before, Route):
-                self._send("del", change.before)
+                raw.delete(wire, _raw(change.before))
             if isinstance(change.after, Route):
-                self._send("add", change.after)
-
-    def _send(self, command: str, route: Route) -> None:
-        self._sockets.route.route(
-            command,
-            family=FAMILIES[route.destination.version],
-            dst=str(route.destination),
-            priority=route.metric,
-            type=TYPES[route.route_kind],
-            table=RT_TABLE_MAIN,
-            proto=RTPROT_STATIC,
-        )
-
-    def dump(self, version: int, number: int) -> Iterator[Any]:
-        """Yield the routes of one type, filtered by the kernel where it can, and by us."""
-        messages = self._sockets.route.route(
-            "dump", family=FAMILIES[version], table=RT_TABLE_MAIN, type=number
-        )
-        yield from (item for item in messages if item["type"] == number)
+                raw.add(wire, _raw(change.after))
 
 
 def dead_ends(sockets: Sockets) -> frozenset[IPNetwork]:
     """Return the destinations of the main table's routes that lead nowhere."""
-    table = Routes(sockets)
+    return frozenset(route.destination for route in _all(sockets, FAMILIES))
+
+
+def _all(sockets: Sockets, versions: Iterable[int]) -> list[Route]:
     with reading("the routes"):
-        return frozenset(
-            _route(kind, message).destination
-            for version in FAMILIES
+        return [
+            Route(found.destination, found.metric, kind)
+            for version in versions
             for kind, number in TYPES.items()
-            for message in table.dump(version, number)
-        )
+            for found in raw.dump(sockets.rtnetlink, version, number)
+        ]
 
 
-def _route(kind: str, message: Any) -> Route:
-    anywhere = "0.0.0.0" if message["family"] == socket.AF_INET else "::"  # noqa: S104 - a prefix
-    destination = f"{message.get_attr('RTA_DST') or anywhere}/{message['dst_len']}"
-    return Route(ip_network(destination), message.get_attr("RTA_PRIORITY") or 0, kind)
+def _raw(route: Route) -> RawRoute:
+    return RawRoute(TYPES[route.route_kind], route.destination, route.metric)

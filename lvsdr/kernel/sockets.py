@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
 from lvsdr.errors import CannotRun
 from lvsdr.kernel.errno import explained
 from lvsdr.kernel.netlink import GenericSocket
+from lvsdr.kernel.rtnetlink import RouteSocket
 
 
 class Sockets:
-    """A route and three IPVS sockets; all belong to the namespace in which they were opened."""
+    """The raw sockets and pyroute2's; all belong to the namespace in which they were opened."""
 
     def __init__(self) -> None:
+        self._rtnetlink: RouteSocket | None = None
         self._route: Any = None
         self._ipvs: GenericSocket | None = None
-        self._control: Any = None
-        self._counters: Any = None
 
     def __enter__(self) -> Self:
         return self
@@ -32,8 +31,16 @@ class Sockets:
         self.close()
 
     @property
+    def rtnetlink(self) -> RouteSocket:
+        """Return the open raw route socket; raises KernelError."""
+        if self._rtnetlink is None:
+            with explained("open a route socket"):
+                self._rtnetlink = RouteSocket()
+        return self._rtnetlink
+
+    @property
     def route(self) -> Any:
-        """Return the open rtnetlink socket; raises KernelError."""
+        """Return pyroute2's open route socket, for what is rare; raises KernelError."""
         if self._route is None:
             # Here and not above: loading it takes longer than a director's whole table.
             from pyroute2.iproute.linux import IPRoute  # noqa: PLC0415
@@ -54,45 +61,16 @@ class Sockets:
                     raise _no_ipvs() from error
         return self._ipvs
 
-    @property
-    def control(self) -> Any:
-        """Return the open socket for what IPVS has besides its table; raises CannotRun."""
-        if self._control is None:
-            from lvsdr.kernel.ipvs_messages import ControlSocket  # noqa: PLC0415
-
-            self._control = _reached(ControlSocket)
-        return self._control
-
-    @property
-    def counters(self) -> Any:
-        """Return the open socket for the counters of the table; raises CannotRun."""
-        if self._counters is None:
-            from pyroute2.ipvs import IPVS, AsyncIPVS  # noqa: PLC0415
-
-            # pyroute2 logs a missing family as well as raising it; ours is the one message.
-            AsyncIPVS.module_err_level = "debug"
-            self._counters = _reached(IPVS)
-        return self._counters
-
     def need_ipvs(self) -> None:
         """Have the kernel load IPVS; raises CannotRun where it has none."""
         self.ipvs.fileno()
 
     def close(self) -> None:
         """Close what is open; what is asked for next is opened anew."""
-        for socket in (self._route, self._ipvs, self._control, self._counters):
+        for socket in (self._rtnetlink, self._route, self._ipvs):
             if socket is not None:
                 socket.close()
-        self._route = self._ipvs = self._control = self._counters = None
-
-
-def _reached(made: Callable[[], Any]) -> Any:
-    from pyroute2.netlink.exceptions import NetlinkError  # noqa: PLC0415
-
-    try:
-        return made()
-    except NetlinkError as error:
-        raise _no_ipvs() from error
+        self._rtnetlink = self._route = self._ipvs = None
 
 
 def _no_ipvs() -> CannotRun:

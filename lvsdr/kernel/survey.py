@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
-from lvsdr.kernel.addresses import all_addresses
 from lvsdr.kernel.errno import reading
-from lvsdr.kernel.links import IFF_LOOPBACK, IFF_NOARP, IFF_UP, kind_of
+from lvsdr.kernel.proxies import every_proxy
+from lvsdr.kernel.rtnetlink import address, link
+from lvsdr.kernel.rtnetlink.address import RawAddress
+from lvsdr.kernel.rtnetlink.link import Links, RawLink
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.kernel.sysctls import value_of
 from lvsdr.model.survey import Survey, SurveyedLink
@@ -17,45 +18,49 @@ ARP_SYSCTLS = ("arp_ignore", "arp_announce")
 
 def survey(sockets: Sockets) -> Survey:
     """Return the host's links, addresses and ARP settings."""
+    return survey_of(sockets, *links_and_addresses(sockets))
+
+
+def links_and_addresses(sockets: Sockets) -> tuple[Links, list[RawAddress]]:
+    """Return every link and every address of the namespace, in the kernel's order."""
     with reading("the links"):
-        messages = list(sockets.route.link("dump"))
+        links = link.dump(sockets.rtnetlink)
     with reading("the addresses"):
-        addresses = tuple((item.link, item.ip) for item in all_addresses(sockets.route))
-    links = _links(messages)
-    return Survey(links, addresses, _settings(("all", "default", *links)))
+        return links, address.dump(sockets.rtnetlink)
 
 
-def _links(messages: Iterable[Any]) -> dict[str, SurveyedLink]:
-    by_index = {message["index"]: message for message in messages}
-    found = {}
-    for message in by_index.values():
-        master = by_index.get(message.get_attr("IFLA_MASTER"))
-        flags = message["flags"]
-        name = message.get_attr("IFLA_IFNAME")
-        found[name] = SurveyedLink(
-            name=name,
-            link_kind="loopback" if flags & IFF_LOOPBACK else kind_of(message),
-            mac=message.get_attr("IFLA_ADDRESS") or "",
-            up=bool(flags & IFF_UP),
-            arp=not flags & IFF_NOARP,
-            loopback=bool(flags & IFF_LOOPBACK),
-            master=None if master is None else master.get_attr("IFLA_IFNAME"),
-            master_kind="" if master is None else kind_of(master),
-            index=message["index"],
-            below=message.get_attr("IFLA_LINK") or 0,
-            far=message.get_attr("IFLA_LINK_NETNSID"),
-            parent=_parent(message, by_index),
-            mtu=message.get_attr("IFLA_MTU") or 0,
-        )
-    return found
+def survey_of(sockets: Sockets, links: Links, addresses: Iterable[RawAddress]) -> Survey:
+    """Return the survey that such links and addresses make, with what is read besides."""
+    found = {each.name: _surveyed(each, links) for each in links.values()}
+    held = tuple((name_of(links, each.index), each.ip) for each in addresses)
+    settings = _settings(("all", "default", *found))
+    return Survey(found, held, settings, tuple(every_proxy(sockets, links)))
 
 
-def _parent(message: Any, by_index: Mapping[int, Any]) -> str | None:
-    below = by_index.get(message.get_attr("IFLA_LINK"))
+def name_of(links: Links, index: int) -> str:
+    """Return the name of a link, empty for one that came after the list was made."""
+    return links[index].name if index in links else ""
+
+
+def _surveyed(found: RawLink, links: Links) -> SurveyedLink:
+    master = links.get(found.master)
     # One in another namespace (a veth's peer) is numbered there.
-    if below is None or message.get_attr("IFLA_LINK_NETNSID") is not None:
-        return None
-    return str(below.get_attr("IFLA_IFNAME"))
+    parent = links.get(found.below) if found.far is None else None
+    return SurveyedLink(
+        name=found.name,
+        link_kind="loopback" if found.loopback else found.kind,
+        mac=found.mac,
+        up=found.up,
+        arp=found.arp,
+        loopback=found.loopback,
+        master=None if master is None else master.name,
+        master_kind="" if master is None else master.kind,
+        index=found.index,
+        below=found.below,
+        far=found.far,
+        parent=None if parent is None else parent.name,
+        mtu=found.mtu,
+    )
 
 
 def _settings(scopes: Iterable[str]) -> dict[str, str]:

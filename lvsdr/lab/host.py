@@ -19,11 +19,12 @@ T = TypeVar("T")
 # IPVS. Of IPVS the kernel's own file, which shows more than ipvsadm -Sn does, but without the
 # connections of each real server, which come and go. tunl0 and its like have no IPv6 settings
 # before they are first up, and then have them for ever; so it is with their queues, noop before and
-# noqueue after.
+# noqueue after. The order of proxy entries is that in which they were made, the newest first, and
+# means nothing.
 STATE = """
 (ip -j -p address; ip -j -p link) | grep -vE '"qdisc": "no(op|queue)"'
 ip -j -p route show table all; ip -j -p -6 route show table all
-ip -j -p neighbour show proxy
+(ip -4 -o neighbour show proxy; ip -6 -o neighbour show proxy) | sort
 grep -r . /proc/sys/net/ipv4/conf /proc/sys/net/ipv6/conf | grep -vE "ipv6/conf/(tunl0|gre0|sit0)/"
 sed -E '/->/s/( +[0-9]+){2} *$//' /proc/net/ip_vs
 """

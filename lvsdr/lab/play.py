@@ -56,12 +56,14 @@ def _story(built: Stage) -> Iterator[Step]:
     scenario, lab = built.scenario, built.lab
     if not scenario.director_late:
         yield _ran(built, lab.director, "apply")
-    yield _by_hand(built, scenario.by_hand)
+    if scenario.by_hand:
+        yield _by_hand(built, scenario.by_hand)
     yield _seen(built, TROUBLE, scenario.trouble)
     yield from _named(built, while_there=True)
     if scenario.refused:
         yield _refused(built, lab.realservers[0])
-    yield _by_hand(built, _undone(scenario.by_hand), "undo ")
+    if scenario.by_hand:
+        yield _by_hand(built, _undone(scenario.by_hand), "undo ")
     yield from _mended(built)
     yield from _taken_back(built)
 
@@ -78,7 +80,7 @@ def _mended(built: Stage) -> Iterator[Step]:
     yield _ran(built, lab.director, "announce")
     yield _seen(built, MENDED, scenario.mended)
     yield from _named(built, while_there=False)
-    with all_serving(built, *built.services):
+    with all_serving(built, *built.doors):
         yield _ran(built, lab.director, "verify")
     yield from _requests(built)
 
@@ -124,9 +126,10 @@ def _seen(built: Stage, when: str, expected: frozenset[str]) -> Step:
 
 def _named(built: Stage, *, while_there: bool) -> Iterator[Step]:
     """Yield whether verify names what it has to while the trouble is there, and not after."""
-    for name in dict.fromkeys(named.host for named in built.scenario.named):
-        rules = {named.rule for named in built.scenario.named if named.host == name}
-        done = _ran(built, built.hosts[name], "verify", "--format", "json")
+    every = built.scenario.named
+    for name, role in dict.fromkeys((named.host, named.role) for named in every):
+        rules = {named.rule for named in every if (named.host, named.role) == (name, role)}
+        done = _asked(built, built.hosts[name], role)
         found = json.loads("\n".join(done.seen)).get("findings", [])
         known = {finding["rule"] for finding in found}
         said = [f"{item['rule']}: {item['message']}" for item in found if item["rule"] in rules]
@@ -134,6 +137,13 @@ def _named(built: Stage, *, while_there: bool) -> Iterator[Step]:
         what = "names" if while_there else "no longer names"
         title = f"{done.title.replace(' --format json', '')} {what} {', '.join(sorted(rules))}"
         yield Step(title, right, tuple(said))
+
+
+def _asked(built: Stage, host: Host, role: str | None) -> Step:
+    words = ("verify", "--format", "json")
+    if role is None:
+        return _ran(built, host, *words)
+    return ran(host, (role, *words), built.folder / f"{role}.json", run=built.run)
 
 
 def _refused(built: Stage, host: Host) -> Step:

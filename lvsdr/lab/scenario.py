@@ -49,8 +49,8 @@ class Guest:
 class ByHand:
     """What somebody did on a host, and how it is undone.
 
-    A line that starts with `net/` sets a sysctl (PATH=VALUE), one that starts with `bridge` or
-    `ipvsadm` is a command of that program, any other is one for ip(8).
+    A line that starts with `net/` sets a sysctl (PATH=VALUE), one that starts with `bridge`,
+    `ipvsadm` or `modprobe` is a command of that program, any other is one for ip(8).
     """
 
     host: str
@@ -62,11 +62,13 @@ class ByHand:
 class Named:
     """A finding that `lvsdr verify` on a host has to name while the trouble is there, by its id.
 
-    The director and the real servers are asked by their own profile, others by the director's.
+    The director and the real servers are asked by their own profile, others by the director's, or,
+    with `role`, as what they were: by the real servers' profile.
     """
 
     host: str
     rule: str
+    role: Literal["realserver"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +113,18 @@ class Scenario:
 
 
 def director(
-    vip: str, *rips: str, protocol: str = "tcp", port: int = 80, method: str = "dr"
+    vip: str,
+    *rips: str,
+    protocol: str = "tcp",
+    port: int = 80,
+    method: str = "dr",
+    **fields: object,
 ) -> Document:
-    """Return a director's profile with one virtual server, round robin over `rips`."""
-    real_servers = [{"rip": rip, "forwarding_method": method} for rip in rips]
+    """Return a director's profile with one virtual server, round robin over `rips`.
+
+    `fields` are those of each real server.
+    """
+    real_servers = [{"rip": rip, "forwarding_method": method, **fields} for rip in rips]
     server = {"vip": vip, "protocol": protocol, "port": port, "scheduler": "rr"}
     return {
         "role": "director",

@@ -61,6 +61,9 @@ def _listener(service: Service) -> socket.socket:
     # The VIP may come and go while the server stays.
     listener.setsockopt(*((SOL_IPV6, IPV6_FREEBIND) if inet6 else (SOL_IP, IP_FREEBIND)), 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if inet6:
+        # At every address of IPv6 another one may listen on the same port over IPv4.
+        listener.setsockopt(SOL_IPV6, socket.IPV6_V6ONLY, 1)
     # Bound to the VIP itself: an answer over UDP would else come from the RIP.
     listener.bind((str(service.vip), service.port))
     if service.protocol == "tcp":

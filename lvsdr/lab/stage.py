@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import ip_interface
+from ipaddress import ip_address, ip_interface
 from itertools import groupby
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from lvsdr.model.profile import DirectorProfile, RealServerProfile
 from lvsdr.reader import read
 
 # What a line of ByHand may start with; any other is for ip(8).
-PROGRAMS = ("bridge", "ipvsadm")
+PROGRAMS = ("bridge", "ipvsadm", "modprobe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,12 @@ class Stage:
         every = [server.service for server in self.profile.virtual_servers]
         first = {service.family: service for service in reversed(every)}
         return tuple(first[family] for family in sorted(first))
+
+    @property
+    def doors(self) -> tuple[Service, ...]:
+        """All that real servers have to serve: over TCP each port once, at every address."""
+        every = [server.service for server in self.profile.virtual_servers]
+        return tuple(dict.fromkeys(_door(service) for service in every))
 
     def file(self, host: Host) -> Path:
         """Return the file of a host's profile, the director's for hosts that have none."""
@@ -99,6 +105,14 @@ def stage(scenario: Scenario, run: Runner = Host.lvsdr) -> Iterator[Stage]:
             _house(built)
             built.do(scenario.machine)
             yield built
+
+
+def _door(service: Service) -> Service:
+    if service.protocol != "tcp" or service.vip is None:
+        # A datagram's answer would come from whatever address the kernel chooses.
+        return service
+    anywhere = ip_address("::" if service.vip.version == 6 else "0.0.0.0")  # noqa: S104 - in the lab
+    return dataclasses.replace(service, vip=anywhere)
 
 
 def shell(line: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lvsdr.model.objects import Key, Object
+from lvsdr.model.objects import Key, Object, there
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,8 @@ class Change:
     @property
     def subject(self) -> Object:
         """Return the object as it will be, or as it was where it goes."""
-        subject = self.after if self.after is not None else self.before
+        went = there(self.before) and not there(self.after)
+        subject = self.before if went or self.after is None else self.after
         assert subject is not None, "a change has at least one side"
         return subject
 
@@ -28,9 +29,9 @@ class Change:
     @property
     def sign(self) -> str:
         """Return + for what appears, - for what goes, ~ for what changes."""
-        if self.before is None:
+        if not there(self.before):
             return "+"
-        return "-" if self.after is None else "~"
+        return "~" if there(self.after) else "-"
 
     @property
     def verb(self) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 from lvsdr.model.address import IPAddress, IPInterface, IPNetwork
-from lvsdr.model.objects import RealServer
+from lvsdr.model.objects import ProxyNeighbour, RealServer
 from lvsdr.model.route_to import RouteTo
 from lvsdr.model.survey import Survey
 
@@ -29,14 +29,6 @@ class HeldAddress:
     scope: str = "global"
     tentative: bool = False
     failed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ProxyEntry:
-    """An address for which this host answers on `link` in another's name."""
-
-    link: str
-    address: IPAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +70,6 @@ class Inspection:
     survey: Survey
     addresses: tuple[HeldAddress, ...] = ()
     sysctls: Mapping[str, str] = field(default_factory=dict)
-    proxies: tuple[ProxyEntry, ...] = ()
     dead_ends: frozenset[IPNetwork] = frozenset()
     routes: Mapping[Packet, RouteTo] = field(default_factory=dict)
     real_servers: tuple[RealServer, ...] = ()
@@ -87,6 +78,15 @@ class Inspection:
     bridges: Mapping[str, Bridge] = field(default_factory=dict)
     ports: Mapping[str, str] = field(default_factory=dict)
     asked_by_itself: frozenset[IPAddress] = frozenset()
+
+    def less(self, held: Collection[tuple[str, IPInterface]]) -> Inspection:
+        """Return the host with those (link, address) pairs taken away in thought."""
+        kept = (each for each in self.addresses if (each.link, each.ip) not in held)
+        return replace(self, survey=self.survey.less(held), addresses=tuple(kept))
+
+    @property
+    def proxies(self) -> tuple[ProxyNeighbour, ...]:
+        return self.survey.proxies
 
     def number(self, path: str) -> int:
         """Return the value of a sysctl, 0 where the kernel does not have it."""

@@ -164,6 +164,46 @@ class Route:
         return f"{self.route_kind} {self.title}"
 
 
+@dataclass(frozen=True, slots=True)
+class ProxyNeighbour:
+    """An entry by which `link` answers for `address` in another's name; empty: on every link.
+
+    Unlike others it may be wanted away: that is what it is when it is not `there`, and so it goes
+    back. `protocol` says who made it, by the numbers of rtnetlink(7); `router` is for IPv6.
+    """
+
+    kind: ClassVar[str] = "proxy_neighbour"
+    noun: ClassVar[str] = "proxy entry"
+
+    link: str
+    address: IPAddress
+    there: bool = True
+    router: bool = False
+    protocol: int = 0
+
+    @property
+    def key(self) -> Key:
+        return (self.kind, self.link, str(self.address))
+
+    @property
+    def layer(self) -> int:
+        # The kernel takes none of a link while there is one of every link: so that goes first, and
+        # comes back last (pneigh_lookup() of net/core/neighbour.c).
+        return LINKS if self.link else SILENCE
+
+    @property
+    def detail(self) -> str:
+        protocol = f"protocol {self.protocol}" if self.protocol else ""
+        return ", ".join(filter(None, ["there", "router" if self.router else "", protocol]))
+
+    @property
+    def title(self) -> str:
+        return f"proxy {self.address} on {self.link or 'every link'}"
+
+    def __str__(self) -> str:
+        return self.title if self.there else f"no {self.title}"
+
+
 class Numerous:
     """Remembers its key, which is asked for again and again: of these there may be many."""
 
@@ -363,7 +403,17 @@ class SyncDaemon:
         return f"{self.title} ({self.detail})"
 
 
-Object = Sysctl | Link | Address | Route | VirtualServer | RealServer | Timeout | SyncDaemon
+Object = (
+    Sysctl
+    | Link
+    | Address
+    | Route
+    | ProxyNeighbour
+    | VirtualServer
+    | RealServer
+    | Timeout
+    | SyncDaemon
+)
 Objects = Mapping[Key, Object]
 NOTHING: Objects = {}
 Baseline = Mapping[Key, Object | None]
@@ -374,6 +424,7 @@ KINDS: Mapping[str, type[Object]] = {
     "link": Link,
     "address": Address,
     "route": Route,
+    "proxy_neighbour": ProxyNeighbour,
     "virtual_server": VirtualServer,
     "real_server": RealServer,
     "timeout": Timeout,
@@ -405,6 +456,11 @@ def footing(item: Object) -> Key | None:
     if isinstance(item, RealServer):
         return (VirtualServer.kind, *item.service.key)
     return None
+
+
+def there(item: Object | None) -> bool:
+    """Return whether an object is there; one that is wanted away is known all the same."""
+    return item is not None and not (isinstance(item, ProxyNeighbour) and not item.there)
 
 
 def keyed(objects: Iterable[Object]) -> dict[Key, Object]:

@@ -111,6 +111,7 @@ parsed_address = _exactly(parsed)
 PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "ip": _exactly(ip_interface),
     "rip": parsed_address,
+    "address": parsed_address,
     "destination": _exactly(ip_network),
     "service": _service,
     "tunnel": _tunnel,

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.objects import RealServer, SyncDaemon, Sysctl, Timeout, VirtualServer
+from lvsdr.model.objects import (
+    ProxyNeighbour,
+    RealServer,
+    SyncDaemon,
+    Sysctl,
+    Timeout,
+    VirtualServer,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +64,10 @@ class RealServerProfile:
     """What a real server is: the VIPs on `holder_link`, and silence on ARP for them.
 
     `interface` is the link with the RIP, on which the VIPs' traffic arrives; with `rp_filter`
-    None its reverse-path filter stays as it is. `rips` are the real servers that the profile is
-    for, empty if it does not say.
+    None its reverse-path filter stays as it is. `proxy_entries` says what becomes of entries by
+    which the host answers for a VIP in another's name, or for a RIP on more than `interface`: keep,
+    or remove. `rips` are the real servers
+    that the profile is for, empty if it does not say.
     """
 
     role: ClassVar[str] = "realserver"
@@ -72,7 +82,21 @@ class RealServerProfile:
     arp_scope: str = "all"
     rp_filter: int | None = None
     guard: bool = True
+    proxy_entries: str = "keep"
     rips: tuple[IPAddress, ...] = ()
+
+    def removes(self, entry: ProxyNeighbour, beside: Collection[ProxyNeighbour]) -> bool:
+        """Return whether the profile wants a proxy entry away, with those `beside` it."""
+        # Nobody asks on the holder.
+        if self.proxy_entries != "remove" or entry.link == self.holder_link:
+            return False
+        return entry.address in self.vips or self.needless(entry, beside)
+
+    def needless(self, entry: ProxyNeighbour, beside: Collection[ProxyNeighbour]) -> bool:
+        """Return whether it is for a RIP (a container's) that is entered on the interface too."""
+        intended = ProxyNeighbour(self.interface, entry.address)
+        known = any(each.key == intended.key for each in beside)
+        return known and entry.address in self.rips and entry.link not in ("", self.interface)
 
 
 Profile = DirectorProfile | RealServerProfile

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lvsdr.model.address import IPAddress
+from lvsdr.model.address import IPAddress, IPNetwork
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +21,24 @@ class RouteTo:
     link: str | None = None
     gateway: IPAddress | None = None
     source: IPAddress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Leading:
+    """The unicast route by which a packet would leave: `network` is the route's own destination."""
+
+    network: IPNetwork
+    link: str
+    gateway: IPAddress | None = None
+    metric: int = 0
+
+
+TAKEN, REFUSED, RETURNED, SILENT = "taken", "refused", "returned", "silent"
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a packet: taken, refused, returned, or silent; `by` is who said so."""
+
+    kind: str
+    by: IPAddress | None = None

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from lvsdr.model.address import IPAddress, IPInterface
+from lvsdr.model.objects import ProxyNeighbour
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,15 @@ class SurveyedLink:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The host as it is: links by name, (link, address) pairs, and sysctls by path."""
+    """The host as it is: links by name, (link, address) pairs, and sysctls by path.
+
+    `proxies` are the addresses for which it answers in another's name.
+    """
 
     links: Mapping[str, SurveyedLink]
     addresses: tuple[tuple[str, IPInterface], ...] = ()
     sysctls: Mapping[str, str] = field(default_factory=dict)
+    proxies: tuple[ProxyNeighbour, ...] = ()
 
     def addresses_of(self, link: str) -> tuple[IPInterface, ...]:
         """Return the addresses of `link`, in the kernel's order."""
@@ -77,6 +82,10 @@ class Survey:
         """Return the survey with `addresses` taken from `link` in thought."""
         kept = ((name, ip) for name, ip in self.addresses if name != link or ip.ip not in addresses)
         return replace(self, addresses=tuple(kept))
+
+    def less(self, held: Collection[tuple[str, IPInterface]]) -> Survey:
+        """Return the survey with those (link, address) pairs taken away in thought."""
+        return replace(self, addresses=tuple(each for each in self.addresses if each not in held))
 
     def links_with(self, address: IPAddress) -> tuple[str, ...]:
         """Return the links that hold `address`, with whatever prefix length."""

@@ -68,7 +68,7 @@ def fit_for_standby(data: Entry) -> None:
                 f"a synced standby needs a sync daemon of each state, and there is no {state}",
                 f'add {{"state": "{state}", "syncid": 1}} to sync_daemons',
             )
-    if data["sysctls"].get("backup_only") == 0:
+    if data["vips_owner"] == "lvsdr" and data["sysctls"].get("backup_only") == 0:
         raise misfit(
             ("sysctls", "backup_only"),
             "with 0, a synced standby schedules what the active director sends it, in a loop",

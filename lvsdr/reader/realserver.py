@@ -32,6 +32,7 @@ def realserver(data: Entry, name: str) -> RealServerProfile:
         arp_scope=data["arp_scope"],
         rp_filter=data.get("rp_filter"),
         guard=data["guard"],
+        proxy_entries=data["proxy_entries"],
         rips=_rips(data.get("rips", ())),
     )
     _carries(profile)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 
 FORMS: Mapping[str, str] = {
     "name": "a name for a profile",
@@ -82,6 +81,7 @@ ALIASES: Mapping[str, Sequence[str]] = {
     "maxlen": ["sync_maxlen"],
     "tcpfin": ["tcp_fin"],
     "vs": ["sysctls"],
+    "delete": ["remove"],
 }
 
 
@@ -91,6 +91,9 @@ def likeness(wrong: object, known: Sequence[object]) -> str | None:
     # Comparing is quadratic, and no name is longer.
     if not isinstance(wrong, str) or len(wrong) > 64:
         return None
+    # Most profiles have nothing to be mended.
+    from difflib import get_close_matches  # noqa: PLC0415
+
     lower = wrong.lower().partition(":")[0]
     aliases = [name for name in ALIASES.get(lower, ()) if name in names]
     return next(iter(aliases or get_close_matches(lower, names, 1, 0.7)), None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from typing import Any
 
@@ -82,6 +81,9 @@ def _json_slip(text: str, error: json.JSONDecodeError) -> Refusal:
 
 
 def _toml(text: str) -> Any:
+    # Most profiles are JSON.
+    import tomllib  # noqa: PLC0415
+
     try:
         return tomllib.loads(text)
     except ValueError as error:

@@ -12,6 +12,7 @@ from lvsdr.model.objects import (
     Address,
     Link,
     Object,
+    ProxyNeighbour,
     RealServer,
     Route,
     Service,
@@ -20,6 +21,7 @@ from lvsdr.model.objects import (
     Timeout,
     VirtualServer,
     endpoint,
+    there,
 )
 
 Words = Iterator[list[str]]
@@ -40,7 +42,8 @@ def plan(todo: Plan) -> Iterator[str]:
 
 def status(observed: Iterable[Object]) -> Iterator[str]:
     """Yield the lines that would make what is there."""
-    return plan(tuple(Change(None, item) for item in sorted(observed, key=lambda o: o.layer)))
+    seen = sorted(filter(there, observed), key=lambda item: item.layer)
+    return plan(tuple(Change(None, item) for item in seen))
 
 
 def _sysctl(change: Change) -> Words:
@@ -87,6 +90,24 @@ def _route(change: Change) -> Words:
             family = ["-6"] if route.destination.version == 6 else []
             where = [route.route_kind, str(route.destination), "metric", str(route.metric)]
             yield ["ip", *family, "route", verb, *where, "proto", "static"]
+
+
+def _proxy_neighbour(change: Change) -> Words:
+    for verb, entry in (("del", change.before), ("add", change.after)):
+        if isinstance(entry, ProxyNeighbour) and entry.there:
+            yield _proxied(verb, entry)
+
+
+def _proxied(verb: str, entry: ProxyNeighbour) -> list[str]:
+    if not entry.link:
+        # Of every link: ip(8) cannot say it, and arp(8) can only take it away.
+        if verb == "add":
+            return [":", f"no command adds {entry.title}"]
+        return ["arp", "-d", str(entry.address), "pub"]
+    where = ["ip", f"-{entry.address.version}", "neighbour", verb, "proxy", str(entry.address)]
+    manner = ["router"] if entry.router else []
+    manner += ["protocol", str(entry.protocol)] if entry.protocol else []
+    return [*where, "dev", entry.link, *(manner if verb == "add" else [])]
 
 
 def _virtual_server(change: Change) -> Words:
@@ -170,6 +191,7 @@ COMMANDS: Mapping[str, Callable[[Change], Any]] = {
     "link": _link,
     "address": _address,
     "route": _route,
+    "proxy_neighbour": _proxy_neighbour,
     "virtual_server": _virtual_server,
     "real_server": _real_server,
     "timeout": _timeout,

@@ -5,24 +5,30 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from datetime import datetime
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lvsdr.errors import LvsdrError
-from lvsdr.model.address import IPAddress
-from lvsdr.model.change import Change, Plan
-from lvsdr.model.counters import Standing
-from lvsdr.model.event import Event
-from lvsdr.model.explanation import Explanation, Reply
-from lvsdr.model.finding import ERROR, Answer, Finding
-from lvsdr.model.objects import Object
-from lvsdr.model.path import Proof
+from lvsdr.model.finding import ERROR
+from lvsdr.model.objects import there
 from lvsdr.model.plain import to_plain
-from lvsdr.model.profile import Profile
-from lvsdr.model.step import Step
-from lvsdr.render.state import Row
 from lvsdr.render.text import timestamp
+
+if TYPE_CHECKING:
+    # A plan is printed without what the other outputs are made of.
+    from datetime import datetime
+    from pathlib import Path
+
+    from lvsdr.model.address import IPAddress
+    from lvsdr.model.change import Change, Plan
+    from lvsdr.model.counters import Standing
+    from lvsdr.model.event import Event
+    from lvsdr.model.explanation import Explanation, Reply
+    from lvsdr.model.finding import Answer, Finding
+    from lvsdr.model.objects import Object
+    from lvsdr.model.path import Proof
+    from lvsdr.model.profile import Profile
+    from lvsdr.model.step import Step
+    from lvsdr.render.state import Row
 
 Document = dict[str, Any]
 
@@ -70,6 +76,15 @@ def notified(
 def said(line: str) -> Document:
     """Return `lvsdr/said/1`: a line of keepalived's FIFO."""
     return {"format": "lvsdr/said/1", "line": line}
+
+
+def kept_alive(instances: Iterable[Document], servers: Iterable[Document]) -> Document:
+    """Return `lvsdr/keepalived/1`: what keepalived said last of its instances and its checks."""
+    return {
+        "format": "lvsdr/keepalived/1",
+        "instances": list(instances),
+        "servers": list(servers),
+    }
 
 
 def status(rows: Iterable[Row], drift: Plan) -> Document:
@@ -217,7 +232,7 @@ def _row(row: Row) -> Document:
 
 
 def _fields(item: Object | None) -> Document | None:
-    return None if item is None else to_plain(item)
+    return to_plain(item) if item is not None and there(item) else None
 
 
 def _finding(item: Finding) -> Document:

@@ -6,7 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from lvsdr.model.counters import Counters
-from lvsdr.model.objects import Address, Key, Object, Objects, RealServer, VirtualServer
+from lvsdr.model.objects import (
+    Address,
+    Key,
+    Object,
+    Objects,
+    RealServer,
+    VirtualServer,
+    there,
+)
 
 FOREIGN, UNWANTED, DRAINED = "foreign", "unwanted", "drained"
 
@@ -36,6 +44,8 @@ class Row:
     def state(self) -> str:
         if self.wanted is None:
             return self.mark
+        if not there(self.wanted):
+            return UNWANTED if there(self.seen) else "ok"
         if self.seen is None:
             return "missing"
         return "differs" if self.seen != self.wanted else self.mark or "ok"

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lvsdr.model.address import IPAddress
-from lvsdr.model.change import Change, Plan
-from lvsdr.model.counters import Counters, Standing
-from lvsdr.model.event import Event
-from lvsdr.model.explanation import Answering, Explanation
-from lvsdr.model.finding import Answer, Finding
-from lvsdr.model.objects import Object, RealServer
+from lvsdr.model.objects import Object, RealServer, there
 from lvsdr.model.printable import printable
-from lvsdr.model.profile import Profile
-from lvsdr.model.step import Step
-from lvsdr.render.state import Row
+
+if TYPE_CHECKING:
+    # A plan is printed without what the other outputs are made of.
+    from datetime import datetime
+    from pathlib import Path
+
+    from lvsdr.model.address import IPAddress
+    from lvsdr.model.change import Change, Plan
+    from lvsdr.model.counters import Counters, Standing
+    from lvsdr.model.event import Event
+    from lvsdr.model.explanation import Answering, Explanation
+    from lvsdr.model.finding import Answer, Finding
+    from lvsdr.model.profile import Profile
+    from lvsdr.model.step import Step
+    from lvsdr.render.state import Row
 
 
 def plan(todo: Plan) -> Iterator[str]:
@@ -29,14 +34,14 @@ def plan(todo: Plan) -> Iterator[str]:
 def drift(changes: Plan) -> Iterator[str]:
     """Yield a line for each object that somebody else has changed since lvsdr left it."""
     for change in changes:
-        now = "gone" if change.after is None else change.after.detail
-        left = change.before.detail if change.before else "absent"
+        now = change.after.detail if change.after and there(change.after) else "gone"
+        left = change.before.detail if change.before and there(change.before) else "absent"
         yield printable(f"drift: {change.subject.title}: was {left}; is {now}")
 
 
 def line(change: Change) -> str:
     """Return one change: its sign, the object, and how it was."""
-    was = f" (was {change.before.detail})" if change.before and change.after else ""
+    was = f" (was {change.before.detail})" if change.before and change.sign == "~" else ""
     return printable(f"{change.sign} {change.subject}{was}")
 
 

@@ -63,8 +63,10 @@ def _table(profile: DirectorProfile) -> Iterator[Object]:
     yield from profile.real_servers
     yield from profile.timeouts
     yield from profile.sysctls
-    if profile.standby == "synced":
-        # Counts only while a backup daemon runs: so it can be there in both states.
+    if profile.standby == "synced" and profile.vips_owner == "lvsdr":
+        # Counts only while a backup daemon runs: so it can be there in both states. But where
+        # keepalived brings the VIPs, they are there before that daemon has been stopped: the host
+        # itself would answer what belongs to the connections, with a reset.
         yield Sysctl("net/ipv4/vs/backup_only", "1")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lvsdr.errors import CannotRun
 from lvsdr.holders import HOLDERS
 from lvsdr.model.address import host_network
-from lvsdr.model.objects import GUARD_METRIC, Objects, Route, Sysctl, keyed
+from lvsdr.model.objects import GUARD_METRIC, Objects, ProxyNeighbour, Route, Sysctl, keyed
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.model.survey import Survey
 from lvsdr.roles.arp import silence
@@ -23,7 +23,18 @@ def desired(profile: RealServerProfile, survey: Survey) -> Objects:
     holder = HOLDERS[profile.holder]
     quiet = silence(profile, survey) if _has_ipv4(profile) else ()
     held = holder.hold(profile.holder_link, profile.vips)
-    return keyed((*quiet, *held, *_reverse_path(profile), *_guard(profile)))
+    alone = _unproxied(profile, survey)
+    return keyed((*quiet, *alone, *held, *_reverse_path(profile), *_guard(profile)))
+
+
+def _unproxied(profile: RealServerProfile, survey: Survey) -> Iterator[ProxyNeighbour]:
+    """Yield the entries that are not to be: whatever arp_ignore says, they speak for a VIP.
+
+    Or for a RIP, a container's, with more MACs than one.
+    """
+    for entry in survey.proxies:
+        if profile.removes(entry, survey.proxies):
+            yield ProxyNeighbour(entry.link, entry.address, there=False)
 
 
 def _reverse_path(profile: RealServerProfile) -> Iterator[Sysctl]:

@@ -23,8 +23,8 @@ def drift(role: str, todo: Plan) -> Iterator[Finding]:
 
 
 def _how(change: Change) -> str:
-    if change.before is None:
+    if change.sign == "+" or change.before is None:
         return "is missing"
-    if change.after is None:
+    if change.sign == "-":
         return "is there, and the profile no longer wants it"
     return f"differs: it is {change.before.detail}"

@@ -13,7 +13,7 @@ from lvsdr.rules.ways import loop, lost
 
 
 def loops(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
-    """Yield the lost VIPs whose packets the host would send on, back to the director."""
+    """Yield the lost VIPs whose packets the host would send on, back where they came from."""
     if profile.interface not in host.survey.links:
         return
     for vip in lost(profile, host.survey):
@@ -26,7 +26,7 @@ def loops(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
                 ERROR,
                 profile.holder_link,
                 f"{vip} is missing and this host forwards: it sends packets for the VIP on through"
-                f" {way.link}, back to the director, until their TTL is used up",
+                f" {way.link}, back where they came from, until their TTL is used up",
                 "lvsdr realserver apply",
                 vip=vip,
                 about=frozenset({missing.key, guard.key}),

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from lvsdr.model.address import host_network
 from lvsdr.model.finding import ERROR, WARNING, Finding
-from lvsdr.model.inspection import Inspection, ProxyEntry
+from lvsdr.model.inspection import Inspection
+from lvsdr.model.objects import Key, ProxyNeighbour
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.rules.reply import Question, reply
 from lvsdr.rules.ways import lost, questions
@@ -24,8 +25,9 @@ def active(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
                     question.link,
                     f"{question.link}: this host answers ARP for {vip}, whatever arp_ignore says:"
                     f" {found.why}",
-                    _off(found.proxy, question),
+                    _off(found.proxy, question, profile, host),
                     vip=vip,
+                    about=_about(found.proxy, question),
                 )
 
 
@@ -57,47 +59,83 @@ def entries(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
     """Yield the proxy neighbour entries that name a VIP: those that speak, and those that wait."""
     gone = lost(profile, host.survey)
     for entry in host.proxies:
-        vip = entry.address
-        if vip not in profile.vips or entry.link not in host.survey.links:
+        vip, link = entry.address, entry.link or "every link"
+        if vip not in profile.vips or entry.link not in ("", *host.survey.links):
             continue
-        hint = f"ip -{vip.version} neighbour del proxy {vip} dev {entry.link}"
+        hint, about = _removal(entry, profile, host), frozenset({entry.key})
         if vip.version == 6 and _answers_nd(entry, host):
             yield Finding(
                 "PROXY-NDP",
                 ERROR,
-                entry.link,
-                f"{entry.link} answers neighbour solicitations for {vip}: a proxy entry names it,"
+                link,
+                f"{link} answers neighbour solicitations for {vip}: a proxy entry names it,"
                 " with proxy_ndp and forwarding",
                 hint,
                 vip=vip,
+                about=about,
             )
         elif vip.version == 6 or vip not in gone or not _speaks(entry, host):
             yield Finding(
                 "PROXY-ENTRY",
                 WARNING,
-                entry.link,
-                f"a proxy entry on {entry.link} names {vip}: this host may come to answer for it",
+                link,
+                f"a proxy entry on {link} names {vip}: this host may come to answer for it",
                 hint,
                 vip=vip,
+                about=about,
             )
 
 
-def _speaks(entry: ProxyEntry, host: Inspection) -> bool:
+def doubled(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
+    """Yield the entries by which the RIP of a container is at more than one MAC address."""
+    for entry in host.proxies:
+        if profile.needless(entry, host.proxies) and entry.link in host.survey.links:
+            yield Finding(
+                "PROXY-FLUX",
+                WARNING,
+                entry.link,
+                f"a proxy entry on {entry.link} names {entry.address}, and one on"
+                f" {profile.interface} does: this host answers for it with two MAC addresses",
+                _removal(entry, profile, host),
+                rip=entry.address,
+                about=frozenset({entry.key}),
+            )
+
+
+def _speaks(entry: ProxyNeighbour, host: Inspection) -> bool:
     """Return whether PROXY-ARP tells it already."""
     asked = questions(entry.address, host.survey)
-    return any(item.link == entry.link and reply(item, host).proxy for item in asked)
+    return any(entry.link in ("", item.link) and reply(item, host).proxy for item in asked)
 
 
-def _answers_nd(entry: ProxyEntry, host: Inspection) -> bool:
+def _answers_nd(entry: ProxyNeighbour, host: Inspection) -> bool:
     # ndisc_recv_ns() of net/ipv6/ndisc.c: the link's own forwarding, and proxy_ndp of either.
     forwards = host.number(f"net/ipv6/conf/{entry.link}/forwarding")
     return bool(forwards) and any(host.pair("proxy_ndp", entry.link, "ipv6"))
 
 
-def _off(proxy: str, question: Question) -> str:
-    if proxy == "neighbour":
-        return f"ip neighbour del proxy {question.target} dev {question.link}"
-    return _switch(proxy, question.link)
+def _off(proxy: str, question: Question, profile: RealServerProfile, host: Inspection) -> str:
+    if proxy != "neighbour":
+        return _switch(proxy, question.link)
+    keys = _about(proxy, question)
+    entry = next(entry for entry in host.proxies if entry.key in keys)
+    return _removal(entry, profile, host)
+
+
+def _about(proxy: str, question: Question) -> frozenset[Key]:
+    if proxy != "neighbour":
+        return frozenset()
+    links = (question.link, "")
+    return frozenset(ProxyNeighbour(link, question.target).key for link in links)
+
+
+def _removal(entry: ProxyNeighbour, profile: RealServerProfile, host: Inspection) -> str:
+    if profile.removes(entry, host.proxies):
+        return "lvsdr realserver apply"
+    if not entry.link:
+        # Of every link: ip(8) wants one by its name, arp(8) does not.
+        return f"arp -d {entry.address} pub"
+    return f"ip -{entry.address.version} neighbour del proxy {entry.address} dev {entry.link}"
 
 
 def _switch(name: str, link: str) -> str:

@@ -48,6 +48,7 @@ REALSERVER: tuple[Rule[RealServerProfile], ...] = (
     Rule(("PROXY-ARP",), proxies.active),
     Rule(("PROXY-PVLAN",), proxies.private_vlan),
     Rule(("PROXY-ENTRY", "PROXY-NDP"), proxies.entries),
+    Rule(("PROXY-FLUX",), proxies.doubled),
     Rule(("RP-FILTER",), tunnel.reverse_path),
     Rule(("BRIDGE-DELAY",), bridges.own),
     Rule(("SELF-CLIENT",), clients.of_itself),

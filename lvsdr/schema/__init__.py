@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from importlib import resources
+from pathlib import Path
 from typing import Any, Final
 
 ROLES: Final = ("director", "realserver")
+HERE = Path(__file__).parent
 
 
 def text(role: str) -> str:
     """Return the schema of `role` (one of ROLES) as it is shipped, a JSON text."""
-    return resources.files(__name__).joinpath(f"{role}.json").read_text(encoding="utf-8")
+    return (HERE / f"{role}.json").read_text(encoding="utf-8")
 
 
 def document(role: str) -> dict[str, Any]:

@@ -123,10 +123,10 @@ def _next_hops(link: str, approaches: Iterable[Approach]) -> dict[IPAddress, tup
     )
     for answer in answers:
         found[answer.address].append(answer)
-    return {address: tuple(sorted(_macs(heard))) for address, heard in found.items()}
+    return {address: tuple(sorted(macs_of(heard))) for address, heard in found.items()}
 
 
-def _macs(heard: Iterable[Answer]) -> set[str]:
+def macs_of(heard: Iterable[Answer]) -> set[str]:
     """Return the MACs of a next hop; of a bond the one that it gives to us.
 
     A bond (balance-alb) may give the probe's asker, who is nobody, another MAC than us. Two hosts,

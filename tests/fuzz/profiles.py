@@ -16,6 +16,7 @@ from lvsdr.model.objects import (
     Address,
     Link,
     Object,
+    ProxyNeighbour,
     RealServer,
     Service,
     Timeout,
@@ -97,6 +98,7 @@ def realservers(
         **some(draw, st.sampled_from(["all", "links"]), "arp_scope"),
         **some(draw, st.booleans(), "guard"),
         **some(draw, st.just(2), "rp_filter"),
+        **some(draw, st.sampled_from(["keep", "remove"]), "proxy_entries"),
         **some(draw, NAMES, "name"),
         **some(draw, st.text(max_size=5).filter(str.isprintable), "$schema"),
     }
@@ -245,6 +247,8 @@ def hosts(draw: st.DrawFn) -> FakeKernel:
         Setting("net/ipv4/vs/sync_threshold", "3 50"),
         Setting("net/ipv4/vs/drop_entry", "0"),
     ]
+    proxied = st.builds(ProxyNeighbour, st.sampled_from(["", "eth0", "eth1"]), VIPS.map(ip_address))
+    objects += draw(st.lists(proxied, max_size=3))
     own = tuple((link, ip) for link in ("eth0", "eth1") for ip in OWN)
     return FakeKernel(Survey(links, own), keyed(objects))
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import program
+from load import ECHO, echoing
 from rig import (
-    VIP,
     Document,
     mis_set,
     realserver,
@@ -21,10 +22,11 @@ from rig import (
 )
 from witnesses import ipvsadm
 
+from lvsdr.keepalived.configuration import Vrrp, configuration
 from lvsdr.lab.cluster import Cluster, cluster
 from lvsdr.lab.host import Host
 from lvsdr.lab.services import serving
-from lvsdr.lab.topology import topology
+from lvsdr.lab.topology import Topology, topology
 from lvsdr.model.objects import Service
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
 from lvsdr.reader import read
@@ -32,38 +34,23 @@ from lvsdr.reader import read
 BOTH = ("192.168.1.21", "192.168.1.22")
 LIMIT = 10.0
 
-CONFIGURATION = """
-global_defs {{
-    router_id {name}
-    vrrp_version 3
-    enable_script_security
-    script_user root
-    {fifo}
-}}
-vrrp_instance VI_1 {{
-    interface eth0
-    state BACKUP
-    virtual_router_id 51
-    priority {priority}
-    advert_int 0.1
-    virtual_ipaddress {{
-        127.255.0.51/32 dev lo scope host
-    }}
-    {notify}
-}}
-"""
-
 
 @dataclass(slots=True)
 class Box:
-    """A director of the cluster: keepalived, and what follows its FIFO."""
+    """A director of the cluster: keepalived, and what follows its FIFO.
+
+    The virtual servers of `checked` are keepalived's own, which checks their real servers.
+    """
 
     host: Host
     folder: Path
     priority: int
+    wanted: DirectorProfile
     director: Path
     realserver: Path | None
     notify: str = ""
+    checked: DirectorProfile | None = None
+    advertise: float = 0.1
     keepalived: subprocess.Popen[str] | None = None
     follower: program.Running | None = None
     stack: ExitStack = field(default_factory=ExitStack)
@@ -82,19 +69,28 @@ class Box:
         self.follower = self.stack.enter_context(program.running(self.host, *words, str(self.fifo)))
         assert settled(self.fifo.exists, True), self.follower.said("stderr")
 
+    def unfollow(self, number: signal.Signals = signal.SIGTERM) -> subprocess.CompletedProcess[str]:
+        """End lvsdr's reader; return what it printed and its exit code."""
+        assert self.follower is not None and self.follower.process.pid is not None
+        os.kill(self.follower.process.pid, number)
+        return self.follower.wait()
+
     def start(self) -> None:
-        """Start keepalived."""
-        fifo = "" if self.notify else f"vrrp_notify_fifo {self.fifo}"
-        notify = f'notify "{self.notify}"' if self.notify else ""
-        text = CONFIGURATION.format(
-            name=self.host.name, fifo=fifo, priority=self.priority, notify=notify
-        )
+        """Start keepalived, with the configuration that lvsdr writes for it."""
+        fifo = None if self.notify else str(self.fifo)
+        vrrp = Vrrp("VI_1", 51, self.priority, self.advertise, self.notify, fifo, self.host.name)
         file = self.folder / "keepalived.conf"
-        file.write_text(text)
-        files = [f"--{what}pid={self.folder}/{what or 'main'}.pid" for what in ("", "vrrp_")]
+        checks = self.checked is not None
+        lines = configuration(self.checked or self.wanted, vrrp, virtual_servers=checks)
+        # Of checks, each minute is the default.
+        text = "\n".join(lines).replace("lvs_sched", "delay_loop 1\n    lvs_sched")
+        file.write_text(text + "\n")
+        parts = {"": "main", "vrrp_": "vrrp", "checkers_": "checkers"}
+        files = [f"--{part}pid={self.folder}/{name}.pid" for part, name in parts.items()]
+        files += [] if checks else ["-P"]
         log = (self.folder / "keepalived.log").open("a")
         with log:
-            command = ["keepalived", "-n", "-l", "-D", "-P", "-f", str(file), *files]
+            command = ["keepalived", "-n", "-l", "-D", "-f", str(file), *files]
             self.keepalived = subprocess.Popen(
                 ["nsenter", f"--net={self.host.path}", "--", *command],
                 stdout=log,
@@ -114,15 +110,52 @@ class Box:
         self.keepalived.wait(LIMIT)
         self.keepalived = None
 
-    def has_vip(self) -> bool:
-        """Return whether the VIP is on the link that talks."""
-        return f" {VIP}/" in self.host.run("ip", "-o", "address", "show", "dev", "eth0").stdout
+    def vips(self) -> set[str]:
+        """Return the VIPs on the link that talks, as ip shows them."""
+        shown = json.loads(self.host.run("ip", "-j", "address", "show", "dev", "eth0").stdout)
+        held = {each.get("local", "") for each in shown[0]["addr_info"]}
+        return held & {str(vip) for vip in self.wanted.vips}
+
+    def daemons(self) -> list[str]:
+        """Return the states of the sync daemons that run, as ipvsadm shows them."""
+        shown = self.host.run("ipvsadm", "-L", "--daemon").stdout
+        return [line.split()[0] for line in shown.splitlines() if line]
+
+    def table(self) -> set[str]:
+        """Return the table that the profile asks for, as ipvsadm shows it."""
+        named = {each.service: _address(each.service) for each in self.wanted.virtual_servers}
+        servers = {
+            f"-A -t {named[s.service]} -s {s.scheduler}" for s in self.wanted.virtual_servers
+        }
+        return servers | {
+            f"-a -t {named[each.service]} -r {_shown(each.rip)}:{each.port} -g -w {each.weight}"
+            for each in self.wanted.real_servers
+        }
 
     def is_active(self) -> bool:
-        return self.has_vip() and len(ipvsadm(self.host)) == 3
+        """Return whether it is the director: all VIPs, the whole table, the master daemon."""
+        synced = self.wanted.standby == "synced"
+        return (
+            len(self.vips()) == len(self.wanted.vips)
+            and set(ipvsadm(self.host)) == self.table()
+            and (not synced or self.daemons() == ["master"])
+        )
 
     def is_standing_by(self) -> bool:
-        return not self.has_vip() and ipvsadm(self.host) == []
+        """Return whether it is none: no VIP, and no table or one that is passed by."""
+        if self.vips():
+            return False
+        if self.wanted.standby == "empty":
+            return ipvsadm(self.host) == []
+        return set(ipvsadm(self.host)) == self.table() and self.daemons() == ["backup"]
+
+
+def _address(service: Service) -> str:
+    return f"{_shown(service.vip)}:{service.port}"
+
+
+def _shown(address: object) -> str:
+    return f"[{address}]" if ":" in str(address) else str(address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +173,14 @@ class Pair:
     def ready(self, master: Box, seconds: float = LIMIT) -> None:
         """Wait until one box is the director, and the other stands by."""
         other = self.boxes[master is self.boxes[0]]
-        assert settled(master.is_active, True, seconds), said(master)
-        assert settled(other.is_standing_by, True, seconds), said(other)
+        for box, is_ready in ((master, master.is_active), (other, other.is_standing_by)):
+            # Each look takes three programs, and from the directors what they need to get there.
+            assert settled(is_ready, True, seconds, every=0.1), said(box)
 
 
 def said(box: Box) -> str:
     follower = box.follower.said() + box.follower.said("stderr") if box.follower else ""
-    return (box.folder / "keepalived.log").read_text()[-3000:] + follower
+    return (box.folder / "keepalived.log").read_text()[-3000:] + follower[-6000:]
 
 
 @contextmanager
@@ -163,20 +197,34 @@ def pair(
     assert isinstance(held, RealServerProfile)
     services = tuple(each.service for each in wanted.virtual_servers)
     with ExitStack() as stack:
-        lab = stack.enter_context(cluster(topology(wanted, held)))
+        lab = stack.enter_context(cluster(_both_families(topology(wanted, held))))
         for host in (lab.director, lab.observer, *lab.realservers):
             mis_set(host)
         for host in lab.realservers:
             if not both:
                 assert program.run(host, "realserver", "apply", str(other)).returncode == 0
-            stack.enter_context(serving(host, services))
+            stack.enter_context(serving(host, [each for each in services if each.port != ECHO]))
+            echoed = [str(each.vip) for each in services if each.port == ECHO]
+            stack.enter_context(echoing(host, echoed))
         boxes = []
         homes = lab.realservers if both else (lab.director, lab.observer)
         for host, priority in zip(homes, (100, 50), strict=True):
             home = folder / host.name
             home.mkdir()
-            box = Box(host, home, priority, one, other if both else None)
+            box = Box(host, home, priority, wanted, one, other if both else None)
             stack.callback(box.stop, signal.SIGKILL)
             stack.push(box.stack)
             boxes.append(box)
         yield Pair(lab, (boxes[0], boxes[1]), services)
+
+
+def _both_families(made: Topology) -> Topology:
+    """Return the topology with real servers that have an address of each family."""
+    four, six = ([each for each in made.realservers if each.address(version)] for version in (4, 6))
+    if not (four and six):
+        return made
+    merged = (
+        replace(one, addresses=one.addresses + other.addresses)
+        for one, other in zip(four, six, strict=True)
+    )
+    return replace(made, realservers=tuple(merged))

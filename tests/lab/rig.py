@@ -195,9 +195,9 @@ def state(host: Host) -> str:
     return host.state() + host.run("sh", text=besides).stdout + host.run("ipvsadm", "-Sn").stdout
 
 
-def settled(value: Callable[[], T], wanted: T, seconds: float = 5.0) -> T:
+def settled(value: Callable[[], T], wanted: T, seconds: float = 5.0, every: float = 0.02) -> T:
     """Return `value()` once it is `wanted`, or as it is at the deadline."""
     deadline = monotonic() + seconds
     while (seen := value()) != wanted and monotonic() < deadline:
-        sleep(0.02)
+        sleep(every)
     return seen

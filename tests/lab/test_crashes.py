@@ -43,6 +43,10 @@ LINKS = (
     "link add eth0 type veth peer name wire0",
     "link add nlmon0 type nlmon",
     "address add 192.168.1.10/24 dev eth0",
+    # Entries of somebody else, of which the profile with the dummy link takes the first two away.
+    f"neighbour add proxy {VIP} dev eth0",
+    f"neighbour add proxy {VIP} dev wire0",
+    "neighbour add proxy 192.168.1.31 dev eth0",
     *(f"link set {link} up" for link in ("eth0", "wire0", "nlmon0")),
 )
 # Services of somebody else: one that the profile takes over, one that it does not name.
@@ -54,7 +58,9 @@ TABLE = f"""-A -t {VIP}:80 -s rr
 """
 DOCUMENTS = {
     "director": director(virtual_server(persistence=300), virtual_server(port=443)),
-    **{holder: realserver(holder) for holder in ("lo", "dummy", "tunl0")},
+    "lo": realserver("lo"),
+    "dummy": realserver("dummy", proxy_entries="remove"),
+    "tunl0": realserver("tunl0"),
 }
 REFUSALS = ("EPERM", "EEXIST", "ENOENT", "EBUSY", "ENOBUFS", "ENOMEM", "EINTR", "ENODEV")
 STOPPING = ("SIGTERM", "SIGINT", "SIGHUP")

@@ -54,13 +54,13 @@ def test_two_hosts_that_are_both_do_not_send_a_packet_to_and_fro(
         assert min(ttls) > 50
         assert speaking == {made.mac(first)}
         assert tables == [3, 0 if standby == "empty" else 3]
-        assert [daemons_of(box) for box in made.boxes] == (
+        assert [box.daemons() for box in made.boxes] == (
             [[], []] if standby == "empty" else [["master"], ["backup"]]
         )
         notified(first, "BACKUP")
         notified(second, "MASTER")
         assert arping(made.lab.gateway, VIP) == {made.mac(second)}
-        assert daemons_of(second) == ([] if standby == "empty" else ["master"])
+        assert second.daemons() == ([] if standby == "empty" else ["master"])
 
 
 def test_without_that_a_packet_goes_to_and_fro_until_its_ttl_ends(tmp_path: Path) -> None:
@@ -92,8 +92,3 @@ def notified(box: Box, state: str) -> None:
     words = ("keepalived", "notify", *box.profiles(), "--allow-insecure-profile")
     done = program.run(box.host, *words, "INSTANCE", "VI_1", state, str(box.priority))
     assert done.returncode == 0, done.stderr
-
-
-def daemons_of(box: Box) -> list[str]:
-    shown = box.host.run("ipvsadm", "-L", "--daemon").stdout
-    return [line.split()[0] for line in shown.splitlines() if line]

@@ -12,14 +12,14 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from time import monotonic, sleep
 
 from lvsdr.lab.host import Host
 
 MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", re.IGNORECASE)
-ARP = 0x0806
+ARP, IPV6, ICMPV6 = 0x0806, 0x86DD, 58
 REQUEST, REPLY = 1, 2
 # An EtherType for experiments; what was on the link before this frame has been captured.
 MARK = bytes.fromhex("ffffffffffff 020000000000 88b5") + b"the end of the capture".ljust(46)
@@ -105,6 +105,32 @@ def arps(frames: Sequence[bytes]) -> list[Arp]:
             addresses = str(IPv4Address(sender)), str(IPv4Address(target))
             found.append(Arp(operation, mac.hex(":"), *addresses))
     return found
+
+
+def speakers(frames: Sequence[bytes], vip: str) -> list[str]:
+    """Return the MACs that spoke in a VIP's name, in their order: by ARP, or as neighbours."""
+    if ":" not in vip:
+        return [arp.sender_mac for arp in arps(frames) if arp.sender == vip]
+    address = IPv6Address(vip).packed
+    found = []
+    for frame in frames:
+        if struct.unpack_from("!12xH6xB", frame) == (IPV6, ICMPV6):
+            solicits, tells = frame[54] == 135, frame[54] == 136
+            if (tells and frame[62:78] == address) or (solicits and frame[22:38] == address):
+                found.append(frame[6:12].hex(":"))
+    return found
+
+
+def dying(frames: Sequence[bytes], vips: Sequence[str]) -> int:
+    """Return how many packets from or to one of `vips` had a TTL of 1 or less."""
+    addresses = {ip_address(vip).packed for vip in vips}
+    count = 0
+    for frame in frames:
+        four = frame[12:14] == b"\x08\x00"
+        place, length, ttl = (26, 4, 22) if four else (22, 16, 21)
+        ends = {frame[place : place + length], frame[place + length : place + 2 * length]}
+        count += frame[12:14] != b"\x08\x06" and frame[ttl] < 2 and bool(ends & addresses)
+    return count
 
 
 def arping(host: Host, vip: str) -> set[str]:

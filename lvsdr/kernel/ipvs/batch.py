@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from lvsdr.errors import KernelError
 from lvsdr.kernel.errno import Reasons, explained, refusal
 from lvsdr.kernel.ipvs import messages
-from lvsdr.kernel.netlink import GENERIC, HEADER, REQUEST, GenericSocket, Refused
+from lvsdr.kernel.netlink import GenericSocket
+from lvsdr.kernel.netlink_messages import GENERIC, HEADER, REQUEST, Refused
 from lvsdr.model.change import Change
 from lvsdr.model.objects import RealServer, Service, VirtualServer
 

@@ -10,7 +10,8 @@ from ipaddress import ip_address
 
 from lvsdr.kernel.ipvs import messages
 from lvsdr.kernel.ipvs.messages import BE16, U8, U16, U32
-from lvsdr.kernel.netlink import GENERIC, HEADER, GenericSocket, attribute, attributes
+from lvsdr.kernel.netlink import GenericSocket
+from lvsdr.kernel.netlink_messages import GENERIC, HEADER, attribute, attributes
 from lvsdr.model.address import IPAddress
 from lvsdr.model.objects import RealServer, Service, VirtualServer
 

@@ -1,0 +1,118 @@
+"""The table of commands: what each is for, and where it is imported from once it is called.
+
+All of them together take longer to import than most of them take to do their work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+
+class Later(click.Command):
+    """A command that is imported once it is called; until then it is a name and a summary."""
+
+    def __init__(self, name: str, summary: str, load: Callable[[], click.Command]) -> None:
+        super().__init__(name, help=summary)
+        self._load = load
+
+    def loaded(self) -> click.Command:
+        """Return the command itself."""
+        from lvsdr.cli import timings
+
+        command = self._load()
+        timings.offer(command)
+        return command
+
+
+class Overview(click.Group):
+    """A group whose commands are loaded once they are called: its help needs none of them."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the words ask for, loaded, and the words after it."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command.loaded() if isinstance(command, Later) else command, rest
+
+
+def _director() -> click.Command:
+    from lvsdr.cli import drain, role, status
+
+    group = role.group("director", TABLE["director"][0])
+    for command in (role.announce, drain.drain, status.status):
+        group.add_command(command)
+    return group
+
+
+def _realserver() -> click.Command:
+    from lvsdr.cli import role
+
+    return role.group("realserver", TABLE["realserver"][0])
+
+
+def _check() -> click.Command:
+    from lvsdr.cli.anywhere import check
+
+    return check
+
+
+def _verify() -> click.Command:
+    from lvsdr.cli.anywhere import verify
+
+    return verify
+
+
+def _watch() -> click.Command:
+    from lvsdr.cli.watch import watch
+
+    return watch
+
+
+def _explain() -> click.Command:
+    from lvsdr.cli.explain import explain
+
+    return explain
+
+
+def _schema() -> click.Command:
+    from lvsdr.cli.anywhere import schema
+
+    return schema
+
+
+def _rehearse() -> click.Command:
+    from lvsdr.cli.rehearse import rehearse
+
+    return rehearse
+
+
+def _keepalived() -> click.Command:
+    from lvsdr.cli import keepalived_conf, keepalived_status
+    from lvsdr.cli.keepalived import keepalived
+
+    for command in (
+        keepalived_conf.config,
+        keepalived_conf.check,
+        keepalived_status.status,
+    ):
+        keepalived.add_command(command)
+    return keepalived
+
+
+TABLE: dict[str, tuple[str, Callable[[], click.Command]]] = {
+    "director": ("The host that answers for the VIPs and spreads the load.", _director),
+    "realserver": ("A host that serves the VIPs, and never says so on ARP.", _realserver),
+    "check": ("Check profiles, alone and against each other.", _check),
+    "verify": ("Ask the segment who answers for the VIPs.", _verify),
+    "watch": (
+        "Listen on the segment, and tell of whoever speaks in a VIP's name and is not the"
+        " director.",
+        _watch,
+    ),
+    "explain": ("Explain what this host would answer on ARP, and why.", _explain),
+    "schema": ("Print the JSON Schema (draft-07) of a role's profile.", _schema),
+    "rehearse": ("Try two profiles on a throw-away cluster.", _rehearse),
+    "keepalived": ("The hooks of keepalived, and its configuration.", _keepalived),
+}

@@ -1,0 +1,63 @@
+"""`lvsdr keepalived status`: what keepalived said last, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+from lvsdr.cli.options import netns_option, output_option
+from lvsdr.cli.session import Session
+
+if TYPE_CHECKING:
+    from lvsdr.keepalived.health import Server
+    from lvsdr.keepalived.ledger import Entry
+    from lvsdr.render.documents import Document
+
+
+@click.command()
+@output_option("text", "json")
+@netns_option
+@click.pass_obj
+def status(session: Session) -> int:
+    """Show what keepalived said last.
+
+    Of its instances, and whether that has been carried out; exit 1 if not. Of virtual and real
+    servers, as its checks found them.
+    """
+    from dataclasses import asdict
+
+    from lvsdr.keepalived.health import Health
+    from lvsdr.keepalived.ledger import Ledger
+    from lvsdr.render import documents
+
+    book = session.book()
+    told, servers = Ledger(book).entries(), Health(book).servers()
+    session.show(
+        text=lambda: [*_states(told), *_checks(servers)],
+        json=lambda: documents.kept_alive(_plain(told), [asdict(each) for each in servers]),
+    )
+    return 0 if all(each.settled for each in told.values()) else 1
+
+
+def _plain(told: Mapping[str, Entry]) -> Iterator[Document]:
+    for key, entry in told.items():
+        kind, _, name = key.partition(" ")
+        yield {"type": kind, "name": name, "state": entry.state, "done": entry.settled}
+
+
+def _states(told: Mapping[str, Entry]) -> Iterator[str]:
+    for key, entry in told.items():
+        yield f"{key}: {entry.state}{'' if entry.settled else ', not carried out'}"
+    if not told:
+        yield "keepalived has said nothing of an instance"
+
+
+def _checks(servers: Iterable[Server]) -> Iterator[str]:
+    from datetime import UTC, datetime
+
+    for each in servers:
+        since = datetime.fromtimestamp(each.since, UTC).isoformat()
+        what = f"real server {each.real_server} of " if each.real_server else "virtual server "
+        yield f"{what}{each.virtual_server}: {each.state} since {since}"

@@ -1,0 +1,166 @@
+"""Messages of netlink and their attributes: made, walked, and opened where they lie."""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+# linux/netlink.h, linux/genetlink.h
+NLMSG_NOOP, NLMSG_ERROR, NLMSG_DONE = 1, 2, 3
+REQUEST, MULTI, ACK, DUMP_INTERRUPTED, DUMP = 0x1, 0x2, 0x4, 0x10, 0x300
+ACK_TLVS = 0x200
+NLA_TYPE: Final = 0x3FFF
+ERROR_TEXT = 1
+
+HEADER = struct.Struct("=IHHII")
+GENERIC = struct.Struct("=BBxx")
+ATTRIBUTE = struct.Struct("=HH")
+NUMBER = struct.Struct("=i")
+U8, U16, U32 = struct.Struct("=B"), struct.Struct("=H"), struct.Struct("=I")
+
+Item = TypeVar("Item")
+Attributes = Mapping[int, memoryview]
+"""The values of attributes, by their kinds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why the kernel refused a request: an errno, and its own words where it has some."""
+
+    errno: int
+    said: str = ""
+
+
+def message(kind: int, body: bytes, sequence: int, flags: int) -> bytes:
+    """Return one message."""
+    return HEADER.pack(HEADER.size + len(body), kind, flags, sequence, 0) + body
+
+
+def request(family: int, command: int, sequence: int, attributes: bytes, flags: int) -> bytes:
+    """Return one message of generic netlink."""
+    return message(family, GENERIC.pack(command, 1) + attributes, sequence, flags)
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    """Return one attribute, padded to four bytes as every message and attribute is."""
+    length = ATTRIBUTE.size + len(value)
+    return ATTRIBUTE.pack(length, kind) + value + bytes(-length % 4)
+
+
+def attributes(packed: memoryview) -> dict[int, memoryview]:
+    """Return the values of attributes by their kinds; raise OSError where a length lies."""
+    found = {}
+    while len(packed) >= ATTRIBUTE.size:
+        length, kind = ATTRIBUTE.unpack_from(packed)
+        if not ATTRIBUTE.size <= length <= len(packed):
+            raise broken()
+        found[kind & NLA_TYPE] = packed[ATTRIBUTE.size : length]
+        packed = packed[length + -length % 4 :]
+    return found
+
+
+def opened(message: memoryview, form: struct.Struct) -> tuple[tuple[int, ...], Attributes]:
+    """Return the fields of a message that follow its header, and its attributes; raises OSError."""
+    if len(message) < HEADER.size + form.size:
+        raise broken()
+    fields = form.unpack_from(message, HEADER.size)
+    return fields, attributes(message[HEADER.size + form.size + -form.size % 4 :])
+
+
+def singly(listing: Iterable[tuple[memoryview, int]]) -> Iterator[memoryview]:
+    """Yield one by one the messages of a list."""
+    for chunk, length in listing:
+        yield from (chunk[start : start + length] for start in range(0, len(chunk), length))
+
+
+def decoded(message: memoryview, decode: Callable[[memoryview], Item]) -> Item:
+    """Return what `decode` makes of a message; raises OSError where it can make nothing of it."""
+    try:
+        return decode(message)
+    except (LookupError, ValueError, struct.error) as error:
+        raise broken() from error
+
+
+def as_number(packed: memoryview) -> int:
+    """Return a number without a sign, in host byte order."""
+    return int.from_bytes(packed, sys.byteorder)
+
+
+def as_text(packed: memoryview) -> str:
+    """Return a text that a zero ends."""
+    return bytes(packed).partition(b"\0")[0].decode(errors="replace")
+
+
+def broken() -> OSError:
+    """Return the error that tells of a message that is not as Linux says it is."""
+    return OSError(errno.EPROTO, os.strerror(errno.EPROTO))
+
+
+def walk(chunk: memoryview) -> Iterator[memoryview]:
+    """Yield the messages of a reply, each with its header; raise OSError where a length lies."""
+    while len(chunk) >= HEADER.size:
+        length = length_of(chunk)
+        if not HEADER.size <= length <= len(chunk):
+            raise broken()
+        yield chunk[:length]
+        chunk = chunk[length + -length % 4 :]
+
+
+def length_of(chunk: memoryview) -> int:
+    """Return the length of the first message of a reply, as that says."""
+    (length,) = U32.unpack_from(chunk)
+    return int(length)
+
+
+def sound(requests: bytes | bytearray) -> bool:
+    """Return whether the lengths of many requests lead from each to the next, and to the end."""
+    offset = 0
+    while offset + HEADER.size <= len(requests):
+        (length,) = U32.unpack_from(requests, offset)
+        if length < HEADER.size or length % 4:
+            return False
+        offset += length
+    return offset == len(requests)
+
+
+def even(chunk: memoryview, head: tuple[int, int, int, int]) -> bool:
+    """Return whether every message of the chunk has the head LENGTH, KIND, FLAGS, SEQUENCE."""
+    length = head[0]
+    if length < HEADER.size or len(chunk) % length:
+        return False
+    heads = struct.Struct(f"=IHHI{length - 12}x").iter_unpack(chunk)
+    return all(each == head for each in heads)
+
+
+def consent(message: memoryview) -> None:
+    """Raise OSError where an answer, or the end of a list, is a refusal."""
+    # With NETLINK_CAP_ACK the header of the request comes back, and nothing else of it; at the
+    # end of a list not even that.
+    is_answer = HEADER.unpack_from(message)[1] == NLMSG_ERROR
+    refused = _refused(message, HEADER.size if is_answer else 0)
+    if refused.errno:
+        raise OSError(refused.errno, refused.said or os.strerror(refused.errno))
+
+
+def answered(message: memoryview) -> tuple[int, Refused]:
+    """Return which request an answer belongs to, and what it says; errno 0 is consent."""
+    _, kind, _, sequence, _ = HEADER.unpack_from(message)
+    if kind != NLMSG_ERROR:
+        raise broken()
+    return sequence, _refused(message, HEADER.size)
+
+
+def _refused(message: memoryview, between: int) -> Refused:
+    after = HEADER.size + NUMBER.size
+    if len(message) < after:
+        raise broken()
+    (number,) = NUMBER.unpack_from(message, HEADER.size)
+    words: Attributes = {}
+    if HEADER.unpack_from(message)[2] & ACK_TLVS:
+        words = attributes(message[after + between :])
+    return Refused(-number, as_text(words.get(ERROR_TEXT, memoryview(b""))))

@@ -1,0 +1,57 @@
+"""Proxy neighbours: the addresses for which a link answers in another's name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_address
+
+from lvsdr.kernel.errno import explained, reading
+from lvsdr.kernel.rtnetlink import link, neighbour
+from lvsdr.kernel.rtnetlink.link import Links
+from lvsdr.kernel.rtnetlink.neighbour import RawProxy
+from lvsdr.kernel.sockets import Sockets
+from lvsdr.model.change import Change
+from lvsdr.model.objects import Key, Object, ProxyNeighbour
+
+
+class Proxies:
+    """The proxy neighbours of the namespace."""
+
+    def __init__(self, sockets: Sockets) -> None:
+        self._sockets = sockets
+
+    def observe(self, keys: Iterable[Key]) -> Iterator[Object]:
+        """Yield each entry, those that are not there as such."""
+        found = {entry.key: entry for entry in every_proxy(self._sockets)}
+        for key in keys:
+            _, link, address = key
+            absent = ProxyNeighbour(str(link), ip_address(str(address)), there=False)
+            yield found.get(key, absent)
+
+    def execute(self, change: Change) -> None:
+        """Add or delete one entry."""
+        with explained(f"{change.verb} {change.subject.noun} {change.subject}"):
+            for do, entry in (
+                (neighbour.delete_proxy, change.before),
+                (neighbour.add_proxy, change.after),
+            ):
+                if isinstance(entry, ProxyNeighbour) and entry.there:
+                    do(self._sockets.rtnetlink, self._raw(entry))
+
+    def _raw(self, entry: ProxyNeighbour) -> RawProxy:
+        index = link.find(self._sockets.rtnetlink, entry.link).index if entry.link else 0
+        return RawProxy(index, entry.address, entry.router, entry.protocol)
+
+
+def every_proxy(sockets: Sockets, links: Links | None = None) -> Iterator[ProxyNeighbour]:
+    """Yield every proxy neighbour of the namespace; `links` are its links, where they are known."""
+    with reading("the proxied neighbours"):
+        found = neighbour.dump_proxies(sockets.rtnetlink)
+        if found and links is None:
+            links = link.dump(sockets.rtnetlink)
+    for each in found:
+        if each.index and each.index not in (links or {}):
+            # Gone with its link since.
+            continue
+        name = links[each.index].name if links and each.index else ""
+        yield ProxyNeighbour(name, each.address, router=each.router, protocol=each.protocol)

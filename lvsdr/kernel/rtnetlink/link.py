@@ -1,0 +1,127 @@
+"""Links: listed, found by their names, made, set up, deleted (linux/if_link.h)."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from lvsdr.kernel.netlink_messages import (
+    U32,
+    as_number,
+    as_text,
+    attribute,
+    attributes,
+    opened,
+)
+from lvsdr.kernel.rtnetlink import CREATE, EXCLUSIVE, RouteSocket
+
+RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
+IFINFOMSG = struct.Struct("=BxHiII")
+NSID = struct.Struct("=i")
+IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_QDISC, IFLA_MASTER = 1, 3, 4, 5, 6, 10
+IFLA_LINKINFO, IFLA_EXT_MASK, IFLA_LINK_NETNSID = 18, 29, 37
+IFLA_INFO_KIND, IFLA_INFO_DATA, IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
+NOTHING = memoryview(b"")
+# Counters are two thirds of what the kernel says of a link.
+RTEXT_FILTER_SKIP_STATS = 0x8
+WITHOUT_COUNTERS = attribute(IFLA_EXT_MASK, U32.pack(RTEXT_FILTER_SKIP_STATS))
+
+IFF_UP, IFF_LOOPBACK, IFF_NOARP = 0x1, 0x8, 0x80
+
+
+@dataclass(frozen=True, slots=True)
+class RawLink:
+    """A link as the kernel shows it.
+
+    `kind` is the kernel's word, empty for hardware, `data` its own attributes; `master` is the
+    index of the link that it is part of, `part_of` that one's kind, `part` what it has as a part
+    of it. `below` is the index of the link that it lies on, or of its other end (veth); `far` the
+    number of the namespace where that one is, None for this one. Indexes are 0 for none.
+    """
+
+    index: int
+    name: str
+    kind: str = ""
+    flags: int = 0
+    mac: str = ""
+    mtu: int = 0
+    qdisc: str = ""
+    master: int = 0
+    part_of: str = ""
+    below: int = 0
+    far: int | None = None
+    data: bytes = b""
+    part: bytes = b""
+
+    @property
+    def up(self) -> bool:
+        return bool(self.flags & IFF_UP)
+
+    @property
+    def arp(self) -> bool:
+        return not self.flags & IFF_NOARP
+
+    @property
+    def loopback(self) -> bool:
+        return bool(self.flags & IFF_LOOPBACK)
+
+
+Links = dict[int, RawLink]
+"""Links by their indexes, in the kernel's order."""
+
+
+def dump(socket: RouteSocket) -> Links:
+    """Return every link of the namespace; raises OSError."""
+    body = _described(0) + WITHOUT_COUNTERS
+    return {link.index: link for link in socket.dump(RTM_GETLINK, body, decoded)}
+
+
+def find(socket: RouteSocket, name: str) -> RawLink:
+    """Return the link `name`; raises OSError, ENODEV where there is none."""
+    body = _described(0) + WITHOUT_COUNTERS + _named(name)
+    return socket.get(RTM_GETLINK, body, decoded)
+
+
+def make(socket: RouteSocket, name: str, kind: str) -> None:
+    """Make a link, down; raises OSError."""
+    info = attribute(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, kind.encode() + b"\0"))
+    socket.change(RTM_NEWLINK, _described(0) + _named(name) + info, CREATE | EXCLUSIVE)
+
+
+def set_flags(socket: RouteSocket, index: int, flags: int, mask: int) -> None:
+    """Set those flags of a link that `mask` names; raises OSError."""
+    socket.change(RTM_NEWLINK, _described(index, flags, mask))
+
+
+def delete(socket: RouteSocket, index: int) -> None:
+    """Delete a link; raises OSError."""
+    socket.change(RTM_DELLINK, _described(index))
+
+
+def decoded(message: memoryview) -> RawLink:
+    """Return the link that a message tells of."""
+    (_, _, index, flags, _), found = opened(message, IFINFOMSG)
+    info = attributes(found.get(IFLA_LINKINFO, NOTHING))
+    return RawLink(
+        index=index,
+        name=as_text(found[IFLA_IFNAME]),
+        kind=as_text(info.get(IFLA_INFO_KIND, NOTHING)),
+        flags=flags,
+        mac=bytes(found.get(IFLA_ADDRESS, b"")).hex(":"),
+        mtu=as_number(found.get(IFLA_MTU, NOTHING)),
+        qdisc=as_text(found.get(IFLA_QDISC, NOTHING)),
+        master=as_number(found.get(IFLA_MASTER, NOTHING)),
+        part_of=as_text(info.get(IFLA_INFO_SLAVE_KIND, NOTHING)),
+        below=as_number(found.get(IFLA_LINK, NOTHING)),
+        far=NSID.unpack(found[IFLA_LINK_NETNSID])[0] if IFLA_LINK_NETNSID in found else None,
+        data=bytes(info.get(IFLA_INFO_DATA, NOTHING)),
+        part=bytes(info.get(IFLA_INFO_SLAVE_DATA, NOTHING)),
+    )
+
+
+def _described(index: int, flags: int = 0, mask: int = 0) -> bytes:
+    return IFINFOMSG.pack(0, 0, index, flags, mask)
+
+
+def _named(name: str) -> bytes:
+    return attribute(IFLA_IFNAME, name.encode() + b"\0")

@@ -1,0 +1,27 @@
+"""Namespaces: the numbers that one has of others (linux/net_namespace.h)."""
+
+from __future__ import annotations
+
+import struct
+
+from lvsdr.kernel.netlink_messages import U32, attribute, opened
+from lvsdr.kernel.rtnetlink import RouteSocket
+
+RTM_GETNSID = 90
+RTGENMSG = struct.Struct("=B3x")
+NETNSA_NSID, NETNSA_FD = 1, 3
+NSID = struct.Struct("=i")
+NOT_ASSIGNED = -1
+
+
+def number_of(wire: RouteSocket, descriptor: int) -> int | None:
+    """Return the number of the namespace that is open as `descriptor`; raises OSError."""
+    body = RTGENMSG.pack(0) + attribute(NETNSA_FD, U32.pack(descriptor))
+    return wire.get(RTM_GETNSID, body, decoded)
+
+
+def decoded(message: memoryview) -> int | None:
+    """Return the number that a message tells of, None where there is none."""
+    _, found = opened(message, RTGENMSG)
+    (number,) = NSID.unpack(found[NETNSA_NSID])
+    return None if number == NOT_ASSIGNED else int(number)

@@ -1,0 +1,115 @@
+"""Routes: listed by type, added, deleted; and where one packet would go (linux/rtnetlink.h)."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+
+from lvsdr.kernel.netlink_messages import U32, Attributes, as_number, attribute, opened
+from lvsdr.kernel.rtnetlink import CREATE, EXCLUSIVE, RouteSocket
+from lvsdr.model.address import IPAddress, IPNetwork
+
+RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
+# Family, the lengths of destination and source, type of service, table, protocol, scope, type,
+# flags.
+RTMSG = struct.Struct("=8BI")
+# Show the route itself, not what becomes of the packet.
+RTM_F_FIB_MATCH = 0x2000
+RTA_DST, RTA_SRC, RTA_IIF, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC = range(1, 8)
+RTA_TABLE = 15
+RT_TABLE_MAIN, RTPROT_STATIC = 254, 4
+UNICAST, LOCAL, BROADCAST, ANYCAST, MULTICAST, BLACKHOLE, UNREACHABLE = range(1, 8)
+FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+
+
+@dataclass(frozen=True, slots=True)
+class RawRoute:
+    """A route as the kernel shows it; `link` is the index of the link that it leads out of."""
+
+    kind: int
+    destination: IPNetwork
+    metric: int = 0
+    table: int = RT_TABLE_MAIN
+    link: int = 0
+    gateway: IPAddress | None = None
+    source: IPAddress | None = None
+
+
+def dump(wire: RouteSocket, version: int, kind: int) -> list[RawRoute]:
+    """Return the main table's routes of one type; raises OSError."""
+    body = RTMSG.pack(FAMILIES[version], 0, 0, 0, RT_TABLE_MAIN, 0, 0, kind, 0)
+    try:
+        found = wire.dump(RTM_GETROUTE, body, decoded)
+    except FileNotFoundError:
+        # Before its first route a namespace has not even the main table.
+        return []
+    # Kernels before 4.20 know no filter, and list all tables.
+    return [each for each in found if (each.kind, each.table) == (kind, RT_TABLE_MAIN)]
+
+
+def add(wire: RouteSocket, route: RawRoute) -> None:
+    """Add a route to the main table; raises OSError."""
+    wire.change(RTM_NEWROUTE, _described(route), CREATE | EXCLUSIVE)
+
+
+def delete(wire: RouteSocket, route: RawRoute) -> None:
+    """Delete a route of the main table; raises OSError."""
+    wire.change(RTM_DELROUTE, _described(route))
+
+
+def of_packet(
+    wire: RouteSocket, destination: IPAddress, source: IPAddress | None, arriving: int | None
+) -> RawRoute:
+    """Return the route of a packet: one of this host's, or one that arrives on a link (its index).
+
+    Raises OSError: what a route that leads nowhere says to a sender, it says here too.
+    """
+    length = destination.max_prefixlen
+    parts = [attribute(RTA_DST, destination.packed)]
+    if source is not None:
+        parts.append(attribute(RTA_SRC, source.packed))
+    if arriving is not None:
+        parts.append(attribute(RTA_IIF, U32.pack(arriving)))
+    family, source_length = FAMILIES[destination.version], 0 if source is None else length
+    header = RTMSG.pack(family, length, source_length, 0, 0, 0, 0, 0, 0)
+    return wire.get(RTM_GETROUTE, header + b"".join(parts), decoded)
+
+
+def matching(wire: RouteSocket, destination: IPAddress) -> RawRoute:
+    """Return the route of the table that a packet of this host's would take; raises OSError."""
+    family, length = FAMILIES[destination.version], destination.max_prefixlen
+    header = RTMSG.pack(family, length, 0, 0, 0, 0, 0, 0, RTM_F_FIB_MATCH)
+    return wire.get(RTM_GETROUTE, header + attribute(RTA_DST, destination.packed), decoded)
+
+
+def decoded(message: memoryview) -> RawRoute:
+    """Return the route that a message tells of."""
+    (family, length, _, _, table, _, _, kind, _), found = opened(message, RTMSG)
+    anywhere = bytes(4 if family == socket.AF_INET else 16)
+    return RawRoute(
+        kind=kind,
+        destination=ip_network((bytes(found.get(RTA_DST, anywhere)), length)),
+        metric=_number(found, RTA_PRIORITY),
+        table=_number(found, RTA_TABLE) or table,
+        link=_number(found, RTA_OIF),
+        gateway=_address(found, RTA_GATEWAY),
+        source=_address(found, RTA_PREFSRC),
+    )
+
+
+def _described(route: RawRoute) -> bytes:
+    destination = route.destination
+    family, length = FAMILIES[destination.version], destination.prefixlen
+    header = RTMSG.pack(family, length, 0, 0, route.table, RTPROT_STATIC, 0, route.kind, 0)
+    address = attribute(RTA_DST, destination.network_address.packed)
+    return header + address + attribute(RTA_PRIORITY, U32.pack(route.metric))
+
+
+def _number(found: Attributes, kind: int) -> int:
+    return as_number(found[kind]) if kind in found else 0
+
+
+def _address(found: Attributes, kind: int) -> IPAddress | None:
+    return ip_address(bytes(found[kind])) if kind in found else None

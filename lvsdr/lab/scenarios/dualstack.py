@@ -1,0 +1,34 @@
+"""A VIP of each family: each has its own way to be answered for by a real server."""
+
+from lvsdr.lab.scenario import ByHand, Named, Scenario, director, realserver
+
+VIP, VIP6 = "192.168.1.2", "fd00::2"
+FOUR, SIX = director(VIP, "192.168.1.11"), director(VIP6, "fd00::12")
+
+SCENARIO = Scenario(
+    name="dualstack",
+    summary="a VIP of each family: on lo it answers ARP, on eth0 it answers ND",
+    director={
+        **FOUR,
+        "vips": [*FOUR["vips"], *SIX["vips"]],
+        "virtual_servers": [*FOUR["virtual_servers"], *SIX["virtual_servers"]],
+    },
+    realserver={**realserver(VIP), "vips": [VIP, VIP6]},
+    witness="answering",
+    trouble=frozenset({"director", "rs1", "rs2"}),
+    mended=frozenset({"director"}),
+    by_hand=(
+        # On lo, an IPv6 VIP is silent without any setting.
+        ByHand(
+            "rs1",
+            (f"address add {VIP}/32 dev lo", f"address add {VIP6}/128 dev lo"),
+            (f"address del {VIP}/32 dev lo", f"address del {VIP6}/128 dev lo"),
+        ),
+        ByHand(
+            "rs2",
+            (f"address add {VIP6}/128 dev eth0 nodad",),
+            (f"address del {VIP6}/128 dev eth0",),
+        ),
+    ),
+    named=(Named("rs1", "ARP-IGNORE"), Named("rs2", "VIP-ON-LINK")),
+)

@@ -1,0 +1,35 @@
+"""Tunnel forwarding by GRE: a real server that is set up for IPIP takes nothing out of it."""
+
+from lvsdr.lab.scenario import ByHand, Named, Scenario, director, realserver
+
+VIP = "192.168.1.2"
+RIP = "192.168.1.11"
+
+SCENARIO = Scenario(
+    name="gre",
+    summary="tunnel forwarding by GRE to a real server that is set up for IPIP",
+    director=director(VIP, RIP, method="tunnel", tunnel_type="gre"),
+    realserver=realserver(VIP, holder="gre0"),
+    witness="serving",
+    trouble=frozenset({"nobody"}),
+    mended=frozenset({"rs1"}),
+    machine=(ByHand("rs1", ("modprobe ip_gre", "net/ipv4/conf/all/rp_filter=1")),),
+    by_hand=(
+        ByHand(
+            "rs1",
+            (
+                "net/ipv4/conf/all/arp_ignore=1",
+                "net/ipv4/conf/all/arp_announce=2",
+                "link set tunl0 up",
+                f"address add {VIP}/32 dev tunl0",
+            ),
+            (
+                f"address del {VIP}/32 dev tunl0",
+                "link set tunl0 down",
+                "net/ipv4/conf/all/arp_ignore=0",
+                "net/ipv4/conf/all/arp_announce=0",
+            ),
+        ),
+    ),
+    named=(Named("director", "PATH-NO-TUNNEL"),),
+)

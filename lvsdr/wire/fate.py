@@ -1,0 +1,139 @@
+"""What becomes of a packet that this host sends on: taken, refused, or sent back.
+
+One empty datagram to the discard port, by the routes of this host; it may travel two hops, no more.
+Whoever forwards it to us again does so with the last of them, and we see it arrive.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from select import POLLERR, POLLIN, poll
+from time import monotonic
+
+from lvsdr.model.address import IPAddress
+from lvsdr.model.route_to import REFUSED, RETURNED, SILENT, TAKEN, Fate
+from lvsdr.wire import internet, udp
+from lvsdr.wire.ethernet import IPV4, IPV6, FrameError
+from lvsdr.wire.internet import UDP
+from lvsdr.wire.link import explained
+
+DISCARD, HOPS = 9, 2
+# linux/in.h, linux/in6.h and linux/errqueue.h, for which Python has no names.
+IP_RECVERR, IPV6_RECVERR, MSG_ERRQUEUE = 11, 25, 0x2000
+BY_ICMP = (2, 3)
+_ERROR = struct.Struct("=I4B8x")
+# By the version of IP: where the address lies in a sockaddr, the type of ICMP's "unreachable", its
+# code for a port, and those that say that there is no such host; others are a firewall's.
+_OFFENDER = {4: slice(4, 8), 6: slice(8, 24)}
+UNREACHABLE, PORT, NOBODY = {4: 3, 6: 1}, {4: 3, 6: 4}, {4: (0, 1), 6: (0, 3)}
+_LARGEST = 65536
+
+
+def fates(ways: Mapping[IPAddress, str], seconds: float) -> dict[IPAddress, Fate]:
+    """Return what becomes of a packet to each address, sent through the link it is mapped to.
+
+    Waits `seconds` at the most, less where all is known before. Raises CannotRun.
+    """
+    with ExitStack() as stack:
+        asking = _Asking()
+        for address, link in ways.items():
+            with explained(f"cannot send to {address}", link):
+                asking.senders[address] = stack.enter_context(_sender(address))
+        for link, version in sorted({(link, address.version) for address, link in ways.items()}):
+            with explained(f"cannot listen on {link}", link):
+                asking.ears.append(stack.enter_context(_ear(link, version)))
+        asking.send()
+        asking.listen(monotonic() + seconds)
+    return {address: asking.found.get(address, Fate(SILENT)) for address in ways}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """The sockets from which the packets go, those that see them come back, and what is known."""
+
+    senders: dict[IPAddress, socket.socket] = field(default_factory=dict)
+    ears: list[socket.socket] = field(default_factory=list)
+    found: dict[IPAddress, Fate] = field(default_factory=dict)
+
+    def send(self) -> None:
+        for address, sender in self.senders.items():
+            try:
+                sender.sendto(b"", (str(address), DISCARD))
+            except OSError:
+                # The routes have changed since, and lead nowhere now.
+                self.found[address] = Fate(REFUSED)
+
+    def listen(self, deadline: float) -> None:
+        waiting = poll()
+        for each in (*self.ears, *self.senders.values()):
+            waiting.register(each, POLLIN | POLLERR)
+        while self.found.keys() < self.senders.keys() and (left := deadline - monotonic()) > 0:
+            if waiting.poll(left * 1000):
+                self._look()
+
+    def _look(self) -> None:
+        for ear in self.ears:
+            self._returned(ear)
+        for address, sender in self.senders.items():
+            fate = _told(address, sender)
+            if fate is not None:
+                self.found.setdefault(address, fate)
+
+    def _returned(self, ear: socket.socket) -> None:
+        try:
+            packet = internet.decode(ear.recv(_LARGEST))
+            sender = self.senders.get(packet.destination)
+            if sender is None or packet.protocol != UDP:
+                return
+            datagram = udp.decode(packet.payload)
+        except (BlockingIOError, FrameError):
+            return
+        if datagram.source_port == sender.getsockname()[1]:
+            # It outweighs what an ICMP error may have said before.
+            self.found[packet.destination] = Fate(RETURNED)
+
+
+def _sender(address: IPAddress) -> socket.socket:
+    four = address.version == 4
+    family = socket.AF_INET if four else socket.AF_INET6
+    made = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    level = socket.IPPROTO_IP if four else socket.IPPROTO_IPV6
+    made.setsockopt(level, IP_RECVERR if four else IPV6_RECVERR, 1)
+    made.setsockopt(level, socket.IP_TTL if four else socket.IPV6_UNICAST_HOPS, HOPS)
+    return made
+
+
+def _ear(link: str, version: int) -> socket.socket:
+    """Return a socket that sees what arrives on `link`, without its link-layer header."""
+    protocol = IPV4 if version == 4 else IPV6
+    kind = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+    # Protocol 0 receives nothing: so nothing of another link comes in before it is bound.
+    made = socket.socket(socket.AF_PACKET, kind, 0)
+    made.bind((link, protocol))
+    return made
+
+
+def _told(address: IPAddress, sender: socket.socket) -> Fate | None:
+    """Return what an error or an answer says that has come to `sender`; None: nothing."""
+    try:
+        _, ancillary, _, _ = sender.recvmsg(_LARGEST, _LARGEST, MSG_ERRQUEUE)
+    except BlockingIOError:
+        try:
+            sender.recv(_LARGEST)
+        except OSError:
+            return None
+        return Fate(TAKEN)
+    _, origin, kind, code, _ = _ERROR.unpack_from(data := ancillary[0][2])
+    version = address.version
+    if origin not in BY_ICMP or kind != UNREACHABLE[version]:
+        # Somebody forwards it to others, for all that we know.
+        return None
+    by = ip_address(data[_ERROR.size :][_OFFENDER[version]])
+    if by == address or code == PORT[version]:
+        return Fate(TAKEN, by)
+    return Fate(REFUSED, by) if code in NOBODY[version] else None

@@ -1,0 +1,257 @@
+"""What we read from and write to the kernel without pyroute2, beside what `ip -j` shows."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from ipaddress import ip_interface, ip_network
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from rig import director, realserver, state, write
+
+from lvsdr.kernel.rtnetlink import RouteSocket, address, link, neighbour, queue, route
+from lvsdr.kernel.rtnetlink.address import IFA_F_DEPRECATED, IFA_F_NODAD, RawAddress
+from lvsdr.kernel.rtnetlink.link import RawLink
+from lvsdr.kernel.rtnetlink.route import BLACKHOLE, UNREACHABLE, RawRoute
+from lvsdr.lab.cluster import hosts
+from lvsdr.lab.host import Host
+
+T = TypeVar("T")
+
+LINES = """
+link set lo up
+link add eth0 type veth peer name port0
+link set eth0 up
+link set port0 up
+link add br0 type bridge
+link set port0 master br0
+link set br0 up
+link add link eth0 name eth0.5 type vlan id 5
+link add link eth0 name mac0 type macvlan
+link add dummy7 mtu 9000 type dummy
+link set dummy7 arp off
+link add tunl7 type ipip local 198.51.100.10 remote 198.51.100.11
+address add 198.51.100.10/24 dev eth0
+address add 198.51.100.2/32 dev eth0 label eth0:0
+address add 198.51.100.3 peer 198.51.100.4/32 dev dummy7
+address add 198.51.100.5/32 dev lo scope host
+address add 2001:db8::10/64 dev eth0 nodad
+address add 2001:db8::2/128 dev lo nodad preferred_lft 0
+route add unreachable 198.51.100.2/32 metric 4294967294
+route add unreachable 10.0.0.0/8 table 100
+route add blackhole 2001:db8::9/128
+neighbour add proxy 198.51.100.77 dev eth0
+neighbour add proxy 2001:db8::77 dev eth0
+neighbour add 198.51.100.78 lladdr 02:00:00:00:00:78 dev eth0
+"""
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[Host]:
+    with hosts(["one"]) as made:
+        made["one"].ip(*LINES.strip().splitlines())
+        yield made["one"]
+
+
+def through(host: Host, ask: Callable[[RouteSocket], T]) -> T:
+    def work() -> T:
+        wire = RouteSocket()
+        try:
+            return ask(wire)
+        finally:
+            wire.close()
+
+    return host.inside(work)
+
+
+def shown(host: Host, *words: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(host.run("ip", "-j", *words).stdout)
+    return [each for each in found if each]
+
+
+def test_every_link_is_as_ip_shows_it(host: Host) -> None:
+    links = through(host, link.dump)
+
+    def described(each: RawLink) -> dict[str, object]:
+        return {
+            "ifindex": each.index,
+            "ifname": each.name,
+            "kind": each.kind,
+            "mtu": each.mtu,
+            "qdisc": each.qdisc,
+            "mac": each.mac,
+            "up": each.up,
+            "arp": each.arp,
+            "loopback": each.loopback,
+            "master": links[each.master].name if each.master else None,
+            "below": links[each.below].name if each.below and each.far is None else None,
+        }
+
+    def as_ip_shows(each: dict[str, Any]) -> dict[str, object]:
+        # Of a tunnel ip writes it as the IPv4 address that it is.
+        mac = each["address"]
+        if "." in mac:
+            mac = bytes(map(int, mac.split("."))).hex(":")
+        return {
+            **{name: each[name] for name in ("ifindex", "ifname", "mtu", "qdisc")},
+            "kind": each.get("linkinfo", {}).get("info_kind", ""),
+            "mac": mac,
+            "up": "UP" in each["flags"],
+            "arp": "NOARP" not in each["flags"],
+            "loopback": "LOOPBACK" in each["flags"],
+            "master": each.get("master"),
+            "below": each.get("link"),
+        }
+
+    assert [*map(described, links.values())] == [*map(as_ip_shows, shown(host, "-d", "link"))]
+    assert {"veth", "bridge", "vlan", "macvlan", "dummy", "ipip"} <= {
+        each.kind for each in links.values()
+    }
+
+
+def test_a_link_is_found_by_its_name_as_it_is_listed(host: Host) -> None:
+    links = through(host, link.dump)
+
+    found = through(host, lambda wire: [link.find(wire, each.name) for each in links.values()])
+
+    assert found == [*links.values()]
+    with pytest.raises(OSError, match="No such device"):
+        through(host, lambda wire: link.find(wire, "eth9"))
+
+
+@pytest.mark.parametrize("name", [None, "lo", "eth0", "dummy7"])
+def test_the_addresses_of_a_link_are_as_ip_shows_them(host: Host, name: str | None) -> None:
+    names = {each.index: each.name for each in through(host, link.dump).values()}
+    index = next((number for number, each in names.items() if each == name), 0)
+
+    found = through(host, lambda wire: address.dump(wire, index))
+
+    listed = shown(host, "address", "show", *(["dev", name] if name else []))
+    assert sorted(
+        (names[each.index], str(each.ip), each.scope, each.label, each.deprecated)
+        for each in found
+        if not each.ip.is_link_local
+    ) == sorted(
+        (
+            each["ifname"],
+            f"{info['local']}/{info['prefixlen']}",
+            info["scope"],
+            info.get("label"),
+            info.get("deprecated", False),
+        )
+        for each in listed
+        for info in each["addr_info"]
+        if info["scope"] != "link"
+    )
+
+
+def test_routes_that_lead_nowhere_are_those_of_the_main_table(host: Host) -> None:
+    found = through(
+        host,
+        lambda wire: [
+            *route.dump(wire, 4, UNREACHABLE),
+            *route.dump(wire, 4, BLACKHOLE),
+            *route.dump(wire, 6, BLACKHOLE),
+        ],
+    )
+
+    assert [(str(each.destination), each.metric) for each in found] == [
+        ("198.51.100.2/32", 4294967294),
+        ("2001:db8::9/128", 1024),
+    ]
+
+
+def test_a_namespace_in_which_nothing_was_ever_up_has_no_routes(host: Host) -> None:
+    script = (
+        "from lvsdr.kernel.rtnetlink import RouteSocket, route; "
+        "print([route.dump(RouteSocket(), version, 7) for version in (4, 6)])"
+    )
+
+    said = host.run("unshare", "--net", sys.executable, "-c", script).stdout
+
+    assert said.strip() == "[[], []]"
+
+
+def test_neighbours_for_whom_the_host_answers_are_told_from_its_own(host: Host) -> None:
+    found = through(host, neighbour.dump_proxies)
+
+    assert {str(each.address) for each in found} == {
+        each["dst"] for each in shown(host, "neighbour", "show", "proxy")
+    }
+    assert len(found) == 2
+
+
+def test_what_is_added_is_what_ip_shows_and_deleting_it_leaves_nothing(host: Host) -> None:
+    before = state(host)
+    lo = through(host, lambda wire: link.find(wire, "lo")).index
+    labelled = RawAddress(lo, ip_interface("192.0.2.10/32"), "host", label="lo:1")
+    old = RawAddress(lo, ip_interface("2001:db8::a/128"), flags=IFA_F_NODAD | IFA_F_DEPRECATED)
+    guard = RawRoute(UNREACHABLE, ip_network("192.0.2.10/32"), 4294967294)
+
+    def add(wire: RouteSocket) -> None:
+        address.add(wire, labelled)
+        address.add(wire, old)
+        route.add(wire, guard)
+
+    def delete(wire: RouteSocket) -> None:
+        address.delete(wire, labelled)
+        address.delete(wire, old)
+        route.delete(wire, guard)
+
+    through(host, add)
+    (on_lo,) = shown(host, "address", "show", "dev", "lo")
+    held = {info["local"]: info for info in on_lo["addr_info"]}
+    (led,) = shown(host, "route", "show", "192.0.2.10")
+    through(host, delete)
+
+    assert (held["192.0.2.10"]["scope"], held["192.0.2.10"]["label"]) == ("host", "lo:1")
+    assert held["2001:db8::a"]["deprecated"] and held["2001:db8::a"]["nodad"]
+    assert (led["type"], led["metric"], led["protocol"]) == ("unreachable", 4294967294, "static")
+    assert state(host) == before
+
+
+def test_a_link_is_made_started_and_deleted(host: Host) -> None:
+    def make(wire: RouteSocket) -> tuple[int, list[int]]:
+        link.make(wire, "made0", "dummy")
+        index = link.find(wire, "made0").index
+        link.set_flags(wire, index, link.IFF_UP | link.IFF_NOARP, link.IFF_UP | link.IFF_NOARP)
+        queue.replace(wire, index, "pfifo", 0x1B5D0000)
+        return index, queue.handles(wire, index)
+
+    index, handles = through(host, make)
+    (made,) = shown(host, "link", "show", "dev", "made0")
+    through(host, lambda wire: queue.delete(wire, index, 0x1B5D0000))
+    (later,) = shown(host, "link", "show", "dev", "made0")
+    through(host, lambda wire: link.delete(wire, index))
+
+    assert handles == [0x1B5D0000]
+    assert {"UP", "NOARP"} <= set(made["flags"])
+    assert (made["qdisc"], later["qdisc"]) == ("pfifo", "noqueue")
+    assert "made0" not in host.run("ip", "link").stdout
+
+
+PROFILES = {"director": director(), "realserver": realserver()}
+
+
+@pytest.mark.parametrize("role", PROFILES)
+def test_nothing_that_a_role_does_to_the_kernel_needs_pyroute2(
+    host: Host, tmp_path: Path, role: str
+) -> None:
+    profile = str(write(tmp_path, PROFILES[role]))
+    script = (
+        "import contextlib, io, sys\n"
+        "from lvsdr.cli.main import run\n"
+        "from lvsdr.cli.session import Session\n"
+        "codes = []\n"
+        "with contextlib.redirect_stdout(io.StringIO()):\n"
+        "    for command in ('plan', 'apply', 'status', 'withdraw'):\n"
+        f"        codes.append(run([{role!r}, command, {profile!r}], Session()))\n"
+        "print(codes, [name for name in ('pyroute2', 'asyncio', 'ssl') if name in sys.modules])"
+    )
+
+    said = host.run(sys.executable, "-c", script).stdout
+
+    assert said.strip() == "[1, 0, 0, 0] []"

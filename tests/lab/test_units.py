@@ -1,0 +1,161 @@
+"""The units, started by a systemd that is the first process of a PID namespace."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from rig import VIP, director, realserver, settled, write
+from witnesses import ipvsadm
+
+from lvsdr.lab.cluster import hosts
+from lvsdr.lab.host import Host
+
+ROOT = Path(__file__).parents[2]
+UNITS = Path("/run/systemd/system")
+PATIENCE = 60.0
+FIFO = Path("/run/lvsdr/keepalived.fifo")
+# What the units wait for, and no part of a lab.
+MASKED = (
+    "local-fs.target swap.target network-online.target systemd-modules-load.service"
+    " systemd-sysctl.service systemd-udevd.service systemd-udev-trigger.service"
+    " systemd-journald.service systemd-journald.socket systemd-journald-dev-log.socket"
+    " systemd-journald-audit.socket systemd-tmpfiles-setup.service systemd-random-seed.service"
+    " systemd-tmpfiles-setup-dev.service systemd-remount-fs.service systemd-update-utmp.service"
+)
+NOTHING = "[Unit]\nDescription=nothing\nDefaultDependencies=no\n"
+# As the installed program: the one of the tests may lie in a home, which the units do not see.
+PROGRAM = """#!/bin/sh
+exec {python} -c 'import sys; sys.path[:0] = {path}; from lvsdr.cli.main import main; main()' "$@"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Booted:
+    """A host whose services a systemd runs."""
+
+    host: Host
+    parent: int
+
+    def systemctl(self, *words: str) -> subprocess.CompletedProcess[str]:
+        first = self.host.run("ps", "-o", "pid=", "--ppid", str(self.parent)).stdout.strip()
+        inside = ("nsenter", f"--target={first}", "--mount", "--pid", "systemctl", "--no-pager")
+        return self.host.run(*inside, *words, check=False, timeout=PATIENCE)
+
+    def must(self, *words: str) -> None:
+        done = self.systemctl(*words)
+        told = self.systemctl("status", *words[1:]).stdout if done.returncode else ""
+        assert done.returncode == 0, done.stderr + told
+
+    def has_vip(self) -> bool:
+        return f" {VIP}/" in self.host.run("ip", "-o", "address", "show", "dev", "eth0").stdout
+
+
+@pytest.fixture(scope="module")
+def booted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
+    folder = tmp_path_factory.mktemp("units")
+    profiles, program = Path("/etc/lvsdr"), folder / "lvsdr"
+    for each in (UNITS, profiles):
+        each.mkdir(parents=True, exist_ok=True)
+    write(profiles, director())
+    write(profiles, realserver())
+    _install(program)
+    for unit in (ROOT / "packaging" / "systemd").iterdir():
+        text = unit.read_text().replace("@BINDIR@/lvsdr", str(program))
+        # Its own /tmp would hide the program.
+        (UNITS / unit.name).write_text(text.replace("PrivateTmp=yes", "PrivateTmp=no"))
+    (UNITS / "lab.target").write_text(NOTHING)
+    for name in MASKED.split():
+        (UNITS / name).symlink_to("/dev/null")
+    with hosts(["one"]) as made:
+        made["one"].ip(
+            "link add eth0 type veth peer name peer0",
+            "link set eth0 up",
+            "link set peer0 up",
+            "address add 192.168.1.10/24 dev eth0",
+        )
+        with _systemd(made["one"], folder) as running:
+            yield running
+
+
+def _install(program: Path) -> None:
+    packages = next(path for path in sys.path if path.endswith("site-packages"))
+    python = Path(sys._base_executable)  # type: ignore[attr-defined]
+    home = python.resolve().is_relative_to("/root") or python.resolve().is_relative_to("/home")
+    chosen = "/usr/bin/python3" if home else str(python)
+    program.write_text(PROGRAM.format(python=chosen, path=f'["{ROOT}", "{packages}"]'))
+    program.chmod(0o755)
+    for each in (program.parent, *program.parent.parents):
+        if each.is_relative_to("/tmp") and each != Path("/tmp"):
+            each.chmod(0o755)
+
+
+@contextmanager
+def _systemd(host: Host, folder: Path) -> Iterator[Booted]:
+    cgroups = Path("/sys/fs/cgroup")
+    if not (cgroups / "cgroup.procs").exists():
+        subprocess.run(["mount", "-t", "cgroup2", "cgroup2", str(cgroups)], check=True)
+    words = ["nsenter", f"--net={host.path}", "--", "unshare", "--pid", "--fork", "--mount"]
+    words += ["--mount-proc", "--kill-child", "/lib/systemd/systemd", "--system"]
+    words += ["--unit=lab.target", "--log-target=console", "--show-status=0"]
+    log = folder / "log"
+    with log.open("w") as writing:
+        process = subprocess.Popen(
+            words, env={**os.environ, "container": "lab"}, stdout=writing, stderr=writing
+        )
+    made = Booted(host, process.pid)
+    try:
+        assert settled(
+            lambda: made.systemctl("is-active", "lab.target").stdout, "active\n", PATIENCE
+        ), (log.read_text(), made.systemctl("is-active", "lab.target"))
+        yield made
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_director_is_one_while_its_unit_is_active(booted: Booted) -> None:
+    booted.must("start", "lvsdr-director@director")
+    active = (booted.has_vip(), len(ipvsadm(booted.host)))
+    booted.must("reload", "lvsdr-director@director")
+    booted.must("stop", "lvsdr-director@director")
+
+    assert active == (True, 3)
+    assert (booted.has_vip(), ipvsadm(booted.host)) == (False, [])
+
+
+def test_a_real_server_is_one_while_its_unit_is_active(booted: Booted) -> None:
+    def held() -> bool:
+        return f" {VIP}/" in booted.host.run("ip", "-o", "address", "show").stdout
+
+    booted.must("start", "lvsdr-realserver@realserver")
+    active = held()
+    booted.must("stop", "lvsdr-realserver@realserver")
+
+    assert (active, held()) == (True, False)
+
+
+def test_the_fifo_is_read_and_a_reader_that_was_killed_comes_back(booted: Booted) -> None:
+    unit = "lvsdr-keepalived-fifo"
+    booted.must("start", unit)
+    assert settled(FIFO.is_fifo, True, PATIENCE), booted.systemctl("status", unit).stdout
+    # As keepalived has it: open for reading too, so that there is always somebody who reads.
+    with FIFO.open("r+b", buffering=0) as writing:
+        writing.write(b'INSTANCE "VI_1" MASTER 100\n')
+        became = settled(booted.has_vip, True, PATIENCE)
+        booted.must("kill", "--signal=KILL", unit)
+        again = settled(
+            lambda: booted.systemctl("show", "-P", "NRestarts", unit).stdout, "1\n", PATIENCE
+        )
+        writing.write(b'INSTANCE "VI_1" BACKUP 100\n')
+        left = settled(booted.has_vip, False, PATIENCE)
+    booted.must("stop", unit)
+
+    assert (became, again, left) == (True, "1\n", False)
+    assert booted.systemctl("show", "-P", "Result", unit).stdout == "success\n"

@@ -1,0 +1,222 @@
+"""Following the FIFO: what a killed or failed reader leaves, and what checks say."""
+
+from __future__ import annotations
+
+import json
+from ipaddress import ip_interface
+from pathlib import Path
+
+import pytest
+
+from fake import FakeSession, host
+from lvsdr.cli.main import run
+from lvsdr.errors import CannotRun, LvsdrError
+from lvsdr.keepalived import birth
+from lvsdr.keepalived.following import Following
+from lvsdr.keepalived.health import Health, Server, from_line
+from lvsdr.keepalived.hook import Outcome
+from lvsdr.keepalived.ledger import Ledger
+from lvsdr.keepalived.transition import Host, Roles
+from lvsdr.model.objects import Address
+from lvsdr.model.profile import DirectorProfile
+from lvsdr.reader import read
+
+PROFILES = Path(__file__).parent.parent / "profiles"
+DIP = Address("eth0", ip_interface("192.168.1.10/24"), label="eth0")
+ON_ETH0 = Address("eth0", ip_interface("192.168.1.2/32"), label="eth0:0")
+KEY = "INSTANCE VI_1"
+WEB = "[192.168.1.2]:tcp:80"
+
+
+class Reader:
+    """What follows a FIFO, on a fake kernel."""
+
+    def __init__(self, folder: Path) -> None:
+        self.session = FakeSession(host(DIP), folder / "run")
+        self.done: list[Outcome] = []
+        self.failures: list[LvsdrError] = []
+        self.broken: CannotRun | None = None
+        self.following = Following(
+            self._roles, 1.0, None, self.done.append, lambda _: None, self.failures.append
+        )
+
+    def _roles(self) -> Roles:
+        if self.broken is not None:
+            raise self.broken
+        profile = read(PROFILES / "director.json", "director")
+        assert isinstance(profile, DirectorProfile)
+        return Roles(profile)
+
+    def hears(self, *lines: str, spoken: bool = True) -> None:
+        book = self.session.book()
+        made = Host(self.session.kernel(), book, self.session.announcer, grace=0)
+        self.following.take(lines, made, spoken=spoken)
+
+    def left(self, state: str) -> None:
+        """Leave what a reader does that was killed in the middle."""
+        Ledger(self.session.book()).tell(KEY, state, birth.now())
+
+    @property
+    def is_director(self) -> bool:
+        return ON_ETH0.key in self.session.kernel().objects
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Reader:
+    return Reader(tmp_path)
+
+
+def test_what_a_killed_reader_left_is_finished_by_the_next(reader: Reader) -> None:
+    reader.left("MASTER")
+
+    reader.hears()
+
+    assert reader.is_director
+    assert [each.state for each in reader.done] == ["MASTER"]
+
+
+def test_nobody_becomes_the_director_by_what_was_left_where_keepalived_has_gone(
+    reader: Reader,
+) -> None:
+    reader.left("MASTER")
+
+    reader.hears(spoken=False)
+
+    assert not reader.is_director
+
+
+def test_a_host_that_was_the_director_stands_by_where_its_stop_was_read_by_nobody(
+    reader: Reader, tmp_path: Path
+) -> None:
+    reader.hears('INSTANCE "VI_1" MASTER 100')
+    before = reader.is_director
+    reader.following = Reader(tmp_path).following
+
+    reader.hears(spoken=False)
+
+    assert (before, reader.is_director) == (True, False)
+
+
+def test_a_reader_that_starts_beside_a_living_keepalived_leaves_the_director_alone(
+    reader: Reader, tmp_path: Path
+) -> None:
+    reader.hears('INSTANCE "VI_1" MASTER 100')
+    sent = len(reader.session.kernel().sent)
+    reader.following = Reader(tmp_path).following
+
+    reader.hears()
+
+    assert reader.is_director
+    assert len(reader.session.kernel().sent) == sent
+
+
+def test_what_failed_is_told_once_and_tried_until_it_is_done(reader: Reader) -> None:
+    reader.broken = CannotRun("cannot use link eth0: it is down")
+    reader.hears('INSTANCE "VI_1" MASTER 100')
+    reader.hears()
+    before = reader.is_director
+    reader.broken = None
+
+    reader.hears()
+    reader.hears()
+
+    assert (before, reader.is_director) == (False, True)
+    assert [each.message for each in reader.failures] == ["cannot use link eth0: it is down"]
+    assert len(reader.done) == 1
+
+
+def test_a_keepalived_that_went_without_a_word_is_told_of(reader: Reader) -> None:
+    reader.hears('INSTANCE "VI_1" MASTER 100')
+
+    reader.hears(spoken=False)
+    before = list(reader.failures)
+    reader.hears(spoken=False)
+    reader.hears(spoken=False)
+
+    assert (reader.is_director, before, len(reader.failures)) == (True, [], 1)
+    assert "has gone without a word" in reader.failures[0].message
+
+
+def test_a_keepalived_that_closes_the_fifo_for_a_moment_has_not_gone(reader: Reader) -> None:
+    """As it does when it is reloaded."""
+    reader.hears('INSTANCE "VI_1" MASTER 100', f"VS {WEB} UP")
+
+    reader.hears(spoken=False)
+    reader.hears()
+    reader.hears(spoken=False)
+
+    assert reader.failures == []
+    assert len(Health(reader.session.book()).servers()) == 1
+
+
+def test_a_keepalived_that_stopped_is_not(reader: Reader) -> None:
+    reader.hears('INSTANCE "VI_1" MASTER 100')
+
+    reader.hears('INSTANCE "VI_1" STOP 100', spoken=False)
+    reader.hears(spoken=False)
+
+    assert (reader.is_director, reader.failures) == (False, [])
+
+
+# What checks say.
+
+
+def test_what_checks_say_is_exported_until_keepalived_ends(
+    reader: Reader, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reader.hears(f"VS {WEB} UP", f"RS [192.168.1.11]:tcp:80 {WEB} UP")
+    reader.hears(f"RS [192.168.1.11]:tcp:80 {WEB} DOWN", 'INSTANCE "VI_1" BACKUP 100')
+
+    code = run(("keepalived", "status", "--format", "json"), reader.session)
+    shown = json.loads(capsys.readouterr().out)
+    reader.hears(spoken=False)
+    reader.hears(spoken=False)
+
+    servers = [(each["real_server"], each["state"]) for each in shown["servers"]]
+    assert code == 0
+    assert servers == [(None, "UP"), ("[192.168.1.11]:tcp:80", "DOWN")]
+    assert shown["instances"] == [
+        {"type": "INSTANCE", "name": "VI_1", "state": "BACKUP", "done": True}
+    ]
+    assert Health(reader.session.book()).servers() == ()
+
+
+def test_a_state_that_was_not_carried_out_is_shown(
+    reader: Reader, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reader.left("MASTER")
+    Health(reader.session.book()).tell([Server(WEB, None, "UP", 0)])
+
+    code = run(("keepalived", "status"), reader.session)
+
+    assert code == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "INSTANCE VI_1: MASTER, not carried out",
+        f"virtual server {WEB}: UP since 1970-01-01T00:00:00+00:00",
+    ]
+
+
+def test_what_is_said_again_has_been_so_since_it_was_said_first(reader: Reader) -> None:
+    health = Health(reader.session.book())
+    health.tell([Server(WEB, None, "UP", 10)])
+
+    health.tell([Server(WEB, None, "UP", 20), Server(WEB, "a", "UP", 20)])
+
+    assert [each.since for each in health.servers()] == [10, 20]
+
+
+@pytest.mark.parametrize(
+    "line", ["VS UP", "RS a UP", f"VS {WEB} MAYBE", "VS \x1b[2J UP", f"VS {'x' * 300} UP", ""]
+)
+def test_a_line_that_names_no_server_is_left_out(line: str) -> None:
+    assert from_line(line) is None
+
+
+def test_an_export_that_nobody_can_read_is_begun_afresh(reader: Reader) -> None:
+    health = Health(reader.session.book())
+    health.tell([Server(WEB, None, "UP", 10)])
+    health.path.write_text('{"format": "lvsdr/health/1", "servers": [1]}')
+
+    health.tell([Server(WEB, None, "DOWN", 20)])
+
+    assert health.servers() == (Server(WEB, None, "DOWN", 20),)

@@ -1,0 +1,108 @@
+"""What a host that leads packets for a VIP to a guest is told, once the guest has given it up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_address, ip_interface, ip_network
+from pathlib import Path
+
+import pytest
+
+from fake import ETH0, LO, FakeSession, host
+from lvsdr.model.finding import Finding
+from lvsdr.model.objects import Address, ProxyNeighbour
+from lvsdr.model.profile import RealServerProfile
+from lvsdr.model.route_to import Fate, Leading
+from lvsdr.model.survey import Survey, SurveyedLink
+from lvsdr.rules.given_up import given_up, led
+from lvsdr.verification import led_astray
+
+VIP, VIP6, OWN, GUEST = (
+    ip_address(one) for one in ("192.0.2.2", "fd00::2", "10.0.0.1", "10.0.0.2")
+)
+VETH, TUNNEL = SurveyedLink("veth0", link_kind="veth"), SurveyedLink("tunnel", arp=False)
+LINKS = {link.name: link for link in (ETH0, LO, VETH, TUNNEL)}
+SURVEY = Survey(LINKS, (("veth0", ip_interface("10.0.0.1/24")),))
+ON_LINK = Leading(ip_network("192.0.2.2/32"), "veth0")
+BACK = Fate("returned")
+PROFILE = RealServerProfile("rs", "eth0", "lo", "lo", (VIP,))
+
+
+def told(way: Leading, fate: Fate = BACK, survey: Survey = SURVEY) -> Finding:
+    (finding,) = given_up({VIP: way}, {VIP: fate}, survey)
+    return finding
+
+
+def test_what_goes_to_the_segment_or_by_the_default_route_is_not_followed() -> None:
+    ways = {
+        VIP: replace(ON_LINK, link="eth0"),
+        VIP6: Leading(ip_network("::/0"), "veth0"),
+    }
+
+    assert led(ways, "eth0", SURVEY) == {}
+    assert led({VIP: ON_LINK}, "eth0", SURVEY) == {VIP: ON_LINK}
+
+
+def test_a_vip_of_this_host_is_not_followed() -> None:
+    held = replace(SURVEY, addresses=(("lo", ip_interface("192.0.2.2/32")),))
+
+    assert led({VIP: ON_LINK}, "eth0", held) == {}
+
+
+@pytest.mark.parametrize("kind", ["taken", "silent"])
+def test_what_somebody_may_have_taken_is_no_fault(kind: str) -> None:
+    assert list(given_up({VIP: ON_LINK}, {VIP: Fate(kind)}, SURVEY)) == []
+
+
+def test_the_hint_ends_what_draws_packets_then_the_route_then_the_neighbour() -> None:
+    entries = (ProxyNeighbour("eth0", VIP), ProxyNeighbour("eth0", GUEST), ProxyNeighbour("", VIP))
+
+    finding = told(replace(ON_LINK, metric=7), survey=replace(SURVEY, proxies=entries))
+
+    assert (finding.rule, finding.severity, finding.vip) == ("VIP-GIVEN-UP", "error", VIP)
+    assert finding.hint.split("; ") == [
+        "ip -4 neighbour del proxy 192.0.2.2 dev eth0",
+        "ip -4 route del 192.0.2.2 dev veth0 metric 7",
+        "ip -4 neighbour del 192.0.2.2 dev veth0",
+    ]
+
+
+@pytest.mark.parametrize("way", [replace(ON_LINK, gateway=GUEST), replace(ON_LINK, link="tunnel")])
+def test_where_the_vip_is_no_neighbour_none_is_deleted(way: Leading) -> None:
+    assert told(way).hint == f"ip -4 route del 192.0.2.2 dev {way.link}"
+
+
+def test_a_route_for_others_too_stays() -> None:
+    wide = Leading(ip_network("192.0.2.0/24"), "veth0", GUEST)
+
+    assert told(wide).hint == "ip -4 route add unreachable 192.0.2.2"
+
+
+@pytest.mark.parametrize(
+    ("fate", "words"),
+    [
+        (BACK, "they come back, and go to and fro until their TTL is used up"),
+        (Fate("refused", GUEST), "10.0.0.2 refuses them"),
+        (Fate("refused", OWN), "no neighbour takes them"),
+        (Fate("refused"), "no neighbour takes them"),
+    ],
+)
+def test_what_follows_is_told(fate: Fate, words: str) -> None:
+    assert told(ON_LINK, fate).message.endswith(f"where nobody has it: {words}")
+
+
+def test_a_packet_is_sent_only_where_this_host_leads_it_away(tmp_path: Path) -> None:
+    kernel = host(
+        Address("eth0", ip_interface("192.0.2.11/24")),
+        Address("veth0", ip_interface("192.0.2.3/30")),
+        links=LINKS.values(),
+    )
+    session = FakeSession(kernel, tmp_path)
+    session.fated = {VIP: BACK}
+
+    found = list(led_astray(PROFILE, kernel, session.follow, "veth0"))
+    away = list(led_astray(PROFILE, kernel, session.follow, "tunnel"))
+
+    assert [each.subject for each in found] == ["eth0"]
+    assert [each.rule for each in away] == ["VIP-GIVEN-UP"]
+    assert list(led_astray(PROFILE, kernel, session.follow, "eth0")) == []

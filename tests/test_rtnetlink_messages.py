@@ -1,0 +1,445 @@
+"""The messages of rtnetlink: byte for byte those of pyroute2, and back; and what comes broken."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+from pyroute2.netlink.rtnl.ndmsg import ndmsg
+from pyroute2.netlink.rtnl.rtmsg import rtmsg
+from pyroute2.netlink.rtnl.tcmsg import tcmsg
+
+from lvsdr.kernel import netlink, netlink_messages
+from lvsdr.kernel.netlink_messages import (
+    ACK,
+    DUMP,
+    DUMP_INTERRUPTED,
+    HEADER,
+    MULTI,
+    NLMSG_DONE,
+    NLMSG_ERROR,
+    REQUEST,
+)
+from lvsdr.kernel.rtnetlink import (
+    ATTEMPTS,
+    CREATE,
+    EXCLUSIVE,
+    REPLACE,
+    RouteSocket,
+    address,
+    link,
+    neighbour,
+    queue,
+    route,
+)
+from lvsdr.kernel.rtnetlink.address import IFA_F_DEPRECATED, IFA_F_NODAD, RawAddress
+from lvsdr.kernel.rtnetlink.link import RawLink
+from lvsdr.kernel.rtnetlink.neighbour import RawProxy
+from lvsdr.kernel.rtnetlink.route import UNREACHABLE, RawRoute
+
+VIP, VIP6 = "192.0.2.10", "2001:db8::10"
+LABELLED = RawAddress(7, ip_interface(f"{VIP}/32"), "host", label="lo:1")
+OLD = RawAddress(7, ip_interface(f"{VIP6}/128"), flags=IFA_F_NODAD | IFA_F_DEPRECATED)
+GUARD = RawRoute(UNREACHABLE, ip_network(f"{VIP}/32"), 4_294_967_294)
+GUARD6 = RawRoute(UNREACHABLE, ip_network(f"{VIP6}/128"), 1024)
+CHANGED, MADE = REQUEST | ACK, REQUEST | ACK | CREATE | EXCLUSIVE
+
+
+class Wire(RouteSocket):
+    """A socket at whose other end somebody says what the test has written."""
+
+    def __init__(self, *replies: bytes) -> None:
+        self._sequence = 0
+        self._view = memoryview(bytearray(netlink.LARGEST_REPLY))
+        self._socket, self.kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        for reply in replies:
+            self.kernel.send(reply)
+
+    def close(self) -> None:
+        super().close()
+        self.kernel.close()
+
+
+def message(kind: int, body: bytes, *, flags: int = MULTI, sequence: int = 1) -> bytes:
+    return netlink_messages.message(kind, body, sequence, flags)
+
+
+def end(number: int = 0, *, sequence: int = 1, flags: int = MULTI) -> bytes:
+    return message(NLMSG_DONE, struct.pack("=i", -number), sequence=sequence, flags=flags)
+
+
+def answer(number: int = 0, *, sequence: int = 1) -> bytes:
+    return message(NLMSG_ERROR, struct.pack("=i16x", -number), sequence=sequence, flags=0)
+
+
+def theirs(made: Any, kind: int, flags: int, sequence: int = 1, /, **fields: Any) -> bytes:
+    """Return what pyroute2 encodes; attributes are those fields that are in capitals."""
+    made["header"]["type"], made["header"]["flags"] = kind, flags
+    made["header"]["sequence_number"] = sequence
+    for name, value in fields.items():
+        if name.islower():
+            made[name] = value
+    made["attrs"] = [(name, value) for name, value in fields.items() if not name.islower()]
+    made.encode()
+    return bytes(made.data)
+
+
+def sent(ask: Callable[[Wire], object]) -> bytes:
+    """Return the request that is sent, and consented to."""
+    with closing(Wire(answer())) as wire:
+        ask(wire)
+        return wire.kernel.recv(1 << 16)
+
+
+# --- what we ask ---------------------------------------------------------------------------------
+
+
+def test_an_ipv4_address_is_added_and_deleted_as_pyroute2_does() -> None:
+    family = {"family": socket.AF_INET, "prefixlen": 32, "index": 7}
+    local = {"IFA_ADDRESS": VIP, "IFA_LOCAL": VIP}
+
+    added = sent(lambda wire: address.add(wire, LABELLED))
+    deleted = sent(lambda wire: address.delete(wire, LABELLED))
+
+    assert added == theirs(ifaddrmsg(), 20, MADE, **family, scope=254, **local, IFA_LABEL="lo:1")
+    assert deleted == theirs(ifaddrmsg(), 21, CHANGED, **family, **local)
+
+
+def test_an_ipv6_address_is_added_and_deleted_as_pyroute2_does() -> None:
+    family = {"family": socket.AF_INET6, "prefixlen": 128, "index": 7}
+    lifetime = {"ifa_preferred": 0, "ifa_valid": 0xFFFFFFFF}
+
+    added = sent(lambda wire: address.add(wire, OLD))
+    deleted = sent(lambda wire: address.delete(wire, OLD))
+
+    assert added == theirs(
+        ifaddrmsg(),
+        20,
+        MADE,
+        **family,
+        IFA_ADDRESS=VIP6,
+        IFA_FLAGS=IFA_F_NODAD,
+        IFA_CACHEINFO=lifetime,
+    )
+    assert deleted == theirs(ifaddrmsg(), 21, CHANGED, **family, IFA_ADDRESS=VIP6)
+
+
+def test_a_link_is_made_set_up_and_deleted_as_pyroute2_does() -> None:
+    info = {"attrs": [("IFLA_INFO_KIND", "dummy")]}
+
+    made = sent(lambda wire: link.make(wire, "lvsdr0", "dummy"))
+    up = sent(lambda wire: link.set_flags(wire, 7, 0x81, 0x81))
+    deleted = sent(lambda wire: link.delete(wire, 7))
+
+    assert made == theirs(ifinfmsg(), 16, MADE, IFLA_IFNAME="lvsdr0", IFLA_LINKINFO=info)
+    assert up == theirs(ifinfmsg(), 16, CHANGED, index=7, flags=0x81, change=0x81)
+    assert deleted == theirs(ifinfmsg(), 17, CHANGED, index=7)
+
+
+@pytest.mark.parametrize("guard", [GUARD, GUARD6], ids=["ipv4", "ipv6"])
+def test_a_route_is_added_and_deleted_as_pyroute2_does(guard: RawRoute) -> None:
+    fields = {
+        "family": route.FAMILIES[guard.destination.version],
+        "dst_len": guard.destination.prefixlen,
+        "table": 254,
+        "proto": 4,
+        "type": UNREACHABLE,
+        "RTA_DST": str(guard.destination.network_address),
+        "RTA_PRIORITY": guard.metric,
+    }
+
+    added = sent(lambda wire: route.add(wire, guard))
+    deleted = sent(lambda wire: route.delete(wire, guard))
+
+    assert added == theirs(rtmsg(), 24, MADE, **fields)
+    assert deleted == theirs(rtmsg(), 25, CHANGED, **fields)
+
+
+def test_a_queueing_discipline_is_replaced_and_deleted_as_pyroute2_does() -> None:
+    fields = {"index": 7, "handle": 0x1B5D0000, "parent": 0xFFFFFFFF}
+
+    replaced = sent(lambda wire: queue.replace(wire, 7, "pfifo", 0x1B5D0000))
+    deleted = sent(lambda wire: queue.delete(wire, 7, 0x1B5D0000))
+
+    flags = CHANGED | CREATE | REPLACE
+    assert replaced == theirs(tcmsg(), 36, flags, **fields, TCA_KIND="pfifo")
+    assert deleted == theirs(tcmsg(), 37, CHANGED, **fields)
+
+
+def test_a_proxy_entry_is_added_and_deleted_as_pyroute2_does() -> None:
+    proxy = RawProxy(7, ip_address(VIP), router=True, protocol=4)
+    flags = neighbour.NTF_PROXY | neighbour.NTF_ROUTER
+    fields: dict[str, object] = {
+        "family": socket.AF_INET,
+        "ifindex": 7,
+        "state": 0x80,
+        "flags": flags,
+    }
+    fields |= {"NDA_DST": VIP, "NDA_PROTOCOL": 4}
+
+    added = sent(lambda wire: neighbour.add_proxy(wire, proxy))
+    deleted = sent(lambda wire: neighbour.delete_proxy(wire, proxy))
+
+    assert added == theirs(ndmsg(), 28, MADE, **fields)
+    assert deleted == theirs(ndmsg(), 29, CHANGED, **fields)
+
+
+def test_a_list_is_asked_for_as_pyroute2_does() -> None:
+    listing = REQUEST | DUMP
+
+    def asked(dump: Callable[[Wire], object]) -> bytes:
+        with closing(Wire(end())) as wire:
+            dump(wire)
+            return wire.kernel.recv(1 << 16)
+
+    assert asked(link.dump) == theirs(ifinfmsg(), 18, listing, IFLA_EXT_MASK=8)
+    assert asked(lambda wire: address.dump(wire, 7)) == theirs(ifaddrmsg(), 22, listing, index=7)
+    assert asked(lambda wire: route.dump(wire, 4, UNREACHABLE)) == theirs(
+        rtmsg(), 26, listing, family=socket.AF_INET, table=254, type=UNREACHABLE
+    )
+    assert asked(lambda wire: queue.handles(wire, 7)) == theirs(tcmsg(), 38, listing, index=7)
+
+
+def test_a_route_is_asked_for_as_pyroute2_does() -> None:
+    whole = {"family": socket.AF_INET, "dst_len": 32, "src_len": 32}
+    expected = theirs(rtmsg(), 26, REQUEST, **whole, RTA_DST=VIP, RTA_SRC="192.0.2.1", RTA_IIF=7)
+
+    with closing(Wire(answer(errno.EHOSTUNREACH))) as wire:
+        with pytest.raises(OSError, match="No route to host"):
+            route.of_packet(wire, ip_address(VIP), ip_address("192.0.2.1"), 7)
+        asked = wire.kernel.recv(1 << 16)
+
+    assert asked == expected
+
+
+# --- what the kernel says ------------------------------------------------------------------------
+
+
+def told(kind: int, made: Any, /, **fields: Any) -> Iterator[bytes]:
+    yield theirs(made, kind, MULTI, **fields)
+    yield end()
+
+
+def test_links_are_read_as_pyroute2_writes_them() -> None:
+    said = told(
+        16,
+        ifinfmsg(),
+        index=7,
+        flags=0x1043,
+        IFLA_IFNAME="eth0.5",
+        IFLA_ADDRESS="02:00:00:00:00:11",
+        IFLA_MTU=1500,
+        IFLA_QDISC="noqueue",
+        IFLA_LINK=2,
+        IFLA_MASTER=9,
+        IFLA_LINKINFO={"attrs": [("IFLA_INFO_KIND", "vlan")]},
+    )
+
+    with closing(Wire(*said)) as wire:
+        found = link.dump(wire)
+
+    mac = "02:00:00:00:00:11"
+    assert found == {7: RawLink(7, "eth0.5", "vlan", 0x1043, mac, 1500, "noqueue", 9, below=2)}
+
+
+def test_a_link_whose_other_end_is_elsewhere_says_where() -> None:
+    said = told(
+        16, ifinfmsg(), index=7, IFLA_IFNAME="eth0", IFLA_MTU=1500, IFLA_LINK=2, IFLA_LINK_NETNSID=0
+    )
+
+    with closing(Wire(*said)) as wire:
+        found = link.dump(wire)
+
+    assert (found[7].below, found[7].far) == (2, 0)
+
+
+@given(
+    st.ip_addresses(), st.integers(0, 32), st.sampled_from(sorted(address.SCOPES)), st.integers(0)
+)
+def test_addresses_are_read_as_pyroute2_writes_them(
+    own: Any, length: int, scope: str, drawn: int
+) -> None:
+    ipv4 = own.version == 4
+    flags = drawn & 0xFFFFFFFF
+    label = {"IFA_LABEL": "eth0:1"} if ipv4 else {}
+    said = told(
+        20,
+        ifaddrmsg(),
+        family=socket.AF_INET if ipv4 else socket.AF_INET6,
+        prefixlen=length,
+        index=7,
+        scope=address.SCOPES[scope],
+        IFA_ADDRESS=str(own),
+        IFA_FLAGS=flags,
+        **label,
+    )
+
+    with closing(Wire(*said)) as wire:
+        found = address.dump(wire)
+
+    ip = IPv4Interface((own, length)) if ipv4 else IPv6Interface((own, length))
+    assert found == [RawAddress(7, ip, scope, flags, "eth0:1" if ipv4 else None)]
+
+
+def test_of_a_point_to_point_link_our_own_end_is_the_address() -> None:
+    said = told(
+        20,
+        ifaddrmsg(),
+        family=socket.AF_INET,
+        prefixlen=32,
+        index=7,
+        IFA_ADDRESS="192.0.2.2",
+        IFA_LOCAL="192.0.2.1",
+    )
+
+    with closing(Wire(*said)) as wire:
+        found = address.dump(wire)
+
+    assert found == [RawAddress(7, ip_interface("192.0.2.1/32"))]
+
+
+def test_routes_are_read_as_pyroute2_writes_them() -> None:
+    fields = {"family": socket.AF_INET, "dst_len": 32, "table": 254, "type": UNREACHABLE}
+    said = told(24, rtmsg(), **fields, RTA_DST=VIP, RTA_PRIORITY=GUARD.metric, RTA_TABLE=254)
+
+    with closing(Wire(*said)) as wire:
+        found = route.dump(wire, 4, UNREACHABLE)
+
+    assert found == [GUARD]
+
+
+def test_what_a_kernel_without_filters_lists_besides_is_left_out() -> None:
+    whole = {"family": socket.AF_INET, "dst_len": 32, "RTA_DST": VIP}
+    other_type = theirs(rtmsg(), 24, MULTI, **whole, table=254, type=6)
+    other_table = theirs(rtmsg(), 24, MULTI, **whole, table=100, type=UNREACHABLE)
+    other_link = theirs(
+        ifaddrmsg(), 20, MULTI, family=socket.AF_INET, index=8, prefixlen=32, IFA_ADDRESS=VIP
+    )
+
+    with closing(Wire(other_type + other_table, end())) as wire:
+        assert route.dump(wire, 4, UNREACHABLE) == []
+    with closing(Wire(other_link, end())) as wire:
+        assert address.dump(wire, 7) == []
+
+
+def test_proxy_entries_are_read_and_other_neighbours_are_not() -> None:
+    entry = {"family": socket.AF_INET, "ifindex": 7, "NDA_DST": VIP}
+    proxied = theirs(ndmsg(), 28, MULTI, **entry, flags=neighbour.NTF_PROXY)
+    cached = theirs(ndmsg(), 28, MULTI, **entry, flags=0)
+
+    with closing(Wire(proxied + cached, end(), end(sequence=2))) as wire:
+        found = neighbour.dump_proxies(wire)
+
+    assert found == [RawProxy(7, ip_address(VIP))]
+
+
+# --- lists that are torn, refused, or too long ---------------------------------------------------
+
+
+def lo(sequence: int, flags: int = MULTI) -> bytes:
+    return theirs(ifinfmsg(), 16, flags, sequence, index=1, IFLA_IFNAME="lo", IFLA_MTU=65536)
+
+
+def test_a_list_that_a_change_has_torn_is_asked_for_again() -> None:
+    torn = lo(1, MULTI | DUMP_INTERRUPTED) + end()
+    whole = lo(2) + end(sequence=2)
+
+    with closing(Wire(torn, whole)) as wire:
+        found = link.dump(wire)
+
+    assert list(found) == [1]
+
+
+def test_a_list_that_is_torn_each_time_is_no_list() -> None:
+    torn = (end(sequence=number, flags=MULTI | DUMP_INTERRUPTED) for number in range(1, 99))
+
+    with closing(Wire(*torn)) as wire:
+        with pytest.raises(InterruptedError):
+            link.dump(wire)
+
+        assert wire.sequence() == ATTEMPTS + 1
+
+
+def test_a_refusal_at_the_end_of_a_list_is_one() -> None:
+    with closing(Wire(end(errno.ENODEV))) as wire, pytest.raises(OSError, match="No such device"):
+        address.dump(wire, 7)
+
+
+def test_a_namespace_without_a_main_table_has_no_routes() -> None:
+    with closing(Wire(end(errno.ENOENT))) as wire:
+        assert route.dump(wire, 4, UNREACHABLE) == []
+
+
+def test_a_refused_request_says_why() -> None:
+    words = netlink_messages.attribute(1, b"Address already assigned\0")
+    refusal = message(
+        NLMSG_ERROR,
+        struct.pack("=i16x", -errno.EEXIST) + words,
+        flags=netlink_messages.ACK_TLVS,
+    )
+
+    with (
+        closing(Wire(refusal)) as wire,
+        pytest.raises(FileExistsError, match="Address already assigned"),
+    ):
+        address.add(wire, LABELLED)
+
+
+def test_what_is_left_of_an_earlier_list_is_no_answer() -> None:
+    with closing(Wire(lo(0), answer(errno.EPERM))) as wire, pytest.raises(PermissionError):
+        link.delete(wire, 7)
+
+
+def test_a_message_of_which_a_part_was_lost_is_an_error() -> None:
+    long = message(16, bytes(netlink.LARGEST_REPLY))
+
+    with closing(Wire(long)) as wire, pytest.raises(OSError, match="Message too long"):
+        link.dump(wire)
+
+
+def test_a_reply_shorter_than_a_header_is_an_error() -> None:
+    with closing(Wire(b"\0")) as wire, pytest.raises(OSError, match="Protocol error"):
+        link.dump(wire)
+
+
+DECODERS: dict[str, Callable[[memoryview], object]] = {
+    "link": link.decoded,
+    "address": address.decoded,
+    "route": route.decoded,
+    "neighbour": neighbour.decoded,
+    "queue": queue.decoded,
+}
+
+
+@pytest.mark.parametrize("decode", DECODERS.values(), ids=DECODERS)
+@given(st.binary(max_size=120))
+def test_whatever_comes_is_understood_or_an_error_of_the_system(
+    decode: Callable[[memoryview], object], body: bytes
+) -> None:
+    packed = memoryview(message(16, body))
+
+    try:
+        netlink_messages.decoded(packed, decode)
+    except OSError as error:
+        assert error.errno == errno.EPROTO
+
+
+@given(st.data())
+def test_a_length_that_lies_is_an_error(data: st.DataObject) -> None:
+    packed = bytearray(lo(1))
+    start = HEADER.size + link.IFINFOMSG.size
+    wrong = data.draw(st.integers(0, 3) | st.integers(len(packed) - start + 1, 0xFFFF))
+    packed[start : start + 2] = struct.pack("=H", wrong)
+
+    with pytest.raises(OSError, match="Protocol error"):
+        netlink_messages.decoded(memoryview(packed), link.decoded)
