@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,19 +19,17 @@ from lvsdr.kernel import namespace
 
 T = TypeVar("T")
 
-# What a host is made of, for comparing it before and after: links, addresses, routes, ARP and
-# IPVS. Of IPVS the kernel's own file, which shows more than ipvsadm -Sn does, but without the
-# connections of each real server, which come and go. tunl0 and its like have no IPv6 settings
-# before they are first up, and then have them for ever; so it is with their queues, noop before and
-# noqueue after. The order of proxy entries is that in which they were made, the newest first, and
-# means nothing.
-STATE = """
-(ip -j -p address; ip -j -p link) | grep -vE '"qdisc": "no(op|queue)"'
-ip -j -p route show table all; ip -j -p -6 route show table all
-(ip -4 -o neighbour show proxy; ip -6 -o neighbour show proxy) | sort
-grep -r . /proc/sys/net/ipv4/conf /proc/sys/net/ipv6/conf | grep -vE "ipv6/conf/(tunl0|gre0|sit0)/"
-sed -E '/->/s/( +[0-9]+){2} *$//' /proc/net/ip_vs
-"""
+# What a host is made of, for comparing it before and after: all that ip(8) shows in one process,
+# for starting one is dear in the lab; the settings; and of IPVS the kernel's own file, which shows
+# more than ipvsadm -Sn does.
+OBJECTS = ("address", "link", "route show table all")
+PROXIES = "neighbour show proxy"
+SETTINGS = ("/proc/sys/net/ipv4/conf", "/proc/sys/net/ipv6/conf")
+# They have no IPv6 settings before they are first up, and then have them for ever.
+LATE = frozenset(f"/proc/sys/net/ipv6/conf/{link}" for link in ("tunl0", "gre0", "sit0"))
+# So it is with queues, noop before and noqueue after. And a link that has just been set up, as its
+# flags say, becomes UP a moment later, if it is of a kind that ever does.
+FLEETING = (("qdisc", "noop"), ("qdisc", "noqueue"), ("operstate", "UNKNOWN"), ("operstate", "UP"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +50,17 @@ class Host:
 
         With `check`, raise AssertionError with its stderr where it fails.
         """
-        done = subprocess.run(
-            ["nsenter", f"--net={self.path}", "--", *command],
-            input=text,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        # In a process of its own from the start: nsenter(1) would cost as much as the program.
+        pipe, words = subprocess.PIPE, list(command)
+        with self.inside(
+            lambda: subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        ) as process:
+            try:
+                printed, said = process.communicate(text, timeout)
+            except BaseException:
+                process.kill()
+                raise
+        done = subprocess.CompletedProcess(words, process.returncode, printed, said)
         if check and done.returncode != 0:
             raise AssertionError(
                 f"{self.name}: {' '.join(command)}: exit {done.returncode}\n"
@@ -95,4 +100,40 @@ class Host:
 
     def state(self) -> str:
         """Return all that makes this host what it is, as text to compare."""
-        return self.run("sh", text=STATE).stdout
+        return self.inside(lambda: "".join(f"{line}\n" for line in _state()))
+
+
+def _state() -> Iterator[str]:
+    """Yield what makes the host of this thread, a line for each object and setting."""
+    words = ["ip", "-j", "-batch", "-"]
+    text = "\n".join((*OBJECTS, PROXIES))
+    done = subprocess.run(words, input=text, capture_output=True, text=True, check=True)
+    *objects, proxies = map(json.loads, done.stdout.splitlines())
+    for each in chain.from_iterable(objects):
+        yield json.dumps({k: v for k, v in each.items() if (k, v) not in FLEETING})
+    # Their order is that in which they were made, the newest first, and means nothing.
+    yield from sorted(map(json.dumps, proxies))
+    for folder in SETTINGS:
+        yield from _settings(folder)
+    # Without the connections of each real server, which come and go.
+    for line in Path("/proc/thread-self/net/ip_vs").read_text(encoding="ascii").splitlines():
+        yield re.sub(r"( +[0-9]+){2} *$", "", line) if "->" in line else line
+
+
+def _settings(folder: str) -> Iterator[str]:
+    for path, links, names, opened in os.fwalk(folder):
+        links[:] = sorted(link for link in links if f"{path}/{link}" not in LATE)
+        for name in sorted(names):
+            yield f"{path}/{name}:{_value(name, opened)}"
+
+
+def _value(name: str, folder: int) -> str:
+    """Return what a setting is, or why it has no value: an IPv6 secret that was never set."""
+    # By its folder: a whole path costs the kernel as much again for each of its parts.
+    setting = os.open(name, os.O_RDONLY, dir_fd=folder)
+    try:
+        return os.read(setting, 4096).decode().rstrip("\n")
+    except OSError as error:
+        return str(error.strerror)
+    finally:
+        os.close(setting)
