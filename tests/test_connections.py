@@ -27,6 +27,15 @@ def test_a_connection_to_an_own_address_is_seen_and_no_other(tmp_path: Path) -> 
     assert found == {VIP, VIP6}
 
 
+def test_of_a_connection_between_own_addresses_one_end_is_enough(tmp_path: Path) -> None:
+    """The client of RIP is gone, and the server of VIP waits until late packets have gone too."""
+    waiting = "   0: 0201A8C0:0050 0B01A8C0:BD02 06 00000000:00000000\n"
+    (tmp_path / "tcp").write_text(TCP.splitlines(keepends=True)[0] + waiting)
+
+    assert to_itself([VIP, RIP], tmp_path) == {VIP, RIP}
+    assert to_itself([VIP], tmp_path) == frozenset()
+
+
 def test_a_kernel_without_ipv6_has_no_such_table(tmp_path: Path) -> None:
     (tmp_path / "tcp").write_text(TCP)
 

@@ -17,22 +17,26 @@ _TABLES = {4: "tcp", 6: "tcp6"}
 def to_itself(own: Iterable[IPAddress], net: Path = _NET) -> frozenset[IPAddress]:
     """Return those of `own` to which a connection over TCP leads, or has led a minute ago.
 
-    Reads one line for each connection; a kernel without one of the tables has none of these.
+    Of a connection between two of them both count: what is left of it may be the end of the one
+    who answered. Reads one line for each; a kernel without one of the tables has none of these.
     """
     wanted = set(own)
     found: set[IPAddress] = set()
     for version, table in _TABLES.items():
         shown = {_shown(address): address for address in wanted if address.version == version}
         if shown:
-            found.update(shown[remote] for remote in _remotes(net / table) if remote in shown)
+            between = (pair for pair in _ends(net / table) if pair[1] in shown)
+            found.update(shown[end] for pair in between for end in pair if end in shown)
     return frozenset(found)
 
 
-def _remotes(table: Path) -> Iterator[str]:
+def _ends(table: Path) -> Iterator[tuple[str, str]]:
+    """Yield the local and the remote address of each connection, as the kernel prints them."""
     try:
         with table.open(encoding="ascii") as lines:
             for line in lines:
-                yield line.split(maxsplit=3)[2].partition(":")[0]
+                _, local, remote, *_ = line.split(maxsplit=3)
+                yield local.partition(":")[0], remote.partition(":")[0]
     except FileNotFoundError:
         return
 
