@@ -9,7 +9,7 @@ from lvsdr.model.objects import RealServer, Service, VirtualServer
 from lvsdr.model.profile import DirectorProfile, LabelledVip, RealServerProfile
 
 
-def cluster(vip: str, *rips: str) -> Topology:
+def cluster(vip: str, *rips: str, dip: str | None = None) -> Topology:
     address = ip_address(vip)
     service = Service("tcp", address, 80, family="inet6" if address.version == 6 else "inet")
     director = DirectorProfile(
@@ -19,7 +19,8 @@ def cluster(vip: str, *rips: str) -> Topology:
         (VirtualServer(service),),
         tuple(RealServer(service, ip_address(rip), 80) for rip in rips),
     )
-    return topology(director, RealServerProfile("rs", "ens3", "lo", "lo", (address,)))
+    realserver = RealServerProfile("rs", "ens3", "lo", "lo", (address,))
+    return topology(director, realserver, ip_address(dip) if dip else None)
 
 
 def test_the_hosts_of_the_classic_letter_get_the_addresses_of_the_classic_letter() -> None:
@@ -60,3 +61,18 @@ def test_the_clients_are_somewhere_else() -> None:
     assert [str(net) for net in cluster("2001:db8::2", "2001:db8::11").client_networks] == [
         "fd00:10:10:10::/64"
     ]
+
+
+def test_a_director_whose_address_is_a_rip_is_a_real_server_of_itself() -> None:
+    lab = cluster("192.168.1.2", "192.168.1.11", "192.168.1.10", dip="192.168.1.10")
+
+    assert [str(station.addresses[0]) for station in lab.realservers] == ["192.168.1.11/24"]
+    assert str(lab.director.addresses[0]) == "192.168.1.10/24"
+
+
+def test_the_address_of_a_director_is_nobody_elses() -> None:
+    lab = cluster("192.168.1.2", "192.168.1.10", dip="192.168.1.250")
+
+    addresses = [str(station.addresses[0]) for station in lab.segment]
+    assert str(lab.director.addresses[0]) == "192.168.1.250/24"
+    assert len(set(addresses)) == len(addresses)

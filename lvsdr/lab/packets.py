@@ -1,8 +1,7 @@
-"""Single packets of the lab's client: one that is counted wherever it goes, one that is large."""
+"""A single packet of the lab's client, which is counted wherever it goes."""
 
 from __future__ import annotations
 
-import errno
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,16 +9,11 @@ from time import monotonic
 
 from lvsdr.lab.host import Host
 from lvsdr.model.address import IPAddress
-from lvsdr.model.objects import Service
 
 _ALL, _IPV4, _IPV6, _UDP = 0x0003, 0x0800, 0x86DD, 17
 # The port is nobody's; what the packet says is how its frames are known.
 _DISCARD, _PACKET = 9, b"lvsdr: one packet, counted"
 _QUIET = 0.5
-_WHOLE = {4: 1500 - 20 - 8, 6: 1500 - 40 - 8}
-_IP_MTU, _IPV6_MTU = 14, 24
-_DISCOVER = {4: (socket.SOL_IP, 10, 2), 6: (socket.IPPROTO_IPV6, 23, 2)}
-_PATIENCE = 1.5
 
 
 @contextmanager
@@ -34,26 +28,6 @@ def send_one(source: IPAddress, destination: IPAddress) -> None:
     """Send the packet that counting() counts."""
     with _socket(source) as asking:
         asking.sendto(_PACKET, (str(destination), _DISCARD))
-
-
-def send_whole(source: IPAddress, service: Service) -> str:
-    """Send a packet of 1,500 bytes that must not be cut; return who answers, or what comes back."""
-    assert service.vip is not None, "a client asks for an address"
-    version = service.vip.version
-    with _socket(source) as asking:
-        asking.settimeout(_PATIENCE)
-        asking.setsockopt(*_DISCOVER[version])
-        asking.connect((str(service.vip), service.port))
-        try:
-            asking.send(bytes(_WHOLE[version]))
-            return asking.recv(64).decode()
-        except TimeoutError:
-            return "nobody"
-        except OSError as error:
-            if error.errno != errno.EMSGSIZE:
-                raise
-            level = (socket.SOL_IP, _IP_MTU) if version == 4 else (socket.IPPROTO_IPV6, _IPV6_MTU)
-            return f"too big, the path takes {asking.getsockopt(*level)}"
 
 
 def _socket(source: IPAddress) -> socket.socket:

@@ -9,6 +9,7 @@ from lvsdr.errors import CannotRun
 from lvsdr.lab.host import Host
 from lvsdr.lab.rehearse import compared, ran
 from lvsdr.lab.scenario import ByHand
+from lvsdr.lab.services import ask
 from lvsdr.lab.stage import Stage, shell
 from lvsdr.lab.witness import WITNESSES, all_serving, served
 from lvsdr.model.step import Step
@@ -83,6 +84,8 @@ def _mended(built: Stage) -> Iterator[Step]:
     with all_serving(built, *built.doors):
         yield _ran(built, lab.director, "verify")
     yield from _requests(built)
+    for named in scenario.own_clients:
+        yield from _own_client(built, built.hosts[named.host], named.rule)
 
 
 def _taken_back(built: Stage) -> Iterator[Step]:
@@ -129,7 +132,8 @@ def _named(built: Stage, *, while_there: bool) -> Iterator[Step]:
     every = built.scenario.named
     for name, role in dict.fromkeys((named.host, named.role) for named in every):
         rules = {named.rule for named in every if (named.host, named.role) == (name, role)}
-        done = _asked(built, built.hosts[name], role)
+        with all_serving(built, *built.doors):
+            done = _asked(built, built.hosts[name], role)
         found = json.loads("\n".join(done.seen)).get("findings", [])
         known = {finding["rule"] for finding in found}
         said = [f"{item['rule']}: {item['message']}" for item in found if item["rule"] in rules]
@@ -154,8 +158,21 @@ def _refused(built: Stage, host: Host) -> Step:
     return Step(f"{tried.title}: refused", tried.ok and untouched, (*tried.seen, said))
 
 
+def _own_client(built: Stage, host: Host, rule: str) -> Iterator[Step]:
+    """Yield that a host which asks for the VIP answers itself, and that verify says so."""
+    service = built.services[0]
+    assert service.vip is not None, "a client asks for an address"
+    with all_serving(built, service):
+        # From the VIP, as the kernel chooses for what does not leave the host.
+        answers = ask(host, service, [service.vip], REQUESTS)
+    lines = tuple(f"{count} served by {who}" for who, count in sorted(answers.items()))
+    yield Step(f"{host.name}: {REQUESTS} requests to {service}", set(answers) == {host.name}, lines)
+    done = _ran(built, host, "verify")
+    yield Step(done.title, done.ok and any(rule in line for line in done.seen), done.seen)
+
+
 def _requests(built: Stage) -> Iterator[Step]:
-    names = {host.name for host in built.lab.realservers}
+    names = {host.name for host in built.servers}
     for service in built.services:
         answers = served(built, service, REQUESTS)
         lines = tuple(f"{count} served by {who}" for who, count in answers.items())

@@ -50,7 +50,8 @@ class ByHand:
     """What somebody did on a host, and how it is undone.
 
     A line that starts with `net/` sets a sysctl (PATH=VALUE), one that starts with `bridge`,
-    `ipvsadm` or `modprobe` is a command of that program, any other is one for ip(8).
+    `ipvsadm`, `iptables-legacy` or `modprobe` is a command of that program, any other is one for
+    ip(8).
     """
 
     host: str
@@ -89,7 +90,9 @@ class Scenario:
     at the end. With `refused`, lvsdr has to decline the set-up as it was done by hand (exit 6),
     before anything is touched. The director's profile is there from the start, unless the trouble
     is the director's own: `director_late`. `profiles` are those of real servers that have not
-    the common one, by their names.
+    the common one, by their names. `dip` is the director's address where it matters; among the
+    RIPs, the director is a real server of itself. `own_clients` are hosts that ask for the VIP in
+    the end, when all is well, and the finding by which verify tells what that leads to.
     """
 
     name: str
@@ -107,6 +110,8 @@ class Scenario:
     cables: tuple[Cable, ...] = ()
     profiles: Mapping[str, Document] = field(default_factory=dict)
     named: tuple[Named, ...] = ()
+    own_clients: tuple[Named, ...] = ()
+    dip: str | None = None
     watched: Link = Link("observer", "eth0")
     refused: bool = False
     director_late: bool = False

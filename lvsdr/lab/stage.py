@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from ipaddress import ip_address, ip_interface
 from itertools import groupby
 from pathlib import Path
 
+from lvsdr.errors import CannotRun
 from lvsdr.lab.cluster import Cluster, cluster, set_up
 from lvsdr.lab.host import Host
 from lvsdr.lab.rehearse import Runner
@@ -23,7 +25,7 @@ from lvsdr.model.profile import DirectorProfile, RealServerProfile
 from lvsdr.reader import read
 
 # What a line of ByHand may start with; any other is for ip(8).
-PROGRAMS = ("bridge", "ipvsadm", "modprobe")
+PROGRAMS = ("bridge", "iptables-legacy", "ipvsadm", "modprobe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,13 @@ class Stage:
         return {host.name: host for host in (*segment, lab.client, lab.switch)}
 
     @property
+    def servers(self) -> tuple[Host, ...]:
+        """The hosts that serve: the real servers, and a director that is one of its own."""
+        dips = {ip.ip for ip in self.lab.topology.director.addresses}
+        itself = (self.lab.director,) if dips & set(self.profile.rips) else ()
+        return (*self.lab.realservers, *itself)
+
+    @property
     def vips(self) -> tuple[IPAddress, ...]:
         """The first VIP of each family: what the witnesses ask for."""
         first = {vip.version: vip for vip in reversed(self.profile.vips)}
@@ -55,6 +64,11 @@ class Stage:
         every = [server.service for server in self.profile.virtual_servers]
         first = {service.family: service for service in reversed(every)}
         return tuple(first[family] for family in sorted(first))
+
+    def turns(self, service: Service) -> int:
+        """Return after how many requests each real server of a service has had its turn."""
+        every = (server for server in self.profile.real_servers if server.service == service)
+        return sum(server.weight > 0 for server in every)
 
     @property
     def doors(self) -> tuple[Service, ...]:
@@ -91,6 +105,7 @@ def stage(scenario: Scenario, run: Runner = Host.lvsdr) -> Iterator[Stage]:
 
     `run` is how the program is run in a host.
     """
+    _require(scenario)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         director = read(_written(folder / "director.json", scenario.director), "director")
@@ -105,6 +120,17 @@ def stage(scenario: Scenario, run: Runner = Host.lvsdr) -> Iterator[Stage]:
             _house(built)
             built.do(scenario.machine)
             yield built
+
+
+def _require(scenario: Scenario) -> None:
+    """Raise CannotRun where a program is missing that the scenario's lines name."""
+    parts = (*scenario.machine, *scenario.by_hand, *scenario.mend)
+    for tool in sorted({_tool(line) for part in parts for line in part.do} & set(PROGRAMS)):
+        if shutil.which(tool) is None:
+            raise CannotRun(
+                f"cannot rehearse {scenario.name}: {tool} is not installed",
+                hints=["apt-get install ipvsadm iptables iproute2 kmod"],
+            )
 
 
 def _door(service: Service) -> Service:
@@ -130,7 +156,8 @@ def _topology(scenario: Scenario, director: DirectorProfile, folder: Path) -> To
     realserver = read(_written(folder / "realserver.json", scenario.realserver), "realserver")
     assert isinstance(realserver, RealServerProfile), "read() holds it to its role"
     # The cable goes to eth0; what the profile names is built on top of it.
-    plain = topology(director, dataclasses.replace(realserver, interface="eth0"))
+    dip = ip_address(scenario.dip) if scenario.dip else None
+    plain = topology(director, dataclasses.replace(realserver, interface="eth0"), dip)
     others = tuple(
         Station(box.name, "eth0", box.mac, (ip_interface(box.address),)) for box in scenario.boxes
     )

@@ -64,18 +64,26 @@ class Topology:
                 yield address
 
 
-def topology(director: DirectorProfile, realserver: RealServerProfile) -> Topology:
-    """Return the cluster that the two profiles describe, with one host for each RIP."""
+def topology(
+    director: DirectorProfile, realserver: RealServerProfile, dip: IPAddress | None = None
+) -> Topology:
+    """Return the cluster that the two profiles describe, with one host for each RIP.
+
+    `dip` is the director's address, by default .10 or the next free one; among the RIPs, it is the
+    director itself that serves there.
+    """
     networks = _networks(director)
-    plan = _Numbers(networks, {*director.vips, *realserver.vips, *director.rips})
+    known = () if dip is None else (dip,)
+    plan = _Numbers(networks, {*director.vips, *realserver.vips, *director.rips, *known})
+    rips = (rip for rip in director.rips if rip != dip)
     # The real servers first: their MACs tell their RIPs.
     realservers = tuple(
         Station(f"rs{number}", realserver.interface, plan.mac(rip), (plan.with_prefix(rip),))
-        for number, rip in enumerate(director.rips, start=1)
+        for number, rip in enumerate(rips, start=1)
     )
     return Topology(
         gateway=plan.station("gateway", "eth0", 1),
-        director=plan.station("director", director.interface, 10),
+        director=plan.station("director", director.interface, 10, dip),
         observer=plan.station("observer", "eth0", 250),
         realservers=realservers,
         client_networks=tuple(_client_networks(networks)),
@@ -91,9 +99,17 @@ class _Numbers:
         self._taken = set(taken)
         self._macs: set[str] = set()
 
-    def station(self, name: str, link: str, number: int) -> Station:
-        """Return a host with the address `number` of each network, or the next free one."""
-        addresses = [self._free(network, number) for network in self._networks]
+    def station(
+        self, name: str, link: str, number: int, chosen: IPAddress | None = None
+    ) -> Station:
+        """Return a host with the address `number` of each network, or the next free one.
+
+        `chosen` is its address in the network that it belongs to.
+        """
+        addresses = [
+            chosen if chosen is not None and chosen in network else self._free(network, number)
+            for network in self._networks
+        ]
         interfaces = tuple(self.with_prefix(address) for address in addresses)
         return Station(name, link, self.mac(addresses[0]), interfaces)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from types import MappingProxyType
 
-from lvsdr.lab import packets
+from lvsdr.lab import large, packets
 from lvsdr.lab.counting import answering as counted_answers
 from lvsdr.lab.services import ask, serving
 from lvsdr.lab.stage import Stage
@@ -48,13 +48,14 @@ def entry(built: Stage) -> Seen:
 
 
 def served_by(built: Stage) -> Seen:
-    """Let the client ask each service once."""
-    names = {host.name for host in built.lab.realservers}
+    """Let the client ask each service as often as it has real servers."""
+    names = {host.name for host in built.servers}
     found, lines = set(), []
     for service in built.services:
-        for who, count in served(built, service, 1).items():
+        asked = built.turns(service)
+        for who, count in served(built, service, asked).items():
             found.add(who if who in names else NOBODY)
-            lines.append(f"{count} of 1 request: {who}")
+            lines.append(f"{count} of {asked} request{'s' if asked > 1 else ''}: {who}")
     return "who serves the client", frozenset(found), tuple(lines)
 
 
@@ -70,13 +71,19 @@ def looping(built: Stage) -> Seen:
 
 
 def reaching(built: Stage) -> Seen:
-    """Let the client send 1,500 bytes that must not be cut to a UDP service."""
-    service = built.services[0]
+    """Let the client send a long request; count what the gateway hears of its packets' length."""
+    lab, service = built.lab, built.services[0]
     assert service.vip is not None, "a client asks for an address"
-    source = built.lab.client_addresses(service.vip.version)[0]
-    with all_serving(built, service):
-        said = built.lab.client.inside(lambda: packets.send_whole(source, service))
-    return "what becomes of a whole frame", frozenset({said}), (f"1500 bytes: {said}",)
+    source = lab.client_addresses(service.vip.version)[0]
+    names = {host.name for host in built.servers}
+    with (
+        large.reading(lab.realservers[0], service),
+        large.complaints(lab.gateway, lab.topology.gateway.link) as heard,
+    ):
+        who = lab.client.inside(lambda: large.request(source, service))
+        told = [f"fragmentation needed, {mtu} fit: {count}" for mtu, count in heard().items()]
+    lines = (f"{large.LENGTH} bytes: {who}", *(f"ICMP at the gateway: {line}" for line in told))
+    return "who reads a long request", frozenset({who if who in names else NOBODY}), lines
 
 
 WITNESSES: Mapping[str, Asked] = MappingProxyType(
@@ -100,9 +107,9 @@ def served(built: Stage, service: Service, times: int) -> dict[str, int]:
 
 
 def all_serving(built: Stage, *services: Service) -> ExitStack:
-    """Let every real server serve `services`, as long as the block lasts."""
+    """Let every host that serves do so, as long as the block lasts."""
     with ExitStack() as stack:
-        for host in built.lab.realservers:
+        for host in built.servers:
             stack.enter_context(serving(host, services))
         return stack.pop_all()
 

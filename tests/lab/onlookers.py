@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from types import MappingProxyType
 
 from witnesses import arping, captured, ndisc6, neighbour
 
+from lvsdr.lab import large
 from lvsdr.lab.services import serving
 from lvsdr.lab.stage import Stage
 
 CLIENT = """import socket, sys
-print(socket.create_connection((sys.argv[1], int(sys.argv[2])), 2).recv(64).decode())"""
+for _ in range(int(sys.argv[3])):
+    print(socket.create_connection((sys.argv[1], int(sys.argv[2])), 2).recv(64).decode())"""
+# Reset at its end: what is under way would be repeated for minutes.
+LONG = """import socket, struct, sys
+asking = socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)
+asking.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+asking.sendall(b"." * 30000 + b"end")
+asking.shutdown(socket.SHUT_WR)
+print(asking.recv(64).decode())"""
 ONE = """import socket, sys
 family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
 socket.socket(family, socket.SOCK_DGRAM).sendto(b"one packet of ours", (sys.argv[1], 9))"""
@@ -37,11 +45,11 @@ def _serving(built: Stage) -> set[str]:
     found = set()
     for service in built.services:
         with ExitStack() as stack:
-            for host in built.lab.realservers:
+            for host in built.servers:
                 stack.enter_context(serving(host, [service]))
-            where = (str(service.vip), str(service.port))
+            where = (str(service.vip), str(service.port), str(built.turns(service)))
             asked = built.lab.client.run("python3", "-c", CLIENT, *where, check=False)
-            found.add(asked.stdout.strip() or "nobody")
+            found.update(asked.stdout.split() or ["nobody"])
     return found
 
 
@@ -56,11 +64,17 @@ def _looping(built: Stage) -> set[str]:
 
 
 def _reaching(built: Stage) -> set[str]:
-    """Ask the client's kernel what it has learnt about the way to the VIP."""
-    vip = built.vips[0]
-    (way,) = json.loads(built.lab.client.run("ip", "-j", "route", "get", str(vip)).stdout)
-    mtus = [metric["mtu"] for metric in way.get("metrics", []) if "mtu" in metric]
-    return {f"too big, the path takes {mtus[0]}"} if mtus else {"rs1"}
+    """Send a long request; where nobody has it, the gateway must have heard why."""
+    lab, service = built.lab, built.services[0]
+    where = (str(service.vip), str(service.port))
+    with (
+        captured(lab.gateway, "eth0", "icmp[0:2] = 0x0304") as told,
+        large.reading(lab.realservers[0], service),
+    ):
+        asked = lab.client.run("python3", "-c", LONG, *where, check=False)
+    mtus = {int.from_bytes(frame[40:42]) for frame in told}
+    assert mtus == (set() if asked.stdout else {1480})
+    return {asked.stdout.strip() or "nobody"}
 
 
 ONLOOKERS: Mapping[str, Callable[[Stage], set[str]]] = MappingProxyType(

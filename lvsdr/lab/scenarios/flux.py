@@ -10,6 +10,7 @@ SCENARIO = Scenario(
     director=director(VIP, "192.168.18.10"),
     realserver=realserver(VIP),
     witness="answering",
+    dip="192.168.18.20",
     trouble=frozenset({"director", "rs1 eth3", "rs1 eth4"}),
     mended=frozenset({"director"}),
     cables=(
@@ -19,7 +20,7 @@ SCENARIO = Scenario(
     machine=(
         ByHand(
             "rs1",
-            ("address add 192.168.18.31/24 dev eth3", "address add 192.168.18.32/24 dev eth4"),
+            ("address add 192.168.18.11/24 dev eth3", "address add 192.168.18.12/24 dev eth4"),
         ),
     ),
     by_hand=(

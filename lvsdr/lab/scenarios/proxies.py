@@ -11,6 +11,7 @@ SCENARIO = Scenario(
     director=director(VIP, "192.168.18.10"),
     realserver=realserver(VIP, proxy_entries="remove", rips=["192.168.18.10", CONTAINER]),
     witness="answering",
+    dip="192.168.18.20",
     trouble=frozenset({"director", "rs1", "rs1 eth3", "rs1 eth4"}),
     mended=frozenset({"director"}),
     named=(Named("rs1", "PROXY-ARP"), Named("rs1", "PROXY-FLUX")),
@@ -24,12 +25,14 @@ SCENARIO = Scenario(
         ByHand(
             "rs1",
             (
-                "address add 192.168.18.31/24 dev eth3",
-                "address add 192.168.18.32/24 dev eth4",
+                "address add 192.168.18.11/24 dev eth3",
+                "address add 192.168.18.12/24 dev eth4",
                 "link add ctr0 type veth peer name ctr1",
                 "link set ctr0 up",
                 "link set ctr1 up",
                 "net/ipv4/ip_forward=1",
+                # At once, not after up to 0.8 s, which a busy machine makes a second.
+                *(f"net/ipv4/neigh/{link}/proxy_delay=0" for link in LINKS),
                 f"route add {CONTAINER} dev ctr0",
                 f"route add {VIP} dev ctr0",
                 *(f"neighbour add proxy {CONTAINER} dev {link}" for link in LINKS),

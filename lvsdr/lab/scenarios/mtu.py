@@ -1,0 +1,49 @@
+"""A tunnel is narrower than its link, and what says so is filtered: long requests stand still."""
+
+from lvsdr.lab.scenario import ByHand, Named, Scenario, director, realserver
+
+VIP = "192.168.1.2"
+RIP = "192.168.1.11"
+# As verify's hint has it, by the program that this kernel has the modules for.
+CLAMP = f"OUTPUT -s {VIP} -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1440"
+
+SCENARIO = Scenario(
+    name="mtu",
+    summary="tunnel forwarding with ICMP filtered on the way: long requests stand still",
+    director=director(VIP, RIP, method="tunnel"),
+    realserver=realserver(VIP, holder="tunl0"),
+    witness="reaching",
+    trouble=frozenset({"nobody"}),
+    mended=frozenset({"rs1"}),
+    machine=(
+        # One packet a frame, as on a wire; a veth link would take the request in one piece.
+        ByHand("client", ("link set eth0 gso_max_segs 1",)),
+        # A firewall that knows better.
+        ByHand("gateway", ("rule add iif eth0 ipproto icmp blackhole",)),
+    ),
+    by_hand=(
+        ByHand(
+            "rs1",
+            (
+                "net/ipv4/conf/all/arp_ignore=1",
+                "net/ipv4/conf/all/arp_announce=2",
+                "link set tunl0 up",
+                f"address add {VIP}/32 dev tunl0",
+            ),
+            (
+                f"address del {VIP}/32 dev tunl0",
+                "link set tunl0 down",
+                "net/ipv4/conf/all/arp_ignore=0",
+                "net/ipv4/conf/all/arp_announce=0",
+            ),
+        ),
+    ),
+    mend=(
+        ByHand(
+            "rs1",
+            (f"iptables-legacy -t mangle -A {CLAMP}",),
+            (f"iptables-legacy -t mangle -D {CLAMP}",),
+        ),
+    ),
+    named=(Named("director", "TUNNEL-MTU"),),
+)
