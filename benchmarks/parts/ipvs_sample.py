@@ -85,7 +85,7 @@ def wanted(path: Path) -> Objects:
 
 
 def timed(*words: str, text: str | None = None) -> float:
-    # Looking for a program in the folders of PATH takes long in User-Mode Linux, and is not its own.
+    # To look for it in the folders of PATH takes long in User-Mode Linux, and is not its own time.
     words = (shutil.which(words[0]) or words[0], *words[1:])
     start = perf_counter()
     subprocess.run(words, input=text, text=True, stdout=subprocess.DEVNULL, check=True)
