@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import TypeVar
@@ -50,8 +52,8 @@ class Host:
 
         With `check`, raise AssertionError with its stderr where it fails.
         """
-        # In a process of its own from the start: nsenter(1) would cost as much as the program.
-        pipe, words = subprocess.PIPE, list(command)
+        # A child is where the thread is that starts it; nsenter would be a second program to start.
+        pipe, words = subprocess.PIPE, [_found(command[0]), *command[1:]]
         with self.inside(
             lambda: subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
         ) as process:
@@ -105,7 +107,7 @@ class Host:
 
 def _state() -> Iterator[str]:
     """Yield what makes the host of this thread, a line for each object and setting."""
-    words = ["ip", "-j", "-batch", "-"]
+    words = [_found("ip"), "-j", "-batch", "-"]
     text = "\n".join((*OBJECTS, PROXIES))
     done = subprocess.run(words, input=text, capture_output=True, text=True, check=True)
     *objects, proxies = map(json.loads, done.stdout.splitlines())
@@ -137,3 +139,12 @@ def _value(name: str, folder: int) -> str:
         return str(error.strerror)
     finally:
         os.close(setting)
+
+
+@cache
+def _found(program: str) -> str:
+    """Return where a program lies.
+
+    In User-Mode Linux each attempt to start what is not there costs as much as a start.
+    """
+    return shutil.which(program) or program
