@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import TypeVar
+from time import monotonic, sleep
+from typing import Any, TypeVar
 
 from lvsdr.kernel import namespace
 
@@ -27,11 +28,14 @@ T = TypeVar("T")
 OBJECTS = ("address", "link", "route show table all")
 PROXIES = "neighbour show proxy"
 SETTINGS = ("/proc/sys/net/ipv4/conf", "/proc/sys/net/ipv6/conf")
-# They have no IPv6 settings before they are first up, and then have them for ever.
+# They have no IPv6 settings before they are first up, and then have them for ever; so it is with
+# queues, noop before and noqueue after.
 LATE = frozenset(f"/proc/sys/net/ipv6/conf/{link}" for link in ("tunl0", "gre0", "sit0"))
-# So it is with queues, noop before and noqueue after. And a link that has just been set up, as its
-# flags say, becomes UP a moment later, if it is of a kind that ever does.
-FLEETING = (("qdisc", "noop"), ("qdisc", "noqueue"), ("operstate", "UNKNOWN"), ("operstate", "UP"))
+FLEETING = (("qdisc", "noop"), ("qdisc", "noqueue"))
+# The kernel takes up to a second until it has heard of a carrier, and gives addresses after that.
+SETTLED = 3.0
+# Links that never say that they are up.
+MUTE = {"LOOPBACK", "NOARP"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +111,11 @@ class Host:
 
 def _state() -> Iterator[str]:
     """Yield what makes the host of this thread, a line for each object and setting."""
-    words = [_found("ip"), "-j", "-batch", "-"]
-    text = "\n".join((*OBJECTS, PROXIES))
-    done = subprocess.run(words, input=text, capture_output=True, text=True, check=True)
-    *objects, proxies = map(json.loads, done.stdout.splitlines())
+    *objects, proxies = _shown()
+    deadline = monotonic() + SETTLED
+    while any(map(_unsettled, objects[0])) and monotonic() < deadline:
+        sleep(0.1)
+        *objects, proxies = _shown()
     for each in chain.from_iterable(objects):
         yield json.dumps({k: v for k, v in each.items() if (k, v) not in FLEETING})
     # Their order is that in which they were made, the newest first, and means nothing.
@@ -120,6 +125,21 @@ def _state() -> Iterator[str]:
     # Without the connections of each real server, which come and go.
     for line in Path("/proc/thread-self/net/ip_vs").read_text(encoding="ascii").splitlines():
         yield re.sub(r"( +[0-9]+){2} *$", "", line) if "->" in line else line
+
+
+def _shown() -> list[list[dict[str, Any]]]:
+    """Return what ip(8) shows: a list for each of OBJECTS, the links first, and the proxies."""
+    words = [_found("ip"), "-j", "-batch", "-"]
+    text = "\n".join((*OBJECTS, PROXIES))
+    done = subprocess.run(words, input=text, capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def _unsettled(link: dict[str, Any]) -> bool:
+    """Return whether a link, with its addresses, is about to change by itself."""
+    flags = set(link["flags"])
+    rising = "LOWER_UP" in flags and not flags & MUTE and link["operstate"] != "UP"
+    return rising or any(each.get("tentative") for each in link["addr_info"])
 
 
 def _settings(folder: str) -> Iterator[str]:

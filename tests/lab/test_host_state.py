@@ -14,7 +14,7 @@ CHANGES = [
     ("ip address add fd00::1/128 dev lo", "ip address del fd00::1/128 dev lo"),
     ("ip link add link0 type dummy", "ip link del link0"),
     ("ip link set eth0 mtu 1400", "ip link set eth0 mtu 1500"),
-    ("ip link set eth0 arp on", "ip link set eth0 arp off"),
+    ("ip link set eth0 multicast on", "ip link set eth0 multicast off"),
     ("ip route add blackhole 192.0.2.2", "ip route del blackhole 192.0.2.2"),
     ("ip route add local 192.0.2.2 dev lo table 9", "ip route del local 192.0.2.2 table 9"),
     ("ip -6 route add blackhole fd00::2", "ip -6 route del blackhole fd00::2"),
