@@ -12,8 +12,6 @@ SCENARIO = Scenario(
     witness="answering",
     trouble=frozenset({"director", "rs1"}),
     mended=frozenset({"director"}),
-    # At once, not after up to 0.8 s, which a busy machine makes a second.
-    machine=(ByHand("rs1", ("net/ipv6/neigh/eth0/proxy_delay=0",)),),
     by_hand=(
         ByHand(
             "rs1",
