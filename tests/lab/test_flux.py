@@ -15,7 +15,6 @@ from rig import (
     realserver,
     rig,
     settings,
-    settled,
     state,
     verified,
     virtual_server,
@@ -161,33 +160,3 @@ def test_no_link_asks_in_the_name_of_another(made: Rig) -> None:
 
     assert without == {(MACS["eth3"], VIP)}
     assert mended == {(MACS["eth3"], SECOND)}
-
-
-BOND = (
-    "link add bond0 type bond mode balance-alb miimon 100",
-    "link set eth0 down",
-    "address flush dev eth0",
-    "link set eth0 master bond0",
-    "link set eth3 down",
-    "link set eth3 master bond0",
-    "link set bond0 up",
-    f"address add {DIP}/24 dev bond0",
-    f"address add {VIP}/32 dev bond0",
-)
-
-
-def test_a_bond_of_two_links_is_no_flux(tmp_path: Path) -> None:
-    wanted = director(virtual_server(VIP, [RIP]))
-    with rig(tmp_path, wanted, realserver(vips=[VIP])) as made:
-        host = made.lab.director
-        there = f"name eth3 address {MACS['eth3']} netns {host.namespace}"
-        made.lab.switch.ip(f"link add more0 type veth peer {there}", "link set more0 master br0 up")
-        host.run("modprobe", "bonding")
-        host.ip(*BOND)
-
-        heard = settled(lambda: len(arping(made.lab.observer, VIP)), 1)
-        words = ("verify", made.director, "--dip", DIP, "--seconds", "1.2")
-        found = verified(made.lab.observer, *words, expect=0)
-
-    assert heard == 1
-    assert found == []
