@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import secrets
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -114,7 +113,7 @@ class Book:
             fresh.unlink(missing_ok=True)
 
     def _replace(self, text: Iterable[str]) -> None:
-        fresh = self.root / f".{self.namespace}.{secrets.token_hex(8)}"
+        fresh = self.root / f".{self.namespace}.{os.urandom(8).hex()}"
         try:
             _write(fresh, text)
             fresh.rename(self.path)

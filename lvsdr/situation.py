@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from lvsdr import roles
 from lvsdr.baseline import Book
 from lvsdr.errors import LvsdrError, ProfileError
 from lvsdr.model.address import IPAddress, IPInterface
 from lvsdr.model.change import Change, Plan
-from lvsdr.model.counters import Counters
-from lvsdr.model.inspection import Inspection, Packet
 from lvsdr.model.objects import (
     NOTHING,
     Baseline,
@@ -29,10 +27,14 @@ from lvsdr.model.objects import (
     there,
 )
 from lvsdr.model.profile import DirectorProfile, Profile
-from lvsdr.model.route_to import Leading, RouteTo
 from lvsdr.model.survey import Survey
 from lvsdr.planner import concerned, plan
 from lvsdr.record import Record
+
+if TYPE_CHECKING:
+    from lvsdr.model.counters import Counters
+    from lvsdr.model.inspection import Inspection, Packet
+    from lvsdr.model.route_to import Leading, RouteTo
 
 IPVS_SYSCTLS = "net/ipv4/vs/"
 # What others may stand on: addresses on a link, real servers on a virtual server.

@@ -17,7 +17,6 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
-from pyroute2.netlink.rtnl.tcmsg import tcmsg
 
 from lvsdr.kernel import netlink, netlink_messages
 from lvsdr.kernel.netlink_messages import (
@@ -34,12 +33,10 @@ from lvsdr.kernel.rtnetlink import (
     ATTEMPTS,
     CREATE,
     EXCLUSIVE,
-    REPLACE,
     RouteSocket,
     address,
     link,
     neighbour,
-    queue,
     route,
 )
 from lvsdr.kernel.rtnetlink.address import IFA_F_DEPRECATED, IFA_F_NODAD, RawAddress
@@ -134,16 +131,10 @@ def test_an_ipv6_address_is_added_and_deleted_as_pyroute2_does() -> None:
     assert deleted == theirs(ifaddrmsg(), 21, CHANGED, **family, IFA_ADDRESS=VIP6)
 
 
-def test_a_link_is_made_set_up_and_deleted_as_pyroute2_does() -> None:
-    info = {"attrs": [("IFLA_INFO_KIND", "dummy")]}
-
-    made = sent(lambda wire: link.make(wire, "lvsdr0", "dummy"))
+def test_a_link_is_set_up_as_pyroute2_does() -> None:
     up = sent(lambda wire: link.set_flags(wire, 7, 0x81, 0x81))
-    deleted = sent(lambda wire: link.delete(wire, 7))
 
-    assert made == theirs(ifinfmsg(), 16, MADE, IFLA_IFNAME="lvsdr0", IFLA_LINKINFO=info)
     assert up == theirs(ifinfmsg(), 16, CHANGED, index=7, flags=0x81, change=0x81)
-    assert deleted == theirs(ifinfmsg(), 17, CHANGED, index=7)
 
 
 @pytest.mark.parametrize("guard", [GUARD, GUARD6], ids=["ipv4", "ipv6"])
@@ -165,35 +156,6 @@ def test_a_route_is_added_and_deleted_as_pyroute2_does(guard: RawRoute) -> None:
     assert deleted == theirs(rtmsg(), 25, CHANGED, **fields)
 
 
-def test_a_queueing_discipline_is_replaced_and_deleted_as_pyroute2_does() -> None:
-    fields = {"index": 7, "handle": 0x1B5D0000, "parent": 0xFFFFFFFF}
-
-    replaced = sent(lambda wire: queue.replace(wire, 7, "pfifo", 0x1B5D0000))
-    deleted = sent(lambda wire: queue.delete(wire, 7, 0x1B5D0000))
-
-    flags = CHANGED | CREATE | REPLACE
-    assert replaced == theirs(tcmsg(), 36, flags, **fields, TCA_KIND="pfifo")
-    assert deleted == theirs(tcmsg(), 37, CHANGED, **fields)
-
-
-def test_a_proxy_entry_is_added_and_deleted_as_pyroute2_does() -> None:
-    proxy = RawProxy(7, ip_address(VIP), router=True, protocol=4)
-    flags = neighbour.NTF_PROXY | neighbour.NTF_ROUTER
-    fields: dict[str, object] = {
-        "family": socket.AF_INET,
-        "ifindex": 7,
-        "state": 0x80,
-        "flags": flags,
-    }
-    fields |= {"NDA_DST": VIP, "NDA_PROTOCOL": 4}
-
-    added = sent(lambda wire: neighbour.add_proxy(wire, proxy))
-    deleted = sent(lambda wire: neighbour.delete_proxy(wire, proxy))
-
-    assert added == theirs(ndmsg(), 28, MADE, **fields)
-    assert deleted == theirs(ndmsg(), 29, CHANGED, **fields)
-
-
 def test_a_list_is_asked_for_as_pyroute2_does() -> None:
     listing = REQUEST | DUMP
 
@@ -207,7 +169,6 @@ def test_a_list_is_asked_for_as_pyroute2_does() -> None:
     assert asked(lambda wire: route.dump(wire, 4, UNREACHABLE)) == theirs(
         rtmsg(), 26, listing, family=socket.AF_INET, table=254, type=UNREACHABLE
     )
-    assert asked(lambda wire: queue.handles(wire, 7)) == theirs(tcmsg(), 38, listing, index=7)
 
 
 def test_a_route_is_asked_for_as_pyroute2_does() -> None:
@@ -397,7 +358,7 @@ def test_a_refused_request_says_why() -> None:
 
 def test_what_is_left_of_an_earlier_list_is_no_answer() -> None:
     with closing(Wire(lo(0), answer(errno.EPERM))) as wire, pytest.raises(PermissionError):
-        link.delete(wire, 7)
+        link.set_flags(wire, 7, 0, 1)
 
 
 def test_a_message_of_which_a_part_was_lost_is_an_error() -> None:
@@ -417,7 +378,6 @@ DECODERS: dict[str, Callable[[memoryview], object]] = {
     "address": address.decoded,
     "route": route.decoded,
     "neighbour": neighbour.decoded,
-    "queue": queue.decoded,
 }
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable, Iterator
 
-from lvsdr.errors import CannotRun
+from lvsdr.errors import CannotRun, KernelError
 from lvsdr.kernel.errno import explained, reading
 from lvsdr.kernel.rtnetlink import link as raw
-from lvsdr.kernel.rtnetlink import queue
 from lvsdr.kernel.rtnetlink.link import IFF_NOARP, IFF_UP, RawLink
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Key, Link, Object
 
+TC_H_ROOT = 0xFFFFFFFF
 # A handle that nobody else gives, so that what a killed run has left is known for ours.
 STAND_IN = 0x1B5D0000
 
@@ -41,18 +41,20 @@ class Links:
     def execute(self, change: Change) -> None:
         """Make, set up or delete one link."""
         name = str(change.key[1])
-        with explained(f"{change.verb} link {change.subject}"):
+        doing = f"{change.verb} link {change.subject}"
+        with explained(doing):
             if not isinstance(change.after, Link):
-                raw.delete(self._sockets.rtnetlink, self._there(name).index)
+                self._sockets.route.link("del", index=self._there(name).index)
                 return
             if self._find(name) is None:
-                self._make(change.after)
+                self._make(change.after, doing)
             self._set_up(change.after)
 
-    def _make(self, link: Link) -> None:
+    def _make(self, link: Link, doing: str) -> None:
         try:
-            raw.make(self._sockets.rtnetlink, link.name, link.link_kind)
-        except OSError as error:
+            with explained(doing):
+                self._sockets.route.link("add", ifname=link.name, kind=link.link_kind)
+        except KernelError as error:
             if error.errno == errno.EOPNOTSUPP:
                 raise CannotRun(
                     f"cannot add link {link}: the kernel knows no {link.link_kind} (EOPNOTSUPP)",
@@ -64,11 +66,10 @@ class Links:
 
     def _set_up(self, link: Link) -> None:
         wanted = (IFF_UP if link.up else 0) | (0 if link.arp else IFF_NOARP)
-        wire = self._sockets.rtnetlink
         index = self._there(link.name).index
         if link.name in FALLBACKS:
             self._remove_stand_in(index)
-        raw.set_flags(wire, index, wanted, IFF_UP | IFF_NOARP)
+        raw.set_flags(self._sockets.rtnetlink, index, wanted, IFF_UP | IFF_NOARP)
         if not link.started and _link(self._there(link.name)).started:
             self._unstart(index)
 
@@ -78,13 +79,16 @@ class Links:
         The kernel keeps it when the link goes down, and deletes none that it chose itself: so
         another takes its place first.
         """
-        queue.replace(self._sockets.rtnetlink, index, "pfifo", STAND_IN)
-        queue.delete(self._sockets.rtnetlink, index, STAND_IN)
+        self._stand_in("replace", index, kind="pfifo")
+        self._stand_in("del", index)
 
     def _remove_stand_in(self, index: int) -> None:
         """Take away what a run that was killed between the two has left."""
-        if STAND_IN in queue.handles(self._sockets.rtnetlink, index):
-            queue.delete(self._sockets.rtnetlink, index, STAND_IN)
+        if STAND_IN in [qdisc["handle"] for qdisc in self._sockets.route.get_qdiscs(index=index)]:
+            self._stand_in("del", index)
+
+    def _stand_in(self, command: str, index: int, **kind: str) -> None:
+        self._sockets.route.tc(command, index=index, parent=TC_H_ROOT, handle=STAND_IN, **kind)
 
     def _there(self, name: str) -> RawLink:
         return raw.find(self._sockets.rtnetlink, name)

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from lvsdr.kernel.errno import explained, reading
 from lvsdr.kernel.rtnetlink import link, neighbour
 from lvsdr.kernel.rtnetlink.link import Links
-from lvsdr.kernel.rtnetlink.neighbour import RawProxy
+from lvsdr.kernel.rtnetlink.neighbour import FAMILIES, NTF_PROXY, NTF_ROUTER
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Key, Object, ProxyNeighbour
@@ -31,16 +31,22 @@ class Proxies:
     def execute(self, change: Change) -> None:
         """Add or delete one entry."""
         with explained(f"{change.verb} {change.subject.noun} {change.subject}"):
-            for do, entry in (
-                (neighbour.delete_proxy, change.before),
-                (neighbour.add_proxy, change.after),
-            ):
+            for command, entry in (("del", change.before), ("add", change.after)):
                 if isinstance(entry, ProxyNeighbour) and entry.there:
-                    do(self._sockets.rtnetlink, self._raw(entry))
+                    self._send(command, entry)
 
-    def _raw(self, entry: ProxyNeighbour) -> RawProxy:
-        index = link.find(self._sockets.rtnetlink, entry.link).index if entry.link else 0
-        return RawProxy(index, entry.address, entry.router, entry.protocol)
+    def _send(self, command: str, entry: ProxyNeighbour) -> None:
+        wire = self._sockets.rtnetlink
+        self._sockets.route.neigh(
+            command,
+            family=FAMILIES[entry.address.version],
+            dst=str(entry.address),
+            ifindex=link.find(wire, entry.link).index if entry.link else 0,
+            # As ip(8) makes it: since Linux 6.18 any other goes with the carrier.
+            state="permanent",
+            flags=NTF_PROXY | (NTF_ROUTER if entry.router else 0),
+            protocol=entry.protocol,
+        )
 
 
 def every_proxy(sockets: Sockets, links: Links | None = None) -> Iterator[ProxyNeighbour]:

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lvsdr.reader.accept import accepts
-from lvsdr.reader.explain import Mistake, explained
 from lvsdr.reader.refusal import misfit
 from lvsdr.reader.remedies import likeness
 from lvsdr.reader.wording import Pointer, shown, written
@@ -54,6 +53,8 @@ def check(schema: Schema, data: Any, toml: bool) -> None:
         return
     # Here and not above: loading it takes 60 ms, and asking it a second for 51,000 objects.
     from jsonschema import Draft7Validator  # noqa: PLC0415
+
+    from lvsdr.reader.explain import Mistake, explained  # noqa: PLC0415
 
     errors = list(Draft7Validator(schema).iter_errors(data))
     if errors:

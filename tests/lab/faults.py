@@ -266,7 +266,7 @@ class FaultyKernel(LinuxKernel):
         raise KernelError(f"cannot {change.verb} {change.subject}: {reason}", errno=number)
 
     def _lose(self) -> None:
-        for lost in (self._sockets._rtnetlink, self._sockets._ipvs):
+        for lost in (self._sockets._rtnetlink, self._sockets._route, self._sockets._ipvs):
             if lost is not None and self._refusal.done:
                 lost.close()
             elif lost is not None:

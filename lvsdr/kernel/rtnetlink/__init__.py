@@ -1,7 +1,8 @@
-"""Links, addresses and routes as the kernel has them, over a raw route socket.
+"""What each command does with links, addresses and routes, over a raw route socket.
 
-Byte layouts are those of linux/rtnetlink.h, if_link.h and if_addr.h; a test holds them against
-pyroute2's, whose import takes longer than all that most commands do.
+That is every read, and what is written along with a VIP; what is rare goes through pyroute2, whose
+import takes longer than all that most commands do. Byte layouts are those of linux/rtnetlink.h,
+if_link.h and if_addr.h; a test holds them against pyroute2's.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from lvsdr.kernel.netlink import NETLINK_ROUTE, NetlinkSocket
 from lvsdr.kernel.netlink_messages import ACK, Item, broken, decoded, singly
 
 NETLINK_GET_STRICT_CHK = 12
-REPLACE, EXCLUSIVE, CREATE = 0x100, 0x200, 0x400
+EXCLUSIVE, CREATE = 0x200, 0x400
 # A dump that somebody's change has torn is asked for again, so often.
 ATTEMPTS = 10
 

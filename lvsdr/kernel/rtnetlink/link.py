@@ -1,4 +1,4 @@
-"""Links: listed, found by their names, made, set up, deleted (linux/if_link.h)."""
+"""Links: listed, found by their names, set up (linux/if_link.h)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from lvsdr.kernel.netlink_messages import (
     attributes,
     opened,
 )
-from lvsdr.kernel.rtnetlink import CREATE, EXCLUSIVE, RouteSocket
+from lvsdr.kernel.rtnetlink import RouteSocket
 
-RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
+RTM_NEWLINK, RTM_GETLINK = 16, 18
 IFINFOMSG = struct.Struct("=BxHiII")
 NSID = struct.Struct("=i")
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_QDISC, IFLA_MASTER = 1, 3, 4, 5, 6, 10
@@ -82,20 +82,9 @@ def find(socket: RouteSocket, name: str) -> RawLink:
     return socket.get(RTM_GETLINK, body, decoded)
 
 
-def make(socket: RouteSocket, name: str, kind: str) -> None:
-    """Make a link, down; raises OSError."""
-    info = attribute(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, kind.encode() + b"\0"))
-    socket.change(RTM_NEWLINK, _described(0) + _named(name) + info, CREATE | EXCLUSIVE)
-
-
 def set_flags(socket: RouteSocket, index: int, flags: int, mask: int) -> None:
     """Set those flags of a link that `mask` names; raises OSError."""
     socket.change(RTM_NEWLINK, _described(index, flags, mask))
-
-
-def delete(socket: RouteSocket, index: int) -> None:
-    """Delete a link; raises OSError."""
-    socket.change(RTM_DELLINK, _described(index))
 
 
 def decoded(message: memoryview) -> RawLink:

@@ -1,4 +1,4 @@
-"""Neighbours for whom this host answers: listed, added, deleted (linux/neighbour.h)."""
+"""Neighbours for whom this host answers: listed (linux/neighbour.h)."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import struct
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from lvsdr.kernel.netlink_messages import U8, as_number, attribute, opened
-from lvsdr.kernel.rtnetlink import CREATE, EXCLUSIVE, RouteSocket
+from lvsdr.kernel.netlink_messages import as_number, opened
+from lvsdr.kernel.rtnetlink import RouteSocket
 from lvsdr.model.address import IPAddress
 
-RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
+RTM_GETNEIGH = 30
 # Family, index, state, flags, type.
 NDMSG = struct.Struct("=B3xiHBB")
 NDA_DST, NDA_PROTOCOL = 1, 12
 NTF_PROXY, NTF_ROUTER = 0x08, 0x80
-NUD_PERMANENT = 0x80
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
@@ -41,16 +40,6 @@ def dump_proxies(wire: RouteSocket) -> list[RawProxy]:
     ]
 
 
-def add_proxy(wire: RouteSocket, proxy: RawProxy) -> None:
-    """Add a proxy entry; raises OSError."""
-    wire.change(RTM_NEWNEIGH, _described(proxy), CREATE | EXCLUSIVE)
-
-
-def delete_proxy(wire: RouteSocket, proxy: RawProxy) -> None:
-    """Delete a proxy entry; raises OSError."""
-    wire.change(RTM_DELNEIGH, _described(proxy))
-
-
 def decoded(message: memoryview) -> RawProxy | None:
     """Return the proxy entry that a message tells of, None where it is another neighbour."""
     (_, index, _, flags, _), found = opened(message, NDMSG)
@@ -58,11 +47,3 @@ def decoded(message: memoryview) -> RawProxy | None:
         return None
     protocol = as_number(found[NDA_PROTOCOL]) if NDA_PROTOCOL in found else 0
     return RawProxy(index, ip_address(bytes(found[NDA_DST])), bool(flags & NTF_ROUTER), protocol)
-
-
-def _described(proxy: RawProxy) -> bytes:
-    flags = NTF_PROXY | (NTF_ROUTER if proxy.router else 0)
-    # As ip(8) makes it: since Linux 6.18 any other goes with the carrier.
-    header = NDMSG.pack(FAMILIES[proxy.address.version], proxy.index, NUD_PERMANENT, flags, 0)
-    made = attribute(NDA_PROTOCOL, U8.pack(proxy.protocol)) if proxy.protocol else b""
-    return header + attribute(NDA_DST, proxy.address.packed) + made
