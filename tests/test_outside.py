@@ -89,7 +89,7 @@ def test_a_cable_to_another_namespace_is_none_of_the_containers(number: int | No
 
 
 def test_a_vlan_on_the_cable_has_the_cables_other_end() -> None:
-    vlan = SurveyedLink("eth0.100", link_kind="vlan", index=3, below=2)
+    vlan = SurveyedLink("eth0.100", link_kind="vlan", index=3, below=2, parent="eth0")
     inside = replace(INSIDE, links={**INSIDE.links, "eth0.100": vlan})
 
     assert outside.other_end("eth0.100", inside, host().host.survey, 0) == "veth1"

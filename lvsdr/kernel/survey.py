@@ -14,6 +14,8 @@ from lvsdr.kernel.sysctls import value_of
 from lvsdr.model.survey import Survey, SurveyedLink
 
 ARP_SYSCTLS = ("arp_ignore", "arp_announce")
+# Of these the kernel names the other end where it names what other links lie on.
+CABLES = frozenset({"veth", "netkit", "vxcan"})
 
 
 def survey(sockets: Sockets) -> Survey:
@@ -44,8 +46,9 @@ def name_of(links: Links, index: int) -> str:
 
 def _surveyed(found: RawLink, links: Links) -> SurveyedLink:
     master = links.get(found.master)
-    # One in another namespace (a veth's peer) is numbered there.
-    parent = links.get(found.below) if found.far is None else None
+    # One in another namespace is numbered there; and the ends of a cable are no base of each other.
+    lies = found.far is None and found.kind not in CABLES
+    parent = links.get(found.below) if lies else None
     return SurveyedLink(
         name=found.name,
         link_kind="loopback" if found.loopback else found.kind,

@@ -63,10 +63,9 @@ def look(
 
 def other_end(interface: str, inside: Survey, survey: Survey, number: int | None) -> str | None:
     """Return the link of the host whose other end is the container's interface, or below it."""
-    by_index = {link.index: link for link in inside.links.values()}
     link = inside.links.get(interface)
-    while link is not None and link.far is None and link.below:
-        link = by_index.get(link.below)
+    while link is not None and link.parent is not None:
+        link = inside.links.get(link.parent)
     if link is None or number is None:
         return None
     return next(

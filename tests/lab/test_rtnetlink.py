@@ -18,10 +18,13 @@ from lvsdr.kernel.rtnetlink import RouteSocket, address, link, neighbour, route
 from lvsdr.kernel.rtnetlink.address import IFA_F_DEPRECATED, IFA_F_NODAD, RawAddress
 from lvsdr.kernel.rtnetlink.link import RawLink
 from lvsdr.kernel.rtnetlink.route import BLACKHOLE, UNREACHABLE, RawRoute
+from lvsdr.kernel.sockets import Sockets
+from lvsdr.kernel.survey import survey
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.host import Host
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Link
+from lvsdr.model.survey import Survey
 
 T = TypeVar("T")
 
@@ -74,6 +77,23 @@ def through(host: Host, ask: Callable[[RouteSocket], T]) -> T:
 def shown(host: Host, *words: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(host.run("ip", "-j", *words).stdout)
     return [each for each in found if each]
+
+
+def test_a_vlan_lies_on_its_link_and_the_ends_of_a_cable_on_nothing(host: Host) -> None:
+    host.ip(
+        "link add here0 type veth peer name there0",
+        "link add here0.5 link here0 type vlan id 5",
+    )
+
+    def surveyed() -> Survey:
+        with Sockets() as sockets:
+            return survey(sockets)
+
+    links = host.inside(surveyed).links
+    host.ip("link del here0")
+
+    found = {name: links[name].parent for name in ("here0", "there0", "here0.5")}
+    assert found == {"here0": None, "there0": None, "here0.5": "here0"}
 
 
 def test_every_link_is_as_ip_shows_it(host: Host) -> None:
