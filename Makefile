@@ -12,7 +12,7 @@ missing = $(shell for name in $(1); do \
 # Debian's python3 has the module venv, but it does not work before python3-venv is installed.
 VENV := $(shell $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
 
-.PHONY: help install demo test check unit lab lab-under-pressure lab-of-the-rest torture bench format clean packages-demo packages-test
+.PHONY: help install demo test check unit lab lab-under-pressure lab-of-stories lab-of-the-rest torture bench format clean packages-demo packages-test
 
 help:
 	@echo 'make demo    rehearse profiles/ on a cluster in a throw-away kernel'
@@ -69,12 +69,14 @@ unit: .venv/.test
 	$(BIN)/coverage report --fail-under 98 \
 		--include '*/planner.py,*/workflow.py,*/situation.py,*/record.py,*/baseline.py,*/reader/*'
 
-# In two kernels at once, one for each of two cores: each has one CPU.
+# In three kernels at once: each has one CPU, and waits for frames half of the time.
 lab: .venv/.test
-	$(MAKE) --output-sync --jobs 2 lab-under-pressure lab-of-the-rest
+	$(MAKE) --output-sync --jobs 3 lab-under-pressure lab-of-stories lab-of-the-rest
 
-PRESSURE := crashes pressure paths path_ways watch scenarios failover two_boxes hooks
+PRESSURE := crashes pressure paths path_ways watch
 PRESSURE := $(PRESSURE:%=tests/lab/test_%.py)
+STORIES := scenarios failover two_boxes hooks checks
+STORIES := $(STORIES:%=tests/lab/test_%.py)
 # A systemd of its own takes a minute to itself: in `make torture`.
 LATER := tests/lab/test_units.py
 IN_LAB := $(BIN)/python -m lvsdr.lab --timeout 1500 -- $(BIN)/python -m pytest
@@ -82,8 +84,11 @@ IN_LAB := $(BIN)/python -m lvsdr.lab --timeout 1500 -- $(BIN)/python -m pytest
 lab-under-pressure: .venv/.test
 	$(IN_LAB) $(PRESSURE)
 
+lab-of-stories: .venv/.test
+	$(IN_LAB) $(STORIES)
+
 lab-of-the-rest: .venv/.test
-	$(IN_LAB) tests/lab $(PRESSURE:%=--ignore %) $(LATER:%=--ignore %)
+	$(IN_LAB) tests/lab $(foreach each,$(PRESSURE) $(STORIES) $(LATER),--ignore $(each))
 
 # The long form of the tests that are samples in `make test`; some hours.
 torture: packages-test .venv/.test
