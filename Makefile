@@ -73,9 +73,9 @@ unit: .venv/.test
 lab: .venv/.test
 	$(MAKE) --output-sync --jobs 3 lab-under-pressure lab-of-stories lab-of-the-rest
 
-PRESSURE := crashes pressure paths path_ways watch
+PRESSURE := crashes pressure paths path_ways watch failover
 PRESSURE := $(PRESSURE:%=tests/lab/test_%.py)
-STORIES := scenarios failover two_boxes hooks checks
+STORIES := scenarios two_boxes hooks checks
 STORIES := $(STORIES:%=tests/lab/test_%.py)
 # A systemd of its own takes a minute to itself: in `make torture`.
 LATER := tests/lab/test_units.py
