@@ -139,7 +139,9 @@ def _unsettled(link: dict[str, Any]) -> bool:
     """Return whether a link, with its addresses, is about to change by itself."""
     flags = set(link["flags"])
     rising = "LOWER_UP" in flags and not flags & MUTE and link["operstate"] != "UP"
-    return rising or any(each.get("tentative") for each in link["addr_info"])
+    # The other end of its cable is down, and the kernel has not yet looked.
+    sinking = "UP" in flags and not flags & {"LOWER_UP", "NO-CARRIER"}
+    return rising or sinking or any(each.get("tentative") for each in link["addr_info"])
 
 
 def _settings(folder: str) -> Iterator[str]:
