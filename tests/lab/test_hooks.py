@@ -43,6 +43,9 @@ def test_a_hook_that_comes_late_or_twice_does_not_make_a_director_of_a_standby(
         box.start()
         # On time: keepalived's umask is 0177, and yet the folder of the record can be entered.
         assert settled(box.is_active, True, PATIENCE), log.read_text()
+        # The VIP is there before the hook has come to its end, and a link that goes down then
+        # undoes it.
+        assert settled(lambda: f"announced {VIP}" in log.read_text(), True, PATIENCE)
         modes = {path.stat().st_mode & 0o777 for path in Path("/run/lvsdr").iterdir()}
 
         late.touch()
