@@ -18,12 +18,13 @@ from lvsdr.kernel.ipvs import batch, dump, messages
 from lvsdr.kernel.netlink import GenericSocket
 from lvsdr.kernel.netlink_messages import (
     DUMP,
+    GENERIC,
     HEADER,
     MULTI,
     NLMSG_DONE,
     REQUEST,
     attribute,
-    request,
+    message,
 )
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change
@@ -136,7 +137,7 @@ def their_destination(server: RealServer) -> Any:
 
 
 def ours(command: int, attributes: bytes) -> bytes:
-    return request(FAMILY, command, SEQUENCE, attributes, REQUEST)
+    return message(FAMILY, GENERIC.pack(command, 1) + attributes, SEQUENCE, REQUEST)
 
 
 @given(virtual_servers())
@@ -335,6 +336,5 @@ def test_a_listing_is_asked_for_as_a_listing() -> None:
     asked = wire._kernel.recv(4096)
     wire.close()
 
-    assert asked == request(
-        FAMILY, messages.GET_DEST, SEQUENCE, messages.identity(WEB), REQUEST | DUMP
-    )
+    body = GENERIC.pack(messages.GET_DEST, 1) + messages.identity(WEB)
+    assert asked == message(FAMILY, body, SEQUENCE, REQUEST | DUMP)

@@ -33,6 +33,7 @@ from lvsdr.kernel.rtnetlink import (
     ATTEMPTS,
     CREATE,
     EXCLUSIVE,
+    FAMILIES,
     RouteSocket,
     address,
     link,
@@ -140,7 +141,7 @@ def test_a_link_is_set_up_as_pyroute2_does() -> None:
 @pytest.mark.parametrize("guard", [GUARD, GUARD6], ids=["ipv4", "ipv6"])
 def test_a_route_is_added_and_deleted_as_pyroute2_does(guard: RawRoute) -> None:
     fields = {
-        "family": route.FAMILIES[guard.destination.version],
+        "family": FAMILIES[guard.destination.version],
         "dst_len": guard.destination.prefixlen,
         "table": 254,
         "proto": 4,

@@ -11,7 +11,7 @@ from lvsdr.kernel.rtnetlink.address import RawAddress
 from lvsdr.kernel.rtnetlink.link import Links
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.kernel.survey import links_and_addresses, name_of, survey_of
-from lvsdr.kernel.sysctls import value_of
+from lvsdr.kernel.sysctls import values_of
 from lvsdr.model.inspection import HeldAddress, Inspection, Packet
 from lvsdr.model.objects import SyncDaemon
 from lvsdr.model.survey import Survey
@@ -80,5 +80,4 @@ def _settings(seen: Survey) -> dict[str, str]:
     paths = [f"net/ipv4/conf/{scope}/{name}" for scope in scopes for name in IPV4]
     paths += [f"net/ipv6/conf/{scope}/{name}" for scope in scopes for name in IPV6]
     paths += ["net/ipv4/ip_forward", "net/ipv4/vs/backup_only", *bridges.SYSCTLS]
-    values = ((path, value_of(path)) for path in paths)
-    return {path: value for path, value in values if value is not None}
+    return values_of(paths)

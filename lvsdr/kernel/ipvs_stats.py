@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Collection, Iterator
 from functools import partial
-from ipaddress import ip_address
 
 from lvsdr.kernel.errno import reading
-from lvsdr.kernel.ipvs import messages
+from lvsdr.kernel.ipvs import dump, messages
 from lvsdr.kernel.netlink import GenericSocket
 from lvsdr.kernel.netlink_messages import (
-    GENERIC,
+    NOTHING,
     Attributes,
     as_number,
     attributes,
     decoded,
-    opened,
     singly,
 )
 from lvsdr.kernel.sockets import Sockets
@@ -71,44 +68,14 @@ def _summed(real_servers: Collection[Counters], traffic: tuple[Traffic, Traffic]
 
 
 def _virtual_server(message: memoryview) -> tuple[Service, tuple[Traffic, Traffic]]:
-    found = attributes(opened(message, GENERIC)[1][messages.SERVICE])
-    return _service(found), _traffic(found)
+    service, found = dump.of_service(message)
+    return service, _traffic(found)
 
 
 def _real_server(service: Service, message: memoryview) -> tuple[IPAddress, int, Counters]:
-    found = attributes(opened(message, GENERIC)[1][messages.DEST])
-    # Kernels before 3.18 know no real server of another family than its service's.
-    inet6 = service.family == "inet6"
-    if messages.ADDR_FAMILY in found:
-        inet6 = as_number(found[messages.ADDR_FAMILY]) == socket.AF_INET6
-    active, inactive, persistent = (
-        as_number(found[kind]) if kind in found else 0 for kind in CONNECTIONS
-    )
-    return (
-        _address(found[messages.DEST_ADDR], inet6),
-        _port(found[messages.DEST_PORT]),
-        Counters(active, inactive, persistent, *_traffic(found)),
-    )
-
-
-def _service(found: Attributes) -> Service:
-    inet6 = as_number(found[messages.AF]) == socket.AF_INET6
-    family = "inet6" if inet6 else "inet"
-    if messages.FWMARK in found:
-        return Service("fwmark", fwmark=as_number(found[messages.FWMARK]), family=family)
-    number = as_number(found[messages.PROTOCOL])
-    protocol = messages.PROTOCOL_NAMES.get(number, str(number))
-    vip, port = _address(found[messages.ADDR], inet6), _port(found[messages.PORT])
-    return Service(protocol, vip, port, family=family)
-
-
-def _address(packed: memoryview, inet6: bool) -> IPAddress:
-    # The kernel gives every address the room of the longest.
-    return ip_address(bytes(packed if inet6 else packed[:4]))
-
-
-def _port(packed: memoryview) -> int:
-    return int.from_bytes(packed, "big")
+    rip, port, found = dump.of_real_server(message, service)
+    active, inactive, persistent = (as_number(found.get(kind, NOTHING)) for kind in CONNECTIONS)
+    return rip, port, Counters(active, inactive, persistent, *_traffic(found))
 
 
 def _traffic(found: Attributes) -> tuple[Traffic, Traffic]:

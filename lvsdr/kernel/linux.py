@@ -177,7 +177,3 @@ class LinuxKernel:
     def reopen(self) -> None:
         """Forget the sockets: after a failure half an answer may be waiting in them."""
         self._sockets.close()
-
-
-def _kind(key: Key) -> str:
-    return str(key[0])

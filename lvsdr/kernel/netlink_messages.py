@@ -23,6 +23,9 @@ ATTRIBUTE = struct.Struct("=HH")
 NUMBER = struct.Struct("=i")
 U8, U16, U32 = struct.Struct("=B"), struct.Struct("=H"), struct.Struct("=I")
 
+# In place of an attribute that is not there: no number, no text.
+NOTHING = memoryview(b"")
+
 Item = TypeVar("Item")
 Attributes = Mapping[int, memoryview]
 """The values of attributes, by their kinds."""
@@ -39,11 +42,6 @@ class Refused:
 def message(kind: int, body: bytes, sequence: int, flags: int) -> bytes:
     """Return one message."""
     return HEADER.pack(HEADER.size + len(body), kind, flags, sequence, 0) + body
-
-
-def request(family: int, command: int, sequence: int, attributes: bytes, flags: int) -> bytes:
-    """Return one message of generic netlink."""
-    return message(family, GENERIC.pack(command, 1) + attributes, sequence, flags)
 
 
 def attribute(kind: int, value: bytes) -> bytes:

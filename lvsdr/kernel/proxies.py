@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
 from lvsdr.kernel.errno import explained, reading
-from lvsdr.kernel.rtnetlink import link, neighbour
+from lvsdr.kernel.rtnetlink import FAMILIES, link, neighbour
 from lvsdr.kernel.rtnetlink.link import Links
-from lvsdr.kernel.rtnetlink.neighbour import FAMILIES, NTF_PROXY, NTF_ROUTER
+from lvsdr.kernel.rtnetlink.neighbour import NTF_PROXY, NTF_ROUTER
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Key, Object, ProxyNeighbour

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 
 from lvsdr.kernel.errno import explained, reading
+from lvsdr.kernel.rtnetlink import FAMILIES
 from lvsdr.kernel.rtnetlink import route as raw
-from lvsdr.kernel.rtnetlink.route import BLACKHOLE, FAMILIES, UNREACHABLE, RawRoute
+from lvsdr.kernel.rtnetlink.route import BLACKHOLE, UNREACHABLE, RawRoute
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.address import IPNetwork
 from lvsdr.model.change import Change

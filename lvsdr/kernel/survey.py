@@ -10,7 +10,7 @@ from lvsdr.kernel.rtnetlink import address, link
 from lvsdr.kernel.rtnetlink.address import RawAddress
 from lvsdr.kernel.rtnetlink.link import Links, RawLink
 from lvsdr.kernel.sockets import Sockets
-from lvsdr.kernel.sysctls import value_of
+from lvsdr.kernel.sysctls import values_of
 from lvsdr.model.survey import Survey, SurveyedLink
 
 ARP_SYSCTLS = ("arp_ignore", "arp_announce")
@@ -68,5 +68,4 @@ def _surveyed(found: RawLink, links: Links) -> SurveyedLink:
 
 def _settings(scopes: Iterable[str]) -> dict[str, str]:
     paths = (f"net/ipv4/conf/{scope}/{name}" for scope in scopes for name in ARP_SYSCTLS)
-    values = ((path, value_of(path)) for path in paths)
-    return {path: value for path, value in values if value is not None}
+    return values_of(paths)

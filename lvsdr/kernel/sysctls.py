@@ -57,6 +57,12 @@ def value_of(path: str) -> str | None:
     return value
 
 
+def values_of(paths: Iterable[str]) -> dict[str, str]:
+    """Return the values of sysctls, without those that this kernel does not have."""
+    values = ((path, value_of(path)) for path in paths)
+    return {path: value for path, value in values if value is not None}
+
+
 def writable(wanted: Iterable[Sysctl]) -> None:
     """Raise CannotRun where /proc/sys is mounted read-only, as in most containers."""
     if os.statvfs(ROOT / "net").f_flag & os.ST_RDONLY:

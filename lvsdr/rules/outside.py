@@ -13,7 +13,7 @@ from lvsdr.model.inspection import Inspection, Packet
 from lvsdr.model.outside import Outside
 from lvsdr.model.profile import Profile, RealServerProfile
 from lvsdr.model.survey import Survey, SurveyedLink
-from lvsdr.rules import bridges, reply
+from lvsdr.rules import bridges, proxies, reply
 from lvsdr.rules.ways import FAR, neighbour
 
 # The ids of the findings that may be yielded.
@@ -140,12 +140,7 @@ def _answers(vip: IPAddress, outside: Outside) -> Iterator[Finding]:
                 vip=vip,
             )
     for entry in outside.host.proxies if vip.version == 6 else ():
-        forwards = outside.host.number(f"net/ipv6/conf/{entry.link}/forwarding")
-        if (
-            entry.address == vip
-            and forwards
-            and any(outside.host.pair("proxy_ndp", entry.link, "ipv6"))
-        ):
+        if entry.address == vip and proxies.answers_nd(entry, outside.host):
             yield Finding(
                 "HOST-ANSWERS",
                 ERROR,

@@ -63,7 +63,7 @@ def entries(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
         if vip not in profile.vips or entry.link not in ("", *host.survey.links):
             continue
         hint, about = _removal(entry, profile, host), frozenset({entry.key})
-        if vip.version == 6 and _answers_nd(entry, host):
+        if vip.version == 6 and answers_nd(entry, host):
             yield Finding(
                 "PROXY-NDP",
                 ERROR,
@@ -108,7 +108,8 @@ def _speaks(entry: ProxyNeighbour, host: Inspection) -> bool:
     return any(entry.link in ("", item.link) and reply(item, host).proxy for item in asked)
 
 
-def _answers_nd(entry: ProxyNeighbour, host: Inspection) -> bool:
+def answers_nd(entry: ProxyNeighbour, host: Inspection) -> bool:
+    """Return whether the host answers neighbour solicitations for what an entry names."""
     # ndisc_recv_ns() of net/ipv6/ndisc.c: the link's own forwarding, and proxy_ndp of either.
     forwards = host.number(f"net/ipv6/conf/{entry.link}/forwarding")
     return bool(forwards) and any(host.pair("proxy_ndp", entry.link, "ipv6"))

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
+from functools import lru_cache, partial
 from ipaddress import ip_address
 
 from lvsdr.kernel.ipvs import messages
-from lvsdr.kernel.ipvs.messages import BE16, U8, U16, U32
+from lvsdr.kernel.ipvs.messages import BE16
 from lvsdr.kernel.netlink import GenericSocket
-from lvsdr.kernel.netlink_messages import GENERIC, HEADER, attribute, attributes
+from lvsdr.kernel.netlink_messages import (
+    GENERIC,
+    HEADER,
+    NOTHING,
+    U8,
+    U16,
+    U32,
+    Attributes,
+    as_number,
+    as_text,
+    attribute,
+    attributes,
+    decoded,
+    opened,
+    singly,
+)
 from lvsdr.model.address import IPAddress
 from lvsdr.model.objects import RealServer, Service, VirtualServer
-
-Attributes = Mapping[int, memoryview]
 
 # In a listed real server its settings come first, then the connections that it has, then its
 # family, then statistics. Another kernel may list them otherwise: then nothing is known by its
@@ -27,9 +40,8 @@ LEAST = START + SETTINGS_SIZE + CONNECTIONS_SIZE + FAMILY_SIZE
 
 def virtual_servers(wire: GenericSocket) -> Iterator[VirtualServer]:
     """Yield the virtual servers of the namespace; raises OSError."""
-    for chunk, length in wire.dump(messages.GET_SERVICE):
-        for start in range(0, len(chunk), length):
-            yield _virtual_server(_nested(chunk[start : start + length], messages.SERVICE))
+    for message in singly(wire.dump(messages.GET_SERVICE)):
+        yield decoded(message, _virtual_server)
 
 
 def real_servers(
@@ -45,8 +57,8 @@ def real_servers(
             server = known.get(packed)
             if server is None:
                 start = place * length
-                found = _nested(chunk[start : start + length], messages.DEST)
-                server = _real_server(service, found)
+                message = chunk[start : start + length]
+                server = decoded(message, partial(_real_server, service))
             yield server
 
 
@@ -88,64 +100,71 @@ def _packed(chunk: memoryview, length: int) -> Iterator[bytes]:
     return (settings + family for settings, family in layout.iter_unpack(chunk))
 
 
-def _nested(message: memoryview, kind: int) -> Attributes:
-    return attributes(attributes(message[HEADER.size + GENERIC.size :])[kind])
+def of_service(message: memoryview) -> tuple[Service, Attributes]:
+    """Return which virtual server a message lists, and its attributes."""
+    found = attributes(opened(message, GENERIC)[1][messages.SERVICE])
+    number = as_number(found[messages.AF])
+    family = "inet6" if number == socket.AF_INET6 else "inet"
+    if messages.FWMARK in found:
+        return Service("fwmark", fwmark=as_number(found[messages.FWMARK]), family=family), found
+    protocol = as_number(found[messages.PROTOCOL])
+    service = Service(
+        protocol=messages.PROTOCOL_NAMES.get(protocol, str(protocol)),
+        vip=_address(number, found[messages.ADDR]),
+        port=_port(found[messages.PORT]),
+        family=family,
+    )
+    return service, found
 
 
-def _virtual_server(found: Attributes) -> VirtualServer:
-    service = _service(found)
+def of_real_server(message: memoryview, service: Service) -> tuple[IPAddress, int, Attributes]:
+    """Return the address and port of a listed real server of `service`, and its attributes."""
+    found = attributes(opened(message, GENERIC)[1][messages.DEST])
+    # Kernels before 3.18 know no real server of another family than its service's.
+    family: int = messages.FAMILIES[service.family]
+    if messages.ADDR_FAMILY in found:
+        family = as_number(found[messages.ADDR_FAMILY])
+    return _address(family, found[messages.DEST_ADDR]), _port(found[messages.DEST_PORT]), found
+
+
+def _virtual_server(message: memoryview) -> VirtualServer:
+    service, found = of_service(message)
     flags = messages.FLAGS_AND_MASK.unpack(found[messages.FLAGS])[0] & ~messages.HASHED
     persistent = bool(flags & messages.PERSISTENT)
     return VirtualServer(
         service=service,
-        scheduler=_text(found.get(messages.SCHED_NAME)),
-        persistence=_number(U32, found[messages.TIMEOUT]) if persistent else None,
+        scheduler=as_text(found.get(messages.SCHED_NAME, NOTHING)),
+        persistence=as_number(found[messages.TIMEOUT]) if persistent else None,
         persistence_prefix=_prefix(service, found[messages.NETMASK]),
         one_packet=bool(flags & messages.ONE_PACKET),
         flags=flags & messages.SCHEDULER_FLAGS,
-        engine=_text(found.get(messages.PE_NAME)) or None,
-    )
-
-
-def _service(found: Attributes) -> Service:
-    number = _number(U16, found[messages.AF])
-    family = "inet6" if number == socket.AF_INET6 else "inet"
-    if messages.FWMARK in found:
-        return Service("fwmark", fwmark=_number(U32, found[messages.FWMARK]), family=family)
-    protocol = _number(U16, found[messages.PROTOCOL])
-    return Service(
-        protocol=messages.PROTOCOL_NAMES.get(protocol, str(protocol)),
-        vip=_address(number, found[messages.ADDR]),
-        port=_number(BE16, found[messages.PORT]),
-        family=family,
+        engine=as_text(found.get(messages.PE_NAME, NOTHING)) or None,
     )
 
 
 def _prefix(service: Service, netmask: memoryview) -> int | None:
     if service.family == "inet6":
-        length = _number(U32, netmask)
+        length = as_number(netmask)
         return None if length == 128 else length
     length = int.from_bytes(netmask, "big").bit_count()
     return None if length == 32 else length
 
 
-def _real_server(service: Service, found: Attributes) -> RealServer:
-    # Kernels before 3.18 know no real server of another family than its service's.
-    family = found.get(messages.ADDR_FAMILY)
-    number = messages.FAMILIES[service.family] if family is None else _number(U16, family)
-    method = _number(U32, found[messages.FWD_METHOD]) & 0x7
+def _real_server(service: Service, message: memoryview) -> RealServer:
+    rip, port, found = of_real_server(message, service)
+    method = as_number(found[messages.FWD_METHOD]) & 0x7
     return RealServer(
         service=service,
-        rip=_address(number, found[messages.DEST_ADDR]),
-        port=_number(BE16, found[messages.DEST_PORT]),
-        weight=_number(U32, found[messages.WEIGHT]),
+        rip=rip,
+        port=port,
+        weight=as_number(found[messages.WEIGHT]),
         forwarding_method=messages.METHOD_NAMES.get(method, str(method)),
-        upper_threshold=_number(U32, found.get(messages.U_THRESH)),
-        lower_threshold=_number(U32, found.get(messages.L_THRESH)),
+        upper_threshold=as_number(found.get(messages.U_THRESH, NOTHING)),
+        lower_threshold=as_number(found.get(messages.L_THRESH, NOTHING)),
         tunnel=(
-            _number(U8, found.get(messages.TUN_TYPE)),
-            _number(BE16, found.get(messages.TUN_PORT)),
-            _number(U16, found.get(messages.TUN_FLAGS)),
+            as_number(found.get(messages.TUN_TYPE, NOTHING)),
+            _port(found.get(messages.TUN_PORT, NOTHING)),
+            as_number(found.get(messages.TUN_FLAGS, NOTHING)),
         ),
     )
 
@@ -155,9 +174,5 @@ def _address(family: int, packed: memoryview) -> IPAddress:
     return ip_address(bytes(packed[:4] if family == socket.AF_INET else packed))
 
 
-def _number(form: struct.Struct, packed: memoryview | None) -> int:
-    return 0 if packed is None else int(form.unpack(packed)[0])
-
-
-def _text(packed: memoryview | None) -> str:
-    return "" if packed is None else bytes(packed).partition(b"\0")[0].decode(errors="replace")
+def _port(packed: memoryview) -> int:
+    return int.from_bytes(packed, "big")

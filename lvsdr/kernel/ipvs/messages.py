@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from operator import attrgetter
 
-from lvsdr.kernel.netlink_messages import attribute
+from lvsdr.kernel.netlink_messages import U8, U16, U32, attribute
 from lvsdr.model.objects import RealServer, Service, VirtualServer
 
 # linux/ip_vs.h
@@ -34,7 +34,6 @@ PERSISTENT, HASHED, ONE_PACKET = 0x1, 0x2, 0x4
 SCHEDULER_FLAGS = 0x38
 ALL_FLAGS = 0xFFFFFFFF
 
-U8, U16, U32 = struct.Struct("=B"), struct.Struct("=H"), struct.Struct("=I")
 BE16 = struct.Struct("!H")
 FLAGS_AND_MASK = struct.Struct("=II")
 

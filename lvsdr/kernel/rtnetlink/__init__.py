@@ -7,6 +7,7 @@ if_link.h and if_addr.h; a test holds them against pyroute2's.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 
 from lvsdr.kernel.netlink import NETLINK_ROUTE, NetlinkSocket
@@ -14,6 +15,8 @@ from lvsdr.kernel.netlink_messages import ACK, Item, broken, decoded, singly
 
 NETLINK_GET_STRICT_CHK = 12
 EXCLUSIVE, CREATE = 0x200, 0x400
+# By the version of IP.
+FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 # A dump that somebody's change has torn is asked for again, so often.
 ATTEMPTS = 10
 

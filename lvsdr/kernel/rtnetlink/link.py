@@ -6,6 +6,7 @@ import struct
 from dataclasses import dataclass
 
 from lvsdr.kernel.netlink_messages import (
+    NOTHING,
     U32,
     as_number,
     as_text,
@@ -21,7 +22,6 @@ NSID = struct.Struct("=i")
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_QDISC, IFLA_MASTER = 1, 3, 4, 5, 6, 10
 IFLA_LINKINFO, IFLA_EXT_MASK, IFLA_LINK_NETNSID = 18, 29, 37
 IFLA_INFO_KIND, IFLA_INFO_DATA, IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
-NOTHING = memoryview(b"")
 # Counters are two thirds of what the kernel says of a link.
 RTEXT_FILTER_SKIP_STATS = 0x8
 WITHOUT_COUNTERS = attribute(IFLA_EXT_MASK, U32.pack(RTEXT_FILTER_SKIP_STATS))

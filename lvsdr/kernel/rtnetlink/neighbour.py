@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 import struct
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from lvsdr.kernel.netlink_messages import as_number, opened
-from lvsdr.kernel.rtnetlink import RouteSocket
+from lvsdr.kernel.netlink_messages import NOTHING, as_number, opened
+from lvsdr.kernel.rtnetlink import FAMILIES, RouteSocket
 from lvsdr.model.address import IPAddress
 
 RTM_GETNEIGH = 30
@@ -16,7 +15,6 @@ RTM_GETNEIGH = 30
 NDMSG = struct.Struct("=B3xiHBB")
 NDA_DST, NDA_PROTOCOL = 1, 12
 NTF_PROXY, NTF_ROUTER = 0x08, 0x80
-FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,5 +43,5 @@ def decoded(message: memoryview) -> RawProxy | None:
     (_, index, _, flags, _), found = opened(message, NDMSG)
     if not flags & NTF_PROXY or NDA_DST not in found:
         return None
-    protocol = as_number(found[NDA_PROTOCOL]) if NDA_PROTOCOL in found else 0
+    protocol = as_number(found.get(NDA_PROTOCOL, NOTHING))
     return RawProxy(index, ip_address(bytes(found[NDA_DST])), bool(flags & NTF_ROUTER), protocol)

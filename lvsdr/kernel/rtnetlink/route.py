@@ -7,8 +7,8 @@ import struct
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
-from lvsdr.kernel.netlink_messages import U32, Attributes, as_number, attribute, opened
-from lvsdr.kernel.rtnetlink import CREATE, EXCLUSIVE, RouteSocket
+from lvsdr.kernel.netlink_messages import NOTHING, U32, Attributes, as_number, attribute, opened
+from lvsdr.kernel.rtnetlink import CREATE, EXCLUSIVE, FAMILIES, RouteSocket
 from lvsdr.model.address import IPAddress, IPNetwork
 
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
@@ -21,7 +21,6 @@ RTA_DST, RTA_SRC, RTA_IIF, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC = ran
 RTA_TABLE = 15
 RT_TABLE_MAIN, RTPROT_STATIC = 254, 4
 UNICAST, LOCAL, BROADCAST, ANYCAST, MULTICAST, BLACKHOLE, UNREACHABLE = range(1, 8)
-FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +90,9 @@ def decoded(message: memoryview) -> RawRoute:
     return RawRoute(
         kind=kind,
         destination=ip_network((bytes(found.get(RTA_DST, anywhere)), length)),
-        metric=_number(found, RTA_PRIORITY),
-        table=_number(found, RTA_TABLE) or table,
-        link=_number(found, RTA_OIF),
+        metric=as_number(found.get(RTA_PRIORITY, NOTHING)),
+        table=as_number(found.get(RTA_TABLE, NOTHING)) or table,
+        link=as_number(found.get(RTA_OIF, NOTHING)),
         gateway=_address(found, RTA_GATEWAY),
         source=_address(found, RTA_PREFSRC),
     )
@@ -105,10 +104,6 @@ def _described(route: RawRoute) -> bytes:
     header = RTMSG.pack(family, length, 0, 0, route.table, RTPROT_STATIC, 0, route.kind, 0)
     address = attribute(RTA_DST, destination.network_address.packed)
     return header + address + attribute(RTA_PRIORITY, U32.pack(route.metric))
-
-
-def _number(found: Attributes, kind: int) -> int:
-    return as_number(found[kind]) if kind in found else 0
 
 
 def _address(found: Attributes, kind: int) -> IPAddress | None:
