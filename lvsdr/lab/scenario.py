@@ -117,6 +117,37 @@ class Scenario:
     director_late: bool = False
 
 
+def held_by_hand(host: str, vip: str, holder: str = "lo") -> ByHand:
+    """Return how a careful script sets up a real server."""
+    up, down = (
+        ((), ()) if holder == "lo" else ((f"link set {holder} up",), (f"link set {holder} down",))
+    )
+    return ByHand(
+        host,
+        (
+            "net/ipv4/conf/all/arp_ignore=1",
+            "net/ipv4/conf/all/arp_announce=2",
+            *up,
+            f"address add {vip}/32 dev {holder}",
+        ),
+        (
+            f"address del {vip}/32 dev {holder}",
+            *down,
+            "net/ipv4/conf/all/arp_ignore=0",
+            "net/ipv4/conf/all/arp_announce=0",
+        ),
+    )
+
+
+def held_with(host: str, vip: str, *quiet: str) -> ByHand:
+    """Return how a real server gets its VIP on lo, and arp_ignore on the links `quiet` alone."""
+    return ByHand(
+        host,
+        (*(f"net/ipv4/conf/{link}/arp_ignore=1" for link in quiet), f"address add {vip}/32 dev lo"),
+        (f"address del {vip}/32 dev lo", *(f"net/ipv4/conf/{link}/arp_ignore=0" for link in quiet)),
+    )
+
+
 def director(
     vip: str,
     *rips: str,

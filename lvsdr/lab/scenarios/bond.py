@@ -1,10 +1,19 @@
 """A bond under a bridge: settings of the slaves and of the bond do nothing."""
 
-from lvsdr.lab.scenario import ByHand, Cable, Scenario, director, realserver
+from lvsdr.lab.scenario import ByHand, Cable, Scenario, director, held_with, realserver
 
 VIP = "192.168.1.2"
 RIP = "192.168.1.11"
 BELOW = ("eth0", "eth1", "bond0")
+# bond0, still down, over both links, which have no address left.
+BONDED = (
+    "link add bond0 type bond mode active-backup miimon 100",
+    "link set eth0 down",
+    "link set eth1 down",
+    "address flush dev eth0",
+    "link set eth0 master bond0",
+    "link set eth1 master bond0",
+)
 
 SCENARIO = Scenario(
     name="bond",
@@ -19,12 +28,7 @@ SCENARIO = Scenario(
         ByHand(
             "rs1",
             (
-                "link add bond0 type bond mode active-backup miimon 100",
-                "link set eth0 down",
-                "link set eth1 down",
-                "address flush dev eth0",
-                "link set eth0 master bond0",
-                "link set eth1 master bond0",
+                *BONDED,
                 "link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
                 "link set bond0 master br0",
                 "link set bond0 up",
@@ -34,17 +38,5 @@ SCENARIO = Scenario(
             ),
         ),
     ),
-    by_hand=(
-        ByHand(
-            "rs1",
-            (
-                *(f"net/ipv4/conf/{link}/arp_ignore=1" for link in BELOW),
-                f"address add {VIP}/32 dev lo",
-            ),
-            (
-                f"address del {VIP}/32 dev lo",
-                *(f"net/ipv4/conf/{link}/arp_ignore=0" for link in BELOW),
-            ),
-        ),
-    ),
+    by_hand=(held_with("rs1", VIP, *BELOW),),
 )

@@ -1,6 +1,6 @@
 """The real server's address is on a bridge: a setting of its port does nothing."""
 
-from lvsdr.lab.scenario import ByHand, Scenario, director, realserver
+from lvsdr.lab.scenario import ByHand, Scenario, director, held_with, realserver
 
 VIP = "192.168.1.2"
 RIP = "192.168.1.11"
@@ -26,11 +26,5 @@ SCENARIO = Scenario(
             ),
         ),
     ),
-    by_hand=(
-        ByHand(
-            "rs1",
-            ("net/ipv4/conf/eth0/arp_ignore=1", f"address add {VIP}/32 dev lo"),
-            (f"address del {VIP}/32 dev lo", "net/ipv4/conf/eth0/arp_ignore=0"),
-        ),
-    ),
+    by_hand=(held_with("rs1", VIP, "eth0"),),
 )

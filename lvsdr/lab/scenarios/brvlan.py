@@ -1,6 +1,6 @@
 """A bridge that filters VLANs: the layer-3 link is br0.100, and only its settings count."""
 
-from lvsdr.lab.scenario import ByHand, Named, Scenario, director, realserver
+from lvsdr.lab.scenario import ByHand, Named, Scenario, director, held_with, realserver
 
 VIP = "192.168.1.2"
 RIP = "192.168.1.11"
@@ -32,18 +32,6 @@ SCENARIO = Scenario(
             ),
         ),
     ),
-    by_hand=(
-        ByHand(
-            "rs1",
-            (
-                *(f"net/ipv4/conf/{link}/arp_ignore=1" for link in BELOW),
-                f"address add {VIP}/32 dev lo",
-            ),
-            (
-                f"address del {VIP}/32 dev lo",
-                *(f"net/ipv4/conf/{link}/arp_ignore=0" for link in BELOW),
-            ),
-        ),
-    ),
+    by_hand=(held_with("rs1", VIP, *BELOW),),
     named=(Named("rs1", "ARP-IGNORE"),),
 )

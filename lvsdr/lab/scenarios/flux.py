@@ -1,6 +1,6 @@
 """Several links in one subnet: each answers for every address of the host."""
 
-from lvsdr.lab.scenario import ByHand, Cable, Scenario, director, realserver
+from lvsdr.lab.scenario import ByHand, Cable, Scenario, director, held_with, realserver
 
 VIP = "192.168.18.2"
 
@@ -23,11 +23,5 @@ SCENARIO = Scenario(
             ("address add 192.168.18.11/24 dev eth3", "address add 192.168.18.12/24 dev eth4"),
         ),
     ),
-    by_hand=(
-        ByHand(
-            "rs1",
-            ("net/ipv4/conf/eth0/arp_ignore=1", f"address add {VIP}/32 dev lo"),
-            (f"address del {VIP}/32 dev lo", "net/ipv4/conf/eth0/arp_ignore=0"),
-        ),
-    ),
+    by_hand=(held_with("rs1", VIP, "eth0"),),
 )

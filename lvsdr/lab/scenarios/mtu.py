@@ -1,6 +1,6 @@
 """A tunnel is narrower than its link, and what says so is filtered: long requests stand still."""
 
-from lvsdr.lab.scenario import ByHand, Named, Scenario, director, realserver
+from lvsdr.lab.scenario import ByHand, Named, Scenario, director, held_by_hand, realserver
 
 VIP = "192.168.1.2"
 RIP = "192.168.1.11"
@@ -21,23 +21,7 @@ SCENARIO = Scenario(
         # A firewall that knows better.
         ByHand("gateway", ("rule add iif eth0 ipproto icmp blackhole",)),
     ),
-    by_hand=(
-        ByHand(
-            "rs1",
-            (
-                "net/ipv4/conf/all/arp_ignore=1",
-                "net/ipv4/conf/all/arp_announce=2",
-                "link set tunl0 up",
-                f"address add {VIP}/32 dev tunl0",
-            ),
-            (
-                f"address del {VIP}/32 dev tunl0",
-                "link set tunl0 down",
-                "net/ipv4/conf/all/arp_ignore=0",
-                "net/ipv4/conf/all/arp_announce=0",
-            ),
-        ),
-    ),
+    by_hand=(held_by_hand("rs1", VIP, "tunl0"),),
     mend=(
         ByHand(
             "rs1",

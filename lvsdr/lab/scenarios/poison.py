@@ -1,6 +1,6 @@
 """The real server asks in the VIP's name, and the gateway's entry turns to it."""
 
-from lvsdr.lab.scenario import ByHand, Scenario, director, realserver
+from lvsdr.lab.scenario import Scenario, director, held_with, realserver
 
 VIP = "192.168.1.2"
 
@@ -12,11 +12,5 @@ SCENARIO = Scenario(
     witness="entry",
     trouble=frozenset({"rs1"}),
     mended=frozenset({"director"}),
-    by_hand=(
-        ByHand(
-            "rs1",
-            ("net/ipv4/conf/all/arp_ignore=1", f"address add {VIP}/32 dev lo"),
-            (f"address del {VIP}/32 dev lo", "net/ipv4/conf/all/arp_ignore=0"),
-        ),
-    ),
+    by_hand=(held_with("rs1", VIP, "all"),),
 )

@@ -1,6 +1,15 @@
 """A container behind its host, which answers for what it has a route to: the VIP as well."""
 
-from lvsdr.lab.scenario import Box, ByHand, Guest, Named, Scenario, director, realserver
+from lvsdr.lab.scenario import (
+    Box,
+    ByHand,
+    Guest,
+    Named,
+    Scenario,
+    director,
+    held_by_hand,
+    realserver,
+)
 
 VIP = "192.168.1.2"
 RIP = "192.168.1.11"
@@ -44,19 +53,7 @@ SCENARIO = Scenario(
             (f"route add {VIP}/32 via {RIP} dev veth1",),
             (f"route del {VIP}/32 via {RIP} dev veth1",),
         ),
-        ByHand(
-            "rs1",
-            (
-                "net/ipv4/conf/all/arp_ignore=1",
-                "net/ipv4/conf/all/arp_announce=2",
-                f"address add {VIP}/32 dev lo",
-            ),
-            (
-                f"address del {VIP}/32 dev lo",
-                "net/ipv4/conf/all/arp_ignore=0",
-                "net/ipv4/conf/all/arp_announce=0",
-            ),
-        ),
+        held_by_hand("rs1", VIP),
     ),
     named=(Named("rs1", "HOST-ANSWERS"),),
     refused=True,

@@ -1,6 +1,6 @@
 """A container in a bridge with spanning tree: a minute in which no frame passes."""
 
-from lvsdr.lab.scenario import ByHand, Named, Scenario, director, realserver
+from lvsdr.lab.scenario import ByHand, Named, Scenario, director, held_by_hand, realserver
 from lvsdr.lab.scenarios.bridged import RIP, VIP
 from lvsdr.lab.scenarios.bridged import SCENARIO as BRIDGED
 
@@ -25,19 +25,7 @@ SCENARIO = Scenario(
             ),
             ("link set br0 type bridge stp_state 0", "bridge link set dev veth1 state 3"),
         ),
-        ByHand(
-            "rs1",
-            (
-                "net/ipv4/conf/all/arp_ignore=1",
-                "net/ipv4/conf/all/arp_announce=2",
-                f"address add {VIP}/32 dev lo",
-            ),
-            (
-                f"address del {VIP}/32 dev lo",
-                "net/ipv4/conf/all/arp_ignore=0",
-                "net/ipv4/conf/all/arp_announce=0",
-            ),
-        ),
+        held_by_hand("rs1", VIP),
     ),
     named=(Named("rs1", "BRIDGE-DELAY"),),
 )

@@ -1,6 +1,6 @@
 """A real server in another subnet: direct routing does not cross the router, a tunnel does."""
 
-from lvsdr.lab.scenario import ByHand, Named, Scenario, director, realserver
+from lvsdr.lab.scenario import ByHand, Named, Scenario, director, held_by_hand, realserver
 
 VIP = "192.168.1.2"
 NEAR, FAR, ROUTER = "192.168.1.11", "192.168.2.11", "192.168.2.1"
@@ -44,19 +44,7 @@ SCENARIO = Scenario(
         ),
     ),
     by_hand=(
-        ByHand(
-            "rs2",
-            (
-                "net/ipv4/conf/all/arp_ignore=1",
-                "net/ipv4/conf/all/arp_announce=2",
-                f"address add {VIP}/32 dev lo",
-            ),
-            (
-                f"address del {VIP}/32 dev lo",
-                "net/ipv4/conf/all/arp_ignore=0",
-                "net/ipv4/conf/all/arp_announce=0",
-            ),
-        ),
+        held_by_hand("rs2", VIP),
         ByHand(
             "director",
             (

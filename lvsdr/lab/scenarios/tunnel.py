@@ -1,6 +1,6 @@
 """Tunnel forwarding: a strict rp_filter drops what comes out of the tunnel."""
 
-from lvsdr.lab.scenario import ByHand, Scenario, director, realserver
+from lvsdr.lab.scenario import ByHand, Scenario, director, held_by_hand, realserver
 
 VIP = "192.168.1.2"
 
@@ -13,21 +13,5 @@ SCENARIO = Scenario(
     trouble=frozenset({"nobody"}),
     mended=frozenset({"rs1"}),
     machine=(ByHand("rs1", ("net/ipv4/conf/all/rp_filter=1",)),),
-    by_hand=(
-        ByHand(
-            "rs1",
-            (
-                "net/ipv4/conf/all/arp_ignore=1",
-                "net/ipv4/conf/all/arp_announce=2",
-                "link set tunl0 up",
-                f"address add {VIP}/32 dev tunl0",
-            ),
-            (
-                f"address del {VIP}/32 dev tunl0",
-                "link set tunl0 down",
-                "net/ipv4/conf/all/arp_ignore=0",
-                "net/ipv4/conf/all/arp_announce=0",
-            ),
-        ),
-    ),
+    by_hand=(held_by_hand("rs1", VIP, "tunl0"),),
 )

@@ -1,10 +1,10 @@
 """The VIP's segment is a VLAN over a bond: the link's name has a dot, and its own settings."""
 
-from lvsdr.lab.scenario import ByHand, Cable, Named, Scenario, director, realserver
+from lvsdr.lab.scenario import ByHand, Cable, Named, Scenario, director, held_with, realserver
+from lvsdr.lab.scenarios.bond import BELOW, BONDED
 
 VIP = "192.168.1.2"
 RIP = "192.168.1.11"
-BELOW = ("eth0", "eth1", "bond0")
 
 SCENARIO = Scenario(
     name="vlan",
@@ -28,12 +28,7 @@ SCENARIO = Scenario(
         ByHand(
             "rs1",
             (
-                "link add bond0 type bond mode active-backup miimon 100",
-                "link set eth0 down",
-                "link set eth1 down",
-                "address flush dev eth0",
-                "link set eth0 master bond0",
-                "link set eth1 master bond0",
+                *BONDED,
                 "link set bond0 up",
                 "link add link bond0 name bond0.100 type vlan id 100",
                 "link set bond0.100 up",
@@ -42,18 +37,6 @@ SCENARIO = Scenario(
             ),
         ),
     ),
-    by_hand=(
-        ByHand(
-            "rs1",
-            (
-                *(f"net/ipv4/conf/{link}/arp_ignore=1" for link in BELOW),
-                f"address add {VIP}/32 dev lo",
-            ),
-            (
-                f"address del {VIP}/32 dev lo",
-                *(f"net/ipv4/conf/{link}/arp_ignore=0" for link in BELOW),
-            ),
-        ),
-    ),
+    by_hand=(held_with("rs1", VIP, *BELOW),),
     named=(Named("rs1", "ARP-IGNORE"),),
 )
