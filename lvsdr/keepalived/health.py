@@ -8,9 +8,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from lvsdr import lock
 from lvsdr.baseline import Book
-from lvsdr.keepalived.ledger import PATIENCE, written
+from lvsdr.keepalived.ledger import alone, written
 from lvsdr.model.printable import printable
 
 FORMAT = "lvsdr/health/1"
@@ -53,7 +52,7 @@ class Health:
         """Write down what is said of `servers`."""
         told = list(servers)
         if told:
-            with self._book.beside(self.path) as descriptor, lock.held(descriptor, PATIENCE):
+            with alone(self._book, self.path):
                 known = {each.key: each for each in self.servers()}
                 for each in told:
                     before = known.pop(each.key, None)
@@ -65,7 +64,7 @@ class Health:
 
     def forget(self) -> None:
         """Remove it: what keepalived no longer checks nobody knows."""
-        with self._book.beside(self.path) as descriptor, lock.held(descriptor, PATIENCE):
+        with alone(self._book, self.path):
             self.path.unlink(missing_ok=True)
 
     def servers(self) -> tuple[Server, ...]:

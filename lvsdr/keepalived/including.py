@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from glob import glob, has_magic
 from pathlib import Path
 
-from lvsdr.keepalived.syntax import Block, Line, parsed, words_of
+from lvsdr.keepalived.syntax import Block, Line, lines_of, parsed, words_of
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.printable import printable
 
@@ -43,12 +43,11 @@ def _lines(path: Path, text: str, whole: Whole, above: tuple[Path, ...]) -> Iter
     The braces of a file need not be balanced: what counts is the whole.
     """
     whole.files.append(path)
-    for number, line in enumerate(text.splitlines(), start=1):
-        words = words_of(line)
+    for there in lines_of(text, str(path)):
+        words = words_of(there.text)
         if len(words) < 2 or words[0] not in KEYWORDS:
-            yield Line(str(path), number, line)
+            yield there
             continue
-        there = Line(str(path), number, line)
         for included in _included(words[1], path.parent, there, whole):
             yield from _of_included(included, there, whole, above)
 

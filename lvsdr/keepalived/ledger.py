@@ -67,12 +67,19 @@ class Ledger:
 
     @contextmanager
     def _open(self) -> Iterator[dict[str, Entry]]:
-        with self._book.beside(self.path) as descriptor, lock.held(descriptor, PATIENCE):
+        with alone(self._book, self.path):
             before = _read(self.path)
             entries = dict(before)
             yield entries
             if entries != before:
                 _write(self.path, entries)
+
+
+@contextmanager
+def alone(book: Book, path: Path) -> Iterator[None]:
+    """Hold the lock of a file that lies beside the record inside the block."""
+    with book.beside(path) as descriptor, lock.held(descriptor, PATIENCE):
+        yield
 
 
 def _read(path: Path) -> dict[str, Entry]:
