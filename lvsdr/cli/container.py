@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lvsdr.errors import CannotRun
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from lvsdr.model.finding import Finding
     from lvsdr.model.profile import Profile
     from lvsdr.situation import Kernel
-    from lvsdr.verification import Verdict
 
 
 def host_side(session: Session, profile: Profile, kernel: Kernel) -> tuple[Finding, ...]:
@@ -42,8 +40,3 @@ def refuse_company(around: Iterable[Finding]) -> None:
 def noted(finding: Finding) -> str:
     """Return a finding as a note to a command that goes on all the same."""
     return f"{finding.rule}: {finding.message}; {finding.hint}"
-
-
-def judged(verdict: Verdict, around: Iterable[Finding]) -> Verdict:
-    """Return the verdict over a container and its host."""
-    return replace(verdict, findings=(*verdict.findings, *around))
