@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from lvsdr.baseline import Book
@@ -13,6 +13,7 @@ from lvsdr.errors import CannotRun, KernelError, LvsdrError
 from lvsdr.model.address import IPAddress, host_network
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.counters import Counters
+from lvsdr.model.event import Spoken
 from lvsdr.model.finding import Answer
 from lvsdr.model.inspection import HeldAddress, Inspection, Packet
 from lvsdr.model.objects import (
@@ -32,6 +33,7 @@ from lvsdr.model.path import Path as Route
 from lvsdr.model.route_to import Fate, Leading, RouteTo
 from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.verification import Question
+from lvsdr.watching import Ears
 
 ETH0 = SurveyedLink("eth0", mac="02:00:00:00:00:10")
 LO = SurveyedLink("lo", link_kind="loopback", loopback=True)
@@ -162,6 +164,22 @@ class FakeKernel:
         pass
 
 
+class FakeEars:
+    """Hears the same again and again, asked or not."""
+
+    def __init__(self, heard: list[Spoken]) -> None:
+        self._heard = heard
+
+    def ask(self, source4: object, source6: object, *, quietly: bool = False) -> None:
+        """Ask."""
+
+    def reopen(self) -> None:
+        """Listen again."""
+
+    def hear(self, until: float) -> Iterator[Spoken]:
+        yield from self._heard
+
+
 class FakeSession(Session):
     """A session on a fake kernel, with its record in `root`."""
 
@@ -175,6 +193,7 @@ class FakeSession(Session):
         self.probed: list[Route] = []
         self.verdicts: dict[str, PathVerdict] = {}
         self.fated: dict[IPAddress, Fate] = {}
+        self.overheard: list[Spoken] = []
 
     def kernel(self) -> FakeKernel:
         return self._kernel
@@ -188,6 +207,9 @@ class FakeSession(Session):
 
     def announce(self, vips: Iterable[IPAddress], *, count: int = 3, interval: float = 0.1) -> None:
         self.announced += vips
+
+    def ears(self, link: str, addresses: tuple[IPAddress, ...]) -> AbstractContextManager[Ears]:
+        return nullcontext(FakeEars([s for s in self.overheard if s.address in addresses]))
 
     def ask(self, question: Question) -> frozenset[Answer]:
         self.asked.append(question)

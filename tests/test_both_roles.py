@@ -6,13 +6,19 @@ import json
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface
 from pathlib import Path
+from time import sleep
 
 import pytest
 
 from fake import FakeSession, host
 from lvsdr.cli.main import run
-from lvsdr.errors import ProfileError
-from lvsdr.keepalived.transition import Host, Report, Roles, enter
+from lvsdr.errors import CannotRun, ProfileError
+from lvsdr.keepalived.hook import follow
+from lvsdr.keepalived.notice import Notice
+from lvsdr.keepalived.roles import Host, Report, Roles
+from lvsdr.keepalived.transition import enter
+from lvsdr.model.change import Change
+from lvsdr.model.event import Spoken
 from lvsdr.model.objects import Address, RealServer, SyncDaemon, Sysctl
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
 from lvsdr.reader import read
@@ -21,6 +27,7 @@ PROFILES = Path(__file__).parent.parent / "profiles"
 VIP = ip_address("192.168.1.2")
 # One of the director's real servers.
 RIP = Address("eth0", ip_interface("192.168.1.11/24"), label="eth0")
+DIP = Address("eth0", ip_interface("192.168.1.10/24"), label="eth0")
 ON_ETH0 = Address("eth0", ip_interface("192.168.1.2/32"), label="eth0:0")
 LOUD = [Sysctl(f"net/ipv4/conf/all/{name}", "0") for name in ("arp_ignore", "arp_announce")]
 OFF = Sysctl("net/ipv4/vs/backup_only", "0")
@@ -43,7 +50,7 @@ def roles(folder: Path, **fields: object) -> Roles:
 
 
 def entered(session: FakeSession, state: str, what: Roles) -> Report:
-    made = Host(session.kernel(), session.book(), session.announcer, grace=0)
+    made = Host(session.kernel(), session.book(), session.announcer, session.ears, grace=0)
     return enter(state, what, made)
 
 
@@ -166,6 +173,174 @@ def test_a_standby_is_one_though_its_weights_are_refused(
     daemons = {key[1] for key in session.kernel().objects if key[0] == SyncDaemon.kind}
     assert daemons == {"backup"}
     assert len(report.notes) == 1
+
+
+# How one becomes the director while another may be it still.
+
+
+OTHER = "192.168.1.12"
+
+
+def speaking(*addresses: str) -> list[Spoken]:
+    return [Spoken(ip_address(each), "02:00:00:00:00:12", "reply") for each in addresses]
+
+
+def weight(session: FakeSession, rip: str = OTHER) -> list[int]:
+    seen = session.kernel().objects.values()
+    return [each.weight for each in seen if isinstance(each, RealServer) and str(each.rip) == rip]
+
+
+@pytest.mark.parametrize("standby", ["empty", "synced"])
+def test_who_takes_over_chooses_itself_before_it_schedules_and_the_other_one_later(
+    session: FakeSession, tmp_path: Path, standby: str
+) -> None:
+    what = roles(tmp_path, standby=standby)
+    entered(session, "BACKUP", what)
+    before = len(session.kernel().sent)
+
+    report = entered(session, "MASTER", what)
+
+    sent = session.kernel().sent[before:]
+    kinds = [each.key[0] for each in sent]
+    weights = [(kinds[i], sent[i].after.weight) for i in others(sent)]  # type: ignore[union-attr]
+    assert weights == [(RealServer.kind, 0), (RealServer.kind, 1)]
+    assert others(sent)[0] < kinds.index(Address.kind) < others(sent)[1]
+    if standby == "synced":
+        assert others(sent)[0] < kinds.index(SyncDaemon.kind)
+    assert not report.waits
+    assert report.announced == (VIP,)
+
+
+def others(sent: list[Change]) -> list[int]:
+    """Return which changes are those of the other box's real server."""
+    return [i for i, each in enumerate(sent) if OTHER in map(str, each.key)]
+
+
+def test_who_takes_over_serves_alone_for_as_long_as_another_one_may_go_on(
+    session: FakeSession, tmp_path: Path
+) -> None:
+    what = roles(tmp_path)
+    made = Host(session.kernel(), session.book(), session.announcer, session.ears, grace=0.2)
+
+    first = enter("MASTER", what, made)
+    meanwhile = weight(session)
+    again = enter("MASTER", what, made)
+    sleep(0.3)
+    last = enter("MASTER", what, made)
+
+    assert (first.waits, again.waits, last.waits) == (True, True, False)
+    assert (meanwhile, weight(session)) == ([0], [1])
+    assert again.changes == ()
+
+
+def test_a_hook_ends_when_nobody_has_to_be_waited_for_any_more(
+    session: FakeSession, tmp_path: Path
+) -> None:
+    made = Host(session.kernel(), session.book(), session.announcer, session.ears, grace=0.2)
+    notice = Notice("INSTANCE", "VI_1", "MASTER")
+
+    done = follow(notice, 1, roles(tmp_path), made, 1.0)
+
+    assert (done.state, done.report.waits, weight(session)) == ("MASTER", False, [1])
+    assert done.report.announced == (VIP,)
+    weights = [c.after.weight for c in done.report.changes if isinstance(c.after, RealServer)]
+    assert sorted(weights) == [0, 1, 1]
+
+
+def test_a_hook_that_waits_for_a_director_that_stays_ends_all_the_same(
+    session: FakeSession, tmp_path: Path
+) -> None:
+    made = Host(session.kernel(), session.book(), session.announcer, session.ears, grace=0.1)
+    session.overheard = speaking(str(VIP), OTHER)
+
+    done = follow(Notice("INSTANCE", "VI_1", "MASTER"), 1, roles(tmp_path), made, 1.0)
+
+    assert (done.state, done.report.waits, weight(session)) == ("MASTER", True, [0])
+    assert len(done.report.notes) == 1
+
+
+@pytest.mark.parametrize("owner", ["lvsdr", "keepalived"])
+def test_who_answers_for_a_vip_still_gets_nothing_new_until_it_is_silent(
+    session: FakeSession, tmp_path: Path, owner: str
+) -> None:
+    fields = {"sysctls": {"backup_only": 1}} if owner == "keepalived" else {}
+    what = roles(tmp_path, vips_owner=owner, **fields)
+    session.overheard = speaking(str(VIP), OTHER)
+    if owner == "keepalived":
+        session.kernel().objects[ON_ETH0.key] = ON_ETH0
+
+    first = entered(session, "MASTER", what)
+    meanwhile = weight(session)
+    sent = len(session.kernel().sent)
+    again = entered(session, "MASTER", what)
+    still = len(session.kernel().sent)
+    session.overheard = speaking(OTHER)
+    last = entered(session, "MASTER", what)
+
+    assert (first.waits, again.waits, last.waits) == (True, True, False)
+    assert first.notes == (
+        f"{OTHER} still answers for a VIP: it gets no new connections until it is silent",
+    )
+    assert (meanwhile, weight(session)) == ([0], [1])
+    assert sent == still
+    assert [each.key[0] for each in last.changes] == [RealServer.kind]
+
+
+def test_a_stranger_that_answers_for_a_vip_takes_nothing_from_anybody(
+    session: FakeSession, tmp_path: Path
+) -> None:
+    stranger = Spoken(VIP, "02:00:00:00:00:99", "reply")
+    session.overheard = [stranger, *speaking(OTHER)]
+
+    report = entered(session, "MASTER", roles(tmp_path))
+
+    assert weight(session) == [1]
+    assert not report.waits
+
+
+def test_where_nobody_can_be_asked_every_real_server_serves(
+    session: FakeSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deaf(*_: object) -> None:
+        raise CannotRun("cannot open a packet socket on eth0: the link is down")
+
+    monkeypatch.setattr(session, "ears", deaf)
+
+    report = entered(session, "MASTER", roles(tmp_path))
+
+    assert weight(session) == [1]
+    assert report.notes == ("cannot open a packet socket on eth0: the link is down",)
+
+
+def test_a_host_that_does_not_serve_the_same_spares_nobody(
+    session: FakeSession, tmp_path: Path
+) -> None:
+    what = roles(tmp_path)
+    objects = session.kernel().objects
+    del objects[RIP.key]
+    objects[DIP.key] = DIP
+
+    entered(session, "MASTER", what)
+
+    assert [c.after.weight for c in session.kernel().sent if isinstance(c.after, RealServer)] == [
+        1,
+        1,
+    ]
+
+
+def test_a_host_that_is_drained_spares_nobody(session: FakeSession, tmp_path: Path) -> None:
+    what = roles(tmp_path)
+    entered(session, "MASTER", what)
+    book = session.book()
+    mine = [key for key in session.kernel().objects if "192.168.1.11" in map(str, key)]
+    record = book.load()
+    book.save(record.draining("director:web", {key for key in mine if key[0] == RealServer.kind}))
+    entered(session, "BACKUP", what)
+    before = len(session.kernel().sent)
+
+    entered(session, "MASTER", what)
+
+    assert not [c for c in session.kernel().sent[before:] if OTHER in map(str, c.key)]
 
 
 def test_vips_of_keepalived_on_hosts_that_are_both_need_backup_only(tmp_path: Path) -> None:

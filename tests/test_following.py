@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from ipaddress import ip_interface
+from ipaddress import ip_address, ip_interface
 from pathlib import Path
 
 import pytest
@@ -16,14 +16,18 @@ from lvsdr.keepalived.following import Following
 from lvsdr.keepalived.health import Health, Server, from_line
 from lvsdr.keepalived.hook import Outcome
 from lvsdr.keepalived.ledger import Ledger
-from lvsdr.keepalived.transition import Host, Roles
-from lvsdr.model.objects import Address
-from lvsdr.model.profile import DirectorProfile
+from lvsdr.keepalived.roles import Host, Roles
+from lvsdr.model.event import Spoken
+from lvsdr.model.objects import Address, RealServer, Sysctl, keyed
+from lvsdr.model.profile import DirectorProfile, RealServerProfile
 from lvsdr.reader import read
 
 PROFILES = Path(__file__).parent.parent / "profiles"
 DIP = Address("eth0", ip_interface("192.168.1.10/24"), label="eth0")
 ON_ETH0 = Address("eth0", ip_interface("192.168.1.2/32"), label="eth0:0")
+# One of the director's real servers, and what the kernel has for settings.
+RIP = Address("eth0", ip_interface("192.168.1.11/24"), label="eth0")
+LOUD = [Sysctl(f"net/ipv4/conf/all/{name}", "0") for name in ("arp_ignore", "arp_announce")]
 KEY = "INSTANCE VI_1"
 WEB = "[192.168.1.2]:tcp:80"
 
@@ -31,8 +35,9 @@ WEB = "[192.168.1.2]:tcp:80"
 class Reader:
     """What follows a FIFO, on a fake kernel."""
 
-    def __init__(self, folder: Path) -> None:
-        self.session = FakeSession(host(DIP), folder / "run")
+    def __init__(self, folder: Path, own: Address = DIP, *, both: bool = False) -> None:
+        self.session = FakeSession(host(own), folder / "run")
+        self.both = both
         self.done: list[Outcome] = []
         self.failures: list[LvsdrError] = []
         self.broken: CannotRun | None = None
@@ -45,11 +50,15 @@ class Reader:
             raise self.broken
         profile = read(PROFILES / "director.json", "director")
         assert isinstance(profile, DirectorProfile)
-        return Roles(profile)
+        if not self.both:
+            return Roles(profile)
+        served = read(PROFILES / "realserver.json", "realserver")
+        assert isinstance(served, RealServerProfile)
+        return Roles(profile, served)
 
     def hears(self, *lines: str, spoken: bool = True) -> None:
         book = self.session.book()
-        made = Host(self.session.kernel(), book, self.session.announcer, grace=0)
+        made = Host(self.session.kernel(), book, self.session.announcer, self.session.ears, grace=0)
         self.following.take(lines, made, spoken=spoken)
 
     def left(self, state: str) -> None:
@@ -59,6 +68,11 @@ class Reader:
     @property
     def is_director(self) -> bool:
         return ON_ETH0.key in self.session.kernel().objects
+
+    @property
+    def weights(self) -> set[int]:
+        objects = self.session.kernel().objects.values()
+        return {each.weight for each in objects if isinstance(each, RealServer)}
 
 
 @pytest.fixture
@@ -220,3 +234,53 @@ def test_an_export_that_nobody_can_read_is_begun_afresh(reader: Reader) -> None:
     health.tell([Server(WEB, None, "DOWN", 20)])
 
     assert health.servers() == (Server(WEB, None, "DOWN", 20),)
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> Reader:
+    made = Reader(tmp_path, RIP, both=True)
+    made.session.kernel().objects |= keyed(LOUD)
+    return made
+
+
+def test_who_has_to_wait_for_another_is_told_once_and_tried_again(both: Reader) -> None:
+    both.session.overheard = [
+        Spoken(ip_address(each), "02:00:00:00:00:12", "reply")
+        for each in ("192.168.1.2", "192.168.1.12")
+    ]
+
+    both.hears('INSTANCE "VI_1" MASTER 100')
+    both.hears()
+    both.hears()
+    waiting = len(both.done)
+    both.session.overheard.clear()
+    both.hears()
+    both.hears()
+
+    assert (waiting, len(both.done)) == (1, 2)
+    assert both.done[0].report.notes
+    assert [each.key[0] for each in both.done[1].report.changes] == [RealServer.kind]
+
+
+def test_a_box_whose_keepalived_has_gone_chooses_itself_until_it_is_back(both: Reader) -> None:
+    both.hears('INSTANCE "VI_1" MASTER 100')
+    both.hears(spoken=False)
+    closed = both.weights
+    both.hears(spoken=False)
+    gone = both.weights
+
+    both.hears()
+
+    assert (closed, gone, both.weights) == ({1}, {0, 1}, {1})
+    assert "has gone without a word" in both.failures[0].message
+
+
+def test_a_box_that_cannot_choose_itself_says_so(both: Reader) -> None:
+    both.hears('INSTANCE "VI_1" MASTER 100')
+    both.session.kernel().refuse = [len(both.session.kernel().sent)]
+
+    both.hears(spoken=False)
+    both.hears(spoken=False)
+
+    assert len(both.failures) == 2
+    assert both.weights == {1}

@@ -22,7 +22,7 @@ from lvsdr.keepalived.fifo import LONGEST_LINE, Fifo, Lines
 from lvsdr.keepalived.hook import follow
 from lvsdr.keepalived.ledger import Ledger
 from lvsdr.keepalived.notice import Notice, from_line
-from lvsdr.keepalived.transition import Host, Roles
+from lvsdr.keepalived.roles import Host, Roles
 from lvsdr.model.objects import Address, Object, Service, SyncDaemon, Sysctl, VirtualServer
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.reader import read
@@ -222,7 +222,11 @@ def test_a_hook_that_comes_late_is_dropped(session: FakeSession) -> None:
     assert done is not None
 
     outcome = follow(
-        late, done.born - 1, Roles(profile), Host(kernel, session.book(), session.announcer), 1
+        late,
+        done.born - 1,
+        Roles(profile),
+        Host(kernel, session.book(), session.announcer, session.ears),
+        1,
     )
 
     assert outcome.state is None

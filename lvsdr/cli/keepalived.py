@@ -20,7 +20,7 @@ from lvsdr.model.printable import printable
 
 if TYPE_CHECKING:
     from lvsdr.keepalived.hook import Outcome
-    from lvsdr.keepalived.transition import Roles
+    from lvsdr.keepalived.roles import Roles
     from lvsdr.render.documents import Document
 
 keepalived = click.Group("keepalived", help="The hooks of keepalived, and its configuration.")
@@ -80,13 +80,13 @@ def notify(  # noqa: PLR0913 - as many arguments as keepalived gives, and option
     from lvsdr.keepalived import birth
     from lvsdr.keepalived.hook import follow
     from lvsdr.keepalived.notice import Notice, checked
-    from lvsdr.keepalived.transition import Host
+    from lvsdr.keepalived.roles import Host
 
     try:
         notice = checked(Notice(type_, name, state, priority))
         roles, born = roles_of(session, director, realserver), birth.of_this_hook()
         with _modest_umask(), session.kernel() as kernel:
-            host = Host(kernel, session.book(), session.announcer)
+            host = Host(kernel, session.book(), session.announcer, session.ears)
             outcome = follow(notice, born, roles, host, session.lock_timeout)
     except LvsdrError as failure:
         _log(log, failure.message, *failure.notes, error=True)
@@ -122,7 +122,7 @@ def fifo(  # noqa: PLR0913 - as many options
     """
     from lvsdr.keepalived.fifo import Fifo
     from lvsdr.keepalived.following import Following
-    from lvsdr.keepalived.transition import Host
+    from lvsdr.keepalived.roles import Host
 
     with _modest_umask(), _ended_by_signals() as wake, Fifo(fifo, wake) as pipe:
         following = Following(
@@ -134,7 +134,7 @@ def fifo(  # noqa: PLR0913 - as many options
             failed=lambda failure: _fail(session, failure, log),
         )
         with session.kernel() as kernel:
-            host = Host(kernel, session.book(), session.announcer)
+            host = Host(kernel, session.book(), session.announcer, session.ears)
             following.roles()
             for lines in pipe.batches():
                 following.take(lines, host, spoken=pipe.spoken)
@@ -201,7 +201,7 @@ def _log(wanted: bool, *lines: str, error: bool = False) -> None:
 
 def roles_of(session: Session, director: Path, realserver: Path | None) -> Roles:
     """Read the profiles that say what this host is."""
-    from lvsdr.keepalived.transition import Roles
+    from lvsdr.keepalived.roles import Roles
     from lvsdr.model.profile import DirectorProfile, RealServerProfile
 
     first = read_profile(session, director, "director")

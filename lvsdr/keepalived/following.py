@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from lvsdr.errors import CannotRun, LvsdrError
-from lvsdr.keepalived import birth
+from lvsdr.keepalived import alone, birth
 from lvsdr.keepalived.health import Health
 from lvsdr.keepalived.health import from_line as from_check
 from lvsdr.keepalived.hook import Outcome, finish
 from lvsdr.keepalived.ledger import Ledger
 from lvsdr.keepalived.notice import MASTER, Notice, from_line
-from lvsdr.keepalived.transition import Host, Roles
+from lvsdr.keepalived.roles import Host, Roles
 
 # How many times in a row nobody has it open for writing until keepalived has gone.
 GONE = 2
@@ -35,6 +35,7 @@ class Following:
     unfinished: bool = True
     _heard: dict[str, Notice] = field(default_factory=dict)
     _told: str = ""
+    _waits: bool = False
     _silences: int | None = None
 
     def take(self, lines: Iterable[str], host: Host, *, spoken: bool) -> None:
@@ -51,6 +52,8 @@ class Following:
                 self._heard[notice.key] = notice
         if self._silences is None and not spoken:
             self._not_heard(host)
+        if spoken and (self._silences or 0) >= GONE:
+            self._come_back(host)
         fresh = self._written_down(host)
         if self.unfinished:
             self._finish(host, fresh if not spoken else None)
@@ -119,8 +122,15 @@ class Following:
             self._fail(failure)
         else:
             if done is not None:
-                self._told = ""
-                self.outcome(done)
+                self._show(done)
+
+    def _show(self, done: Outcome) -> None:
+        """Tell an outcome; of one that is tried again and again, what is new."""
+        notes = "\n".join(done.report.notes)
+        if not self._waits or done.report.changes or notes not in ("", self._told):
+            self.outcome(done)
+        self._waits, self._told = done.report.waits, notes
+        self.unfinished |= self._waits
 
     def _fail(self, failure: LvsdrError) -> None:
         """Tell a failure once, however often it is tried again."""
@@ -136,8 +146,12 @@ class Following:
             self._heard.setdefault(key, Notice(kind, name, "STOP"))
 
     def _mourn(self, host: Host) -> None:
-        """Tell that keepalived ended without a STOP: two directors may answer now."""
-        for key in self._masters(host):
+        """Tell that keepalived ended without a STOP: two directors may answer now.
+
+        One that is a real server too chooses itself, for the other one may choose it.
+        """
+        masters = self._masters(host)
+        for key in masters:
             self.failed(
                 CannotRun(
                     f"keepalived has gone without a word: this host stays the director of {key},"
@@ -145,6 +159,20 @@ class Following:
                     hints=["systemctl restart keepalived", "lvsdr director verify PROFILE"],
                 )
             )
+        try:
+            roles = self.roles()
+            if masters and roles.realserver is not None:
+                with host.book.locked(self.timeout):
+                    alone.spare(roles.director, host.kernel.survey(), host)
+        except LvsdrError as failure:
+            host.kernel.reopen()
+            self.failed(failure)
+
+    def _come_back(self, host: Host) -> None:
+        """Take it that keepalived says MASTER still, unless it says something else now."""
+        for key in self._masters(host):
+            kind, _, name = key.partition(" ")
+            self._heard.setdefault(key, Notice(kind, name, MASTER))
 
     def _masters(self, host: Host) -> list[str]:
         entries = Ledger(host.book).entries()

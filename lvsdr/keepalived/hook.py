@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from time import monotonic, sleep
 
 from lvsdr.keepalived.ledger import Entry, Ledger
 from lvsdr.keepalived.notice import Notice
-from lvsdr.keepalived.transition import Host, Report, Roles, enter
+from lvsdr.keepalived.roles import Host, Report, Roles
+from lvsdr.keepalived.transition import enter
+
+# How long until it is asked again who else speaks for the VIPs, in seconds.
+AGAIN = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +28,23 @@ def follow(notice: Notice, born: int, roles: Roles, host: Host, timeout: float) 
     """Carry out the newest state of the notice's instance, which may be another one by then.
 
     Hooks overlap, and come late: one that has waited for the lock takes what was said last, and
-    one whose state has been carried out or overtaken in the meantime does nothing.
+    one whose state has been carried out or overtaken in the meantime does nothing. Where another
+    director has to stand by first, it is waited for, `host.patience` seconds at most.
     """
+    outcome = _followed(notice, born, roles, host, timeout)
+    until = monotonic() + host.patience
+    while outcome.report.waits and monotonic() < until:
+        # Its hook may have begun when ours did. Without the lock: it may be our turn to go.
+        sleep(AGAIN)
+        again = finish(notice.key, roles, host, timeout)
+        if again is None:
+            break
+        report = outcome.report.followed_by(again.report)
+        outcome = replace(outcome, state=again.state, report=report)
+    return outcome
+
+
+def _followed(notice: Notice, born: int, roles: Roles, host: Host, timeout: float) -> Outcome:
     ledger = Ledger(host.book)
     mine = ledger.tell(notice.key, notice.state, born)
     with host.book.locked(timeout):
@@ -55,5 +75,6 @@ def finish(key: str, roles: Roles, host: Host, timeout: float) -> Outcome | None
 
 def _entered(ledger: Ledger, key: str, entry: Entry, roles: Roles, host: Host) -> Report:
     report = enter(entry.state, roles, host)
-    ledger.settle(key, entry)
+    if not report.waits:
+        ledger.settle(key, entry)
     return report

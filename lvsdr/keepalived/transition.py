@@ -2,88 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from time import sleep
+from dataclasses import replace
 
 from lvsdr import signals, workflow
-from lvsdr.baseline import Book
-from lvsdr.errors import LvsdrError, ProfileError
+from lvsdr.errors import LvsdrError
+from lvsdr.keepalived import alone
 from lvsdr.keepalived.notice import FAULT, MASTER
+from lvsdr.keepalived.roles import Host, Report, Roles
 from lvsdr.model.address import IPAddress
-from lvsdr.model.change import Change, Plan
-from lvsdr.model.objects import Address, Key, RealServer, SyncDaemon, Sysctl
-from lvsdr.model.profile import DirectorProfile, RealServerProfile
+from lvsdr.model.change import Change
+from lvsdr.model.objects import Address, SyncDaemon
+from lvsdr.model.profile import DirectorProfile
 from lvsdr.model.survey import Survey
 from lvsdr.situation import Kernel, Situation, consider, consider_standby
-from lvsdr.workflow import OpenAnnouncer
-
-BACKUP_ONLY = "net/ipv4/vs/backup_only"
-# With keepalived's default interval the other one hears of it after a second at the latest; and
-# a program has to start there, if it is no reader of the FIFO.
-GRACE = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Roles:
-    """What the host is: a director of a cluster, and perhaps one of its real servers too."""
-
-    director: DirectorProfile
-    realserver: RealServerProfile | None = None
-
-    def __post_init__(self) -> None:
-        if self.realserver is not None and self.realserver.arp_ignore == 8:
-            raise ProfileError(
-                f"cannot be director and real server with profile {self.realserver.name}:"
-                " with arp_ignore 8 nobody answers for the VIP, not even its director",
-                hints=["write 1 as arp_ignore, or leave it out"],
-            )
-        if self.realserver is not None and _would_loop(self.director):
-            raise ProfileError(
-                f"cannot be director and real server with profile {self.director.name}: a synced"
-                " standby would schedule what the active director sends it, in a loop",
-                hints=[
-                    'let lvsdr own the VIPs: "vips_owner": "lvsdr"',
-                    'or write "backup_only": 1 in sysctls, and bear that a failover resets some'
-                    " connections: keepalived brings the VIPs before the daemons are swapped",
-                ],
-            )
-
-    @property
-    def both_schedule(self) -> bool:
-        """Return whether the host is sent what another director of the cluster schedules."""
-        return self.realserver is not None and self.director.standby == "synced"
-
-
-def _would_loop(profile: DirectorProfile) -> bool:
-    passed_by = profile.vips_owner == "lvsdr" or Sysctl(BACKUP_ONLY, "1") in profile.sysctls
-    return profile.standby == "synced" and not passed_by
-
-
-@dataclass(slots=True)
-class Report:
-    """What a transition has done so far."""
-
-    changes: Plan = ()
-    announced: tuple[IPAddress, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    def add(self, situation: Situation) -> None:
-        """Count in what a situation wanted, and has been carried out."""
-        self.changes += situation.todo
-        self.notes += situation.notes
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """What a transition is done with; the lock of `book` is held.
-
-    `grace`, in seconds, is how long the next director may take until it is heard.
-    """
-
-    kernel: Kernel
-    book: Book
-    announcer: OpenAnnouncer
-    grace: float = GRACE
 
 
 def enter(state: str, roles: Roles, host: Host) -> Report:
@@ -110,21 +41,51 @@ def enter(state: str, roles: Roles, host: Host) -> Report:
 
 def _take_over(roles: Roles, host: Host, report: Report) -> None:
     profile = roles.director
-    if roles.both_schedule and not host.kernel.observe(_masters(profile)):
-        # What arrives meanwhile the other one still serves: not to be chosen by it, in turn.
-        sleep(host.grace / 8)
-    situation = _stopping_first(consider(profile, host.kernel, host.book))
+    survey = host.kernel.survey()
+    others = alone.spared(profile, survey, host.book) if roles.realserver is not None else ()
+    if not others:
+        _lead(profile, host, report)
+        _tell(profile, host, report)
+        return
+    if not _leads(profile, survey, host.kernel):
+        host.silence.since = None
+        _lead(alone.resting(profile, others), host, report)
+        _tell(profile, host, report)
+    alone_before = host.silence.since is not None
+    held = alone.held_back(profile, others, host, report)
+    _lead(alone.resting(profile, held), host, report)
+    if host.silence.since is not None and not alone_before:
+        # Whoever has been silent since may have led somebody astray before.
+        _announce(profile, host)
+
+
+def _lead(profile: DirectorProfile, host: Host, report: Report) -> None:
+    situation = _without_a_loop(consider(profile, host.kernel, host.book))
     workflow.carry_out(profile, situation, host.kernel, host.book, host.announcer)
     report.add(situation)
-    report.announced = workflow.new_vips(situation.todo)
+    report.announced += workflow.new_vips(situation.todo)
+
+
+def _leads(profile: DirectorProfile, survey: Survey, kernel: Kernel) -> bool:
+    """Return whether this host is the director already, but perhaps for a weight."""
+    keys = [each.key for each in profile.virtual_servers] + alone.masters(profile)
+    here = all(profile.interface in survey.links_with(vip) for vip in profile.vips)
+    return here and len(kernel.observe(keys)) == len(keys)
+
+
+def _tell(profile: DirectorProfile, host: Host, report: Report) -> None:
+    """Announce what keepalived has brought: since it did, somebody may have been led astray."""
     if profile.vips_owner == "keepalived":
-        # Somebody may have been led astray since keepalived said so itself; a VIP that is not
-        # here is not ours to speak of.
-        survey = host.kernel.survey()
-        here = [vip for vip in profile.vips if profile.interface in survey.links_with(vip)]
-        with host.announcer(profile.interface) as announcer:
-            announcer.announce(here, count=1)
-        report.announced = tuple(here)
+        report.announced += _announce(profile, host)
+
+
+def _announce(profile: DirectorProfile, host: Host) -> tuple[IPAddress, ...]:
+    """Announce the VIPs that are here once: of another one it is not ours to speak."""
+    survey = host.kernel.survey()
+    here = tuple(vip for vip in profile.vips if profile.interface in survey.links_with(vip))
+    with host.announcer(profile.interface) as announcer:
+        announcer.announce(here, count=1)
+    return here
 
 
 def _stand_by(roles: Roles, host: Host, report: Report, *, heard: bool = True) -> None:
@@ -137,7 +98,7 @@ def _stand_by(roles: Roles, host: Host, report: Report, *, heard: bool = True) -
     if profile.vips_owner == "lvsdr":
         _let_go(profile, survey, host, report)
     if heard and roles.both_schedule:
-        _serve_alone(profile, survey, host, report)
+        alone.serve(profile, survey, host, report)
     situation = _daemons_first(consider_standby(profile, host.kernel, host.book))
     try:
         workflow.converge(situation, host.kernel, host.book, lambda: None)
@@ -164,34 +125,6 @@ def _let_go(profile: DirectorProfile, survey: Survey, host: Host, report: Report
     report.changes += todo
 
 
-def _serve_alone(profile: DirectorProfile, survey: Survey, host: Host, report: Report) -> None:
-    """Let what is new be served here, and nowhere else, until the next director is heard.
-
-    What arrives until then is still to be sent to where its connection is, else this host resets
-    it. But while both of them schedule, they must not choose one another for ever.
-    """
-    own = {ip.ip for _, ip in survey.addresses}
-    others = [each.key for each in profile.real_servers if each.rip not in own]
-    if len(others) == len(profile.real_servers) or not host.kernel.observe(_masters(profile)):
-        return
-    todo = tuple(
-        Change(seen, replace(seen, weight=0))
-        for seen in host.kernel.observe(others).values()
-        if isinstance(seen, RealServer) and seen.weight
-    )
-    try:
-        host.kernel.execute(todo)
-    except LvsdrError as failure:
-        # It stands by all the same.
-        report.notes += (failure.message,)
-    else:
-        sleep(host.grace)
-
-
-def _masters(profile: DirectorProfile) -> list[Key]:
-    return [each.key for each in profile.sync_daemons if each.state == "master"]
-
-
 def _serve(roles: Roles, host: Host, report: Report) -> None:
     """Let the host be silent, and hold the VIPs on the holder, in whichever state.
 
@@ -204,9 +137,9 @@ def _serve(roles: Roles, host: Host, report: Report) -> None:
         report.add(situation)
 
 
-def _stopping_first(situation: Situation) -> Situation:
-    """Return the situation with daemons stopped before others are started: never both."""
-    return replace(situation, todo=tuple(sorted(situation.todo, key=_no_stop)))
+def _without_a_loop(situation: Situation) -> Situation:
+    """Return the situation with others spared first, and then daemons stopped: never both."""
+    return replace(situation, todo=tuple(sorted(situation.todo, key=_place_of_leading)))
 
 
 def _daemons_first(situation: Situation) -> Situation:
@@ -215,6 +148,11 @@ def _daemons_first(situation: Situation) -> Situation:
     From then on IPVS is passed by, whatever is in its table.
     """
     return replace(situation, todo=tuple(sorted(situation.todo, key=_place_of_standby)))
+
+
+def _place_of_leading(change: Change) -> tuple[bool, bool]:
+    # Those that are there: whoever adds one adds its virtual server first.
+    return not (alone.rests(change) and change.before is not None), _no_stop(change)
 
 
 def _no_stop(change: Change) -> bool:

@@ -110,6 +110,17 @@ class Box:
         self.keepalived.wait(LIMIT)
         self.keepalived = None
 
+    def reload(self) -> None:
+        """Let keepalived read its configuration again, and wait until it has."""
+        assert self.keepalived is not None
+        before = self.logged("Reload complete")
+        self.keepalived.send_signal(signal.SIGHUP)
+        assert settled(lambda: self.logged("Reload complete") > before, True, LIMIT), said(self)
+
+    def logged(self, words: str) -> int:
+        """Return how often keepalived's log says so."""
+        return (self.folder / "keepalived.log").read_text().count(words)
+
     def vips(self) -> set[str]:
         """Return the VIPs on the link that talks, as ip shows them."""
         shown = json.loads(self.host.run("ip", "-j", "address", "show", "dev", "eth0").stdout)

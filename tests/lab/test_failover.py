@@ -6,6 +6,7 @@ each VIP all the time, and holds twenty connections open.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -16,6 +17,7 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from time import monotonic, sleep
 
+import program
 import pytest
 from load import ECHO, Connections, asked, connected, longest_gap
 from pairs import BOTH, LIMIT, Box, Pair, pair, said
@@ -285,6 +287,11 @@ def _restart_both(running: Running) -> None:
         box.start()
 
 
+def _reload_both(running: Running) -> None:
+    for box in running.pair.boxes:
+        box.reload()
+
+
 def _stop_while_one_is_killed(running: Running) -> None:
     """Kill lvsdr in the middle of a transition; whoever supervises it starts it again."""
     first, second = running.pair.boxes
@@ -330,6 +337,7 @@ CASES = (
         loses_nothing=False,
         alone=True,
     ),
+    Case("both keepaliveds reload", _reload_both, lambda _: None, alone=True),
     Case("lvsdr is killed in the middle", _stop_while_one_is_killed, _start_while_one_is_killed),
 )
 ELSEWHERE = SETTINGS[1:] if TORTURE else SETTINGS[1:3]
@@ -372,14 +380,11 @@ def went_well(running: Running, case: Case) -> tuple[float, float, int]:
         # Two that start at once may take it from each other until they have heard one another.
         if not (case.split or case.alone):
             assert _is_within(turns, allowed), (vip, turns)
-    # Two boxes of which one does not know that the other has taken over choose one another.
-    apart = not (running.setting.both and case.unled)
-    if apart:
-        assert seen.dying == 0, seen.story + said(first) + said(second)
+    assert seen.dying == 0, seen.story + said(first) + said(second)
     assert max(seen.there, seen.back) < (2 * LIMIT if case.alone else SOON), (
         seen.story + said(first) + said(second)
     )
-    assert not (seen.lost and case.loses_nothing and apart), seen.story
+    assert not (seen.lost and case.loses_nothing), seen.story
     assert set(ipvsadm(first.host)) == set(ipvsadm(second.host)) == first.table()
     return seen.there, seen.back, len(seen.lost)
 
@@ -390,18 +395,32 @@ def _is_within(turns: list[str], allowed: list[str]) -> bool:
     return all(mac in rest for mac in turns)
 
 
+TWO = {"ARP-TWO-DIRECTORS", "ND-TWO-DIRECTORS"}
+
+
+def rules(said: str) -> set[str]:
+    """Return the rules of the events that a watch has told."""
+    lines = said.splitlines(keepends=True)
+    return {json.loads(line)["rule"] for line in lines if line.endswith("\n")}
+
+
 @clusters(SETTINGS[:1])
 def test_two_directors_after_a_kill_are_told(running: Running) -> None:
     first, second = running.pair.boxes
-    first.stop(signal.SIGKILL)
-    assert settled(second.is_active, True, LIMIT), said(second)
+    gateway = running.pair.lab.gateway
+    words = ("watch", str(first.director), "--ask-every", "1", "--format", "json")
+    with program.running(gateway, *words) as watch:
+        assert settled(lambda: "watching" in watch.said("stderr"), True, 2 * LIMIT)
+        first.stop(signal.SIGKILL)
+        assert settled(second.is_active, True, LIMIT), said(second)
 
-    told = verified(running.pair.lab.gateway, "verify", first.director, expect=1)
+        told = verified(gateway, "verify", first.director, expect=1)
+        watched = settled(lambda: rules(watch.said()) >= TWO, True, LIMIT)
     first.start()
     running.pair.ready(first)
 
-    rules = {each["rule"] for each in told}
-    assert rules & {"ARP-TWO-DIRECTORS", "ND-TWO-DIRECTORS"}
+    assert {each["rule"] for each in told} & TWO
+    assert watched, watch.said()
     assert running.answering() == {running.pair.mac(first)}
 
 

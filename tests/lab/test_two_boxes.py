@@ -82,6 +82,33 @@ def test_without_that_a_packet_goes_to_and_fro_until_its_ttl_ends(tmp_path: Path
         assert sent(made.boxes[1].host) - before > 30
 
 
+def test_the_commands_of_a_real_server_leave_the_director_that_it_is_too_alone(
+    tmp_path: Path,
+) -> None:
+    with pair(tmp_path, director(SERVED), both=True) as made:
+        first, second = made.boxes
+        notified(second, "BACKUP")
+        notified(first, "MASTER")
+        # What is there, and nobody has put there for the director.
+        second.host.ip(f"address add {VIP}/32 dev eth0")
+
+        done = [[served(box, command) for command in ("apply", "verify")] for box in made.boxes]
+        second.host.ip(f"address del {VIP}/32 dev eth0")
+
+        assert [[each[0] for each in one] for one in done] == [[0, 0], [6, 1]]
+        assert "VIP-DIRECTOR" in done[0][1][1]
+        assert "VIP-ON-LINK" in done[1][1][1]
+        assert first.is_active()
+        assert arping(made.lab.gateway, VIP) == {made.mac(first)}
+
+
+def served(box: Box, command: str) -> tuple[int, str]:
+    """Run a command of the real server on a box."""
+    words = ("realserver", command, str(box.realserver), "--allow-insecure-profile")
+    done = program.run(box.host, *words)
+    return done.returncode, done.stdout + done.stderr
+
+
 def sent(host: Host) -> int:
     """Return how many frames a host has sent, as ip counts them: tcpdump drowns in a storm."""
     shown = json.loads(host.run("ip", "-j", "-s", "link", "show", "eth0").stdout)

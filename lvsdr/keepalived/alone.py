@@ -1,0 +1,155 @@
+"""Serving alone: of two boxes that are both director and real server, none chooses the other.
+
+Where both schedule, and each chooses the other, a packet goes to and fro until its TTL ends. So
+the one that takes over chooses itself, until nobody else answers for a VIP any more: whoever does
+may schedule still, because its keepalived was killed, or nobody has told it to stand by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
+from time import monotonic, sleep
+from typing import TYPE_CHECKING
+
+from lvsdr.baseline import Book
+from lvsdr.errors import LvsdrError
+from lvsdr.keepalived.roles import Host, Report
+from lvsdr.model.address import IPAddress
+from lvsdr.model.change import Change, Plan
+from lvsdr.model.objects import Key, RealServer
+from lvsdr.model.profile import DirectorProfile
+from lvsdr.model.survey import Survey
+from lvsdr.situation import owner_of
+
+if TYPE_CHECKING:
+    from lvsdr.model.event import Spoken
+
+# How often it is asked who else is there, against loss.
+ROUNDS = 2
+# How many times as long as another director goes on, after it was told, nobody may be heard.
+OUTLAST = 1.25
+
+
+def spared(profile: DirectorProfile, survey: Survey, book: Book) -> tuple[RealServer, ...]:
+    """Return the real servers that this host can do without, since it serves the same itself.
+
+    Where it does not, nobody who is sent something by this host can choose it in turn.
+    """
+    own = {ip.ip for _, ip in survey.addresses}
+    drained = book.load().drained.get(owner_of(profile), frozenset())
+    weighty = [each for each in profile.real_servers if each.weight and each.key not in drained]
+    served = {each.service for each in weighty if each.rip in own}
+    return tuple(each for each in weighty if each.service in served and each.rip not in own)
+
+
+def resting(profile: DirectorProfile, servers: Collection[RealServer]) -> DirectorProfile:
+    """Return the profile with weight 0 for `servers`: connections stay, and no new one comes."""
+    if not servers:
+        return profile
+    keys = {each.key for each in servers}
+    weighed = (replace(s, weight=0) if s.key in keys else s for s in profile.real_servers)
+    return replace(profile, real_servers=tuple(weighed))
+
+
+def rests(change: Change) -> bool:
+    """Return whether the change takes what is new from a real server."""
+    return isinstance(change.after, RealServer) and not change.after.weight
+
+
+def serve(profile: DirectorProfile, survey: Survey, host: Host, report: Report) -> None:
+    """Let what is new be served here, and nowhere else, until the next director is heard.
+
+    What arrives until then is still to be sent to where its connection is, else this host resets
+    it. But while both of them schedule, they must not choose one another for ever.
+    """
+    if not host.kernel.observe(masters(profile)):
+        return
+    try:
+        spare(profile, survey, host)
+    except LvsdrError as failure:
+        # It stands by all the same.
+        report.notes += (failure.message,)
+    else:
+        sleep(host.grace)
+
+
+def spare(profile: DirectorProfile, survey: Survey, host: Host) -> Plan:
+    """Take what is new from all real servers that this host can do without; return the changes."""
+    others = [each.key for each in spared(profile, survey, host.book)]
+    todo = tuple(
+        Change(seen, replace(seen, weight=0))
+        for seen in host.kernel.observe(others).values()
+        if isinstance(seen, RealServer) and seen.weight
+    )
+    host.kernel.execute(todo)
+    return todo
+
+
+def masters(profile: DirectorProfile) -> list[Key]:
+    """Return the keys of the sync daemons that an active director runs."""
+    return [each.key for each in profile.sync_daemons if each.state == "master"]
+
+
+def held_back(
+    profile: DirectorProfile, others: Iterable[RealServer], host: Host, report: Report
+) -> list[RealServer]:
+    """Return those of `others` that get nothing new yet; `report` says so.
+
+    Those who speak for a VIP; and those at rest, until nobody has done so for longer than a
+    director that gives way goes on.
+    """
+    try:
+        rivals = _rivals(profile, others, host)
+    except LvsdrError as failure:
+        # Clients wait: rather a packet that goes to and fro than real servers that do nothing.
+        report.notes += (failure.message,)
+        return []
+    if rivals:
+        host.silence.since = None
+        held = [each for each in others if each.rip in rivals]
+    else:
+        host.silence.since = host.silence.since or monotonic()
+        early = monotonic() < host.silence.since + OUTLAST * host.grace
+        held = _at_rest(others, host) if early else []
+    report.waits = bool(held)
+    report.notes += tuple(
+        f"{rip} still answers for a VIP: it gets no new connections until it is silent"
+        for rip in sorted(rivals, key=str)
+    )
+    return held
+
+
+def _at_rest(others: Iterable[RealServer], host: Host) -> list[RealServer]:
+    seen = host.kernel.observe([each.key for each in others])
+    resting = {
+        each.key for each in seen.values() if isinstance(each, RealServer) and not each.weight
+    }
+    return [each for each in others if each.key in resting]
+
+
+def _rivals(
+    profile: DirectorProfile, others: Iterable[RealServer], host: Host
+) -> frozenset[IPAddress]:
+    """Return the RIPs of those of `others` that speak for a VIP."""
+    macs = {each.mac for each in _heard(profile, profile.vips, host)}
+    if not macs:
+        return frozenset()
+    rips = dict.fromkeys(each.rip for each in others)
+    return frozenset(each.address for each in _heard(profile, rips, host) if each.mac in macs)
+
+
+def _heard(
+    profile: DirectorProfile, addresses: Iterable[IPAddress], host: Host
+) -> Iterator[Spoken]:
+    """Ask on the profile's link for `addresses`, and yield what others say in their name."""
+    link = profile.interface
+    own = [ip.ip for ip in host.kernel.survey().addresses_of(link) if ip.ip not in profile.vips]
+    source4 = next((ip for ip in own if isinstance(ip, IPv4Address)), None)
+    source6 = next((ip for ip in own if isinstance(ip, IPv6Address)), None)
+    with host.ears(link, tuple(addresses)) as ears:
+        for _ in range(ROUNDS):
+            # To hear of another director, and not to lead routers to it.
+            ears.ask(source4, source6, quietly=True)
+            yield from ears.hear(monotonic() + host.grace / (10 * ROUNDS))
