@@ -32,6 +32,7 @@ from lvsdr.model.profile import DirectorProfile, RealServerProfile
 from lvsdr.reader import read
 
 BOTH = ("192.168.1.21", "192.168.1.22")
+BOTH6 = ("fd00::21", "fd00::22")
 LIMIT = 10.0
 
 

@@ -4,50 +4,71 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 import program
 import pytest
-from pairs import BOTH, Box, Pair, pair
-from rig import (
-    VIP,
-    director,
-    virtual_server,
-)
-from witnesses import arping, captured, ipvsadm
+from pairs import BOTH, BOTH6, Box, Pair, pair
+from rig import VIP, VIP6, Document, director, realserver, virtual_server
+from witnesses import arping, captured, ipvsadm, ndisc6
 
 from lvsdr.lab.host import Host
 from lvsdr.lab.services import ask
 
-SERVED = virtual_server(rips=BOTH, scheduler="rr")
 DAEMONS = [{"state": state, "syncid": 1} for state in ("master", "backup")]
 
 
-def hops(frames: list[bytes]) -> list[int]:
-    """Return the TTL of each IPv4 frame to the VIP."""
-    return [frame[22] for frame in frames if frame[12:14] == b"\x08\x00"]
+@dataclass(frozen=True, slots=True)
+class Family:
+    """An address family: its VIP, the boxes' RIPs, who asks for the VIP, and where the TTL is."""
+
+    version: int
+    vip: str
+    rips: tuple[str, ...]
+    answering: Callable[[Host, str], set[str]]
+    ethertype: bytes
+    ttl: int
+
+    def __str__(self) -> str:
+        return f"IPv{self.version}"
+
+    @property
+    def served(self) -> Document:
+        return virtual_server(self.vip, self.rips, scheduler="rr")
+
+    def pair(self, folder: Path, **fields: object) -> AbstractContextManager[Pair]:
+        """Give two boxes that are both."""
+        wanted = director(self.served, **fields)
+        return pair(folder, wanted, realserver(vips=[self.vip]), both=True)
+
+    def asked_of(self, made: Pair, times: int) -> Counter[str]:
+        """Ask for the VIP from as many clients; return who served."""
+        sources = made.lab.client_addresses(self.version)
+        return ask(made.lab.client, made.services[0], sources, times)
 
 
-def asked_of(made: Pair) -> tuple[Counter[str], list[int]]:
-    """Ask the VIP from eight clients; return who served, and the TTLs of what the second saw."""
-    host = made.boxes[1].host
-    with captured(host, "eth0", f"ip dst {VIP}") as frames:
-        served = ask(made.lab.client, made.services[0], made.lab.client_addresses(4), 8)
-    return served, hops(frames)
+FOUR = Family(4, VIP, BOTH, arping, b"\x08\x00", 22)
+SIX = Family(6, VIP6, BOTH6, ndisc6, b"\x86\xdd", 21)
+families = pytest.mark.parametrize("family", [FOUR, SIX], ids=str)
 
 
+@families
 @pytest.mark.parametrize("standby", ["empty", "synced"])
 def test_two_hosts_that_are_both_do_not_send_a_packet_to_and_fro(
-    tmp_path: Path, standby: str
+    tmp_path: Path, standby: str, family: Family
 ) -> None:
     daemons = DAEMONS if standby == "synced" else []
-    document = director(SERVED, standby=standby, sync_daemons=daemons)
-    with pair(tmp_path, document, both=True) as made:
+    with family.pair(tmp_path, standby=standby, sync_daemons=daemons) as made:
         first, second = made.boxes
         notified(second, "BACKUP")
         notified(first, "MASTER")
-        served, ttls = asked_of(made)
-        speaking = arping(made.lab.gateway, VIP)
+        with captured(second.host, "eth0", f"dst host {family.vip}") as frames:
+            served = family.asked_of(made, 8)
+        ttls = [frame[family.ttl] for frame in frames if frame[12:14] == family.ethertype]
+        speaking = family.answering(made.lab.gateway, family.vip)
         tables = [len(ipvsadm(box.host)) for box in made.boxes]
 
         assert set(served) == {box.host.name for box in made.boxes}, served
@@ -59,33 +80,54 @@ def test_two_hosts_that_are_both_do_not_send_a_packet_to_and_fro(
         )
         notified(first, "BACKUP")
         notified(second, "MASTER")
-        assert arping(made.lab.gateway, VIP) == {made.mac(second)}
+        assert family.answering(made.lab.gateway, family.vip) == {made.mac(second)}
         assert second.daemons() == ([] if standby == "empty" else ["master"])
 
 
-def test_without_that_a_packet_goes_to_and_fro_until_its_ttl_ends(tmp_path: Path) -> None:
-    with pair(tmp_path, director(SERVED), both=True) as made:
+@families
+def test_without_that_a_packet_goes_to_and_fro_until_its_ttl_ends(
+    tmp_path: Path, family: Family
+) -> None:
+    with family.pair(tmp_path) as made:
         for box in made.boxes:
             notified(box, "BACKUP")
-            lines = [
-                f"-A -t {VIP}:80 -s rr",
-                *(f"-a -t {VIP}:80 -r {rip}:80 -g" for rip in BOTH),
-            ]
-            box.host.run("ipvsadm", "-R", text="\n".join(lines) + "\n")
-        made.boxes[0].host.ip(f"address add {VIP}/32 dev eth0")
+            box.host.run("ipvsadm", "-R", text="\n".join(sorted(box.table())) + "\n")
+        length = 32 if family is FOUR else 128
+        made.boxes[0].host.ip(f"address add {family.vip}/{length} dev eth0")
 
         before = sent(made.boxes[1].host)
-        served = ask(made.lab.client, made.services[0], made.lab.client_addresses(4), 4)
+        served = family.asked_of(made, 4)
 
         # Four answers take a dozen frames of this host; a SYN that goes round, half of its TTL.
         assert any(who.startswith("no answer") for who in served), served
         assert sent(made.boxes[1].host) - before > 30
 
 
+@families
+def test_who_takes_over_from_one_that_nobody_has_told_sends_it_nothing_until_it_is_silent(
+    tmp_path: Path, family: Family
+) -> None:
+    with family.pair(tmp_path, standby="synced", sync_daemons=DAEMONS) as made:
+        first, second = made.boxes
+        notified(second, "BACKUP")
+        notified(first, "MASTER")
+
+        notified(second, "MASTER")
+        said = ipvsadm(second.host)
+        served = family.asked_of(made, 8)
+        notified(first, "BACKUP")
+        notified(second, "MASTER")
+
+        # The other one still answers, and would choose among both.
+        assert [line[-4:] for line in said if "-a" in line] == ["-w 0", "-w 1"]
+        assert set(served) <= {box.host.name for box in made.boxes}, served
+        assert set(ipvsadm(second.host)) == second.table()
+
+
 def test_the_commands_of_a_real_server_leave_the_director_that_it_is_too_alone(
     tmp_path: Path,
 ) -> None:
-    with pair(tmp_path, director(SERVED), both=True) as made:
+    with FOUR.pair(tmp_path) as made:
         first, second = made.boxes
         notified(second, "BACKUP")
         notified(first, "MASTER")
