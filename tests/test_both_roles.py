@@ -233,6 +233,14 @@ def test_who_takes_over_serves_alone_for_as_long_as_another_one_may_go_on(
     assert again.changes == ()
 
 
+def test_an_empty_standby_goes_on_for_no_time(session: FakeSession, tmp_path: Path) -> None:
+    made = Host(session.kernel(), session.book(), session.announcer, session.ears, grace=0.2)
+
+    report = enter("MASTER", roles(tmp_path, standby="empty"), made)
+
+    assert (report.waits, weight(session)) == (False, [1])
+
+
 def test_a_hook_ends_when_nobody_has_to_be_waited_for_any_more(
     session: FakeSession, tmp_path: Path
 ) -> None:

@@ -98,7 +98,7 @@ def held_back(
     """Return those of `others` that get nothing new yet; `report` says so.
 
     Those who speak for a VIP; and those at rest, until nobody has done so for longer than a
-    director that gives way goes on.
+    director that gives way goes on: one with an empty standby does not.
     """
     try:
         rivals = _rivals(profile, others, host)
@@ -111,7 +111,8 @@ def held_back(
         held = [each for each in others if each.rip in rivals]
     else:
         host.silence.since = host.silence.since or monotonic()
-        early = monotonic() < host.silence.since + OUTLAST * host.grace
+        goes_on = OUTLAST * host.grace if profile.standby == "synced" else 0.0
+        early = monotonic() < host.silence.since + goes_on
         held = _at_rest(others, host) if early else []
     report.waits = bool(held)
     report.notes += tuple(

@@ -33,6 +33,7 @@ from lvsdr.reader import read
 
 BOTH = ("192.168.1.21", "192.168.1.22")
 BOTH6 = ("fd00::21", "fd00::22")
+EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
 LIMIT = 10.0
 
 
@@ -181,6 +182,16 @@ class Pair:
     def mac(self, box: Box) -> str:
         stations = self.lab.topology.segment
         return next(each.mac for each in stations if each.name == box.host.name)
+
+    def plug_in(self, box: Box) -> None:
+        """Do what a network manager does: with the link, routes and IPv6 addresses went."""
+        station = next(each for each in self.lab.topology.segment if each.name == box.host.name)
+        lines = ["link set eth0 up"]
+        for ip in station.addresses:
+            lines += [f"address replace {ip} dev eth0" + (" nodad" if ip.version == 6 else "")]
+            gateway = self.lab.topology.gateway.address(ip.version)
+            lines += [f"route replace {EVERYWHERE[ip.version]} via {gateway} dev eth0"]
+        box.host.ip(*lines)
 
     def ready(self, master: Box, seconds: float = LIMIT) -> None:
         """Wait until one box is the director, and the other stands by."""

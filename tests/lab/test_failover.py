@@ -42,7 +42,6 @@ TORTURE = bool(os.environ.get("LVSDR_TORTURE"))
 ROUNDS = range(int(os.environ.get("LVSDR_ROUNDS", "20")) if TORTURE else 1)
 RIPS6 = ("fd00::13", "fd00::14")
 CONNECTIONS = 20
-EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
 # Frames that say who has a VIP, and those that have gone round and round.
 WATCHED = f"""arp or icmp6 or (ip host {VIP} and ip[8] < 2) or (ip6 host {VIP6} and ip6[7] < 2)"""
 # Several times as long as the lab may be kept from running by what else the machine does: else
@@ -256,15 +255,7 @@ def _link_down(running: Running) -> None:
 
 
 def _link_up(running: Running) -> None:
-    """Do what a network manager does: with the link, routes and IPv6 addresses went."""
-    lab, host = running.pair.lab, running.pair.boxes[0].host
-    station = next(each for each in lab.topology.segment if each.name == host.name)
-    lines = ["link set eth0 up"]
-    for ip in station.addresses:
-        lines += [f"address replace {ip} dev eth0" + (" nodad" if ip.version == 6 else "")]
-        gateway = lab.topology.gateway.address(ip.version)
-        lines += [f"route replace {EVERYWHERE[ip.version]} via {gateway} dev eth0"]
-    host.ip(*lines)
+    running.pair.plug_in(running.pair.boxes[0])
 
 
 def _stop(running: Running) -> None:
