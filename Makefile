@@ -94,9 +94,15 @@ lab-of-the-rest: .venv/.test
 torture: packages-test .venv/.test
 	LVSDR_TORTURE=1 $(BIN)/python -m lvsdr.lab --timeout 14000 --memory 1024 -- \
 		$(BIN)/python -m pytest tests/lab/test_crashes.py tests/lab/test_pressure.py \
-		tests/lab/test_watch.py tests/lab/test_reply.py \
-		tests/lab/test_failover.py tests/lab/test_hooks.py $(LATER)
+		tests/lab/test_watch.py tests/lab/test_reply.py tests/lab/test_hooks.py $(LATER)
 	LVSDR_TORTURE=1 $(BIN)/python -m pytest tests/test_reader.py tests/test_workflow.py
+	$(MAKE) --output-sync --jobs 3 $(CLUSTERS:%=failover-of-%)
+
+# A failover is mostly waiting: three kernels do not disturb one another on two cores.
+CLUSTERS := lvsdr keepalived ipv6 ipv6-keepalived two-boxes two-boxes-keepalived
+failover-of-%: .venv/.test
+	LVSDR_TORTURE=1 LVSDR_CLUSTER=$* $(BIN)/python -m lvsdr.lab --timeout 6000 --memory 1024 -- \
+		$(BIN)/python -m pytest tests/lab/test_failover.py
 
 bench: packages-test .venv/.test
 	for script in benchmarks/*.py; do \
