@@ -170,7 +170,7 @@ class FakeEars:
     def __init__(self, heard: list[Spoken]) -> None:
         self._heard = heard
 
-    def ask(self, source4: object, source6: object, *, quietly: bool = False) -> None:
+    def ask(self, source4: object, source6: object) -> None:
         """Ask."""
 
     def reopen(self) -> None:

@@ -265,7 +265,7 @@ class FakeEars:
             raise CannotRun("the link is down")
         yield from said
 
-    def ask(self, *_: object, quietly: bool = False) -> None:
+    def ask(self, *_: object) -> None:
         self.asked += 1
 
     def reopen(self) -> None:

@@ -151,6 +151,5 @@ def _heard(
     source6 = next((ip for ip in own if isinstance(ip, IPv6Address)), None)
     with host.ears(link, tuple(addresses)) as ears:
         for _ in range(ROUNDS):
-            # To hear of another director, and not to lead routers to it.
-            ears.ask(source4, source6, quietly=True)
+            ears.ask(source4, source6)
             yield from ears.hear(monotonic() + host.grace / (10 * ROUNDS))

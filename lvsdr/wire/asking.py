@@ -42,8 +42,8 @@ class Questions:
 def questions(asker: Asker, addresses: Iterable[IPAddress]) -> Questions:
     """Return the frames that ask for `addresses` in each form that `asker` can use.
 
-    In its own name, which finds proxies; and in nobody's, which finds hosts that hide from
-    senders of another subnet (rp_filter). On IPv6 proxies answer both.
+    In its own name, which finds proxies; and on IPv4 in nobody's, which finds hosts that hide from
+    senders of another subnet (rp_filter). On IPv6 in nobody's only where there is no other.
     """
     late: list[bytes] = []
     prompt: list[bytes] = []
@@ -51,10 +51,12 @@ def questions(asker: Asker, addresses: Iterable[IPAddress]) -> Questions:
         if isinstance(address, IPv4Address):
             late += _arp_questions(asker, address)
             prompt.append(arp.broadcast(arp.probe(asker.mac, address)))
+        elif asker.source6:
+            late.append(nd.multicast(asker.mac, nd.question(asker.mac, asker.source6, address)))
         else:
-            late += _nd_questions(asker, address)
-            probe = nd.multicast(asker.mac, nd.probe(address))
-            (prompt if asker.source6 else late).append(probe)
+            # Answered to all nodes, and so that caches are overridden (RFC 4861, 7.2.4): a real
+            # server that answers leads the router to itself, and nobody but us has asked it to.
+            late.append(nd.multicast(asker.mac, nd.probe(address)))
     return Questions(tuple(late), tuple(prompt))
 
 
@@ -80,8 +82,3 @@ def schedule(asked: Questions, seconds: float, rate: float) -> tuple[list[Timed]
 def _arp_questions(asker: Asker, address: IPv4Address) -> Iterator[bytes]:
     if asker.source4:
         yield arp.broadcast(arp.question(asker.mac, asker.source4, address))
-
-
-def _nd_questions(asker: Asker, address: IPv6Address) -> Iterator[bytes]:
-    if asker.source6:
-        yield nd.multicast(asker.mac, nd.question(asker.mac, asker.source6, address))

@@ -54,17 +54,11 @@ class Listener:
             self._wire.send(question)
         yield from self._heard(until)
 
-    def ask(
-        self, source4: IPv4Address | None, source6: IPv6Address | None, *, quietly: bool = False
-    ) -> None:
-        """Ask for all addresses once in both forms, while listening; who answers is heard.
-
-        `quietly`: in our own name alone, where there is one. An IPv6 host answers what is asked in
-        nobody's name to all of the segment, and leads its routers to itself.
-        """
+    def ask(self, source4: IPv4Address | None, source6: IPv6Address | None) -> None:
+        """Ask for all addresses once in each form, while listening; who answers is heard."""
         asked = questions(Asker(self._wire.mac, source4, source6), self._addresses)
         start = monotonic()
-        frames = asked.late if quietly else (*asked.late, *asked.prompt)
+        frames = (*asked.late, *asked.prompt)
         # What is left of the last time would only make it later and later.
         self._due = deque((start + due, each) for due, each in paced(frames, 1, 0.0, self._rate))
 

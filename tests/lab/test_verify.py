@@ -23,7 +23,7 @@ from rig import (
     verified,
     virtual_server,
 )
-from witnesses import arping, arping_probe, ndisc6
+from witnesses import arping, arping_probe, ndisc6, neighbour
 
 SHORTLY = ("--seconds", "0.5")
 PLACES = ["anywhere", "director", "realserver"]
@@ -80,6 +80,22 @@ def test_a_real_server_that_answers_is_named(made: Rig, place: str) -> None:
     assert [(one["rule"], one["vip"], one["mac"], one["rip"]) for one in found] == [
         ("ARP-ANSWER", VIP, made.mac(made.lab.realservers[0]), RIPS[0])
     ]
+
+
+@pytest.mark.parametrize("place", ["anywhere", "director"])
+def test_to_ask_leads_no_router_to_a_real_server_that_answers(made: Rig, place: str) -> None:
+    lab = made.lab
+    host = lab.realservers[2]
+    made.served(made.services[1], times=1)
+    before = neighbour(lab.gateway, VIP6)
+
+    host.ip(f"address add {VIP6}/128 dev eth0 nodad")
+    found = findings(made, place, expect=1)
+    after = neighbour(lab.gateway, VIP6)
+    host.ip(f"address del {VIP6}/128 dev eth0")
+
+    assert rules(found) == {"ND-ANSWER"}
+    assert before == after == made.mac(lab.director)
 
 
 def test_every_real_server_that_answers_is_named(made: Rig) -> None:
