@@ -13,6 +13,7 @@ import pytest
 from fake import FakeSession, host
 from lvsdr.cli.main import run
 from lvsdr.errors import CannotRun, ProfileError
+from lvsdr.keepalived.alone import EXPIRE
 from lvsdr.keepalived.hook import follow
 from lvsdr.keepalived.notice import Notice
 from lvsdr.keepalived.roles import Host, Report, Roles
@@ -30,12 +31,13 @@ RIP = Address("eth0", ip_interface("192.168.1.11/24"), label="eth0")
 DIP = Address("eth0", ip_interface("192.168.1.10/24"), label="eth0")
 ON_ETH0 = Address("eth0", ip_interface("192.168.1.2/32"), label="eth0:0")
 LOUD = [Sysctl(f"net/ipv4/conf/all/{name}", "0") for name in ("arp_ignore", "arp_announce")]
+KEPT = Sysctl("net/ipv4/vs/expire_nodest_conn", "0")
 OFF = Sysctl("net/ipv4/vs/backup_only", "0")
 
 
 @pytest.fixture
 def session(tmp_path: Path) -> FakeSession:
-    return FakeSession(host(RIP, OFF, *LOUD), tmp_path / "run")
+    return FakeSession(host(RIP, OFF, KEPT, *LOUD), tmp_path / "run")
 
 
 def roles(folder: Path, **fields: object) -> Roles:
@@ -202,11 +204,14 @@ def test_who_takes_over_chooses_itself_before_it_schedules_and_the_other_one_lat
 
     sent = session.kernel().sent[before:]
     kinds = [each.key[0] for each in sent]
-    weights = [(kinds[i], sent[i].after.weight) for i in others(sent)]  # type: ignore[union-attr]
+    weights = [(kinds[i], sent[i].after.weight) for i in others(sent)]
     assert weights == [(RealServer.kind, 0), (RealServer.kind, 1)]
     assert others(sent)[0] < kinds.index(Address.kind) < others(sent)[1]
     if standby == "synced":
         assert others(sent)[0] < kinds.index(SyncDaemon.kind)
+        expiring = [(i, c.after.value) for i, c in enumerate(sent) if c.after in (EXPIRE, KEPT)]
+        assert [value for _, value in expiring] == ["1", "0"]
+        assert expiring[0][0] < kinds.index(SyncDaemon.kind)
     assert not report.waits
     assert report.announced == (VIP,)
 
@@ -291,7 +296,7 @@ def test_who_answers_for_a_vip_still_gets_nothing_new_until_it_is_silent(
     )
     assert (meanwhile, weight(session)) == ([0], [1])
     assert sent == still
-    assert [each.key[0] for each in last.changes] == [RealServer.kind]
+    assert [each.key[0] for each in last.changes] == [RealServer.kind, Sysctl.kind]
 
 
 def test_a_stranger_that_answers_for_a_vip_takes_nothing_from_anybody(

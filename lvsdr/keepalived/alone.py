@@ -18,7 +18,7 @@ from lvsdr.errors import LvsdrError
 from lvsdr.keepalived.roles import Host, Report
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
-from lvsdr.model.objects import Key, RealServer
+from lvsdr.model.objects import Key, RealServer, Sysctl
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.model.survey import Survey
 from lvsdr.situation import owner_of
@@ -26,6 +26,9 @@ from lvsdr.situation import owner_of
 if TYPE_CHECKING:
     from lvsdr.model.event import Spoken
 
+# Clients use their ports again. Without it the SYN is sent where the port's last connection was,
+# whatever the weight: to the other box, which may have forgotten it, and choose this one.
+EXPIRE = Sysctl("net/ipv4/vs/expire_nodest_conn", "1")
 # How often it is asked who else is there, against loss.
 ROUNDS = 2
 # How many times as long as another director goes on, after it was told, nobody may be heard.
@@ -45,17 +48,25 @@ def spared(profile: DirectorProfile, survey: Survey, book: Book) -> tuple[RealSe
 
 
 def resting(profile: DirectorProfile, servers: Collection[RealServer]) -> DirectorProfile:
-    """Return the profile with weight 0 for `servers`: connections stay, and no new one comes."""
+    """Return the profile with weight 0 for `servers`: connections stay, and no new one comes.
+
+    Not even one from a port of which a connection to them is known still.
+    """
     if not servers:
         return profile
     keys = {each.key for each in servers}
     weighed = (replace(s, weight=0) if s.key in keys else s for s in profile.real_servers)
-    return replace(profile, real_servers=tuple(weighed))
+    rested = replace(profile, real_servers=tuple(weighed))
+    if profile.standby != "synced":
+        return rested
+    others = (each for each in profile.sysctls if each.path != EXPIRE.path)
+    return replace(rested, sysctls=(*others, EXPIRE))
 
 
 def rests(change: Change) -> bool:
-    """Return whether the change takes what is new from a real server."""
-    return isinstance(change.after, RealServer) and not change.after.weight
+    """Return whether the change takes what is new from a real server that is there."""
+    weight = isinstance(change.after, RealServer) and not change.after.weight
+    return change.after == EXPIRE or (weight and change.before is not None)
 
 
 def serve(profile: DirectorProfile, survey: Survey, host: Host, report: Report) -> None:

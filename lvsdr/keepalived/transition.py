@@ -151,8 +151,7 @@ def _daemons_first(situation: Situation) -> Situation:
 
 
 def _place_of_leading(change: Change) -> tuple[bool, bool]:
-    # Those that are there: whoever adds one adds its virtual server first.
-    return not (alone.rests(change) and change.before is not None), _no_stop(change)
+    return not alone.rests(change), _no_stop(change)
 
 
 def _no_stop(change: Change) -> bool:

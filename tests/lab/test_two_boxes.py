@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -15,6 +16,7 @@ from pairs import BOTH, BOTH6, Box, Pair, pair
 from rig import VIP, VIP6, Document, director, realserver, virtual_server
 from witnesses import arping, captured, ipvsadm, ndisc6
 
+from lvsdr.keepalived.alone import EXPIRE
 from lvsdr.lab.host import Host
 from lvsdr.lab.services import ask
 
@@ -114,6 +116,7 @@ def test_who_takes_over_from_one_that_nobody_has_told_sends_it_nothing_until_it_
 
         notified(second, "MASTER")
         said = ipvsadm(second.host)
+        expiring = second.host.run("cat", "/proc/sys/" + EXPIRE.path).stdout
         served = family.asked_of(made, 8)
         notified(first, "BACKUP")
         notified(second, "MASTER")
@@ -122,6 +125,35 @@ def test_who_takes_over_from_one_that_nobody_has_told_sends_it_nothing_until_it_
         assert [line[-4:] for line in said if "-a" in line] == ["-w 0", "-w 1"]
         assert set(served) <= {box.host.name for box in made.boxes}, served
         assert set(ipvsadm(second.host)) == second.table()
+        assert expiring == "1\n"
+        assert second.host.run("cat", "/proc/sys/" + EXPIRE.path).stdout == "0\n"
+
+
+@pytest.mark.parametrize("expires", [True, False])
+def test_a_port_that_comes_again_reaches_no_box_at_rest_and_without_the_setting_it_does(
+    tmp_path: Path, expires: bool
+) -> None:
+    with FOUR.pair(tmp_path) as made:
+        first, second = made.boxes
+        notified(second, "BACKUP")
+        notified(first, "MASTER")
+        port = next(port for port in range(20000, 20010) if by_port(made, port) == second.host.name)
+
+        first.host.run("ipvsadm", "-e", "-t", f"{VIP}:80", "-r", f"{BOTH[1]}:80", "-w", "0")
+        first.host.sysctl(EXPIRE.path, int(expires))
+        again = by_port(made, port)
+
+        assert again == (first if expires else second).host.name
+
+
+def by_port(made: Pair, port: int) -> str:
+    """Ask for the VIP from a port of the client's; return who served."""
+
+    def request() -> str:
+        with socket.create_connection((VIP, 80), 5.0, source_address=("", port)) as asking:
+            return asking.recv(64).decode()
+
+    return made.lab.client.inside(request)
 
 
 def test_the_commands_of_a_real_server_leave_the_director_that_it_is_too_alone(
