@@ -330,7 +330,7 @@ def test_files_are_made_with_their_own_modes_whatever_the_umask(session: FakeSes
     assert {each.stat().st_mode & 0o777 for each in folder.iterdir()} == {0o640}
 
 
-@pytest.mark.parametrize("name", ["", "a\nb", "\x1b[2J", "x" * 300, "\u202ename"])
+@pytest.mark.parametrize("name", ["", "a\nb", "\x1b[2J", "x" * 300, "\u202ename", 'a"b'])
 def test_a_name_that_is_none_is_refused(session: FakeSession, name: str) -> None:
     code = notified(session, "MASTER", name=name)
 
@@ -398,6 +398,15 @@ def test_a_line_is_a_notice() -> None:
 )
 def test_a_line_of_something_else_is_none(line: str) -> None:
     assert from_line(line) is None
+
+
+@pytest.mark.parametrize(
+    "torn", ['INSTANCE "VI_1" BAC', 'INSTANCE "VI', 'GROUP "G" MASTER 1', "RS [192.168.1.11]:t"]
+)
+def test_a_line_that_is_glued_to_a_torn_one_is_heard(torn: str) -> None:
+    said = from_line(f'{torn}INSTANCE "VI_1" MASTER 100')
+
+    assert said == Notice("INSTANCE", "VI_1", "MASTER", 100)
 
 
 def test_a_line_with_a_name_that_is_none_is_refused() -> None:

@@ -12,7 +12,9 @@ MASTER, FAULT = "MASTER", "FAULT"
 STATES = (MASTER, "BACKUP", FAULT, "STOP", "DELETED")
 TYPES = ("INSTANCE", "GROUP")
 LONGEST_NAME = 255
-LINE = re.compile(r'(INSTANCE|GROUP) "(.*)" ([A-Z_]+)(?: (\d+))?')
+LINE = re.compile(r'(INSTANCE|GROUP) "([^"]*)" ([A-Z_]+)(?: (\d+))?')
+# A line begins here, whatever stands before it.
+BEGINNING = re.compile(r'(?:INSTANCE|GROUP) "')
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +38,10 @@ class Notice:
 def checked(notice: Notice) -> Notice:
     """Return `notice`; raise ProfileError where its name is none: it is hostile input."""
     name = notice.name
-    if not 1 <= len(name) <= LONGEST_NAME or printable(name) != name:
+    if not 1 <= len(name) <= LONGEST_NAME or printable(name) != name or '"' in name:
         raise ProfileError(
             f"cannot take the name {printable(name[:40])!r}: it is not 1 to {LONGEST_NAME}"
-            " characters that can be printed",
+            " characters that can be printed, without a quote",
             hints=["give the vrrp_instance another name in keepalived.conf"],
         )
     return notice
@@ -49,10 +51,16 @@ def from_line(line: str) -> Notice | None:
     """Return the notice that a line of the FIFO is; None for one of something else.
 
     Else is what virtual servers say (`VS ...`, `RS ...`), and that a master heard of a lower
-    priority, which is no state. Raises ProfileError for a name that is none.
+    priority, which is no state. What a writer that died has left of a line may stand before it.
+    Raises ProfileError for a name that is none.
     """
-    match = LINE.fullmatch(line)
+    match = LINE.fullmatch(line) or LINE.fullmatch(_last_begun(line))
     if match is None or match[3] not in STATES:
         return None
     priority = None if match[4] is None else int(match[4][:9])
     return checked(Notice(match[1], match[2], match[3], priority))
+
+
+def _last_begun(line: str) -> str:
+    begun = [match.start() for match in BEGINNING.finditer(line)]
+    return line[begun[-1] :] if begun else ""
