@@ -25,6 +25,18 @@ def enter(state: str, roles: Roles, host: Host) -> Report:
     """
     report = Report()
     try:
+        _directed(state, roles, host, report)
+        _serve(roles, host, report)
+    except LvsdrError as failure:
+        if report.changes:
+            failure.notes.append(f"what was done for {state} before that stays:")
+            failure.notes += [f"{each.sign} {each.subject}" for each in report.changes]
+        raise
+    return report
+
+
+def _directed(state: str, roles: Roles, host: Host, report: Report) -> None:
+    try:
         if state == MASTER:
             _take_over(roles, host, report)
         else:
@@ -35,8 +47,6 @@ def enter(state: str, roles: Roles, host: Host) -> Report:
         except LvsdrError as another:
             failure.notes.append(another.message)
         raise
-    _serve(roles, host, report)
-    return report
 
 
 def _take_over(roles: Roles, host: Host, report: Report) -> None:
@@ -94,6 +104,7 @@ def _stand_by(roles: Roles, host: Host, report: Report, *, heard: bool = True) -
     # keepalived stops its hooks a second after it was told to stop itself; a standby that is
     # half a director is worse than one that ends late.
     signals.deafen()
+    host.silence.since = None
     survey = host.kernel.survey()
     if profile.vips_owner == "lvsdr":
         _let_go(profile, survey, host, report)
