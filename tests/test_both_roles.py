@@ -244,7 +244,7 @@ def test_a_hook_ends_when_nobody_has_to_be_waited_for_any_more(
     made = Host(session.kernel(), session.book(), session.announcer, session.ears, grace=0.2)
     notice = Notice("INSTANCE", "VI_1", "MASTER")
 
-    done = follow(notice, 1, roles(tmp_path), made, 1.0)
+    done = follow(notice, 1, lambda: roles(tmp_path), made, 1.0)
 
     assert (done.state, done.report.waits, weight(session)) == ("MASTER", False, [1])
     assert done.report.announced == (VIP,)
@@ -258,7 +258,7 @@ def test_a_hook_that_waits_for_a_director_that_stays_ends_all_the_same(
     made = Host(session.kernel(), session.book(), session.announcer, session.ears, grace=0.1)
     session.overheard = speaking(str(VIP), OTHER)
 
-    done = follow(Notice("INSTANCE", "VI_1", "MASTER"), 1, roles(tmp_path), made, 1.0)
+    done = follow(Notice("INSTANCE", "VI_1", "MASTER"), 1, lambda: roles(tmp_path), made, 1.0)
 
     assert (done.state, done.report.waits, weight(session)) == ("MASTER", True, [0])
     assert len(done.report.notes) == 1

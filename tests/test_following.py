@@ -14,6 +14,7 @@ from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.keepalived import birth
 from lvsdr.keepalived.following import Following
 from lvsdr.keepalived.health import Health, Server, from_line
+from lvsdr.keepalived.hearing import Heard
 from lvsdr.keepalived.hook import Outcome
 from lvsdr.keepalived.ledger import Ledger
 from lvsdr.keepalived.roles import Host, Roles
@@ -41,8 +42,21 @@ class Reader:
         self.done: list[Outcome] = []
         self.failures: list[LvsdrError] = []
         self.broken: CannotRun | None = None
-        self.following = Following(
-            self._roles, 1.0, None, self.done.append, lambda _: None, self.failures.append
+        self.lines: list[str] = []
+        self.lives = False
+        self.later: list[list[str]] = []
+        self.following = self.another()
+
+    def another(self) -> Following:
+        """Return a reader that starts now."""
+        return Following(
+            self._roles,
+            1.0,
+            Heard(None, lambda: self.later.pop(0) if self.later else []),
+            self.done.append,
+            self.lines.append,
+            self.failures.append,
+            lambda: self.lives,
         )
 
     def _roles(self) -> Roles:
@@ -104,7 +118,7 @@ def test_a_host_that_was_the_director_stands_by_where_its_stop_was_read_by_nobod
 ) -> None:
     reader.hears('INSTANCE "VI_1" MASTER 100')
     before = reader.is_director
-    reader.following = Reader(tmp_path).following
+    reader.following = reader.another()
 
     reader.hears(spoken=False)
 
@@ -116,7 +130,7 @@ def test_a_reader_that_starts_beside_a_living_keepalived_leaves_the_director_alo
 ) -> None:
     reader.hears('INSTANCE "VI_1" MASTER 100')
     sent = len(reader.session.kernel().sent)
-    reader.following = Reader(tmp_path).following
+    reader.following = reader.another()
 
     reader.hears()
 

@@ -210,7 +210,7 @@ def test_arp_ignore_8_is_refused_on_a_host_that_is_both(
 
 
 def ledger_of(session: FakeSession) -> Ledger:
-    return Ledger(session.book())
+    return Ledger(session.book(), BOTH[1])
 
 
 def test_a_hook_that_comes_late_is_dropped(session: FakeSession) -> None:
@@ -224,8 +224,8 @@ def test_a_hook_that_comes_late_is_dropped(session: FakeSession) -> None:
     outcome = follow(
         late,
         done.born - 1,
-        Roles(profile),
-        Host(kernel, session.book(), session.announcer, session.ears),
+        lambda: Roles(profile),
+        Host(kernel, session.book(), session.announcer, session.ears, profile=BOTH[1]),
         1,
     )
 
@@ -460,6 +460,11 @@ class Pipe:
 
     path: Path
     lines: list[str]
+    fifo: Fifo | None = None
+
+    def left(self) -> None:
+        """Wait until the reader has seen that the writer has gone."""
+        _until(lambda: self.fifo is not None and not self.fifo.spoken)
 
     def write(self, text: str) -> None:
         with self.path.open("w") as writer:
@@ -477,6 +482,7 @@ def pipe(tmp_path: Path) -> Iterator[Pipe]:
 
     def read() -> None:
         with Fifo(made.path, wake) as fifo:
+            made.fifo = fifo
             opened.set()
             for lines in fifo.batches():
                 made.lines.extend(lines)
@@ -495,6 +501,7 @@ def pipe(tmp_path: Path) -> Iterator[Pipe]:
 def test_a_writer_that_goes_and_comes_back_is_heard_again(pipe: Pipe) -> None:
     pipe.write("one\ntorn")
     pipe.heard("one")
+    pipe.left()
 
     pipe.write("two\n")
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -12,16 +13,16 @@ from typing import TYPE_CHECKING
 import click
 
 from lvsdr import signals
+from lvsdr.cli.keepalived_telling import Telling
 from lvsdr.cli.options import lock_option, netns_option, output_option, trust_option
+from lvsdr.cli.outlet import Outlet
 from lvsdr.cli.role import read_profile
 from lvsdr.cli.session import Session
 from lvsdr.errors import LvsdrError
-from lvsdr.model.printable import printable
 
 if TYPE_CHECKING:
-    from lvsdr.keepalived.hook import Outcome
-    from lvsdr.keepalived.roles import Roles
-    from lvsdr.render.documents import Document
+    from lvsdr.keepalived.roles import Host, Roles
+    from lvsdr.situation import Kernel
 
 keepalived = click.Group("keepalived", help="The hooks of keepalived, and its configuration.")
 
@@ -80,19 +81,23 @@ def notify(  # noqa: PLR0913 - as many arguments as keepalived gives, and option
     from lvsdr.keepalived import birth
     from lvsdr.keepalived.hook import follow
     from lvsdr.keepalived.notice import Notice, checked
-    from lvsdr.keepalived.roles import Host
 
+    telling = Telling(session, log)
     try:
-        notice = checked(Notice(type_, name, state, priority))
-        roles, born = roles_of(session, director, realserver), birth.of_this_hook()
+        notice, born = checked(Notice(type_, name, state, priority)), birth.of_this_hook()
         with _modest_umask(), session.kernel() as kernel:
-            host = Host(kernel, session.book(), session.announcer, session.ears)
-            outcome = follow(notice, born, roles, host, session.lock_timeout)
+            outcome = follow(
+                notice,
+                born,
+                lambda: roles_of(session, director, realserver),
+                _host(session, kernel, director),
+                session.lock_timeout,
+            )
     except LvsdrError as failure:
-        _log(log, failure.message, *failure.notes, error=True)
+        telling.syslog(failure.message, *failure.notes, error=True)
         raise
-    _show(session, outcome, log)
-    return 0
+    telling.outcome(outcome)
+    return 1 if outcome.report.waits else 0
 
 
 @keepalived.command()
@@ -122,81 +127,52 @@ def fifo(  # noqa: PLR0913 - as many options
     """
     from lvsdr.keepalived.fifo import Fifo
     from lvsdr.keepalived.following import Following
-    from lvsdr.keepalived.roles import Host
+    from lvsdr.keepalived.hearing import Heard
+    from lvsdr.keepalived.living import lives
 
+    outlet = Outlet()
+    telling = Telling(session, log, outlet.say)
     with _modest_umask(), _ended_by_signals() as wake, Fifo(fifo, wake) as pipe:
+        heard = Heard(name, pipe.waiting)
         following = Following(
             lambda: roles_of(session, director, realserver),
             session.lock_timeout,
-            name,
-            outcome=lambda done: _show(session, done, log),
-            line=lambda line: _show_line(session, line, log),
-            failed=lambda failure: _fail(session, failure, log),
+            heard,
+            telling.outcome,
+            telling.line,
+            telling.failed,
+            lives,
         )
         with session.kernel() as kernel:
-            host = Host(kernel, session.book(), session.announcer, session.ears)
-            following.roles()
+            host = replace(_host(session, kernel, director), overtaken=heard.overtaken)
+            following.begin()
             for lines in pipe.batches():
                 following.take(lines, host, spoken=pipe.spoken)
+                _flush(session, outlet)
         session.tell([f"{pipe.torn} torn lines left out"] if pipe.torn else [])
     return 0
 
 
-def _show(session: Session, outcome: Outcome, log: bool) -> None:
-    from lvsdr.render import documents, text
+def _host(session: Session, kernel: Kernel, director: Path) -> Host:
+    """Return what transitions are done with; two paths of a profile are two profiles."""
+    from lvsdr.keepalived.roles import Host
 
-    notice, report = outcome.notice, outcome.report
-    session.tell(report.notes)
-    title = f"{notice}: {outcome.state or 'dropped'}"
-    title += f" ({outcome.reason})" if outcome.reason else ""
-    done = text.applied(report.changes, report.announced) if outcome.state else ()
-    told = {"type": notice.type, "name": notice.name, "state": notice.state}
-    document = documents.notified(
-        told, outcome.state, outcome.reason, report.changes, report.announced
+    return Host(
+        kernel,
+        session.book(),
+        session.announcer,
+        session.ears,
+        profile=str(Path.cwd() / director),
     )
-    _say(session, [title, *done], document)
-    _log(log, f"{title}; {len(report.changes)} changes", *report.notes)
 
 
-def _show_line(session: Session, line: str, log: bool) -> None:
-    from lvsdr.render import documents
-
-    _say(session, [line], documents.said(line))
-    _log(log, line)
-
-
-def _say(session: Session, lines: Iterable[str], document: Document) -> None:
-    """Print `lines`, or the document as a line of its own, at once; who does not read misses it."""
-    from lvsdr.render import documents
-
+def _flush(session: Session, outlet: Outlet) -> None:
     try:
-        if session.output == "json":
-            lines = [documents.line(document)]
-        for line in lines:
-            click.echo(printable(line))
+        left_out = outlet.flush()
     except OSError as error:
         session.unheard(error)
-
-
-def _fail(session: Session, failure: LvsdrError, log: bool) -> None:
-    from lvsdr.render import documents
-
-    if session.output == "json":
-        _say(session, [], documents.error(failure))
     else:
-        session.fail(failure)
-    _log(log, failure.message, *failure.notes, error=True)
-
-
-def _log(wanted: bool, *lines: str, error: bool = False) -> None:
-    """Tell syslog, where there is one: a hook has other things to do than to wait for it."""
-    if not wanted:
-        return
-    import syslog
-
-    syslog.openlog("lvsdr", syslog.LOG_PID, syslog.LOG_DAEMON)
-    for line in lines:
-        syslog.syslog(syslog.LOG_ERR if error else syslog.LOG_NOTICE, printable(line))
+        session.tell([f"{left_out} lines left out: nobody read them"] if left_out else [])
 
 
 def roles_of(session: Session, director: Path, realserver: Path | None) -> Roles:

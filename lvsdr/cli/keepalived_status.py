@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -33,22 +33,22 @@ def status(session: Session) -> int:
     from lvsdr.render import documents
 
     book = session.book()
-    told, servers = Ledger(book).entries(), Health(book).servers()
+    told, servers = Ledger(book).of_all_profiles(), Health(book).servers()
     session.show(
         text=lambda: [*_states(told), *_checks(servers)],
         json=lambda: documents.kept_alive(_plain(told), [asdict(each) for each in servers]),
     )
-    return 0 if all(each.settled for each in told.values()) else 1
+    return 0 if all(each.settled for _, each in told) else 1
 
 
-def _plain(told: Mapping[str, Entry]) -> Iterator[Document]:
-    for key, entry in told.items():
+def _plain(told: Sequence[tuple[str, Entry]]) -> Iterator[Document]:
+    for key, entry in told:
         kind, _, name = key.partition(" ")
         yield {"type": kind, "name": name, "state": entry.state, "done": entry.settled}
 
 
-def _states(told: Mapping[str, Entry]) -> Iterator[str]:
-    for key, entry in told.items():
+def _states(told: Sequence[tuple[str, Entry]]) -> Iterator[str]:
+    for key, entry in told:
         yield f"{key}: {entry.state}{'' if entry.settled else ', not carried out'}"
     if not told:
         yield "keepalived has said nothing of an instance"

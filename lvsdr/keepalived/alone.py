@@ -27,6 +27,8 @@ from lvsdr.situation import owner_of
 EXPIRE = Sysctl("net/ipv4/vs/expire_nodest_conn", "1")
 # How often it is asked who else is there, against loss.
 ROUNDS = 2
+# How often it is asked, in seconds, whether this host is to be the director again.
+LOOK_EVERY = 0.02
 # How many addresses a second can be asked for in both forms, with room to spare.
 SPEED = 2000.0
 # How many times as long as another director goes on, after it was told, nobody may be heard.
@@ -81,7 +83,9 @@ def serve(profile: DirectorProfile, survey: Survey, host: Host, report: Report) 
         # It stands by all the same.
         report.notes += (failure.message,)
     else:
-        sleep(host.grace)
+        until = monotonic() + host.grace
+        while monotonic() < until and not host.overtaken():
+            sleep(LOOK_EVERY)
 
 
 def spare(profile: DirectorProfile, survey: Survey, host: Host) -> Plan:

@@ -81,7 +81,7 @@ class Fifo:
 
         At the beginning, and where nothing comes for a while, none.
         """
-        yield list(self._lines.feed(self._read()))
+        yield self.waiting()
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)
         poll.register(self._descriptor, select.POLLIN)
@@ -95,7 +95,18 @@ class Fifo:
                 poll.unregister(self._descriptor)
                 self._reopen()
                 poll.register(self._descriptor, select.POLLIN)
-            yield list(self._lines.feed(text))
+            yield self._cut(text)
+
+    def waiting(self) -> list[str]:
+        """Return the lines that have come since the last batch; wait for none."""
+        return self._cut(self._read())
+
+    def _cut(self, text: bytes) -> list[str]:
+        lines = list(self._lines.feed(text))
+        if not self.spoken:
+            # Before the next writer comes: nobody could tell the two apart then.
+            self._lines.end()
+        return lines
 
     def _read(self) -> bytes:
         found = b""

@@ -4,95 +4,115 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.keepalived import alone, birth
 from lvsdr.keepalived.health import Health
 from lvsdr.keepalived.health import from_line as from_check
-from lvsdr.keepalived.hook import Outcome, finish
-from lvsdr.keepalived.ledger import Ledger
-from lvsdr.keepalived.notice import MASTER, Notice, from_line
+from lvsdr.keepalived.hearing import Heard, parts
+from lvsdr.keepalived.hook import Outcome, entered, ledger_of
+from lvsdr.keepalived.ledger import Entry
+from lvsdr.keepalived.notice import MASTER, Notice
 from lvsdr.keepalived.roles import Host, Roles
 
 # How many times in a row nobody has it open for writing until keepalived has gone.
 GONE = 2
+# How many times in a row a keepalived that lives has not, until that is told: it may be starting.
+DEAF = 3
 
 
 @dataclass(slots=True)
 class Following:
     """What is done with the lines; `roles` reads the profiles afresh, for they may have changed.
 
-    `name` is the one instance or group that counts; None: each does. What failed is `unfinished`,
-    and tried again.
+    `lives` tells whether there is a keepalived, heard or not. What failed is `unfinished`, and
+    tried again. What is told is told after all is done: it may take its time.
     """
 
     roles: Callable[[], Roles]
     timeout: float
-    name: str | None
+    heard: Heard
     outcome: Callable[[Outcome], None]
     line: Callable[[str], None]
     failed: Callable[[LvsdrError], None]
+    lives: Callable[[], bool] = lambda: False
     unfinished: bool = True
-    _heard: dict[str, Notice] = field(default_factory=dict)
-    _told: str = ""
+    _news: list[Callable[[], None]] = field(default_factory=list)
+    _known: Roles | None = None
+    _told: set[str] = field(default_factory=set)
+    _noted: str = ""
     _waits: bool = False
     _silences: int | None = None
+    _deaf: int = 0
+    _to_spare: bool = False
+
+    def begin(self) -> None:
+        """Read the profiles; raise where that cannot be done."""
+        self._known = self.roles()
 
     def take(self, lines: Iterable[str], host: Host, *, spoken: bool) -> None:
         """Carry out what `lines` say, and what is unfinished; a failure is told.
 
         `spoken`: keepalived is there.
         """
-        said = list(lines)
-        for line in said:
-            notice = self._understood(line)
-            if notice is not None:
-                # Moved to the end: of two instances, the one that spoke last comes last.
-                self._heard.pop(notice.key, None)
-                self._heard[notice.key] = notice
-        if self._silences is None and not spoken:
-            self._not_heard(host)
+        self.heard.take(lines)
+        deaf = self._is_deaf(spoken=spoken)
         if spoken and (self._silences or 0) >= GONE:
             self._come_back(host)
-        fresh = self._written_down(host)
-        if self.unfinished:
-            self._finish(host, fresh if not spoken else None)
-        self._silences = 0 if spoken else (self._silences or 0) + 1
-        # Not at the first: at a reload keepalived closes it, and opens it again.
-        if self._silences == GONE:
-            self._mourn(host)
-        self._export(said, host)
+        if self._silences is None and not spoken and not deaf:
+            # What nobody reads is lost.
+            self.heard.assume("STOP", self._masters(host))
+        self._act(host, spoken=spoken)
+        if not deaf:
+            self._silences = 0 if spoken else (self._silences or 0) + 1
+            # Not at the first: at a reload keepalived closes it, and opens it again.
+            if self._silences == GONE:
+                self._mourn(host)
+        self._to_spare &= not spoken
+        if self._to_spare:
+            self._spare(host)
+        self._speak(host)
 
-    def _understood(self, line: str) -> Notice | None:
-        self.line(line)
-        try:
-            notice = from_line(line)
-        except LvsdrError as failure:
-            self.failed(failure)
-            return None
-        if notice is None or self.name not in (None, notice.name):
-            return None
-        return notice
+    def _speak(self, host: Host) -> None:
+        """Tell what was heard and done, and write down what checks say.
 
-    def _export(self, lines: list[str], host: Host) -> None:
-        """Write down what checks say; not to do so is no reason to do nothing else."""
+        Not to be able to do so is no reason to do nothing else.
+        """
+        lines, failures = self.heard.told()
         told = [server for line in lines if (server := from_check(line)) is not None]
         try:
             Health(host.book).tell(told)
             if self._silences == GONE:
                 Health(host.book).forget()
         except LvsdrError as failure:
-            self.failed(failure)
+            failures.append(failure)
+        for line in lines:
+            self.line(line)
+        for each in failures:
+            self.failed(each)
+        news, self._news = self._news, []
+        for tell in news:
+            tell()
+
+    def _act(self, host: Host, *, spoken: bool) -> None:
+        fresh = self._written_down(host)
+        if self.unfinished:
+            self._finish(host, None if spoken else fresh)
+        # What came while that was done wakes nobody who waits for the FIFO any more.
+        while self.heard.notices and (fresh := self._written_down(host)):
+            self._finish(host, None if spoken else fresh)
 
     def _written_down(self, host: Host) -> set[str]:
         """Write down what was heard before anything is done: a killed run leaves it to the next."""
         fresh: set[str] = set()
         try:
-            for notice in list(self._heard.values()):
-                Ledger(host.book).tell(notice.key, notice.state, birth.now())
-                del self._heard[notice.key]
+            for notice in list(self.heard.notices.values()):
+                ledger_of(host).tell(notice.key, notice.state, birth.now())
+                del self.heard.notices[notice.key]
                 fresh.add(notice.key)
-                self._told, self.unfinished = "", True
+                self.unfinished, self._waits, self._noted = True, False, ""
+                self._told.clear()
         except LvsdrError as failure:
             self._fail(failure)
         return fresh
@@ -103,80 +123,121 @@ class Following:
         Where keepalived has gone, another director may have taken over since what a failed or
         killed run left: nobody becomes one then, but by what is in `only`.
         """
-        self.unfinished = bool(self._heard)
-        for key, entry in Ledger(host.book).entries().items():
-            if entry.settled or not self._mine(key):
-                continue
-            if entry.state != MASTER or only is None or key in only:
-                self._carry_out(key, host)
-            else:
-                # Until keepalived is back, or says something else.
-                self.unfinished = True
-
-    def _carry_out(self, key: str, host: Host) -> None:
+        self.unfinished = bool(self.heard.notices)
+        if all(entry.settled for entry in self._mine(host).values()):
+            return
         try:
-            done = finish(key, self.roles(), host, self.timeout)
+            with host.book.locked(self.timeout):
+                # The lock may have been another's for long.
+                self.heard.look()
+                fresh = self._written_down(host)
+                self._carry_out(host, None if only is None else only | fresh)
         except LvsdrError as failure:
             # Half an answer may be waiting in its sockets.
             host.kernel.reopen()
             self._fail(failure)
-        else:
-            if done is not None:
-                self._show(done)
+
+    def _carry_out(self, host: Host, only: set[str] | None) -> None:
+        """Carry out what was said last; whatever any instance said before it is overtaken."""
+        entries = self._mine(host)
+        key, last = list(entries.items())[-1]
+        if not last.settled and last.state == MASTER and only is not None and key not in only:
+            # Until keepalived is back, or says something else.
+            self.unfinished = True
+            return
+        overtaken = f"overtaken by {_notice(key, last)}"
+        for other, entry in entries.items():
+            if other != key and not entry.settled:
+                ledger_of(host).settle(other, entry)
+                dropped = Outcome(_notice(other, entry), None, reason=overtaken)
+                self._news.append(partial(self.outcome, dropped))
+        self.unfinished = bool(self.heard.notices)
+        if not last.settled:
+            report = entered(key, last, self._roles_for(last.state), host)
+            self._show(Outcome(_notice(key, last), last.state, report))
+
+    def _roles_for(self, state: str) -> Roles:
+        """Read the profiles; to stand by, those that were read last will do."""
+        try:
+            self._known = self.roles()
+        except LvsdrError as failure:
+            if state == MASTER or self._known is None:
+                raise
+            failure.notes.append(f"for {state}, the profile counts as it was read last")
+            self._tell_once(failure)
+        return self._known
 
     def _show(self, done: Outcome) -> None:
         """Tell an outcome; of one that is tried again and again, what is new."""
         notes = "\n".join(done.report.notes)
-        if not self._waits or done.report.changes or notes not in ("", self._told):
-            self.outcome(done)
-        self._waits, self._told = done.report.waits, notes
+        if not self._waits or done.report.changes or notes not in ("", self._noted):
+            self._news.append(partial(self.outcome, done))
+        self._waits, self._noted = done.report.waits, notes
         self.unfinished |= self._waits
 
     def _fail(self, failure: LvsdrError) -> None:
-        """Tell a failure once, however often it is tried again."""
         self.unfinished = True
-        if failure.message != self._told:
-            self.failed(failure)
-        self._told = failure.message
+        self._tell_once(failure)
 
-    def _not_heard(self, host: Host) -> None:
-        """Take it that keepalived said STOP while nobody read: what nobody reads is lost."""
-        for key in self._masters(host):
-            kind, _, name = key.partition(" ")
-            self._heard.setdefault(key, Notice(kind, name, "STOP"))
+    def _tell_once(self, failure: LvsdrError) -> None:
+        """Tell a failure once, however often it is tried again."""
+        if failure.message not in self._told:
+            self._news.append(partial(self.failed, failure))
+        self._told.add(failure.message)
+
+    def _come_back(self, host: Host) -> None:
+        """Take it that keepalived says MASTER still, unless it says something else now.
+
+        Of whatever instance: the one that was the master may have got another name.
+        """
+        if all(each.state == MASTER for each in self.heard.notices.values()):
+            self.heard.assume(MASTER, self._masters(host))
+
+    def _is_deaf(self, *, spoken: bool) -> bool:
+        """Return whether a keepalived lives, and is not heard; looked at before it has gone."""
+        last_moment = self._silences in (None, GONE - 1)
+        deaf = not spoken and last_moment and self.lives()
+        self._deaf = self._deaf + 1 if deaf else 0
+        if self._deaf == DEAF:
+            message = "cannot hear keepalived: it lives, and does not have the FIFO open"
+            failure = CannotRun(message, hints=["systemctl reload keepalived"])
+            self._news.append(partial(self.failed, failure))
+        return deaf
 
     def _mourn(self, host: Host) -> None:
         """Tell that keepalived ended without a STOP: two directors may answer now.
 
         One that is a real server too chooses itself, for the other one may choose it.
         """
-        masters = self._masters(host)
-        for key in masters:
-            self.failed(
-                CannotRun(
-                    f"keepalived has gone without a word: this host stays the director of {key},"
-                    " and another may have become it",
-                    hints=["systemctl restart keepalived", "lvsdr director verify PROFILE"],
-                )
+        for key in self._masters(host):
+            self._to_spare = True
+            message = (
+                f"keepalived has gone without a word: this host stays the director of {key},"
+                " and another may have become it"
             )
+            hints = ["systemctl restart keepalived", "lvsdr director verify PROFILE"]
+            self._news.append(partial(self.failed, CannotRun(message, hints=hints)))
+
+    def _spare(self, host: Host) -> None:
+        """Choose this host itself; tried again until it is done."""
+        host.silence.since = None
         try:
-            roles = self.roles()
-            if masters and roles.realserver is not None:
+            roles = self._roles_for("STOP")
+            if roles.realserver is not None:
                 with host.book.locked(self.timeout):
                     alone.spare(roles.director, host.kernel.survey(), host)
+            self._to_spare = False
         except LvsdrError as failure:
             host.kernel.reopen()
-            self.failed(failure)
-
-    def _come_back(self, host: Host) -> None:
-        """Take it that keepalived says MASTER still, unless it says something else now."""
-        for key in self._masters(host):
-            kind, _, name = key.partition(" ")
-            self._heard.setdefault(key, Notice(kind, name, MASTER))
+            self._tell_once(failure)
 
     def _masters(self, host: Host) -> list[str]:
-        entries = Ledger(host.book).entries()
-        return [key for key, each in entries.items() if each.state == MASTER and self._mine(key)]
+        return [key for key, each in self._mine(host).items() if each.state == MASTER]
 
-    def _mine(self, key: str) -> bool:
-        return self.name in (None, key.partition(" ")[2])
+    def _mine(self, host: Host) -> dict[str, Entry]:
+        entries, name = ledger_of(host).entries(), self.heard.name
+        return {key: each for key, each in entries.items() if name in (None, parts(key)[1])}
+
+
+def _notice(key: str, entry: Entry) -> Notice:
+    return Notice(*parts(key), entry.state)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from time import monotonic, sleep
 
+from lvsdr.errors import CannotRun, LvsdrError
+from lvsdr.keepalived import unread
 from lvsdr.keepalived.ledger import Entry, Ledger
-from lvsdr.keepalived.notice import Notice
+from lvsdr.keepalived.notice import MASTER, Notice
 from lvsdr.keepalived.roles import Host, Report, Roles
 from lvsdr.keepalived.transition import enter
 
@@ -24,57 +28,85 @@ class Outcome:
     reason: str = ""
 
 
-def follow(notice: Notice, born: int, roles: Roles, host: Host, timeout: float) -> Outcome:
+def follow(
+    notice: Notice, born: int, profiles: Callable[[], Roles], host: Host, timeout: float
+) -> Outcome:
     """Carry out the newest state of the notice's instance, which may be another one by then.
 
     Hooks overlap, and come late: one that has waited for the lock takes what was said last, and
     one whose state has been carried out or overtaken in the meantime does nothing. Where another
-    director has to stand by first, it is waited for, `host.patience` seconds at most.
+    director has to stand by first, it is waited for, `host.patience` seconds at most. `profiles`
+    reads them: where it raises, a host that is to stand by lets go of its VIPs all the same.
     """
-    outcome = _followed(notice, born, roles, host, timeout)
+    ledger = ledger_of(host)
+    mine = ledger.tell(notice.key, notice.state, born)
+    try:
+        roles = profiles()
+    except LvsdrError as failure:
+        if not _leads(ledger):
+            unread.let_go(failure, host, timeout, but=lambda: _leads(ledger))
+        raise
+    host = replace(host, overtaken=lambda: _leads(ledger, mine.number))
+    outcome = _followed(notice, mine, roles, host, timeout)
     until = monotonic() + host.patience
     while outcome.report.waits and monotonic() < until:
         # Its hook may have begun when ours did. Without the lock: it may be our turn to go.
         sleep(AGAIN)
-        again = finish(notice.key, roles, host, timeout)
-        if again is None:
-            break
-        report = outcome.report.followed_by(again.report)
-        outcome = replace(outcome, state=again.state, report=report)
+        outcome = _again(outcome, roles, host, timeout)
     return outcome
 
 
-def _followed(notice: Notice, born: int, roles: Roles, host: Host, timeout: float) -> Outcome:
-    ledger = Ledger(host.book)
-    mine = ledger.tell(notice.key, notice.state, born)
+def ledger_of(host: Host) -> Ledger:
+    """Return what keepalived said to the director's profile of `host`."""
+    return Ledger(host.book, host.profile)
+
+
+def entered(key: str, entry: Entry, roles: Roles, host: Host) -> Report:
+    """Carry out an entry, and write down that this was done; the lock of `host.book` is held."""
+    report = enter(entry.state, roles, host)
+    if not report.waits:
+        ledger_of(host).settle(key, entry)
+    return report
+
+
+def _followed(notice: Notice, mine: Entry, roles: Roles, host: Host, timeout: float) -> Outcome:
+    ledger = ledger_of(host)
     with host.book.locked(timeout):
         newest = ledger.newest(notice.key) or mine
         if newest.settled:
-            done = (
-                "was done"
-                if newest.number == mine.number
-                else f"is older than {newest.state}, which was done"
-            )
+            same = newest.number == mine.number
+            done = "was done" if same else f"is older than {newest.state}, which was done"
             return Outcome(notice, None, reason=f"{done} by another run")
-        report = _entered(ledger, notice.key, newest, roles, host)
+        later = ledger.later(notice.key, newest)
+        # One that is not done may have been killed: rather two directors' turns than none.
+        if later is not None and later[1].settled:
+            ledger.settle(notice.key, newest)
+            done = f"is older than {later[0]} {later[1].state}, which was done by another run"
+            return Outcome(notice, None, reason=done)
+        report = entered(notice.key, newest, roles, host)
     reason = "" if newest.state == notice.state else f"overtaken by {newest.state}"
     return Outcome(notice, newest.state, report, reason)
 
 
-def finish(key: str, roles: Roles, host: Host, timeout: float) -> Outcome | None:
-    """Carry out what was said of an instance, where a run failed at it or was killed."""
-    ledger = Ledger(host.book)
-    with host.book.locked(timeout):
+def _again(outcome: Outcome, roles: Roles, host: Host, timeout: float) -> Outcome:
+    """Carry out once more what waits, unless that is no longer what this host is to be."""
+    ledger, key = ledger_of(host), outcome.notice.key
+    with ExitStack() as turn:
+        try:
+            turn.enter_context(host.book.locked(min(timeout, AGAIN)))
+        except CannotRun:
+            # It has become the director: whoever is at it, there is time until the next look.
+            return outcome
         newest = ledger.newest(key)
-        if newest is None or newest.settled:
-            return None
-        report = _entered(ledger, key, newest, roles, host)
-    kind, _, name = key.partition(" ")
-    return Outcome(Notice(kind, name, newest.state), newest.state, report)
+        if newest is None or newest.settled or ledger.later(key, newest) is not None:
+            if newest is not None:
+                ledger.settle(key, newest)
+            return replace(outcome, report=replace(outcome.report, waits=False))
+        report = entered(key, newest, roles, host)
+    return replace(outcome, state=newest.state, report=outcome.report.followed_by(report))
 
 
-def _entered(ledger: Ledger, key: str, entry: Entry, roles: Roles, host: Host) -> Report:
-    report = enter(entry.state, roles, host)
-    if not report.waits:
-        ledger.settle(key, entry)
-    return report
+def _leads(ledger: Ledger, since: int = 0) -> bool:
+    """Return whether the last that was said is MASTER, and that after entry number `since`."""
+    *_, last = [None, *ledger.entries().values()]
+    return last is not None and last.state == MASTER and last.number > since

@@ -13,7 +13,7 @@ from lvsdr import lock
 from lvsdr.baseline import Book
 from lvsdr.keepalived import birth
 
-FORMAT = "lvsdr/ledger/1"
+FORMAT = "lvsdr/ledger/2"
 # Hooks that somebody else starts must not fill the memory.
 MOST = 256
 # It is held for as long as it takes to write a small file.
@@ -30,11 +30,18 @@ class Entry:
     settled: bool = False
 
 
-class Ledger:
-    """The last entry of each instance, in a file beside the record of the network namespace."""
+Told = dict[tuple[str, str], Entry]
 
-    def __init__(self, book: Book) -> None:
+
+class Ledger:
+    """The last entry of each instance, in a file beside the record of the network namespace.
+
+    An instance may have hooks for several directors: each `profile`, a path, has its own entries.
+    """
+
+    def __init__(self, book: Book, profile: str = "") -> None:
         self._book = book
+        self._profile = profile
         self.path = book.root / f"{book.namespace}.keepalived"
 
     def tell(self, key: str, state: str, born: int) -> Entry:
@@ -42,31 +49,45 @@ class Ledger:
         with self._open() as entries:
             number = 1 + max((each.number for each in entries.values()), default=0)
             entry = Entry(state, born, number)
-            known = entries.get(key)
+            known = entries.get((self._profile, key))
             if known is None or not born < known.born <= birth.now():
-                entries[key] = entry
+                entries[self._profile, key] = entry
         return entry
 
     def newest(self, key: str) -> Entry | None:
         """Return what was said last."""
         with self._open() as entries:
-            return entries.get(key)
+            return entries.get((self._profile, key))
 
     def entries(self) -> dict[str, Entry]:
         """Return what was said last of each instance, the latest at the end.
 
         The file is replaced whole, so that nobody has to wait for the lock.
         """
-        return dict(sorted(_read(self.path).items(), key=lambda item: item[1].number))
+        told = _in_order(_read(self.path))
+        return {key: entry for (profile, key), entry in told.items() if profile == self._profile}
+
+    def of_all_profiles(self) -> list[tuple[str, Entry]]:
+        """Return what was said last of each instance to each profile, the latest at the end."""
+        return [(key, entry) for (_, key), entry in _in_order(_read(self.path)).items()]
+
+    def later(self, key: str, entry: Entry) -> tuple[str, Entry] | None:
+        """Return what was said after `entry` of another instance: of one host the last counts."""
+        others = [
+            (other, each)
+            for other, each in self.entries().items()
+            if other != key and each.number > entry.number and each.born >= entry.born
+        ]
+        return others[-1] if others else None
 
     def settle(self, key: str, entry: Entry) -> None:
         """Write down that `entry` has been carried out, unless a newer one is there already."""
         with self._open() as entries:
-            if entries.get(key) == entry:
-                entries[key] = replace(entry, settled=True)
+            if entries.get((self._profile, key)) == entry:
+                entries[self._profile, key] = replace(entry, settled=True)
 
     @contextmanager
-    def _open(self) -> Iterator[dict[str, Entry]]:
+    def _open(self) -> Iterator[Told]:
         with alone(self._book, self.path):
             before = _read(self.path)
             entries = dict(before)
@@ -82,20 +103,29 @@ def alone(book: Book, path: Path) -> Iterator[None]:
         yield
 
 
-def _read(path: Path) -> dict[str, Entry]:
+def _in_order(told: Told) -> Told:
+    return dict(sorted(told.items(), key=lambda item: item[1].number))
+
+
+def _read(path: Path) -> Told:
     try:
         plain = json.loads(path.read_bytes())
         if plain["format"] == FORMAT:
-            return {key: Entry(**entry) for key, entry in plain["told"].items()}
+            return {
+                (profile, key): Entry(**entry)
+                for profile, told in plain["told"].items()
+                for key, entry in told.items()
+            }
     except (OSError, ValueError, TypeError, LookupError, AttributeError):
         # Nothing in it cannot be said again; who waits for somebody to mend it has an outage.
         pass
     return {}
 
 
-def _write(path: Path, entries: dict[str, Entry]) -> None:
-    newest = sorted(entries.items(), key=lambda item: item[1].number)[-MOST:]
-    told = {key: asdict(entry) for key, entry in newest}
+def _write(path: Path, entries: Told) -> None:
+    told: dict[str, dict[str, object]] = {}
+    for (profile, key), entry in list(_in_order(entries).items())[-MOST:]:
+        told.setdefault(profile, {})[key] = asdict(entry)
     written(path, {"format": FORMAT, "told": told})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -96,7 +97,9 @@ class Silence:
 class Host:
     """What transitions are done with; the lock of `book` is held.
 
-    `grace`, in seconds, is how long the next director may take until it is heard.
+    `grace`, in seconds, is how long the next director may take until it is heard. `overtaken`
+    tells whether MASTER was said since: then there is no other one to wait for. `profile` is the
+    path of the director's: of what keepalived said, only what was said to it counts.
     """
 
     kernel: Kernel
@@ -105,6 +108,8 @@ class Host:
     ears: OpenEars
     grace: float = GRACE
     silence: Silence = field(default_factory=Silence)
+    overtaken: Callable[[], bool] = lambda: False
+    profile: str = ""
 
     @property
     def patience(self) -> float:

@@ -305,7 +305,7 @@ def _stop_under(running: Running, box: Box, state: str) -> None:
 
 def _kill_reader(box: Box, state: str) -> None:
     """Kill the reader of a box as soon as it has read a state, or a moment after that."""
-    ledger = Ledger(Book(box.host.inside(namespace.identity)))
+    ledger = Ledger(Book(box.host.inside(namespace.identity)), str(box.director))
 
     def told() -> bool:
         entry = ledger.newest("INSTANCE VI_1")

@@ -1,0 +1,63 @@
+"""What was read from the FIFO and is neither written down nor told yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from lvsdr.errors import LvsdrError
+from lvsdr.keepalived.notice import MASTER, Notice, from_line
+
+
+@dataclass(slots=True)
+class Heard:
+    """The lines, and the last `notices` of each instance in their order; `name` alone counts.
+
+    `more` gives lines that have come in the meantime.
+    """
+
+    name: str | None
+    more: Callable[[], list[str]]
+    notices: dict[str, Notice] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+    failures: list[LvsdrError] = field(default_factory=list)
+
+    def take(self, lines: Iterable[str]) -> None:
+        """Understand `lines`; what cannot be understood is one of the `failures`."""
+        for line in lines:
+            self.lines.append(line)
+            try:
+                notice = from_line(line)
+            except LvsdrError as failure:
+                self.failures.append(failure)
+                continue
+            if notice is not None and self.name in (None, notice.name):
+                # Moved to the end: of two instances, the one that spoke last comes last.
+                self.notices.pop(notice.key, None)
+                self.notices[notice.key] = notice
+
+    def look(self) -> None:
+        """Take what has come in the meantime."""
+        self.take(self.more())
+
+    def overtaken(self) -> bool:
+        """Return whether MASTER was said while something else is carried out."""
+        self.look()
+        return [each.state for each in self.notices.values()][-1:] == [MASTER]
+
+    def assume(self, state: str, keys: Iterable[str]) -> None:
+        """Take it that `keys` are in a state, and were before anything was said."""
+        assumed = {key: Notice(*parts(key), state) for key in keys if key not in self.notices}
+        self.notices = assumed | self.notices
+
+    def told(self) -> tuple[list[str], list[LvsdrError]]:
+        """Return lines and failures that have to be told, once."""
+        lines, failures = self.lines, self.failures
+        self.lines, self.failures = [], []
+        return lines, failures
+
+
+def parts(key: str) -> tuple[str, str]:
+    """Return the type and the name of which a notice's key is made."""
+    kind, _, name = key.partition(" ")
+    return kind, name

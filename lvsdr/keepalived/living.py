@@ -1,0 +1,26 @@
+"""Whether a keepalived lives in this network namespace, whatever it has open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+KEEPALIVED = "keepalived"
+# What proc(5) says of a program that was replaced, as by an upgrade.
+REPLACED = " (deleted)"
+PROC = Path("/proc")
+
+
+def lives(proc: Path = PROC) -> bool:
+    """Return whether a process that runs the program keepalived is in our network namespace."""
+    # Of the thread: the namespace that one has entered is its own.
+    here = (proc / "thread-self/ns/net").readlink()
+    return any(_is_one(each, here) for each in proc.iterdir() if each.name.isdecimal())
+
+
+def _is_one(process: Path, here: Path) -> bool:
+    try:
+        program = (process / "exe").readlink().name.removesuffix(REPLACED)
+        return program == KEEPALIVED and (process / "ns/net").readlink() == here
+    except OSError:
+        # It has ended, or is a thread of the kernel, or not for us to look at.
+        return False
