@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface
 from pathlib import Path
-from time import sleep
+from threading import Thread
+from time import monotonic, sleep
 
 import pytest
 
@@ -14,7 +16,8 @@ from fake import FakeSession, host
 from lvsdr.cli.main import run
 from lvsdr.errors import CannotRun, LvsdrError, ProfileError
 from lvsdr.keepalived.alone import EXPIRE
-from lvsdr.keepalived.hook import follow
+from lvsdr.keepalived.hook import AGAIN, Outcome, follow
+from lvsdr.keepalived.ledger import Ledger
 from lvsdr.keepalived.notice import Notice
 from lvsdr.keepalived.roles import Host, Report, Roles
 from lvsdr.keepalived.transition import enter
@@ -250,6 +253,95 @@ def test_a_hook_ends_when_nobody_has_to_be_waited_for_any_more(
     assert done.report.announced == (VIP,)
     weights = [c.after.weight for c in done.report.changes if isinstance(c.after, RealServer)]
     assert sorted(weights) == [0, 1, 1]
+
+
+def test_a_hook_that_waits_goes_on_though_another_has_the_lock(
+    session: FakeSession, tmp_path: Path
+) -> None:
+    made = Host(session.kernel(), session.book(), session.announcer, session.ears, grace=0.4)
+    session.overheard = speaking(str(VIP), OTHER)
+    done: list[Outcome] = []
+    notice = Notice("INSTANCE", "VI_1", "MASTER")
+    thread = Thread(
+        target=lambda: done.append(follow(notice, 1, lambda: roles(tmp_path), made, 0.1))
+    )
+    thread.start()
+    until(lambda: weight(session) == [0] and notice.key in Ledger(session.book()).entries())
+
+    with session.book().locked(5):
+        sleep(AGAIN + 0.3)
+        session.overheard.clear()
+    thread.join()
+
+    assert [(each.report.waits, each.state) for each in done] == [(False, "MASTER")]
+    assert weight(session) == [1]
+
+
+def test_a_hook_that_waits_gives_way_to_what_another_instance_says(
+    session: FakeSession, tmp_path: Path
+) -> None:
+    made = Host(session.kernel(), session.book(), session.announcer, session.ears, grace=0.4)
+    at_once = replace(made, grace=0)
+    session.overheard = speaking(str(VIP), OTHER)
+    done: list[Outcome] = []
+    group = Notice("GROUP", "G", "MASTER")
+    thread = Thread(
+        target=lambda: done.append(follow(group, 1, lambda: roles(tmp_path), made, 5.0))
+    )
+    thread.start()
+    until(lambda: weight(session) == [0])
+
+    follow(Notice("INSTANCE", "A", "BACKUP"), 2, lambda: roles(tmp_path), at_once, 5.0)
+    thread.join()
+
+    assert ON_ETH0.key not in session.kernel().objects
+    assert [each.report.waits for each in done] == [False]
+    assert all(each.settled for each in Ledger(session.book()).entries().values())
+
+
+def test_a_standby_that_goes_on_ends_when_master_is_said(
+    session: FakeSession, tmp_path: Path
+) -> None:
+    what = roles(tmp_path)
+    entered(session, "MASTER", what)
+    made = Host(session.kernel(), session.book(), session.announcer, session.ears, grace=30)
+    notice = Notice("INSTANCE", "A", "BACKUP")
+    began = monotonic()
+    thread = Thread(target=lambda: follow(notice, 1, lambda: what, made, 1.0))
+    thread.start()
+    until(lambda: ON_ETH0.key not in session.kernel().objects)
+
+    follow(replace(notice, state="MASTER"), 2, lambda: what, replace(made, grace=0), 10.0)
+    thread.join()
+
+    assert monotonic() - began < 20
+    assert ON_ETH0.key in session.kernel().objects
+
+
+def until(there: Callable[[], object]) -> None:
+    deadline = monotonic() + 10
+    while not there():
+        assert monotonic() < deadline, "it never came"
+        sleep(0.01)
+
+
+def test_a_hook_that_gives_up_waiting_exits_1(
+    session: FakeSession,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    roles(tmp_path)
+    session.overheard = speaking(str(VIP), OTHER)
+    monkeypatch.setattr(Host, "patience", 0.0)
+    profiles = ("--director", str(tmp_path / "director.json"))
+    served = ("--realserver", str(PROFILES / "realserver.json"))
+    words = ("keepalived", "notify", "--allow-insecure-profile", *profiles, *served)
+
+    code = run((*words, "INSTANCE", "VI_1", "MASTER", "100"), session)
+
+    assert (code, weight(session)) == (1, [0])
+    assert "run this again" in capsys.readouterr().err
 
 
 def test_a_hook_that_waits_for_a_director_that_stays_ends_all_the_same(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from ipaddress import ip_address, ip_interface
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -19,7 +21,7 @@ from lvsdr.keepalived.hook import Outcome
 from lvsdr.keepalived.ledger import Ledger
 from lvsdr.keepalived.roles import Host, Roles
 from lvsdr.model.event import Spoken
-from lvsdr.model.objects import Address, RealServer, Sysctl, keyed
+from lvsdr.model.objects import Address, RealServer, SyncDaemon, Sysctl, keyed
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
 from lvsdr.reader import read
 
@@ -38,7 +40,7 @@ class Reader:
 
     def __init__(self, folder: Path, own: Address = DIP, *, both: bool = False) -> None:
         self.session = FakeSession(host(own), folder / "run")
-        self.both = both
+        self.both, self.synced = both, False
         self.done: list[Outcome] = []
         self.failures: list[LvsdrError] = []
         self.broken: CannotRun | None = None
@@ -66,14 +68,33 @@ class Reader:
         assert isinstance(profile, DirectorProfile)
         if not self.both:
             return Roles(profile)
+        if self.synced:
+            daemons = tuple(
+                SyncDaemon(each, "eth0", 1, 1472, ip_address("224.0.0.81"), 8848, 1)
+                for each in ("master", "backup")
+            )
+            profile = replace(profile, standby="synced", sync_daemons=daemons)
         served = read(PROFILES / "realserver.json", "realserver")
         assert isinstance(served, RealServerProfile)
         return Roles(profile, served)
 
-    def hears(self, *lines: str, spoken: bool = True) -> None:
-        book = self.session.book()
-        made = Host(self.session.kernel(), book, self.session.announcer, self.session.ears, grace=0)
+    def hears(self, *lines: str, spoken: bool = True, grace: float = 0) -> None:
+        session = self.session
+        made = Host(
+            session.kernel(),
+            session.book(),
+            session.announcer,
+            session.ears,
+            grace=grace,
+            overtaken=self.following.heard.overtaken,
+        )
         self.following.take(lines, made, spoken=spoken)
+
+    def states(self) -> list[tuple[str, str | None]]:
+        """Return what was said, and what was done about it, since this was asked last."""
+        done = [(str(each.notice), each.state) for each in self.done]
+        self.done.clear()
+        return done
 
     def left(self, state: str) -> None:
         """Leave what a reader does that was killed in the middle."""
@@ -186,6 +207,138 @@ def test_a_keepalived_that_stopped_is_not(reader: Reader) -> None:
     assert (reader.is_director, reader.failures) == (False, [])
 
 
+# What was said last counts.
+
+
+RIVAL = [
+    Spoken(ip_address(each), "02:00:00:00:00:12", "reply")
+    for each in ("192.168.1.2", "192.168.1.12")
+]
+
+
+def test_a_standby_lets_go_though_its_profile_can_be_read_no_more(reader: Reader) -> None:
+    reader.hears('INSTANCE "VI_1" MASTER 100')
+    reader.broken = CannotRun("cannot read director.json: it is no JSON")
+
+    reader.hears('INSTANCE "VI_1" BACKUP 100')
+    reader.hears()
+
+    assert not reader.is_director
+    assert [each.message for each in reader.failures] == [reader.broken.message]
+    assert reader.failures[0].notes == ["for BACKUP, the profile counts as it was read last"]
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_an_unfinished_master_does_not_undo_what_another_instance_said_later(
+    both: Reader, waits: bool
+) -> None:
+    if waits:
+        both.session.overheard = list(RIVAL)
+    else:
+        both.session.kernel().refuse = [0]
+    both.hears('INSTANCE "A" MASTER 100')
+
+    both.hears('INSTANCE "B" BACKUP 100')
+    at_once = both.is_director
+    both.hears()
+    both.hears()
+
+    assert (at_once, both.is_director) == (False, False)
+    assert both.states()[-2:] == [("INSTANCE A MASTER", None), ("INSTANCE B BACKUP", "BACKUP")]
+    assert run(("keepalived", "status"), both.session) == 0
+
+
+@pytest.mark.parametrize("line", ['INSTANCE "WEB" BACKUP 100', 'INSTANCE "VI_1" BACKUP 100'])
+def test_nobody_is_taken_for_a_master_still_beside_one_that_is_none(
+    reader: Reader, line: str
+) -> None:
+    reader.hears('INSTANCE "VI_1" MASTER 100', 'INSTANCE "VI_2" MASTER 100')
+    reader.hears(spoken=False)
+    reader.hears(spoken=False)
+    reader.states()
+
+    reader.hears(line)
+    reader.hears()
+
+    assert not reader.is_director
+    assert [state for _, state in reader.states()] == ["BACKUP"]
+
+
+def test_a_master_that_is_assumed_comes_before_what_is_said(reader: Reader) -> None:
+    reader.hears('INSTANCE "VI_1" MASTER 100')
+    reader.hears(spoken=False)
+    reader.hears(spoken=False)
+    reader.states()
+
+    reader.hears('INSTANCE "VI_2" MASTER 100')
+
+    assert reader.states() == [("INSTANCE VI_1 MASTER", None), ("INSTANCE VI_2 MASTER", "MASTER")]
+
+
+def test_what_came_while_the_lock_was_anothers_is_taken_first(reader: Reader) -> None:
+    reader.later = [['INSTANCE "VI_1" BACKUP 100']]
+
+    reader.hears('INSTANCE "VI_1" MASTER 100')
+
+    assert reader.states() == [("INSTANCE VI_1 BACKUP", "BACKUP")]
+    assert reader.session.announced == []
+    assert reader.lines == ['INSTANCE "VI_1" MASTER 100', 'INSTANCE "VI_1" BACKUP 100']
+
+
+def test_a_standby_that_is_to_be_the_director_again_does_not_outlast_anybody(both: Reader) -> None:
+    both.synced = True
+    both.hears('INSTANCE "VI_1" MASTER 100')
+    # After the lock, then while it goes on.
+    both.later = [[], ["VS a UP"], [], ['INSTANCE "VI_1" MASTER 100']]
+    both.states()
+
+    began = monotonic()
+    both.hears('INSTANCE "VI_1" BACKUP 100', grace=30)
+
+    assert monotonic() - began < 20
+    assert both.is_director
+    assert [state for _, state in both.states()] == ["BACKUP", "MASTER"]
+
+
+def test_nothing_is_told_before_it_is_done(reader: Reader) -> None:
+    seen: list[bool] = []
+    reader.following.line = lambda _: seen.append(reader.is_director)
+
+    reader.hears(f"VS {WEB} UP", 'INSTANCE "VI_1" MASTER 100')
+
+    assert seen == [True, True]
+
+
+# A keepalived that lives, and is not heard: its FIFO was removed.
+
+
+def test_a_keepalived_that_lives_has_not_gone(reader: Reader) -> None:
+    reader.hears('INSTANCE "VI_1" MASTER 100')
+    reader.lives = True
+
+    for _ in range(6):
+        reader.hears(spoken=False)
+
+    assert reader.is_director
+    assert [each.hints for each in reader.failures] == [["systemctl reload keepalived"]]
+    assert "cannot hear keepalived" in reader.failures[0].message
+
+
+def test_a_reader_that_cannot_hear_a_keepalived_does_not_take_it_for_stopped(
+    reader: Reader,
+) -> None:
+    reader.hears('INSTANCE "VI_1" MASTER 100')
+    reader.lives = True
+    reader.following = reader.another()
+
+    reader.hears(spoken=False)
+    meanwhile = reader.is_director
+    reader.lives = False
+    reader.hears(spoken=False)
+
+    assert (meanwhile, reader.is_director) == (True, False)
+
+
 # What checks say.
 
 
@@ -289,12 +442,16 @@ def test_a_box_whose_keepalived_has_gone_chooses_itself_until_it_is_back(both: R
     assert "has gone without a word" in both.failures[0].message
 
 
-def test_a_box_that_cannot_choose_itself_says_so(both: Reader) -> None:
+def test_a_box_that_cannot_choose_itself_says_so_and_tries_again(both: Reader) -> None:
     both.hears('INSTANCE "VI_1" MASTER 100')
-    both.session.kernel().refuse = [len(both.session.kernel().sent)]
+    sent = len(both.session.kernel().sent)
+    both.session.kernel().refuse = [sent, sent + 1]
 
     both.hears(spoken=False)
+    both.hears(spoken=False)
+    both.hears(spoken=False)
+    refused = both.weights
     both.hears(spoken=False)
 
     assert len(both.failures) == 2
-    assert both.weights == {1}
+    assert (refused, both.weights) == ({1}, {0, 1})

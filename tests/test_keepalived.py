@@ -21,6 +21,7 @@ from lvsdr.keepalived import birth
 from lvsdr.keepalived.fifo import LONGEST_LINE, Fifo, Lines
 from lvsdr.keepalived.hook import follow
 from lvsdr.keepalived.ledger import Ledger
+from lvsdr.keepalived.living import lives
 from lvsdr.keepalived.notice import Notice, from_line
 from lvsdr.keepalived.roles import Host, Roles
 from lvsdr.model.objects import Address, Object, Service, SyncDaemon, Sysctl, VirtualServer
@@ -345,6 +346,92 @@ def test_a_name_is_a_name_however_odd(session: FakeSession, name: str) -> None:
     assert ledger_of(session).newest(f"INSTANCE {name}") is not None
 
 
+# Profiles that cannot be read, and several of them.
+
+
+@pytest.mark.parametrize("state", ["BACKUP", "FAULT", "STOP"])
+def test_a_host_lets_go_of_the_vip_though_its_profile_can_be_read_no_more(
+    session: FakeSession, tmp_path: Path, capsys: pytest.CaptureFixture[str], state: str
+) -> None:
+    profile = tmp_path / "director.json"
+    profile.write_text((PROFILES / "director.json").read_text())
+    before = notified(session, "MASTER", "--director", str(profile))
+    profile.write_text("{ broken")
+
+    code = notified(session, state, "--director", str(profile))
+
+    said = capsys.readouterr().err
+    assert (before, code, has(session, ON_ETH0)) == (0, 2, [False])
+    assert "192.168.1.2/32 on eth0 as eth0:0 was taken away all the same" in said
+    assert run(("keepalived", "status"), session) == 1
+    assert capsys.readouterr().out == f"INSTANCE VI_1: {state}, not carried out\n"
+
+
+def test_a_master_whose_profile_cannot_be_read_keeps_the_vip(
+    session: FakeSession, tmp_path: Path
+) -> None:
+    profile = tmp_path / "director.json"
+    profile.write_text((PROFILES / "director.json").read_text())
+    notified(session, "MASTER", "--director", str(profile))
+    profile.write_text("{ broken")
+
+    code = notified(session, "MASTER", "--director", str(profile))
+
+    assert (code, has(session, ON_ETH0)) == (2, [True])
+
+
+def test_a_host_that_cannot_let_go_says_both(
+    session: FakeSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profile = tmp_path / "director.json"
+    profile.write_text((PROFILES / "director.json").read_text())
+    notified(session, "MASTER", "--director", str(profile))
+    profile.write_text("{ broken")
+    session.kernel().refuse = [len(session.kernel().sent)]
+
+    code = notified(session, "STOP", "--director", str(profile))
+
+    said = capsys.readouterr().err
+    assert code == 2
+    assert "director.json:1:3: expected a field" in said
+    assert "cannot delete 192.168.1.2/32 on eth0" in said
+
+
+def test_two_profiles_of_one_instance_do_not_settle_one_another(
+    session: FakeSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = Ledger(session.book(), "/a"), Ledger(session.book(), "/b")
+    mine = first.tell("INSTANCE VI_1", "BACKUP", 20)
+    other = second.tell("INSTANCE VI_1", "BACKUP", 20)
+
+    second.settle("INSTANCE VI_1", other)
+
+    assert first.newest("INSTANCE VI_1") == mine
+    assert second.later("INSTANCE VI_1", other) is None
+    assert run(("keepalived", "status"), session) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "INSTANCE VI_1: BACKUP, not carried out",
+        "INSTANCE VI_1: BACKUP",
+    ]
+
+
+def test_a_hook_is_dropped_where_another_instance_said_something_else_later(
+    session: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger = ledger_of(session)
+    with session.book().locked(5):
+        thread = threading.Thread(target=lambda: notified(session, "MASTER"))
+        thread.start()
+        _until(lambda: ledger.newest("INSTANCE VI_1"))
+        other = ledger.tell("INSTANCE VI_2", "BACKUP", birth.now())
+        ledger.settle("INSTANCE VI_2", other)
+    thread.join()
+
+    assert has(session, ON_ETH0) == [False]
+    assert "dropped (is older than INSTANCE VI_2 BACKUP, which was done" in capsys.readouterr().out
+    assert run(("keepalived", "status"), session) == 0
+
+
 # When a hook was started.
 
 
@@ -390,6 +477,23 @@ def test_a_hook_that_nobody_started_was_started_when_its_process_was(tmp_path: P
 
     assert birth.of_this_hook(tmp_path, 30) == 900
     assert 0 < birth.of_this_hook() <= birth.now()
+
+
+def test_a_keepalived_that_lives_here_is_found(tmp_path: Path) -> None:
+    process(tmp_path, "thread-self", "/usr/bin/python3", "net:[1]")
+    process(tmp_path, "7", "/usr/sbin/keepalived", "net:[2]")
+    process(tmp_path, "8", "/bin/sh", "net:[1]")
+    (tmp_path / "9").mkdir()
+    elsewhere = lives(tmp_path)
+    process(tmp_path, "10", "/usr/sbin/keepalived (deleted)", "net:[1]")
+
+    assert (elsewhere, lives(tmp_path)) == (False, True)
+
+
+def process(proc: Path, name: str, program: str, namespace: str) -> None:
+    (proc / name / "ns").mkdir(parents=True)
+    (proc / name / "exe").symlink_to(program)
+    (proc / name / "ns/net").symlink_to(namespace)
 
 
 # Lines of the FIFO.

@@ -97,7 +97,10 @@ def notify(  # noqa: PLR0913 - as many arguments as keepalived gives, and option
         telling.syslog(failure.message, *failure.notes, error=True)
         raise
     telling.outcome(outcome)
-    return 1 if outcome.report.waits else 0
+    if outcome.report.waits:
+        session.tell(["it was waited for in vain: run this again, or use lvsdr keepalived fifo"])
+        return 1
+    return 0
 
 
 @keepalived.command()
