@@ -15,8 +15,11 @@ from fake import FakeSession, host
 from lvsdr.cli.main import run
 from lvsdr.keepalived.including import read_whole
 from lvsdr.keepalived.judge import findings
-from lvsdr.keepalived.scripts import script_fault
+from lvsdr.keepalived.reading import readings
+from lvsdr.keepalived.said import ended_by
+from lvsdr.keepalived.security import script_fault
 from lvsdr.keepalived.syntax import Block, lines_of, parsed
+from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.reader import read
 
@@ -51,8 +54,15 @@ def changed(folder: Path, **fields: object) -> Path:
 
 
 def rules(*texts: str, director: DirectorProfile | None = None) -> list[str]:
-    files = {f"{number}.conf": parsed(lines_of(text)) for number, text in enumerate(texts)}
-    return [each.rule for each in findings(files, director)]
+    return [each.rule for each in judged(*texts, director=director)]
+
+
+def judged(*texts: str, director: DirectorProfile | None = None) -> list[Finding]:
+    """Return what is found in the files of one cluster: 0.conf, 1.conf, ..."""
+    files = [f"{number}.conf" for number in range(len(texts))]
+    pairs = zip(files, texts, strict=True)
+    read = [each for file, text in pairs for each in readings(lines_of(text, file), file)]
+    return list(findings(read, director))
 
 
 def multicasts(link: Path) -> bool:
@@ -207,7 +217,9 @@ def test_two_directors_with_different_routers_are_found() -> None:
         ("lvsdr", "192.168.1.2/32", ["KEEPALIVED-VIP-TWICE"]),
         ("lvsdr", "192.168.1.3", []),
         ("keepalived", "192.168.1.3", ["KEEPALIVED-VIP-NOBODY"]),
-        ("keepalived", "192.168.1.2/24 dev eth0", []),
+        ("keepalived", "192.168.1.2", []),
+        ("keepalived", "192.168.1.2/24 dev eth0", ["KEEPALIVED-VIP-PREFIX"]),
+        ("keepalived", "192.168.1.2/32 dev eth1", ["KEEPALIVED-VIP-LINK"]),
     ],
 )
 def test_a_vip_has_one_owner(tmp_path: Path, owner: str, listed: str, rule: list[str]) -> None:
@@ -251,12 +263,12 @@ def test_a_file_is_a_tree_of_words() -> None:
     ]
 
 
-@given(st.text(alphabet="ab \"'{}!#\n/", max_size=200))
+@given(st.text(alphabet="ab \"'{}!#\n/@^$=\\", max_size=200))
 def test_no_text_is_too_odd_to_read(text: str) -> None:
     root = parsed(lines_of(text))
 
     assert root.words == []
-    assert list(findings({"odd": root})) == []
+    assert judged(text) == []
 
 
 # With what it includes.
