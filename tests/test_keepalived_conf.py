@@ -12,30 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fake import FakeSession, host
+from judging import DIRECTOR, GOOD, changed, judged, profile, rules
 from lvsdr.cli.main import run
 from lvsdr.keepalived.including import read_whole
-from lvsdr.keepalived.judge import findings
-from lvsdr.keepalived.reading import readings
-from lvsdr.keepalived.said import ended_by
 from lvsdr.keepalived.security import script_fault
 from lvsdr.keepalived.syntax import Block, lines_of, parsed
-from lvsdr.model.finding import ERROR, WARNING, Finding
-from lvsdr.model.profile import DirectorProfile
-from lvsdr.reader import read
-
-DIRECTOR = Path(__file__).parent.parent / "profiles" / "director.json"
-GOOD = """
-global_defs {
-    vrrp_version 3
-    enable_script_security
-}
-vrrp_instance VI_1 {
-    interface eth0
-    virtual_router_id 51
-    advert_int 0.1
-    notify "/bin/true lvsdr"
-}
-"""
 
 
 def printed(
@@ -45,24 +26,6 @@ def printed(
     arguments = ("keepalived", "config", "--allow-insecure-profile", "--director", str(profile))
     assert run((*arguments, *words), session) == 0
     return capsys.readouterr().out
-
-
-def changed(folder: Path, **fields: object) -> Path:
-    path = folder / "changed.json"
-    path.write_text(json.dumps({**json.loads(DIRECTOR.read_text()), **fields}))
-    return path
-
-
-def rules(*texts: str, director: DirectorProfile | None = None) -> list[str]:
-    return [each.rule for each in judged(*texts, director=director)]
-
-
-def judged(*texts: str, director: DirectorProfile | None = None) -> list[Finding]:
-    """Return what is found in the files of one cluster: 0.conf, 1.conf, ..."""
-    files = [f"{number}.conf" for number in range(len(texts))]
-    pairs = zip(files, texts, strict=True)
-    read = [each for file, text in pairs for each in readings(lines_of(text, file), file)]
-    return list(findings(read, director))
 
 
 def multicasts(link: Path) -> bool:
@@ -178,6 +141,50 @@ def test_what_keepalived_has_no_words_for_is_refused(
     assert code == 2
 
 
+@pytest.mark.parametrize(
+    "name", ["VI 1", "#x", '"', "x } virtual_server 1.1.1.1 80 {", "", "é", "$A", "a" * 256]
+)
+def test_a_name_that_keepalived_would_cut_up_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    words = ("keepalived", "config", "--allow-insecure-profile", "--director", str(DIRECTOR))
+
+    code = run((*words, "--name", name), FakeSession(host(), tmp_path / "run"))
+
+    said = capsys.readouterr()
+    assert code == 2
+    assert said.out == ""
+    assert "hint: leave out --name" in said.err
+
+
+@pytest.mark.parametrize("odd", ["my dir", "it's", "a#b", "a!b", 'a"b', "a$b", "a{b"])
+def test_a_path_that_keepalived_would_cut_up_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], odd: str
+) -> None:
+    folder = tmp_path / odd
+    folder.mkdir()
+    session = FakeSession(host(), tmp_path / "run")
+    words = ("keepalived", "config", "--allow-insecure-profile", "--director")
+
+    in_hook = run((*words, str(changed(folder))), session)
+    as_fifo = run((*words, str(DIRECTOR), "--fifo", str(folder / "fifo")), session)
+
+    said = capsys.readouterr()
+    assert (in_hook, as_fifo) == (2, 2)
+    assert said.out == ""
+    assert said.err.count("hint: give it another name") == 2
+
+
+def test_the_path_of_a_fifo_is_absolute(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    text = printed(capsys, tmp_path, "--fifo", "folder/fifo")
+
+    assert f"vrrp_notify_fifo {tmp_path}/folder/fifo\n" in text
+
+
 # Judged.
 
 
@@ -223,11 +230,9 @@ def test_two_directors_with_different_routers_are_found() -> None:
     ],
 )
 def test_a_vip_has_one_owner(tmp_path: Path, owner: str, listed: str, rule: list[str]) -> None:
-    profile = read(changed(tmp_path, vips_owner=owner), "director")
-    assert isinstance(profile, DirectorProfile)
     text = GOOD.replace("notify", f"virtual_ipaddress {{\n{listed}\n}}\nnotify", 1)
 
-    assert rules(text, director=profile) == rule
+    assert rules(text, director=profile(tmp_path, vips_owner=owner)) == rule
 
 
 def test_script_security_looks_at_the_whole_path(tmp_path: Path) -> None:
