@@ -14,7 +14,7 @@ NAMED = re.compile(r"\s*(?:\$\w+=\s*)?@\^?([^\s\\]+)", re.ASCII)
 DEFINITION = re.compile(r"\s*\$([A-Za-z_]\w*)=(.*)", re.ASCII)
 REFERENCE = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<bare>\w+)(?=\s|$))", re.ASCII)
 # A definition may name itself, or double what it names; nobody writes so much.
-MOST_HOSTS, LONGEST_LINE, MOST_FILLED_IN = 64, 1 << 16, 1 << 21
+MOST_HOSTS, LONGEST_LINE, MOST_FILLED_IN, STEP = 64, 1 << 16, 1 << 21, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class _Reader:
         return None
 
     def _affords(self, text: str) -> bool:
-        self.filled_in += len(text) + 1
+        self.filled_in += len(text) + STEP
         return len(text) <= LONGEST_LINE and self.filled_in <= MOST_FILLED_IN
 
     def _value_of(self, name: str, line: Line) -> str | None:
