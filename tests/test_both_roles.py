@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from ipaddress import ip_address, ip_interface
 from pathlib import Path
 from time import sleep
@@ -12,7 +13,7 @@ import pytest
 
 from fake import FakeSession, host
 from lvsdr.cli.main import run
-from lvsdr.errors import CannotRun, ProfileError
+from lvsdr.errors import CannotRun, LvsdrError, ProfileError
 from lvsdr.keepalived.alone import EXPIRE
 from lvsdr.keepalived.hook import follow
 from lvsdr.keepalived.notice import Notice
@@ -204,21 +205,21 @@ def test_who_takes_over_chooses_itself_before_it_schedules_and_the_other_one_lat
 
     sent = session.kernel().sent[before:]
     kinds = [each.key[0] for each in sent]
-    weights = [(kinds[i], sent[i].after.weight) for i in others(sent)]
-    assert weights == [(RealServer.kind, 0), (RealServer.kind, 1)]
-    assert others(sent)[0] < kinds.index(Address.kind) < others(sent)[1]
+    weights = [c.after.weight for c in sent if isinstance(c.after, RealServer) and of_other(c)]
+    assert weights == [0, 1]
+    spared, shared = [number for number, each in enumerate(sent) if of_other(each)]
+    assert spared < kinds.index(Address.kind) < shared
     if standby == "synced":
-        assert others(sent)[0] < kinds.index(SyncDaemon.kind)
-        expiring = [(i, c.after.value) for i, c in enumerate(sent) if c.after in (EXPIRE, KEPT)]
-        assert [value for _, value in expiring] == ["1", "0"]
-        assert expiring[0][0] < kinds.index(SyncDaemon.kind)
+        assert spared < kinds.index(SyncDaemon.kind)
+        assert [each.after for each in sent if each.after in (EXPIRE, KEPT)] == [EXPIRE, KEPT]
+        assert [each.after for each in sent].index(EXPIRE) < kinds.index(SyncDaemon.kind)
     assert not report.waits
     assert report.announced == (VIP,)
 
 
-def others(sent: list[Change]) -> list[int]:
-    """Return which changes are those of the other box's real server."""
-    return [i for i, each in enumerate(sent) if OTHER in map(str, each.key)]
+def of_other(change: Change) -> bool:
+    """Return whether a change is one of the other box's real server."""
+    return OTHER in map(str, change.key)
 
 
 def test_who_takes_over_serves_alone_for_as_long_as_another_one_may_go_on(
@@ -236,14 +237,6 @@ def test_who_takes_over_serves_alone_for_as_long_as_another_one_may_go_on(
     assert (first.waits, again.waits, last.waits) == (True, True, False)
     assert (meanwhile, weight(session)) == ([0], [1])
     assert again.changes == ()
-
-
-def test_an_empty_standby_goes_on_for_no_time(session: FakeSession, tmp_path: Path) -> None:
-    made = Host(session.kernel(), session.book(), session.announcer, session.ears, grace=0.2)
-
-    report = enter("MASTER", roles(tmp_path, standby="empty"), made)
-
-    assert (report.waits, weight(session)) == (False, [1])
 
 
 def test_a_hook_ends_when_nobody_has_to_be_waited_for_any_more(
@@ -302,13 +295,73 @@ def test_who_answers_for_a_vip_still_gets_nothing_new_until_it_is_silent(
 def test_a_stranger_that_answers_for_a_vip_takes_nothing_from_anybody(
     session: FakeSession, tmp_path: Path
 ) -> None:
-    stranger = Spoken(VIP, "02:00:00:00:00:99", "reply")
-    session.overheard = [stranger, *speaking(OTHER)]
+    router = "02:00:00:00:00:99"
+    session.overheard = [
+        Spoken(VIP, router, "reply"),
+        # A proxy of the whole segment answers for the real server too, which does so itself.
+        Spoken(ip_address(OTHER), router, "reply"),
+        *speaking(OTHER),
+    ]
 
     report = entered(session, "MASTER", roles(tmp_path))
 
     assert weight(session) == [1]
     assert not report.waits
+
+
+def test_a_real_server_that_asks_in_the_name_of_a_vip_is_no_director(
+    session: FakeSession, tmp_path: Path
+) -> None:
+    asked = Spoken(VIP, "02:00:00:00:00:12", "request")
+    session.overheard = [asked, *speaking(OTHER)]
+
+    report = entered(session, "MASTER", roles(tmp_path))
+
+    assert (weight(session), report.waits, report.notes) == ([1], False, ())
+
+
+def test_what_was_done_before_a_failure_is_told(session: FakeSession, tmp_path: Path) -> None:
+    what = roles(tmp_path)
+    entered(session, "BACKUP", what)
+    # The weight comes back once nobody else answers; what went before is not undone by it.
+    before = len(session.kernel().sent)
+    entered(session, "MASTER", what)
+    last = [i for i, each in enumerate(session.kernel().sent[before:]) if of_other(each)][1]
+    again = FakeSession(host(RIP, OFF, KEPT, *LOUD), tmp_path / "again")
+    entered(again, "BACKUP", what)
+    again.kernel().refuse = [len(again.kernel().sent) + last]
+
+    with pytest.raises(LvsdrError) as failed:
+        entered(again, "MASTER", what)
+
+    assert ON_ETH0.key in again.kernel().objects
+    assert "what was done for MASTER before that stays:" in failed.value.notes
+    assert "+ 192.168.1.2/32 on eth0 as eth0:0" in failed.value.notes
+
+
+@pytest.mark.parametrize(("owner", "waits"), [("lvsdr", False), ("keepalived", True)])
+def test_whose_vips_keepalived_takes_may_have_its_table_for_a_while(
+    session: FakeSession, tmp_path: Path, owner: str, waits: bool
+) -> None:
+    what = roles(tmp_path, standby="empty", vips_owner=owner)
+    made = Host(session.kernel(), session.book(), session.announcer, session.ears, grace=0.1)
+
+    assert enter("MASTER", what, made).waits == waits
+
+
+def test_who_was_overtaken_announces_nothing_more(session: FakeSession, tmp_path: Path) -> None:
+    what = Roles(roles(tmp_path).director)
+    turns = iter((False, True))
+    overtaken = partial(next, turns, True)
+    made = Host(
+        session.kernel(), session.book(), session.announcer, session.ears, overtaken=overtaken
+    )
+
+    report = enter("MASTER", what, made)
+    none = enter("MASTER", Roles(replace(what.director, vips_owner="keepalived")), made)
+
+    assert session.announced == [VIP]
+    assert (report.announced, none.announced) == ((VIP,), ())
 
 
 def test_where_nobody_can_be_asked_every_real_server_serves(
@@ -353,7 +406,7 @@ def test_a_host_that_is_drained_spares_nobody(session: FakeSession, tmp_path: Pa
 
     entered(session, "MASTER", what)
 
-    assert not [c for c in session.kernel().sent[before:] if OTHER in map(str, c.key)]
+    assert not any(map(of_other, session.kernel().sent[before:]))
 
 
 def test_vips_of_keepalived_on_hosts_that_are_both_need_backup_only(tmp_path: Path) -> None:

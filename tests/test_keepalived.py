@@ -72,7 +72,7 @@ def test_the_master_has_the_vip_on_the_link_and_the_table(session: FakeSession) 
 
     assert code == 0
     assert has(session, ON_ETH0, ON_HOLDER, WEB) == [True, True, True]
-    assert session.announced == [VIP]
+    assert session.announced == [VIP] * 3
 
 
 @pytest.mark.parametrize("state", ["BACKUP", "FAULT", "STOP", "DELETED"])
@@ -354,8 +354,12 @@ class Processes:
 
     root: Path
 
-    def add(self, pid: int, name: str, parent: int, started: int) -> None:
+    def add(
+        self, pid: int, name: str, parent: int, started: int, program: str | None = None
+    ) -> None:
         (self.root / str(pid)).mkdir()
+        if program is not None:
+            (self.root / str(pid) / "exe").symlink_to(program)
         rest = " ".join(["S", str(parent), *["0"] * 17, str(started)])
         (self.root / str(pid) / "stat").write_text(f"{pid} ({name}) {rest} 0 0\n")
 
@@ -367,6 +371,16 @@ def test_a_hook_was_started_when_keepalived_forked_the_shell_around_it(tmp_path:
     processes.add(30, "python3", 20, 900)
 
     assert birth.of_this_hook(tmp_path, 30) == 700
+
+
+def test_a_script_that_is_called_like_keepalived_is_not_keepalived(tmp_path: Path) -> None:
+    processes = Processes(tmp_path)
+    processes.add(10, "keepalived_vrrp", 1, 500, "/usr/sbin/keepalived (deleted)")
+    processes.add(20, "keepalived", 10, 700, "/usr/bin/dash")
+    processes.add(30, "keepalived_noti", 20, 900)
+    processes.add(40, "python3", 30, 950)
+
+    assert birth.of_this_hook(tmp_path, 40) == 700
 
 
 def test_a_hook_that_nobody_started_was_started_when_its_process_was(tmp_path: Path) -> None:

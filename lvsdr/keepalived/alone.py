@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 from time import monotonic, sleep
-from typing import TYPE_CHECKING
 
 from lvsdr.baseline import Book
 from lvsdr.errors import LvsdrError
@@ -23,14 +22,13 @@ from lvsdr.model.profile import DirectorProfile
 from lvsdr.model.survey import Survey
 from lvsdr.situation import owner_of
 
-if TYPE_CHECKING:
-    from lvsdr.model.event import Spoken
-
 # Clients use their ports again. Without it the SYN is sent where the port's last connection was,
 # whatever the weight: to the other box, which may have forgotten it, and choose this one.
 EXPIRE = Sysctl("net/ipv4/vs/expire_nodest_conn", "1")
 # How often it is asked who else is there, against loss.
 ROUNDS = 2
+# How many addresses a second can be asked for in both forms, with room to spare.
+SPEED = 2000.0
 # How many times as long as another director goes on, after it was told, nobody may be heard.
 OUTLAST = 1.25
 
@@ -109,7 +107,7 @@ def held_back(
     """Return those of `others` that get nothing new yet; `report` says so.
 
     Those who speak for a VIP; and those at rest, until nobody has done so for longer than a
-    director that gives way goes on: one with an empty standby does not.
+    director that gives way goes on.
     """
     try:
         rivals = _rivals(profile, others, host)
@@ -122,7 +120,10 @@ def held_back(
         held = [each for each in others if each.rip in rivals]
     else:
         host.silence.since = host.silence.since or monotonic()
-        goes_on = OUTLAST * host.grace if profile.standby == "synced" else 0.0
+        # With an empty standby, whoever has let go of the VIPs has no table: unless it was
+        # keepalived that took them.
+        at_once = profile.standby == "empty" and profile.vips_owner == "lvsdr"
+        goes_on = 0.0 if at_once else OUTLAST * host.grace
         early = monotonic() < host.silence.since + goes_on
         held = _at_rest(others, host) if early else []
     report.waits = bool(held)
@@ -144,23 +145,32 @@ def _at_rest(others: Iterable[RealServer], host: Host) -> list[RealServer]:
 def _rivals(
     profile: DirectorProfile, others: Iterable[RealServer], host: Host
 ) -> frozenset[IPAddress]:
-    """Return the RIPs of those of `others` that speak for a VIP."""
-    macs = {each.mac for each in _heard(profile, profile.vips, host)}
+    """Return the RIPs of those of `others` that answer for a VIP, and nobody else for theirs."""
+    macs = {mac for _, mac in _answers(profile, profile.vips, host)}
     if not macs:
         return frozenset()
-    rips = dict.fromkeys(each.rip for each in others)
-    return frozenset(each.address for each in _heard(profile, rips, host) if each.mac in macs)
+    behind: dict[IPAddress, set[str]] = {}
+    for rip, mac in _answers(profile, dict.fromkeys(each.rip for each in others), host):
+        behind.setdefault(rip, set()).add(mac)
+    # A router that answers for everybody (proxy ARP) is none of them.
+    return frozenset(rip for rip, found in behind.items() if found <= macs)
 
 
-def _heard(
-    profile: DirectorProfile, addresses: Iterable[IPAddress], host: Host
-) -> Iterator[Spoken]:
-    """Ask on the profile's link for `addresses`, and yield what others say in their name."""
+def _answers(
+    profile: DirectorProfile, addresses: Collection[IPAddress], host: Host
+) -> Iterator[tuple[IPAddress, str]]:
+    """Ask on the profile's link for `addresses`; yield who says to have which, by its MAC.
+
+    Who asks in the name of one does not say that it would answer.
+    """
     link = profile.interface
     own = [ip.ip for ip in host.kernel.survey().addresses_of(link) if ip.ip not in profile.vips]
     source4 = next((ip for ip in own if isinstance(ip, IPv4Address)), None)
     source6 = next((ip for ip in own if isinstance(ip, IPv6Address)), None)
+    patience = host.grace / (10 * ROUNDS) + len(addresses) / SPEED
     with host.ears(link, tuple(addresses)) as ears:
         for _ in range(ROUNDS):
             ears.ask(source4, source6)
-            yield from ears.hear(monotonic() + host.grace / (10 * ROUNDS))
+            for each in ears.hear(monotonic() + patience):
+                if each.form != "request":
+                    yield each.address, each.mac

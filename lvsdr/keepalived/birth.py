@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-KEEPALIVED = b"keepalived"
+KEEPALIVED = "keepalived"
 PROC = Path("/proc")
 
 
@@ -27,20 +27,28 @@ def of_this_hook(proc: Path = PROC, pid: int | None = None) -> int:
     started = own
     while parent > 1:
         name, above, born = _seen(proc, parent)
-        if name.startswith(KEEPALIVED):
+        if _program(proc, parent, name) == KEEPALIVED:
             return started
         parent, started = above, born
     return own
 
 
-def _seen(proc: Path, pid: int) -> tuple[bytes, int, int]:
+def _program(proc: Path, pid: int, name: str) -> str:
+    """Return what a process runs: its name is what a script around us is called, too."""
+    try:
+        return (proc / str(pid) / "exe").readlink().name.removesuffix(" (deleted)")
+    except OSError:
+        return name
+
+
+def _seen(proc: Path, pid: int) -> tuple[str, int, int]:
     """Return a process's name, its parent, and when it was started (proc(5))."""
     try:
         text = (proc / str(pid) / "stat").read_bytes()
     except OSError:
         # It has ended in the meantime.
-        return b"", 0, 0
+        return "", 0, 0
     # The name is in brackets, and may hold some of its own.
-    name = text[text.index(b"(") + 1 : text.rindex(b")")]
+    name = text[text.index(b"(") + 1 : text.rindex(b")")].decode("utf-8", "replace")
     words = text[text.rindex(b")") + 2 :].split()
     return name, int(words[1]), int(words[19])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,11 @@ class Report:
         self.notes += situation.notes
 
 
+def never() -> bool:
+    """Say that nothing newer was said."""
+    return False
+
+
 @dataclass(slots=True)
 class Silence:
     """Since when nobody else was heard to speak for the VIPs, by the monotonic clock."""
@@ -96,7 +102,8 @@ class Silence:
 class Host:
     """What transitions are done with; the lock of `book` is held.
 
-    `grace`, in seconds, is how long the next director may take until it is heard.
+    `grace`, in seconds, is how long the next director may take until it is heard. `overtaken` says
+    whether keepalived has said something newer than what is being carried out.
     """
 
     kernel: Kernel
@@ -105,6 +112,7 @@ class Host:
     ears: OpenEars
     grace: float = GRACE
     silence: Silence = field(default_factory=Silence)
+    overtaken: Callable[[], bool] = never
 
     @property
     def patience(self) -> float:

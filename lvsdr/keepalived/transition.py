@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from lvsdr import signals, workflow
 from lvsdr.errors import LvsdrError
 from lvsdr.keepalived import alone
 from lvsdr.keepalived.notice import FAULT, MASTER
 from lvsdr.keepalived.roles import Host, Report, Roles
+from lvsdr.keepalived.speaking import speaking
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Address, SyncDaemon
@@ -25,6 +27,18 @@ def enter(state: str, roles: Roles, host: Host) -> Report:
     """
     report = Report()
     try:
+        _directed(state, roles, host, report)
+        _serve(roles, host, report)
+    except LvsdrError as failure:
+        if report.changes:
+            failure.notes.append(f"what was done for {state} before that stays:")
+            failure.notes += [f"{each.sign} {each.subject}" for each in report.changes]
+        raise
+    return report
+
+
+def _directed(state: str, roles: Roles, host: Host, report: Report) -> None:
+    try:
         if state == MASTER:
             _take_over(roles, host, report)
         else:
@@ -35,8 +49,6 @@ def enter(state: str, roles: Roles, host: Host) -> Report:
         except LvsdrError as another:
             failure.notes.append(another.message)
         raise
-    _serve(roles, host, report)
-    return report
 
 
 def _take_over(roles: Roles, host: Host, report: Report) -> None:
@@ -61,9 +73,11 @@ def _take_over(roles: Roles, host: Host, report: Report) -> None:
 
 def _lead(profile: DirectorProfile, host: Host, report: Report) -> None:
     situation = _without_a_loop(consider(profile, host.kernel, host.book))
-    workflow.carry_out(profile, situation, host.kernel, host.book, host.announcer)
+    said: list[IPAddress] = []
+    announcer = partial(speaking, host, said)
+    workflow.carry_out(profile, situation, host.kernel, host.book, announcer)
     report.add(situation)
-    report.announced += workflow.new_vips(situation.todo)
+    report.announced += tuple(said)
 
 
 def _leads(profile: DirectorProfile, survey: Survey, kernel: Kernel) -> bool:
@@ -83,9 +97,10 @@ def _announce(profile: DirectorProfile, host: Host) -> tuple[IPAddress, ...]:
     """Announce the VIPs that are here once: of another one it is not ours to speak."""
     survey = host.kernel.survey()
     here = tuple(vip for vip in profile.vips if profile.interface in survey.links_with(vip))
-    with host.announcer(profile.interface) as announcer:
-        announcer.announce(here, count=1)
-    return here
+    said: list[IPAddress] = []
+    with speaking(host, said, profile.interface) as speaker:
+        speaker.announce(here, count=1)
+    return tuple(said)
 
 
 def _stand_by(roles: Roles, host: Host, report: Report, *, heard: bool = True) -> None:
@@ -94,6 +109,7 @@ def _stand_by(roles: Roles, host: Host, report: Report, *, heard: bool = True) -
     # keepalived stops its hooks a second after it was told to stop itself; a standby that is
     # half a director is worse than one that ends late.
     signals.deafen()
+    host.silence.since = None
     survey = host.kernel.survey()
     if profile.vips_owner == "lvsdr":
         _let_go(profile, survey, host, report)
