@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from ipaddress import ip_address, ip_interface
 from pathlib import Path
 from threading import Thread
@@ -438,6 +439,21 @@ def test_whose_vips_keepalived_takes_may_have_its_table_for_a_while(
     made = Host(session.kernel(), session.book(), session.announcer, session.ears, grace=0.1)
 
     assert enter("MASTER", what, made).waits == waits
+
+
+def test_who_was_overtaken_announces_nothing_more(session: FakeSession, tmp_path: Path) -> None:
+    what = Roles(roles(tmp_path).director)
+    turns = iter((False, True))
+    overtaken = partial(next, turns, True)
+    made = Host(
+        session.kernel(), session.book(), session.announcer, session.ears, overtaken=overtaken
+    )
+
+    report = enter("MASTER", what, made)
+    none = enter("MASTER", Roles(replace(what.director, vips_owner="keepalived")), made)
+
+    assert session.announced == [VIP]
+    assert (report.announced, none.announced) == ((VIP,), ())
 
 
 def test_where_nobody_can_be_asked_every_real_server_serves(

@@ -300,6 +300,17 @@ def test_a_standby_that_is_to_be_the_director_again_does_not_outlast_anybody(bot
     assert [state for _, state in both.states()] == ["BACKUP", "MASTER"]
 
 
+def test_a_master_that_is_overtaken_announces_nothing_more(reader: Reader) -> None:
+    # After the lock, then while it announces.
+    reader.later = [[], [], ['INSTANCE "VI_1" BACKUP 100']]
+
+    reader.hears('INSTANCE "VI_1" MASTER 100')
+
+    assert [state for _, state in reader.states()] == ["MASTER", "BACKUP"]
+    assert len(reader.session.announced) == 1
+    assert not reader.is_director
+
+
 def test_nothing_is_told_before_it_is_done(reader: Reader) -> None:
     seen: list[bool] = []
     reader.following.line = lambda _: seen.append(reader.is_director)

@@ -73,7 +73,7 @@ def test_the_master_has_the_vip_on_the_link_and_the_table(session: FakeSession) 
 
     assert code == 0
     assert has(session, ON_ETH0, ON_HOLDER, WEB) == [True, True, True]
-    assert session.announced == [VIP]
+    assert session.announced == [VIP] * 3
 
 
 @pytest.mark.parametrize("state", ["BACKUP", "FAULT", "STOP", "DELETED"])

@@ -12,27 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fake import FakeSession, host
+from judging import DIRECTOR, GOOD, changed, judged, profile, rules
 from lvsdr.cli.main import run
 from lvsdr.keepalived.including import read_whole
-from lvsdr.keepalived.judge import findings
-from lvsdr.keepalived.scripts import script_fault
+from lvsdr.keepalived.security import script_fault
 from lvsdr.keepalived.syntax import Block, lines_of, parsed
-from lvsdr.model.profile import DirectorProfile
-from lvsdr.reader import read
-
-DIRECTOR = Path(__file__).parent.parent / "profiles" / "director.json"
-GOOD = """
-global_defs {
-    vrrp_version 3
-    enable_script_security
-}
-vrrp_instance VI_1 {
-    interface eth0
-    virtual_router_id 51
-    advert_int 0.1
-    notify "/bin/true lvsdr"
-}
-"""
 
 
 def printed(
@@ -42,17 +26,6 @@ def printed(
     arguments = ("keepalived", "config", "--allow-insecure-profile", "--director", str(profile))
     assert run((*arguments, *words), session) == 0
     return capsys.readouterr().out
-
-
-def changed(folder: Path, **fields: object) -> Path:
-    path = folder / "changed.json"
-    path.write_text(json.dumps({**json.loads(DIRECTOR.read_text()), **fields}))
-    return path
-
-
-def rules(*texts: str, director: DirectorProfile | None = None) -> list[str]:
-    files = {f"{number}.conf": parsed(lines_of(text)) for number, text in enumerate(texts)}
-    return [each.rule for each in findings(files, director)]
 
 
 def multicasts(link: Path) -> bool:
@@ -168,6 +141,50 @@ def test_what_keepalived_has_no_words_for_is_refused(
     assert code == 2
 
 
+@pytest.mark.parametrize(
+    "name", ["VI 1", "#x", '"', "x } virtual_server 1.1.1.1 80 {", "", "é", "$A", "a" * 256]
+)
+def test_a_name_that_keepalived_would_cut_up_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    words = ("keepalived", "config", "--allow-insecure-profile", "--director", str(DIRECTOR))
+
+    code = run((*words, "--name", name), FakeSession(host(), tmp_path / "run"))
+
+    said = capsys.readouterr()
+    assert code == 2
+    assert said.out == ""
+    assert "hint: leave out --name" in said.err
+
+
+@pytest.mark.parametrize("odd", ["my dir", "it's", "a#b", "a!b", 'a"b', "a$b", "a{b"])
+def test_a_path_that_keepalived_would_cut_up_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], odd: str
+) -> None:
+    folder = tmp_path / odd
+    folder.mkdir()
+    session = FakeSession(host(), tmp_path / "run")
+    words = ("keepalived", "config", "--allow-insecure-profile", "--director")
+
+    in_hook = run((*words, str(changed(folder))), session)
+    as_fifo = run((*words, str(DIRECTOR), "--fifo", str(folder / "fifo")), session)
+
+    said = capsys.readouterr()
+    assert (in_hook, as_fifo) == (2, 2)
+    assert said.out == ""
+    assert said.err.count("hint: give it another name") == 2
+
+
+def test_the_path_of_a_fifo_is_absolute(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    text = printed(capsys, tmp_path, "--fifo", "folder/fifo")
+
+    assert f"vrrp_notify_fifo {tmp_path}/folder/fifo\n" in text
+
+
 # Judged.
 
 
@@ -207,15 +224,15 @@ def test_two_directors_with_different_routers_are_found() -> None:
         ("lvsdr", "192.168.1.2/32", ["KEEPALIVED-VIP-TWICE"]),
         ("lvsdr", "192.168.1.3", []),
         ("keepalived", "192.168.1.3", ["KEEPALIVED-VIP-NOBODY"]),
-        ("keepalived", "192.168.1.2/24 dev eth0", []),
+        ("keepalived", "192.168.1.2", []),
+        ("keepalived", "192.168.1.2/24 dev eth0", ["KEEPALIVED-VIP-PREFIX"]),
+        ("keepalived", "192.168.1.2/32 dev eth1", ["KEEPALIVED-VIP-LINK"]),
     ],
 )
 def test_a_vip_has_one_owner(tmp_path: Path, owner: str, listed: str, rule: list[str]) -> None:
-    profile = read(changed(tmp_path, vips_owner=owner), "director")
-    assert isinstance(profile, DirectorProfile)
     text = GOOD.replace("notify", f"virtual_ipaddress {{\n{listed}\n}}\nnotify", 1)
 
-    assert rules(text, director=profile) == rule
+    assert rules(text, director=profile(tmp_path, vips_owner=owner)) == rule
 
 
 def test_script_security_looks_at_the_whole_path(tmp_path: Path) -> None:
@@ -251,12 +268,12 @@ def test_a_file_is_a_tree_of_words() -> None:
     ]
 
 
-@given(st.text(alphabet="ab \"'{}!#\n/", max_size=200))
+@given(st.text(alphabet="ab \"'{}!#\n/@^$=\\", max_size=200))
 def test_no_text_is_too_odd_to_read(text: str) -> None:
     root = parsed(lines_of(text))
 
     assert root.words == []
-    assert list(findings({"odd": root})) == []
+    assert judged(text) == []
 
 
 # With what it includes.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -133,10 +133,14 @@ def fifo(  # noqa: PLR0913 - as many options
     from lvsdr.keepalived.hearing import Heard
     from lvsdr.keepalived.living import lives
 
-    outlet = Outlet()
-    telling = Telling(session, log, outlet.say)
-    with _modest_umask(), _ended_by_signals() as wake, Fifo(fifo, wake) as pipe:
+    with (
+        _modest_umask(),
+        _ended_by_signals() as wake,
+        _unhurried(session) as (say, flush),
+        Fifo(fifo, wake) as pipe,
+    ):
         heard = Heard(name, pipe.waiting)
+        telling = Telling(session, log, say)
         following = Following(
             lambda: roles_of(session, director, realserver),
             session.lock_timeout,
@@ -151,9 +155,36 @@ def fifo(  # noqa: PLR0913 - as many options
             following.begin()
             for lines in pipe.batches():
                 following.take(lines, host, spoken=pipe.spoken)
-                _flush(session, outlet)
+                flush()
         session.tell([f"{pipe.torn} torn lines left out"] if pipe.torn else [])
     return 0
+
+
+@contextmanager
+def _unhurried(session: Session) -> Iterator[tuple[Callable[[str], None], Callable[[], None]]]:
+    """Give what prints a line, and what writes all that was printed or complained about.
+
+    Only as far as somebody reads it: a transition does not wait for people.
+    """
+    out, err = Outlet(), Outlet(errors=True)
+    before, session.complain = session.complain, err.say
+
+    def write(done: Callable[[Outlet], int]) -> None:
+        try:
+            left_out = done(out)
+        except OSError as error:
+            session.unheard(error)
+        else:
+            session.tell([f"{left_out} lines left out: nobody read them"] if left_out else [])
+        # Whoever closed stderr does not want to know.
+        with suppress(OSError):
+            done(err)
+
+    try:
+        yield out.say, lambda: write(Outlet.flush)
+    finally:
+        write(Outlet.end)
+        session.complain = before
 
 
 def _host(session: Session, kernel: Kernel, director: Path) -> Host:
@@ -167,15 +198,6 @@ def _host(session: Session, kernel: Kernel, director: Path) -> Host:
         session.ears,
         profile=str(Path.cwd() / director),
     )
-
-
-def _flush(session: Session, outlet: Outlet) -> None:
-    try:
-        left_out = outlet.flush()
-    except OSError as error:
-        session.unheard(error)
-    else:
-        session.tell([f"{left_out} lines left out: nobody read them"] if left_out else [])
 
 
 def roles_of(session: Session, director: Path, realserver: Path | None) -> Roles:

@@ -67,16 +67,14 @@ def config(  # noqa: PLR0913 - as many options
 
     It calls this lvsdr with these profiles.
     """
-    from lvsdr.keepalived.configuration import Vrrp, configuration
-    from lvsdr.keepalived.notice import Notice, checked
+    from lvsdr.keepalived.configuration import Vrrp, configuration, plain
 
-    checked(Notice("INSTANCE", name, "MASTER"))
     roles = roles_of(session, director, realserver)
     words = [shutil.which("lvsdr") or "/usr/local/bin/lvsdr", "keepalived", "notify"]
     words += ["--director", str(director.absolute())]
     words += ["--realserver", str(realserver.absolute())] if realserver else []
-    hook = " ".join(words)
-    pipe = None if fifo is None else str(fifo)
+    hook = " ".join(map(plain, words))
+    pipe = None if fifo is None else str(fifo.absolute())
     vrrp = Vrrp(name, router_id, priority, advertise, hook, pipe, os.uname().nodename)
     lines = list(configuration(roles.director, vrrp, virtual_servers=virtual_servers))
     session.show(text=lambda: lines)
@@ -105,7 +103,9 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     Several files are those of one cluster; what they include is read too. Asks keepalived -t as
     well, where it is installed.
     """
-    from lvsdr.keepalived.judge import findings, said_by_keepalived
+    from lvsdr.keepalived.judge import findings
+    from lvsdr.keepalived.reading import readings
+    from lvsdr.keepalived.said import said_by_keepalived
     from lvsdr.model.finding import ERROR
     from lvsdr.model.profile import DirectorProfile
     from lvsdr.reader import read
@@ -116,7 +116,8 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     whole = {str(path): _whole(path) for path in files}
     found = [each for path in files for each in said_by_keepalived(path)]
     found += [each for read_in in whole.values() for each in read_in.findings]
-    found += findings({name: read_in.root for name, read_in in whole.items()}, profile)
+    roots = [each for name, it in whole.items() for each in readings(it.lines, name)]
+    found += findings(roots, profile)
     session.show(
         text=lambda: [*text.findings(found), *([] if found else ["no findings"])],
         json=lambda: documents.checked({}, found),

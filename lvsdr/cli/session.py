@@ -45,6 +45,8 @@ class Session:
         self.rate = 5000.0
         self.allow_insecure_profile = False
         self.stopwatch: Stopwatch | None = None
+        # How lines go to stderr.
+        self.complain: Callable[..., None] = _complain
         self._left: int | None = None
 
     def enter(self, netns: str | None) -> None:
@@ -165,7 +167,7 @@ class Session:
 
     def tell(self, notes: Iterable[str]) -> None:
         """Say on stderr what people have to know though nothing failed."""
-        _complain(*(f"lvsdr: {note}" for note in notes))
+        self.complain(*(f"lvsdr: {note}" for note in notes))
 
     def fail(self, failure: LvsdrError) -> int:
         """Print why the command failed, and return its exit code."""
@@ -174,9 +176,9 @@ class Session:
 
             self.show(json=lambda: documents.error(failure))
         else:
-            _complain(f"lvsdr: {failure.message}")
-            _complain(*(f"  {note}" for note in failure.notes))
-            _complain(*(f"  hint: {hint}" for hint in failure.hints))
+            self.complain(f"lvsdr: {failure.message}")
+            self.complain(*(f"  {note}" for note in failure.notes))
+            self.complain(*(f"  hint: {hint}" for hint in failure.hints))
         return failure.exit_code
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -9,8 +10,12 @@ from ipaddress import IPv4Address
 from lvsdr.errors import ProfileError
 from lvsdr.model.address import host_interface
 from lvsdr.model.objects import RealServer, VirtualServer
+from lvsdr.model.printable import printable
 from lvsdr.model.profile import DirectorProfile
 
+NAME = re.compile(r"[A-Za-z0-9_.:-]{1,255}")
+# What keepalived takes for itself: words, quotes, comments, blocks, and names to fill in.
+TAKEN = re.compile(r"[\s\"'#!{}$\\]")
 KINDS = {"dr": "DR", "tunnel": "TUN", "masquerade": "NAT"}
 
 
@@ -37,11 +42,36 @@ def configuration(
     if virtual_servers and any(each.service.vip is not None for each in profile.virtual_servers):
         yield "# Either these virtual servers, or the table of lvsdr: not both on one host."
     yield from _block("global_defs", _globals(vrrp, checks=virtual_servers))
-    yield from _block(f"vrrp_instance {vrrp.instance}", _instance(profile, vrrp))
+    yield from _block(f"vrrp_instance {instance_name(vrrp.instance)}", _instance(profile, vrrp))
     if virtual_servers:
         for server in profile.virtual_servers:
             mine = [each for each in profile.real_servers if each.service == server.service]
             yield from _virtual_server(server, mine)
+
+
+def plain(text: str) -> str:
+    """Return a path or a link; raise ProfileError where keepalived would read something else.
+
+    Its quotes are no way out: they do not nest, and a hook is in some already.
+    """
+    if TAKEN.search(text) or printable(text) != text:
+        raise ProfileError(
+            f"cannot write {printable(text)!r} for keepalived: it has blanks, quotes, or one of"
+            " # ! { } $ \\, which mean something there",
+            hints=["give it another name: mv OLD NEW; or a link without them: ln -s OLD NEW"],
+        )
+    return text
+
+
+def instance_name(text: str) -> str:
+    """Return the name of an instance; raise ProfileError where keepalived would cut it up."""
+    if not NAME.fullmatch(text):
+        raise ProfileError(
+            f"cannot write the name {printable(text[:40])!r} for keepalived: it is not 1 to 255"
+            " letters, digits, and . : _ -",
+            hints=["leave out --name, or: --name VI_1"],
+        )
+    return text
 
 
 def _globals(vrrp: Vrrp, *, checks: bool) -> Iterator[str]:
@@ -55,11 +85,11 @@ def _globals(vrrp: Vrrp, *, checks: bool) -> Iterator[str]:
     yield "script_user root"
     if vrrp.fifo:
         # The one without vrrp_ says what checks find, too.
-        yield f"{'notify_fifo' if checks else 'vrrp_notify_fifo'} {vrrp.fifo}"
+        yield f"{'notify_fifo' if checks else 'vrrp_notify_fifo'} {plain(vrrp.fifo)}"
 
 
 def _instance(profile: DirectorProfile, vrrp: Vrrp) -> Iterator[str]:
-    yield f"interface {profile.interface}"
+    yield f"interface {plain(profile.interface)}"
     # With MASTER here the other one is drawn away from what it does at each start.
     yield "state BACKUP"
     yield f"virtual_router_id {vrrp.router}"

@@ -153,6 +153,7 @@ class Following:
                 self._news.append(partial(self.outcome, dropped))
         self.unfinished = bool(self.heard.notices)
         if not last.settled:
+            self.heard.leads = last.state == MASTER
             report = entered(key, last, self._roles_for(last.state), host)
             self._show(Outcome(_notice(key, last), last.state, report))
 

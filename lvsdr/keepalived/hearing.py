@@ -13,7 +13,7 @@ from lvsdr.keepalived.notice import MASTER, Notice, from_line
 class Heard:
     """The lines, and the last `notices` of each instance in their order; `name` alone counts.
 
-    `more` gives lines that have come in the meantime.
+    `more` gives lines that have come in the meantime; `leads`: what is carried out is MASTER.
     """
 
     name: str | None
@@ -21,6 +21,7 @@ class Heard:
     notices: dict[str, Notice] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
     failures: list[LvsdrError] = field(default_factory=list)
+    leads: bool = False
 
     def take(self, lines: Iterable[str]) -> None:
         """Understand `lines`; what cannot be understood is one of the `failures`."""
@@ -41,9 +42,10 @@ class Heard:
         self.take(self.more())
 
     def overtaken(self) -> bool:
-        """Return whether MASTER was said while something else is carried out."""
+        """Return whether something newer was said than is carried out, and the opposite of it."""
         self.look()
-        return [each.state for each in self.notices.values()][-1:] == [MASTER]
+        states = [each.state for each in self.notices.values()]
+        return bool(states) and (states[-1] == MASTER) != self.leads
 
     def assume(self, state: str, keys: Iterable[str]) -> None:
         """Take it that `keys` are in a state, and were before anything was said."""

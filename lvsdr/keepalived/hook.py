@@ -46,7 +46,6 @@ def follow(
         if not _leads(ledger):
             unread.let_go(failure, host, timeout, but=lambda: _leads(ledger))
         raise
-    host = replace(host, overtaken=lambda: _leads(ledger, mine.number))
     outcome = _followed(notice, mine, roles, host, timeout)
     until = monotonic() + host.patience
     while outcome.report.waits and monotonic() < until:
@@ -83,7 +82,7 @@ def _followed(notice: Notice, mine: Entry, roles: Roles, host: Host, timeout: fl
             ledger.settle(notice.key, newest)
             done = f"is older than {later[0]} {later[1].state}, which was done by another run"
             return Outcome(notice, None, reason=done)
-        report = entered(notice.key, newest, roles, host)
+        report = entered(notice.key, newest, roles, _looking(host, newest))
     reason = "" if newest.state == notice.state else f"overtaken by {newest.state}"
     return Outcome(notice, newest.state, report, reason)
 
@@ -102,11 +101,21 @@ def _again(outcome: Outcome, roles: Roles, host: Host, timeout: float) -> Outcom
             if newest is not None:
                 ledger.settle(key, newest)
             return replace(outcome, report=replace(outcome.report, waits=False))
-        report = entered(key, newest, roles, host)
+        report = entered(key, newest, roles, _looking(host, newest))
     return replace(outcome, state=newest.state, report=outcome.report.followed_by(report))
 
 
-def _leads(ledger: Ledger, since: int = 0) -> bool:
-    """Return whether the last that was said is MASTER, and that after entry number `since`."""
-    *_, last = [None, *ledger.entries().values()]
-    return last is not None and last.state == MASTER and last.number > since
+def _looking(host: Host, entry: Entry) -> Host:
+    """Return the host, which looks for what other hooks write down while `entry` is done."""
+    ledger = ledger_of(host)
+
+    def overtaken() -> bool:
+        said = [each.state for each in ledger.entries().values() if each.after(entry)]
+        return bool(said) and (said[-1] == MASTER) != (entry.state == MASTER)
+
+    return replace(host, overtaken=overtaken)
+
+
+def _leads(ledger: Ledger) -> bool:
+    """Return whether the last that was said is MASTER."""
+    return [each.state for each in ledger.entries().values()][-1:] == [MASTER]

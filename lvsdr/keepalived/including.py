@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from glob import glob, has_magic
 from pathlib import Path
 
-from lvsdr.keepalived.syntax import Block, Line, lines_of, parsed, words_of
+from lvsdr.keepalived.syntax import Line, lines_of, words_of
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.printable import printable
 
@@ -25,7 +25,7 @@ MOST_BRACES = 256
 class Whole:
     """A configuration with all that it includes, and what was found on the way."""
 
-    root: Block = field(default_factory=lambda: Block([], 0))
+    lines: list[Line] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
 
@@ -33,7 +33,7 @@ class Whole:
 def read_whole(path: Path) -> Whole:
     """Return the configuration in `path`; raise OSError where that one cannot be read."""
     whole = Whole()
-    whole.root = parsed(_lines(path, _text(path), whole, (path.resolve(),)))
+    whole.lines += _lines(path, _text(path), whole, (path.resolve(),))
     return whole
 
 

@@ -29,6 +29,10 @@ class Entry:
     number: int
     settled: bool = False
 
+    def after(self, other: Entry) -> bool:
+        """Return whether it was said, and heard of, after `other`: hooks overtake one another."""
+        return self.number > other.number and self.born >= other.born
+
 
 Told = dict[tuple[str, str], Entry]
 
@@ -76,7 +80,7 @@ class Ledger:
         others = [
             (other, each)
             for other, each in self.entries().items()
-            if other != key and each.number > entry.number and each.born >= entry.born
+            if other != key and each.after(entry)
         ]
         return others[-1] if others else None
 

@@ -86,6 +86,11 @@ class Report:
         self.notes += situation.notes
 
 
+def never() -> bool:
+    """Say that nothing newer was said."""
+    return False
+
+
 @dataclass(slots=True)
 class Silence:
     """Since when nobody else was heard to speak for the VIPs, by the monotonic clock."""
@@ -97,9 +102,10 @@ class Silence:
 class Host:
     """What transitions are done with; the lock of `book` is held.
 
-    `grace`, in seconds, is how long the next director may take until it is heard. `overtaken`
-    tells whether MASTER was said since: then there is no other one to wait for. `profile` is the
-    path of the director's: of what keepalived said, only what was said to it counts.
+    `grace`, in seconds, is how long the next director may take until it is heard. `overtaken` says
+    whether keepalived has said something newer than what is being carried out, and that this host
+    is to be the director no more, or again. `profile` is the path of the director's: of what
+    keepalived said, only what was said to it counts.
     """
 
     kernel: Kernel
@@ -108,7 +114,7 @@ class Host:
     ears: OpenEars
     grace: float = GRACE
     silence: Silence = field(default_factory=Silence)
-    overtaken: Callable[[], bool] = lambda: False
+    overtaken: Callable[[], bool] = never
     profile: str = ""
 
     @property

@@ -1,79 +1,153 @@
-"""The hooks in keepalived.conf: whether keepalived will run them, judged as it does itself."""
+"""The hooks in keepalived.conf: whether keepalived will run them, as whom, and when it stops."""
 
 from __future__ import annotations
 
+import pwd
 import shlex
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from lvsdr.keepalived.reading import Reading
+from lvsdr.keepalived.security import script_fault
 from lvsdr.keepalived.syntax import Block
 from lvsdr.model.finding import ERROR, WARNING, Finding
 
+TALKERS = ("vrrp_instance", "vrrp_sync_group")
+# Those that say which state an instance is in.
 HOOKS = tuple("notify" + each for each in ("", "_master", "_backup", "_fault", "_stop", "_deleted"))
+VRRP_FIFOS = ("notify_fifo", "vrrp_notify_fifo")
+FIFOS = (*VRRP_FIFOS, "lvs_notify_fifo")
+READERS = tuple(f"{each}_script" for each in FIFOS)
+# Others that keepalived runs, in which blocks: keepalived.conf(5).
+OTHERS = {
+    "global_defs": (*READERS, "startup_script", "shutdown_script"),
+    **dict.fromkeys(TALKERS, ("notify_master_rx_lower_pri",)),
+    "vrrp_script": ("script",),
+    "virtual_server": ("quorum_up", "quorum_down"),
+    "real_server": ("notify_up", "notify_down"),
+    "MISC_CHECK": ("misc_path",),
+}
+DEEPEST = 5
+# The user that keepalived takes where there is no script_user; root, where it does not exist.
+USER = "keepalived_script"
 
 
-def security(name: str, root: Block) -> Iterator[Finding]:
-    """Yield the hooks of a file that keepalived will not run, or would run for anybody."""
-    hooks = [(block, hook) for block in talkers(root) for hook in block.all(*HOOKS)]
-    defs = root.first("global_defs")
-    if hooks and (defs is None or defs.first("enable_script_security") is None):
+def hooks(root: Block) -> Iterator[Block]:
+    """Yield the hooks that say a state; a bare notify_deleted is a switch, and no hook."""
+    for talker in root.all(*TALKERS):
+        for hook in talker.all(*HOOKS):
+            if hook.name != "notify_deleted" or hook.value:
+                yield hook
+
+
+def calls_lvsdr(root: Block) -> bool:
+    """Return whether lvsdr hears of states: by a hook, or at a FIFO."""
+    return any(root.within("global_defs", *FIFOS)) or any("lvsdr" in h.value for h in hooks(root))
+
+
+def of_scripts(reading: Reading) -> Iterator[Finding]:
+    """Yield the scripts of a file that keepalived will not run, or would run for anybody."""
+    found = [*hooks(reading.root), *_others(reading.root)]
+    secure = any(reading.root.within("global_defs", "enable_script_security"))
+    if found and not secure:
         yield Finding(
             "KEEPALIVED-SCRIPT-SECURITY",
             WARNING,
-            name,
-            f"{name}: enable_script_security is missing: keepalived runs hooks that others"
+            reading.file,
+            f"{reading.file}: enable_script_security is missing: keepalived runs hooks that others"
             " may write",
             "add to global_defs: enable_script_security",
         )
-    for _, hook in hooks:
-        yield from _script(name, hook)
+    for script in found:
+        yield from _script(reading.file, script, secure=secure)
 
 
-def _script(name: str, hook: Block) -> Iterator[Finding]:
-    words = _split(hook.words[1] if len(hook.words) > 1 else "")
+def of_users(reading: Reading, *, certain: bool) -> Iterator[Finding]:
+    """Yield the hooks that keepalived runs without the privileges that lvsdr needs.
+
+    Where it is `certain` that lvsdr is called and no hook says so, each one may lead to it.
+    """
+    root = reading.root
+    found = [*hooks(root), *root.within("global_defs", *READERS)]
+    by_name = [hook for hook in found if "lvsdr" in hook.value]
+    for hook in by_name or (found if certain else []):
+        user = _user(hook, root)
+        if not _is_root(user):
+            yield Finding(
+                "KEEPALIVED-SCRIPT-USER",
+                ERROR,
+                reading.file,
+                f"{hook.where}: keepalived runs {hook.name} as {user}, and lvsdr needs the"
+                " privileges of root: it would change nothing",
+                "add to global_defs: script_user root; and name no user after the hook",
+            )
+
+
+def of_stops(reading: Reading) -> Iterator[Finding]:
+    """Yield the instances and groups whose hooks hear of all but the end of keepalived."""
+    root = reading.root
+    if any(root.within("global_defs", *VRRP_FIFOS)):
+        return
+    for talker in root.all(*TALKERS):
+        speaks = {each.name for each in talker.all("notify_master", "notify_backup")}
+        if speaks and not any(_hears_of_stop(each) for each in (talker, *_kin(talker, root))):
+            yield Finding(
+                "KEEPALIVED-NO-STOP",
+                ERROR,
+                reading.file,
+                f"{talker.where}: {talker.value}: nobody is told when keepalived stops: VIP and"
+                " table stay behind",
+                "add notify_stop, or put notify in place of the others",
+            )
+
+
+def _hears_of_stop(talker: Block) -> bool:
+    return any(talker.all("notify", "notify_stop"))
+
+
+def _kin(talker: Block, root: Block) -> Iterator[Block]:
+    """Yield the groups that an instance is in, or a group's instances."""
+    if talker.name == "vrrp_instance":
+        yield from (g for g in root.all("vrrp_sync_group") if talker.value in _members(g))
+    else:
+        members = _members(talker)
+        yield from (each for each in root.all("vrrp_instance") if each.value in members)
+
+
+def _members(group: Block) -> set[str]:
+    return {word for part in group.all("group") for each in part.inner for word in each.words}
+
+
+def _others(block: Block, depth: int = 0) -> Iterator[Block]:
+    if depth < DEEPEST:
+        for inner in block.inner:
+            yield from inner.all(*OTHERS.get(inner.name, ()))
+            yield from _others(inner, depth + 1)
+
+
+def _script(file: str, script: Block, *, secure: bool) -> Iterator[Finding]:
+    words = _split(script.words[1] if len(script.words) > 1 else "")
+    if words and "/" not in words[0] and script.name not in HOOKS:
+        # Found in keepalived's own path: killall, as a rule.
+        return
     if not words or not words[0].startswith("/"):
         yield Finding(
             "KEEPALIVED-SCRIPT-PATH",
             ERROR,
-            name,
-            f"{hook.where}: {hook.name} names no absolute path",
+            file,
+            f"{script.where}: {script.name} names no absolute path",
             "write the whole path: command -v lvsdr",
         )
         return
     fault = script_fault(Path(words[0]))
-    if fault:
-        text = f"{hook.where}: keepalived will not run {words[0]}: {fault[0]}"
-        yield Finding("KEEPALIVED-SCRIPT-PATH", ERROR, name, text, fault[1])
-
-
-def script_fault(path: Path) -> tuple[str, str] | None:
-    """Return why script security disables the script at `path`, and how to mend it.
-
-    As keepalived does (lib/notify.c, check_security): every part of the path has to be root's, and
-    none may others write; a folder may where it is sticky.
-    """
-    try:
-        whole = path.resolve(strict=True)
-    except (OSError, RuntimeError):
-        return "no such file", f"ls -l {shlex.quote(str(path))}"
-    for part in (*reversed(whole.parents), whole):
-        seen = part.stat()
-        quoted = shlex.quote(str(part))
-        if seen.st_uid != 0:
-            return f"{part} is not root's", f"chown root {quoted}"
-        open_to_all = seen.st_mode & stat.S_IWOTH or (seen.st_gid and seen.st_mode & stat.S_IWGRP)
-        sticky = stat.S_ISDIR(seen.st_mode) and seen.st_mode & stat.S_ISVTX
-        if open_to_all and not sticky:
-            return f"others may write {part}", f"chmod go-w {quoted}"
-    if not whole.is_file() or not whole.stat().st_mode & 0o111:
-        return "it cannot be executed", f"chmod +x {shlex.quote(str(whole))}"
-    return None
-
-
-def talkers(root: Block) -> Iterator[Block]:
-    """Yield the blocks that may have hooks."""
-    yield from root.all("vrrp_instance", "vrrp_sync_group")
+    if fault is None:
+        return
+    if fault.runs and not secure:
+        text = f"{script.where}: keepalived runs {words[0]}, whoever wrote it: {fault.reason}"
+        yield Finding("KEEPALIVED-SCRIPT-PATH", WARNING, file, text, fault.hint)
+        return
+    text = f"{script.where}: keepalived will not run {words[0]}: {fault.reason}"
+    yield Finding("KEEPALIVED-SCRIPT-PATH", ERROR, file, text, fault.hint)
 
 
 def _split(command: str) -> list[str]:
@@ -81,3 +155,23 @@ def _split(command: str) -> list[str]:
         return shlex.split(command)
     except ValueError:
         return command.split()
+
+
+def _user(hook: Block, root: Block) -> str:
+    named = [each.value for each in root.within("global_defs", "script_user") if each.value]
+    if len(hook.words) > 2:
+        return hook.words[2]
+    if named:
+        return named[-1].split()[0]
+    return USER if _number(USER) is not None else "root"
+
+
+def _is_root(user: str) -> bool:
+    return user == "root" or _number(user) == 0
+
+
+def _number(user: str) -> int | None:
+    try:
+        return pwd.getpwnam(user).pw_uid
+    except KeyError:
+        return None

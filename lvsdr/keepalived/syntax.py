@@ -47,6 +47,14 @@ class Block:
         """Yield the blocks right in this one that have one of `names`."""
         yield from (each for each in self.inner if each.name in names)
 
+    def within(self, outer: str, *names: str) -> Iterator[Block]:
+        """Yield the blocks that have one of `names`, in each `outer` right in this one.
+
+        keepalived takes a block such as global_defs as often as it comes.
+        """
+        for block in self.all(outer):
+            yield from block.all(*names)
+
     def first(self, name: str) -> Block | None:
         """Return the first block right in this one that is called `name`."""
         return next(self.all(name), None)

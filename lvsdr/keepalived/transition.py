@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from lvsdr import signals, workflow
 from lvsdr.errors import LvsdrError
 from lvsdr.keepalived import alone
 from lvsdr.keepalived.notice import FAULT, MASTER
 from lvsdr.keepalived.roles import Host, Report, Roles
+from lvsdr.keepalived.speaking import speaking
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Address, SyncDaemon
@@ -71,9 +73,11 @@ def _take_over(roles: Roles, host: Host, report: Report) -> None:
 
 def _lead(profile: DirectorProfile, host: Host, report: Report) -> None:
     situation = _without_a_loop(consider(profile, host.kernel, host.book))
-    workflow.carry_out(profile, situation, host.kernel, host.book, host.announcer)
+    said: list[IPAddress] = []
+    announcer = partial(speaking, host, said)
+    workflow.carry_out(profile, situation, host.kernel, host.book, announcer)
     report.add(situation)
-    report.announced += workflow.new_vips(situation.todo)
+    report.announced += tuple(said)
 
 
 def _leads(profile: DirectorProfile, survey: Survey, kernel: Kernel) -> bool:
@@ -93,9 +97,10 @@ def _announce(profile: DirectorProfile, host: Host) -> tuple[IPAddress, ...]:
     """Announce the VIPs that are here once: of another one it is not ours to speak."""
     survey = host.kernel.survey()
     here = tuple(vip for vip in profile.vips if profile.interface in survey.links_with(vip))
-    with host.announcer(profile.interface) as announcer:
-        announcer.announce(here, count=1)
-    return here
+    said: list[IPAddress] = []
+    with speaking(host, said, profile.interface) as speaker:
+        speaker.announce(here, count=1)
+    return tuple(said)
 
 
 def _stand_by(roles: Roles, host: Host, report: Report, *, heard: bool = True) -> None:

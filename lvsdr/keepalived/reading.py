@@ -1,0 +1,106 @@
+"""keepalived.conf as each director reads it: `@host` lines left out, `$NAME` filled in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lvsdr.keepalived.syntax import Block, Line, parsed
+
+CONDITION = re.compile(r"\s*@(?P<other>\^?)(?P<host>[^\s\\]+)(?P<rest>.*)", re.ASCII)
+NAMED = re.compile(r"\s*(?:\$\w+=\s*)?@\^?([^\s\\]+)", re.ASCII)
+DEFINITION = re.compile(r"\s*\$([A-Za-z_]\w*)=(.*)", re.ASCII)
+REFERENCE = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<bare>\w+)(?=\s|$))", re.ASCII)
+# A definition may name itself, or double what it names; nobody writes so much.
+MOST_HOSTS, LONGEST_LINE, MOST_FILLED_IN, STEP = 64, 1 << 16, 1 << 21, 100
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one host reads in a file; `host` is its config-id, None where all read the same."""
+
+    file: str
+    host: str | None
+    root: Block
+
+    @property
+    def name(self) -> str:
+        if self.host is None:
+            return self.file
+        return f"{self.file} (on {self.host or 'any other host'})"
+
+
+def readings(lines: Iterable[Line], file: str) -> list[Reading]:
+    """Return what each host reads in `file`: those that `@` lines name, and any other.
+
+    A cluster has two directors at least: where two have a name, no other one is expected.
+    """
+    all_lines = list(lines)
+    found = (NAMED.match(each.text) for each in all_lines)
+    hosts = list(dict.fromkeys(each[1] for each in found if each))[:MOST_HOSTS]
+    if not hosts:
+        return [Reading(file, None, parsed(_Reader("").read(all_lines)))]
+    if len(hosts) == 1:
+        hosts.append("")
+    return [Reading(file, host, parsed(_Reader(host).read(all_lines))) for host in hosts]
+
+
+@dataclass(slots=True)
+class _Reader:
+    """One host that reads from the top: a definition counts from its line on."""
+
+    host: str
+    words: dict[str, str] = field(default_factory=dict)
+    filled_in: int = 0
+
+    def read(self, lines: Sequence[Line]) -> Iterator[Line]:
+        """Yield the lines that are left for this host, filled in; never raises."""
+        waiting = list(reversed(lines))
+        while waiting:
+            line = waiting.pop()
+            condition = CONDITION.match(line.text)
+            if condition is not None and self._affords(line.text):
+                if (condition["host"] == self.host) != bool(condition["other"]):
+                    waiting.append(line._replace(text=condition["rest"]))
+            elif (definition := DEFINITION.match(line.text)) is not None:
+                self.words[definition[1]] = _value(definition[2], waiting)
+            else:
+                filled_in = self._filled_in(line)
+                if filled_in is None:
+                    yield line
+                else:
+                    # What it stands for may be definitions, conditions and lines in turn.
+                    texts = reversed(filled_in.split("\n"))
+                    waiting += [line._replace(text=text) for text in texts]
+
+    def _filled_in(self, line: Line) -> str | None:
+        """Return the line's text with the first known name in it filled in; None without one."""
+        for found in REFERENCE.finditer(line.text):
+            value = self._value_of(found["braced"] or found["bare"], line)
+            if value is None:
+                continue
+            text = line.text[: found.start()] + value + line.text[found.end() :]
+            return text if self._affords(text) else None
+        return None
+
+    def _affords(self, text: str) -> bool:
+        self.filled_in += len(text) + STEP
+        return len(text) <= LONGEST_LINE and self.filled_in <= MOST_FILLED_IN
+
+    def _value_of(self, name: str, line: Line) -> str | None:
+        if name == "_PWD":
+            return str(Path(line.file).parent)
+        if name == "_INSTANCE" and self.host:
+            return self.host
+        return self.words.get(name)
+
+
+def _value(text: str, waiting: list[Line]) -> str:
+    """Return what a name stands for; a backslash at its end goes on with the next line."""
+    parts = [text.strip()]
+    while parts[-1].endswith("\\") and waiting:
+        parts[-1] = parts[-1][:-1].rstrip()
+        parts.append(waiting.pop().text.strip())
+    return "\n".join(parts).strip("\n")

@@ -1,0 +1,46 @@
+"""The files that keepalived is to run, judged as its script security does."""
+
+from __future__ import annotations
+
+import shlex
+import stat
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Fault(NamedTuple):
+    """Why a script is not run, and how to mend it; it `runs` where script security is off."""
+
+    reason: str
+    hint: str
+    runs: bool
+
+
+def script_fault(path: Path) -> Fault | None:
+    """Return why script security disables the script at `path`, and how to mend it.
+
+    As keepalived does (lib/notify.c, check_security): every part of the path has to be root's, and
+    none may others write; a folder may where it is sticky.
+    """
+    quoted = shlex.quote(str(path))
+    try:
+        whole = path.resolve(strict=True)
+        mode = whole.stat().st_mode
+    except (OSError, RuntimeError, ValueError):
+        return Fault("no such file", f"ls -l {quoted}", runs=False)
+    if not stat.S_ISREG(mode) or not mode & 0o111:
+        return Fault("it cannot be executed", f"chmod +x {shlex.quote(str(whole))}", runs=False)
+    return next(filter(None, map(_open, (*reversed(whole.parents), whole))), None)
+
+
+def _open(part: Path) -> Fault | None:
+    """Return why somebody other than root may change a part of the path."""
+    seen = part.stat()
+    quoted = shlex.quote(str(part))
+    if seen.st_uid != 0:
+        return Fault(f"{part} is not root's", f"chown root {quoted}", runs=True)
+    open_to_all = seen.st_mode & stat.S_IWOTH or (seen.st_gid and seen.st_mode & stat.S_IWGRP)
+    sticky = stat.S_ISDIR(seen.st_mode) and seen.st_mode & stat.S_ISVTX
+    if open_to_all and not sticky:
+        return Fault(f"others may write {part}", f"chmod go-w {quoted}", runs=True)
+    return None

@@ -1,0 +1,51 @@
+"""A good keepalived.conf, and what is found in changed ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from lvsdr.keepalived.judge import findings
+from lvsdr.keepalived.reading import readings
+from lvsdr.keepalived.syntax import lines_of
+from lvsdr.model.finding import Finding
+from lvsdr.model.profile import DirectorProfile
+from lvsdr.reader import read
+
+DIRECTOR = Path(__file__).parent.parent / "profiles" / "director.json"
+GOOD = """
+global_defs {
+    vrrp_version 3
+    enable_script_security
+}
+vrrp_instance VI_1 {
+    interface eth0
+    virtual_router_id 51
+    advert_int 0.1
+    notify "/bin/true lvsdr"
+}
+"""
+
+
+def changed(folder: Path, **fields: object) -> Path:
+    path = folder / "changed.json"
+    path.write_text(json.dumps({**json.loads(DIRECTOR.read_text()), **fields}))
+    return path
+
+
+def rules(*texts: str, director: DirectorProfile | None = None) -> list[str]:
+    return [each.rule for each in judged(*texts, director=director)]
+
+
+def judged(*texts: str, director: DirectorProfile | None = None) -> list[Finding]:
+    """Return what is found in the files of one cluster: 0.conf, 1.conf, ..."""
+    files = [f"{number}.conf" for number in range(len(texts))]
+    pairs = zip(files, texts, strict=True)
+    read = [each for file, text in pairs for each in readings(lines_of(text, file), file)]
+    return list(findings(read, director))
+
+
+def profile(folder: Path, **fields: object) -> DirectorProfile:
+    found = read(changed(folder, **fields), "director")
+    assert isinstance(found, DirectorProfile)
+    return found
