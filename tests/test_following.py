@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 
 import pytest
 
@@ -466,3 +466,35 @@ def test_a_box_that_cannot_choose_itself_says_so_and_tries_again(both: Reader) -
 
     assert len(both.failures) == 2
     assert (refused, both.weights) == ({1}, {0, 1})
+
+
+def test_a_new_director_speaks_again_later_and_a_standby_does_not(reader: Reader) -> None:
+    reader.following.reminder.after = (0.0, 60.0)
+
+    reader.hears('INSTANCE "VI_1" MASTER 100')
+    first = len(reader.session.announced)
+    reader.hears()
+    again = len(reader.session.announced)
+    reader.following.reminder.after = (0.0,)
+    reader.hears('INSTANCE "VI_1" BACKUP 100')
+    reader.hears()
+
+    # Three times at once, and once more at the first look.
+    assert (first, again, len(reader.session.announced)) == (4, 4, 4)
+
+
+def test_to_be_unable_to_speak_again_is_told_once(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_link: str) -> None:
+        raise CannotRun("cannot open a packet socket on eth0: the link is down")
+
+    reader.following.reminder.after = (0.1, 0.1)
+    reader.hears('INSTANCE "VI_1" MASTER 100')
+    monkeypatch.setattr(reader.session, "announcer", broken)
+    sleep(0.1)
+
+    reader.hears()
+    reader.hears()
+
+    assert [each.message[:11] for each in reader.failures] == ["cannot open"]

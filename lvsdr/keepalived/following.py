@@ -15,6 +15,7 @@ from lvsdr.keepalived.hook import Outcome, entered, ledger_of
 from lvsdr.keepalived.ledger import Entry
 from lvsdr.keepalived.notice import MASTER, Notice
 from lvsdr.keepalived.roles import Host, Roles
+from lvsdr.keepalived.speaking import Reminder
 
 # How many times in a row nobody has it open for writing until keepalived has gone.
 GONE = 2
@@ -38,6 +39,7 @@ class Following:
     failed: Callable[[LvsdrError], None]
     lives: Callable[[], bool] = lambda: False
     unfinished: bool = True
+    reminder: Reminder = field(default_factory=Reminder)
     _news: list[Callable[[], None]] = field(default_factory=list)
     _known: Roles | None = None
     _told: set[str] = field(default_factory=set)
@@ -72,7 +74,15 @@ class Following:
         self._to_spare &= not spoken
         if self._to_spare:
             self._spare(host)
+        self._remind(host)
         self._speak(host)
+
+    def _remind(self, host: Host) -> None:
+        try:
+            if self._known is not None:
+                self.reminder.remind(self._known.director, host)
+        except LvsdrError as failure:
+            self._tell_once(failure)
 
     def _speak(self, host: Host) -> None:
         """Tell what was heard and done, and write down what checks say.
@@ -154,7 +164,10 @@ class Following:
         self.unfinished = bool(self.heard.notices)
         if not last.settled:
             self.heard.leads = last.state == MASTER
+            self.reminder.end()
             report = entered(key, last, self._roles_for(last.state), host)
+            if report.announced:
+                self.reminder.begin()
             self._show(Outcome(_notice(key, last), last.state, report))
 
     def _roles_for(self, state: str) -> Roles:

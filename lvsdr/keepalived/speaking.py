@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from time import sleep
+from dataclasses import dataclass, field
+from time import monotonic, sleep
 
 from lvsdr.keepalived.roles import Host
 from lvsdr.model.address import IPAddress
+from lvsdr.model.profile import DirectorProfile
 from lvsdr.workflow import Announcer
+
+# When a new director speaks again, in seconds: keepalived does so after five (garp_master_delay),
+# for VIPs of its own.
+AGAIN = (1.0, 5.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +45,37 @@ def speaking(host: Host, said: list[IPAddress], link: str) -> Iterator[Speaker]:
     """Give what announces on `link`, and puts into `said` what it has."""
     with host.announcer(link) as announcer:
         yield Speaker(announcer, host.overtaken, said)
+
+
+def announce(profile: DirectorProfile, host: Host) -> tuple[IPAddress, ...]:
+    """Announce the VIPs that are here once: of another one it is not ours to speak."""
+    survey = host.kernel.survey()
+    here = tuple(vip for vip in profile.vips if profile.interface in survey.links_with(vip))
+    said: list[IPAddress] = []
+    with speaking(host, said, profile.interface) as speaker:
+        speaker.announce(here, count=1)
+    return tuple(said)
+
+
+@dataclass(slots=True)
+class Reminder:
+    """Announces the VIPs of a new director again: another one may have spoken after it."""
+
+    after: tuple[float, ...] = AGAIN
+    _due: list[float] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """Remember that this host has become the director now."""
+        self._due = [monotonic() + seconds for seconds in self.after]
+
+    def end(self) -> None:
+        """Remember that it is none."""
+        self._due.clear()
+
+    def remind(self, profile: DirectorProfile, host: Host) -> None:
+        """Announce the VIPs if it is time to; those of keepalived it announces itself."""
+        if not self._due or monotonic() < self._due[0]:
+            return
+        del self._due[0]
+        if profile.vips_owner == "lvsdr":
+            announce(profile, host)

@@ -10,7 +10,7 @@ from lvsdr.errors import LvsdrError
 from lvsdr.keepalived import alone
 from lvsdr.keepalived.notice import FAULT, MASTER
 from lvsdr.keepalived.roles import Host, Report, Roles
-from lvsdr.keepalived.speaking import speaking
+from lvsdr.keepalived.speaking import announce, speaking
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Address, SyncDaemon
@@ -68,7 +68,7 @@ def _take_over(roles: Roles, host: Host, report: Report) -> None:
     _lead(alone.resting(profile, held), host, report)
     if host.silence.since is not None and not alone_before:
         # Whoever has been silent since may have led somebody astray before.
-        _announce(profile, host)
+        announce(profile, host)
 
 
 def _lead(profile: DirectorProfile, host: Host, report: Report) -> None:
@@ -90,17 +90,7 @@ def _leads(profile: DirectorProfile, survey: Survey, kernel: Kernel) -> bool:
 def _tell(profile: DirectorProfile, host: Host, report: Report) -> None:
     """Announce what keepalived has brought: since it did, somebody may have been led astray."""
     if profile.vips_owner == "keepalived":
-        report.announced += _announce(profile, host)
-
-
-def _announce(profile: DirectorProfile, host: Host) -> tuple[IPAddress, ...]:
-    """Announce the VIPs that are here once: of another one it is not ours to speak."""
-    survey = host.kernel.survey()
-    here = tuple(vip for vip in profile.vips if profile.interface in survey.links_with(vip))
-    said: list[IPAddress] = []
-    with speaking(host, said, profile.interface) as speaker:
-        speaker.announce(here, count=1)
-    return tuple(said)
+        report.announced += announce(profile, host)
 
 
 def _stand_by(roles: Roles, host: Host, report: Report, *, heard: bool = True) -> None:
