@@ -629,6 +629,20 @@ def test_a_full_pipe_is_emptied(pipe: Pipe) -> None:
     pipe.heard(*many)
 
 
+def test_what_waits_is_read_without_waiting_for_more(tmp_path: Path) -> None:
+    with Fifo(tmp_path / "fifo", 0) as fifo:
+        nobody = (fifo.waiting(), fifo.spoken)
+        with (tmp_path / "fifo").open("w") as writer:
+            writer.write("one\ntwo\nto")
+            writer.flush()
+            some = (fifo.waiting(), fifo.waiting(), fifo.spoken)
+        rest = (fifo.waiting(), fifo.spoken)
+
+    assert nobody == ([], False)
+    assert some == (["one", "two"], [], True)
+    assert (rest, fifo.torn) == (([], False), 1)
+
+
 def test_a_fifo_of_others_is_not_trusted(tmp_path: Path) -> None:
     path = tmp_path / "fifo"
     os.mkfifo(path)

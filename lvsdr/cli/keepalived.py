@@ -196,7 +196,7 @@ def _host(session: Session, kernel: Kernel, director: Path) -> Host:
         session.book(),
         session.announcer,
         session.ears,
-        profile=str(Path.cwd() / director),
+        profile=str(director.absolute()),
     )
 
 

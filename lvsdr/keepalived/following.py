@@ -17,6 +17,8 @@ from lvsdr.keepalived.notice import MASTER, Notice
 from lvsdr.keepalived.roles import Host, Roles
 from lvsdr.keepalived.speaking import Reminder
 
+# How often it is looked for what was said meanwhile, until it is looked whether we are to end.
+AT_ONCE = 8
 # How many times in a row nobody has it open for writing until keepalived has gone.
 GONE = 2
 # How many times in a row a keepalived that lives has not, until that is told: it may be starting.
@@ -110,7 +112,9 @@ class Following:
         if self.unfinished:
             self._finish(host, None if spoken else fresh)
         # What came while that was done wakes nobody who waits for the FIFO any more.
-        while self.heard.notices and (fresh := self._written_down(host)):
+        for _ in range(AT_ONCE):
+            if not (fresh := self._written_down(host)):
+                break
             self._finish(host, None if spoken else fresh)
 
     def _written_down(self, host: Host) -> set[str]:
