@@ -49,7 +49,7 @@ class Heard:
 
     def assume(self, state: str, keys: Iterable[str]) -> None:
         """Take it that `keys` are in a state, and were before anything was said."""
-        assumed = {key: Notice(*parts(key), state) for key in keys if key not in self.notices}
+        assumed = {key: noticed(key, state) for key in keys if key not in self.notices}
         self.notices = assumed | self.notices
 
     def told(self) -> tuple[list[str], list[LvsdrError]]:
@@ -59,7 +59,7 @@ class Heard:
         return lines, failures
 
 
-def parts(key: str) -> tuple[str, str]:
-    """Return the type and the name of which a notice's key is made."""
+def noticed(key: str, state: str) -> Notice:
+    """Return the notice that says `state` of the instance or group of which `key` is the key."""
     kind, _, name = key.partition(" ")
-    return kind, name
+    return Notice(kind, name, state)
