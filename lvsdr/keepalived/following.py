@@ -56,10 +56,7 @@ class Following:
         self._known = self.roles()
 
     def take(self, lines: Iterable[str], host: Host, *, spoken: bool) -> None:
-        """Carry out what `lines` say, and what is unfinished; a failure is told.
-
-        `spoken`: keepalived is there.
-        """
+        """Carry out what `lines` say, and what is unfinished; `spoken`: keepalived is there."""
         self.heard.take(lines)
         deaf = self._is_deaf(spoken=spoken)
         if spoken and (self._silences or 0) >= GONE:
@@ -247,9 +244,5 @@ class Following:
         return [key for key, each in self._mine(host).items() if each.state == MASTER]
 
     def _mine(self, host: Host) -> dict[str, Entry]:
-        entries, name = ledger_of(host).entries(), self.heard.name
-        return {
-            key: each
-            for key, each in entries.items()
-            if name in (None, noticed(key, each.state).name)
-        }
+        told = ledger_of(host).entries().items()
+        return {key: each for key, each in told if self.heard.counts(key)}

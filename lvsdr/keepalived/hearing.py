@@ -32,10 +32,14 @@ class Heard:
             except LvsdrError as failure:
                 self.failures.append(failure)
                 continue
-            if notice is not None and self.name in (None, notice.name):
+            if notice is not None and self.counts(notice.key):
                 # Moved to the end: of two instances, the one that spoke last comes last.
                 self.notices.pop(notice.key, None)
                 self.notices[notice.key] = notice
+
+    def counts(self, key: str) -> bool:
+        """Return whether an instance or group is one that counts."""
+        return self.name in (None, noticed(key, "").name)
 
     def look(self) -> None:
         """Take what has come in the meantime."""
