@@ -320,6 +320,29 @@ def test_nothing_is_told_before_it_is_done(reader: Reader) -> None:
     assert seen == [True, True]
 
 
+def test_nobody_is_reminded_of_a_director_whose_keepalived_has_gone(reader: Reader) -> None:
+    reader.following.reminder.after = (0.0, 0.0)
+    reader.hears('INSTANCE "VI_1" MASTER 100')
+    at_first = len(reader.session.announced)
+
+    reader.hears(spoken=False)
+    silent = len(reader.session.announced)
+    reader.hears()
+
+    assert (silent, len(reader.session.announced)) == (at_first, at_first + 1)
+
+
+def test_what_comes_during_a_reminder_is_done_at_once(reader: Reader) -> None:
+    reader.following.reminder.after = (0.0, 0.0)
+    reader.hears('INSTANCE "VI_1" MASTER 100')
+    announced = len(reader.session.announced)
+    reader.later = [['INSTANCE "VI_1" BACKUP 100']]
+
+    reader.hears()
+
+    assert (reader.is_director, len(reader.session.announced)) == (False, announced)
+
+
 # A keepalived that lives, and is not heard: its FIFO was removed.
 
 
@@ -479,8 +502,8 @@ def test_a_new_director_speaks_again_later_and_a_standby_does_not(reader: Reader
     reader.hears('INSTANCE "VI_1" BACKUP 100')
     reader.hears()
 
-    # Three times at once, and once more at the first look.
-    assert (first, again, len(reader.session.announced)) == (4, 4, 4)
+    # Three times at once, and once more at the next look.
+    assert (first, again, len(reader.session.announced)) == (3, 4, 4)
 
 
 def test_to_be_unable_to_speak_again_is_told_once(

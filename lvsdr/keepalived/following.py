@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
-from lvsdr.errors import CannotRun, LvsdrError
-from lvsdr.keepalived import alone, birth
+from lvsdr.errors import LvsdrError
+from lvsdr.keepalived import alone, birth, living
 from lvsdr.keepalived.health import Health
 from lvsdr.keepalived.health import from_line as from_check
-from lvsdr.keepalived.hearing import Heard, parts
+from lvsdr.keepalived.hearing import Heard, noticed
 from lvsdr.keepalived.hook import Outcome, entered, ledger_of
 from lvsdr.keepalived.ledger import Entry
-from lvsdr.keepalived.notice import MASTER, Notice
+from lvsdr.keepalived.notice import MASTER
 from lvsdr.keepalived.roles import Host, Roles
 from lvsdr.keepalived.speaking import Reminder
 
@@ -56,10 +56,7 @@ class Following:
         self._known = self.roles()
 
     def take(self, lines: Iterable[str], host: Host, *, spoken: bool) -> None:
-        """Carry out what `lines` say, and what is unfinished; a failure is told.
-
-        `spoken`: keepalived is there.
-        """
+        """Carry out what `lines` say, and what is unfinished; `spoken`: keepalived is there."""
         self.heard.take(lines)
         deaf = self._is_deaf(spoken=spoken)
         if spoken and (self._silences or 0) >= GONE:
@@ -67,6 +64,9 @@ class Following:
         if self._silences is None and not spoken and not deaf:
             # What nobody reads is lost.
             self.heard.assume("STOP", self._masters(host))
+        if spoken:
+            # Where keepalived has gone, another one may be the director.
+            self._remind(host)
         self._act(host, spoken=spoken)
         if not deaf:
             self._silences = 0 if spoken else (self._silences or 0) + 1
@@ -76,7 +76,6 @@ class Following:
         self._to_spare &= not spoken
         if self._to_spare:
             self._spare(host)
-        self._remind(host)
         self._speak(host)
 
     def _remind(self, host: Host) -> None:
@@ -159,11 +158,11 @@ class Following:
             # Until keepalived is back, or says something else.
             self.unfinished = True
             return
-        overtaken = f"overtaken by {_notice(key, last)}"
+        overtaken = f"overtaken by {noticed(key, last.state)}"
         for other, entry in entries.items():
             if other != key and not entry.settled:
                 ledger_of(host).settle(other, entry)
-                dropped = Outcome(_notice(other, entry), None, reason=overtaken)
+                dropped = Outcome(noticed(other, entry.state), None, reason=overtaken)
                 self._news.append(partial(self.outcome, dropped))
         self.unfinished = bool(self.heard.notices)
         if not last.settled:
@@ -172,7 +171,7 @@ class Following:
             report = entered(key, last, self._roles_for(last.state), host)
             if report.announced:
                 self.reminder.begin()
-            self._show(Outcome(_notice(key, last), last.state, report))
+            self._show(Outcome(noticed(key, last.state), last.state, report))
 
     def _roles_for(self, state: str) -> Roles:
         """Read the profiles; to stand by, those that were read last will do."""
@@ -213,13 +212,10 @@ class Following:
 
     def _is_deaf(self, *, spoken: bool) -> bool:
         """Return whether a keepalived lives, and is not heard; looked at before it has gone."""
-        last_moment = self._silences in (None, GONE - 1)
-        deaf = not spoken and last_moment and self.lives()
+        deaf = not spoken and self._silences in (None, GONE - 1) and self.lives()
         self._deaf = self._deaf + 1 if deaf else 0
         if self._deaf == DEAF:
-            message = "cannot hear keepalived: it lives, and does not have the FIFO open"
-            failure = CannotRun(message, hints=["systemctl reload keepalived"])
-            self._news.append(partial(self.failed, failure))
+            self._news.append(partial(self.failed, living.deaf()))
         return deaf
 
     def _mourn(self, host: Host) -> None:
@@ -229,12 +225,7 @@ class Following:
         """
         for key in self._masters(host):
             self._to_spare = True
-            message = (
-                f"keepalived has gone without a word: this host stays the director of {key},"
-                " and another may have become it"
-            )
-            hints = ["systemctl restart keepalived", "lvsdr director verify PROFILE"]
-            self._news.append(partial(self.failed, CannotRun(message, hints=hints)))
+            self._news.append(partial(self.failed, living.gone(key)))
 
     def _spare(self, host: Host) -> None:
         """Choose this host itself; tried again until it is done."""
@@ -253,9 +244,5 @@ class Following:
         return [key for key, each in self._mine(host).items() if each.state == MASTER]
 
     def _mine(self, host: Host) -> dict[str, Entry]:
-        entries, name = ledger_of(host).entries(), self.heard.name
-        return {key: each for key, each in entries.items() if name in (None, parts(key)[1])}
-
-
-def _notice(key: str, entry: Entry) -> Notice:
-    return Notice(*parts(key), entry.state)
+        told = ledger_of(host).entries().items()
+        return {key: each for key, each in told if self.heard.counts(key)}

@@ -32,10 +32,14 @@ class Heard:
             except LvsdrError as failure:
                 self.failures.append(failure)
                 continue
-            if notice is not None and self.name in (None, notice.name):
+            if notice is not None and self.counts(notice.key):
                 # Moved to the end: of two instances, the one that spoke last comes last.
                 self.notices.pop(notice.key, None)
                 self.notices[notice.key] = notice
+
+    def counts(self, key: str) -> bool:
+        """Return whether an instance or group is one that counts."""
+        return self.name in (None, noticed(key, "").name)
 
     def look(self) -> None:
         """Take what has come in the meantime."""
@@ -49,7 +53,7 @@ class Heard:
 
     def assume(self, state: str, keys: Iterable[str]) -> None:
         """Take it that `keys` are in a state, and were before anything was said."""
-        assumed = {key: Notice(*parts(key), state) for key in keys if key not in self.notices}
+        assumed = {key: noticed(key, state) for key in keys if key not in self.notices}
         self.notices = assumed | self.notices
 
     def told(self) -> tuple[list[str], list[LvsdrError]]:
@@ -59,7 +63,7 @@ class Heard:
         return lines, failures
 
 
-def parts(key: str) -> tuple[str, str]:
-    """Return the type and the name of which a notice's key is made."""
+def noticed(key: str, state: str) -> Notice:
+    """Return the notice that says `state` of the instance or group of which `key` is the key."""
     kind, _, name = key.partition(" ")
-    return kind, name
+    return Notice(kind, name, state)

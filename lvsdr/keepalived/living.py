@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lvsdr.errors import CannotRun
+
 KEEPALIVED = "keepalived"
 # What proc(5) says of a program that was replaced, as by an upgrade.
 REPLACED = " (deleted)"
@@ -24,3 +26,20 @@ def _is_one(process: Path, here: Path) -> bool:
     except OSError:
         # It has ended, or is a thread of the kernel, or not for us to look at.
         return False
+
+
+def deaf() -> CannotRun:
+    """Return what to tell of a keepalived that lives, and of which nothing is heard."""
+    return CannotRun(
+        "cannot hear keepalived: it lives, and does not have the FIFO open",
+        hints=["systemctl reload keepalived"],
+    )
+
+
+def gone(key: str) -> CannotRun:
+    """Return what to tell of a keepalived that ended without a STOP, where `key` was MASTER."""
+    return CannotRun(
+        f"keepalived has gone without a word: this host stays the director of {key},"
+        " and another may have become it",
+        hints=["systemctl restart keepalived", "lvsdr director verify PROFILE"],
+    )
