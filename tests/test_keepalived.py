@@ -331,14 +331,16 @@ def test_files_are_made_with_their_own_modes_whatever_the_umask(session: FakeSes
     assert {each.stat().st_mode & 0o777 for each in folder.iterdir()} == {0o640}
 
 
-@pytest.mark.parametrize("name", ["", "a\nb", "\x1b[2J", "x" * 300, "\u202ename", 'a"b'])
+@pytest.mark.parametrize("name", ["", "a\nb", "\x1b[2J", "x" * 300, "\u202ename"])
 def test_a_name_that_is_none_is_refused(session: FakeSession, name: str) -> None:
     code = notified(session, "MASTER", name=name)
 
     assert (code, session.kernel().sent) == (2, [])
 
 
-@pytest.mark.parametrize("name", ["--help", "../../etc/passwd", "a b", "VI 1; rm -rf /", "%s"])
+@pytest.mark.parametrize(
+    "name", ['a"b', "--help", "../../etc/passwd", "a b", "VI 1; rm -rf /", "%s"]
+)
 def test_a_name_is_a_name_however_odd(session: FakeSession, name: str) -> None:
     code = notified(session, "MASTER", name=name)
 

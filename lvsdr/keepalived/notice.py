@@ -38,10 +38,10 @@ class Notice:
 def checked(notice: Notice) -> Notice:
     """Return `notice`; raise ProfileError where its name is none: it is hostile input."""
     name = notice.name
-    if not 1 <= len(name) <= LONGEST_NAME or printable(name) != name or '"' in name:
+    if not 1 <= len(name) <= LONGEST_NAME or printable(name) != name:
         raise ProfileError(
             f"cannot take the name {printable(name[:40])!r}: it is not 1 to {LONGEST_NAME}"
-            " characters that can be printed, without a quote",
+            " characters that can be printed",
             hints=["give the vrrp_instance another name in keepalived.conf"],
         )
     return notice
