@@ -10,7 +10,6 @@ from lvsdr.model.printable import printable
 
 MASTER, FAULT = "MASTER", "FAULT"
 STATES = (MASTER, "BACKUP", FAULT, "STOP", "DELETED")
-TYPES = ("INSTANCE", "GROUP")
 LONGEST_NAME = 255
 LINE = re.compile(r'(INSTANCE|GROUP) "([^"]*)" ([A-Z_]+)(?: (\d+))?')
 # A line begins here, whatever stands before it.
