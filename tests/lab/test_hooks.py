@@ -1,14 +1,19 @@
-"""Hooks that real keepalived starts: under its umask, later than what came after them, twice."""
+"""Hooks that keepalived starts, late and twice; and who speaks last of two that became master."""
 
 from __future__ import annotations
 
 import os
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 from pairs import LIMIT, pair
 from rig import VIP, VIP6, director, realserver, settled, virtual_server
+from witnesses import neighbour
+
+from lvsdr.lab.services import ask
+from lvsdr.wire.announce import Announcer
 
 # A program takes three seconds to start here.
 PATIENCE = 3 * LIMIT
@@ -64,6 +69,34 @@ def test_a_hook_that_comes_late_or_twice_does_not_make_a_director_of_a_standby(
         assert box.is_standing_by()
         assert modes == {0o640}
         assert Path("/run/lvsdr").stat().st_mode & 0o777 == 0o750
+
+
+def test_a_new_director_speaks_again_after_one_that_spoke_last_and_went(tmp_path: Path) -> None:
+    with pair(tmp_path, director()) as made:
+        first, second = made.boxes
+        gateway = made.lab.gateway
+        first.follow()
+        pipe = os.open(first.fifo, os.O_WRONLY)
+        os.write(pipe, b'INSTANCE "VI_1" MASTER 100\n')
+        assert settled(first.is_active, True, LIMIT)
+        ask(made.lab.client, made.services[0], made.lab.client_addresses(4), 1)
+
+        def led_astray() -> str:
+            second.host.inside(_announced)
+            return neighbour(gateway, VIP)
+
+        # Once more, for the gateway takes no second word within a second.
+        astray = settled(led_astray, made.mac(second), LIMIT, every=0.2)
+        led_back = settled(lambda: neighbour(gateway, VIP), made.mac(first), LIMIT)
+        os.close(pipe)
+
+        assert (astray, led_back) == (made.mac(second), made.mac(first))
+
+
+def _announced() -> None:
+    """Announce the VIP, as a director does that is none any more a moment later."""
+    with Announcer("eth0") as announcer:
+        announcer.announce([ip_address(VIP)], count=1)
 
 
 def _state(folder: Path) -> str:
