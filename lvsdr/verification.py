@@ -167,13 +167,8 @@ class Scene:
     @property
     def question(self) -> Question:
         """What to ask to know all of them."""
-        own = [ip.ip for ip in self.survey.addresses_of(self.link) if ip.ip not in self.vips]
-        return Question(
-            self.link,
-            tuple(dict.fromkeys((*self.vips, *self.rips, *self.dips))),
-            next((ip for ip in own if isinstance(ip, IPv4Address)), None),
-            next((ip for ip in own if isinstance(ip, IPv6Address)), None),
-        )
+        addresses = tuple(dict.fromkeys((*self.vips, *self.rips, *self.dips)))
+        return Question(self.link, addresses, *self.survey.speakers(self.link, self.vips))
 
     @property
     def macs(self) -> frozenset[str]:

@@ -256,17 +256,25 @@ def test_a_hook_ends_when_nobody_has_to_be_waited_for_any_more(
     assert sorted(weights) == [0, 1, 1]
 
 
+def following(
+    notice: Notice, folder: Path, made: Host, timeout: float
+) -> tuple[Thread, list[Outcome]]:
+    """Start a hook; return its thread, and where its outcome will be."""
+    done: list[Outcome] = []
+    thread = Thread(
+        target=lambda: done.append(follow(notice, 1, lambda: roles(folder), made, timeout))
+    )
+    thread.start()
+    return thread, done
+
+
 def test_a_hook_that_waits_goes_on_though_another_has_the_lock(
     session: FakeSession, tmp_path: Path
 ) -> None:
     made = Host(session.kernel(), session.book(), session.announcer, session.ears, grace=0.4)
     session.overheard = speaking(str(VIP), OTHER)
-    done: list[Outcome] = []
     notice = Notice("INSTANCE", "VI_1", "MASTER")
-    thread = Thread(
-        target=lambda: done.append(follow(notice, 1, lambda: roles(tmp_path), made, 0.1))
-    )
-    thread.start()
+    thread, done = following(notice, tmp_path, made, 0.1)
     until(lambda: weight(session) == [0] and notice.key in Ledger(session.book()).entries())
 
     with session.book().locked(5):
@@ -284,12 +292,7 @@ def test_a_hook_that_waits_gives_way_to_what_another_instance_says(
     made = Host(session.kernel(), session.book(), session.announcer, session.ears, grace=0.4)
     at_once = replace(made, grace=0)
     session.overheard = speaking(str(VIP), OTHER)
-    done: list[Outcome] = []
-    group = Notice("GROUP", "G", "MASTER")
-    thread = Thread(
-        target=lambda: done.append(follow(group, 1, lambda: roles(tmp_path), made, 5.0))
-    )
-    thread.start()
+    thread, done = following(Notice("GROUP", "G", "MASTER"), tmp_path, made, 5.0)
     until(lambda: weight(session) == [0])
 
     follow(Notice("INSTANCE", "A", "BACKUP"), 2, lambda: roles(tmp_path), at_once, 5.0)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv6Address
 from time import monotonic, sleep
 
 from lvsdr.baseline import Book
@@ -168,13 +167,11 @@ def _answers(
     Who asks in the name of one does not say that it would answer.
     """
     link = profile.interface
-    own = [ip.ip for ip in host.kernel.survey().addresses_of(link) if ip.ip not in profile.vips]
-    source4 = next((ip for ip in own if isinstance(ip, IPv4Address)), None)
-    source6 = next((ip for ip in own if isinstance(ip, IPv6Address)), None)
+    speakers = host.kernel.survey().speakers(link, profile.vips)
     patience = host.grace / (10 * ROUNDS) + len(addresses) / SPEED
     with host.ears(link, tuple(addresses)) as ears:
         for _ in range(ROUNDS):
-            ears.ask(source4, source6)
+            ears.ask(*speakers)
             for each in ears.hear(monotonic() + patience):
                 if each.form != "request":
                     yield each.address, each.mac

@@ -19,12 +19,18 @@ def lives(proc: Path = PROC) -> bool:
     return any(_is_one(each, here) for each in proc.iterdir() if each.name.isdecimal())
 
 
+def program(process: Path) -> str:
+    """Return what the process of a folder in /proc runs; its name may be anything.
+
+    Raises OSError for one that has ended, is a thread of the kernel, or is not for us to look at.
+    """
+    return (process / "exe").readlink().name.removesuffix(REPLACED)
+
+
 def _is_one(process: Path, here: Path) -> bool:
     try:
-        program = (process / "exe").readlink().name.removesuffix(REPLACED)
-        return program == KEEPALIVED and (process / "ns/net").readlink() == here
+        return program(process) == KEEPALIVED and (process / "ns/net").readlink() == here
     except OSError:
-        # It has ended, or is a thread of the kernel, or not for us to look at.
         return False
 
 

@@ -27,9 +27,12 @@ class Reading:
 
     @property
     def name(self) -> str:
-        if self.host is None:
-            return self.file
-        return f"{self.file} (on {self.host or 'any other host'})"
+        return self.file + self.on_host
+
+    @property
+    def on_host(self) -> str:
+        """Return which host reads so, in brackets; nothing where all do."""
+        return "" if self.host is None else f" (on {self.host or 'any other host'})"
 
 
 def readings(lines: Iterable[Line], file: str) -> list[Reading]:

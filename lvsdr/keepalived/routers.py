@@ -65,8 +65,7 @@ def of_routers(readings: Sequence[Reading]) -> Iterator[Finding]:
             seen, there = by_name.setdefault(router.name, (router.number, reading.name))
             if seen != router.number:
                 text = f"{router.where}: {router.name} has the virtual_router_id {router.number}"
-                text += "" if reading.host is None else f" (on {reading.host or 'any other host'})"
-                text += f", and {seen} in {there}: both become master"
+                text += f"{reading.on_host}, and {seen} in {there}: both become master"
                 yield _mistaken(reading, text, f"write virtual_router_id {seen}")
             place = router.link, router.family, router.number
             other = by_link.setdefault(place, router.name)

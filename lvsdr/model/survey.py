@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address, IPv6Address
 
 from lvsdr.model.address import IPAddress, IPInterface
 from lvsdr.model.objects import ProxyNeighbour
@@ -59,6 +60,16 @@ class Survey:
     def addresses_of(self, link: str) -> tuple[IPInterface, ...]:
         """Return the addresses of `link`, in the kernel's order."""
         return tuple(ip for name, ip in self.addresses if name == link)
+
+    def speakers(
+        self, link: str, vips: Collection[IPAddress]
+    ) -> tuple[IPv4Address | None, IPv6Address | None]:
+        """Return the address of each family in whose name to ask on `link`: its own, and no VIP."""
+        own = [ip.ip for ip in self.addresses_of(link) if ip.ip not in vips]
+        return (
+            next((ip for ip in own if isinstance(ip, IPv4Address)), None),
+            next((ip for ip in own if isinstance(ip, IPv6Address)), None),
+        )
 
     def same_segment(self, one: str, other: str) -> bool:
         """Return whether two links share a subnet, or lie on one another or on the same parent."""
