@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Isolated: no Python file of the folder that make is started in, and no variable, has a say.
+PY := $(BIN)/python -I
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # Debian's packages: what the lab's kernel and hosts need, and the tests' witnesses.
@@ -10,7 +12,7 @@ WITNESSES := ipvsadm keepalived iptables iputils-arping tcpdump ndisc6 mandoc sy
 missing = $(shell for name in $(1); do \
 	dpkg-query -W -f '$${Status}' $$name 2>/dev/null | grep -q 'ok installed' || echo $$name; done)
 # Debian's python3 has the module venv, but it does not work before python3-venv is installed.
-VENV := $(shell $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
+VENV := $(shell $(PYTHON) -I -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
 
 .PHONY: help install demo test check unit lab lab-under-pressure lab-of-stories lab-of-the-rest torture bench format clean packages-demo packages-test
 
@@ -31,8 +33,8 @@ LIBDIR := $(DESTDIR)$(PREFIX)/lib
 
 # The program itself lives in an environment of its own: distributions ship a pyroute2 without IPVS.
 install: install-files
-	$(PYTHON) -m venv $(LIBDIR)/lvsdr
-	$(LIBDIR)/lvsdr/bin/pip --disable-pip-version-check install -q .
+	$(PYTHON) -I -m venv $(LIBDIR)/lvsdr
+	$(LIBDIR)/lvsdr/bin/python3 -I -m pip --disable-pip-version-check install -q .
 	install -d $(DESTDIR)$(BINDIR)
 	printf '#!/bin/sh\nexec %s -I -m lvsdr "$$@"\n' '$(PREFIX)/lib/lvsdr/bin/python3' \
 		>$(DESTDIR)$(BINDIR)/lvsdr
@@ -53,7 +55,7 @@ install-files:
 	install -m 0644 man/lvsdr.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 
 demo: packages-demo .venv/.demo
-	$(BIN)/lvsdr rehearse profiles/director.json profiles/realserver.json
+	$(PY) -m lvsdr rehearse profiles/director.json profiles/realserver.json
 
 test: export LVSDR_REQUIRE_ALL := 1
 test: packages-test .venv/.test check unit lab
@@ -61,12 +63,12 @@ test: packages-test .venv/.test check unit lab
 check: .venv/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(PY) -m mypy
+	$(PY) $(BIN)/lint-imports
 
 unit: .venv/.test
-	$(BIN)/python -m pytest tests --ignore tests/lab --cov --cov-report=
-	$(BIN)/coverage report --fail-under 98 \
+	$(PY) -m pytest tests --ignore tests/lab --cov --cov-report=
+	$(PY) -m coverage report --fail-under 98 \
 		--include '*/planner.py,*/workflow.py,*/situation.py,*/record.py,*/baseline.py,*/reader/*'
 
 # In three kernels at once: each has one CPU, and waits for frames half of the time.
@@ -79,7 +81,7 @@ STORIES := scenarios two_boxes hooks checks
 STORIES := $(STORIES:%=tests/lab/test_%.py)
 # A systemd of its own takes a minute to itself: in `make torture`.
 LATER := tests/lab/test_units.py
-IN_LAB := $(BIN)/python -m lvsdr.lab --timeout 1500 -- $(BIN)/python -m pytest
+IN_LAB := $(PY) -m lvsdr.lab --timeout 1500 -- $(PY) -m pytest
 
 lab-under-pressure: .venv/.test
 	$(IN_LAB) $(PRESSURE)
@@ -92,21 +94,21 @@ lab-of-the-rest: .venv/.test
 
 # The long form of the tests that are samples in `make test`; some hours.
 torture: packages-test .venv/.test
-	LVSDR_TORTURE=1 $(BIN)/python -m lvsdr.lab --timeout 14000 --memory 1024 -- \
-		$(BIN)/python -m pytest tests/lab/test_crashes.py tests/lab/test_pressure.py \
+	LVSDR_TORTURE=1 $(PY) -m lvsdr.lab --timeout 14000 --memory 1024 -- \
+		$(PY) -m pytest tests/lab/test_crashes.py tests/lab/test_pressure.py \
 		tests/lab/test_watch.py tests/lab/test_reply.py tests/lab/test_hooks.py $(LATER)
-	LVSDR_TORTURE=1 $(BIN)/python -m pytest tests/test_reader.py tests/test_workflow.py
+	LVSDR_TORTURE=1 $(PY) -m pytest tests/test_reader.py tests/test_workflow.py
 	$(MAKE) --output-sync --jobs 3 $(CLUSTERS:%=failover-of-%)
 
 # A failover is mostly waiting: three kernels do not disturb one another on two cores.
 CLUSTERS := lvsdr keepalived ipv6 ipv6-keepalived two-boxes two-boxes-keepalived
 failover-of-%: .venv/.test
-	LVSDR_TORTURE=1 LVSDR_CLUSTER=$* $(BIN)/python -m lvsdr.lab --timeout 6000 --memory 1024 -- \
-		$(BIN)/python -m pytest tests/lab/test_failover.py
+	LVSDR_TORTURE=1 LVSDR_CLUSTER=$* $(PY) -m lvsdr.lab --timeout 6000 --memory 1024 -- \
+		$(PY) -m pytest tests/lab/test_failover.py
 
 bench: packages-test .venv/.test
 	for script in benchmarks/*.py; do \
-		$(BIN)/python -m lvsdr.lab --timeout 3000 --memory 1024 -- $(BIN)/python $$script || exit 1; \
+		$(PY) -m lvsdr.lab --timeout 3000 --memory 1024 -- $(PY) $$script || exit 1; \
 	done
 
 format: .venv/.test
@@ -129,13 +131,13 @@ define install
 endef
 
 .venv/.demo: pyproject.toml | packages-demo
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip --disable-pip-version-check install -q -e .
+	$(PYTHON) -I -m venv .venv
+	$(PY) -m pip --disable-pip-version-check install -q -e .
 	touch $@
 
 .venv/.test: pyproject.toml | packages-test
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip --disable-pip-version-check install -q -e '.[dev]'
+	$(PYTHON) -I -m venv .venv
+	$(PY) -m pip --disable-pip-version-check install -q -e '.[dev]'
 	touch .venv/.demo $@
 
 clean:

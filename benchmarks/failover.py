@@ -23,6 +23,8 @@ from load import asked, longest_gap  # noqa: E402
 from pairs import LIMIT, Box, Pair, pair  # noqa: E402
 from rig import RIPS, VIP, director, settled  # noqa: E402
 
+from lvsdr.lab import program  # noqa: E402
+
 ROUNDS = 5
 Fate = Callable[[Pair], None]
 # What an administrator writes: table and VIP for the master, neither for all others.
@@ -142,8 +144,8 @@ def costs(made: Pair, script: Path) -> Iterator[tuple[str, float]]:
     assert settled(box.is_standing_by, True, LIMIT)
     yield "shell script", cost(lambda s: _run(box, str(script), "INSTANCE", "VI_1", s, "50"), box)
     words = ("keepalived", "notify", *box.profiles(), "--allow-insecure-profile")
-    program = (sys.executable, "-m", "lvsdr", *words, "INSTANCE", "VI_1")
-    yield "lvsdr keepalived notify", cost(lambda s: _run(box, *program, s, "50"), box)
+    hook = program.command(*words, "INSTANCE", "VI_1")
+    yield "lvsdr keepalived notify", cost(lambda s: _run(box, *hook, s, "50"), box)
     assert box.follower is not None
     yield "lvsdr keepalived fifo", cost(lambda s: _say(box, s), box)
 

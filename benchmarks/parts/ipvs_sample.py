@@ -20,6 +20,7 @@ from lvsdr.cli.main import GARBAGE
 from lvsdr.kernel.ipvs import batch
 from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.kernel.netlink_messages import GENERIC, HEADER, REQUEST
+from lvsdr.lab import program
 from lvsdr.model.change import Plan
 from lvsdr.model.objects import Objects, keyed
 from lvsdr.model.profile import DirectorProfile
@@ -93,8 +94,7 @@ def timed(*words: str, text: str | None = None) -> float:
 
 
 def lvsdr(command: str, path: Path) -> float:
-    program = (sys.executable, "-m", "lvsdr", "director", command, str(path))
-    return timed(*program)
+    return timed(*program.command("director", command, str(path)))
 
 
 def restore(text: str) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -110,11 +109,11 @@ def _told(session: Session, steps: Iterator[Step]) -> int:
 
 
 def _in_a_kernel_of_its_own(session: Session, *arguments: str) -> int:
-    from lvsdr.lab import kernel, uml
+    from lvsdr.lab import kernel, program, uml
 
     kernel.require_uml()
     again = [*arguments, "--format", session.output]
-    return uml.run([sys.executable, "-m", "lvsdr", "rehearse", *again], environment=os.environ)
+    return uml.run(program.command("rehearse", *again), environment=os.environ)
 
 
 def _verdict(done: list[Step]) -> str:

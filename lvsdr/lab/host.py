@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -19,6 +18,7 @@ from time import monotonic, sleep
 from typing import Any, TypeVar
 
 from lvsdr.kernel import namespace
+from lvsdr.lab import program
 
 T = TypeVar("T")
 
@@ -84,7 +84,7 @@ class Host:
 
     def lvsdr(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         """Run the real program in this host."""
-        return self.run(sys.executable, "-m", "lvsdr", *map(str, arguments), check=False)
+        return self.run(*program.command(*map(str, arguments)), check=False)
 
     def inside(self, work: Callable[[], T]) -> T:
         """Return what `work` returns when called in this host; its sockets stay there."""

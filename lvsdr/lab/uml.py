@@ -83,15 +83,20 @@ def run(  # noqa: PLR0913 - all but the command have defaults
 
 
 def _found(program: str) -> str | None:
-    return shutil.which(program, path=f"{os.environ.get('PATH', PATH)}:{PATH}")
+    return shutil.which(program, path=_search_path(os.environ))
+
+
+def _search_path(environment: Mapping[str, str]) -> str:
+    """Return where programs are looked for: never in the current folder, which may be anyone's."""
+    folders = f"{environment.get('PATH', PATH)}:{PATH}".split(":")
+    return ":".join(dict.fromkeys(folder for folder in folders if folder.startswith("/")))
 
 
 def _words(argv: Sequence[str], environment: Mapping[str, str]) -> list[str]:
     """Return what `env -i --` is to be given."""
     kept = {name: os.environ[name] for name in ("HOME", "TERM", "LANG") if name in os.environ}
     variables = {"HOME": "/root", "TERM": "dumb", **kept, **environment, "LVSDR_LAB": "uml"}
-    folders = [*environment.get("PATH", PATH).split(":"), *PATH.split(":")]
-    variables["PATH"] = ":".join(dict.fromkeys(folders))
+    variables["PATH"] = _search_path(environment)
     # To env, a command whose name holds "=" would be one more variable.
     shell = ["sh", "-c", 'exec "$@"', "sh"] if "=" in argv[0] else []
     return [*(f"{name}={value}" for name, value in variables.items()), *shell, *argv]
