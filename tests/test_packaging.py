@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import click
@@ -19,6 +20,14 @@ UNITS = sorted((ROOT / "packaging" / "systemd").iterdir())
 NAMES = [unit.name for unit in UNITS]
 # They take /proc/sys/net away, without which nothing of lvsdr works.
 BREAKING = ("ProtectKernelTunables", "ProcSubset")
+
+
+def test_the_licence_is_spdx_text() -> None:
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+    assert document["project"]["license"] == "Apache-2.0"
+    # Both at once are refused by what builds the package.
+    assert not [each for each in document["project"]["classifiers"] if "License" in each]
 
 
 def settings(unit: Path) -> dict[str, dict[str, str]]:
