@@ -34,7 +34,7 @@ from lvsdr.record import Record
 if TYPE_CHECKING:
     from lvsdr.model.counters import Counters
     from lvsdr.model.inspection import Inspection, Packet
-    from lvsdr.model.route_to import Leading, RouteTo
+    from lvsdr.model.route_lookup import Leading, RouteTo
 
 IPVS_SYSCTLS = "net/ipv4/vs/"
 # What others may stand on: addresses on a link, real servers on a virtual server.

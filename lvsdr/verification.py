@@ -13,7 +13,7 @@ from lvsdr.model.finding import ERROR, WARNING, Answer, Finding
 from lvsdr.model.objects import SILENCE
 from lvsdr.model.path import Proof
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
-from lvsdr.model.route_to import Fate
+from lvsdr.model.route_lookup import Fate
 from lvsdr.model.survey import Survey
 from lvsdr.proving import Probe, prove
 from lvsdr.rules import answers, arp, drift, given_up, state, ways

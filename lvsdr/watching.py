@@ -11,9 +11,9 @@ from typing import Protocol
 
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
-from lvsdr.model.event import Event, Spoken
 from lvsdr.model.finding import ERROR, WARNING, Answer
 from lvsdr.model.profile import Profile
+from lvsdr.model.watch_event import Event, Spoken
 from lvsdr.rules.answers import by_address, directors
 from lvsdr.rules.intruders import Judge
 from lvsdr.rules.repeated import Muffler

@@ -17,7 +17,7 @@ from fake import FakeKernel
 from lvsdr.baseline import Book
 from lvsdr.model.address import IPInterface
 from lvsdr.model.objects import keyed
-from lvsdr.model.plain import from_plain
+from lvsdr.model.plain_data import from_plain
 from lvsdr.model.profile import Profile
 from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.reader import read

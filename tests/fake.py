@@ -13,7 +13,6 @@ from lvsdr.errors import CannotRun, KernelError, LvsdrError
 from lvsdr.model.address import IPAddress, host_network
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.counters import Counters
-from lvsdr.model.event import Spoken
 from lvsdr.model.finding import Answer
 from lvsdr.model.inspection import HeldAddress, Inspection, Packet
 from lvsdr.model.objects import (
@@ -30,8 +29,9 @@ from lvsdr.model.objects import (
 )
 from lvsdr.model.path import Approach, PathVerdict, Proof
 from lvsdr.model.path import Path as Route
-from lvsdr.model.route_to import Fate, Leading, RouteTo
+from lvsdr.model.route_lookup import Fate, Leading, RouteTo
 from lvsdr.model.survey import Survey, SurveyedLink
+from lvsdr.model.watch_event import Spoken
 from lvsdr.verification import Question
 from lvsdr.watching import Ears
 

@@ -18,7 +18,7 @@ from lvsdr import baseline
 from lvsdr.baseline import BOOT_ID, Book
 from lvsdr.errors import CannotRun
 from lvsdr.model.objects import Address, Objects, RealServer, Service, Sysctl, keyed
-from lvsdr.model.plain import to_plain
+from lvsdr.model.plain_data import to_plain
 from lvsdr.record import Record
 
 IGNORE = Sysctl("net/ipv4/conf/all/arp_ignore", "1")

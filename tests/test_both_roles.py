@@ -23,9 +23,9 @@ from lvsdr.keepalived.notice import Notice
 from lvsdr.keepalived.roles import Host, Report, Roles
 from lvsdr.keepalived.transition import enter
 from lvsdr.model.change import Change
-from lvsdr.model.event import Spoken
 from lvsdr.model.objects import Address, RealServer, SyncDaemon, Sysctl
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
+from lvsdr.model.watch_event import Spoken
 from lvsdr.reader import read
 
 PROFILES = Path(__file__).parent.parent / "profiles"

@@ -20,9 +20,9 @@ from lvsdr.keepalived.hearing import Heard
 from lvsdr.keepalived.hook import Outcome
 from lvsdr.keepalived.ledger import Ledger
 from lvsdr.keepalived.roles import Host, Roles
-from lvsdr.model.event import Spoken
 from lvsdr.model.objects import Address, RealServer, SyncDaemon, Sysctl, keyed
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
+from lvsdr.model.watch_event import Spoken
 from lvsdr.reader import read
 
 PROFILES = Path(__file__).parent.parent / "profiles"

@@ -12,7 +12,7 @@ from fake import ETH0, LO, FakeSession, host
 from lvsdr.model.finding import Finding
 from lvsdr.model.objects import Address, ProxyNeighbour
 from lvsdr.model.profile import RealServerProfile
-from lvsdr.model.route_to import Fate, Leading
+from lvsdr.model.route_lookup import Fate, Leading
 from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.rules.given_up import given_up, led
 from lvsdr.verification import led_astray

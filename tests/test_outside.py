@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from lvsdr.errors import CannotRun
+from lvsdr.model.container_host import Outside
 from lvsdr.model.finding import WARNING
 from lvsdr.model.inspection import Bridge, HeldAddress, Inspection, Packet
 from lvsdr.model.objects import ProxyNeighbour
-from lvsdr.model.outside import Outside
 from lvsdr.model.profile import DirectorProfile, LabelledVip, RealServerProfile
-from lvsdr.model.route_to import RouteTo
+from lvsdr.model.route_lookup import RouteTo
 from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.roles.footing import talking_link
 from lvsdr.rules import outside, state

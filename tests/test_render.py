@@ -23,7 +23,7 @@ from lvsdr.model.objects import (
     Timeout,
     VirtualServer,
 )
-from lvsdr.model.plain import from_plain, to_plain
+from lvsdr.model.plain_data import from_plain, to_plain
 from lvsdr.model.printable import printable
 from lvsdr.render import commands, text
 

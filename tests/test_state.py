@@ -15,7 +15,7 @@ from lvsdr.model.finding import Finding
 from lvsdr.model.inspection import HeldAddress, Inspection, Owner, Packet
 from lvsdr.model.objects import ProxyNeighbour, RealServer, Service, VirtualServer
 from lvsdr.model.profile import DirectorProfile, LabelledVip, RealServerProfile
-from lvsdr.model.route_to import RouteTo
+from lvsdr.model.route_lookup import RouteTo
 from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.rules import outside, state, ways
 from lvsdr.rules.ways import FAR

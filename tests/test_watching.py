@@ -16,9 +16,9 @@ from fake import FakeKernel, FakeSession, host
 from lvsdr.cli.main import run
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
-from lvsdr.model.event import Event, Spoken, Utterance
 from lvsdr.model.finding import ERROR, WARNING, Answer
 from lvsdr.model.objects import Address
+from lvsdr.model.watch_event import Event, Spoken, Utterance
 from lvsdr.reader import read
 from lvsdr.rules.intruders import GRACE, SETTLED, Judge
 from lvsdr.rules.repeated import EVERY, KNOWN, MOST, Muffler

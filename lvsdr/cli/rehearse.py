@@ -15,7 +15,7 @@ from lvsdr.cli.session import Session
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lvsdr.model.step import Step
+    from lvsdr.model.rehearsal_step import Step
 
 PATH = click.Path(path_type=Path)
 USAGE = "give a director's and a real server's profile, or --scenario NAME, or --list"

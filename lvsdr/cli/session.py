@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from lvsdr.baseline import Book
     from lvsdr.cli.timings import Stopwatch
     from lvsdr.model.address import IPAddress
+    from lvsdr.model.container_host import Outside
     from lvsdr.model.finding import Answer
-    from lvsdr.model.outside import Outside
     from lvsdr.model.path import Approach, Path, Proof
     from lvsdr.model.profile import Profile
-    from lvsdr.model.route_to import Fate
+    from lvsdr.model.route_lookup import Fate
     from lvsdr.render.documents import Document
     from lvsdr.situation import Kernel
     from lvsdr.verification import Question

@@ -22,7 +22,7 @@ from lvsdr.cli.session import Session
 
 if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress
-    from lvsdr.model.event import Event
+    from lvsdr.model.watch_event import Event
     from lvsdr.watching import Watch
 
 

@@ -12,7 +12,7 @@ from lvsdr.kernel.rtnetlink.route import ANYCAST, BROADCAST, LOCAL, MULTICAST, U
 from lvsdr.kernel.sockets import Sockets
 from lvsdr.model.address import IPAddress
 from lvsdr.model.inspection import Packet
-from lvsdr.model.route_to import Leading, RouteTo
+from lvsdr.model.route_lookup import Leading, RouteTo
 
 KINDS = {
     UNICAST: "unicast",

@@ -30,7 +30,7 @@ from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, Sysctl, Vir
 if TYPE_CHECKING:
     from lvsdr.model.counters import Counters
     from lvsdr.model.inspection import Inspection, Packet
-    from lvsdr.model.route_to import Leading, RouteTo
+    from lvsdr.model.route_lookup import Leading, RouteTo
     from lvsdr.model.survey import Survey
 
 

@@ -12,7 +12,7 @@ from lvsdr.lab.scenario import ByHand
 from lvsdr.lab.services import ask
 from lvsdr.lab.stage import Stage, shell
 from lvsdr.lab.witness import WITNESSES, all_serving, served
-from lvsdr.model.step import Step
+from lvsdr.model.rehearsal_step import Step
 
 REQUESTS = 10
 TROUBLE, MENDED = "without lvsdr", "with lvsdr"

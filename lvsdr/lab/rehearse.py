@@ -16,7 +16,7 @@ from lvsdr.lab.services import TYPES, ask, serving
 from lvsdr.lab.topology import topology
 from lvsdr.model.objects import Service
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
-from lvsdr.model.step import Step
+from lvsdr.model.rehearsal_step import Step
 from lvsdr.reader import read
 from lvsdr.schema import ROLES
 

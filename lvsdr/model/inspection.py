@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from lvsdr.model.address import IPAddress, IPInterface, IPNetwork
 from lvsdr.model.objects import ProxyNeighbour, RealServer
-from lvsdr.model.route_to import RouteTo
+from lvsdr.model.route_lookup import RouteTo
 from lvsdr.model.survey import Survey
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lvsdr.errors import LvsdrError
 from lvsdr.model.finding import ERROR
 from lvsdr.model.objects import there
-from lvsdr.model.plain import to_plain
+from lvsdr.model.plain_data import to_plain
 from lvsdr.render.text import timestamp
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress
     from lvsdr.model.change import Change, Plan
     from lvsdr.model.counters import Standing
-    from lvsdr.model.event import Event
     from lvsdr.model.explanation import Explanation, Reply
     from lvsdr.model.finding import Answer, Finding
     from lvsdr.model.objects import Object
     from lvsdr.model.path import Proof
     from lvsdr.model.profile import Profile
-    from lvsdr.model.step import Step
+    from lvsdr.model.rehearsal_step import Step
+    from lvsdr.model.watch_event import Event
     from lvsdr.render.state import Row
 
 Document = dict[str, Any]

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress
     from lvsdr.model.change import Change, Plan
     from lvsdr.model.counters import Counters, Standing
-    from lvsdr.model.event import Event
     from lvsdr.model.explanation import Answering, Explanation
     from lvsdr.model.finding import Answer, Finding
     from lvsdr.model.profile import Profile
-    from lvsdr.model.step import Step
+    from lvsdr.model.rehearsal_step import Step
+    from lvsdr.model.watch_event import Event
     from lvsdr.render.state import Row
 
 

@@ -9,7 +9,7 @@ from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.inspection import HeldAddress, Inspection, Packet
 from lvsdr.model.objects import Address, Key
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
-from lvsdr.model.route_to import RouteTo
+from lvsdr.model.route_lookup import RouteTo
 from lvsdr.rules.ways import FAR
 
 

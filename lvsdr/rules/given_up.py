@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from lvsdr.model.address import IPAddress, host_network
 from lvsdr.model.finding import ERROR, Finding
-from lvsdr.model.route_to import REFUSED, RETURNED, Fate, Leading
+from lvsdr.model.route_lookup import REFUSED, RETURNED, Fate, Leading
 from lvsdr.model.survey import Survey
 
 Ways = Mapping[IPAddress, Leading]

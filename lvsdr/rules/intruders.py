@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.event import Event, Spoken
 from lvsdr.model.finding import ERROR, WARNING
+from lvsdr.model.watch_event import Event, Spoken
 from lvsdr.rules.answers import APPLY, WITHDRAW
 from lvsdr.rules.speakers import Speakers
 

@@ -7,10 +7,10 @@ from ipaddress import IPv4Address
 
 from lvsdr.holders import TUNNELS
 from lvsdr.model.address import IPAddress, host_interface
+from lvsdr.model.container_host import Outside
 from lvsdr.model.explanation import Reply
 from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.inspection import Inspection, Packet
-from lvsdr.model.outside import Outside
 from lvsdr.model.profile import Profile, RealServerProfile
 from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.rules import bridges, proxies, reply

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from lvsdr.model.event import Event
 from lvsdr.model.finding import ERROR, WARNING
+from lvsdr.model.watch_event import Event
 
 EVERY = 60.0
 # One host that floods must fill neither the disk nor the memory of who watches it.

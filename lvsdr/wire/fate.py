@@ -16,7 +16,7 @@ from select import POLLERR, POLLIN, poll
 from time import monotonic
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.route_to import REFUSED, RETURNED, SILENT, TAKEN, Fate
+from lvsdr.model.route_lookup import REFUSED, RETURNED, SILENT, TAKEN, Fate
 from lvsdr.wire import internet, udp
 from lvsdr.wire.ethernet import IPV4, IPV6, FrameError
 from lvsdr.wire.internet import UDP

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.event import Spoken, Utterance
+from lvsdr.model.watch_event import Spoken, Utterance
 from lvsdr.wire import arp, ethernet, nd
 from lvsdr.wire.asking import Asker, Timed, questions
 from lvsdr.wire.ethernet import Frame, FrameError

@@ -15,7 +15,7 @@ from witnesses import captured
 
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.host import Host
-from lvsdr.model.route_to import Fate
+from lvsdr.model.route_lookup import Fate
 from lvsdr.wire.fate import fates
 
 VIP6 = "fd00::2"

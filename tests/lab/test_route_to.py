@@ -10,7 +10,7 @@ import pytest
 from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.host import Host
-from lvsdr.model.route_to import RouteTo
+from lvsdr.model.route_lookup import RouteTo
 
 ROUTES = """
 link add eth0 type dummy

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from lvsdr.model.objects import Key, Object, RealServer, alike
-from lvsdr.model.plain import Plain, from_plain, parsed_address, to_plain
+from lvsdr.model.plain_data import Plain, from_plain, parsed_address, to_plain
 
 _settings = attrgetter(
     *("service", "port", "weight", "forwarding_method"),
