@@ -8,7 +8,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.path import Approach, Path, PathDetail, Proof
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.model.survey import Survey
-from lvsdr.roles.paths import paths
+from lvsdr.profile.roles.director_paths import paths
 from lvsdr.situation import Kernel
 
 Probe = Callable[[Sequence[Path], Sequence[Approach]], Sequence[Proof]]

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from lvsdr import roles
 from lvsdr.baseline import Book
 from lvsdr.errors import LvsdrError, ProfileError
 from lvsdr.model.address import IPAddress, IPInterface
@@ -29,6 +28,7 @@ from lvsdr.model.objects import (
 from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.model.survey import Survey
 from lvsdr.planner import concerned, plan
+from lvsdr.profile import roles
 from lvsdr.record import Record
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from lvsdr.model.objects import keyed
 from lvsdr.model.plain_data import from_plain
 from lvsdr.model.profile import Profile
 from lvsdr.model.survey import Survey, SurveyedLink
-from lvsdr.reader import read
+from lvsdr.profile.reader import read
 from lvsdr.record import Record
 from lvsdr.situation import Situation, consider, consider_withdrawing, owner_of
 

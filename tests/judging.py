@@ -10,7 +10,7 @@ from lvsdr.keepalived.reading import readings
 from lvsdr.keepalived.syntax import lines_of
 from lvsdr.model.finding import Finding
 from lvsdr.model.profile import DirectorProfile
-from lvsdr.reader import read
+from lvsdr.profile.reader import read
 
 DIRECTOR = Path(__file__).parent.parent / "profiles" / "director.json"
 GOOD = """

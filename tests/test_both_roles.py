@@ -26,7 +26,7 @@ from lvsdr.model.change import Change
 from lvsdr.model.objects import Address, RealServer, SyncDaemon, Sysctl
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
 from lvsdr.model.watch_event import Spoken
-from lvsdr.reader import read
+from lvsdr.profile.reader import read
 
 PROFILES = Path(__file__).parent.parent / "profiles"
 VIP = ip_address("192.168.1.2")

@@ -544,7 +544,10 @@ def test_a_plan_imports_neither_pyroute2_nor_what_explains_a_bad_profile() -> No
     assert loaded & heavy == set()
     assert loaded & {"lvsdr.kernel.inspection", "lvsdr.rules", "lvsdr.wire"} == set()
     assert loaded & {"lvsdr.render.documents", "lvsdr.render.commands"} == set()
-    assert loaded & {"lvsdr.reader.explain", "lvsdr.model.inspection", "hashlib"} == set()
+    assert (
+        loaded & {"lvsdr.profile.reader.schema_errors", "lvsdr.model.inspection", "hashlib"}
+        == set()
+    )
 
 
 def test_the_overview_says_of_each_command_what_its_own_help_says() -> None:

@@ -26,7 +26,7 @@ from lvsdr.model.objects import (
     VirtualServer,
 )
 from lvsdr.model.profile import DirectorProfile
-from lvsdr.reader import read
+from lvsdr.profile.reader import read
 from lvsdr.record import Record
 from test_cli import DIP, DIRECTOR, Run, kernel_of
 

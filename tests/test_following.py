@@ -23,7 +23,7 @@ from lvsdr.keepalived.roles import Host, Roles
 from lvsdr.model.objects import Address, RealServer, SyncDaemon, Sysctl, keyed
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
 from lvsdr.model.watch_event import Spoken
-from lvsdr.reader import read
+from lvsdr.profile.reader import read
 
 PROFILES = Path(__file__).parent.parent / "profiles"
 DIP = Address("eth0", ip_interface("192.168.1.10/24"), label="eth0")

@@ -26,7 +26,7 @@ from lvsdr.keepalived.notice import Notice, from_line
 from lvsdr.keepalived.roles import Host, Roles
 from lvsdr.model.objects import Address, Object, Service, SyncDaemon, Sysctl, VirtualServer
 from lvsdr.model.profile import DirectorProfile
-from lvsdr.reader import read
+from lvsdr.profile.reader import read
 
 PROFILES = Path(__file__).parent.parent / "profiles"
 DIRECTOR = ("--director", str(PROFILES / "director.json"))

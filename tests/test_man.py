@@ -19,13 +19,14 @@ from typing import Any, get_args
 import click
 import pytest
 
-from lvsdr import baseline, errors, schema, signals
+from lvsdr import baseline, errors, signals
 from lvsdr.cli.commands import Later
 from lvsdr.cli.main import cli
-from lvsdr.holders import HOLDERS
 from lvsdr.model.finding import Answer, Form
 from lvsdr.model.objects import KINDS, Service
-from lvsdr.reader import read
+from lvsdr.profile import schema
+from lvsdr.profile.holders import HOLDERS
+from lvsdr.profile.reader import read
 from lvsdr.rules import answers
 from lvsdr.rules.speakers import Speakers
 

@@ -16,7 +16,7 @@ from lvsdr.model.objects import ProxyNeighbour
 from lvsdr.model.profile import DirectorProfile, LabelledVip, RealServerProfile
 from lvsdr.model.route_lookup import RouteTo
 from lvsdr.model.survey import Survey, SurveyedLink
-from lvsdr.roles.footing import talking_link
+from lvsdr.profile.roles.talking_link import talking_link
 from lvsdr.rules import outside, state
 from lvsdr.rules.ways import FAR
 

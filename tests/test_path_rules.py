@@ -15,8 +15,8 @@ from lvsdr.model.finding import ERROR, WARNING, Answer, Finding, Form
 from lvsdr.model.objects import Address, RealServer, Service, Tunnel, VirtualServer
 from lvsdr.model.path import VERDICTS, Approach, Path, PathDetail, PathVerdict, Proof
 from lvsdr.model.profile import DirectorProfile, LabelledVip
+from lvsdr.profile.roles.director_paths import paths
 from lvsdr.render.paths import lines
-from lvsdr.roles.paths import paths
 from lvsdr.rules import paths as rules
 from lvsdr.wire.path_judge import Heard, judge
 from lvsdr.wire.path_probe import macs_of

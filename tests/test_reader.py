@@ -19,9 +19,7 @@ from jsonschema import Draft7Validator
 from fuzz.profiles import PROFILES as VALID
 from fuzz.profiles import mutated as mutated_profiles
 from fuzz.profiles import times
-from lvsdr import schema
 from lvsdr.errors import ProfileError
-from lvsdr.holders import HOLDERS
 from lvsdr.model.objects import (
     IPIP_TUNNEL,
     SCHEDULER_FLAGS,
@@ -36,13 +34,15 @@ from lvsdr.model.objects import (
 )
 from lvsdr.model.printable import printable
 from lvsdr.model.profile import DirectorProfile, LabelledVip, Profile, RealServerProfile
-from lvsdr.reader import read, shape
-from lvsdr.reader.accept import accepts
-from lvsdr.reader.director import director as director_of
-from lvsdr.reader.explain import EXPLANATIONS
-from lvsdr.reader.refusal import Refusal
-from lvsdr.reader.soundness import DEEPEST
-from lvsdr.reader.wording import LONGEST
+from lvsdr.profile import schema
+from lvsdr.profile.holders import HOLDERS
+from lvsdr.profile.reader import read, schema_check
+from lvsdr.profile.reader.common_rules import DEEPEST
+from lvsdr.profile.reader.director_fields import director as director_of
+from lvsdr.profile.reader.quick_check import accepts
+from lvsdr.profile.reader.refusal import Refusal
+from lvsdr.profile.reader.schema_errors import EXPLANATIONS
+from lvsdr.profile.reader.wording import LONGEST
 from lvsdr.rules.crosscheck import disagreements
 
 PROFILES = Path(__file__).parent.parent / "profiles"
@@ -667,7 +667,7 @@ def test_the_reader_refuses_by_the_schema_what_jsonschema_refuses(data: Any) -> 
         if not isinstance(data, dict) or data.get("role") != role:
             continue
         try:
-            shape.check(document, data, toml=False)
+            schema_check.check(document, data, toml=False)
             accepted = True
         except Refusal:
             accepted = False
@@ -706,7 +706,7 @@ def test_a_profile_near_to_a_valid_one_is_refused_by_the_schema_where_jsonschema
 ) -> None:
     document = schema.document(data["role"])
     try:
-        shape.check(document, data, toml=False)
+        schema_check.check(document, data, toml=False)
         accepted = True
     except Refusal:
         accepted = False

@@ -19,7 +19,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Answer
 from lvsdr.model.objects import Address
 from lvsdr.model.watch_event import Event, Spoken, Utterance
-from lvsdr.reader import read
+from lvsdr.profile.reader import read
 from lvsdr.rules.intruders import GRACE, SETTLED, Judge
 from lvsdr.rules.repeated import EVERY, KNOWN, MOST, Muffler
 from lvsdr.rules.speakers import Speakers

@@ -37,7 +37,7 @@ from lvsdr.model.objects import (
     keyed,
 )
 from lvsdr.model.profile import DirectorProfile, Profile
-from lvsdr.reader import read
+from lvsdr.profile.reader import read
 from lvsdr.record import Record
 from lvsdr.situation import consider, consider_withdrawing, owner_of
 from lvsdr.workflow import announce, apply, converge, new_vips, withdraw

@@ -25,7 +25,7 @@ from lvsdr.model.change import Plan
 from lvsdr.model.objects import Objects, keyed
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.planner import plan
-from lvsdr.reader import read
+from lvsdr.profile.reader import read
 
 VIP = "192.0.2.10"
 FOLDER = Path(tempfile.mkdtemp())

@@ -38,7 +38,7 @@ def check(session: Session, profiles: tuple[Path, ...], dip: IPInterface | None)
     Needs no privilege and asks no kernel: this is for the machine where profiles are written.
     """
     from lvsdr.model.finding import ERROR
-    from lvsdr.reader import read
+    from lvsdr.profile.reader import read
     from lvsdr.render import documents, text
     from lvsdr.rules.crosscheck import disagreements
 
@@ -70,7 +70,7 @@ def verify(
     to a guest or through a tunnel, one is sent, and must not come back.
     """
     from lvsdr import verification
-    from lvsdr.reader import read
+    from lvsdr.profile.reader import read
 
     wanted = read(profile)
     with session.kernel() as kernel:
@@ -87,6 +87,6 @@ def schema(session: Session, role: str) -> None:
     """Print the JSON Schema (draft-07) of a role's profile."""
     import json
 
-    from lvsdr import schema as schemas
+    from lvsdr.profile import schema as schemas
 
     session.show(text=lambda: [json.dumps(schemas.document(role), indent=2)])

@@ -108,7 +108,7 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     from lvsdr.keepalived.said import said_by_keepalived
     from lvsdr.model.finding import ERROR
     from lvsdr.model.profile import DirectorProfile
-    from lvsdr.reader import read
+    from lvsdr.profile.reader import read
     from lvsdr.render import documents, text
 
     profile = None if director is None else read(director, "director")

@@ -83,7 +83,7 @@ def _scenario(session: Session, name: str) -> int:
 
 def _profiles(session: Session, director: Path, realserver: Path) -> int:
     from lvsdr.lab import kernel
-    from lvsdr.reader import read
+    from lvsdr.profile.reader import read
 
     if not kernel.fits():
         for path, role in ((director, "director"), (realserver, "realserver")):

@@ -254,7 +254,7 @@ def _withdraw(role: str) -> click.Command:
 
 def read_profile(session: Session, path: Path, role: str) -> Profile:
     """Return the profile of a command; raises ProfileError."""
-    from lvsdr.reader import read
+    from lvsdr.profile.reader import read
 
     # What root carries out is for root to decide.
     return read(path, role, guarded=os.geteuid() == 0 and not session.allow_insecure_profile)

@@ -69,7 +69,7 @@ def watch(  # noqa: PLR0913 - as many options
 
     Runs on any host of the segment, until a signal ends it; exit 1 if there was an alarm.
     """
-    from lvsdr.reader import read
+    from lvsdr.profile.reader import read
     from lvsdr.watching import Wanted, Watch
 
     wanted = Wanted(read(profile), interface, seconds, ask_every, macs, dips)

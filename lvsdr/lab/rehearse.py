@@ -17,8 +17,8 @@ from lvsdr.lab.topology import topology
 from lvsdr.model.objects import Service
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
 from lvsdr.model.rehearsal_step import Step
-from lvsdr.reader import read
-from lvsdr.schema import ROLES
+from lvsdr.profile.reader import read
+from lvsdr.profile.schema import ROLES
 
 # How the program is run in a host.
 Runner = Callable[..., subprocess.CompletedProcess[str]]

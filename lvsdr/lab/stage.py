@@ -22,7 +22,7 @@ from lvsdr.lab.topology import Station, Topology, topology
 from lvsdr.model.address import IPAddress
 from lvsdr.model.objects import Service
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
-from lvsdr.reader import read
+from lvsdr.profile.reader import read
 
 # What a line of ByHand may start with; any other is for ip(8).
 PROGRAMS = ("bridge", "iptables-legacy", "ipvsadm", "modprobe")

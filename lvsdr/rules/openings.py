@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lvsdr.holders import HOLDERS
 from lvsdr.model.objects import TUNNEL_TYPES, Tunnel
+from lvsdr.profile.holders import HOLDERS
 
 # The links that the modules make by themselves in each namespace, by the tunnel's type and the
 # versions of IP inside and outside of it; GUE hands on what it unpacks as if it were IPIP.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address
 
-from lvsdr.holders import TUNNELS
 from lvsdr.model.address import IPAddress, host_interface
 from lvsdr.model.container_host import Outside
 from lvsdr.model.explanation import Reply
@@ -13,6 +12,7 @@ from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.inspection import Inspection, Packet
 from lvsdr.model.profile import Profile, RealServerProfile
 from lvsdr.model.survey import Survey, SurveyedLink
+from lvsdr.profile.holders import TUNNELS
 from lvsdr.rules import bridges, proxies, reply
 from lvsdr.rules.ways import FAR, neighbour
 

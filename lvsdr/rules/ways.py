@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address, ip_address
 
-from lvsdr.holders import TUNNELS
 from lvsdr.model.address import IPAddress
 from lvsdr.model.inspection import Inspection, Packet
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.model.survey import Survey
+from lvsdr.profile.holders import TUNNELS
 from lvsdr.rules import reply
 
 # Somebody on the Internet: addresses for documentation, to which nothing is ever sent.

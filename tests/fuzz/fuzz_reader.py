@@ -2,7 +2,7 @@
 
     PYTHONPATH=tests python -m fuzz.fuzz_reader json|toml -atheris_runs=1000000
 
-It drives lvsdr.reader._profile, which is all of `read` but the opening of the file.
+It drives lvsdr.profile.reader._profile, which is all of `read` but the opening of the file.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Any
 from fuzz.mutations import atheris, run
 
 with atheris.instrument_imports(include=["lvsdr", "json", "tomllib"]):
-    from lvsdr import reader, schema
     from lvsdr.model.profile import DirectorProfile, RealServerProfile
-    from lvsdr.reader.refusal import Refusal
-    from lvsdr.reader.remedies import ALIASES
-    from lvsdr.reader.soundness import DEEPEST
-    from lvsdr.reader.wording import LONGEST, written
+    from lvsdr.profile import reader, schema
+    from lvsdr.profile.reader.common_rules import DEEPEST
+    from lvsdr.profile.reader.refusal import Refusal
+    from lvsdr.profile.reader.remedies import ALIASES
+    from lvsdr.profile.reader.wording import LONGEST, written
 
 TESTS = Path(__file__).parent.parent
 LANGUAGE = sys.argv.pop(1) if sys.argv[1:2] in (["json"], ["toml"]) else "json"

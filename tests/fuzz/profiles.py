@@ -25,7 +25,7 @@ from lvsdr.model.objects import (
 )
 from lvsdr.model.objects import Sysctl as Setting
 from lvsdr.model.survey import Survey, SurveyedLink
-from lvsdr.schema import ROLES, document
+from lvsdr.profile.schema import ROLES, document
 
 TORTURE = os.environ.get("LVSDR_TORTURE") == "1"
 UNHURRIED = settings(

@@ -29,7 +29,7 @@ from lvsdr.lab.services import serving
 from lvsdr.lab.topology import Topology, topology
 from lvsdr.model.objects import Service
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
-from lvsdr.reader import read
+from lvsdr.profile.reader import read
 
 BOTH = ("192.168.1.21", "192.168.1.22")
 BOTH6 = ("fd00::21", "fd00::22")

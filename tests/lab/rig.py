@@ -21,7 +21,7 @@ from lvsdr.lab.topology import topology
 from lvsdr.model.address import IPAddress
 from lvsdr.model.objects import Service
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
-from lvsdr.reader import read
+from lvsdr.profile.reader import read
 
 T = TypeVar("T")
 Document = dict[str, Any]

@@ -16,7 +16,7 @@ from witnesses import ipvsadm
 from lvsdr.lab.services import serving
 from lvsdr.model.objects import Service
 from lvsdr.model.profile import DirectorProfile
-from lvsdr.reader import read
+from lvsdr.profile.reader import read
 
 WEB = f"[{VIP}]:tcp:80"
 FIRST = f"[{RIPS[0]}]:tcp:80"

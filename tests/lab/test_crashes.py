@@ -36,7 +36,7 @@ from lvsdr.kernel import namespace
 from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.host import Host
-from lvsdr.reader import read
+from lvsdr.profile.reader import read
 from lvsdr.situation import consider
 
 LINKS = (

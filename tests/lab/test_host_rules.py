@@ -33,7 +33,7 @@ from lvsdr.lab.host import Host
 from lvsdr.model.change import Change
 from lvsdr.model.objects import RealServer
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
-from lvsdr.reader import read
+from lvsdr.profile.reader import read
 from lvsdr.verification import Verdict
 
 DIP = "192.168.1.10"

@@ -162,7 +162,7 @@ def test_timeouts_that_ipvsadm_sets_we_read(fresh: Host) -> None:
 
 
 def test_every_setting_that_a_profile_may_have_is_one_of_the_kernel(fresh: Host) -> None:
-    from lvsdr.schema import document
+    from lvsdr.profile.schema import document
 
     known = document("director")["properties"]["sysctls"]["properties"]
     shown = fresh.run("ls", "/proc/sys/net/ipv4/vs").stdout.split()
@@ -172,7 +172,7 @@ def test_every_setting_that_a_profile_may_have_is_one_of_the_kernel(fresh: Host)
 
 def ends() -> Iterator[tuple[str, str]]:
     """Yield each setting with the values at the ends of its range, and the one of its example."""
-    from lvsdr.schema import document
+    from lvsdr.profile.schema import document
 
     for name, field in document("director")["properties"]["sysctls"]["properties"].items():
         bounds = (field.get("minimum"), field.get("maximum"))

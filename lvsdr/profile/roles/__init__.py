@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from lvsdr.model.objects import Key, Objects
 from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.model.survey import Survey
-from lvsdr.roles import director, realserver
-from lvsdr.roles.director import standby
+from lvsdr.profile.roles import director, realserver
+from lvsdr.profile.roles.director import standby
 
 __all__ = ["desired", "not_beside", "standby"]
 

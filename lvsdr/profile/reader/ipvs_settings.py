@@ -8,9 +8,9 @@ from typing import Any
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.objects import RealServer, SyncDaemon, Sysctl, Timeout
-from lvsdr.reader.refusal import misfit
-from lvsdr.reader.terms import family, link_name
-from lvsdr.reader.wording import Pointer, shown
+from lvsdr.profile.reader.network_names import family, link_name
+from lvsdr.profile.reader.refusal import misfit
+from lvsdr.profile.reader.wording import Pointer, shown
 
 Entry = Mapping[str, Any]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lvsdr.errors import CannotRun
-from lvsdr.holders import HOLDERS
 from lvsdr.model.address import host_network
 from lvsdr.model.objects import GUARD_METRIC, Objects, ProxyNeighbour, Route, Sysctl, keyed
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.model.survey import Survey
-from lvsdr.roles.arp import silence
-from lvsdr.roles.footing import talking_link
+from lvsdr.profile.holders import HOLDERS
+from lvsdr.profile.roles.arp_silence import silence
+from lvsdr.profile.roles.talking_link import talking_link
 
 
 def desired(profile: RealServerProfile, survey: Survey) -> Objects:

@@ -8,12 +8,18 @@ from typing import Any
 from lvsdr.model.address import IPAddress
 from lvsdr.model.objects import RealServer, Service, VirtualServer, alike, shared
 from lvsdr.model.profile import DirectorProfile
-from lvsdr.reader.control import fit_for_standby, of_one_family, sync_daemons, sysctls, timeouts
-from lvsdr.reader.labels import labelled_vips
-from lvsdr.reader.refusal import misfit
-from lvsdr.reader.spread import spread, thresholds, tunnel
-from lvsdr.reader.terms import family, host_address, link_name, spoken
-from lvsdr.reader.wording import Pointer, pointed
+from lvsdr.profile.reader.ipvs_settings import (
+    fit_for_standby,
+    of_one_family,
+    sync_daemons,
+    sysctls,
+    timeouts,
+)
+from lvsdr.profile.reader.network_names import family, host_address, link_name, spoken
+from lvsdr.profile.reader.refusal import misfit
+from lvsdr.profile.reader.scheduling import spread, thresholds, tunnel
+from lvsdr.profile.reader.vip_labels import labelled_vips
+from lvsdr.profile.reader.wording import Pointer, pointed
 
 Entry = Mapping[str, Any]
 Vips = frozenset[IPAddress]

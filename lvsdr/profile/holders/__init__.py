@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from lvsdr.holders import dummy, loopback, tunnel
 from lvsdr.model.address import IPAddress
 from lvsdr.model.objects import Object
+from lvsdr.profile.holders import dummy, loopback, tunnel
 
 
 @dataclass(frozen=True, slots=True)

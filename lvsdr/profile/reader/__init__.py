@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lvsdr import schema
 from lvsdr.errors import ProfileError
 from lvsdr.model.printable import printable
 from lvsdr.model.profile import Profile
-from lvsdr.reader import shape, soundness, syntax
-from lvsdr.reader.director import director
-from lvsdr.reader.file import contents
-from lvsdr.reader.realserver import realserver
-from lvsdr.reader.refusal import Refusal
-from lvsdr.reader.remedies import REMEDIES
-from lvsdr.reader.wording import shown
+from lvsdr.profile import schema
+from lvsdr.profile.reader import common_rules, json_toml, schema_check
+from lvsdr.profile.reader.director_fields import director
+from lvsdr.profile.reader.profile_file import contents
+from lvsdr.profile.reader.realserver_fields import realserver
+from lvsdr.profile.reader.refusal import Refusal
+from lvsdr.profile.reader.remedies import REMEDIES
+from lvsdr.profile.reader.wording import shown
 
 __all__ = ["read"]
 
@@ -39,12 +39,12 @@ def read(path: Path, role: str | None = None, *, guarded: bool = False) -> Profi
 
 def _profile(raw: bytes, path: Path, needed: str | None) -> Profile:
     toml = path.suffix.lower() == ".toml"
-    data = syntax.parsed(syntax.decoded(raw), toml)
-    soundness.check(data)
-    role = shape.role_of(data, needed, toml)
+    data = json_toml.parsed(json_toml.decoded(raw), toml)
+    common_rules.check(data)
+    role = schema_check.role_of(data, needed, toml)
     described = schema.document(role)
-    shape.check(described, data, toml)
-    whole = shape.completed(described, data)
+    schema_check.check(described, data, toml)
+    whole = schema_check.completed(described, data)
     name = _name(whole, path, described)
     return director(whole, name) if role == "director" else realserver(whole, name)
 

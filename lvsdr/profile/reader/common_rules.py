@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lvsdr.reader.refusal import Refusal, misfit
-from lvsdr.reader.syntax import Doubled
-from lvsdr.reader.wording import Pointer, shown
+from lvsdr.profile.reader.json_toml import Doubled
+from lvsdr.profile.reader.refusal import Refusal, misfit
+from lvsdr.profile.reader.wording import Pointer, shown
 
 # Dotted TOML keys nest without recursion: what follows recurses, and must not run out of stack.
 DEEPEST = 32

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lvsdr.holders import HOLDERS
 from lvsdr.model.address import IPAddress
 from lvsdr.model.printable import printable
 from lvsdr.model.profile import RealServerProfile
-from lvsdr.reader.labels import distinct_vips
-from lvsdr.reader.refusal import misfit
-from lvsdr.reader.remedies import ON_THE_LINK
-from lvsdr.reader.terms import family, host_address, link_name, spoken
-from lvsdr.reader.wording import shown
+from lvsdr.profile.holders import HOLDERS
+from lvsdr.profile.reader.network_names import family, host_address, link_name, spoken
+from lvsdr.profile.reader.refusal import misfit
+from lvsdr.profile.reader.remedies import ON_THE_LINK
+from lvsdr.profile.reader.vip_labels import distinct_vips
+from lvsdr.profile.reader.wording import shown
 
 Entry = Mapping[str, Any]
 

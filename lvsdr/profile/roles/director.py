@@ -10,8 +10,8 @@ from lvsdr.model.address import host_interface
 from lvsdr.model.objects import Address, Key, Object, Objects, SyncDaemon, Sysctl, keyed
 from lvsdr.model.profile import DirectorProfile, LabelledVip
 from lvsdr.model.survey import Survey
-from lvsdr.roles.arp import one_answer
-from lvsdr.roles.footing import talking_link
+from lvsdr.profile.roles.arp_silence import one_answer
+from lvsdr.profile.roles.talking_link import talking_link
 
 
 def desired(profile: DirectorProfile, survey: Survey) -> Objects:

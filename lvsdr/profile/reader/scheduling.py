@@ -12,9 +12,9 @@ from lvsdr.model.objects import (
     Service,
     VirtualServer,
 )
-from lvsdr.reader.refusal import misfit
-from lvsdr.reader.terms import spoken
-from lvsdr.reader.wording import Pointer, listed
+from lvsdr.profile.reader.network_names import spoken
+from lvsdr.profile.reader.refusal import misfit
+from lvsdr.profile.reader.wording import Pointer, listed
 
 Entry = Mapping[str, Any]
 

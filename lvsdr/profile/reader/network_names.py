@@ -6,8 +6,8 @@ import re
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from lvsdr.model.address import IPAddress, parsed
-from lvsdr.reader.refusal import misfit
-from lvsdr.reader.wording import Pointer, shown
+from lvsdr.profile.reader.refusal import misfit
+from lvsdr.profile.reader.wording import Pointer, shown
 
 # IFNAMSIZ is 16 and counts the zero byte at the end.
 LONGEST_LINK = 15

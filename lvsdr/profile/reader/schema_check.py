@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lvsdr.reader.accept import accepts
-from lvsdr.reader.refusal import misfit
-from lvsdr.reader.remedies import likeness
-from lvsdr.reader.wording import Pointer, shown, written
-from lvsdr.schema import ROLES, document
+from lvsdr.profile.reader.quick_check import accepts
+from lvsdr.profile.reader.refusal import misfit
+from lvsdr.profile.reader.remedies import likeness
+from lvsdr.profile.reader.wording import Pointer, shown, written
+from lvsdr.profile.schema import ROLES, document
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -54,7 +54,7 @@ def check(schema: Schema, data: Any, toml: bool) -> None:
     # Here and not above: loading it takes 60 ms, and asking it a second for 51,000 objects.
     from jsonschema import Draft7Validator  # noqa: PLC0415
 
-    from lvsdr.reader.explain import Mistake, explained  # noqa: PLC0415
+    from lvsdr.profile.reader.schema_errors import Mistake, explained  # noqa: PLC0415
 
     errors = list(Draft7Validator(schema).iter_errors(data))
     if errors:

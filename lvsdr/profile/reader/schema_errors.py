@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lvsdr.reader.refusal import Refusal, misfit
-from lvsdr.reader.remedies import FORMS, REMEDIES, likeness, reason
-from lvsdr.reader.wording import LONGEST, Pointer, listed, shown, written
+from lvsdr.profile.reader.refusal import Refusal, misfit
+from lvsdr.profile.reader.remedies import FORMS, REMEDIES, likeness, reason
+from lvsdr.profile.reader.wording import LONGEST, Pointer, listed, shown, written
 
 Schema = Mapping[str, Any]
 MOST_NAMED = 16

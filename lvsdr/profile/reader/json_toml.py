@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lvsdr.model.printable import printable
-from lvsdr.reader.refusal import Refusal, slip
+from lvsdr.profile.reader.refusal import Refusal, slip
 
 # Python refuses to convert more than 4300 digits; no field takes more than ten, so that the first
 # ones are enough to refuse the value where it stands.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lvsdr.reader.wording import Pointer, pointed
+from lvsdr.profile.reader.wording import Pointer, pointed
 
 
 class Refusal(Exception):

@@ -8,9 +8,9 @@ from typing import Any
 from lvsdr.model.address import IPAddress
 from lvsdr.model.printable import printable
 from lvsdr.model.profile import LabelledVip
-from lvsdr.reader.refusal import misfit
-from lvsdr.reader.terms import LONGEST_LINK, family, fits, host_address
-from lvsdr.reader.wording import Pointer, shown
+from lvsdr.profile.reader.network_names import LONGEST_LINK, family, fits, host_address
+from lvsdr.profile.reader.refusal import misfit
+from lvsdr.profile.reader.wording import Pointer, shown
 
 
 def labelled_vips(entries: Sequence[Mapping[str, Any]], interface: str) -> tuple[LabelledVip, ...]:

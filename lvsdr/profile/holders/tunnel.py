@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lvsdr.holders.held import held
 from lvsdr.model.address import IPAddress
 from lvsdr.model.objects import Link, Object, Sysctl
+from lvsdr.profile.holders.held import held
 
 
 def hold(kind: str, link: str, vips: Iterable[IPAddress]) -> Iterator[Object]:
