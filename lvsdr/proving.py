@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from lvsdr.core.situation import Kernel
 from lvsdr.model.address import IPAddress
 from lvsdr.model.path import Approach, Path, PathDetail, Proof
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.model.survey import Survey
 from lvsdr.profile.roles.director_paths import paths
-from lvsdr.situation import Kernel
 
 Probe = Callable[[Sequence[Path], Sequence[Approach]], Sequence[Proof]]
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 
-from lvsdr.baseline import Book
+from lvsdr.core.book import Book
+from lvsdr.core.situation import Directed, Kernel, consider, directing
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Answer, Finding
@@ -19,7 +20,6 @@ from lvsdr.proving import Probe, prove
 from lvsdr.rules import answers, arp, drift, given_up, state, ways
 from lvsdr.rules import paths as path_rules
 from lvsdr.rules.speakers import Speakers
-from lvsdr.situation import Directed, Kernel, consider, directing
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv6Address
 from time import monotonic, sleep
 from typing import Protocol
 
+from lvsdr.core.situation import Kernel
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Answer
@@ -17,7 +18,6 @@ from lvsdr.model.watch_event import Event, Spoken
 from lvsdr.rules.answers import by_address, directors
 from lvsdr.rules.intruders import Judge
 from lvsdr.rules.repeated import Muffler
-from lvsdr.situation import Kernel
 from lvsdr.verification import Ask, Scene, look
 
 _TICK = 1.0

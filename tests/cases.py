@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from fake import FakeKernel
-from lvsdr.baseline import Book
+from lvsdr.core.book import Book
+from lvsdr.core.record import Record
+from lvsdr.core.situation import Situation, consider, consider_withdrawing, owner_of
 from lvsdr.model.address import IPInterface
 from lvsdr.model.objects import keyed
 from lvsdr.model.plain_data import from_plain
 from lvsdr.model.profile import Profile
 from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.profile.reader import read
-from lvsdr.record import Record
-from lvsdr.situation import Situation, consider, consider_withdrawing, owner_of
 
 FOLDER = Path(__file__).parent / "cases"
 

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
-from lvsdr.baseline import Book
 from lvsdr.cli.session import Session
+from lvsdr.core.book import Book
 from lvsdr.errors import CannotRun, KernelError, LvsdrError
 from lvsdr.model.address import IPAddress, host_network
 from lvsdr.model.change import Change, Plan

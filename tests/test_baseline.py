@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from lvsdr import baseline
-from lvsdr.baseline import BOOT_ID, Book
+from lvsdr.core import book
+from lvsdr.core.book import BOOT_ID, Book
+from lvsdr.core.record import Record
 from lvsdr.errors import CannotRun
 from lvsdr.model.objects import Address, Objects, RealServer, Service, Sysctl, keyed
 from lvsdr.model.plain_data import to_plain
-from lvsdr.record import Record
 
 IGNORE = Sysctl("net/ipv4/conf/all/arp_ignore", "1")
 WAS = Sysctl("net/ipv4/conf/all/arp_ignore", "0")
@@ -289,7 +289,7 @@ def test_nothing_is_written_to_a_file_that_is_there_already(tmp_path: Path) -> N
     there.write_bytes(b"theirs")
 
     with pytest.raises(FileExistsError):
-        baseline._write(there, ["ours"])
+        book._write(there, ["ours"])
 
     assert there.read_bytes() == b"theirs"
 
@@ -374,7 +374,7 @@ def test_a_full_disk_is_said_and_leaves_the_old_record(
 
 def test_a_second_run_waits_and_then_names_the_first(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from lvsdr.baseline import Book\n"
+        "import sys; from pathlib import Path; from lvsdr.core.book import Book\n"
         "with Book('ns', Path(sys.argv[1])).locked(0): print('held', flush=True); input()"
     )
     command = [sys.executable, "-c", script, str(tmp_path)]
@@ -394,7 +394,7 @@ def test_a_second_run_waits_and_then_names_the_first(tmp_path: Path) -> None:
 
 def test_the_lock_is_free_when_its_holder_is_killed(tmp_path: Path) -> None:
     script = (
-        "import os, sys; from pathlib import Path; from lvsdr.baseline import Book\n"
+        "import os, sys; from pathlib import Path; from lvsdr.core.book import Book\n"
         "with Book('ns', Path(sys.argv[1])).locked(0): os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)

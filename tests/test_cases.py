@@ -8,9 +8,9 @@ import pytest
 
 from cases import Case, all_cases
 from fake import FakeSession
+from lvsdr.core.workflow import converge
 from lvsdr.errors import KernelError, NotConverged, Stuck
 from lvsdr.render import text
-from lvsdr.workflow import converge
 
 each_case = pytest.mark.parametrize("case", all_cases(), ids=lambda case: case.path.name)
 
@@ -116,7 +116,7 @@ def test_withdrawing_gives_back_what_was_there(case: Case, tmp_path: Path) -> No
     before = dict(kernel.objects)
     session = FakeSession(kernel, tmp_path)
 
-    from lvsdr.workflow import apply, withdraw
+    from lvsdr.core.workflow import apply, withdraw
 
     apply(case.profile, kernel, book, session.announcer)
     withdraw(case.profile, kernel, book)

@@ -530,7 +530,7 @@ def test_a_question_about_the_program_imports_no_command(question: str) -> None:
         "lvsdr.cli.main",
         "lvsdr.cli.session",
         "lvsdr.errors",
-        "lvsdr.signals",
+        "lvsdr.core.signals",
     }
 
 
@@ -540,7 +540,7 @@ def test_a_plan_imports_neither_pyroute2_nor_what_explains_a_bad_profile() -> No
     loaded = loaded_by("director", "plan", DIRECTOR)
 
     # As far as IPVS: a machine on which this runs need not have it.
-    assert {"lvsdr.situation", "lvsdr.kernel.survey", "lvsdr.kernel.ipvs"} <= loaded
+    assert {"lvsdr.core.situation", "lvsdr.kernel.survey", "lvsdr.kernel.ipvs"} <= loaded
     assert loaded & heavy == set()
     assert loaded & {"lvsdr.kernel.inspection", "lvsdr.rules", "lvsdr.wire"} == set()
     assert loaded & {"lvsdr.render.documents", "lvsdr.render.commands"} == set()

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from fake import FakeKernel, FakeSession, host
-from lvsdr import draining
-from lvsdr.baseline import Book
+from lvsdr.core import draining
+from lvsdr.core.book import Book
+from lvsdr.core.record import Record
 from lvsdr.errors import CannotRun, ProfileError
 from lvsdr.model.counters import Counters
 from lvsdr.model.objects import (
@@ -27,7 +28,6 @@ from lvsdr.model.objects import (
 )
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.profile.reader import read
-from lvsdr.record import Record
 from test_cli import DIP, DIRECTOR, Run, kernel_of
 
 WEB = Service("tcp", ip_address("192.168.1.2"), 80)

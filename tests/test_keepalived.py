@@ -14,8 +14,8 @@ from time import monotonic, sleep
 import pytest
 
 from fake import FakeSession, host
-from lvsdr.baseline import Book
 from lvsdr.cli.main import run
+from lvsdr.core.book import Book
 from lvsdr.errors import CannotRun, ProfileError
 from lvsdr.keepalived import birth
 from lvsdr.keepalived.fifo import LONGEST_LINE, Fifo, Lines

@@ -19,9 +19,10 @@ from typing import Any, get_args
 import click
 import pytest
 
-from lvsdr import baseline, errors, signals
+from lvsdr import errors
 from lvsdr.cli.commands import Later
 from lvsdr.cli.main import cli
+from lvsdr.core import book, signals
 from lvsdr.model.finding import Answer, Form
 from lvsdr.model.objects import KINDS, Service
 from lvsdr.profile import schema
@@ -355,7 +356,7 @@ def test_the_files_are_those_of_the_program() -> None:
     said = items(section("lvsdr.8", "FILES"))
     arguments = [each for command in COMMANDS.values() for each in command.params]
     profiles = {str(each.default) for each in arguments if isinstance(each.default, Path)}
-    book = baseline.Book("cookie-N")
+    book = book.Book("cookie-N")
 
     assert set(said) == {*profiles, str(book.path), str(book.root / "cookie-N.lock")}
     assert len(profiles) == len(schema.ROLES)

@@ -8,6 +8,7 @@ from itertools import permutations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lvsdr.core.planner import plan, way_back
 from lvsdr.model.change import Change
 from lvsdr.model.objects import (
     Address,
@@ -22,7 +23,6 @@ from lvsdr.model.objects import (
     VirtualServer,
     keyed,
 )
-from lvsdr.planner import plan, way_back
 
 WEB = Service("tcp", ip_address("192.0.2.10"), 80)
 QUIET = Sysctl("net/ipv4/conf/all/arp_ignore", "1")

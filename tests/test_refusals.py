@@ -10,12 +10,12 @@ import pytest
 
 from cases import Case, all_cases
 from fake import FakeKernel
-from lvsdr.baseline import Book
+from lvsdr.core.book import Book
+from lvsdr.core.situation import consider_withdrawing
+from lvsdr.core.workflow import converge
 from lvsdr.errors import KernelError, Stuck
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.objects import Key, Object
-from lvsdr.situation import consider_withdrawing
-from lvsdr.workflow import converge
 
 ERRNOS = (
     errno.EPERM,

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from fake import ETH0, FakeKernel, host
-from lvsdr.baseline import Book
+from lvsdr.core.book import Book
+from lvsdr.core.situation import Situation, consider, consider_standby
+from lvsdr.core.workflow import converge
 from lvsdr.model.objects import Address, RealServer, Service, SyncDaemon, Sysctl, VirtualServer
 from lvsdr.model.profile import DirectorProfile, LabelledVip
 from lvsdr.model.survey import SurveyedLink
-from lvsdr.situation import Situation, consider, consider_standby
-from lvsdr.workflow import converge
 
 VIP = ip_address("192.0.2.10")
 DIP = Address("eth0", ip_interface("192.0.2.1/24"))

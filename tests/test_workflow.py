@@ -18,8 +18,11 @@ from hypothesis import strategies as st
 
 from fake import FakeKernel, FakeSession, host
 from fuzz.profiles import FOREIGN, PROFILES, hosts, realservers, times
-from lvsdr import signals
-from lvsdr.baseline import Book
+from lvsdr.core import signals
+from lvsdr.core.book import Book
+from lvsdr.core.record import Record
+from lvsdr.core.situation import consider, consider_withdrawing, owner_of
+from lvsdr.core.workflow import announce, apply, converge, new_vips, withdraw
 from lvsdr.errors import CannotRun, KernelError, LvsdrError, NotConverged, ProfileError, Stuck
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
@@ -38,9 +41,6 @@ from lvsdr.model.objects import (
 )
 from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.profile.reader import read
-from lvsdr.record import Record
-from lvsdr.situation import consider, consider_withdrawing, owner_of
-from lvsdr.workflow import announce, apply, converge, new_vips, withdraw
 
 SHIPPED = Path(__file__).parent.parent / "profiles"
 DIP = Address("eth0", ip_interface("192.168.1.10/24"), label="eth0")

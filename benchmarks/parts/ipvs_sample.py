@@ -17,6 +17,7 @@ from pathlib import Path
 from time import perf_counter
 
 from lvsdr.cli.main import GARBAGE
+from lvsdr.core.planner import plan
 from lvsdr.kernel.ipvs import batch
 from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.kernel.netlink_messages import GENERIC, HEADER, REQUEST
@@ -24,7 +25,6 @@ from lvsdr.lab import program
 from lvsdr.model.change import Plan
 from lvsdr.model.objects import Objects, keyed
 from lvsdr.model.profile import DirectorProfile
-from lvsdr.planner import plan
 from lvsdr.profile.reader import read
 
 VIP = "192.0.2.10"

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from lvsdr.cli.session import Session
+    from lvsdr.core.situation import Kernel
     from lvsdr.model.finding import Finding
     from lvsdr.model.profile import Profile
-    from lvsdr.situation import Kernel
 
 
 def host_side(session: Session, profile: Profile, kernel: Kernel) -> tuple[Finding, ...]:

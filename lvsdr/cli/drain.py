@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lvsdr import signals
 from lvsdr.cli.options import (
     lock_option,
     netns_option,
@@ -17,12 +16,13 @@ from lvsdr.cli.options import (
 )
 from lvsdr.cli.role import read_profile
 from lvsdr.cli.session import Session, progress_bar
+from lvsdr.core import signals
 from lvsdr.errors import Interrupted
 
 if TYPE_CHECKING:
-    from lvsdr.draining import Standings
+    from lvsdr.core.draining import Standings
+    from lvsdr.core.situation import Kernel
     from lvsdr.model.objects import RealServer
-    from lvsdr.situation import Kernel
 
 
 @click.command("drain")
@@ -66,7 +66,7 @@ def drain(  # noqa: PLR0913, PLR0917 - one argument for each option
     Its weight becomes 0, and stays so at the next apply, until --undo. Exit 0 when its active
     connections have ended, 1 if some are left at the timeout.
     """
-    from lvsdr import draining
+    from lvsdr.core import draining
     from lvsdr.model.profile import DirectorProfile
     from lvsdr.render import documents, text
 
@@ -101,7 +101,7 @@ def _wait(
 
     A signal ends the wait, and the server stays drained.
     """
-    from lvsdr import draining
+    from lvsdr.core import draining
 
     seen, most = None, 1
     rounds = draining.waiting(servers, kernel, persistent=persistent, timeout=timeout)

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lvsdr import signals
 from lvsdr.cli.keepalived_telling import Telling
 from lvsdr.cli.options import lock_option, netns_option, output_option, trust_option
 from lvsdr.cli.outlet import Outlet
 from lvsdr.cli.role import read_profile
 from lvsdr.cli.session import Session
+from lvsdr.core import signals
 from lvsdr.errors import LvsdrError
 
 if TYPE_CHECKING:
+    from lvsdr.core.situation import Kernel
     from lvsdr.keepalived.roles import Host, Roles
-    from lvsdr.situation import Kernel
 
 keepalived = click.Group("keepalived", help="The hooks of keepalived, and its configuration.")
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import click
 
-from lvsdr import __version__, signals
+from lvsdr import __version__
 from lvsdr.cli.commands import TABLE, Later, Overview
 from lvsdr.cli.session import Session
+from lvsdr.core import signals
 from lvsdr.errors import Interrupted, LvsdrError, ProfileError
 
 GARBAGE = 200_000

@@ -63,7 +63,7 @@ def announce(session: Session, profile: Path, count: int, interval: float) -> in
     Sends gratuitous ARP in both forms, and unsolicited neighbour advertisements: what turns back
     the caches that a real server has poisoned. `apply` does it by itself for a new VIP.
     """
-    from lvsdr import workflow
+    from lvsdr.core import workflow
     from lvsdr.model.profile import DirectorProfile
     from lvsdr.render import documents, text
 
@@ -102,7 +102,7 @@ def _plan(role: str) -> click.Command:
     def plan(session: Session, profile: Path) -> int:
         """Show what apply would change; exit 1 if anything."""
         from lvsdr import render
-        from lvsdr.situation import consider
+        from lvsdr.core.situation import consider
 
         wanted = read_profile(session, profile, role)
         with session.kernel() as kernel:
@@ -130,7 +130,8 @@ def _apply(role: str) -> click.Command:
     @click.pass_obj
     def apply(session: Session, profile: Path) -> int:
         """Make this host what the profile says, or leave it as it was."""
-        from lvsdr import render, workflow
+        from lvsdr import render
+        from lvsdr.core import workflow
 
         wanted, book = read_profile(session, profile, role), session.book()
         with book.locked(session.lock_timeout), session.kernel() as kernel:
@@ -158,8 +159,8 @@ def _apply(role: str) -> click.Command:
 def status_realserver(session: Session, profile: Path) -> int:
     """Show each object as it is; exit 1 if any differs."""
     from lvsdr import render
+    from lvsdr.core.situation import consider
     from lvsdr.render import state
-    from lvsdr.situation import consider
 
     wanted = read_profile(session, profile, "realserver")
     with session.kernel() as kernel:
@@ -236,7 +237,8 @@ def _withdraw(role: str) -> click.Command:
     @click.pass_obj
     def withdraw(session: Session, profile: Path) -> int:
         """Give back exactly what was there before the first apply."""
-        from lvsdr import render, workflow
+        from lvsdr import render
+        from lvsdr.core import workflow
 
         wanted, book = read_profile(session, profile, role), session.book()
         with book.locked(session.lock_timeout), session.kernel() as kernel:

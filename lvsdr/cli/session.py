@@ -16,8 +16,10 @@ import click
 from lvsdr.errors import CannotRun, LvsdrError
 
 if TYPE_CHECKING:
-    from lvsdr.baseline import Book
     from lvsdr.cli.timings import Stopwatch
+    from lvsdr.core.book import Book
+    from lvsdr.core.situation import Kernel
+    from lvsdr.core.workflow import Announcer
     from lvsdr.model.address import IPAddress
     from lvsdr.model.container_host import Outside
     from lvsdr.model.finding import Answer
@@ -25,10 +27,8 @@ if TYPE_CHECKING:
     from lvsdr.model.profile import Profile
     from lvsdr.model.route_lookup import Fate
     from lvsdr.render.documents import Document
-    from lvsdr.situation import Kernel
     from lvsdr.verification import Question
     from lvsdr.watching import Ears
-    from lvsdr.workflow import Announcer
 
 # Each echo is a write of its own, which for fifty thousand lines takes longer than all else.
 LINES_AT_ONCE = 500
@@ -94,7 +94,7 @@ class Session:
 
     def book(self) -> Book:
         """Return the record of this network namespace."""
-        from lvsdr.baseline import Book
+        from lvsdr.core.book import Book
         from lvsdr.kernel import namespace
 
         return Book(namespace.identity())

@@ -16,11 +16,11 @@ from lvsdr.cli.session import Session, progress_bar
 from lvsdr.errors import Interrupted
 
 if TYPE_CHECKING:
+    from lvsdr.core.situation import Kernel, Situation
     from lvsdr.model.counters import Counted
     from lvsdr.model.objects import Key
     from lvsdr.model.profile import Profile
     from lvsdr.render.state import Row
-    from lvsdr.situation import Kernel, Situation
 
 EACH = 2.0
 
@@ -66,8 +66,8 @@ def _looks(
     profile: Profile, kernel: Kernel, session: Session, interval: float, watch: bool
 ) -> Iterator[tuple[Situation, Counted]]:
     """Yield how it stands, once or again and again, and what was counted."""
+    from lvsdr.core.situation import consider
     from lvsdr.model.counters import rated
-    from lvsdr.situation import consider
 
     services = {server.key for server in getattr(profile, "virtual_servers", ())}
     earlier: Counted | None = None

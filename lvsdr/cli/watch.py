@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lvsdr import signals
 from lvsdr.cli.options import (
     dip_option,
     netns_option,
@@ -19,6 +18,7 @@ from lvsdr.cli.options import (
     rate_option,
 )
 from lvsdr.cli.session import Session
+from lvsdr.core import signals
 
 if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress

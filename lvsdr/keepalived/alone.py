@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from time import monotonic, sleep
 
-from lvsdr.baseline import Book
+from lvsdr.core.book import Book
+from lvsdr.core.situation import owner_of
 from lvsdr.errors import LvsdrError
 from lvsdr.keepalived.roles import Host, Report
 from lvsdr.model.address import IPAddress
@@ -19,7 +20,6 @@ from lvsdr.model.change import Change, Plan
 from lvsdr.model.objects import Key, RealServer, Sysctl
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.model.survey import Survey
-from lvsdr.situation import owner_of
 
 # Clients use their ports again. Without it the SYN is sent where the port's last connection was,
 # whatever the weight: to the other box, which may have forgotten it, and choose this one.

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from lvsdr.baseline import Book
+from lvsdr.core.book import Book
 from lvsdr.keepalived.ledger import alone, written
 from lvsdr.model.printable import printable
 

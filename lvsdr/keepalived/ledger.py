@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from lvsdr import lock
-from lvsdr.baseline import Book
+from lvsdr.core import lock
+from lvsdr.core.book import Book
 from lvsdr.keepalived import birth
 
 FORMAT = "lvsdr/ledger/2"

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from lvsdr.baseline import Book
+from lvsdr.core.book import Book
+from lvsdr.core.situation import Kernel, Situation
+from lvsdr.core.workflow import OpenAnnouncer
 from lvsdr.errors import ProfileError
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Plan
 from lvsdr.model.objects import Sysctl
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
-from lvsdr.situation import Kernel, Situation
-from lvsdr.workflow import OpenAnnouncer
 
 if TYPE_CHECKING:
     from lvsdr.watching import OpenEars

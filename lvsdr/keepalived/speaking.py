@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic, sleep
 
+from lvsdr.core.workflow import Announcer
 from lvsdr.keepalived.roles import Host
 from lvsdr.model.address import IPAddress
 from lvsdr.model.profile import DirectorProfile
-from lvsdr.workflow import Announcer
 
 # When a new director speaks again, in seconds: keepalived does so after five (garp_master_delay),
 # for VIPs of its own.

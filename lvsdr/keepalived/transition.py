@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from lvsdr import signals, workflow
+from lvsdr.core import signals, workflow
+from lvsdr.core.situation import Kernel, Situation, consider, consider_standby
 from lvsdr.errors import LvsdrError
 from lvsdr.keepalived import alone
 from lvsdr.keepalived.notice import FAULT, MASTER
@@ -16,7 +17,6 @@ from lvsdr.model.change import Change
 from lvsdr.model.objects import Address, SyncDaemon
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.model.survey import Survey
-from lvsdr.situation import Kernel, Situation, consider, consider_standby
 
 
 def enter(state: str, roles: Roles, host: Host) -> Report:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lvsdr import signals
+from lvsdr.core import signals
 from lvsdr.errors import LvsdrError
 from lvsdr.keepalived.roles import Host
 from lvsdr.model.change import Change, Plan

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from lvsdr import signals
+from lvsdr.core import signals
 from lvsdr.errors import CannotRun, Interrupted
 
 MODULES = Path("/usr/lib/uml/modules")

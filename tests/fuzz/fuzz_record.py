@@ -2,7 +2,7 @@
 
     PYTHONPATH=tests python -m fuzz.fuzz_record -atheris_runs=1000000
 
-It drives lvsdr.baseline.Book._parse, which is all of `load` but the opening of the file.
+It drives lvsdr.core.book.Book._parse, which is all of `load` but the opening of the file.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from pathlib import Path
 from fuzz.mutations import atheris, run
 
 with atheris.instrument_imports(include=["lvsdr", "json", "ipaddress"]):
-    from lvsdr.baseline import Book
+    from lvsdr.core.book import Book
+    from lvsdr.core.record import Record
     from lvsdr.errors import CannotRun
     from lvsdr.model.objects import (
         KINDS,
@@ -32,7 +33,6 @@ with atheris.instrument_imports(include=["lvsdr", "json", "ipaddress"]):
         VirtualServer,
         keyed,
     )
-    from lvsdr.record import Record
 
 BOOK = Book("fuzz", Path("/run/lvsdr"))
 WEB = Service("tcp", ip_address("192.0.2.10"), 80)

@@ -23,9 +23,9 @@ import program
 import pytest
 from witnesses import writes_in
 
-from lvsdr import baseline
 from lvsdr.cli.main import run
 from lvsdr.cli.session import Session
+from lvsdr.core import book
 from lvsdr.errors import KernelError
 from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.lab.host import Host
@@ -224,7 +224,7 @@ def _carry_out(what: str) -> None:
     if what.startswith("SIG"):
         os.kill(os.getpid(), signal.Signals[what])
         return
-    files = Path(baseline.ROOT)
+    files = Path(book.ROOT)
     if what == "fill":
         with contextlib.suppress(OSError), (files / BALLAST).open("wb", buffering=0) as file:
             while True:

@@ -31,13 +31,13 @@ from faults import (
 from rig import VIP, director, mis_set, realserver, settled, state, virtual_server, write
 from witnesses import netlink_writes
 
-from lvsdr.baseline import ROOT, Book
+from lvsdr.core.book import ROOT, Book
+from lvsdr.core.situation import consider
 from lvsdr.kernel import namespace
 from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.host import Host
 from lvsdr.profile.reader import read
-from lvsdr.situation import consider
 
 LINKS = (
     "link add eth0 type veth peer name wire0",

@@ -35,7 +35,7 @@ from rig import (
 )
 from witnesses import arping, captured, dying, ipvsadm, ndisc6, neighbour, speakers
 
-from lvsdr.baseline import Book
+from lvsdr.core.book import Book
 from lvsdr.keepalived.ledger import Ledger
 from lvsdr.kernel import namespace
 

@@ -26,7 +26,7 @@ from rig import (
 from witnesses import arping
 
 from lvsdr import verification
-from lvsdr.baseline import Book
+from lvsdr.core.book import Book
 from lvsdr.kernel import namespace
 from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.lab.host import Host

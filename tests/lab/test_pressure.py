@@ -20,7 +20,7 @@ from rig import RIPS, VIP, Rig, director, for_now, realserver, rig, state, virtu
 from test_crashes import looks
 from witnesses import Arp, arps, captured
 
-from lvsdr.baseline import ROOT
+from lvsdr.core.book import ROOT
 from lvsdr.lab.cluster import PREFIX
 from lvsdr.lab.host import Host
 from lvsdr.lab.services import serving

@@ -7,7 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from ipaddress import ip_address
 
-from lvsdr.baseline import Book
+from lvsdr.core.book import Book
+from lvsdr.core.planner import plan
+from lvsdr.core.record import Record
+from lvsdr.core.situation import Kernel, Situation, no_quarrel, owner_of
+from lvsdr.core.workflow import converge
 from lvsdr.errors import CannotRun, ProfileError
 from lvsdr.model.address import IPAddress
 from lvsdr.model.counters import Counters, Standing
@@ -22,10 +26,6 @@ from lvsdr.model.objects import (
     endpoint,
 )
 from lvsdr.model.profile import DirectorProfile
-from lvsdr.planner import plan
-from lvsdr.record import Record
-from lvsdr.situation import Kernel, Situation, no_quarrel, owner_of
-from lvsdr.workflow import converge
 
 EXPIRE_TEMPLATES = "net/ipv4/vs/expire_quiescent_template"
 STEP = 0.5

@@ -17,12 +17,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lvsdr import lock
+from lvsdr.core import lock
+from lvsdr.core.record import Record
 from lvsdr.errors import CannotRun
 from lvsdr.model import compact_rows
 from lvsdr.model.objects import Baseline, Object, keyed
 from lvsdr.model.plain_data import from_plain, to_plain
-from lvsdr.record import Record
 
 ROOT = Path("/run/lvsdr")
 FORMAT = "lvsdr/baseline/2"

@@ -6,7 +6,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from lvsdr.baseline import Book
+from lvsdr.core.book import Book
+from lvsdr.core.planner import concerned, plan
+from lvsdr.core.record import Record
 from lvsdr.errors import LvsdrError, ProfileError
 from lvsdr.model.address import IPAddress, IPInterface
 from lvsdr.model.change import Change, Plan
@@ -27,9 +29,7 @@ from lvsdr.model.objects import (
 )
 from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.model.survey import Survey
-from lvsdr.planner import concerned, plan
 from lvsdr.profile import roles
-from lvsdr.record import Record
 
 if TYPE_CHECKING:
     from lvsdr.model.counters import Counters

@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-from lvsdr import signals
-from lvsdr.baseline import Book
+from lvsdr.core import signals
+from lvsdr.core.book import Book
+from lvsdr.core.planner import concerned, plan, way_back
+from lvsdr.core.record import Record
+from lvsdr.core.situation import Kernel, Situation, consider, consider_withdrawing
 from lvsdr.errors import CannotRun, LvsdrError, NotConverged, Stuck
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Plan
 from lvsdr.model.objects import Address
 from lvsdr.model.profile import DirectorProfile, Profile
-from lvsdr.planner import concerned, plan, way_back
-from lvsdr.record import Record
-from lvsdr.situation import Kernel, Situation, consider, consider_withdrawing
 
 
 class Announcer(Protocol):

@@ -1,0 +1,1 @@
+"""What the rules and the wire say, told together."""
