@@ -32,8 +32,8 @@ from lvsdr.model.path import Path as Route
 from lvsdr.model.route_lookup import Fate, Leading, RouteTo
 from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.model.watch_event import Spoken
-from lvsdr.verification import Question
-from lvsdr.watching import Ears
+from lvsdr.proof.verification import Question
+from lvsdr.proof.watching import Ears
 
 ETH0 = SurveyedLink("eth0", mac="02:00:00:00:00:10")
 LO = SurveyedLink("lo", link_kind="loopback", loopback=True)

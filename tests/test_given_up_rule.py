@@ -14,8 +14,8 @@ from lvsdr.model.objects import Address, ProxyNeighbour
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.model.route_lookup import Fate, Leading
 from lvsdr.model.survey import Survey, SurveyedLink
+from lvsdr.proof.verification import led_astray
 from lvsdr.rules.given_up import given_up, led
-from lvsdr.verification import led_astray
 
 VIP, VIP6, OWN, GUEST = (
     ip_address(one) for one in ("192.0.2.2", "fd00::2", "10.0.0.1", "10.0.0.2")

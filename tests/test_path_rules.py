@@ -9,13 +9,13 @@ from ipaddress import ip_address, ip_interface
 import pytest
 
 from fake import host
-from lvsdr import proving
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Answer, Finding, Form
 from lvsdr.model.objects import Address, RealServer, Service, Tunnel, VirtualServer
 from lvsdr.model.path import VERDICTS, Approach, Path, PathDetail, PathVerdict, Proof
 from lvsdr.model.profile import DirectorProfile, LabelledVip
 from lvsdr.profile.roles.director_paths import paths
+from lvsdr.proof import path_proofs
 from lvsdr.render.paths import lines
 from lvsdr.rules import paths as rules
 from lvsdr.wire.path_judge import Heard, judge
@@ -143,7 +143,7 @@ def proven(*held: Address, rip: IPAddress = RIP) -> tuple[list[Approach], tuple[
         return [Proof(each, "served") for each in reversed(asked)]
 
     kernel = host(*held)
-    return approaches, proving.prove(profile(RealServer(WEB, rip, 80)), kernel, probe)
+    return approaches, path_proofs.prove(profile(RealServer(WEB, rip, 80)), kernel, probe)
 
 
 def test_a_probe_comes_from_the_directors_own_address() -> None:
@@ -176,8 +176,8 @@ def test_a_vip_of_the_other_family_is_asked_for_from_an_address_of_that_family()
         return [Proof(each, "served") for each in paths]
 
     own = Address("eth0", ip_interface("2001:db8::10/64"))
-    (alone,) = proving.prove(to_it, host(ON_ETH0), probe)
-    (served,) = proving.prove(to_it, host(ON_ETH0, own), probe)
+    (alone,) = path_proofs.prove(to_it, host(ON_ETH0), probe)
+    (served,) = path_proofs.prove(to_it, host(ON_ETH0, own), probe)
 
     assert (alone.verdict, alone.detail) == (None, "no-source")
     assert served.verdict == "served"

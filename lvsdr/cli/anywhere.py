@@ -69,8 +69,8 @@ def verify(
     tells which real server an answer comes from. Where this host itself sends packets for a VIP on
     to a guest or through a tunnel, one is sent, and must not come back.
     """
-    from lvsdr import verification
     from lvsdr.profile.reader import read
+    from lvsdr.proof import verification
 
     wanted = read(profile)
     with session.kernel() as kernel:

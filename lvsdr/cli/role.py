@@ -22,7 +22,7 @@ from lvsdr.cli.session import Session
 
 if TYPE_CHECKING:
     from lvsdr.model.profile import Profile
-    from lvsdr.verification import Verdict
+    from lvsdr.proof.verification import Verdict
 
 
 def group(role: str, help_text: str) -> click.Group:
@@ -190,8 +190,8 @@ def verify_director(session: Session, profile: Path, no_paths: bool) -> int:
     It must be as the profile says, and it alone may answer for the VIPs: the segment is asked. And
     each real server must serve what the director sends it: a probe takes the way of a request.
     """
-    from lvsdr import verification
     from lvsdr.model.profile import DirectorProfile
+    from lvsdr.proof import verification
 
     wanted = read_profile(session, profile, "director")
     assert isinstance(wanted, DirectorProfile), "read() holds it to its role"
@@ -216,8 +216,8 @@ def verify_realserver(session: Session, profile: Path) -> int:
 
     With --netns, the host of that container must not answer for it, nor lose its packets.
     """
-    from lvsdr import verification
     from lvsdr.model.profile import RealServerProfile
+    from lvsdr.proof import verification
 
     wanted = read_profile(session, profile, "realserver")
     assert isinstance(wanted, RealServerProfile), "read() holds it to its role"

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from lvsdr.model.path import Approach, Path, Proof
     from lvsdr.model.profile import Profile
     from lvsdr.model.route_lookup import Fate
+    from lvsdr.proof.verification import Question
+    from lvsdr.proof.watching import Ears
     from lvsdr.render.documents import Document
-    from lvsdr.verification import Question
-    from lvsdr.watching import Ears
 
 # Each echo is a write of its own, which for fifty thousand lines takes longer than all else.
 LINES_AT_ONCE = 500

@@ -23,7 +23,7 @@ from lvsdr.core import signals
 if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress
     from lvsdr.model.watch_event import Event
-    from lvsdr.watching import Watch
+    from lvsdr.proof.watching import Watch
 
 
 @click.command()
@@ -70,7 +70,7 @@ def watch(  # noqa: PLR0913 - as many options
     Runs on any host of the segment, until a signal ends it; exit 1 if there was an alarm.
     """
     from lvsdr.profile.reader import read
-    from lvsdr.watching import Wanted, Watch
+    from lvsdr.proof.watching import Wanted, Watch
 
     wanted = Wanted(read(profile), interface, seconds, ask_every, macs, dips)
     with session.kernel() as kernel, signals.noted() as stopped:

@@ -16,7 +16,7 @@ from lvsdr.model.objects import Sysctl
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
 
 if TYPE_CHECKING:
-    from lvsdr.watching import OpenEars
+    from lvsdr.proof.watching import OpenEars
 
 BACKUP_ONLY = "net/ipv4/vs/backup_only"
 # With keepalived's default interval the other one hears of it after a second at the latest; and

@@ -25,7 +25,6 @@ from rig import (
 )
 from witnesses import arping
 
-from lvsdr import verification
 from lvsdr.core.book import Book
 from lvsdr.kernel import namespace
 from lvsdr.kernel.linux import LinuxKernel
@@ -34,7 +33,8 @@ from lvsdr.model.change import Change
 from lvsdr.model.objects import RealServer
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
 from lvsdr.profile.reader import read
-from lvsdr.verification import Verdict
+from lvsdr.proof import verification
+from lvsdr.proof.verification import Verdict
 
 DIP = "192.168.1.10"
 FORWARD = "sysctl -qw net.ipv4.ip_forward=1"

@@ -15,10 +15,10 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Answer
 from lvsdr.model.profile import Profile
 from lvsdr.model.watch_event import Event, Spoken
+from lvsdr.proof.verification import Ask, Scene, look
 from lvsdr.rules.answers import by_address, directors
 from lvsdr.rules.intruders import Judge
 from lvsdr.rules.repeated import Muffler
-from lvsdr.verification import Ask, Scene, look
 
 _TICK = 1.0
 

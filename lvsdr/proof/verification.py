@@ -16,7 +16,7 @@ from lvsdr.model.path import Proof
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.model.route_lookup import Fate
 from lvsdr.model.survey import Survey
-from lvsdr.proving import Probe, prove
+from lvsdr.proof.path_proofs import Probe, prove
 from lvsdr.rules import answers, arp, drift, given_up, state, ways
 from lvsdr.rules import paths as path_rules
 from lvsdr.rules.speakers import Speakers
