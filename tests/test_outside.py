@@ -17,8 +17,8 @@ from lvsdr.model.profile import DirectorProfile, LabelledVip, RealServerProfile
 from lvsdr.model.route_lookup import RouteTo
 from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.profile.roles.talking_link import talking_link
-from lvsdr.rules import outside, state
-from lvsdr.rules.ways import FAR
+from lvsdr.rules.host import container_host_rules, host_rules
+from lvsdr.rules.host.route_questions import FAR
 
 VIP, RIP = (ip_address(f"192.0.2.{end}") for end in (10, 11))
 VIP6, RIP6 = ip_address("2001:db8::10"), ip_address("2001:db8::11")
@@ -57,17 +57,17 @@ def host(
         addresses = tuple(HeldAddress(link, ip) for link, ip in pairs)
         return Inspection(survey, addresses, settings, routes=routes, **more)
 
-    found = outside.look(profile, INSIDE, survey, 0, inspected)
+    found = container_host_rules.look(profile, INSIDE, survey, 0, inspected)
     assert found is not None
     return found
 
 
 def found(seen: Outside, profile: Any = REALSERVER) -> list[tuple[str, str]]:
-    return [(each.rule, each.subject) for each in outside.findings(profile, seen)]
+    return [(each.rule, each.subject) for each in container_host_rules.findings(profile, seen)]
 
 
 def hint(seen: Outside, profile: Any = REALSERVER) -> str:
-    (finding,) = outside.findings(profile, seen)
+    (finding,) = container_host_rules.findings(profile, seen)
     return finding.hint
 
 
@@ -77,22 +77,25 @@ def hint(seen: Outside, profile: Any = REALSERVER) -> str:
 def test_the_other_end_of_the_containers_cable_is_known() -> None:
     survey = host().host.survey
 
-    assert outside.other_end("eth0", INSIDE, survey, 0) == "veth1"
+    assert container_host_rules.other_end("eth0", INSIDE, survey, 0) == "veth1"
 
 
 @pytest.mark.parametrize("number", [None, 1])
 def test_a_cable_to_another_namespace_is_none_of_the_containers(number: int | None) -> None:
     survey = host().host.survey
 
-    assert outside.other_end("eth0", INSIDE, survey, number) is None
-    assert outside.look(REALSERVER, INSIDE, survey, number, lambda _: Inspection(survey)) is None
+    assert container_host_rules.other_end("eth0", INSIDE, survey, number) is None
+    assert (
+        container_host_rules.look(REALSERVER, INSIDE, survey, number, lambda _: Inspection(survey))
+        is None
+    )
 
 
 def test_a_vlan_on_the_cable_has_the_cables_other_end() -> None:
     vlan = SurveyedLink("eth0.100", link_kind="vlan", index=3, below=2, parent="eth0")
     inside = replace(INSIDE, links={**INSIDE.links, "eth0.100": vlan})
 
-    assert outside.other_end("eth0.100", inside, host().host.survey, 0) == "veth1"
+    assert container_host_rules.other_end("eth0.100", inside, host().host.survey, 0) == "veth1"
 
 
 # --- a routed container --------------------------------------------------------------------------
@@ -169,7 +172,7 @@ def test_an_ipv6_vip_is_answered_for_by_an_entry() -> None:
 def test_packets_that_get_lost_on_the_host_need_a_route_through_the_rip(
     way: RouteTo, why: str
 ) -> None:
-    (finding,) = outside.findings(REALSERVER, host(way=way))
+    (finding,) = container_host_rules.findings(REALSERVER, host(way=way))
 
     assert finding.rule == "HOST-ROUTE"
     assert why in finding.message
@@ -245,7 +248,7 @@ def test_a_bridge_brings_everything_in() -> None:
 
 @pytest.mark.parametrize("closed", ["listening", "learning"])
 def test_a_port_that_is_not_open_yet_is_named(closed: str) -> None:
-    (finding,) = outside.findings(REALSERVER, bridged(Bridge(stp=True), closed))
+    (finding,) = container_host_rules.findings(REALSERVER, bridged(Bridge(stp=True), closed))
 
     assert (finding.rule, finding.subject, finding.severity) == ("BRIDGE-DELAY", "veth1", WARNING)
     assert "up to 30 s" in finding.message
@@ -284,7 +287,7 @@ def test_a_host_on_a_bridge_is_told_of_its_closed_ports(interface: str) -> None:
         ports={"eth0": "listening"},
     )
 
-    rules = {each.rule for each in state.findings(profile, seen)}
+    rules = {each.rule for each in host_rules.findings(profile, seen)}
 
     assert "BRIDGE-DELAY" in rules
 

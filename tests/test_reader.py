@@ -43,7 +43,7 @@ from lvsdr.profile.reader.quick_check import accepts
 from lvsdr.profile.reader.refusal import Refusal
 from lvsdr.profile.reader.schema_errors import EXPLANATIONS
 from lvsdr.profile.reader.wording import LONGEST
-from lvsdr.rules.crosscheck import disagreements
+from lvsdr.rules.profiles.crosscheck import disagreements
 
 PROFILES = Path(__file__).parent.parent / "profiles"
 BAD = Path(__file__).parent / "bad_profiles"

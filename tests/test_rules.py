@@ -11,9 +11,9 @@ from lvsdr.model.finding import WARNING, Answer, Finding, Form
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.proof.verification import owners
-from lvsdr.rules.answers import Hearing, answers
-from lvsdr.rules.arp import silence
-from lvsdr.rules.speakers import Speakers
+from lvsdr.rules.host.arp_settings import silence
+from lvsdr.rules.segment.mac_owners import Speakers
+from lvsdr.rules.segment.who_answers import Hearing, answers
 
 VIP, VIP6 = ip_address("192.0.2.10"), ip_address("2001:db8::10")
 RIP, DIP = ip_address("192.0.2.11"), ip_address("192.0.2.5")

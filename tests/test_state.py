@@ -17,8 +17,8 @@ from lvsdr.model.objects import ProxyNeighbour, RealServer, Service, VirtualServ
 from lvsdr.model.profile import DirectorProfile, LabelledVip, RealServerProfile
 from lvsdr.model.route_lookup import RouteTo
 from lvsdr.model.survey import Survey, SurveyedLink
-from lvsdr.rules import outside, state, ways
-from lvsdr.rules.ways import FAR
+from lvsdr.rules.host import container_host_rules, host_rules, route_questions
+from lvsdr.rules.host.route_questions import FAR
 
 RULES = Path(__file__).parent.parent / "lvsdr" / "rules"
 VIP, RIP, DIP = (ip_address(f"192.0.2.{end}") for end in (10, 11, 1))
@@ -41,7 +41,7 @@ def host(profile: Any, *held: str, links: tuple[SurveyedLink, ...] = (), **more:
     settings = {**SILENT, **more.pop("sysctls", {})}
     survey = Survey(known, tuple(pairs), settings)
     near = RouteTo("unicast", "eth0", source=DIP)
-    asked = dict.fromkeys(ways.packets(profile, survey), near)
+    asked = dict.fromkeys(route_questions.packets(profile, survey), near)
     local = {
         packet: RouteTo("local", "lo") for packet in asked if survey.links_with(packet.destination)
     }
@@ -59,11 +59,11 @@ def proxying(entries: list[tuple[str, Any]]) -> Inspection:
 
 
 def found(profile: Any, seen: Inspection) -> list[tuple[str, str]]:
-    return [(each.rule, each.subject) for each in state.findings(profile, seen)]
+    return [(each.rule, each.subject) for each in host_rules.findings(profile, seen)]
 
 
 def only(profile: Any, seen: Inspection) -> Finding:
-    (finding,) = state.findings(profile, seen)
+    (finding,) = host_rules.findings(profile, seen)
     return finding
 
 
@@ -86,8 +86,10 @@ def test_each_rule_names_the_ids_that_its_module_makes_and_no_other() -> None:
                 assert isinstance(node.args[0], ast.Constant)
                 made.add(node.args[0].value)
 
-    tabled = {name for rule in state.REALSERVER for name in rule.ids}
-    tabled |= {name for rule in state.DIRECTOR for name in rule.ids} | set(outside.IDS)
+    tabled = {name for rule in host_rules.REALSERVER for name in rule.ids}
+    tabled |= {name for rule in host_rules.DIRECTOR for name in rule.ids} | set(
+        container_host_rules.IDS
+    )
     assert tabled == made
 
 
@@ -100,7 +102,9 @@ def test_a_strict_filter_on_a_tunnel_without_an_address_needs_0() -> None:
         routes={Packet(VIP, FAR[4], "tunl0"): RouteTo("refused")},
     )
 
-    (finding,) = (each for each in state.findings(REALSERVER, bare) if each.rule == "RP-FILTER")
+    (finding,) = (
+        each for each in host_rules.findings(REALSERVER, bare) if each.rule == "RP-FILTER"
+    )
 
     assert finding.subject == "tunl0"
     assert "no address" in finding.message
@@ -142,17 +146,17 @@ def test_the_rip_of_a_container_is_published_once() -> None:
     known = replace(REALSERVER, rips=(VIP6, RIP), proxy_entries="remove")
     entries = [("eth0", RIP), ("lo", RIP), ("lo", VIP6), ("", RIP)]
 
-    (finding,) = state.findings(known, proxying(entries))
+    (finding,) = host_rules.findings(known, proxying(entries))
 
     assert (finding.rule, finding.subject, finding.rip) == ("PROXY-FLUX", "lo", RIP)
     assert finding.hint == "lvsdr realserver apply"
-    assert state.findings(REALSERVER, proxying(entries)) == ()
+    assert host_rules.findings(REALSERVER, proxying(entries)) == ()
 
 
 def test_where_the_profile_removes_entries_the_hint_is_to_apply_it() -> None:
     entries = [("eth0", VIP), ("", VIP)]
 
-    seen = state.findings(replace(REALSERVER, proxy_entries="remove"), proxying(entries))
+    seen = host_rules.findings(replace(REALSERVER, proxy_entries="remove"), proxying(entries))
 
     assert {each.hint for each in seen} == {"lvsdr realserver apply"}
     keys = {ProxyNeighbour(link, address).key for link, address in entries}

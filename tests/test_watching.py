@@ -21,9 +21,9 @@ from lvsdr.model.objects import Address
 from lvsdr.model.watch_event import Event, Spoken, Utterance
 from lvsdr.profile.reader import read
 from lvsdr.proof.watching import Wanted, Watch
-from lvsdr.rules.intruders import GRACE, SETTLED, Judge
-from lvsdr.rules.repeated import EVERY, KNOWN, MOST, Muffler
-from lvsdr.rules.speakers import Speakers
+from lvsdr.rules.segment.mac_owners import Speakers
+from lvsdr.rules.segment.repeated_events import EVERY, KNOWN, MOST, Muffler
+from lvsdr.rules.segment.who_speaks import GRACE, SETTLED, Judge
 from lvsdr.wire import arp, ethernet, nd
 from lvsdr.wire.arp import Arp
 from lvsdr.wire.ethernet import Frame

@@ -40,7 +40,7 @@ def check(session: Session, profiles: tuple[Path, ...], dip: IPInterface | None)
     from lvsdr.model.finding import ERROR
     from lvsdr.profile.reader import read
     from lvsdr.render import documents, text
-    from lvsdr.rules.crosscheck import disagreements
+    from lvsdr.rules.profiles.crosscheck import disagreements
 
     known = {path: read(path) for path in profiles}
     found = disagreements(list(known.values()), dip)

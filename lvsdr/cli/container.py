@@ -23,9 +23,9 @@ def host_side(session: Session, profile: Profile, kernel: Kernel) -> tuple[Findi
     host = session.outside(profile, kernel)
     if host is None:
         return ()
-    from lvsdr.rules import outside
+    from lvsdr.rules.host import container_host_rules
 
-    return tuple(outside.findings(profile, host))
+    return tuple(container_host_rules.findings(profile, host))
 
 
 def refuse_company(around: Iterable[Finding]) -> None:

@@ -29,7 +29,7 @@ def explain(session: Session, topic: str, link: str | None, vips: tuple[IPv4Addr
     """
     assert topic == "arp", "click knows no other"
     from lvsdr.render import documents, text
-    from lvsdr.rules import explain as explaining
+    from lvsdr.rules.host import explain_arp as explaining
 
     with session.kernel() as kernel:
         survey = kernel.survey()

@@ -63,7 +63,7 @@ class Session:
             return None
         from lvsdr.kernel import namespace
         from lvsdr.kernel.linux import LinuxKernel
-        from lvsdr.rules import outside
+        from lvsdr.rules.host import container_host_rules
 
         inside = container.survey()
         with ExitStack() as stack:
@@ -76,7 +76,7 @@ class Session:
             host = stack.enter_context(LinuxKernel())
             number = host.number_of(own)
             inspect = partial(host.inspect, table=False)
-            return outside.look(profile, inside, host.survey(), number, inspect)
+            return container_host_rules.look(profile, inside, host.survey(), number, inspect)
 
     def kernel(self) -> AbstractContextManager[Kernel]:
         """Return the kernel of this host."""

@@ -17,9 +17,11 @@ from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.model.route_lookup import Fate
 from lvsdr.model.survey import Survey
 from lvsdr.proof.path_proofs import Probe, prove
-from lvsdr.rules import answers, arp, drift, given_up, state, ways
-from lvsdr.rules import paths as path_rules
-from lvsdr.rules.speakers import Speakers
+from lvsdr.rules.host import arp_settings, drift, host_rules, route_questions
+from lvsdr.rules.paths.path_findings import path_findings as path_rules
+from lvsdr.rules.paths.path_findings import vip_given_up
+from lvsdr.rules.segment import who_answers
+from lvsdr.rules.segment.mac_owners import Speakers
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +88,10 @@ def director(
 def _state(profile: Profile, kernel: Kernel, book: Book) -> tuple[tuple[Finding, ...], bool]:
     """Return what the rules and the profile say of this host, and whether it is fit for it."""
     table = isinstance(profile, DirectorProfile)
-    host = kernel.inspect(ways.packets(profile, kernel.survey()), table=table)
+    host = kernel.inspect(route_questions.packets(profile, kernel.survey()), table=table)
     directed = directing(profile, host.survey, book.load())
     host = host.less([(each.link, each.ip) for each in directed])
-    found = (*_as_director(directed), *state.findings(profile, host))
+    found = (*_as_director(directed), *host_rules.findings(profile, host))
     try:
         todo = consider(profile, kernel, book).todo
     except CannotRun:
@@ -133,7 +135,7 @@ def segment(
     """
     scene = look(profile, kernel.survey(), link, dips)
     hearing = scene.hearing(ask(scene.question))
-    found = tuple(answers.answers(profile.vips, hearing))
+    found = tuple(who_answers.answers(profile.vips, hearing))
     vips = frozenset(profile.vips)
     spoken = frozenset(item for item in hearing.heard if item.address in vips)
     macs = {item.mac for item in spoken}
@@ -148,10 +150,10 @@ def led_astray(
     The segment is behind `link`, as in `segment`.
     """
     scene = look(profile, kernel.survey(), link)
-    ways = given_up.led(kernel.leading(scene.vips), scene.link, scene.survey)
+    ways = vip_given_up.led(kernel.leading(scene.vips), scene.link, scene.survey)
     if ways:
         fates = follow({vip: way.link for vip, way in ways.items()})
-        yield from given_up.given_up(ways, fates, scene.survey)
+        yield from vip_given_up.given_up(ways, fates, scene.survey)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +195,10 @@ class Scene:
             of_rips |= dict.fromkeys(self.macs, own_rip)
         return Speakers(of_rips, self.macs, of_dips)
 
-    def hearing(self, heard: frozenset[Answer]) -> answers.Hearing:
+    def hearing(self, heard: frozenset[Answer]) -> who_answers.Hearing:
         """Return what was heard, with what this host itself answers, and whose the MACs are."""
         mine, vips = self.survey.links[self.link].mac, set(self.vips)
-        leaks = arp.leaks(self.link, self.survey)
+        leaks = arp_settings.leaks(self.link, self.survey)
         spoken = {
             Answer(ip.ip, mine, "self")
             for name, ip in self.survey.addresses
@@ -204,7 +206,7 @@ class Scene:
         }
         # It does not hear itself.
         own = {item for item in spoken if item.address in vips}
-        return answers.Hearing(heard | own, self.speakers(heard))
+        return who_answers.Hearing(heard | own, self.speakers(heard))
 
 
 def look(

@@ -16,9 +16,9 @@ from lvsdr.model.finding import ERROR, WARNING, Answer
 from lvsdr.model.profile import Profile
 from lvsdr.model.watch_event import Event, Spoken
 from lvsdr.proof.verification import Ask, Scene, look
-from lvsdr.rules.answers import by_address, directors
-from lvsdr.rules.intruders import Judge
-from lvsdr.rules.repeated import Muffler
+from lvsdr.rules.segment.repeated_events import Muffler
+from lvsdr.rules.segment.who_answers import by_address, directors
+from lvsdr.rules.segment.who_speaks import Judge
 
 _TICK = 1.0
 

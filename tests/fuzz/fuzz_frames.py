@@ -15,9 +15,9 @@ from fuzz.mutations import atheris
 
 with atheris.instrument_imports(include=["lvsdr", "ipaddress"]):
     from lvsdr.model.address import IPAddress
-    from lvsdr.rules.intruders import Judge
-    from lvsdr.rules.repeated import Muffler
-    from lvsdr.rules.speakers import Speakers
+    from lvsdr.rules.segment.mac_owners import Speakers
+    from lvsdr.rules.segment.repeated_events import Muffler
+    from lvsdr.rules.segment.who_speaks import Judge
     from lvsdr.wire import arp, ethernet, nd
     from lvsdr.wire.arp import Arp
     from lvsdr.wire.asking import Asker

@@ -20,7 +20,7 @@ from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.host import Host
 from lvsdr.model.inspection import Inspection
-from lvsdr.rules.reply import Question, packets, reply
+from lvsdr.rules.host.arp_reply import Question, packets, reply
 
 HOST_MAC, OWN_MAC = "02:00:00:00:00:11", "02:00:00:00:00:fa"
 RIP = "192.168.1.11"

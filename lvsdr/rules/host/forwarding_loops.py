@@ -9,7 +9,7 @@ from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.inspection import Inspection
 from lvsdr.model.objects import GUARD_METRIC, Address, Route
 from lvsdr.model.profile import RealServerProfile
-from lvsdr.rules.ways import loop, lost
+from lvsdr.rules.host.route_questions import loop, lost
 
 
 def loops(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:

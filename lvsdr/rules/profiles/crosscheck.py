@@ -8,7 +8,7 @@ from lvsdr.model.address import IPInterface
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.objects import RealServer
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
-from lvsdr.rules.openings import Opening, opening
+from lvsdr.rules.host.tunnel_ends import Opening, opening
 
 
 def disagreements(profiles: Sequence[Profile], dip: IPInterface | None = None) -> list[Finding]:

@@ -8,7 +8,7 @@ from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.inspection import Inspection, Packet
 from lvsdr.model.objects import Sysctl
 from lvsdr.model.profile import RealServerProfile
-from lvsdr.rules.ways import FAR, arrivals, clients, out, sample
+from lvsdr.rules.host.route_questions import FAR, arrivals, clients, out, sample
 
 
 def reverse_path(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:

@@ -8,8 +8,8 @@ from ipaddress import IPv4Address
 from lvsdr.model.explanation import Answering, Explanation, Setting
 from lvsdr.model.inspection import Inspection, Packet
 from lvsdr.model.survey import Survey
-from lvsdr.rules.reply import Question, packets, reply
-from lvsdr.rules.ways import neighbour
+from lvsdr.rules.host.arp_reply import Question, packets, reply
+from lvsdr.rules.host.route_questions import neighbour
 
 IGNORE = {
     0: "it answers for every address of this host",

@@ -10,7 +10,7 @@ from lvsdr.model.inspection import HeldAddress, Inspection, Packet
 from lvsdr.model.objects import Address, Key
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.model.route_lookup import RouteTo
-from lvsdr.rules.ways import FAR
+from lvsdr.rules.host.route_questions import FAR
 
 
 def wide(profile: Profile, host: Inspection) -> Iterator[Finding]:

@@ -9,8 +9,8 @@ from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.inspection import Inspection
 from lvsdr.model.objects import Key, ProxyNeighbour
 from lvsdr.model.profile import RealServerProfile
-from lvsdr.rules.reply import Question, reply
-from lvsdr.rules.ways import lost, questions
+from lvsdr.rules.host.arp_reply import Question, reply
+from lvsdr.rules.host.route_questions import lost, questions
 
 
 def active(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:

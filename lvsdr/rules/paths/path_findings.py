@@ -8,8 +8,8 @@ from dataclasses import replace
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.objects import endpoint
 from lvsdr.model.path import Path, Proof
-from lvsdr.rules.openings import Opening, opening
-from lvsdr.rules.segments import too_long
+from lvsdr.rules.host.tunnel_ends import Opening, opening
+from lvsdr.rules.paths.path_findings.tunnel_mtu import too_long
 
 Group = Sequence[Proof]
 

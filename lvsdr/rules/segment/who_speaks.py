@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING
 from lvsdr.model.watch_event import Event, Spoken
-from lvsdr.rules.answers import APPLY, WITHDRAW
-from lvsdr.rules.speakers import Speakers
+from lvsdr.rules.segment.mac_owners import Speakers
+from lvsdr.rules.segment.who_answers import APPLY, WITHDRAW
 
 # Within so many seconds of one change of director, another is no failover: two claim the VIP.
 SETTLED = 10.0

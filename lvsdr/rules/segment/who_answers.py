@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Answer, Finding
-from lvsdr.rules.speakers import Speakers
+from lvsdr.rules.segment.mac_owners import Speakers
 
 PROXY = {
     "ARP": "on that host: ip neighbour show proxy; sysctl -a -r proxy_arp",

@@ -10,7 +10,7 @@ from lvsdr.model.inspection import Inspection, Packet
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.model.survey import Survey
 from lvsdr.profile.holders import TUNNELS
-from lvsdr.rules import reply
+from lvsdr.rules.host import arp_reply
 
 # Somebody on the Internet: addresses for documentation, to which nothing is ever sent.
 FAR: dict[int, IPAddress] = {4: ip_address("198.51.100.7"), 6: ip_address("2001:db8:ffff::7")}
@@ -30,7 +30,7 @@ def _of_realserver(profile: RealServerProfile, survey: Survey) -> Iterator[Packe
     for vip in lost(profile, survey):
         yield loop(vip, profile, survey)
         for question in questions(vip, survey):
-            yield from reply.packets(question)
+            yield from arp_reply.packets(question)
     for link in arrivals(profile, survey):
         for source in clients(profile, survey):
             yield from (Packet(vip, source, link) for vip in sample(profile, survey))
@@ -65,14 +65,16 @@ def loop(vip: IPAddress, profile: RealServerProfile, survey: Survey) -> Packet:
     return Packet(vip, neighbour(profile.interface, vip.version, survey), profile.interface)
 
 
-def questions(vip: IPAddress, survey: Survey) -> tuple[reply.Question, ...]:
+def questions(vip: IPAddress, survey: Survey) -> tuple[arp_reply.Question, ...]:
     """Return who-has `vip`, as a neighbour asks it on each link that can answer."""
     if not isinstance(vip, IPv4Address):
         return ()
     speaking = [link.name for link in survey.links.values() if link.speaks_arp]
     askers = ((name, neighbour(name, 4, survey)) for name in speaking)
     return tuple(
-        reply.Question(name, vip, asker) for name, asker in askers if isinstance(asker, IPv4Address)
+        arp_reply.Question(name, vip, asker)
+        for name, asker in askers
+        if isinstance(asker, IPv4Address)
     )
 
 

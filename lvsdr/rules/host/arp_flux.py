@@ -8,7 +8,7 @@ from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.inspection import Inspection
 from lvsdr.model.objects import Sysctl
 from lvsdr.model.profile import DirectorProfile, Profile
-from lvsdr.rules.arp import effective, leaks
+from lvsdr.rules.host.arp_settings import effective, leaks
 
 QUIET = "sysctl -w net/ipv4/conf/all/arp_ignore=1; sysctl -w net/ipv4/conf/all/arp_announce=2"
 

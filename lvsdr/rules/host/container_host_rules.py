@@ -13,8 +13,8 @@ from lvsdr.model.inspection import Inspection, Packet
 from lvsdr.model.profile import Profile, RealServerProfile
 from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.profile.holders import TUNNELS
-from lvsdr.rules import bridges, proxies, reply
-from lvsdr.rules.ways import FAR, neighbour
+from lvsdr.rules.host import arp_reply, bridge_filters, proxy_arp
+from lvsdr.rules.host.route_questions import FAR, neighbour
 
 # The ids of the findings that may be yielded.
 IDS = ("HOST-ANSWERS", "HOST-ROUTE", "HOST-RETURN", "BRIDGE-DELAY", "BRIDGE-FILTER")
@@ -35,8 +35,8 @@ def findings(profile: Profile, outside: Outside) -> Iterator[Finding]:
                 yield from _answers(vip, outside)
                 yield from _arrives(vip, profile, outside)
                 yield from _returns(vip, outside)
-    yield from bridges.delays(outside.gate, outside.host)
-    yield from bridges.filters(outside.gate, outside.host, profile)
+    yield from bridge_filters.delays(outside.gate, outside.host)
+    yield from bridge_filters.filters(outside.gate, outside.host, profile)
 
 
 def look(
@@ -89,20 +89,22 @@ def _arrival(rips: Iterable[IPAddress], gate: str, survey: Survey) -> str | None
 def _packets(profile: Profile, gate: str, arrival: str | None, survey: Survey) -> Iterator[Packet]:
     for vip in profile.vips:
         for question in _questions(vip, gate, survey):
-            yield from reply.packets(question)
+            yield from arp_reply.packets(question)
         if arrival is not None:
             yield _request(vip, arrival, survey)
             yield _answer(vip, gate)
 
 
-def _questions(vip: IPAddress, gate: str, survey: Survey) -> tuple[reply.Question, ...]:
+def _questions(vip: IPAddress, gate: str, survey: Survey) -> tuple[arp_reply.Question, ...]:
     """Return who-has `vip`, as a neighbour asks it on each link but those of containers."""
     if not isinstance(vip, IPv4Address):
         return ()
     asked = (link.name for link in survey.links.values() if _has_neighbours(link, gate, survey))
     askers = ((name, neighbour(name, 4, survey)) for name in asked)
     return tuple(
-        reply.Question(name, vip, asker) for name, asker in askers if isinstance(asker, IPv4Address)
+        arp_reply.Question(name, vip, asker)
+        for name, asker in askers
+        if isinstance(asker, IPv4Address)
     )
 
 
@@ -129,7 +131,7 @@ def _directs(vip: IPAddress, host: Inspection) -> bool:
 
 def _answers(vip: IPAddress, outside: Outside) -> Iterator[Finding]:
     for question in _questions(vip, outside.gate, outside.host.survey):
-        found = reply.reply(question, outside.host)
+        found = arp_reply.reply(question, outside.host)
         if found.answers:
             yield Finding(
                 "HOST-ANSWERS",
@@ -140,7 +142,7 @@ def _answers(vip: IPAddress, outside: Outside) -> Iterator[Finding]:
                 vip=vip,
             )
     for entry in outside.host.proxies if vip.version == 6 else ():
-        if entry.address == vip and proxies.answers_nd(entry, outside.host):
+        if entry.address == vip and proxy_arp.answers_nd(entry, outside.host):
             yield Finding(
                 "HOST-ANSWERS",
                 ERROR,
@@ -152,7 +154,7 @@ def _answers(vip: IPAddress, outside: Outside) -> Iterator[Finding]:
             )
 
 
-def _silenced(found: Reply, question: reply.Question, outside: Outside) -> str:
+def _silenced(found: Reply, question: arp_reply.Question, outside: Outside) -> str:
     """Return the commands that silence the host, and leave the RIPs reachable."""
     link, host = question.link, outside.host
     if not found.proxy:

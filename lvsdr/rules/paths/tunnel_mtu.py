@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import WARNING, Finding
 from lvsdr.model.path import Path, Proof
-from lvsdr.rules.openings import longest_segment
+from lvsdr.rules.host.tunnel_ends import longest_segment
 
 Where = tuple[IPAddress, IPAddress, int, int]
 

@@ -1,0 +1,1 @@
+"""What one host is like: its settings, addresses, links, table and other programs."""

@@ -1,0 +1,79 @@
+"""The rules over the state of one host, in the order in which they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from lvsdr.model.finding import Finding
+from lvsdr.model.inspection import Inspection
+from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
+from lvsdr.rules.host import (
+    arp_flux,
+    arp_settings,
+    bridge_filters,
+    forwarding_loops,
+    ipvs_table,
+    other_programs,
+    proxy_arp,
+    reverse_path_filter,
+    self_requests,
+    vip_addresses,
+)
+
+P = TypeVar("P", bound=Profile)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule(Generic[P]):
+    """A function over a profile and a host; `ids` are those of the findings that it may yield."""
+
+    ids: tuple[str, ...]
+    check: Callable[[P, Inspection], Iterator[Finding]]
+
+
+def _silence(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
+    return arp_settings.silence(profile, host.survey)
+
+
+REALSERVER: tuple[Rule[RealServerProfile], ...] = (
+    Rule(("LINK-NOARP",), arp_flux.unreachable),
+    Rule(("ARP-IGNORE", "ARP-ANNOUNCE", "VIP-ON-LINK"), _silence),
+    Rule(("VIP-PREFIX",), vip_addresses.wide),
+    Rule(("VIP-ELSEWHERE",), vip_addresses.elsewhere),
+    Rule(("VIP-SOURCE",), vip_addresses.sources),
+    Rule(("VIP-DAD",), vip_addresses.unusable),
+    Rule(("VIP-LOOPS",), forwarding_loops.loops),
+    Rule(("PROXY-ARP",), proxy_arp.active),
+    Rule(("PROXY-PVLAN",), proxy_arp.private_vlan),
+    Rule(("PROXY-ENTRY", "PROXY-NDP"), proxy_arp.entries),
+    Rule(("PROXY-FLUX",), proxy_arp.doubled),
+    Rule(("RP-FILTER",), reverse_path_filter.reverse_path),
+    Rule(("BRIDGE-DELAY",), bridge_filters.own),
+    Rule(("SELF-CLIENT",), self_requests.of_itself),
+)
+
+DIRECTOR: tuple[Rule[DirectorProfile], ...] = (
+    Rule(("LINK-NOARP",), arp_flux.unreachable),
+    Rule(("DIP-MISSING",), vip_addresses.dip),
+    Rule(("VIP-PREFIX",), vip_addresses.wide),
+    Rule(("VIP-ELSEWHERE",), vip_addresses.elsewhere),
+    Rule(("VIP-SOURCE",), vip_addresses.sources),
+    Rule(("VIP-DAD",), vip_addresses.unusable),
+    Rule(("ARP-FLUX",), arp_flux.flux),
+    Rule(("PORT-DIFFERS",), ipvs_table.ports),
+    Rule(("SELF-CLIENT",), self_requests.of_itself),
+    Rule(("BACKUP-ONLY", "BACKUP-BYPASS", "SYNC-ROLE"), ipvs_table.daemons),
+    Rule(("OWNER-KUBERNETES",), other_programs.kubernetes),
+    Rule(("OWNER-KEEPALIVED", "OWNER-FLUSH"), other_programs.keepalived),
+    Rule(("OWNER-NETWORK",), other_programs.network),
+    Rule(("BRIDGE-DELAY",), bridge_filters.own),
+)
+
+
+def findings(profile: Profile, host: Inspection) -> tuple[Finding, ...]:
+    """Return what the rules of the profile's role find; the ways of its packets are known."""
+    if isinstance(profile, DirectorProfile):
+        return tuple(found for rule in DIRECTOR for found in rule.check(profile, host))
+    return tuple(found for rule in REALSERVER for found in rule.check(profile, host))

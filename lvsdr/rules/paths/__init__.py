@@ -1,0 +1,1 @@
+"""What becomes of requests on their way through a real server."""

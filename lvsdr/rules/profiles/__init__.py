@@ -1,0 +1,1 @@
+"""Profiles held against each other."""

@@ -1,0 +1,1 @@
+"""Who speaks on the segment in the name of a VIP, and who should."""
