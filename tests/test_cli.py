@@ -540,9 +540,13 @@ def test_a_plan_imports_neither_pyroute2_nor_what_explains_a_bad_profile() -> No
     loaded = loaded_by("director", "plan", DIRECTOR)
 
     # As far as IPVS: a machine on which this runs need not have it.
-    assert {"lvsdr.core.situation", "lvsdr.kernel.survey", "lvsdr.kernel.ipvs"} <= loaded
+    assert {
+        "lvsdr.core.situation",
+        "lvsdr.kernel.views.survey_view",
+        "lvsdr.kernel.tables.ipvs",
+    } <= loaded
     assert loaded & heavy == set()
-    assert loaded & {"lvsdr.kernel.inspection", "lvsdr.rules", "lvsdr.wire"} == set()
+    assert loaded & {"lvsdr.kernel.views.inspection_view", "lvsdr.rules", "lvsdr.wire"} == set()
     assert loaded & {"lvsdr.render.documents", "lvsdr.render.commands"} == set()
     assert (
         loaded & {"lvsdr.profile.reader.schema_errors", "lvsdr.model.inspection", "hashlib"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from pathlib import Path
 
-from lvsdr.kernel.connections import to_itself
+from lvsdr.kernel.views.connections import to_itself
 
 TCP = """  sl  local_address rem_address   st tx_queue rx_queue
    0: 0201A8C0:0050 00000000:0000 0A 00000000:00000000

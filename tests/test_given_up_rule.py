@@ -7,7 +7,6 @@ from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 
 import pytest
-from lvsdr.rules.paths.path_findings.vip_given_up import given_up, led
 
 from fake import ETH0, LO, FakeSession, host
 from lvsdr.model.finding import Finding
@@ -16,6 +15,7 @@ from lvsdr.model.profile import RealServerProfile
 from lvsdr.model.route_lookup import Fate, Leading
 from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.proof.verification import led_astray
+from lvsdr.rules.paths.vip_given_up import given_up, led
 
 VIP, VIP6, OWN, GUEST = (
     ip_address(one) for one in ("192.0.2.2", "fd00::2", "10.0.0.1", "10.0.0.2")

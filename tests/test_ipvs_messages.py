@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from pyroute2.ipvs import IPVSDest, IPVSService
 from pyroute2.netlink.generic import ipvs as theirs
 
-from lvsdr.kernel.ipvs import batch, dump, messages
-from lvsdr.kernel.netlink import GenericSocket
-from lvsdr.kernel.netlink_messages import (
+from lvsdr.kernel.netlink import ipvs_dump, ipvs_messages
+from lvsdr.kernel.netlink.netlink_messages import (
     DUMP,
     GENERIC,
     HEADER,
@@ -26,6 +25,8 @@ from lvsdr.kernel.netlink_messages import (
     attribute,
     message,
 )
+from lvsdr.kernel.netlink.netlink_socket import GenericSocket
+from lvsdr.kernel.tables import ipvs_batch
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change
 from lvsdr.model.objects import RealServer, Service, VirtualServer
@@ -44,7 +45,7 @@ def services(draw: st.DrawFn) -> Service:
     family = draw(st.sampled_from(["inet", "inet6"]))
     if draw(st.booleans()):
         return Service("fwmark", fwmark=draw(st.integers(1, 2**32 - 1)), family=family)
-    protocol = draw(st.sampled_from(list(messages.PROTOCOLS)))
+    protocol = draw(st.sampled_from(list(ipvs_messages.PROTOCOLS)))
     return Service(protocol, draw(addresses[family]), draw(ports), family=family)
 
 
@@ -71,7 +72,7 @@ def real_servers(draw: st.DrawFn) -> RealServer:
         draw(addresses[family]),
         draw(ports),
         weight=draw(st.integers(0, 2**31 - 1)),
-        forwarding_method=draw(st.sampled_from(list(messages.METHODS))),
+        forwarding_method=draw(st.sampled_from(list(ipvs_messages.METHODS))),
         upper_threshold=draw(st.integers(0, 2**32 - 1)),
         lower_threshold=draw(st.integers(0, 2**32 - 1)),
         tunnel=(draw(st.integers(0, 255)), draw(ports), draw(ports)),
@@ -92,12 +93,12 @@ def encoded(command: int, *attributes: tuple[str, Any]) -> bytes:
 
 
 def their_identity(service: Service) -> Any:
-    family = messages.FAMILIES[service.family]
+    family = ipvs_messages.FAMILIES[service.family]
     if service.vip is None:
         return IPVSService(af=family, fwmark=service.fwmark)
     return IPVSService(
         af=family,
-        protocol=int(messages.PROTOCOLS[service.protocol]),
+        protocol=int(ipvs_messages.PROTOCOLS[service.protocol]),
         addr=str(service.vip),
         port=service.port,
     )
@@ -126,7 +127,7 @@ def their_destination(server: RealServer) -> Any:
     return IPVSDest(
         addr=str(server.rip),
         port=server.port,
-        fwd_method=messages.METHODS[server.forwarding_method],
+        fwd_method=ipvs_messages.METHODS[server.forwarding_method],
         weight=server.weight,
         u_thresh=server.upper_threshold,
         l_thresh=server.lower_threshold,
@@ -144,7 +145,7 @@ def ours(command: int, attributes: bytes) -> bytes:
 def test_a_virtual_server_is_encoded_as_pyroute2_encodes_it(server: VirtualServer) -> None:
     expected = encoded(1, ("IPVS_CMD_ATTR_SERVICE", their_service(server).dump_nla()))
 
-    message = ours(messages.NEW_SERVICE, messages.described(server))
+    message = ours(ipvs_messages.NEW_SERVICE, ipvs_messages.described(server))
 
     assert message == expected
 
@@ -156,18 +157,18 @@ def test_a_real_server_is_encoded_as_pyroute2_encodes_it(server: RealServer) -> 
         ("IPVS_CMD_ATTR_SERVICE", their_identity(server.service).dump_key()),
         ("IPVS_CMD_ATTR_DEST", their_destination(server).dump_nla()),
     )
-    attributes = messages.identity(server.service) + messages.destination(server)
+    attributes = ipvs_messages.identity(server.service) + ipvs_messages.destination(server)
 
-    message = ours(messages.NEW_DEST, attributes)
+    message = ours(ipvs_messages.NEW_DEST, attributes)
 
     assert message == expected
 
 
 def test_the_numbers_are_those_of_pyroute2() -> None:
     for name in ("NEW_SERVICE", "SET_SERVICE", "DEL_SERVICE", "GET_SERVICE"):
-        assert getattr(messages, name) == getattr(theirs, f"IPVS_CMD_{name}")
+        assert getattr(ipvs_messages, name) == getattr(theirs, f"IPVS_CMD_{name}")
     for name in ("NEW_DEST", "SET_DEST", "DEL_DEST", "GET_DEST"):
-        assert getattr(messages, name) == getattr(theirs, f"IPVS_CMD_{name}")
+        assert getattr(ipvs_messages, name) == getattr(theirs, f"IPVS_CMD_{name}")
 
 
 # --- what the kernel lists -----------------------------------------------------------------------
@@ -199,11 +200,11 @@ DONE = HEADER.pack(HEADER.size + 4, NLMSG_DONE, MULTI, SEQUENCE, 0) + bytes(4)
 
 def listed(server: RealServer, extra: int = 0, *, order: int = 1) -> bytes:
     """Return a real server as a kernel lists it, `extra` bytes of statistics with it."""
-    settings = dump.listed(server)
-    body, family = settings[: dump.SETTINGS_SIZE], settings[dump.SETTINGS_SIZE :]
+    settings = ipvs_dump.listed(server)
+    body, family = settings[: ipvs_dump.SETTINGS_SIZE], settings[ipvs_dump.SETTINGS_SIZE :]
     connections = b"".join(attribute(kind, bytes(4)) for kind in (7, 8, 9))
     parts = [body, connections, family, attribute(10, bytes(extra))]
-    return reply(attribute(messages.DEST, b"".join(parts[::order])))
+    return reply(attribute(ipvs_messages.DEST, b"".join(parts[::order])))
 
 
 def in_one_reply(found: list[bytes]) -> Iterator[bytes]:
@@ -222,7 +223,7 @@ def servers(count: int) -> list[RealServer]:
 def test_what_was_listed_is_what_it_was(server: RealServer, extra: int, reverse: bool) -> None:
     wire = Listing(*in_one_reply([listed(server, extra * 4, order=-1 if reverse else 1)] * 2))
 
-    found = list(dump.real_servers(wire, server.service))
+    found = list(ipvs_dump.real_servers(wire, server.service))
     wire.close()
 
     assert found == [server, server]
@@ -232,7 +233,7 @@ def test_what_is_as_expected_is_not_decoded() -> None:
     expected = servers(40)
     wire = Listing(*in_one_reply([listed(server, 100) for server in expected]))
 
-    found = list(dump.real_servers(wire, WEB, expected))
+    found = list(ipvs_dump.real_servers(wire, WEB, expected))
     wire.close()
 
     assert all(one is other for one, other in zip(found, expected, strict=True))
@@ -244,7 +245,7 @@ def test_what_differs_in_one_field_is_told_from_what_was_expected() -> None:
     there = [expected[0], heavier, expected[2]]
     wire = Listing(*in_one_reply([listed(server) for server in there]))
 
-    found = list(dump.real_servers(wire, WEB, expected))
+    found = list(ipvs_dump.real_servers(wire, WEB, expected))
     wire.close()
 
     assert found == there
@@ -256,7 +257,7 @@ def test_messages_of_many_sizes_in_one_reply_are_walked() -> None:
     there = [listed(server, size) for server, size in zip(expected, sizes, strict=True)]
     wire = Listing(b"".join(there) + DONE)
 
-    found = list(dump.real_servers(wire, WEB, expected))
+    found = list(ipvs_dump.real_servers(wire, WEB, expected))
     wire.close()
 
     assert found == expected
@@ -266,7 +267,7 @@ def test_an_ipv6_address_is_not_taken_for_an_ipv4_address_of_the_same_bytes() ->
     six = RealServer(WEB, IPv6Address("a00:1::"), 80)
     wire = Listing(*in_one_reply([listed(six)]))
 
-    found = list(dump.real_servers(wire, WEB, servers(1)))
+    found = list(ipvs_dump.real_servers(wire, WEB, servers(1)))
     wire.close()
 
     assert found == [six]
@@ -278,7 +279,7 @@ def test_a_list_that_somebody_changed_meanwhile_is_not_taken_for_whole() -> None
     wire = Listing(bytes(interrupted), DONE)
 
     with pytest.raises(OSError, match="Interrupted"):
-        list(dump.real_servers(wire, WEB))
+        list(ipvs_dump.real_servers(wire, WEB))
     wire.close()
 
 
@@ -287,7 +288,7 @@ def test_a_list_that_somebody_changed_meanwhile_is_not_taken_for_whole() -> None
 
 def test_a_broken_length_is_never_sent() -> None:
     wire = Listing()
-    broken = bytearray(ours(messages.NEW_SERVICE, messages.identity(WEB)))
+    broken = bytearray(ours(ipvs_messages.NEW_SERVICE, ipvs_messages.identity(WEB)))
     broken[0] += 4
 
     with pytest.raises(AssertionError, match="a broken length"):
@@ -301,7 +302,7 @@ def test_answers_that_do_not_come_are_an_error_and_no_consent() -> None:
     wire = Listing()
 
     with pytest.raises(BlockingIOError):
-        wire.batch(ours(messages.NEW_SERVICE, messages.identity(WEB)))
+        wire.batch(ours(ipvs_messages.NEW_SERVICE, ipvs_messages.identity(WEB)))
     wire.close()
 
 
@@ -309,32 +310,32 @@ def test_a_maglev_service_is_made_as_rr_and_changed_once_it_is_full() -> None:
     maglev = VirtualServer(WEB, "mh", flags=0x8)
     run = [Change(None, maglev), *(Change(None, server) for server in servers(2))]
 
-    sent = [(command, b"mh\0" in attributes) for _, command, attributes in batch.requests(run)]
+    sent = [(command, b"mh\0" in attributes) for _, command, attributes in ipvs_batch.requests(run)]
 
     assert sent == [
-        (messages.NEW_SERVICE, False),
-        (messages.NEW_DEST, False),
-        (messages.NEW_DEST, False),
-        (messages.SET_SERVICE, True),
+        (ipvs_messages.NEW_SERVICE, False),
+        (ipvs_messages.NEW_DEST, False),
+        (ipvs_messages.NEW_DEST, False),
+        (ipvs_messages.SET_SERVICE, True),
     ]
 
 
 def test_a_maglev_service_without_real_servers_or_there_already_is_left_in_peace() -> None:
     maglev = VirtualServer(WEB, "mh")
-    alone = list(batch.requests([Change(None, maglev)]))
-    later = list(batch.requests([Change(None, server) for server in servers(2)]))
+    alone = list(ipvs_batch.requests([Change(None, maglev)]))
+    later = list(ipvs_batch.requests([Change(None, server) for server in servers(2)]))
 
-    assert [command for _, command, _ in alone] == [messages.NEW_SERVICE]
-    assert [command for _, command, _ in later] == [messages.NEW_DEST, messages.NEW_DEST]
+    assert [command for _, command, _ in alone] == [ipvs_messages.NEW_SERVICE]
+    assert [command for _, command, _ in later] == [ipvs_messages.NEW_DEST, ipvs_messages.NEW_DEST]
     assert b"mh\0" in alone[0][2]
 
 
 def test_a_listing_is_asked_for_as_a_listing() -> None:
     wire = Listing(DONE)
 
-    list(dump.real_servers(wire, WEB))
+    list(ipvs_dump.real_servers(wire, WEB))
     asked = wire._kernel.recv(4096)
     wire.close()
 
-    body = GENERIC.pack(messages.GET_DEST, 1) + messages.identity(WEB)
+    body = GENERIC.pack(ipvs_messages.GET_DEST, 1) + ipvs_messages.identity(WEB)
     assert asked == message(FAMILY, body, SEQUENCE, REQUEST | DUMP)

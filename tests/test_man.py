@@ -356,9 +356,9 @@ def test_the_files_are_those_of_the_program() -> None:
     said = items(section("lvsdr.8", "FILES"))
     arguments = [each for command in COMMANDS.values() for each in command.params]
     profiles = {str(each.default) for each in arguments if isinstance(each.default, Path)}
-    book = book.Book("cookie-N")
+    there = book.Book("cookie-N")
 
-    assert set(said) == {*profiles, str(book.path), str(book.root / "cookie-N.lock")}
+    assert set(said) == {*profiles, str(there.path), str(there.root / "cookie-N.lock")}
     assert len(profiles) == len(schema.ROLES)
 
 

@@ -17,7 +17,7 @@ from lvsdr.model.profile import DirectorProfile, LabelledVip
 from lvsdr.profile.roles.director_paths import paths
 from lvsdr.proof import path_proofs
 from lvsdr.render.paths import lines
-from lvsdr.rules.paths.path_findings import path_findings as rules
+from lvsdr.rules.paths import path_findings as rules
 from lvsdr.wire.path_judge import Heard, judge
 from lvsdr.wire.path_probe import macs_of
 from lvsdr.wire.probe import Reply

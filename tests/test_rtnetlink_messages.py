@@ -18,8 +18,15 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from lvsdr.kernel import netlink, netlink_messages
-from lvsdr.kernel.netlink_messages import (
+from lvsdr.kernel.netlink import (
+    netlink_messages,
+    netlink_socket,
+    rtm_address,
+    rtm_link,
+    rtm_neighbour,
+    rtm_route,
+)
+from lvsdr.kernel.netlink.netlink_messages import (
     ACK,
     DUMP,
     DUMP_INTERRUPTED,
@@ -29,21 +36,11 @@ from lvsdr.kernel.netlink_messages import (
     NLMSG_ERROR,
     REQUEST,
 )
-from lvsdr.kernel.rtnetlink import (
-    ATTEMPTS,
-    CREATE,
-    EXCLUSIVE,
-    FAMILIES,
-    RouteSocket,
-    address,
-    link,
-    neighbour,
-    route,
-)
-from lvsdr.kernel.rtnetlink.address import IFA_F_DEPRECATED, IFA_F_NODAD, RawAddress
-from lvsdr.kernel.rtnetlink.link import RawLink
-from lvsdr.kernel.rtnetlink.neighbour import RawProxy
-from lvsdr.kernel.rtnetlink.route import UNREACHABLE, RawRoute
+from lvsdr.kernel.netlink.route_socket import ATTEMPTS, CREATE, EXCLUSIVE, FAMILIES, RouteSocket
+from lvsdr.kernel.netlink.rtm_address import IFA_F_DEPRECATED, IFA_F_NODAD, RawAddress
+from lvsdr.kernel.netlink.rtm_link import RawLink
+from lvsdr.kernel.netlink.rtm_neighbour import RawProxy
+from lvsdr.kernel.netlink.rtm_route import UNREACHABLE, RawRoute
 
 VIP, VIP6 = "192.0.2.10", "2001:db8::10"
 LABELLED = RawAddress(7, ip_interface(f"{VIP}/32"), "host", label="lo:1")
@@ -58,7 +55,7 @@ class Wire(RouteSocket):
 
     def __init__(self, *replies: bytes) -> None:
         self._sequence = 0
-        self._view = memoryview(bytearray(netlink.LARGEST_REPLY))
+        self._view = memoryview(bytearray(netlink_socket.LARGEST_REPLY))
         self._socket, self.kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         for reply in replies:
             self.kernel.send(reply)
@@ -106,8 +103,8 @@ def test_an_ipv4_address_is_added_and_deleted_as_pyroute2_does() -> None:
     family = {"family": socket.AF_INET, "prefixlen": 32, "index": 7}
     local = {"IFA_ADDRESS": VIP, "IFA_LOCAL": VIP}
 
-    added = sent(lambda wire: address.add(wire, LABELLED))
-    deleted = sent(lambda wire: address.delete(wire, LABELLED))
+    added = sent(lambda wire: rtm_address.add(wire, LABELLED))
+    deleted = sent(lambda wire: rtm_address.delete(wire, LABELLED))
 
     assert added == theirs(ifaddrmsg(), 20, MADE, **family, scope=254, **local, IFA_LABEL="lo:1")
     assert deleted == theirs(ifaddrmsg(), 21, CHANGED, **family, **local)
@@ -117,8 +114,8 @@ def test_an_ipv6_address_is_added_and_deleted_as_pyroute2_does() -> None:
     family = {"family": socket.AF_INET6, "prefixlen": 128, "index": 7}
     lifetime = {"ifa_preferred": 0, "ifa_valid": 0xFFFFFFFF}
 
-    added = sent(lambda wire: address.add(wire, OLD))
-    deleted = sent(lambda wire: address.delete(wire, OLD))
+    added = sent(lambda wire: rtm_address.add(wire, OLD))
+    deleted = sent(lambda wire: rtm_address.delete(wire, OLD))
 
     assert added == theirs(
         ifaddrmsg(),
@@ -133,7 +130,7 @@ def test_an_ipv6_address_is_added_and_deleted_as_pyroute2_does() -> None:
 
 
 def test_a_link_is_set_up_as_pyroute2_does() -> None:
-    up = sent(lambda wire: link.set_flags(wire, 7, 0x81, 0x81))
+    up = sent(lambda wire: rtm_link.set_flags(wire, 7, 0x81, 0x81))
 
     assert up == theirs(ifinfmsg(), 16, CHANGED, index=7, flags=0x81, change=0x81)
 
@@ -150,8 +147,8 @@ def test_a_route_is_added_and_deleted_as_pyroute2_does(guard: RawRoute) -> None:
         "RTA_PRIORITY": guard.metric,
     }
 
-    added = sent(lambda wire: route.add(wire, guard))
-    deleted = sent(lambda wire: route.delete(wire, guard))
+    added = sent(lambda wire: rtm_route.add(wire, guard))
+    deleted = sent(lambda wire: rtm_route.delete(wire, guard))
 
     assert added == theirs(rtmsg(), 24, MADE, **fields)
     assert deleted == theirs(rtmsg(), 25, CHANGED, **fields)
@@ -165,9 +162,11 @@ def test_a_list_is_asked_for_as_pyroute2_does() -> None:
             dump(wire)
             return wire.kernel.recv(1 << 16)
 
-    assert asked(link.dump) == theirs(ifinfmsg(), 18, listing, IFLA_EXT_MASK=8)
-    assert asked(lambda wire: address.dump(wire, 7)) == theirs(ifaddrmsg(), 22, listing, index=7)
-    assert asked(lambda wire: route.dump(wire, 4, UNREACHABLE)) == theirs(
+    assert asked(rtm_link.dump) == theirs(ifinfmsg(), 18, listing, IFLA_EXT_MASK=8)
+    assert asked(lambda wire: rtm_address.dump(wire, 7)) == theirs(
+        ifaddrmsg(), 22, listing, index=7
+    )
+    assert asked(lambda wire: rtm_route.dump(wire, 4, UNREACHABLE)) == theirs(
         rtmsg(), 26, listing, family=socket.AF_INET, table=254, type=UNREACHABLE
     )
 
@@ -178,7 +177,7 @@ def test_a_route_is_asked_for_as_pyroute2_does() -> None:
 
     with closing(Wire(answer(errno.EHOSTUNREACH))) as wire:
         with pytest.raises(OSError, match="No route to host"):
-            route.of_packet(wire, ip_address(VIP), ip_address("192.0.2.1"), 7)
+            rtm_route.of_packet(wire, ip_address(VIP), ip_address("192.0.2.1"), 7)
         asked = wire.kernel.recv(1 << 16)
 
     assert asked == expected
@@ -208,7 +207,7 @@ def test_links_are_read_as_pyroute2_writes_them() -> None:
     )
 
     with closing(Wire(*said)) as wire:
-        found = link.dump(wire)
+        found = rtm_link.dump(wire)
 
     mac = "02:00:00:00:00:11"
     assert found == {7: RawLink(7, "eth0.5", "vlan", 0x1043, mac, 1500, "noqueue", 9, below=2)}
@@ -220,13 +219,16 @@ def test_a_link_whose_other_end_is_elsewhere_says_where() -> None:
     )
 
     with closing(Wire(*said)) as wire:
-        found = link.dump(wire)
+        found = rtm_link.dump(wire)
 
     assert (found[7].below, found[7].far) == (2, 0)
 
 
 @given(
-    st.ip_addresses(), st.integers(0, 32), st.sampled_from(sorted(address.SCOPES)), st.integers(0)
+    st.ip_addresses(),
+    st.integers(0, 32),
+    st.sampled_from(sorted(rtm_address.SCOPES)),
+    st.integers(0),
 )
 def test_addresses_are_read_as_pyroute2_writes_them(
     own: Any, length: int, scope: str, drawn: int
@@ -240,14 +242,14 @@ def test_addresses_are_read_as_pyroute2_writes_them(
         family=socket.AF_INET if ipv4 else socket.AF_INET6,
         prefixlen=length,
         index=7,
-        scope=address.SCOPES[scope],
+        scope=rtm_address.SCOPES[scope],
         IFA_ADDRESS=str(own),
         IFA_FLAGS=flags,
         **label,
     )
 
     with closing(Wire(*said)) as wire:
-        found = address.dump(wire)
+        found = rtm_address.dump(wire)
 
     ip = IPv4Interface((own, length)) if ipv4 else IPv6Interface((own, length))
     assert found == [RawAddress(7, ip, scope, flags, "eth0:1" if ipv4 else None)]
@@ -265,7 +267,7 @@ def test_of_a_point_to_point_link_our_own_end_is_the_address() -> None:
     )
 
     with closing(Wire(*said)) as wire:
-        found = address.dump(wire)
+        found = rtm_address.dump(wire)
 
     assert found == [RawAddress(7, ip_interface("192.0.2.1/32"))]
 
@@ -275,7 +277,7 @@ def test_routes_are_read_as_pyroute2_writes_them() -> None:
     said = told(24, rtmsg(), **fields, RTA_DST=VIP, RTA_PRIORITY=GUARD.metric, RTA_TABLE=254)
 
     with closing(Wire(*said)) as wire:
-        found = route.dump(wire, 4, UNREACHABLE)
+        found = rtm_route.dump(wire, 4, UNREACHABLE)
 
     assert found == [GUARD]
 
@@ -289,18 +291,18 @@ def test_what_a_kernel_without_filters_lists_besides_is_left_out() -> None:
     )
 
     with closing(Wire(other_type + other_table, end())) as wire:
-        assert route.dump(wire, 4, UNREACHABLE) == []
+        assert rtm_route.dump(wire, 4, UNREACHABLE) == []
     with closing(Wire(other_link, end())) as wire:
-        assert address.dump(wire, 7) == []
+        assert rtm_address.dump(wire, 7) == []
 
 
 def test_proxy_entries_are_read_and_other_neighbours_are_not() -> None:
     entry = {"family": socket.AF_INET, "ifindex": 7, "NDA_DST": VIP}
-    proxied = theirs(ndmsg(), 28, MULTI, **entry, flags=neighbour.NTF_PROXY)
+    proxied = theirs(ndmsg(), 28, MULTI, **entry, flags=rtm_neighbour.NTF_PROXY)
     cached = theirs(ndmsg(), 28, MULTI, **entry, flags=0)
 
     with closing(Wire(proxied + cached, end(), end(sequence=2))) as wire:
-        found = neighbour.dump_proxies(wire)
+        found = rtm_neighbour.dump_proxies(wire)
 
     assert found == [RawProxy(7, ip_address(VIP))]
 
@@ -317,7 +319,7 @@ def test_a_list_that_a_change_has_torn_is_asked_for_again() -> None:
     whole = lo(2) + end(sequence=2)
 
     with closing(Wire(torn, whole)) as wire:
-        found = link.dump(wire)
+        found = rtm_link.dump(wire)
 
     assert list(found) == [1]
 
@@ -327,19 +329,19 @@ def test_a_list_that_is_torn_each_time_is_no_list() -> None:
 
     with closing(Wire(*torn)) as wire:
         with pytest.raises(InterruptedError):
-            link.dump(wire)
+            rtm_link.dump(wire)
 
         assert wire.sequence() == ATTEMPTS + 1
 
 
 def test_a_refusal_at_the_end_of_a_list_is_one() -> None:
     with closing(Wire(end(errno.ENODEV))) as wire, pytest.raises(OSError, match="No such device"):
-        address.dump(wire, 7)
+        rtm_address.dump(wire, 7)
 
 
 def test_a_namespace_without_a_main_table_has_no_routes() -> None:
     with closing(Wire(end(errno.ENOENT))) as wire:
-        assert route.dump(wire, 4, UNREACHABLE) == []
+        assert rtm_route.dump(wire, 4, UNREACHABLE) == []
 
 
 def test_a_refused_request_says_why() -> None:
@@ -354,31 +356,31 @@ def test_a_refused_request_says_why() -> None:
         closing(Wire(refusal)) as wire,
         pytest.raises(FileExistsError, match="Address already assigned"),
     ):
-        address.add(wire, LABELLED)
+        rtm_address.add(wire, LABELLED)
 
 
 def test_what_is_left_of_an_earlier_list_is_no_answer() -> None:
     with closing(Wire(lo(0), answer(errno.EPERM))) as wire, pytest.raises(PermissionError):
-        link.set_flags(wire, 7, 0, 1)
+        rtm_link.set_flags(wire, 7, 0, 1)
 
 
 def test_a_message_of_which_a_part_was_lost_is_an_error() -> None:
-    long = message(16, bytes(netlink.LARGEST_REPLY))
+    long = message(16, bytes(netlink_socket.LARGEST_REPLY))
 
     with closing(Wire(long)) as wire, pytest.raises(OSError, match="Message too long"):
-        link.dump(wire)
+        rtm_link.dump(wire)
 
 
 def test_a_reply_shorter_than_a_header_is_an_error() -> None:
     with closing(Wire(b"\0")) as wire, pytest.raises(OSError, match="Protocol error"):
-        link.dump(wire)
+        rtm_link.dump(wire)
 
 
 DECODERS: dict[str, Callable[[memoryview], object]] = {
-    "link": link.decoded,
-    "address": address.decoded,
-    "route": route.decoded,
-    "neighbour": neighbour.decoded,
+    "link": rtm_link.decoded,
+    "address": rtm_address.decoded,
+    "route": rtm_route.decoded,
+    "neighbour": rtm_neighbour.decoded,
 }
 
 
@@ -398,9 +400,9 @@ def test_whatever_comes_is_understood_or_an_error_of_the_system(
 @given(st.data())
 def test_a_length_that_lies_is_an_error(data: st.DataObject) -> None:
     packed = bytearray(lo(1))
-    start = HEADER.size + link.IFINFOMSG.size
+    start = HEADER.size + rtm_link.IFINFOMSG.size
     wrong = data.draw(st.integers(0, 3) | st.integers(len(packed) - start + 1, 0xFFFF))
     packed[start : start + 2] = struct.pack("=H", wrong)
 
     with pytest.raises(OSError, match="Protocol error"):
-        netlink_messages.decoded(memoryview(packed), link.decoded)
+        netlink_messages.decoded(memoryview(packed), rtm_link.decoded)

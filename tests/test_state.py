@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lvsdr.kernel.owners import owners
+from lvsdr.kernel.views.owners import owners
 from lvsdr.model.finding import Finding
 from lvsdr.model.inspection import HeldAddress, Inspection, Owner, Packet
 from lvsdr.model.objects import ProxyNeighbour, RealServer, Service, VirtualServer

@@ -18,9 +18,9 @@ from time import perf_counter
 
 from lvsdr.cli.main import GARBAGE
 from lvsdr.core.planner import plan
-from lvsdr.kernel.ipvs import batch
 from lvsdr.kernel.linux import LinuxKernel
-from lvsdr.kernel.netlink_messages import GENERIC, HEADER, REQUEST
+from lvsdr.kernel.netlink.netlink_messages import GENERIC, HEADER, REQUEST
+from lvsdr.kernel.tables import ipvs_batch
 from lvsdr.lab import program
 from lvsdr.model.change import Plan
 from lvsdr.model.objects import Objects, keyed
@@ -130,7 +130,7 @@ def floor_apply(services: int, each: int) -> float:
     with LinuxKernel() as kernel:
         wire = kernel._sockets.ipvs
         sends = []
-        for some in batch._batches(todo):
+        for some in ipvs_batch._batches(todo):
             packed = bytearray()
             for _, command, attributes in some:
                 length = HEADER.size + GENERIC.size + len(attributes)

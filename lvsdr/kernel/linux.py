@@ -11,18 +11,18 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from lvsdr.errors import CannotRun, LvsdrError
-from lvsdr.kernel import survey as surveying
-from lvsdr.kernel import sysctls
-from lvsdr.kernel.addresses import Addresses
 from lvsdr.kernel.errno import reading
-from lvsdr.kernel.ipvs import Servers, batch
-from lvsdr.kernel.ipvs_control import SyncDaemons, Timeouts
-from lvsdr.kernel.links import Links
+from lvsdr.kernel.netlink import rtm_nsid
+from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.kernel.privilege import has_net_admin
-from lvsdr.kernel.proxies import Proxies
-from lvsdr.kernel.routes import Routes
-from lvsdr.kernel.rtnetlink import namespaces
-from lvsdr.kernel.sockets import Sockets
+from lvsdr.kernel.tables import ipvs_batch, sysctls
+from lvsdr.kernel.tables.addresses import Addresses
+from lvsdr.kernel.tables.guard_routes import Routes
+from lvsdr.kernel.tables.ipvs import Servers
+from lvsdr.kernel.tables.ipvs_control import SyncDaemons, Timeouts
+from lvsdr.kernel.tables.links import Links
+from lvsdr.kernel.tables.proxy_neighbours import Proxies
+from lvsdr.kernel.views import survey_view as surveying
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, Sysctl, VirtualServer, keyed
@@ -76,14 +76,14 @@ class LinuxKernel:
 
     def inspect(self, packets: Iterable[Packet], *, table: bool) -> Inspection:
         """Return the host in depth, and the ways of `packets`; `table`: IPVS as well."""
-        from lvsdr.kernel import inspection  # noqa: PLC0415
+        from lvsdr.kernel.views import inspection_view  # noqa: PLC0415
 
-        return inspection.inspect(self._sockets, packets, table=table)
+        return inspection_view.inspect(self._sockets, packets, table=table)
 
     def number_of(self, namespace: int) -> int | None:
         """Return this namespace's number of another one, as its links' other ends have it."""
         with reading("the number of a namespace"):
-            return namespaces.number_of(self._sockets.rtnetlink, namespace)
+            return rtm_nsid.number_of(self._sockets.rtnetlink, namespace)
 
     def route_to(
         self,
@@ -93,15 +93,15 @@ class LinuxKernel:
         arriving: str | None = None,
     ) -> RouteTo:
         """Return what becomes of a packet to `destination`, sent here or arriving on a link."""
-        from lvsdr.kernel import fib  # noqa: PLC0415
+        from lvsdr.kernel.views import route_lookups  # noqa: PLC0415
 
-        return fib.route_to(self._sockets, destination, source=source, arriving=arriving)
+        return route_lookups.route_to(self._sockets, destination, source=source, arriving=arriving)
 
     def leading(self, destinations: Iterable[IPAddress]) -> Mapping[IPAddress, Leading]:
         """Return the unicast routes by which packets to `destinations` would leave."""
-        from lvsdr.kernel import fib  # noqa: PLC0415
+        from lvsdr.kernel.views import route_lookups  # noqa: PLC0415
 
-        return fib.leading(self._sockets, destinations)
+        return route_lookups.leading(self._sockets, destinations)
 
     def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         """Return those of the objects `keys` that are there, as they are.
@@ -112,7 +112,7 @@ class LinuxKernel:
         servers = False
         for key in keys:
             # Of these there may be many.
-            if key[0] in batch.KINDS:
+            if key[0] in ipvs_batch.KINDS:
                 servers = True
             else:
                 kinds.setdefault(str(key[0]), []).append(key)
@@ -136,9 +136,9 @@ class LinuxKernel:
 
     def counters(self, services: Collection[Key]) -> Mapping[Key, Counters]:
         """Return what passes through the virtual servers `services` and their real servers."""
-        from lvsdr.kernel import ipvs_stats  # noqa: PLC0415
+        from lvsdr.kernel.views import ipvs_counters  # noqa: PLC0415
 
-        return ipvs_stats.counters(self._sockets, services)
+        return ipvs_counters.counters(self._sockets, services)
 
     def require(self, todo: Plan) -> None:
         """Raise CannotRun where this process cannot carry out such changes; touch nothing."""
@@ -153,9 +153,9 @@ class LinuxKernel:
 
     def execute(self, changes: Iterable[Change]) -> None:
         """Carry out `changes` in their order; raise KernelError at the first refused one."""
-        for packed, run in groupby(changes, key=batch.takes):
+        for packed, run in groupby(changes, key=ipvs_batch.takes):
             if packed:
-                batch.execute(self._sockets.ipvs, list(run))
+                ipvs_batch.execute(self._sockets.ipvs, list(run))
             else:
                 for change in run:
                     self._tables[change.subject.kind].execute(change)
@@ -163,11 +163,11 @@ class LinuxKernel:
     def attempt(self, changes: Iterable[Change]) -> list[LvsdrError]:
         """Carry out what can be of `changes`, in their order; return why the others cannot."""
         refused: list[LvsdrError] = []
-        for packed, run in groupby(changes, key=batch.takes):
+        for packed, run in groupby(changes, key=ipvs_batch.takes):
             for some in [list(run)] if packed else ([change] for change in run):
                 try:
                     if packed:
-                        refused += batch.attempt(self._sockets.ipvs, some)
+                        refused += ipvs_batch.attempt(self._sockets.ipvs, some)
                     else:
                         self.execute(some)
                 except LvsdrError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from lvsdr.errors import CannotRun
-from lvsdr.kernel.sockets import Sockets
+from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.lab import uml
 
 

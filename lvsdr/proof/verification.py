@@ -18,8 +18,8 @@ from lvsdr.model.route_lookup import Fate
 from lvsdr.model.survey import Survey
 from lvsdr.proof.path_proofs import Probe, prove
 from lvsdr.rules.host import arp_settings, drift, host_rules, route_questions
-from lvsdr.rules.paths.path_findings import path_findings as path_rules
-from lvsdr.rules.paths.path_findings import vip_given_up
+from lvsdr.rules.paths import path_findings as path_rules
+from lvsdr.rules.paths import vip_given_up
 from lvsdr.rules.segment import who_answers
 from lvsdr.rules.segment.mac_owners import Speakers
 

@@ -17,7 +17,7 @@ from witnesses import ipvsadm, netlink_writes
 
 from lvsdr.errors import KernelError
 from lvsdr.kernel.linux import LinuxKernel
-from lvsdr.kernel.netlink import SO_RCVBUFFORCE
+from lvsdr.kernel.netlink.netlink_socket import SO_RCVBUFFORCE
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.host import Host
 from lvsdr.model.change import Change, Plan

@@ -14,12 +14,13 @@ import pytest
 from rig import director, realserver, state, write
 
 from lvsdr.kernel.linux import LinuxKernel
-from lvsdr.kernel.rtnetlink import RouteSocket, address, link, neighbour, route
-from lvsdr.kernel.rtnetlink.address import IFA_F_DEPRECATED, IFA_F_NODAD, RawAddress
-from lvsdr.kernel.rtnetlink.link import RawLink
-from lvsdr.kernel.rtnetlink.route import BLACKHOLE, UNREACHABLE, RawRoute
-from lvsdr.kernel.sockets import Sockets
-from lvsdr.kernel.survey import survey
+from lvsdr.kernel.netlink import rtm_address, rtm_link, rtm_neighbour, rtm_route
+from lvsdr.kernel.netlink.open_sockets import Sockets
+from lvsdr.kernel.netlink.route_socket import RouteSocket
+from lvsdr.kernel.netlink.rtm_address import IFA_F_DEPRECATED, IFA_F_NODAD, RawAddress
+from lvsdr.kernel.netlink.rtm_link import RawLink
+from lvsdr.kernel.netlink.rtm_route import BLACKHOLE, UNREACHABLE, RawRoute
+from lvsdr.kernel.views.survey_view import survey
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.host import Host
 from lvsdr.model.change import Change
@@ -97,7 +98,7 @@ def test_a_vlan_lies_on_its_link_and_the_ends_of_a_cable_on_nothing(host: Host) 
 
 
 def test_every_link_is_as_ip_shows_it(host: Host) -> None:
-    links = through(host, link.dump)
+    links = through(host, rtm_link.dump)
 
     def described(each: RawLink) -> dict[str, object]:
         return {
@@ -137,24 +138,24 @@ def test_every_link_is_as_ip_shows_it(host: Host) -> None:
 
 
 def test_a_link_is_found_by_its_name_as_it_is_listed(host: Host) -> None:
-    links = through(host, link.dump)
+    links = through(host, rtm_link.dump)
 
-    found = through(host, lambda wire: [link.find(wire, each.name) for each in links.values()])
+    found = through(host, lambda wire: [rtm_link.find(wire, each.name) for each in links.values()])
 
     # What is left of a bridge's timers and of its ports' is another number each time.
     assert [replace(each, data=b"", part=b"") for each in found] == [
         replace(each, data=b"", part=b"") for each in links.values()
     ]
     with pytest.raises(OSError, match="No such device"):
-        through(host, lambda wire: link.find(wire, "eth9"))
+        through(host, lambda wire: rtm_link.find(wire, "eth9"))
 
 
 @pytest.mark.parametrize("name", [None, "lo", "eth0", "dummy7"])
 def test_the_addresses_of_a_link_are_as_ip_shows_them(host: Host, name: str | None) -> None:
-    names = {each.index: each.name for each in through(host, link.dump).values()}
+    names = {each.index: each.name for each in through(host, rtm_link.dump).values()}
     index = next((number for number, each in names.items() if each == name), 0)
 
-    found = through(host, lambda wire: address.dump(wire, index))
+    found = through(host, lambda wire: rtm_address.dump(wire, index))
 
     listed = shown(host, "address", "show", *(["dev", name] if name else []))
     assert sorted(
@@ -179,9 +180,9 @@ def test_routes_that_lead_nowhere_are_those_of_the_main_table(host: Host) -> Non
     found = through(
         host,
         lambda wire: [
-            *route.dump(wire, 4, UNREACHABLE),
-            *route.dump(wire, 4, BLACKHOLE),
-            *route.dump(wire, 6, BLACKHOLE),
+            *rtm_route.dump(wire, 4, UNREACHABLE),
+            *rtm_route.dump(wire, 4, BLACKHOLE),
+            *rtm_route.dump(wire, 6, BLACKHOLE),
         ],
     )
 
@@ -193,7 +194,7 @@ def test_routes_that_lead_nowhere_are_those_of_the_main_table(host: Host) -> Non
 
 def test_a_namespace_in_which_nothing_was_ever_up_has_no_routes(host: Host) -> None:
     script = (
-        "from lvsdr.kernel.rtnetlink import RouteSocket, route; "
+        "from lvsdr.kernel.netlink.route_socket import RouteSocket, route; "
         "print([route.dump(RouteSocket(), version, 7) for version in (4, 6)])"
     )
 
@@ -203,7 +204,7 @@ def test_a_namespace_in_which_nothing_was_ever_up_has_no_routes(host: Host) -> N
 
 
 def test_neighbours_for_whom_the_host_answers_are_told_from_its_own(host: Host) -> None:
-    found = through(host, neighbour.dump_proxies)
+    found = through(host, rtm_neighbour.dump_proxies)
 
     assert {str(each.address) for each in found} == {
         each["dst"] for each in shown(host, "neighbour", "show", "proxy")
@@ -213,20 +214,20 @@ def test_neighbours_for_whom_the_host_answers_are_told_from_its_own(host: Host) 
 
 def test_what_is_added_is_what_ip_shows_and_deleting_it_leaves_nothing(host: Host) -> None:
     before = state(host)
-    lo = through(host, lambda wire: link.find(wire, "lo")).index
+    lo = through(host, lambda wire: rtm_link.find(wire, "lo")).index
     labelled = RawAddress(lo, ip_interface("192.0.2.10/32"), "host", label="lo:1")
     old = RawAddress(lo, ip_interface("2001:db8::a/128"), flags=IFA_F_NODAD | IFA_F_DEPRECATED)
     guard = RawRoute(UNREACHABLE, ip_network("192.0.2.10/32"), 4294967294)
 
     def add(wire: RouteSocket) -> None:
-        address.add(wire, labelled)
-        address.add(wire, old)
-        route.add(wire, guard)
+        rtm_address.add(wire, labelled)
+        rtm_address.add(wire, old)
+        rtm_route.add(wire, guard)
 
     def delete(wire: RouteSocket) -> None:
-        address.delete(wire, labelled)
-        address.delete(wire, old)
-        route.delete(wire, guard)
+        rtm_address.delete(wire, labelled)
+        rtm_address.delete(wire, old)
+        rtm_route.delete(wire, guard)
 
     through(host, add)
     (on_lo,) = shown(host, "address", "show", "dev", "lo")

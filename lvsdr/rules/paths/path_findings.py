@@ -9,7 +9,7 @@ from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.objects import endpoint
 from lvsdr.model.path import Path, Proof
 from lvsdr.rules.host.tunnel_ends import Opening, opening
-from lvsdr.rules.paths.path_findings.tunnel_mtu import too_long
+from lvsdr.rules.paths.tunnel_mtu import too_long
 
 Group = Sequence[Proof]
 

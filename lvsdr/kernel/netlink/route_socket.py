@@ -10,8 +10,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 
-from lvsdr.kernel.netlink import NETLINK_ROUTE, NetlinkSocket
-from lvsdr.kernel.netlink_messages import ACK, Item, broken, decoded, singly
+from lvsdr.kernel.netlink.netlink_messages import ACK, Item, broken, decoded, singly
+from lvsdr.kernel.netlink.netlink_socket import NETLINK_ROUTE, NetlinkSocket
 
 NETLINK_GET_STRICT_CHK = 12
 EXCLUSIVE, CREATE = 0x200, 0x400

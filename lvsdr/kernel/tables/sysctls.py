@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lvsdr.errors import CannotRun
 from lvsdr.kernel.errno import Reasons, explained, reading
-from lvsdr.kernel.sockets import Sockets
+from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Key, Object, Sysctl
 

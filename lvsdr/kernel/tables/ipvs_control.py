@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, ip_address
 
 from lvsdr.kernel.errno import Reasons, explained, reading
-from lvsdr.kernel.netlink_messages import (
+from lvsdr.kernel.netlink.netlink_messages import (
     ACK,
     GENERIC,
     U8,
@@ -22,7 +22,7 @@ from lvsdr.kernel.netlink_messages import (
     opened,
     singly,
 )
-from lvsdr.kernel.sockets import Sockets
+from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Key, Object, SyncDaemon, Timeout
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 
 from lvsdr.errors import CannotRun, KernelError
 from lvsdr.kernel.errno import explained, reading
-from lvsdr.kernel.rtnetlink import link as raw
-from lvsdr.kernel.rtnetlink.link import IFF_NOARP, IFF_UP, RawLink
-from lvsdr.kernel.sockets import Sockets
+from lvsdr.kernel.netlink import rtm_link as raw
+from lvsdr.kernel.netlink.open_sockets import Sockets
+from lvsdr.kernel.netlink.rtm_link import IFF_NOARP, IFF_UP, RawLink
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Key, Link, Object
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from lvsdr.kernel.netlink_messages import (
+from lvsdr.kernel.netlink.netlink_messages import (
     NOTHING,
     U32,
     as_number,
@@ -14,7 +14,7 @@ from lvsdr.kernel.netlink_messages import (
     attributes,
     opened,
 )
-from lvsdr.kernel.rtnetlink import RouteSocket
+from lvsdr.kernel.netlink.route_socket import RouteSocket
 
 RTM_NEWLINK, RTM_GETLINK = 16, 18
 IFINFOMSG = struct.Struct("=BxHiII")

@@ -6,10 +6,10 @@ import errno
 from collections.abc import Iterable, Iterator
 
 from lvsdr.kernel.errno import Reasons, explained, reading
-from lvsdr.kernel.rtnetlink import address as raw
-from lvsdr.kernel.rtnetlink import link as links
-from lvsdr.kernel.rtnetlink.address import IFA_F_DEPRECATED, IFA_F_NODAD, RawAddress
-from lvsdr.kernel.sockets import Sockets
+from lvsdr.kernel.netlink import rtm_address as raw
+from lvsdr.kernel.netlink import rtm_link as links
+from lvsdr.kernel.netlink.open_sockets import Sockets
+from lvsdr.kernel.netlink.rtm_address import IFA_F_DEPRECATED, IFA_F_NODAD, RawAddress
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Address, Key, Object
 

@@ -7,8 +7,8 @@ import struct
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface
 
-from lvsdr.kernel.netlink_messages import U32, as_number, as_text, attribute, opened
-from lvsdr.kernel.rtnetlink import CREATE, EXCLUSIVE, RouteSocket
+from lvsdr.kernel.netlink.netlink_messages import U32, as_number, as_text, attribute, opened
+from lvsdr.kernel.netlink.route_socket import CREATE, EXCLUSIVE, RouteSocket
 from lvsdr.model.address import IPInterface
 
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22

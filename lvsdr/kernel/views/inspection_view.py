@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from lvsdr.kernel import bridges, connections, fib, ipvs, owners, routes
-from lvsdr.kernel.ipvs_control import STATES, SyncDaemons
-from lvsdr.kernel.rtnetlink.address import RawAddress
-from lvsdr.kernel.rtnetlink.link import Links
-from lvsdr.kernel.sockets import Sockets
-from lvsdr.kernel.survey import links_and_addresses, name_of, survey_of
-from lvsdr.kernel.sysctls import values_of
+from lvsdr.kernel.netlink.open_sockets import Sockets
+from lvsdr.kernel.netlink.rtm_address import RawAddress
+from lvsdr.kernel.netlink.rtm_link import Links
+from lvsdr.kernel.tables import guard_routes, ipvs
+from lvsdr.kernel.tables.ipvs_control import STATES, SyncDaemons
+from lvsdr.kernel.tables.sysctls import values_of
+from lvsdr.kernel.views import bridges, connections, owners, route_lookups
+from lvsdr.kernel.views.survey_view import links_and_addresses, name_of, survey_of
 from lvsdr.model.inspection import HeldAddress, Inspection, Packet
 from lvsdr.model.objects import SyncDaemon
 from lvsdr.model.survey import Survey
@@ -47,8 +48,8 @@ def inspect(
         survey=seen,
         addresses=tuple(_held(links, each) for each in addresses),
         sysctls=_settings(seen),
-        dead_ends=routes.dead_ends(sockets),
-        routes=fib.routes(sockets, links, packets),
+        dead_ends=guard_routes.dead_ends(sockets),
+        routes=route_lookups.routes(sockets, links, packets),
         real_servers=tuple(ipvs.every_real_server(sockets)) if table else (),
         sync_daemons=_sync_daemons(sockets) if table else frozenset(),
         owners=tuple(owners.owners({link.name: link.index for link in links.values()}, root)),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from lvsdr.kernel.netlink_messages import U32, attribute, opened
-from lvsdr.kernel.rtnetlink import RouteSocket
+from lvsdr.kernel.netlink.netlink_messages import U32, attribute, opened
+from lvsdr.kernel.netlink.route_socket import RouteSocket
 
 RTM_GETNSID = 90
 RTGENMSG = struct.Struct("=B3x")

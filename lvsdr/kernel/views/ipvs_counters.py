@@ -6,9 +6,8 @@ from collections.abc import Collection, Iterator
 from functools import partial
 
 from lvsdr.kernel.errno import reading
-from lvsdr.kernel.ipvs import dump, messages
-from lvsdr.kernel.netlink import GenericSocket
-from lvsdr.kernel.netlink_messages import (
+from lvsdr.kernel.netlink import ipvs_dump, ipvs_messages
+from lvsdr.kernel.netlink.netlink_messages import (
     NOTHING,
     Attributes,
     as_number,
@@ -16,7 +15,8 @@ from lvsdr.kernel.netlink_messages import (
     decoded,
     singly,
 )
-from lvsdr.kernel.sockets import Sockets
+from lvsdr.kernel.netlink.netlink_socket import GenericSocket
+from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.model.address import IPAddress
 from lvsdr.model.counters import Counters, Traffic
 from lvsdr.model.objects import Key, RealServer, Service, VirtualServer
@@ -42,7 +42,7 @@ def counters(sockets: Sockets, services: Collection[Key]) -> dict[Key, Counters]
         return found
     with reading("the counters"):
         wire = sockets.ipvs
-        listed = singly(wire.dump(messages.GET_SERVICE))
+        listed = singly(wire.dump(ipvs_messages.GET_SERVICE))
         for service, traffic in [decoded(each, _virtual_server) for each in listed]:
             key = (VirtualServer.kind, *service.key)
             if key in services:
@@ -53,7 +53,7 @@ def counters(sockets: Sockets, services: Collection[Key]) -> dict[Key, Counters]
 
 
 def _real_servers(wire: GenericSocket, service: Service) -> Iterator[tuple[Key, Counters]]:
-    for message in singly(wire.dump(messages.GET_DEST, messages.identity(service))):
+    for message in singly(wire.dump(ipvs_messages.GET_DEST, ipvs_messages.identity(service))):
         rip, port, counted = decoded(message, partial(_real_server, service))
         yield (RealServer.kind, *service.key, str(rip), port), counted
 
@@ -68,12 +68,12 @@ def _summed(real_servers: Collection[Counters], traffic: tuple[Traffic, Traffic]
 
 
 def _virtual_server(message: memoryview) -> tuple[Service, tuple[Traffic, Traffic]]:
-    service, found = dump.of_service(message)
+    service, found = ipvs_dump.of_service(message)
     return service, _traffic(found)
 
 
 def _real_server(service: Service, message: memoryview) -> tuple[IPAddress, int, Counters]:
-    rip, port, found = dump.of_real_server(message, service)
+    rip, port, found = ipvs_dump.of_real_server(message, service)
     active, inactive, persistent = (as_number(found.get(kind, NOTHING)) for kind in CONNECTIONS)
     return rip, port, Counters(active, inactive, persistent, *_traffic(found))
 

@@ -7,8 +7,8 @@ from typing import Any, Self
 
 from lvsdr.errors import CannotRun
 from lvsdr.kernel.errno import explained
-from lvsdr.kernel.netlink import GenericSocket
-from lvsdr.kernel.rtnetlink import RouteSocket
+from lvsdr.kernel.netlink.netlink_socket import GenericSocket
+from lvsdr.kernel.netlink.route_socket import RouteSocket
 
 
 class Sockets:

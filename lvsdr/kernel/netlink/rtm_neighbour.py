@@ -6,8 +6,8 @@ import struct
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from lvsdr.kernel.netlink_messages import NOTHING, as_number, opened
-from lvsdr.kernel.rtnetlink import FAMILIES, RouteSocket
+from lvsdr.kernel.netlink.netlink_messages import NOTHING, as_number, opened
+from lvsdr.kernel.netlink.route_socket import FAMILIES, RouteSocket
 from lvsdr.model.address import IPAddress
 
 RTM_GETNEIGH = 30

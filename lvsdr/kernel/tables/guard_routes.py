@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 
 from lvsdr.kernel.errno import explained, reading
-from lvsdr.kernel.rtnetlink import FAMILIES
-from lvsdr.kernel.rtnetlink import route as raw
-from lvsdr.kernel.rtnetlink.route import BLACKHOLE, UNREACHABLE, RawRoute
-from lvsdr.kernel.sockets import Sockets
+from lvsdr.kernel.netlink import rtm_route as raw
+from lvsdr.kernel.netlink.open_sockets import Sockets
+from lvsdr.kernel.netlink.route_socket import FAMILIES
+from lvsdr.kernel.netlink.rtm_route import BLACKHOLE, UNREACHABLE, RawRoute
 from lvsdr.model.address import IPNetwork
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Key, Object, Route

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
-from lvsdr.kernel.netlink_messages import (
+from lvsdr.kernel.netlink.netlink_messages import (
     ACK,
     DUMP,
     DUMP_INTERRUPTED,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lvsdr.kernel.netlink_messages import NOTHING, as_number, attributes
-from lvsdr.kernel.rtnetlink.link import RawLink
+from lvsdr.kernel.netlink.netlink_messages import NOTHING, as_number, attributes
+from lvsdr.kernel.netlink.rtm_link import RawLink
 from lvsdr.model.inspection import Bridge
 
 # linux/if_link.h

@@ -6,10 +6,10 @@ import errno
 from collections.abc import Iterable
 
 from lvsdr.kernel.errno import reading
-from lvsdr.kernel.rtnetlink import link, route
-from lvsdr.kernel.rtnetlink.link import Links
-from lvsdr.kernel.rtnetlink.route import ANYCAST, BROADCAST, LOCAL, MULTICAST, UNICAST
-from lvsdr.kernel.sockets import Sockets
+from lvsdr.kernel.netlink import rtm_link, rtm_route
+from lvsdr.kernel.netlink.open_sockets import Sockets
+from lvsdr.kernel.netlink.rtm_link import Links
+from lvsdr.kernel.netlink.rtm_route import ANYCAST, BROADCAST, LOCAL, MULTICAST, UNICAST
 from lvsdr.model.address import IPAddress
 from lvsdr.model.inspection import Packet
 from lvsdr.model.route_lookup import Leading, RouteTo
@@ -44,7 +44,7 @@ def route_to(
     host sent it. No packet is sent. Raises KernelError.
     """
     with reading("the links"):
-        links = link.dump(sockets.rtnetlink)
+        links = rtm_link.dump(sockets.rtnetlink)
     packet = Packet(destination, source, arriving)
     return routes(sockets, links, [packet])[packet]
 
@@ -57,7 +57,7 @@ def routes(sockets: Sockets, links: Links, packets: Iterable[Packet]) -> dict[Pa
 def leading(sockets: Sockets, destinations: Iterable[IPAddress]) -> dict[IPAddress, Leading]:
     """Return by which unicast route of one link a packet to each of `destinations` would leave."""
     with reading("the links"):
-        links = link.dump(sockets.rtnetlink)
+        links = rtm_link.dump(sockets.rtnetlink)
     found = ((each, _leading(sockets, links, each)) for each in dict.fromkeys(destinations))
     return {destination: way for destination, way in found if way is not None}
 
@@ -65,7 +65,7 @@ def leading(sockets: Sockets, destinations: Iterable[IPAddress]) -> dict[IPAddre
 def _leading(sockets: Sockets, links: Links, destination: IPAddress) -> Leading | None:
     with reading(f"the route to {destination}"):
         try:
-            found = route.matching(sockets.rtnetlink, destination)
+            found = rtm_route.matching(sockets.rtnetlink, destination)
         except OSError as error:
             if error.errno not in NOWHERE:
                 raise
@@ -82,7 +82,7 @@ def _ask(sockets: Sockets, links: Links, packet: Packet) -> RouteTo:
     wire = sockets.rtnetlink
     with reading(f"the route to {packet.destination}"):
         try:
-            found = route.of_packet(wire, packet.destination, packet.source, arriving)
+            found = rtm_route.of_packet(wire, packet.destination, packet.source, arriving)
         except OSError as error:
             if error.errno not in NOWHERE:
                 raise

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from operator import attrgetter
 
-from lvsdr.kernel.netlink_messages import U8, U16, U32, attribute
+from lvsdr.kernel.netlink.netlink_messages import U8, U16, U32, attribute
 from lvsdr.model.objects import RealServer, Service, VirtualServer
 
 # linux/ip_vs.h

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lvsdr.kernel.errno import reading
-from lvsdr.kernel.proxies import every_proxy
-from lvsdr.kernel.rtnetlink import address, link
-from lvsdr.kernel.rtnetlink.address import RawAddress
-from lvsdr.kernel.rtnetlink.link import Links, RawLink
-from lvsdr.kernel.sockets import Sockets
-from lvsdr.kernel.sysctls import values_of
+from lvsdr.kernel.netlink import rtm_address, rtm_link
+from lvsdr.kernel.netlink.open_sockets import Sockets
+from lvsdr.kernel.netlink.rtm_address import RawAddress
+from lvsdr.kernel.netlink.rtm_link import Links, RawLink
+from lvsdr.kernel.tables.proxy_neighbours import every_proxy
+from lvsdr.kernel.tables.sysctls import values_of
 from lvsdr.model.survey import Survey, SurveyedLink
 
 ARP_SYSCTLS = ("arp_ignore", "arp_announce")
@@ -26,9 +26,9 @@ def survey(sockets: Sockets) -> Survey:
 def links_and_addresses(sockets: Sockets) -> tuple[Links, list[RawAddress]]:
     """Return every link and every address of the namespace, in the kernel's order."""
     with reading("the links"):
-        links = link.dump(sockets.rtnetlink)
+        links = rtm_link.dump(sockets.rtnetlink)
     with reading("the addresses"):
-        return links, address.dump(sockets.rtnetlink)
+        return links, rtm_address.dump(sockets.rtnetlink)
 
 
 def survey_of(sockets: Sockets, links: Links, addresses: Iterable[RawAddress]) -> Survey:

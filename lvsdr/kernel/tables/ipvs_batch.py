@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from lvsdr.errors import KernelError
 from lvsdr.kernel.errno import Reasons, explained, refusal
-from lvsdr.kernel.ipvs import messages
-from lvsdr.kernel.netlink import GenericSocket
-from lvsdr.kernel.netlink_messages import GENERIC, HEADER, REQUEST, Refused
+from lvsdr.kernel.netlink import ipvs_messages
+from lvsdr.kernel.netlink.netlink_messages import GENERIC, HEADER, REQUEST, Refused
+from lvsdr.kernel.netlink.netlink_socket import GenericSocket
 from lvsdr.model.change import Change
 from lvsdr.model.objects import RealServer, Service, VirtualServer
 
@@ -17,8 +17,16 @@ KINDS = frozenset({VirtualServer.kind, RealServer.kind})
 # As many as find room in one send, and their refusals in the socket's receive buffer.
 LARGEST = 1 << 16
 
-SERVICE_COMMANDS = {"+": messages.NEW_SERVICE, "-": messages.DEL_SERVICE, "~": messages.SET_SERVICE}
-DEST_COMMANDS = {"+": messages.NEW_DEST, "-": messages.DEL_DEST, "~": messages.SET_DEST}
+SERVICE_COMMANDS = {
+    "+": ipvs_messages.NEW_SERVICE,
+    "-": ipvs_messages.DEL_SERVICE,
+    "~": ipvs_messages.SET_SERVICE,
+}
+DEST_COMMANDS = {
+    "+": ipvs_messages.NEW_DEST,
+    "-": ipvs_messages.DEL_DEST,
+    "~": ipvs_messages.SET_DEST,
+}
 
 # What people call a scheduler, and what the kernel does.
 NICKNAMES = {"maglev": "mh", "roundrobin": "rr", "leastconn": "lc", "source": "sh"}
@@ -77,20 +85,20 @@ def requests(changes: Sequence[Change]) -> Iterator[Request]:
         sign, subject = change.sign, change.subject
         if isinstance(subject, RealServer):
             if subject.service is not service:
-                service, identity = subject.service, messages.identity(subject.service)
-            yield change, DEST_COMMANDS[sign], identity + messages.destination(subject)
+                service, identity = subject.service, ipvs_messages.identity(subject.service)
+            yield change, DEST_COMMANDS[sign], identity + ipvs_messages.destination(subject)
             continue
         assert isinstance(subject, VirtualServer), "the table is for servers, virtual and real"
         if sign == "-":
-            yield change, messages.DEL_SERVICE, messages.identity(subject.service)
+            yield change, ipvs_messages.DEL_SERVICE, ipvs_messages.identity(subject.service)
         elif sign == "+" and subject.service in maglev:
             # It builds its table anew for each real server: 13 to 30 times what all the rest
             # takes. A service that is there already keeps it, or its clients would be spread
             # otherwise for a moment.
-            yield change, messages.NEW_SERVICE, messages.described(subject, MEANWHILE)
-            late.append((change, messages.SET_SERVICE, messages.described(subject)))
+            yield change, ipvs_messages.NEW_SERVICE, ipvs_messages.described(subject, MEANWHILE)
+            late.append((change, ipvs_messages.SET_SERVICE, ipvs_messages.described(subject)))
         else:
-            yield change, SERVICE_COMMANDS[sign], messages.described(subject)
+            yield change, SERVICE_COMMANDS[sign], ipvs_messages.described(subject)
     yield from late
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Set
 
 from lvsdr.kernel.errno import reading
-from lvsdr.kernel.ipvs import dump
-from lvsdr.kernel.sockets import Sockets
+from lvsdr.kernel.netlink import ipvs_dump
+from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.model.objects import NOTHING, Key, Objects, RealServer, Service, VirtualServer
 
 __all__ = ["Servers", "every_real_server"]
@@ -39,14 +39,14 @@ class Servers:
 
     def every(self) -> list[VirtualServer]:
         with reading("the virtual servers"):
-            return list(dump.virtual_servers(self._sockets.ipvs))
+            return list(ipvs_dump.virtual_servers(self._sockets.ipvs))
 
     def real_servers(
         self, service: Service, likely: Iterable[RealServer] = ()
     ) -> Iterator[RealServer]:
         """Yield the real servers of a service, as `likely` where it is so."""
         with reading("the real servers"):
-            yield from dump.real_servers(self._sockets.ipvs, service, likely)
+            yield from ipvs_dump.real_servers(self._sockets.ipvs, service, likely)
 
 
 def every_real_server(sockets: Sockets) -> Iterator[RealServer]:

@@ -7,8 +7,15 @@ import struct
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
-from lvsdr.kernel.netlink_messages import NOTHING, U32, Attributes, as_number, attribute, opened
-from lvsdr.kernel.rtnetlink import CREATE, EXCLUSIVE, FAMILIES, RouteSocket
+from lvsdr.kernel.netlink.netlink_messages import (
+    NOTHING,
+    U32,
+    Attributes,
+    as_number,
+    attribute,
+    opened,
+)
+from lvsdr.kernel.netlink.route_socket import CREATE, EXCLUSIVE, FAMILIES, RouteSocket
 from lvsdr.model.address import IPAddress, IPNetwork
 
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
 from lvsdr.kernel.errno import explained, reading
-from lvsdr.kernel.rtnetlink import FAMILIES, link, neighbour
-from lvsdr.kernel.rtnetlink.link import Links
-from lvsdr.kernel.rtnetlink.neighbour import NTF_PROXY, NTF_ROUTER
-from lvsdr.kernel.sockets import Sockets
+from lvsdr.kernel.netlink import rtm_link, rtm_neighbour
+from lvsdr.kernel.netlink.open_sockets import Sockets
+from lvsdr.kernel.netlink.route_socket import FAMILIES
+from lvsdr.kernel.netlink.rtm_link import Links
+from lvsdr.kernel.netlink.rtm_neighbour import NTF_PROXY, NTF_ROUTER
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Key, Object, ProxyNeighbour
 
@@ -41,7 +42,7 @@ class Proxies:
             command,
             family=FAMILIES[entry.address.version],
             dst=str(entry.address),
-            ifindex=link.find(wire, entry.link).index if entry.link else 0,
+            ifindex=rtm_link.find(wire, entry.link).index if entry.link else 0,
             # As ip(8) makes it: since Linux 6.18 any other goes with the carrier.
             state="permanent",
             flags=NTF_PROXY | (NTF_ROUTER if entry.router else 0),
@@ -52,9 +53,9 @@ class Proxies:
 def every_proxy(sockets: Sockets, links: Links | None = None) -> Iterator[ProxyNeighbour]:
     """Yield every proxy neighbour of the namespace; `links` are its links, where they are known."""
     with reading("the proxied neighbours"):
-        found = neighbour.dump_proxies(sockets.rtnetlink)
+        found = rtm_neighbour.dump_proxies(sockets.rtnetlink)
         if found and links is None:
-            links = link.dump(sockets.rtnetlink)
+            links = rtm_link.dump(sockets.rtnetlink)
     for each in found:
         if each.index and each.index not in (links or {}):
             # Gone with its link since.

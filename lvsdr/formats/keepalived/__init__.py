@@ -1,0 +1,1 @@
+"""keepalived.conf: read as keepalived reads it, judged, and written."""

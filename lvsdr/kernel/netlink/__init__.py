@@ -1,0 +1,1 @@
+"""The bytes that are exchanged with the kernel over netlink."""

@@ -1,0 +1,1 @@
+"""What this host holds and lvsdr manages: observed as objects, changed by changes."""

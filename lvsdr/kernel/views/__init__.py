@@ -1,0 +1,1 @@
+"""What lvsdr only reads of this host."""

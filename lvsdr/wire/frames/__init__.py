@@ -1,0 +1,1 @@
+"""Packets and frames, encoded and decoded: a module a protocol."""

@@ -1,0 +1,1 @@
+"""Probes that take the path of a request, and what their answers say."""
