@@ -22,7 +22,7 @@ from lvsdr.lab.cluster import hosts
 from lvsdr.lab.host import Host
 from lvsdr.model.objects import Service
 from lvsdr.model.path import Approach, Path
-from lvsdr.wire.path_probe import prove
+from lvsdr.wire.paths.prove_paths import prove
 
 DIP = ip_address("10.1.0.1")
 

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from fuzz.frames import hostile, one
 from lvsdr.model.address import IPAddress
 from lvsdr.model.objects import IPIP_TUNNEL, Tunnel
-from lvsdr.wire import icmp, internet, sctp, tcp, tunnels, udp
-from lvsdr.wire.ethernet import FrameError
-from lvsdr.wire.icmp import Echo, Error
-from lvsdr.wire.internet import Packet
-from lvsdr.wire.probe import ECHO, Probe, Reply, frame, read, reset
-from lvsdr.wire.sctp import Chunk
-from lvsdr.wire.tcp import Segment
-from lvsdr.wire.tunnels import Outside
-from lvsdr.wire.udp import Datagram
+from lvsdr.wire.frames import encapsulation, icmp, ip, sctp, tcp, udp
+from lvsdr.wire.frames.encapsulation import Outside
+from lvsdr.wire.frames.ethernet import FrameError
+from lvsdr.wire.frames.icmp import Echo, Error
+from lvsdr.wire.frames.ip import Packet
+from lvsdr.wire.frames.sctp import Chunk
+from lvsdr.wire.frames.tcp import Segment
+from lvsdr.wire.frames.udp import Datagram
+from lvsdr.wire.paths.probe import ECHO, Probe, Reply, frame, read, reset
 
 US, THEM = "02:00:00:00:00:10", "02:00:00:00:00:11"
 DIP, VIP, RIP = IPv4Address("192.0.2.10"), IPv4Address("192.0.2.2"), IPv4Address("192.0.2.11")
@@ -53,7 +53,7 @@ def packets(draw: st.DrawFn) -> Packet:
 
 @given(packets(), st.binary(max_size=18))
 def test_a_packet_survives_its_bytes_and_padding(packet: Packet, padding: bytes) -> None:
-    assert internet.decode(internet.encode(packet) + padding) == packet
+    assert ip.decode(ip.encode(packet) + padding) == packet
 
 
 TUNNELS: list[Tunnel] = [IPIP_TUNNEL, (1, 5555, 0), (1, 5555, 1), (2, 0, 0), (2, 0, 1)]
@@ -63,16 +63,16 @@ TUNNELS: list[Tunnel] = [IPIP_TUNNEL, (1, 5555, 0), (1, 5555, 1), (2, 0, 0), (2,
 def test_a_packet_survives_a_tunnel(
     packet: Packet, far: tuple[IPAddress, IPAddress], tunnel: Tunnel
 ) -> None:
-    outer = internet.decode(internet.encode(tunnels.within(packet, Outside(*far, tunnel), OURS)))
+    outer = ip.decode(ip.encode(encapsulation.within(packet, Outside(*far, tunnel), OURS)))
 
     assert (outer.source, outer.destination) == far
-    assert tunnels.carried(outer) == packet
+    assert encapsulation.carried(outer) == packet
 
 
 def test_gue_is_udp_with_four_bytes_before_the_packet() -> None:
-    packet = Packet(DIP, VIP, internet.UDP, udp.encode(Datagram(1, 2), DIP, VIP))
+    packet = Packet(DIP, VIP, ip.UDP, udp.encode(Datagram(1, 2), DIP, VIP))
 
-    outer = tunnels.within(packet, Outside(DIP, RIP, (1, 5555, 0)), OURS)
+    outer = encapsulation.within(packet, Outside(DIP, RIP, (1, 5555, 0)), OURS)
     datagram = udp.decode(outer.payload)
 
     assert (outer.protocol, datagram.source_port, datagram.destination_port) == (17, OURS, 5555)
@@ -80,34 +80,34 @@ def test_gue_is_udp_with_four_bytes_before_the_packet() -> None:
 
 
 def test_gre_with_a_checksum_is_right() -> None:
-    packet = Packet(DIP, VIP, internet.UDP, udp.encode(Datagram(1, 2), DIP, VIP))
+    packet = Packet(DIP, VIP, ip.UDP, udp.encode(Datagram(1, 2), DIP, VIP))
 
-    plain = tunnels.within(packet, Outside(DIP, RIP, (2, 0, 0)))
-    summed = tunnels.within(packet, Outside(DIP, RIP, (2, 0, 1)))
+    plain = encapsulation.within(packet, Outside(DIP, RIP, (2, 0, 0)))
+    summed = encapsulation.within(packet, Outside(DIP, RIP, (2, 0, 1)))
 
     assert plain.payload[:4] == bytes.fromhex("00000800")
     assert summed.payload[:4] == bytes.fromhex("80000800")
-    assert internet.checksum(summed.payload) == 0
+    assert ip.checksum(summed.payload) == 0
 
 
 def test_our_own_datagrams_are_no_tunnel() -> None:
-    assert tunnels.carried(sent(probe("udp"))) is None
+    assert encapsulation.carried(sent(probe("udp"))) is None
 
 
 @given(packets(), st.data())
 def test_a_packet_that_is_cut_off_is_refused_but_may_be_quoted(
     packet: Packet, data: st.DataObject
 ) -> None:
-    whole = internet.encode(packet)
+    whole = ip.encode(packet)
     header = len(whole) - len(packet.payload)
     cut = data.draw(st.integers(header, len(whole)))
 
-    quoted = internet.quoted(whole[:cut])
+    quoted = ip.quoted(whole[:cut])
 
     assert quoted.payload == packet.payload[: cut - header]
     if cut < len(whole):
         with pytest.raises(FrameError):
-            internet.decode(whole[:cut])
+            ip.decode(whole[:cut])
 
 
 @given(segments, ends)
@@ -117,7 +117,7 @@ def test_a_segment_survives_its_bytes(
     data = tcp.encode(segment, *between)
 
     assert tcp.decode(data) == segment
-    assert internet.checksum_of(*between, internet.TCP, data) == 0
+    assert ip.checksum_of(*between, ip.TCP, data) == 0
 
 
 @given(datagrams, ends)
@@ -127,7 +127,7 @@ def test_a_datagram_survives_its_bytes(
     data = udp.encode(datagram, *between)
 
     assert udp.decode(data) == datagram
-    assert internet.checksum_of(*between, internet.UDP, data) == 0
+    assert ip.checksum_of(*between, ip.UDP, data) == 0
 
 
 @given(inits | aborts)
@@ -180,14 +180,14 @@ def probe(protocol: str, source: IPAddress = DIP, tunnel: Outside | None = None)
 
 def sent(asked: Probe, number: int = NUMBER) -> Packet:
     """Return the packet that carries a probe."""
-    return internet.decode(frame(asked, US, OURS, number)[14:])
+    return ip.decode(frame(asked, US, OURS, number)[14:])
 
 
 def back(packet: Packet) -> bytes:
     """Return the frame in which a packet comes back to us."""
     ethertype = b"\x08\x00" if packet.source.version == 4 else b"\x86\xdd"
     mac = bytes.fromhex("020000000010020000000011")
-    return mac + ethertype + internet.encode(packet)
+    return mac + ethertype + ip.encode(packet)
 
 
 def answered(asked: Probe, protocol: int, body: bytes) -> bytes:
@@ -218,7 +218,7 @@ def test_the_longest_segment_is_read_out_of_an_answer(options: str, segment: int
     padded = bytes.fromhex(options) + bytes(-len(bytes.fromhex(options)) % 4)
     answer = Segment(PORT, OURS, 7, NUMBER + 1 & 0xFFFFFFFF, tcp.SYN | tcp.ACK, padded)
 
-    _, reply = read(answered(asked, internet.TCP, tcp.encode(answer, asked.target, asked.source)))
+    _, reply = read(answered(asked, ip.TCP, tcp.encode(answer, asked.target, asked.source)))
 
     assert reply == Reply("open", THEM, segment=segment)
 
@@ -234,7 +234,7 @@ def test_an_answer_over_tcp_is_known_by_what_it_acknowledges(
     segment = Segment(PORT, OURS, 7, NUMBER + 1 & 0xFFFFFFFF, flags)
     body = tcp.encode(segment, asked.target, asked.source)
 
-    label, reply = read(answered(asked, internet.TCP, body))
+    label, reply = read(answered(asked, ip.TCP, body))
 
     assert label == asked.label(OURS, NUMBER)
     assert reply == Reply(kind, THEM)
@@ -243,8 +243,8 @@ def test_an_answer_over_tcp_is_known_by_what_it_acknowledges(
 def test_a_reset_takes_the_probes_own_way_and_next_number() -> None:
     asked = probe("tcp", tunnel=Outside(DIP, RIP))
 
-    outer = internet.decode(reset(asked, US, OURS, NUMBER)[14:])
-    inner = internet.decode(outer.payload)
+    outer = ip.decode(reset(asked, US, OURS, NUMBER)[14:])
+    inner = ip.decode(outer.payload)
 
     assert (outer.destination, inner.destination, inner.ttl) == (RIP, VIP, 1)
     assert tcp.decode(inner.payload) == Segment(OURS, PORT, 0, 0, tcp.RST)
@@ -254,7 +254,7 @@ def test_an_answer_over_udp_is_known_by_its_ports() -> None:
     asked = probe("udp")
     body = udp.encode(Datagram(PORT, OURS, b"hello"), asked.target, asked.source)
 
-    assert read(answered(asked, internet.UDP, body)) == (
+    assert read(answered(asked, ip.UDP, body)) == (
         asked.label(OURS, NUMBER),
         Reply("open", THEM),
     )
@@ -265,7 +265,7 @@ def test_an_answer_over_sctp_is_known_by_its_tag(kind: int, said: str) -> None:
     asked = probe("sctp")
     body = sctp.encode(Chunk(PORT, OURS, NUMBER, kind))
 
-    assert read(answered(asked, internet.SCTP, body)) == (
+    assert read(answered(asked, ip.SCTP, body)) == (
         asked.label(OURS, NUMBER),
         Reply(said, THEM),
     )
@@ -297,7 +297,7 @@ def test_an_error_is_known_by_what_it_quotes(
     far: IPAddress = RIP if source.version == 4 else VIP6
     asked = probe(protocol, source, tunnel and Outside(source, far, tunnel))
     number = 77 if protocol == ECHO else NUMBER
-    quote = internet.encode(sent(asked, number))
+    quote = ip.encode(sent(asked, number))
 
     label, reply = read(quoting(asked, *codes[source.version][reason], quote))
 
@@ -308,7 +308,7 @@ def test_an_error_is_known_by_what_it_quotes(
 def test_an_error_that_quotes_eight_bytes_is_understood() -> None:
     asked = probe("tcp")
 
-    label, _ = read(quoting(asked, 11, 0, internet.encode(sent(asked))[:28]))
+    label, _ = read(quoting(asked, 11, 0, ip.encode(sent(asked))[:28]))
 
     assert label == asked.label(OURS, NUMBER)
 
@@ -318,9 +318,9 @@ def test_an_error_that_quotes_eight_bytes_is_understood() -> None:
     [
         lambda asked: back(sent(asked)),
         lambda asked: quoting(asked, 3, 3, b""),
-        lambda asked: quoting(asked, 3, 3, internet.encode(sent(asked))[:27]),
+        lambda asked: quoting(asked, 3, 3, ip.encode(sent(asked))[:27]),
         lambda asked: answered(asked, 89, b"ospf"),
-        lambda asked: answered(asked, internet.TCP, b""),
+        lambda asked: answered(asked, ip.TCP, b""),
         lambda asked: b"",
     ],
     ids=["our own probe", "no quote", "a short quote", "a protocol", "nothing", "no frame"],

@@ -18,9 +18,9 @@ from lvsdr.profile.roles.director_paths import paths
 from lvsdr.proof import path_proofs
 from lvsdr.render.paths import lines
 from lvsdr.rules.paths import path_findings as rules
-from lvsdr.wire.path_judge import Heard, judge
-from lvsdr.wire.path_probe import macs_of
-from lvsdr.wire.probe import Reply
+from lvsdr.wire.paths.probe import Reply
+from lvsdr.wire.paths.prove_paths import macs_of
+from lvsdr.wire.paths.verdicts import Heard, judge
 
 MACS = MAC, _ = "02:00:00:00:00:11", "02:00:00:00:00:12"
 VIP, OTHER, RIP, SECOND = map(ip_address, ("192.0.2.2", "192.0.2.3", "192.0.2.11", "192.0.2.12"))

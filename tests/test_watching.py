@@ -24,11 +24,11 @@ from lvsdr.proof.watching import Wanted, Watch
 from lvsdr.rules.segment.mac_owners import Speakers
 from lvsdr.rules.segment.repeated_events import EVERY, KNOWN, MOST, Muffler
 from lvsdr.rules.segment.who_speaks import GRACE, SETTLED, Judge
-from lvsdr.wire import arp, ethernet, nd
-from lvsdr.wire.arp import Arp
-from lvsdr.wire.ethernet import Frame
+from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
+from lvsdr.wire.frames.arp import Arp
+from lvsdr.wire.frames.ethernet import Frame
+from lvsdr.wire.frames.neighbour_discovery import Advertisement, Solicitation
 from lvsdr.wire.listen import spoken
-from lvsdr.wire.nd import Advertisement, Solicitation
 
 VIP, VIP6 = IPv4Address("192.168.1.2"), IPv6Address("2001:db8::2")
 RIP, OTHER = IPv4Address("192.168.1.11"), IPv4Address("192.168.1.1")
@@ -43,8 +43,8 @@ def of_arp(operation: int, sender: IPv4Address, target: IPv4Address) -> bytes:
     return arp.broadcast(Arp(operation, ONE, sender, ethernet.UNKNOWN, target))
 
 
-def of_nd(message: nd.Message) -> bytes:
-    return ethernet.encode(Frame(TWO, ONE, ethernet.IPV6, nd.encode(message)))
+def of_nd(message: neighbour_discovery.Message) -> bytes:
+    return ethernet.encode(Frame(TWO, ONE, ethernet.IPV6, neighbour_discovery.encode(message)))
 
 
 GATEWAY6 = IPv6Address("2001:db8::1")
@@ -58,14 +58,18 @@ GATEWAY6 = IPv6Address("2001:db8::1")
         pytest.param(of_arp(arp.REQUEST, VIP, VIP), "announcement", id="gratuitous request"),
         pytest.param(of_arp(arp.REPLY, VIP, VIP), "announcement", id="gratuitous reply"),
         pytest.param(of_nd(Solicitation(VIP6, GATEWAY6, GATEWAY6, ONE)), "request", id="ND: asks"),
-        pytest.param(of_nd(nd.unsolicited(ONE, VIP6)), "announcement", id="ND: announces"),
+        pytest.param(
+            of_nd(neighbour_discovery.unsolicited(ONE, VIP6)), "announcement", id="ND: announces"
+        ),
         pytest.param(
             of_nd(Advertisement(VIP6, GATEWAY6, VIP6, ONE, solicited=True, override=True)),
             "reply",
             id="ND: answers",
         ),
         pytest.param(
-            of_nd(Advertisement(GATEWAY6, nd.ALL_NODES, VIP6, ONE)), "reply", id="ND: a proxy"
+            of_nd(Advertisement(GATEWAY6, neighbour_discovery.ALL_NODES, VIP6, ONE)),
+            "reply",
+            id="ND: a proxy",
         ),
     ],
 )
@@ -81,8 +85,10 @@ def test_a_frame_speaks_in_the_name_of_a_vip_in_one_of_these_forms(frame: bytes,
     [
         pytest.param(of_arp(arp.REQUEST, OTHER, VIP), id="somebody asks for it"),
         pytest.param(of_arp(arp.REQUEST, arp.NOBODY, VIP), id="a probe"),
-        pytest.param(of_nd(nd.probe(VIP6)), id="ND: duplicate address detection"),
-        pytest.param(of_nd(nd.question(ONE, GATEWAY6, VIP6)), id="ND: somebody asks for it"),
+        pytest.param(of_nd(neighbour_discovery.probe(VIP6)), id="ND: duplicate address detection"),
+        pytest.param(
+            of_nd(neighbour_discovery.question(ONE, GATEWAY6, VIP6)), id="ND: somebody asks for it"
+        ),
         pytest.param(of_arp(3, VIP, OTHER), id="neither request nor reply"),
         pytest.param(of_arp(arp.REPLY, VIP, OTHER)[:41], id="truncated"),
         pytest.param(b"", id="nothing"),

@@ -10,12 +10,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lvsdr.model.finding import Answer
-from lvsdr.wire import announce, arp, ethernet, nd
-from lvsdr.wire.arp import Arp
-from lvsdr.wire.asking import Asker, Questions, questions, schedule
-from lvsdr.wire.ethernet import Frame, FrameError
-from lvsdr.wire.link import paced
-from lvsdr.wire.nd import Advertisement, Solicitation
+from lvsdr.wire import announce
+from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
+from lvsdr.wire.frames.arp import Arp
+from lvsdr.wire.frames.ethernet import Frame, FrameError
+from lvsdr.wire.frames.neighbour_discovery import Advertisement, Solicitation
+from lvsdr.wire.packet_socket import paced
+from lvsdr.wire.questions import Asker, Questions, questions, schedule
 from lvsdr.wire.who_has import answer
 
 US = "02:00:00:00:00:11"
@@ -30,10 +31,10 @@ macs = st.binary(min_size=6, max_size=6).map(ethernet.mac_text)
 ip4s = st.ip_addresses(v=4)
 ip6s = st.ip_addresses(v=6)
 unicasts = ip6s.filter(lambda address: not address.is_multicast)
-speakers = unicasts.filter(lambda address: address != nd.NOBODY)
+speakers = unicasts.filter(lambda address: address != neighbour_discovery.NOBODY)
 arps = st.builds(Arp, st.sampled_from([arp.REQUEST, arp.REPLY]), macs, ip4s, macs, ip4s)
 solicitations = st.builds(Solicitation, speakers, ip6s, unicasts, st.none() | macs) | st.builds(
-    nd.probe, unicasts
+    neighbour_discovery.probe, unicasts
 )
 advertisements = st.builds(
     Advertisement,
@@ -44,7 +45,7 @@ advertisements = st.builds(
     st.booleans(),
     st.booleans(),
     st.booleans(),
-) | st.builds(nd.unsolicited, macs, speakers)
+) | st.builds(neighbour_discovery.unsolicited, macs, speakers)
 padding = st.binary(max_size=18)
 
 
@@ -107,9 +108,9 @@ def test_an_arp_packet_survives_its_bytes_and_padding(packet: Arp, pad: bytes) -
 
 @given(solicitations | advertisements, padding)
 def test_a_neighbour_message_survives_its_bytes_and_padding(
-    message: nd.Message, pad: bytes
+    message: neighbour_discovery.Message, pad: bytes
 ) -> None:
-    assert nd.decode(nd.encode(message) + pad) == message
+    assert neighbour_discovery.decode(neighbour_discovery.encode(message) + pad) == message
 
 
 def test_an_arp_reply_of_linux_is_read() -> None:
@@ -140,23 +141,27 @@ def test_a_vip_is_claimed_on_ipv6_as_linux_does() -> None:
 
 
 def test_an_ipv6_question_has_the_bytes_of_ndisc6() -> None:
-    message = nd.question(US, IPv6Address("fe80::ff:fe00:11"), VIP6)
+    message = neighbour_discovery.question(US, IPv6Address("fe80::ff:fe00:11"), VIP6)
 
-    frame = nd.multicast(US, message)
+    frame = neighbour_discovery.multicast(US, message)
 
     without_flow_label = NDISC6_SOLICITATION[:15] + bytes(3) + NDISC6_SOLICITATION[18:]
     assert frame == without_flow_label
-    assert nd.decode(NDISC6_SOLICITATION[14:]) == message
+    assert neighbour_discovery.decode(NDISC6_SOLICITATION[14:]) == message
 
 
 def test_an_ipv6_probe_speaks_for_nobody() -> None:
-    probe = nd.decode(nd.multicast(US, nd.probe(VIP6))[14:])
+    probe = neighbour_discovery.decode(
+        neighbour_discovery.multicast(US, neighbour_discovery.probe(VIP6))[14:]
+    )
 
-    assert probe == Solicitation(nd.NOBODY, IPv6Address("ff02::1:ff00:12"), VIP6, None)
+    assert probe == Solicitation(
+        neighbour_discovery.NOBODY, IPv6Address("ff02::1:ff00:12"), VIP6, None
+    )
 
 
 def test_an_advertisement_of_linux_is_read() -> None:
-    message = nd.decode(LINUX_ADVERTISEMENT[14:])
+    message = neighbour_discovery.decode(LINUX_ADVERTISEMENT[14:])
 
     assert message == Advertisement(
         VIP6, IPv6Address("fe80::ff:fe00:11"), VIP6, THEM, solicited=True, override=True
@@ -183,7 +188,7 @@ def test_arp_of_another_kind_is_refused(at: int, value: int) -> None:
 @given(st.integers(0, 71))
 def test_a_truncated_neighbour_message_is_refused(size: int) -> None:
     with pytest.raises(FrameError):
-        nd.decode(LINUX_ADVERTISEMENT[14 : 14 + size])
+        neighbour_discovery.decode(LINUX_ADVERTISEMENT[14 : 14 + size])
 
 
 @given(st.integers(0, 71), st.integers(1, 255))
@@ -192,10 +197,12 @@ def test_a_changed_byte_is_refused_or_belongs_to_the_class_of_traffic(at: int, b
     data[at] ^= bits
 
     if (at == 0 and bits < 16) or at in (1, 2, 3):
-        assert nd.decode(bytes(data)) == nd.decode(LINUX_ADVERTISEMENT[14:])
+        assert neighbour_discovery.decode(bytes(data)) == neighbour_discovery.decode(
+            LINUX_ADVERTISEMENT[14:]
+        )
     else:
         with pytest.raises(FrameError):
-            nd.decode(bytes(data))
+            neighbour_discovery.decode(bytes(data))
 
 
 def with_body(source: IPv6Address, destination: IPv6Address, body: str) -> bytes:
@@ -212,7 +219,7 @@ def with_body(source: IPv6Address, destination: IPv6Address, body: str) -> bytes
 
 TARGET = "20010db8000000000000000000000012"
 TO_US = "8800 0000 60000000" + TARGET
-GROUP = nd.solicited_node(VIP6)
+GROUP = neighbour_discovery.solicited_node(VIP6)
 
 
 @pytest.mark.parametrize(
@@ -222,14 +229,19 @@ GROUP = nd.solicited_node(VIP6)
         pytest.param(VIP6, DIP6, "8900 0000 60000000" + TARGET, id="a redirect"),
         pytest.param(VIP6, DIP6, "8800 0000 20000000 ff02" + TARGET[4:], id="target is a group"),
         pytest.param(GROUP, DIP6, TO_US, id="a group speaks"),
-        pytest.param(VIP6, nd.ALL_NODES, TO_US, id="solicited, to a group"),
+        pytest.param(VIP6, neighbour_discovery.ALL_NODES, TO_US, id="solicited, to a group"),
         pytest.param(VIP6, DIP6, TO_US + "0200 020000000012", id="option of no length"),
         pytest.param(VIP6, DIP6, TO_US + "0202 020000000012", id="option is cut off"),
         pytest.param(VIP6, DIP6, TO_US + "02", id="option without length"),
         pytest.param(VIP6, DIP6, TO_US + "0202" + "00" * 14, id="link-layer address of EUI-64"),
-        pytest.param(nd.NOBODY, VIP6, "8700 0000 00000000" + TARGET, id="probe to one host"),
         pytest.param(
-            nd.NOBODY, GROUP, "8700 0000 00000000" + TARGET + "0101 020000000012", id="probe, MAC"
+            neighbour_discovery.NOBODY, VIP6, "8700 0000 00000000" + TARGET, id="probe to one host"
+        ),
+        pytest.param(
+            neighbour_discovery.NOBODY,
+            GROUP,
+            "8700 0000 00000000" + TARGET + "0101 020000000012",
+            id="probe, MAC",
         ),
     ],
 )
@@ -237,22 +249,22 @@ def test_what_the_rfc_tells_to_discard_is_refused(
     source: IPv6Address, destination: IPv6Address, body: str
 ) -> None:
     with pytest.raises(FrameError):
-        nd.decode(with_body(source, destination, body))
+        neighbour_discovery.decode(with_body(source, destination, body))
 
 
 def test_of_two_link_layer_addresses_the_first_counts_and_other_options_do_not() -> None:
     options = "0e01 0000000000000201 0200000000120201 020000000099"
 
-    message = nd.decode(with_body(VIP6, DIP6, TO_US + options))
+    message = neighbour_discovery.decode(with_body(VIP6, DIP6, TO_US + options))
 
     assert message.mac == THEM
 
 
 def test_the_group_and_its_mac_follow_the_last_three_bytes() -> None:
-    group = nd.solicited_node(IPv6Address("2001:db8::12:3456"))
+    group = neighbour_discovery.solicited_node(IPv6Address("2001:db8::12:3456"))
 
     assert group == IPv6Address("ff02::1:ff12:3456")
-    assert nd.multicast_mac(group) == "33:33:ff:12:34:56"
+    assert neighbour_discovery.multicast_mac(group) == "33:33:ff:12:34:56"
 
 
 @settings(max_examples=10_000, deadline=None)
@@ -260,7 +272,7 @@ def test_the_group_and_its_mac_follow_the_last_three_bytes() -> None:
 @example(LINUX_ARP_REPLY)
 @example(NDISC6_SOLICITATION)
 def test_arbitrary_bytes_raise_nothing_but_frame_errors(data: bytes) -> None:
-    for decode in (ethernet.decode, arp.decode, nd.decode):
+    for decode in (ethernet.decode, arp.decode, neighbour_discovery.decode):
         try:
             decode(data)
         except FrameError:
@@ -289,8 +301,8 @@ def arp_frame(packet: Arp, source: str = THEM) -> bytes:
     return ethernet.encode(Frame(US, source, ethernet.ARP, arp.encode(packet)))
 
 
-def nd_frame(message: nd.Message, source: str = THEM) -> bytes:
-    return ethernet.encode(Frame(US, source, ethernet.IPV6, nd.encode(message)))
+def nd_frame(message: neighbour_discovery.Message, source: str = THEM) -> bytes:
+    return ethernet.encode(Frame(US, source, ethernet.IPV6, neighbour_discovery.encode(message)))
 
 
 OTHER = IPv4Address("192.0.2.77")
@@ -343,8 +355,11 @@ def test_the_form_of_an_answer_tells_what_was_asked(frame: bytes, form: str) -> 
         pytest.param(arp_frame(Arp(arp.REPLY, THEM, OTHER, US, DIP)), id="another address"),
         pytest.param(arp_frame(Arp(arp.REPLY, US, VIP, US, DIP), source=US), id="our own frame"),
         pytest.param(arp.broadcast(arp.question(THEM, OTHER, VIP)), id="somebody asks for it"),
-        pytest.param(nd_frame(nd.probe(VIP6)), id="ND: somebody probes for it"),
-        pytest.param(nd_frame(nd.question(THEM, OTHER6, VIP6)), id="ND: somebody asks for it"),
+        pytest.param(nd_frame(neighbour_discovery.probe(VIP6)), id="ND: somebody probes for it"),
+        pytest.param(
+            nd_frame(neighbour_discovery.question(THEM, OTHER6, VIP6)),
+            id="ND: somebody asks for it",
+        ),
         pytest.param(LINUX_ARP_REPLY[:30], id="truncated"),
         pytest.param(b"", id="nothing"),
         pytest.param(LINUX_ARP_REPLY[:12] + b"\x08\x00" + LINUX_ARP_REPLY[14:], id="IPv4"),
@@ -373,7 +388,8 @@ def test_without_a_source_only_the_probe_is_asked() -> None:
 
     # Proxies answer the probe of IPv6, too, and that is late.
     assert asked == Questions(
-        late=(nd.multicast(US, nd.probe(VIP6)),), prompt=(arp.broadcast(arp.probe(US, VIP)),)
+        late=(neighbour_discovery.multicast(US, neighbour_discovery.probe(VIP6)),),
+        prompt=(arp.broadcast(arp.probe(US, VIP)),),
     )
 
 

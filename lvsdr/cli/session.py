@@ -122,7 +122,7 @@ class Session:
 
     def follow(self, ways: Mapping[IPAddress, str]) -> Mapping[IPAddress, Fate]:
         """Send a packet to each address, and see what becomes of it."""
-        from lvsdr.wire.fate import fates
+        from lvsdr.wire.paths.forwarded_packets import fates
 
         return fates(ways, self.seconds)
 
@@ -134,7 +134,7 @@ class Session:
 
     def probe(self, paths: Sequence[Path], approaches: Sequence[Approach]) -> Sequence[Proof]:
         """Send a probe along each path, with a progress bar."""
-        from lvsdr.wire.path_probe import prove
+        from lvsdr.wire.paths.prove_paths import prove
 
         with progress_bar("probing the paths") as progress:
             return prove(paths, approaches, rate=self.rate, seconds=self.seconds, progress=progress)

@@ -115,7 +115,7 @@ def _unread() -> bool:
 
 
 def _mac(text: str) -> str:
-    from lvsdr.wire.ethernet import FrameError, mac_bytes, mac_text
+    from lvsdr.wire.frames.ethernet import FrameError, mac_bytes, mac_text
 
     try:
         return mac_text(mac_bytes(text))

@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Self
 
 from lvsdr.model.address import IPAddress
-from lvsdr.wire import arp, nd
-from lvsdr.wire.link import PacketSocket, paced
+from lvsdr.wire.frames import arp, neighbour_discovery
+from lvsdr.wire.packet_socket import PacketSocket, paced
 
 
 class Announcer:
@@ -54,4 +54,4 @@ def claims(mac: str, vip: IPAddress) -> Iterator[bytes]:
         yield arp.broadcast(arp.gratuitous_request(mac, vip))
         yield arp.broadcast(arp.gratuitous_reply(mac, vip))
     else:
-        yield nd.multicast(mac, nd.unsolicited(mac, vip))
+        yield neighbour_discovery.multicast(mac, neighbour_discovery.unsolicited(mac, vip))

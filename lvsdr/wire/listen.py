@@ -11,10 +11,10 @@ from typing import Self
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.watch_event import Spoken, Utterance
-from lvsdr.wire import arp, ethernet, nd
-from lvsdr.wire.asking import Asker, Timed, questions
-from lvsdr.wire.ethernet import Frame, FrameError
-from lvsdr.wire.link import RATE, PacketSocket, paced
+from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
+from lvsdr.wire.frames.ethernet import Frame, FrameError
+from lvsdr.wire.packet_socket import RATE, PacketSocket, paced
+from lvsdr.wire.questions import Asker, Timed, questions
 from lvsdr.wire.who_has import ethertypes
 
 
@@ -106,9 +106,9 @@ def _arp(frame: Frame) -> Spoken:
 
 
 def _nd(frame: Frame) -> Spoken:
-    message = nd.decode(frame.payload)
+    message = neighbour_discovery.decode(frame.payload)
     mac = message.mac or frame.source
-    if isinstance(message, nd.Solicitation):
+    if isinstance(message, neighbour_discovery.Solicitation):
         return Spoken(message.source, mac, "request")
     announces = message.override and not message.solicited
     return Spoken(message.target, mac, "announcement" if announces else "reply")

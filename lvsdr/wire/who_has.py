@@ -10,10 +10,10 @@ from time import monotonic
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import Answer, Form
-from lvsdr.wire import arp, ethernet, nd
-from lvsdr.wire.asking import Asker, Timed, questions, schedule
-from lvsdr.wire.ethernet import Frame, FrameError
-from lvsdr.wire.link import RATE, PacketSocket
+from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
+from lvsdr.wire.frames.ethernet import Frame, FrameError
+from lvsdr.wire.packet_socket import RATE, PacketSocket
+from lvsdr.wire.questions import Asker, Timed, questions, schedule
 
 _TICKS = 16
 # A forger may invent MAC addresses faster than memory lasts. Long before, the verdict is clear.
@@ -134,12 +134,15 @@ def _arp_answer(frame: Frame, asker: Asker) -> Answer:
 
 
 def _nd_answer(frame: Frame, asker: Asker) -> Answer:
-    message = nd.decode(frame.payload)
+    message = neighbour_discovery.decode(frame.payload)
     # Without the option the answer still comes from where its frame comes from.
     mac = message.mac or frame.source
-    if isinstance(message, nd.Solicitation):
+    if isinstance(message, neighbour_discovery.Solicitation):
         return Answer(message.source, mac, "overheard")
-    forms: dict[IPv6Address | None, Form] = {asker.source6: "own", nd.ALL_NODES: "probe"}
+    forms: dict[IPv6Address | None, Form] = {
+        asker.source6: "own",
+        neighbour_discovery.ALL_NODES: "probe",
+    }
     form = forms.get(message.destination, "overheard")
     # Only a proxy leaves it to others to override what caches hold (RFC 4861, 7.2.8).
     if form != "overheard" and not message.override:

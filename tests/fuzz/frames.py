@@ -7,11 +7,11 @@ from ipaddress import ip_address
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.objects import IPIP_TUNNEL, Tunnel
-from lvsdr.wire import icmp, internet, sctp, tcp, tunnels, udp
-from lvsdr.wire.ethernet import FrameError
-from lvsdr.wire.internet import Packet
-from lvsdr.wire.probe import read
-from lvsdr.wire.tunnels import Outside
+from lvsdr.wire.frames import encapsulation, icmp, ip, sctp, tcp, udp
+from lvsdr.wire.frames.encapsulation import Outside
+from lvsdr.wire.frames.ethernet import FrameError
+from lvsdr.wire.frames.ip import Packet
+from lvsdr.wire.paths.probe import read
 
 ENDS = (
     (ip_address("192.0.2.2"), ip_address("192.0.2.10")),
@@ -49,9 +49,9 @@ def hostile(chance: random.Random) -> bytes:
     frame = chance.choice(FRAMES)
     if chance.random() < 0.4:
         return mutated(frame, chance)
-    packet = internet.decode(frame[14:])
+    packet = ip.decode(frame[14:])
     ends = packet.source, packet.destination
-    if packet.protocol in (internet.ICMP, internet.ICMPV6) and chance.random() < 0.8:
+    if packet.protocol in (ip.ICMP, ip.ICMPV6) and chance.random() < 0.8:
         message = icmp.decode(packet.payload, *ends)
         if isinstance(message, icmp.Error):
             quote = mutated(message.quote, chance)
@@ -59,36 +59,34 @@ def hostile(chance: random.Random) -> bytes:
             packet = Packet(*ends, packet.protocol, icmp.encode(error, *ends))
     else:
         packet = Packet(*ends, packet.protocol, mutated(packet.payload, chance))
-    return frame[:14] + internet.encode(packet)
+    return frame[:14] + ip.encode(packet)
 
 
 def _frames(source: IPAddress, destination: IPAddress) -> list[bytes]:
     ends = source, destination
     segment = tcp.Segment(80, 61500, 1, 2, tcp.SYN | tcp.ACK, tcp.MAXIMUM_SEGMENT)
     echo = icmp.Echo(61500, 7, reply=True)
-    asked = Packet(
-        destination, source, internet.TCP, tcp.encode(segment, destination, source), ttl=1
-    )
+    asked = Packet(destination, source, ip.TCP, tcp.encode(segment, destination, source), ttl=1)
     kinds: list[Tunnel] = [IPIP_TUNNEL, (1, 5555, 1), (2, 0, 0), (2, 0, 1)]
     far = [Outside(destination, source, kind) for kind in kinds]
-    tunnelled = [tunnels.within(asked, outside, 61500) for outside in far]
+    tunnelled = [encapsulation.within(asked, outside, 61500) for outside in far]
     version = source.version
     errors = [
-        icmp.Error(version, kind, code, internet.encode(quote))
+        icmp.Error(version, kind, code, ip.encode(quote))
         for kind in ((3, 11) if version == 4 else (1, 3, 4))
         for code in range(4)
         for quote in (asked, *tunnelled)
     ]
     bodies = [
-        (internet.TCP, tcp.encode(segment, *ends)),
-        (internet.UDP, udp.encode(udp.Datagram(53, 61500, b"x"), *ends)),
-        (internet.SCTP, sctp.encode(sctp.Chunk(80, 61500, 9, sctp.INIT_ACK, 8))),
+        (ip.TCP, tcp.encode(segment, *ends)),
+        (ip.UDP, udp.encode(udp.Datagram(53, 61500, b"x"), *ends)),
+        (ip.SCTP, sctp.encode(sctp.Chunk(80, 61500, 9, sctp.INIT_ACK, 8))),
         (icmp.protocol(version), icmp.encode(echo, *ends)),
         *((icmp.protocol(version), icmp.encode(each, *ends)) for each in errors),
     ]
     ethertype = b"\x08\x00" if version == 4 else b"\x86\xdd"
     return [
-        bytes(12) + ethertype + internet.encode(Packet(*ends, protocol, body))
+        bytes(12) + ethertype + ip.encode(Packet(*ends, protocol, body))
         for protocol, body in bodies
     ]
 

@@ -18,12 +18,12 @@ with atheris.instrument_imports(include=["lvsdr", "ipaddress"]):
     from lvsdr.rules.segment.mac_owners import Speakers
     from lvsdr.rules.segment.repeated_events import Muffler
     from lvsdr.rules.segment.who_speaks import Judge
-    from lvsdr.wire import arp, ethernet, nd
-    from lvsdr.wire.arp import Arp
-    from lvsdr.wire.asking import Asker
-    from lvsdr.wire.ethernet import Frame, FrameError
+    from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
+    from lvsdr.wire.frames.arp import Arp
+    from lvsdr.wire.frames.ethernet import Frame, FrameError
+    from lvsdr.wire.frames.neighbour_discovery import Advertisement, Solicitation
     from lvsdr.wire.listen import spoken
-    from lvsdr.wire.nd import Advertisement, Solicitation
+    from lvsdr.wire.questions import Asker
     from lvsdr.wire.who_has import answer
 
 US, THEM, RS = "02:00:00:00:00:10", "02:00:00:00:00:99", "02:00:00:00:00:11"
@@ -44,7 +44,10 @@ class State:
 
 def one(data: bytes) -> None:
     """Read `data` in every way; what is well formed is written again as it was read."""
-    for decode, encode in ((arp.decode, arp.encode), (nd.decode, nd.encode)):
+    for decode, encode in (
+        (arp.decode, arp.encode),
+        (neighbour_discovery.decode, neighbour_discovery.encode),
+    ):
         for payload in (data, data[14:]):
             try:
                 message = decode(payload)
@@ -77,7 +80,7 @@ def mutate(data: bytes, most: int, seed: int) -> bytes:
         frame[18:20] = (len(frame) - 54).to_bytes(2, "big")
         frame[56:58] = bytes(2)
         ends = bytes(frame[22:38]), bytes(frame[38:54])
-        frame[56:58] = nd._checksum(*ends, bytes(frame[54:])).to_bytes(2, "big")
+        frame[56:58] = neighbour_discovery._checksum(*ends, bytes(frame[54:])).to_bytes(2, "big")
     return bytes(frame)
 
 
@@ -88,14 +91,14 @@ def seeds() -> Iterator[bytes]:
             packet = Arp(operation, THEM, sender, US, target)
             yield ethernet.encode(Frame(US, THEM, ethernet.ARP, arp.encode(packet)))
     for message in (
-        nd.probe(VIP6),
-        nd.question(THEM, DIP6, VIP6),
-        nd.unsolicited(THEM, VIP6),
+        neighbour_discovery.probe(VIP6),
+        neighbour_discovery.question(THEM, DIP6, VIP6),
+        neighbour_discovery.unsolicited(THEM, VIP6),
         Solicitation(VIP6, DIP6, DIP6, THEM),
         Advertisement(VIP6, DIP6, VIP6, THEM, solicited=True, override=True),
         Advertisement(VIP6, DIP6, VIP6, None, solicited=True),
     ):
-        yield nd.multicast(THEM, message)
+        yield neighbour_discovery.multicast(THEM, message)
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from witnesses import captured
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.host import Host
 from lvsdr.model.route_lookup import Fate
-from lvsdr.wire.fate import fates
+from lvsdr.wire.paths.forwarded_packets import fates
 
 VIP6 = "fd00::2"
 GUEST, GUEST6, GUEST_MAC = "10.0.0.2", "fd10::2", "02:00:00:00:10:02"

@@ -30,8 +30,8 @@ from witnesses import ipvsadm
 from lvsdr.lab.host import Host
 from lvsdr.lab.services import serving
 from lvsdr.model.objects import Service
-from lvsdr.wire.link import PacketSocket
-from lvsdr.wire.probe import Probe, frame
+from lvsdr.wire.packet_socket import PacketSocket
+from lvsdr.wire.paths.probe import Probe, frame
 
 SHORTLY = ("--seconds", "0.4")
 CLIENT = "10.10.10.10"

@@ -40,8 +40,8 @@ from witnesses import arps, captured
 
 from lvsdr.lab.host import Host
 from lvsdr.lab.services import ask, serving
-from lvsdr.wire import arp, nd
-from lvsdr.wire.link import PacketSocket
+from lvsdr.wire.frames import arp, neighbour_discovery
+from lvsdr.wire.packet_socket import PacketSocket
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +206,7 @@ def test_frames_of_each_kind_are_told_with_who_sent_them(made: Rig) -> None:
     lab = made.lab
     rs3, vip6, router = made.mac(lab.realservers[2]), IPv6Address(VIP6), "00:00:5e:00:01:07"
     frames = {
-        "ND-SPEAKS": nd.multicast(rs3, nd.unsolicited(rs3, vip6)),
+        "ND-SPEAKS": neighbour_discovery.multicast(rs3, neighbour_discovery.unsolicited(rs3, vip6)),
         "ARP-TWO-DIRECTORS": announcement(made, lab.realservers[2], router),
     }
     with watching(made, lab.observer, "--director-mac", made.mac(lab.director).upper()) as watch:

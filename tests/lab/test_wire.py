@@ -23,12 +23,12 @@ import pytest
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import Answer
-from lvsdr.wire import arp, ethernet, nd
 from lvsdr.wire.announce import Announcer
-from lvsdr.wire.arp import Arp
-from lvsdr.wire.ethernet import Frame
-from lvsdr.wire.link import PacketSocket
-from lvsdr.wire.nd import Advertisement
+from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
+from lvsdr.wire.frames.arp import Arp
+from lvsdr.wire.frames.ethernet import Frame
+from lvsdr.wire.frames.neighbour_discovery import Advertisement
+from lvsdr.wire.packet_socket import PacketSocket
 from lvsdr.wire.who_has import who_has
 
 pytestmark = pytest.mark.skipif(
@@ -323,7 +323,9 @@ def test_who_speaks_in_the_name_of_an_address_is_overheard() -> None:
         stop = Event()
         frames = [
             arp.broadcast(arp.question(speaker.mac, VIP, IPv4Address("192.0.2.1"))),
-            nd.multicast(speaker.mac, nd.question(speaker.mac, VIP6, DIP6)),
+            neighbour_discovery.multicast(
+                speaker.mac, neighbour_discovery.question(speaker.mac, VIP6, DIP6)
+            ),
         ]
         speaking = speaker.start(blast, frames, stop, 0.05)
 
@@ -372,7 +374,7 @@ def test_progress_grows_to_the_end() -> None:
 def hostile(us: str, them: str) -> list[bytes]:
     """Return frames that look like answers for VIP and VIP6, and are none."""
     good = arp.encode(Arp(arp.REPLY, them, VIP, us, DIP))
-    good6 = nd.encode(Advertisement(VIP6, DIP6, VIP6, them, solicited=True))
+    good6 = neighbour_discovery.encode(Advertisement(VIP6, DIP6, VIP6, them, solicited=True))
     lie = arp.encode(Arp(arp.REPLY, them, FREE, us, DIP))
     to_us = ethernet.mac_bytes(us) + ethernet.mac_bytes(them)
     tagged = to_us + bytes.fromhex("8100 0064")
@@ -409,7 +411,9 @@ def test_our_own_frames_come_back_through_a_loop_and_are_no_answers() -> None:
         stop = Event()
         ours = [
             arp.broadcast(Arp(arp.REPLY, asker.mac, VIP, asker.mac, DIP)),
-            nd.multicast(asker.mac, nd.unsolicited(asker.mac, VIP6)),
+            neighbour_discovery.multicast(
+                asker.mac, neighbour_discovery.unsolicited(asker.mac, VIP6)
+            ),
         ]
         looping = loop.start(blast, ours, stop, 0.01)
 
@@ -430,7 +434,7 @@ def test_the_same_frames_undamaged_are_answers() -> None:
             arp.encode(Arp(arp.REPLY, foe.mac, VIP, asker.mac, DIP)),
         )
         message = Advertisement(VIP6, DIP6, VIP6, foe.mac, solicited=True, override=True)
-        good6 = Frame(asker.mac, foe.mac, ethernet.IPV6, nd.encode(message))
+        good6 = Frame(asker.mac, foe.mac, ethernet.IPV6, neighbour_discovery.encode(message))
         # VLAN 0 is no VLAN, only a priority.
         tagged = bytearray(ethernet.encode(good6))
         tagged[12:12] = bytes.fromhex("8100 2000")
@@ -476,7 +480,7 @@ def test_other_traffic_is_dropped_in_the_kernel() -> None:
             heard, "eth0", ethernet.ARP, ethernet.IPV6, ready=ready, stop=stop
         )
         assert ready.wait(5)
-        other = nd.encode(Advertisement(VIP6, DIP6, VIP6, talker.mac))
+        other = neighbour_discovery.encode(Advertisement(VIP6, DIP6, VIP6, talker.mac))
         unwanted = [
             Frame(listener.mac, talker.mac, 0x0800, bytes(60)),
             Frame(listener.mac, talker.mac, ethernet.IPV6, other[:6] + b"\x06" + other[7:]),
@@ -569,7 +573,9 @@ def test_every_round_claims_every_vip_in_each_form() -> None:
     expected = [
         arp.broadcast(arp.gratuitous_request(director.mac, VIP)),
         arp.broadcast(arp.gratuitous_reply(director.mac, VIP)),
-        nd.multicast(director.mac, nd.unsolicited(director.mac, VIP6)),
+        neighbour_discovery.multicast(
+            director.mac, neighbour_discovery.unsolicited(director.mac, VIP6)
+        ),
     ]
     assert claims == expected * 3
 

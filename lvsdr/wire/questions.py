@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from lvsdr.model.address import IPAddress
-from lvsdr.wire import arp, nd
-from lvsdr.wire.link import paced
+from lvsdr.wire.frames import arp, neighbour_discovery
+from lvsdr.wire.packet_socket import paced
 
 Timed = tuple[float, bytes]
 
@@ -52,11 +52,17 @@ def questions(asker: Asker, addresses: Iterable[IPAddress]) -> Questions:
             late += _arp_questions(asker, address)
             prompt.append(arp.broadcast(arp.probe(asker.mac, address)))
         elif asker.source6:
-            late.append(nd.multicast(asker.mac, nd.question(asker.mac, asker.source6, address)))
+            late.append(
+                neighbour_discovery.multicast(
+                    asker.mac, neighbour_discovery.question(asker.mac, asker.source6, address)
+                )
+            )
         else:
             # Answered to all nodes, and so that caches are overridden (RFC 4861, 7.2.4): a real
             # server that answers leads the router to itself, and nobody but us has asked it to.
-            late.append(nd.multicast(asker.mac, nd.probe(address)))
+            late.append(
+                neighbour_discovery.multicast(asker.mac, neighbour_discovery.probe(address))
+            )
     return Questions(tuple(late), tuple(prompt))
 
 

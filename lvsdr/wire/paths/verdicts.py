@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lvsdr.model.path import Path, PathDetail, PathVerdict
-from lvsdr.wire.probe import Reply
+from lvsdr.wire.paths.probe import Reply
 
 Judgement = tuple[PathVerdict | None, PathDetail]
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from lvsdr.model.address import IPAddress
-from lvsdr.wire import ethernet, icmp, internet, sctp, tcp, tunnels, udp
-from lvsdr.wire.ethernet import Frame, FrameError
-from lvsdr.wire.internet import ICMP, ICMPV6, SCTP, TCP, UDP, Packet
-from lvsdr.wire.tunnels import Outside
+from lvsdr.wire.frames import encapsulation, ethernet, icmp, ip, sctp, tcp, udp
+from lvsdr.wire.frames.encapsulation import Outside
+from lvsdr.wire.frames.ethernet import Frame, FrameError
+from lvsdr.wire.frames.ip import ICMP, ICMPV6, SCTP, TCP, UDP, Packet
 
 ECHO = "echo"
 PROTOCOLS = {"tcp": TCP, "udp": UDP, "sctp": SCTP}
@@ -80,7 +80,7 @@ def reset(probe: Probe, mac: str, ours: int, number: int) -> bytes:
 def read(data: bytes) -> tuple[Label, Reply]:
     """Return which probe a frame answers, and with what, or raise FrameError."""
     received = ethernet.decode(data)
-    packet = internet.decode(received.payload)
+    packet = ip.decode(received.payload)
     if packet.protocol not in (ICMP, ICMPV6):
         label, kind = _READERS[_protocol(packet)](packet)
         return label, Reply(kind, received.source, segment=_segment(packet))
@@ -98,9 +98,9 @@ def _carried(probe: Probe, mac: str, body: bytes, ours: int) -> bytes:
     protocol = PROTOCOLS.get(probe.protocol) or icmp.protocol(probe.target.version)
     packet = Packet(probe.source, probe.target, protocol, body, probe.ttl)
     if probe.tunnel is not None:
-        packet = tunnels.within(packet, probe.tunnel, ours)
+        packet = encapsulation.within(packet, probe.tunnel, ours)
     ethertype = ethernet.IPV6 if packet.source.version == 6 else ethernet.IPV4
-    return _header(probe.mac, mac, ethertype) + internet.encode(packet)
+    return _header(probe.mac, mac, ethertype) + ip.encode(packet)
 
 
 @lru_cache(maxsize=1024)
@@ -147,8 +147,8 @@ _READERS = {TCP: _tcp, UDP: _udp, SCTP: _sctp}
 
 def _quoted(quote: bytes) -> tuple[Label, bool]:
     """Return which of our probes an ICMP error is about, and whether about the tunnel's packet."""
-    packet = internet.quoted(quote)
-    inner = tunnels.carried(packet)
+    packet = ip.quoted(quote)
+    inner = encapsulation.carried(packet)
     outer, packet = inner is not None, inner or packet
     body = packet.payload
     names = {number: name for name, number in PROTOCOLS.items()}

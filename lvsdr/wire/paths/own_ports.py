@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from lvsdr.errors import CannotRun
-from lvsdr.wire.ethernet import IPV4, IPV6, NO_VLAN, Instruction, assembled
-from lvsdr.wire.internet import ICMP, ICMPV6, SCTP, TCP, UDP
+from lvsdr.wire.frames.ethernet import IPV4, IPV6, NO_VLAN, Instruction, assembled
+from lvsdr.wire.frames.ip import ICMP, ICMPV6, SCTP, TCP, UDP
 
 HOW_MANY = 32
 # Above the range from which Linux takes the ports of its own connections.

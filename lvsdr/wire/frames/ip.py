@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from lvsdr.model.address import IPAddress
-from lvsdr.wire.ethernet import FrameError
+from lvsdr.wire.frames.ethernet import FrameError
 
 ICMP, IPIP, TCP, UDP, IPV6_IN_IP, ICMPV6, SCTP = 1, 4, 6, 17, 41, 58, 132
 TTL = 64

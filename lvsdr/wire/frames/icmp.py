@@ -6,8 +6,8 @@ import struct
 from dataclasses import dataclass
 
 from lvsdr.model.address import IPAddress
-from lvsdr.wire.ethernet import FrameError
-from lvsdr.wire.internet import ICMP, ICMPV6, checksum, checksum_of
+from lvsdr.wire.frames.ethernet import FrameError
+from lvsdr.wire.frames.ip import ICMP, ICMPV6, checksum, checksum_of
 
 _HEADER = struct.Struct("!BBHHH")
 _REQUEST = {4: 8, 6: 128}

@@ -6,8 +6,8 @@ import struct
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 
-from lvsdr.wire import ethernet
-from lvsdr.wire.ethernet import Frame, FrameError, mac_bytes, mac_text
+from lvsdr.wire.frames import ethernet
+from lvsdr.wire.frames.ethernet import Frame, FrameError, mac_bytes, mac_text
 
 SOLICITATION = 135
 ADVERTISEMENT = 136

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.objects import IPIP_TUNNEL, TUNNEL_TYPES, Tunnel
-from lvsdr.wire import internet, udp
-from lvsdr.wire.ethernet import FrameError
-from lvsdr.wire.internet import IPIP, IPV6_IN_IP, UDP, Packet, checksum, encode
+from lvsdr.wire.frames import ip, udp
+from lvsdr.wire.frames.ethernet import FrameError
+from lvsdr.wire.frames.ip import IPIP, IPV6_IN_IP, UDP, Packet, checksum, encode
 
 GRE = 47
 _CHECKSUM = 1
@@ -57,7 +57,7 @@ def carried(outer: Packet) -> Packet | None:
         return None
     if len(outer.payload) < start:
         raise FrameError("quotes too little of a tunnel")
-    return internet.quoted(outer.payload[start:])
+    return ip.quoted(outer.payload[start:])
 
 
 def _start(outer: Packet) -> int | None:

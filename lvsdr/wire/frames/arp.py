@@ -6,8 +6,8 @@ import struct
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from lvsdr.wire import ethernet
-from lvsdr.wire.ethernet import BROADCAST, UNKNOWN, Frame, FrameError, mac_bytes, mac_text
+from lvsdr.wire.frames import ethernet
+from lvsdr.wire.frames.ethernet import BROADCAST, UNKNOWN, Frame, FrameError, mac_bytes, mac_text
 
 REQUEST = 1
 REPLY = 2

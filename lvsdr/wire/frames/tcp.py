@@ -6,8 +6,8 @@ import struct
 from dataclasses import dataclass
 
 from lvsdr.model.address import IPAddress
-from lvsdr.wire.ethernet import FrameError
-from lvsdr.wire.internet import TCP, checksum_of
+from lvsdr.wire.frames.ethernet import FrameError
+from lvsdr.wire.frames.ip import TCP, checksum_of
 
 SYN, RST, ACK = 0x02, 0x04, 0x10
 WINDOW = 65535

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from lvsdr.errors import CannotRun
-from lvsdr.wire.ethernet import IPV6, frame_filter, mac_text
+from lvsdr.wire.frames.ethernet import IPV6, frame_filter, mac_text
 
 # From the kernel's headers; Python's socket module has no names for them.
 _ETH_P_ALL = 0x0003

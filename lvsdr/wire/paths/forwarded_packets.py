@@ -17,10 +17,10 @@ from time import monotonic
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.route_lookup import REFUSED, RETURNED, SILENT, TAKEN, Fate
-from lvsdr.wire import internet, udp
-from lvsdr.wire.ethernet import IPV4, IPV6, FrameError
-from lvsdr.wire.internet import UDP
-from lvsdr.wire.link import explained
+from lvsdr.wire.frames import ip, udp
+from lvsdr.wire.frames.ethernet import IPV4, IPV6, FrameError
+from lvsdr.wire.frames.ip import UDP
+from lvsdr.wire.packet_socket import explained
 
 DISCARD, HOPS = 9, 2
 # linux/in.h, linux/in6.h and linux/errqueue.h, for which Python has no names.
@@ -86,7 +86,7 @@ class _Asking:
 
     def _returned(self, ear: socket.socket) -> None:
         try:
-            packet = internet.decode(ear.recv(_LARGEST))
+            packet = ip.decode(ear.recv(_LARGEST))
             sender = self.senders.get(packet.destination)
             if sender is None or packet.protocol != UDP:
                 return

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.path import Approach, Path
-from lvsdr.wire.internet import TTL
-from lvsdr.wire.probe import ECHO, PROTOCOLS, Probe
-from lvsdr.wire.tunnels import Outside
+from lvsdr.wire.frames.encapsulation import Outside
+from lvsdr.wire.frames.ip import TTL
+from lvsdr.wire.paths.probe import ECHO, PROTOCOLS, Probe
 
 # Whoever forwards such a probe has to give it up: it can neither loop nor go astray.
 LAST_HOP = 1

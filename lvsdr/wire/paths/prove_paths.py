@@ -16,12 +16,12 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import Answer
 from lvsdr.model.objects import Tunnel
 from lvsdr.model.path import Approach, Path, Proof
-from lvsdr.wire.exchange import Exchange
-from lvsdr.wire.link import PacketSocket
-from lvsdr.wire.own_ports import answer_filter, own_ports
-from lvsdr.wire.path_judge import Heard, judge
-from lvsdr.wire.probe import Probe, Reply
-from lvsdr.wire.way import LAST_HOP, Way
+from lvsdr.wire.packet_socket import PacketSocket
+from lvsdr.wire.paths.exchange import Exchange
+from lvsdr.wire.paths.own_ports import answer_filter, own_ports
+from lvsdr.wire.paths.probe import Probe, Reply
+from lvsdr.wire.paths.probe_ways import LAST_HOP, Way
+from lvsdr.wire.paths.verdicts import Heard, judge
 from lvsdr.wire.who_has import who_has
 
 Ways = Mapping[IPAddress, Way]

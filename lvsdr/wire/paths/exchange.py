@@ -6,9 +6,9 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 
-from lvsdr.wire.ethernet import FrameError
-from lvsdr.wire.link import PacketSocket
-from lvsdr.wire.probe import ECHO, Label, Probe, Reply, frame, read, reset
+from lvsdr.wire.frames.ethernet import FrameError
+from lvsdr.wire.packet_socket import PacketSocket
+from lvsdr.wire.paths.probe import ECHO, Label, Probe, Reply, frame, read, reset
 
 # Between one round and the next; answers of a segment take far less.
 _PAUSE = 0.3

@@ -6,8 +6,8 @@ import struct
 from dataclasses import dataclass
 
 from lvsdr.model.address import IPAddress
-from lvsdr.wire.ethernet import FrameError
-from lvsdr.wire.internet import UDP, checksum_of
+from lvsdr.wire.frames.ethernet import FrameError
+from lvsdr.wire.frames.ip import UDP, checksum_of
 
 _HEADER = struct.Struct("!HHHH")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from lvsdr.wire.ethernet import FrameError
+from lvsdr.wire.frames.ethernet import FrameError
 
 INIT, INIT_ACK, ABORT = 1, 2, 6
 
