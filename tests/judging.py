@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from lvsdr.keepalived.judge import findings
-from lvsdr.keepalived.reading import readings
-from lvsdr.keepalived.syntax import lines_of
+from lvsdr.formats.keepalived.conditions import readings
+from lvsdr.formats.keepalived.conf_syntax import lines_of
+from lvsdr.formats.keepalived.judge import findings
 from lvsdr.model.finding import Finding
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.profile.reader import read

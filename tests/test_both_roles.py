@@ -16,11 +16,11 @@ import pytest
 from fake import FakeSession, host
 from lvsdr.cli.main import run
 from lvsdr.errors import CannotRun, LvsdrError, ProfileError
-from lvsdr.keepalived.alone import EXPIRE
 from lvsdr.keepalived.hook import AGAIN, Outcome, follow
+from lvsdr.keepalived.host_roles import Host, Report, Roles
 from lvsdr.keepalived.ledger import Ledger
 from lvsdr.keepalived.notice import Notice
-from lvsdr.keepalived.roles import Host, Report, Roles
+from lvsdr.keepalived.rivals import EXPIRE
 from lvsdr.keepalived.transition import enter
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Address, RealServer, SyncDaemon, Sysctl

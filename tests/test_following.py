@@ -14,12 +14,12 @@ from fake import FakeSession, host
 from lvsdr.cli.main import run
 from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.keepalived import birth
+from lvsdr.keepalived.checker_states import Health, Server, from_line
 from lvsdr.keepalived.following import Following
-from lvsdr.keepalived.health import Health, Server, from_line
 from lvsdr.keepalived.hearing import Heard
 from lvsdr.keepalived.hook import Outcome
+from lvsdr.keepalived.host_roles import Host, Roles
 from lvsdr.keepalived.ledger import Ledger
-from lvsdr.keepalived.roles import Host, Roles
 from lvsdr.model.objects import Address, RealServer, SyncDaemon, Sysctl, keyed
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
 from lvsdr.model.watch_event import Spoken

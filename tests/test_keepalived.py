@@ -20,10 +20,10 @@ from lvsdr.errors import CannotRun, ProfileError
 from lvsdr.keepalived import birth
 from lvsdr.keepalived.fifo import LONGEST_LINE, Fifo, Lines
 from lvsdr.keepalived.hook import follow
+from lvsdr.keepalived.host_roles import Host, Roles
 from lvsdr.keepalived.ledger import Ledger
 from lvsdr.keepalived.living import lives
 from lvsdr.keepalived.notice import Notice, from_line
-from lvsdr.keepalived.roles import Host, Roles
 from lvsdr.model.objects import Address, Object, Service, SyncDaemon, Sysctl, VirtualServer
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.profile.reader import read

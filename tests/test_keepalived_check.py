@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from judging import GOOD, judged, profile, rules
-from lvsdr.keepalived.reading import readings
-from lvsdr.keepalived.said import ended_by
-from lvsdr.keepalived.syntax import lines_of
+from lvsdr.formats.keepalived.conditions import readings
+from lvsdr.formats.keepalived.conf_syntax import lines_of
+from lvsdr.formats.keepalived.config_test import ended_by
 from lvsdr.model.finding import ERROR, WARNING
 
 HOOK = '    notify "/bin/true lvsdr"\n'

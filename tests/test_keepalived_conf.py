@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from fake import FakeSession, host
 from judging import DIRECTOR, GOOD, changed, judged, profile, rules
 from lvsdr.cli.main import run
-from lvsdr.keepalived.including import read_whole
-from lvsdr.keepalived.security import script_fault
-from lvsdr.keepalived.syntax import Block, lines_of, parsed
+from lvsdr.formats.keepalived.conf_syntax import Block, lines_of, parsed
+from lvsdr.formats.keepalived.includes import read_whole
+from lvsdr.formats.keepalived.script_security import script_fault
 
 
 def printed(

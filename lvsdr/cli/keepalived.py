@@ -22,7 +22,7 @@ from lvsdr.errors import LvsdrError
 
 if TYPE_CHECKING:
     from lvsdr.core.situation import Kernel
-    from lvsdr.keepalived.roles import Host, Roles
+    from lvsdr.keepalived.host_roles import Host, Roles
 
 keepalived = click.Group("keepalived", help="The hooks of keepalived, and its configuration.")
 
@@ -189,7 +189,7 @@ def _unhurried(session: Session) -> Iterator[tuple[Callable[[str], None], Callab
 
 def _host(session: Session, kernel: Kernel, director: Path) -> Host:
     """Return what transitions are done with; two paths of a profile are two profiles."""
-    from lvsdr.keepalived.roles import Host
+    from lvsdr.keepalived.host_roles import Host
 
     return Host(
         kernel,
@@ -202,7 +202,7 @@ def _host(session: Session, kernel: Kernel, director: Path) -> Host:
 
 def roles_of(session: Session, director: Path, realserver: Path | None) -> Roles:
     """Read the profiles that say what this host is."""
-    from lvsdr.keepalived.roles import Roles
+    from lvsdr.keepalived.host_roles import Roles
     from lvsdr.model.profile import DirectorProfile, RealServerProfile
 
     first = read_profile(session, director, "director")

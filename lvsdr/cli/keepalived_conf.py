@@ -16,7 +16,7 @@ from lvsdr.errors import ProfileError
 from lvsdr.model.printable import printable
 
 if TYPE_CHECKING:
-    from lvsdr.keepalived.including import Whole
+    from lvsdr.formats.keepalived.includes import Whole
 
 
 @click.command()
@@ -67,7 +67,7 @@ def config(  # noqa: PLR0913 - as many options
 
     It calls this lvsdr with these profiles.
     """
-    from lvsdr.keepalived.configuration import Vrrp, configuration, plain
+    from lvsdr.formats.keepalived.conf_writer import Vrrp, configuration, plain
 
     roles = roles_of(session, director, realserver)
     words = [shutil.which("lvsdr") or "/usr/local/bin/lvsdr", "keepalived", "notify"]
@@ -103,9 +103,9 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     Several files are those of one cluster; what they include is read too. Asks keepalived -t as
     well, where it is installed.
     """
-    from lvsdr.keepalived.judge import findings
-    from lvsdr.keepalived.reading import readings
-    from lvsdr.keepalived.said import said_by_keepalived
+    from lvsdr.formats.keepalived.conditions import readings
+    from lvsdr.formats.keepalived.config_test import said_by_keepalived
+    from lvsdr.formats.keepalived.judge import findings
     from lvsdr.model.finding import ERROR
     from lvsdr.model.profile import DirectorProfile
     from lvsdr.profile.reader import read
@@ -126,7 +126,7 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
 
 
 def _whole(path: Path) -> Whole:
-    from lvsdr.keepalived.including import read_whole
+    from lvsdr.formats.keepalived.includes import read_whole
 
     try:
         return read_whole(path)

@@ -11,7 +11,7 @@ from lvsdr.cli.options import netns_option, output_option
 from lvsdr.cli.session import Session
 
 if TYPE_CHECKING:
-    from lvsdr.keepalived.health import Server
+    from lvsdr.keepalived.checker_states import Server
     from lvsdr.keepalived.ledger import Entry
     from lvsdr.render.documents import Document
 
@@ -28,7 +28,7 @@ def status(session: Session) -> int:
     """
     from dataclasses import asdict
 
-    from lvsdr.keepalived.health import Health
+    from lvsdr.keepalived.checker_states import Health
     from lvsdr.keepalived.ledger import Ledger
     from lvsdr.render import documents
 

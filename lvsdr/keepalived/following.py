@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from lvsdr.errors import LvsdrError
-from lvsdr.keepalived import alone, birth, living
-from lvsdr.keepalived.health import Health
-from lvsdr.keepalived.health import from_line as from_check
+from lvsdr.keepalived import birth, living, rivals
+from lvsdr.keepalived.announcing import Reminder
+from lvsdr.keepalived.checker_states import Health
+from lvsdr.keepalived.checker_states import from_line as from_check
 from lvsdr.keepalived.hearing import Heard, noticed
 from lvsdr.keepalived.hook import Outcome, entered, ledger_of
+from lvsdr.keepalived.host_roles import Host, Roles
 from lvsdr.keepalived.ledger import Entry
 from lvsdr.keepalived.notice import MASTER
-from lvsdr.keepalived.roles import Host, Roles
-from lvsdr.keepalived.speaking import Reminder
 
 # How often it is looked for what was said meanwhile, until it is looked whether we are to end.
 AT_ONCE = 8
@@ -234,7 +234,7 @@ class Following:
             roles = self._roles_for("STOP")
             if roles.realserver is not None:
                 with host.book.locked(self.timeout):
-                    alone.spare(roles.director, host.kernel.survey(), host)
+                    rivals.spare(roles.director, host.kernel.survey(), host)
             self._to_spare = False
         except LvsdrError as failure:
             host.kernel.reopen()

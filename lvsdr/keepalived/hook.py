@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from time import monotonic, sleep
 
 from lvsdr.errors import CannotRun, LvsdrError
-from lvsdr.keepalived import unread
+from lvsdr.keepalived import letting_go
+from lvsdr.keepalived.host_roles import Host, Report, Roles
 from lvsdr.keepalived.ledger import Entry, Ledger
 from lvsdr.keepalived.notice import MASTER, Notice
-from lvsdr.keepalived.roles import Host, Report, Roles
 from lvsdr.keepalived.transition import enter
 
 # How long until it is asked again who else speaks for the VIPs, in seconds.
@@ -44,7 +44,7 @@ def follow(
         roles = profiles()
     except LvsdrError as failure:
         if not _leads(ledger):
-            unread.let_go(failure, host, timeout, but=lambda: _leads(ledger))
+            letting_go.let_go(failure, host, timeout, but=lambda: _leads(ledger))
         raise
     outcome = _followed(notice, mine, roles, host, timeout)
     until = monotonic() + host.patience

@@ -8,10 +8,10 @@ from functools import partial
 from lvsdr.core import signals, workflow
 from lvsdr.core.situation import Kernel, Situation, consider, consider_standby
 from lvsdr.errors import LvsdrError
-from lvsdr.keepalived import alone
+from lvsdr.keepalived import rivals
+from lvsdr.keepalived.announcing import announce, speaking
+from lvsdr.keepalived.host_roles import Host, Report, Roles
 from lvsdr.keepalived.notice import FAULT, MASTER
-from lvsdr.keepalived.roles import Host, Report, Roles
-from lvsdr.keepalived.speaking import announce, speaking
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Address, SyncDaemon
@@ -54,18 +54,18 @@ def _directed(state: str, roles: Roles, host: Host, report: Report) -> None:
 def _take_over(roles: Roles, host: Host, report: Report) -> None:
     profile = roles.director
     survey = host.kernel.survey()
-    others = alone.spared(profile, survey, host.book) if roles.realserver is not None else ()
+    others = rivals.spared(profile, survey, host.book) if roles.realserver is not None else ()
     if not others:
         _lead(profile, host, report)
         _tell(profile, host, report)
         return
     if not _leads(profile, survey, host.kernel):
         host.silence.since = None
-        _lead(alone.resting(profile, others), host, report)
+        _lead(rivals.resting(profile, others), host, report)
         _tell(profile, host, report)
     alone_before = host.silence.since is not None
-    held = alone.held_back(profile, others, host, report)
-    _lead(alone.resting(profile, held), host, report)
+    held = rivals.held_back(profile, others, host, report)
+    _lead(rivals.resting(profile, held), host, report)
     if host.silence.since is not None and not alone_before:
         # Whoever has been silent since may have led somebody astray before.
         announce(profile, host)
@@ -82,7 +82,7 @@ def _lead(profile: DirectorProfile, host: Host, report: Report) -> None:
 
 def _leads(profile: DirectorProfile, survey: Survey, kernel: Kernel) -> bool:
     """Return whether this host is the director already, but perhaps for a weight."""
-    keys = [each.key for each in profile.virtual_servers] + alone.masters(profile)
+    keys = [each.key for each in profile.virtual_servers] + rivals.masters(profile)
     here = all(profile.interface in survey.links_with(vip) for vip in profile.vips)
     return here and len(kernel.observe(keys)) == len(keys)
 
@@ -104,7 +104,7 @@ def _stand_by(roles: Roles, host: Host, report: Report, *, heard: bool = True) -
     if profile.vips_owner == "lvsdr":
         _let_go(profile, survey, host, report)
     if heard and roles.both_schedule:
-        alone.serve(profile, survey, host, report)
+        rivals.serve(profile, survey, host, report)
     situation = _daemons_first(consider_standby(profile, host.kernel, host.book))
     try:
         workflow.converge(situation, host.kernel, host.book, lambda: None)
@@ -157,7 +157,7 @@ def _daemons_first(situation: Situation) -> Situation:
 
 
 def _place_of_leading(change: Change) -> tuple[bool, bool]:
-    return not alone.rests(change), _no_stop(change)
+    return not rivals.rests(change), _no_stop(change)
 
 
 def _no_stop(change: Change) -> bool:

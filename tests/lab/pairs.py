@@ -22,7 +22,7 @@ from rig import (
 )
 from witnesses import ipvsadm
 
-from lvsdr.keepalived.configuration import Vrrp, configuration
+from lvsdr.formats.keepalived.conf_writer import Vrrp, configuration
 from lvsdr.lab.cluster import Cluster, cluster
 from lvsdr.lab.host import Host
 from lvsdr.lab.services import serving

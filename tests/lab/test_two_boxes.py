@@ -16,7 +16,7 @@ from pairs import BOTH, BOTH6, Box, Pair, pair
 from rig import VIP, VIP6, Document, director, realserver, virtual_server
 from witnesses import arping, captured, ipvsadm, ndisc6
 
-from lvsdr.keepalived.alone import EXPIRE
+from lvsdr.keepalived.rivals import EXPIRE
 from lvsdr.lab.host import Host
 from lvsdr.lab.services import ask
 

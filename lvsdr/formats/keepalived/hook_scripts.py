@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from lvsdr.keepalived.reading import Reading
-from lvsdr.keepalived.security import script_fault
-from lvsdr.keepalived.syntax import Block
+from lvsdr.formats.keepalived.conditions import Reading
+from lvsdr.formats.keepalived.conf_syntax import Block
+from lvsdr.formats.keepalived.script_security import script_fault
 from lvsdr.model.finding import ERROR, WARNING, Finding
 
 TALKERS = ("vrrp_instance", "vrrp_sync_group")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lvsdr.keepalived.syntax import Block, Line, parsed
+from lvsdr.formats.keepalived.conf_syntax import Block, Line, parsed
 
 CONDITION = re.compile(r"\s*@(?P<other>\^?)(?P<host>[^\s\\]+)(?P<rest>.*)", re.ASCII)
 NAMED = re.compile(r"\s*(?:\$\w+=\s*)?@\^?([^\s\\]+)", re.ASCII)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from glob import glob, has_magic
 from pathlib import Path
 
-from lvsdr.keepalived.syntax import Line, lines_of, words_of
+from lvsdr.formats.keepalived.conf_syntax import Line, lines_of, words_of
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.printable import printable
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 from typing import Literal
 
-from lvsdr.keepalived.reading import Reading
-from lvsdr.keepalived.syntax import Block
+from lvsdr.formats.keepalived.conditions import Reading
+from lvsdr.formats.keepalived.conf_syntax import Block
 from lvsdr.model.finding import ERROR, WARNING, Finding
 
 MAC = re.compile(r"[0-9A-Fa-f]{1,2}(?::[0-9A-Fa-f]{1,2}){4,5}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from time import monotonic, sleep
 
 from lvsdr.core.workflow import Announcer
-from lvsdr.keepalived.roles import Host
+from lvsdr.keepalived.host_roles import Host
 from lvsdr.model.address import IPAddress
 from lvsdr.model.profile import DirectorProfile
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from lvsdr.core import signals
 from lvsdr.errors import LvsdrError
-from lvsdr.keepalived.roles import Host
+from lvsdr.keepalived.host_roles import Host
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.objects import Address
 

@@ -14,7 +14,7 @@ from time import monotonic, sleep
 from lvsdr.core.book import Book
 from lvsdr.core.situation import owner_of
 from lvsdr.errors import LvsdrError
-from lvsdr.keepalived.roles import Host, Report
+from lvsdr.keepalived.host_roles import Host, Report
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.objects import Key, RealServer, Sysctl
