@@ -547,7 +547,7 @@ def test_a_plan_imports_neither_pyroute2_nor_what_explains_a_bad_profile() -> No
     } <= loaded
     assert loaded & heavy == set()
     assert loaded & {"lvsdr.kernel.views.inspection_view", "lvsdr.rules", "lvsdr.wire"} == set()
-    assert loaded & {"lvsdr.render.documents", "lvsdr.render.commands"} == set()
+    assert loaded & {"lvsdr.render.json_documents", "lvsdr.render.commands"} == set()
     assert (
         loaded & {"lvsdr.profile.reader.schema_errors", "lvsdr.model.inspection", "hashlib"}
         == set()

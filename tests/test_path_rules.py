@@ -16,7 +16,7 @@ from lvsdr.model.path import VERDICTS, Approach, Path, PathDetail, PathVerdict, 
 from lvsdr.model.profile import DirectorProfile, LabelledVip
 from lvsdr.profile.roles.director_paths import paths
 from lvsdr.proof import path_proofs
-from lvsdr.render.paths import lines
+from lvsdr.render.path_lines import lines
 from lvsdr.rules.paths import path_findings as rules
 from lvsdr.wire.paths.probe import Reply
 from lvsdr.wire.paths.prove_paths import macs_of

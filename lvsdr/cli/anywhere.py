@@ -39,14 +39,14 @@ def check(session: Session, profiles: tuple[Path, ...], dip: IPInterface | None)
     """
     from lvsdr.model.finding import ERROR
     from lvsdr.profile.reader import read
-    from lvsdr.render import documents, text
+    from lvsdr.render import json_documents, text
     from lvsdr.rules.profiles.crosscheck import disagreements
 
     known = {path: read(path) for path in profiles}
     found = disagreements(list(known.values()), dip)
     session.show(
         text=lambda: [*text.checked(known), *text.findings(found)],
-        json=lambda: documents.checked(known, found),
+        json=lambda: json_documents.checked(known, found),
     )
     return 1 if any(finding.severity == ERROR for finding in found) else 0
 

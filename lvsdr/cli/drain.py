@@ -68,7 +68,7 @@ def drain(  # noqa: PLR0913, PLR0917 - one argument for each option
     """
     from lvsdr.core import draining
     from lvsdr.model.profile import DirectorProfile
-    from lvsdr.render import documents, text
+    from lvsdr.render import json_documents, text
 
     wanted, book = read_profile(session, profile, "director"), session.book()
     assert isinstance(wanted, DirectorProfile), "it is held to its role"
@@ -85,7 +85,7 @@ def drain(  # noqa: PLR0913, PLR0917 - one argument for each option
     state = "restored" if undo else "waiting" if left else "drained"
     session.show(
         text=lambda: text.drained(rip, state, todo, seen or (), why),
-        json=lambda: documents.drained(rip, state, todo, seen or (), why),
+        json=lambda: json_documents.drained(rip, state, todo, seen or (), why),
     )
     return 1 if left else 0
 

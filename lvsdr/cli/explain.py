@@ -28,7 +28,7 @@ def explain(session: Session, topic: str, link: str | None, vips: tuple[IPv4Addr
     this host, and each VIP given, whether it would be answered for. Nothing is sent.
     """
     assert topic == "arp", "click knows no other"
-    from lvsdr.render import documents, text
+    from lvsdr.render import json_documents, text
     from lvsdr.rules.host import explain_arp as explaining
 
     with session.kernel() as kernel:
@@ -41,5 +41,5 @@ def explain(session: Session, topic: str, link: str | None, vips: tuple[IPv4Addr
         which = explaining.links(link, survey)
         host = kernel.inspect(explaining.ways(which, vips, survey), table=False)
     told = [explaining.explanation(name, vips, host) for name in which if name in host.survey.links]
-    session.show(text=lambda: text.explained(told), json=lambda: documents.explained(told))
+    session.show(text=lambda: text.explained(told), json=lambda: json_documents.explained(told))
     return 0

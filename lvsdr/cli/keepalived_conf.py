@@ -109,7 +109,7 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     from lvsdr.model.finding import ERROR
     from lvsdr.model.profile import DirectorProfile
     from lvsdr.profile.reader import read
-    from lvsdr.render import documents, text
+    from lvsdr.render import json_documents, text
 
     profile = None if director is None else read(director, "director")
     assert profile is None or isinstance(profile, DirectorProfile), "read() holds it to its role"
@@ -120,7 +120,7 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     found += findings(roots, profile)
     session.show(
         text=lambda: [*text.findings(found), *([] if found else ["no findings"])],
-        json=lambda: documents.checked({}, found),
+        json=lambda: json_documents.checked({}, found),
     )
     return 1 if any(each.severity == ERROR for each in found) else 0
 

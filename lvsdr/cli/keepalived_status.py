@@ -13,7 +13,7 @@ from lvsdr.cli.session import Session
 if TYPE_CHECKING:
     from lvsdr.keepalived.checker_states import Server
     from lvsdr.keepalived.ledger import Entry
-    from lvsdr.render.documents import Document
+    from lvsdr.render.json_documents import Document
 
 
 @click.command()
@@ -30,13 +30,13 @@ def status(session: Session) -> int:
 
     from lvsdr.keepalived.checker_states import Health
     from lvsdr.keepalived.ledger import Ledger
-    from lvsdr.render import documents
+    from lvsdr.render import json_documents
 
     book = session.book()
     told, servers = Ledger(book).of_all_profiles(), Health(book).servers()
     session.show(
         text=lambda: [*_states(told), *_checks(servers)],
-        json=lambda: documents.kept_alive(_plain(told), [asdict(each) for each in servers]),
+        json=lambda: json_documents.kept_alive(_plain(told), [asdict(each) for each in servers]),
     )
     return 0 if all(each.settled for _, each in told) else 1
 

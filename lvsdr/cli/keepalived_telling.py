@@ -14,7 +14,7 @@ from lvsdr.model.printable import printable
 
 if TYPE_CHECKING:
     from lvsdr.keepalived.hook import Outcome
-    from lvsdr.render.documents import Document
+    from lvsdr.render.json_documents import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Telling:
 
     def outcome(self, outcome: Outcome) -> None:
         """Tell what became of a notice."""
-        from lvsdr.render import documents, text
+        from lvsdr.render import json_documents, text
 
         notice, report = outcome.notice, outcome.report
         self.session.tell(report.notes)
@@ -35,7 +35,7 @@ class Telling:
         title += f" ({outcome.reason})" if outcome.reason else ""
         done = text.applied(report.changes, report.announced) if outcome.state else ()
         told = {"type": notice.type, "name": notice.name, "state": notice.state}
-        document = documents.notified(
+        document = json_documents.notified(
             told, outcome.state, outcome.reason, report.changes, report.announced
         )
         self._print([title, *done], document)
@@ -43,17 +43,17 @@ class Telling:
 
     def line(self, line: str) -> None:
         """Tell a line of the FIFO."""
-        from lvsdr.render import documents
+        from lvsdr.render import json_documents
 
-        self._print([line], documents.said(line))
+        self._print([line], json_documents.said(line))
         self.syslog(line)
 
     def failed(self, failure: LvsdrError) -> None:
         """Tell what failed, where the program goes on."""
-        from lvsdr.render import documents
+        from lvsdr.render import json_documents
 
         if self.session.output == "json":
-            self._print([], documents.error(failure))
+            self._print([], json_documents.error(failure))
         else:
             self.session.fail(failure)
         self.syslog(failure.message, *failure.notes, error=True)
@@ -70,11 +70,11 @@ class Telling:
 
     def _print(self, lines: Iterable[str], document: Document) -> None:
         """Print `lines`, or the document as a line of its own; who does not read misses it."""
-        from lvsdr.render import documents
+        from lvsdr.render import json_documents
 
         try:
             if self.session.output == "json":
-                lines = [documents.line(document)]
+                lines = [json_documents.line(document)]
             for line in lines:
                 self.say(printable(line))
         except OSError as error:

@@ -59,10 +59,10 @@ def rehearse(
 
 def _list(session: Session) -> int:
     from lvsdr.lab.scenarios import SCENARIOS
-    from lvsdr.render import documents, text
+    from lvsdr.render import json_documents, text
 
     known = {name: item.summary for name, item in SCENARIOS.items()}
-    session.show(text=lambda: text.scenarios(known), json=lambda: documents.scenarios(known))
+    session.show(text=lambda: text.scenarios(known), json=lambda: json_documents.scenarios(known))
     return 0
 
 
@@ -97,14 +97,14 @@ def _profiles(session: Session, director: Path, realserver: Path) -> int:
 
 
 def _told(session: Session, steps: Iterator[Step]) -> int:
-    from lvsdr.render import documents, text
+    from lvsdr.render import json_documents, text
 
     done = []
     for step in steps:
         done.append(step)
         if session.output == "text":
             session.show(text=partial(text.rehearsed, step))
-    session.show(text=lambda: [_verdict(done)], json=lambda: documents.rehearsed(done))
+    session.show(text=lambda: [_verdict(done)], json=lambda: json_documents.rehearsed(done))
     return 0 if all(step.ok for step in done) else 1
 
 

@@ -65,29 +65,29 @@ def announce(session: Session, profile: Path, count: int, interval: float) -> in
     """
     from lvsdr.core import workflow
     from lvsdr.model.profile import DirectorProfile
-    from lvsdr.render import documents, text
+    from lvsdr.render import json_documents, text
 
     wanted = read_profile(session, profile, "director")
     assert isinstance(wanted, DirectorProfile), "read() holds it to its role"
     with session.kernel() as kernel:
         vips = workflow.announce(wanted, kernel, session.announcer, count, interval)
-    session.show(text=lambda: text.announced(vips), json=lambda: documents.announced(vips))
+    session.show(text=lambda: text.announced(vips), json=lambda: json_documents.announced(vips))
     return 0
 
 
 def show_verdict(session: Session, verdict: Verdict) -> int:
     """Print a verdict and return its exit code."""
-    from lvsdr.render import documents, paths, text
+    from lvsdr.render import json_documents, path_lines, text
 
     names = dict(verdict.names or {})
     session.show(
         text=lambda: [
             *text.answers(verdict.heard, names),
-            *paths.lines(verdict.paths),
+            *path_lines.lines(verdict.paths),
             *text.findings(verdict.findings),
             *(["verified: no findings"] if not verdict.findings else []),
         ],
-        json=lambda: documents.verified(verdict.findings, verdict.heard, names, verdict.paths),
+        json=lambda: json_documents.verified(verdict.findings, verdict.heard, names, verdict.paths),
     )
     return 0 if verdict.ok else 1
 
@@ -160,13 +160,13 @@ def status_realserver(session: Session, profile: Path) -> int:
     """Show each object as it is; exit 1 if any differs."""
     from lvsdr import render
     from lvsdr.core.situation import consider
-    from lvsdr.render import state
+    from lvsdr.render import object_rows
 
     wanted = read_profile(session, profile, "realserver")
     with session.kernel() as kernel:
         situation = consider(wanted, kernel, session.book())
     session.tell(situation.notes)
-    rows = list(state.rows(situation.desired, situation.observed))
+    rows = list(object_rows.rows(situation.desired, situation.observed))
     session.show(
         text=lambda: [*render.text.status(rows), *render.text.drift(situation.drift)],
         json=lambda: render.documents.status(rows, situation.drift),

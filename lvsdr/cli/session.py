@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lvsdr.model.route_lookup import Fate
     from lvsdr.proof.verification import Question
     from lvsdr.proof.watching import Ears
-    from lvsdr.render.documents import Document
+    from lvsdr.render.json_documents import Document
 
 # Each echo is a write of its own, which for fifty thousand lines takes longer than all else.
 LINES_AT_ONCE = 500
@@ -147,9 +147,9 @@ class Session:
         made = outputs[self.output]()
         try:
             if isinstance(made, dict):
-                from lvsdr.render import documents
+                from lvsdr.render import json_documents
 
-                click.echo(documents.text(made))
+                click.echo(json_documents.text(made))
                 return True
             lines = map(_painted, made)
             while some := list(islice(lines, LINES_AT_ONCE)):
@@ -172,9 +172,9 @@ class Session:
     def fail(self, failure: LvsdrError) -> int:
         """Print why the command failed, and return its exit code."""
         if self.output == "json":
-            from lvsdr.render import documents
+            from lvsdr.render import json_documents
 
-            self.show(json=lambda: documents.error(failure))
+            self.show(json=lambda: json_documents.error(failure))
         else:
             self.complain(f"lvsdr: {failure.message}")
             self.complain(*(f"  {note}" for note in failure.notes))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lvsdr.model.counters import Counted
     from lvsdr.model.objects import Key
     from lvsdr.model.profile import Profile
-    from lvsdr.render.state import Row
+    from lvsdr.render.object_rows import Row
 
 EACH = 2.0
 
@@ -101,25 +101,25 @@ def _pause(seconds: float) -> None:
 def _show(
     session: Session, situation: Situation, kernel: Kernel, counted: Counted, again: bool
 ) -> bool:
-    from lvsdr.render import commands, documents, text
+    from lvsdr.render import commands, json_documents, text
 
     rows = _rows(situation, kernel, counted)
     if again and session.output == "text" and sys.stdout.isatty():
         click.clear()
     return session.show(
         text=lambda: [*text.status(rows), *text.drift(situation.drift)],
-        json=lambda: documents.status(rows, situation.drift),
+        json=lambda: json_documents.status(rows, situation.drift),
         commands=lambda: commands.status(row.seen for row in rows if row.seen and row.wanted),
     )
 
 
 def _rows(situation: Situation, kernel: Kernel, counted: Counted) -> list[Row]:
     from lvsdr.model.objects import VirtualServer
-    from lvsdr.render import state
+    from lvsdr.render import object_rows
 
     services = [key for key in situation.desired if key[0] == VirtualServer.kind]
     others = kernel.tenants(services)
-    marks: dict[Key, str] = dict.fromkeys(situation.drained, state.DRAINED)
+    marks: dict[Key, str] = dict.fromkeys(situation.drained, object_rows.DRAINED)
     for key in others.keys() - situation.desired.keys():
-        marks[key] = state.UNWANTED if key in situation.baseline else state.FOREIGN
-    return list(state.rows(situation.desired, situation.observed, others, marks, counted))
+        marks[key] = object_rows.UNWANTED if key in situation.baseline else object_rows.FOREIGN
+    return list(object_rows.rows(situation.desired, situation.observed, others, marks, counted))

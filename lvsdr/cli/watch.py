@@ -93,12 +93,12 @@ def _run(session: Session, watching: Watch) -> None:
 
 
 def _tell(session: Session, event: Event) -> None:
-    from lvsdr.render import documents, text
+    from lvsdr.render import json_documents, text
 
     now = datetime.now(UTC)
     line = text.event(event, now)
     if session.output == "json":
-        line = documents.line(documents.event(event, now))
+        line = json_documents.line(json_documents.event(event, now))
     # It flushes: somebody reads along.
     click.echo(line)
 

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lvsdr.render import commands, documents, text
+    from lvsdr.render import commands, json_documents, text
 
 __all__ = ["commands", "documents", "text"]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lvsdr.model.profile import Profile
     from lvsdr.model.rehearsal_step import Step
     from lvsdr.model.watch_event import Event
-    from lvsdr.render.state import Row
+    from lvsdr.render.object_rows import Row
 
 
 def plan(todo: Plan) -> Iterator[str]:
