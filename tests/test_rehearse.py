@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lvsdr.errors import ProfileError
-from lvsdr.lab.rehearse import rehearse
+from lvsdr.lab.rehearsal import rehearse
 
 REALSERVER = Path(__file__).parent.parent / "profiles" / "realserver.json"
 RIP, RIP6 = "192.168.1.11", "2001:db8::11"

@@ -11,8 +11,8 @@ import pytest
 from lvsdr.cli.main import run
 from lvsdr.cli.session import Session
 from lvsdr.lab.scenario import Witness
+from lvsdr.lab.scenario_witnesses import WITNESSES
 from lvsdr.lab.scenarios import SCENARIOS
-from lvsdr.lab.witness import WITNESSES
 
 ROOT = Path(__file__).parents[1]
 

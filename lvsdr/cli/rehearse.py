@@ -67,31 +67,31 @@ def _list(session: Session) -> int:
 
 
 def _scenario(session: Session, name: str) -> int:
-    from lvsdr.lab import kernel
+    from lvsdr.lab import kernels
     from lvsdr.lab.scenarios import SCENARIOS
 
     if name not in SCENARIOS:
         raise click.UsageError(f"no scenario {name!r}; lvsdr rehearse --list shows those there are")
-    if not kernel.fits():
+    if not kernels.fits():
         return _in_a_kernel_of_its_own(session, "--scenario", name)
-    from lvsdr.lab.play import play
-    from lvsdr.lab.stage import stage
+    from lvsdr.lab.scenario_play import play
+    from lvsdr.lab.scenario_stage import stage
 
     with stage(SCENARIOS[name]) as built:
         return _told(session, play(built))
 
 
 def _profiles(session: Session, director: Path, realserver: Path) -> int:
-    from lvsdr.lab import kernel
+    from lvsdr.lab import kernels
     from lvsdr.profile.reader import read
 
-    if not kernel.fits():
+    if not kernels.fits():
         for path, role in ((director, "director"), (realserver, "realserver")):
             read(path, role)
         return _in_a_kernel_of_its_own(
             session, str(director.absolute()), str(realserver.absolute())
         )
-    from lvsdr.lab.rehearse import rehearse as steps
+    from lvsdr.lab.rehearsal import rehearse as steps
 
     return _told(session, steps(director, realserver))
 
@@ -109,9 +109,9 @@ def _told(session: Session, steps: Iterator[Step]) -> int:
 
 
 def _in_a_kernel_of_its_own(session: Session, *arguments: str) -> int:
-    from lvsdr.lab import kernel, program, uml
+    from lvsdr.lab import kernels, program, uml
 
-    kernel.require_uml()
+    kernels.require_uml()
     again = [*arguments, "--format", session.output]
     return uml.run(program.command("rehearse", *again), environment=os.environ)
 

@@ -11,7 +11,7 @@ from rig import Document, checked, settled, verified
 
 from lvsdr.lab.host import Host
 from lvsdr.lab.scenario import Scenario
-from lvsdr.lab.stage import Stage, stage
+from lvsdr.lab.scenario_stage import Stage, stage
 
 VIP, RIP = "192.168.1.2", "192.168.1.11"
 PATIENCE = 20.0

@@ -8,9 +8,9 @@ from types import MappingProxyType
 
 from witnesses import arping, captured, ndisc6, neighbour
 
-from lvsdr.lab import large
+from lvsdr.lab import large_requests
+from lvsdr.lab.scenario_stage import Stage
 from lvsdr.lab.services import serving
-from lvsdr.lab.stage import Stage
 
 CLIENT = """import socket, sys
 for _ in range(int(sys.argv[3])):
@@ -69,7 +69,7 @@ def _reaching(built: Stage) -> set[str]:
     where = (str(service.vip), str(service.port))
     with (
         captured(lab.gateway, "eth0", "icmp[0:2] = 0x0304") as told,
-        large.reading(lab.realservers[0], service),
+        large_requests.reading(lab.realservers[0], service),
     ):
         asked = lab.client.run("python3", "-c", LONG, *where, check=False)
     mtus = {int.from_bytes(frame[40:42]) for frame in told}

@@ -22,8 +22,8 @@ from containers import (
 from rig import verified
 from witnesses import arping
 
+from lvsdr.lab.scenario_stage import Stage
 from lvsdr.lab.scenarios import SCENARIOS
-from lvsdr.lab.stage import Stage
 
 
 @pytest.fixture(scope="module")

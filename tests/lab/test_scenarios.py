@@ -8,9 +8,9 @@ import program
 import pytest
 from onlookers import ONLOOKERS
 
-from lvsdr.lab.play import MENDED, TROUBLE, play
+from lvsdr.lab.scenario_play import MENDED, TROUBLE, play
+from lvsdr.lab.scenario_stage import stage
 from lvsdr.lab.scenarios import SCENARIOS
-from lvsdr.lab.stage import stage
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from types import MappingProxyType
 
-from lvsdr.lab import large, packets
-from lvsdr.lab.counting import answering as counted_answers
+from lvsdr.lab import large_requests, single_packets
+from lvsdr.lab.arp_witness import answering as counted_answers
+from lvsdr.lab.scenario_stage import Stage
 from lvsdr.lab.services import ask, serving
-from lvsdr.lab.stage import Stage
 from lvsdr.model.address import IPAddress
 from lvsdr.model.objects import Service
 
@@ -63,8 +63,8 @@ def looping(built: Stage) -> Seen:
     """Let the client send one packet to the VIP; count its frames until its TTL has ended."""
     watched, vip = built.scenario.watched, built.vips[0]
     source = built.lab.client_addresses(vip.version)[0]
-    with packets.counting(built.hosts[watched.host], watched.link, vip) as count:
-        built.lab.client.inside(lambda: packets.send_one(source, vip))
+    with single_packets.counting(built.hosts[watched.host], watched.link, vip) as count:
+        built.lab.client.inside(lambda: single_packets.send_one(source, vip))
         found = count()
     lines = (f"{found} on {watched.link} of {watched.host}, for one packet to {vip}",)
     return f"frames on {watched.link} of {watched.host}", frozenset({str(found)}), lines
@@ -77,12 +77,15 @@ def reaching(built: Stage) -> Seen:
     source = lab.client_addresses(service.vip.version)[0]
     names = {host.name for host in built.servers}
     with (
-        large.reading(lab.realservers[0], service),
-        large.complaints(lab.gateway, lab.topology.gateway.link) as heard,
+        large_requests.reading(lab.realservers[0], service),
+        large_requests.complaints(lab.gateway, lab.topology.gateway.link) as heard,
     ):
-        who = lab.client.inside(lambda: large.request(source, service))
+        who = lab.client.inside(lambda: large_requests.request(source, service))
         told = [f"fragmentation needed, {mtu} fit: {count}" for mtu, count in heard().items()]
-    lines = (f"{large.LENGTH} bytes: {who}", *(f"ICMP at the gateway: {line}" for line in told))
+    lines = (
+        f"{large_requests.LENGTH} bytes: {who}",
+        *(f"ICMP at the gateway: {line}" for line in told),
+    )
     return "who reads a long request", frozenset({who if who in names else NOBODY}), lines
 
 

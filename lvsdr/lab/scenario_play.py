@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 
 from lvsdr.errors import CannotRun
 from lvsdr.lab.host import Host
-from lvsdr.lab.rehearse import compared, ran
+from lvsdr.lab.rehearsal import compared, ran
 from lvsdr.lab.scenario import ByHand
+from lvsdr.lab.scenario_stage import Stage, shell
+from lvsdr.lab.scenario_witnesses import WITNESSES, all_serving, served
 from lvsdr.lab.services import ask
-from lvsdr.lab.stage import Stage, shell
-from lvsdr.lab.witness import WITNESSES, all_serving, served
 from lvsdr.model.rehearsal_step import Step
 
 REQUESTS = 10

@@ -16,7 +16,7 @@ from pathlib import Path
 from lvsdr.errors import CannotRun
 from lvsdr.lab.cluster import Cluster, cluster, set_up
 from lvsdr.lab.host import Host
-from lvsdr.lab.rehearse import Runner
+from lvsdr.lab.rehearsal import Runner
 from lvsdr.lab.scenario import ByHand, Document, Scenario
 from lvsdr.lab.topology import Station, Topology, topology
 from lvsdr.model.address import IPAddress
