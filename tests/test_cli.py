@@ -14,7 +14,7 @@ from typing import Any, get_args
 import pytest
 
 from fake import ETH0, LO, FakeKernel, FakeSession, host
-from lvsdr.cli.commands import Later
+from lvsdr.cli.command_table import Later
 from lvsdr.cli.main import cli, run
 from lvsdr.errors import CannotRun, Interrupted
 from lvsdr.model.change import Change
@@ -526,7 +526,7 @@ def test_a_question_about_the_program_imports_no_command(question: str) -> None:
     assert loaded & {"pyroute2", "jsonschema", "subprocess"} == set()
     assert {name for name in loaded if name.startswith("lvsdr.")} == {
         "lvsdr.cli",
-        "lvsdr.cli.commands",
+        "lvsdr.cli.command_table",
         "lvsdr.cli.main",
         "lvsdr.cli.session",
         "lvsdr.errors",

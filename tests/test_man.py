@@ -20,7 +20,7 @@ import click
 import pytest
 
 from lvsdr import errors
-from lvsdr.cli.commands import Later
+from lvsdr.cli.command_table import Later
 from lvsdr.cli.main import cli
 from lvsdr.core import book, signals
 from lvsdr.model.finding import Answer, Form

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from lvsdr import __version__
-from lvsdr.cli.commands import TABLE, Later, Overview
+from lvsdr.cli.command_table import TABLE, Later, Overview
 from lvsdr.cli.session import Session
 from lvsdr.core import signals
 from lvsdr.errors import Interrupted, LvsdrError, ProfileError

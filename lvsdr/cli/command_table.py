@@ -53,13 +53,13 @@ def _realserver() -> click.Command:
 
 
 def _check() -> click.Command:
-    from lvsdr.cli.anywhere import check
+    from lvsdr.cli.any_host import check
 
     return check
 
 
 def _verify() -> click.Command:
-    from lvsdr.cli.anywhere import verify
+    from lvsdr.cli.any_host import verify
 
     return verify
 
@@ -77,7 +77,7 @@ def _explain() -> click.Command:
 
 
 def _schema() -> click.Command:
-    from lvsdr.cli.anywhere import schema
+    from lvsdr.cli.any_host import schema
 
     return schema
 
