@@ -529,8 +529,9 @@ def test_a_question_about_the_program_imports_no_command(question: str) -> None:
         "lvsdr.cli.command_table",
         "lvsdr.cli.main",
         "lvsdr.cli.session",
-        "lvsdr.errors",
+        "lvsdr.core",
         "lvsdr.core.signals",
+        "lvsdr.errors",
     }
 
 

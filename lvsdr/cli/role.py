@@ -112,7 +112,7 @@ def _plan(role: str) -> click.Command:
         todo = situation.todo
         session.show(
             text=lambda: [*render.text.plan(todo), *render.text.drift(situation.drift)],
-            json=lambda: render.documents.plan(todo, situation.drift),
+            json=lambda: render.json_documents.plan(todo, situation.drift),
             commands=lambda: render.commands.plan(todo),
         )
         return 1 if todo else 0
@@ -143,7 +143,7 @@ def _apply(role: str) -> click.Command:
         announced = workflow.new_vips(done) if role == "director" else ()
         session.show(
             text=lambda: render.text.applied(done, announced),
-            json=lambda: render.documents.applied(done, announced),
+            json=lambda: render.json_documents.applied(done, announced),
         )
         return 0
 
@@ -169,7 +169,7 @@ def status_realserver(session: Session, profile: Path) -> int:
     rows = list(object_rows.rows(situation.desired, situation.observed))
     session.show(
         text=lambda: [*render.text.status(rows), *render.text.drift(situation.drift)],
-        json=lambda: render.documents.status(rows, situation.drift),
+        json=lambda: render.json_documents.status(rows, situation.drift),
         commands=lambda: render.commands.status(row.seen for row in rows if row.seen),
     )
     return 1 if situation.todo else 0
@@ -247,7 +247,7 @@ def _withdraw(role: str) -> click.Command:
         done = situation.todo
         session.show(
             text=lambda: render.text.applied(done, ()),
-            json=lambda: render.documents.applied(done, ()),
+            json=lambda: render.json_documents.applied(done, ()),
         )
         return 0
 

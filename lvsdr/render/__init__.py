@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lvsdr.render import commands, json_documents, text
 
-__all__ = ["commands", "documents", "text"]
+__all__ = ["commands", "json_documents", "text"]
 
 
 def __getattr__(name: str) -> ModuleType:
