@@ -19,9 +19,9 @@ from lvsdr.errors import CannotRun, LvsdrError, ProfileError
 from lvsdr.keepalived.hook import AGAIN, Outcome, follow
 from lvsdr.keepalived.host_roles import Host, Report, Roles
 from lvsdr.keepalived.ledger import Ledger
-from lvsdr.keepalived.notice import Notice
 from lvsdr.keepalived.rivals import EXPIRE
 from lvsdr.keepalived.transition import enter
+from lvsdr.keepalived.vrrp_states import Notice
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Address, RealServer, SyncDaemon, Sysctl
 from lvsdr.model.profile import DirectorProfile, RealServerProfile

@@ -13,12 +13,12 @@ import pytest
 from fake import FakeSession, host
 from lvsdr.cli.main import run
 from lvsdr.errors import CannotRun, LvsdrError
-from lvsdr.keepalived import birth
 from lvsdr.keepalived.checker_states import Health, Server, from_line
 from lvsdr.keepalived.following import Following
 from lvsdr.keepalived.hearing import Heard
 from lvsdr.keepalived.hook import Outcome
 from lvsdr.keepalived.host_roles import Host, Roles
+from lvsdr.keepalived.keepalived_process import ticks_now
 from lvsdr.keepalived.ledger import Ledger
 from lvsdr.model.objects import Address, RealServer, SyncDaemon, Sysctl, keyed
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
@@ -78,7 +78,7 @@ class Reader:
         assert isinstance(served, RealServerProfile)
         return Roles(profile, served)
 
-    def hears(self, *lines: str, spoken: bool = True, grace: float = 0) -> None:
+    def hears(self, *lines: str, has_writer: bool = True, grace: float = 0) -> None:
         session = self.session
         made = Host(
             session.kernel(),
@@ -88,7 +88,7 @@ class Reader:
             grace=grace,
             overtaken=self.following.heard.overtaken,
         )
-        self.following.take(lines, made, spoken=spoken)
+        self.following.take(lines, made, has_writer=has_writer)
 
     def states(self) -> list[tuple[str, str | None]]:
         """Return what was said, and what was done about it, since this was asked last."""
@@ -98,7 +98,7 @@ class Reader:
 
     def left(self, state: str) -> None:
         """Leave what a reader does that was killed in the middle."""
-        Ledger(self.session.book()).tell(KEY, state, birth.now())
+        Ledger(self.session.book()).tell(KEY, state, ticks_now())
 
     @property
     def is_director(self) -> bool:
@@ -129,7 +129,7 @@ def test_nobody_becomes_the_director_by_what_was_left_where_keepalived_has_gone(
 ) -> None:
     reader.left("MASTER")
 
-    reader.hears(spoken=False)
+    reader.hears(has_writer=False)
 
     assert not reader.is_director
 
@@ -141,7 +141,7 @@ def test_a_host_that_was_the_director_stands_by_where_its_stop_was_read_by_nobod
     before = reader.is_director
     reader.following = reader.another()
 
-    reader.hears(spoken=False)
+    reader.hears(has_writer=False)
 
     assert (before, reader.is_director) == (True, False)
 
@@ -177,10 +177,10 @@ def test_what_failed_is_told_once_and_tried_until_it_is_done(reader: Reader) -> 
 def test_a_keepalived_that_went_without_a_word_is_told_of(reader: Reader) -> None:
     reader.hears('INSTANCE "VI_1" MASTER 100')
 
-    reader.hears(spoken=False)
+    reader.hears(has_writer=False)
     before = list(reader.failures)
-    reader.hears(spoken=False)
-    reader.hears(spoken=False)
+    reader.hears(has_writer=False)
+    reader.hears(has_writer=False)
 
     assert (reader.is_director, before, len(reader.failures)) == (True, [], 1)
     assert "has gone without a word" in reader.failures[0].message
@@ -190,9 +190,9 @@ def test_a_keepalived_that_closes_the_fifo_for_a_moment_has_not_gone(reader: Rea
     """As it does when it is reloaded."""
     reader.hears('INSTANCE "VI_1" MASTER 100', f"VS {WEB} UP")
 
-    reader.hears(spoken=False)
+    reader.hears(has_writer=False)
     reader.hears()
-    reader.hears(spoken=False)
+    reader.hears(has_writer=False)
 
     assert reader.failures == []
     assert len(Health(reader.session.book()).servers()) == 1
@@ -201,8 +201,8 @@ def test_a_keepalived_that_closes_the_fifo_for_a_moment_has_not_gone(reader: Rea
 def test_a_keepalived_that_stopped_is_not(reader: Reader) -> None:
     reader.hears('INSTANCE "VI_1" MASTER 100')
 
-    reader.hears('INSTANCE "VI_1" STOP 100', spoken=False)
-    reader.hears(spoken=False)
+    reader.hears('INSTANCE "VI_1" STOP 100', has_writer=False)
+    reader.hears(has_writer=False)
 
     assert (reader.is_director, reader.failures) == (False, [])
 
@@ -253,8 +253,8 @@ def test_nobody_is_taken_for_a_master_still_beside_one_that_is_none(
     reader: Reader, line: str
 ) -> None:
     reader.hears('INSTANCE "VI_1" MASTER 100', 'INSTANCE "VI_2" MASTER 100')
-    reader.hears(spoken=False)
-    reader.hears(spoken=False)
+    reader.hears(has_writer=False)
+    reader.hears(has_writer=False)
     reader.states()
 
     reader.hears(line)
@@ -266,8 +266,8 @@ def test_nobody_is_taken_for_a_master_still_beside_one_that_is_none(
 
 def test_a_master_that_is_assumed_comes_before_what_is_said(reader: Reader) -> None:
     reader.hears('INSTANCE "VI_1" MASTER 100')
-    reader.hears(spoken=False)
-    reader.hears(spoken=False)
+    reader.hears(has_writer=False)
+    reader.hears(has_writer=False)
     reader.states()
 
     reader.hears('INSTANCE "VI_2" MASTER 100')
@@ -325,7 +325,7 @@ def test_nobody_is_reminded_of_a_director_whose_keepalived_has_gone(reader: Read
     reader.hears('INSTANCE "VI_1" MASTER 100')
     at_first = len(reader.session.announced)
 
-    reader.hears(spoken=False)
+    reader.hears(has_writer=False)
     silent = len(reader.session.announced)
     reader.hears()
 
@@ -351,7 +351,7 @@ def test_a_keepalived_that_lives_has_not_gone(reader: Reader) -> None:
     reader.lives = True
 
     for _ in range(6):
-        reader.hears(spoken=False)
+        reader.hears(has_writer=False)
 
     assert reader.is_director
     assert [each.hints for each in reader.failures] == [["systemctl reload keepalived"]]
@@ -365,10 +365,10 @@ def test_a_reader_that_cannot_hear_a_keepalived_does_not_take_it_for_stopped(
     reader.lives = True
     reader.following = reader.another()
 
-    reader.hears(spoken=False)
+    reader.hears(has_writer=False)
     meanwhile = reader.is_director
     reader.lives = False
-    reader.hears(spoken=False)
+    reader.hears(has_writer=False)
 
     assert (meanwhile, reader.is_director) == (True, False)
 
@@ -384,8 +384,8 @@ def test_what_checks_say_is_exported_until_keepalived_ends(
 
     code = run(("keepalived", "status", "--format", "json"), reader.session)
     shown = json.loads(capsys.readouterr().out)
-    reader.hears(spoken=False)
-    reader.hears(spoken=False)
+    reader.hears(has_writer=False)
+    reader.hears(has_writer=False)
 
     servers = [(each["real_server"], each["state"]) for each in shown["servers"]]
     assert code == 0
@@ -465,9 +465,9 @@ def test_who_has_to_wait_for_another_is_told_once_and_tried_again(both: Reader) 
 
 def test_a_box_whose_keepalived_has_gone_chooses_itself_until_it_is_back(both: Reader) -> None:
     both.hears('INSTANCE "VI_1" MASTER 100')
-    both.hears(spoken=False)
+    both.hears(has_writer=False)
     closed = both.weights
-    both.hears(spoken=False)
+    both.hears(has_writer=False)
     gone = both.weights
 
     both.hears()
@@ -481,11 +481,11 @@ def test_a_box_that_cannot_choose_itself_says_so_and_tries_again(both: Reader) -
     sent = len(both.session.kernel().sent)
     both.session.kernel().refuse = [sent, sent + 1]
 
-    both.hears(spoken=False)
-    both.hears(spoken=False)
-    both.hears(spoken=False)
+    both.hears(has_writer=False)
+    both.hears(has_writer=False)
+    both.hears(has_writer=False)
     refused = both.weights
-    both.hears(spoken=False)
+    both.hears(has_writer=False)
 
     assert len(both.failures) == 2
     assert (refused, both.weights) == ({1}, {0, 1})

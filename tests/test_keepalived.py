@@ -17,13 +17,12 @@ from fake import FakeSession, host
 from lvsdr.cli.main import run
 from lvsdr.core.book import Book
 from lvsdr.errors import CannotRun, ProfileError
-from lvsdr.keepalived import birth
 from lvsdr.keepalived.fifo import LONGEST_LINE, Fifo, Lines
 from lvsdr.keepalived.hook import follow
 from lvsdr.keepalived.host_roles import Host, Roles
+from lvsdr.keepalived.keepalived_process import hook_started_at, lives, ticks_now
 from lvsdr.keepalived.ledger import Ledger
-from lvsdr.keepalived.living import lives
-from lvsdr.keepalived.notice import Notice, from_line
+from lvsdr.keepalived.vrrp_states import Notice, from_line
 from lvsdr.model.objects import Address, Object, Service, SyncDaemon, Sysctl, VirtualServer
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.profile.reader import read
@@ -245,7 +244,7 @@ def test_a_hook_that_waited_carries_out_what_was_said_last(
         thread = threading.Thread(target=lambda: waiting.append(notified(session, "MASTER")))
         thread.start()
         _until(lambda: ledger_of(session).newest("INSTANCE VI_1") != _settled(session))
-        ledger_of(session).tell("INSTANCE VI_1", "BACKUP", birth.now() + 1)
+        ledger_of(session).tell("INSTANCE VI_1", "BACKUP", ticks_now() + 1)
     thread.join()
 
     assert waiting == [0]
@@ -310,9 +309,9 @@ def test_a_ledger_that_nobody_can_read_is_begun_afresh(tmp_path: Path) -> None:
 
 def test_what_another_boot_left_is_not_newer_than_what_is_said_now(tmp_path: Path) -> None:
     ledger = Ledger(Book("test", tmp_path))
-    ledger.tell("INSTANCE a", "BACKUP", birth.now() + 1_000_000)
+    ledger.tell("INSTANCE a", "BACKUP", ticks_now() + 1_000_000)
 
-    ledger.tell("INSTANCE a", "MASTER", birth.now())
+    ledger.tell("INSTANCE a", "MASTER", ticks_now())
 
     seen = ledger.newest("INSTANCE a")
     assert seen is not None and seen.state == "MASTER"
@@ -425,7 +424,7 @@ def test_a_hook_is_dropped_where_another_instance_said_something_else_later(
         thread = threading.Thread(target=lambda: notified(session, "MASTER"))
         thread.start()
         _until(lambda: ledger.newest("INSTANCE VI_1"))
-        other = ledger.tell("INSTANCE VI_2", "BACKUP", birth.now())
+        other = ledger.tell("INSTANCE VI_2", "BACKUP", ticks_now())
         ledger.settle("INSTANCE VI_2", other)
     thread.join()
 
@@ -459,7 +458,7 @@ def test_a_hook_was_started_when_keepalived_forked_the_shell_around_it(tmp_path:
     processes.add(20, "a (shell) S 9", 10, 700)
     processes.add(30, "python3", 20, 900)
 
-    assert birth.of_this_hook(tmp_path, 30) == 700
+    assert hook_started_at(tmp_path, 30) == 700
 
 
 def test_a_script_that_is_called_like_keepalived_is_not_keepalived(tmp_path: Path) -> None:
@@ -469,7 +468,7 @@ def test_a_script_that_is_called_like_keepalived_is_not_keepalived(tmp_path: Pat
     processes.add(30, "keepalived_noti", 20, 900)
     processes.add(40, "python3", 30, 950)
 
-    assert birth.of_this_hook(tmp_path, 40) == 700
+    assert hook_started_at(tmp_path, 40) == 700
 
 
 def test_a_hook_that_nobody_started_was_started_when_its_process_was(tmp_path: Path) -> None:
@@ -477,8 +476,8 @@ def test_a_hook_that_nobody_started_was_started_when_its_process_was(tmp_path: P
     processes.add(20, "bash", 1, 700)
     processes.add(30, "python3", 20, 900)
 
-    assert birth.of_this_hook(tmp_path, 30) == 900
-    assert 0 < birth.of_this_hook() <= birth.now()
+    assert hook_started_at(tmp_path, 30) == 900
+    assert 0 < hook_started_at() <= ticks_now()
 
 
 def test_a_keepalived_that_lives_here_is_found(tmp_path: Path) -> None:
@@ -570,7 +569,7 @@ class Pipe:
 
     def left(self) -> None:
         """Wait until the reader has seen that the writer has gone."""
-        _until(lambda: self.fifo is not None and not self.fifo.spoken)
+        _until(lambda: self.fifo is not None and not self.fifo.has_writer)
 
     def write(self, text: str) -> None:
         with self.path.open("w") as writer:
@@ -633,12 +632,12 @@ def test_a_full_pipe_is_emptied(pipe: Pipe) -> None:
 
 def test_what_waits_is_read_without_waiting_for_more(tmp_path: Path) -> None:
     with Fifo(tmp_path / "fifo", 0) as fifo:
-        nobody = (fifo.waiting(), fifo.spoken)
+        nobody = (fifo.waiting(), fifo.has_writer)
         with (tmp_path / "fifo").open("w") as writer:
             writer.write("one\ntwo\nto")
             writer.flush()
-            some = (fifo.waiting(), fifo.waiting(), fifo.spoken)
-        rest = (fifo.waiting(), fifo.spoken)
+            some = (fifo.waiting(), fifo.waiting(), fifo.has_writer)
+        rest = (fifo.waiting(), fifo.has_writer)
 
     assert nobody == ([], False)
     assert some == (["one", "two"], [], True)

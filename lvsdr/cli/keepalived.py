@@ -78,13 +78,13 @@ def notify(  # noqa: PLR0913 - as many arguments as keepalived gives, and option
 
     For notify in keepalived.conf, which adds TYPE, NAME, STATE and PRIORITY.
     """
-    from lvsdr.keepalived import birth
     from lvsdr.keepalived.hook import follow
-    from lvsdr.keepalived.notice import Notice, checked
+    from lvsdr.keepalived.keepalived_process import hook_started_at
+    from lvsdr.keepalived.vrrp_states import Notice, checked
 
     telling = Telling(session, log)
     try:
-        notice, born = checked(Notice(type_, name, state, priority)), birth.of_this_hook()
+        notice, born = checked(Notice(type_, name, state, priority)), hook_started_at()
         with _modest_umask(), session.kernel() as kernel:
             outcome = follow(
                 notice,
@@ -131,7 +131,7 @@ def fifo(  # noqa: PLR0913 - as many options
     from lvsdr.keepalived.fifo import Fifo
     from lvsdr.keepalived.following import Following
     from lvsdr.keepalived.hearing import Heard
-    from lvsdr.keepalived.living import lives
+    from lvsdr.keepalived.keepalived_process import lives
 
     with (
         _modest_umask(),
@@ -154,7 +154,7 @@ def fifo(  # noqa: PLR0913 - as many options
             host = replace(_host(session, kernel, director), overtaken=heard.overtaken)
             following.begin()
             for lines in pipe.batches():
-                following.take(lines, host, spoken=pipe.spoken)
+                following.take(lines, host, has_writer=pipe.has_writer)
                 flush()
         session.tell([f"{pipe.torn} torn lines left out"] if pipe.torn else [])
     return 0

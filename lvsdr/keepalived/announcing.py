@@ -1,4 +1,4 @@
-"""Announcing the VIPs, for as long as nothing newer was said than that they are here."""
+"""Announcing the VIPs, for as long as nothing newer was announced than that they are here."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ AGAIN = (1.0, 5.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Speaker:
-    """Announces as `announcer` does, until something newer was said; `said` is what it has.
+class InterruptibleAnnouncer:
+    """Announces as `announcer` does, until keepalived has said the opposite; fills `announced`.
 
     Of two directors that start at once, the one that has to go must not be the last to speak: the
     router would send it what nobody takes any more.
@@ -27,7 +27,7 @@ class Speaker:
 
     announcer: Announcer
     overtaken: Callable[[], bool]
-    said: list[IPAddress]
+    announced: list[IPAddress]
 
     def announce(self, vips: Iterable[IPAddress], *, count: int = 3, interval: float = 0.1) -> None:
         """Claim `vips`, `count` times, `interval` seconds apart, but not once overtaken."""
@@ -37,24 +37,26 @@ class Speaker:
             if self.overtaken():
                 return
             self.announcer.announce(claimed, count=1)
-            self.said[:] = claimed
+            self.announced[:] = claimed
 
 
 @contextmanager
-def speaking(host: Host, said: list[IPAddress], link: str) -> Iterator[Speaker]:
-    """Give what announces on `link`, and puts into `said` what it has."""
+def interruptible_announcer(
+    host: Host, announced: list[IPAddress], link: str
+) -> Iterator[InterruptibleAnnouncer]:
+    """Give what announces on `link`, and puts into `announced` what it has."""
     with host.announcer(link) as announcer:
-        yield Speaker(announcer, host.overtaken, said)
+        yield InterruptibleAnnouncer(announcer, host.overtaken, announced)
 
 
 def announce(profile: DirectorProfile, host: Host) -> tuple[IPAddress, ...]:
     """Announce the VIPs that are here once: of another one it is not ours to speak."""
     survey = host.kernel.survey()
     here = tuple(vip for vip in profile.vips if profile.interface in survey.links_with(vip))
-    said: list[IPAddress] = []
-    with speaking(host, said, profile.interface) as speaker:
-        speaker.announce(here, count=1)
-    return tuple(said)
+    announced: list[IPAddress] = []
+    with interruptible_announcer(host, announced, profile.interface) as announcer:
+        announcer.announce(here, count=1)
+    return tuple(announced)
 
 
 @dataclass(slots=True)

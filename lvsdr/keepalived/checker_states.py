@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from lvsdr.core.book import Book
-from lvsdr.keepalived.ledger import alone, written
+from lvsdr.keepalived.ledger import locked_file, written
 from lvsdr.model.printable import printable
 
 FORMAT = "lvsdr/health/1"
@@ -52,7 +52,7 @@ class Health:
         """Write down what is said of `servers`."""
         told = list(servers)
         if told:
-            with alone(self._book, self.path):
+            with locked_file(self._book, self.path):
                 known = {each.key: each for each in self.servers()}
                 for each in told:
                     before = known.pop(each.key, None)
@@ -64,7 +64,7 @@ class Health:
 
     def forget(self) -> None:
         """Remove it: what keepalived no longer checks nobody knows."""
-        with alone(self._book, self.path):
+        with locked_file(self._book, self.path):
             self.path.unlink(missing_ok=True)
 
     def servers(self) -> tuple[Server, ...]:

@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
-from lvsdr.errors import LvsdrError
-from lvsdr.keepalived import birth, living, rivals
+from lvsdr.errors import CannotRun, LvsdrError
+from lvsdr.keepalived import rivals
 from lvsdr.keepalived.announcing import Reminder
 from lvsdr.keepalived.checker_states import Health
 from lvsdr.keepalived.checker_states import from_line as from_check
 from lvsdr.keepalived.hearing import Heard, noticed
 from lvsdr.keepalived.hook import Outcome, entered, ledger_of
 from lvsdr.keepalived.host_roles import Host, Roles
+from lvsdr.keepalived.keepalived_process import ticks_now
 from lvsdr.keepalived.ledger import Entry
-from lvsdr.keepalived.notice import MASTER
+from lvsdr.keepalived.vrrp_states import MASTER
 
 # How often it is looked for what was said meanwhile, until it is looked whether we are to end.
 AT_ONCE = 8
@@ -55,25 +56,25 @@ class Following:
         """Read the profiles; raise where that cannot be done."""
         self._known = self.roles()
 
-    def take(self, lines: Iterable[str], host: Host, *, spoken: bool) -> None:
-        """Carry out what `lines` say, and what is unfinished; `spoken`: keepalived is there."""
+    def take(self, lines: Iterable[str], host: Host, *, has_writer: bool) -> None:
+        """Carry out what `lines` say, and what is unfinished; `has_writer`: keepalived is there."""
         self.heard.take(lines)
-        deaf = self._is_deaf(spoken=spoken)
-        if spoken and (self._silences or 0) >= GONE:
+        deaf = self._is_deaf(has_writer=has_writer)
+        if has_writer and (self._silences or 0) >= GONE:
             self._come_back(host)
-        if self._silences is None and not spoken and not deaf:
+        if self._silences is None and not has_writer and not deaf:
             # What nobody reads is lost.
             self.heard.assume("STOP", self._masters(host))
-        if spoken:
+        if has_writer:
             # Where keepalived has gone, another one may be the director.
             self._remind(host)
-        self._act(host, spoken=spoken)
+        self._act(host, has_writer=has_writer)
         if not deaf:
-            self._silences = 0 if spoken else (self._silences or 0) + 1
+            self._silences = 0 if has_writer else (self._silences or 0) + 1
             # Not at the first: at a reload keepalived closes it, and opens it again.
             if self._silences == GONE:
                 self._mourn(host)
-        self._to_spare &= not spoken
+        self._to_spare &= not has_writer
         if self._to_spare:
             self._spare(host)
         self._speak(host)
@@ -106,22 +107,22 @@ class Following:
         for tell in news:
             tell()
 
-    def _act(self, host: Host, *, spoken: bool) -> None:
+    def _act(self, host: Host, *, has_writer: bool) -> None:
         fresh = self._written_down(host)
         if self.unfinished:
-            self._finish(host, None if spoken else fresh)
+            self._finish(host, None if has_writer else fresh)
         # What came while that was done wakes nobody who waits for the FIFO any more.
         for _ in range(AT_ONCE):
             if not (fresh := self._written_down(host)):
                 break
-            self._finish(host, None if spoken else fresh)
+            self._finish(host, None if has_writer else fresh)
 
     def _written_down(self, host: Host) -> set[str]:
         """Write down what was heard before anything is done: a killed run leaves it to the next."""
         fresh: set[str] = set()
         try:
             for notice in list(self.heard.notices.values()):
-                ledger_of(host).tell(notice.key, notice.state, birth.now())
+                ledger_of(host).tell(notice.key, notice.state, ticks_now())
                 del self.heard.notices[notice.key]
                 fresh.add(notice.key)
                 self.unfinished, self._waits, self._noted = True, False, ""
@@ -210,12 +211,12 @@ class Following:
         if all(each.state == MASTER for each in self.heard.notices.values()):
             self.heard.assume(MASTER, self._masters(host))
 
-    def _is_deaf(self, *, spoken: bool) -> bool:
+    def _is_deaf(self, *, has_writer: bool) -> bool:
         """Return whether a keepalived lives, and is not heard; looked at before it has gone."""
-        deaf = not spoken and self._silences in (None, GONE - 1) and self.lives()
+        deaf = not has_writer and self._silences in (None, GONE - 1) and self.lives()
         self._deaf = self._deaf + 1 if deaf else 0
         if self._deaf == DEAF:
-            self._news.append(partial(self.failed, living.deaf()))
+            self._news.append(partial(self.failed, _deaf()))
         return deaf
 
     def _mourn(self, host: Host) -> None:
@@ -225,7 +226,7 @@ class Following:
         """
         for key in self._masters(host):
             self._to_spare = True
-            self._news.append(partial(self.failed, living.gone(key)))
+            self._news.append(partial(self.failed, _gone(key)))
 
     def _spare(self, host: Host) -> None:
         """Choose this host itself; tried again until it is done."""
@@ -246,3 +247,20 @@ class Following:
     def _mine(self, host: Host) -> dict[str, Entry]:
         told = ledger_of(host).entries().items()
         return {key: each for key, each in told if self.heard.counts(key)}
+
+
+def _deaf() -> CannotRun:
+    """Return what to tell of a keepalived that lives, and of which nothing is heard."""
+    return CannotRun(
+        "cannot hear keepalived: it lives, and does not have the FIFO open",
+        hints=["systemctl reload keepalived"],
+    )
+
+
+def _gone(key: str) -> CannotRun:
+    """Return what to tell of a keepalived that ended without a STOP, where `key` was MASTER."""
+    return CannotRun(
+        f"keepalived has gone without a word: this host stays the director of {key},"
+        " and another may have become it",
+        hints=["systemctl restart keepalived", "lvsdr director verify PROFILE"],
+    )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from lvsdr.errors import LvsdrError
-from lvsdr.keepalived.notice import MASTER, Notice, from_line
+from lvsdr.keepalived.vrrp_states import MASTER, Notice, from_line
 
 
 @dataclass(slots=True)

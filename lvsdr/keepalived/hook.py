@@ -11,8 +11,8 @@ from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.keepalived import letting_go
 from lvsdr.keepalived.host_roles import Host, Report, Roles
 from lvsdr.keepalived.ledger import Entry, Ledger
-from lvsdr.keepalived.notice import MASTER, Notice
 from lvsdr.keepalived.transition import enter
+from lvsdr.keepalived.vrrp_states import MASTER, Notice
 
 # How long until it is asked again who else speaks for the VIPs, in seconds.
 AGAIN = 0.5

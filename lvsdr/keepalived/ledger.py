@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lvsdr.core import lock
 from lvsdr.core.book import Book
-from lvsdr.keepalived import birth
+from lvsdr.keepalived.keepalived_process import ticks_now
 
 FORMAT = "lvsdr/ledger/2"
 # Hooks that somebody else starts must not fill the memory.
@@ -54,7 +54,7 @@ class Ledger:
             number = 1 + max((each.number for each in entries.values()), default=0)
             entry = Entry(state, born, number)
             known = entries.get((self._profile, key))
-            if known is None or not born < known.born <= birth.now():
+            if known is None or not born < known.born <= ticks_now():
                 entries[self._profile, key] = entry
         return entry
 
@@ -92,7 +92,7 @@ class Ledger:
 
     @contextmanager
     def _open(self) -> Iterator[Told]:
-        with alone(self._book, self.path):
+        with locked_file(self._book, self.path):
             before = _read(self.path)
             entries = dict(before)
             yield entries
@@ -101,7 +101,7 @@ class Ledger:
 
 
 @contextmanager
-def alone(book: Book, path: Path) -> Iterator[None]:
+def locked_file(book: Book, path: Path) -> Iterator[None]:
     """Hold the lock of a file that lies beside the record inside the block."""
     with book.beside(path) as descriptor, lock.held(descriptor, PATIENCE):
         yield

@@ -9,9 +9,9 @@ from lvsdr.core import signals, workflow
 from lvsdr.core.situation import Kernel, Situation, consider, consider_standby
 from lvsdr.errors import LvsdrError
 from lvsdr.keepalived import rivals
-from lvsdr.keepalived.announcing import announce, speaking
+from lvsdr.keepalived.announcing import announce, interruptible_announcer
 from lvsdr.keepalived.host_roles import Host, Report, Roles
-from lvsdr.keepalived.notice import FAULT, MASTER
+from lvsdr.keepalived.vrrp_states import FAULT, MASTER
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Address, SyncDaemon
@@ -74,7 +74,7 @@ def _take_over(roles: Roles, host: Host, report: Report) -> None:
 def _lead(profile: DirectorProfile, host: Host, report: Report) -> None:
     situation = _without_a_loop(consider(profile, host.kernel, host.book))
     said: list[IPAddress] = []
-    announcer = partial(speaking, host, said)
+    announcer = partial(interruptible_announcer, host, said)
     workflow.carry_out(profile, situation, host.kernel, host.book, announcer)
     report.add(situation)
     report.announced += tuple(said)
