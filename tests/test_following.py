@@ -15,11 +15,12 @@ from lvsdr.cli.main import run
 from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.keepalived.checker_states import Health, Server, from_line
 from lvsdr.keepalived.following import Following
-from lvsdr.keepalived.hearing import Heard
 from lvsdr.keepalived.hook import Outcome
-from lvsdr.keepalived.host_roles import Host, Roles
+from lvsdr.keepalived.host_roles import HostAccess, Roles
 from lvsdr.keepalived.keepalived_process import ticks_now
 from lvsdr.keepalived.ledger import Ledger
+from lvsdr.keepalived.telling import ToldLater
+from lvsdr.keepalived.vrrp_states import Notice
 from lvsdr.model.objects import Address, RealServer, SyncDaemon, Sysctl, keyed
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
 from lvsdr.model.watch_event import Spoken
@@ -51,15 +52,24 @@ class Reader:
 
     def another(self) -> Following:
         """Return a reader that starts now."""
+        session = self.session
+        ledger = Ledger(session.book(), more=lambda: self.later.pop(0) if self.later else [])
         return Following(
+            HostAccess(session.kernel(), ledger, session.announcer, session.ears, grace=0),
             self._roles,
             1.0,
-            Heard(None, lambda: self.later.pop(0) if self.later else []),
-            self.done.append,
-            self.lines.append,
-            self.failures.append,
+            ToldLater(self),
             lambda: self.lives,
         )
+
+    def outcome(self, outcome: Outcome) -> None:
+        self.done.append(outcome)
+
+    def line(self, line: str) -> None:
+        self.lines.append(line)
+
+    def failed(self, failure: LvsdrError) -> None:
+        self.failures.append(failure)
 
     def _roles(self) -> Roles:
         if self.broken is not None:
@@ -79,16 +89,8 @@ class Reader:
         return Roles(profile, served)
 
     def hears(self, *lines: str, has_writer: bool = True, grace: float = 0) -> None:
-        session = self.session
-        made = Host(
-            session.kernel(),
-            session.book(),
-            session.announcer,
-            session.ears,
-            grace=grace,
-            overtaken=self.following.heard.overtaken,
-        )
-        self.following.take(lines, made, has_writer=has_writer)
+        made = replace(self.following.host, announcer=self.session.announcer, grace=grace)
+        replace(self.following, host=made).take(lines, has_writer=has_writer)
 
     def states(self) -> list[tuple[str, str | None]]:
         """Return what was said, and what was done about it, since this was asked last."""
@@ -98,7 +100,8 @@ class Reader:
 
     def left(self, state: str) -> None:
         """Leave what a reader does that was killed in the middle."""
-        Ledger(self.session.book()).tell(KEY, state, ticks_now())
+        kind, name = KEY.split()
+        Ledger(self.session.book()).tell(Notice(kind, name, state, told_at=ticks_now()))
 
     @property
     def is_director(self) -> bool:
@@ -311,9 +314,9 @@ def test_a_master_that_is_overtaken_announces_nothing_more(reader: Reader) -> No
     assert not reader.is_director
 
 
-def test_nothing_is_told_before_it_is_done(reader: Reader) -> None:
+def test_nothing_is_told_before_it_is_done(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[bool] = []
-    reader.following.line = lambda _: seen.append(reader.is_director)
+    monkeypatch.setattr(reader, "line", lambda _: seen.append(reader.is_director))
 
     reader.hears(f"VS {WEB} UP", 'INSTANCE "VI_1" MASTER 100')
 
@@ -321,7 +324,7 @@ def test_nothing_is_told_before_it_is_done(reader: Reader) -> None:
 
 
 def test_nobody_is_reminded_of_a_director_whose_keepalived_has_gone(reader: Reader) -> None:
-    reader.following.reminder.after = (0.0, 0.0)
+    reader.following.known.reminder.after = (0.0, 0.0)
     reader.hears('INSTANCE "VI_1" MASTER 100')
     at_first = len(reader.session.announced)
 
@@ -333,7 +336,7 @@ def test_nobody_is_reminded_of_a_director_whose_keepalived_has_gone(reader: Read
 
 
 def test_what_comes_during_a_reminder_is_done_at_once(reader: Reader) -> None:
-    reader.following.reminder.after = (0.0, 0.0)
+    reader.following.known.reminder.after = (0.0, 0.0)
     reader.hears('INSTANCE "VI_1" MASTER 100')
     announced = len(reader.session.announced)
     reader.later = [['INSTANCE "VI_1" BACKUP 100']]
@@ -492,13 +495,13 @@ def test_a_box_that_cannot_choose_itself_says_so_and_tries_again(both: Reader) -
 
 
 def test_a_new_director_speaks_again_later_and_a_standby_does_not(reader: Reader) -> None:
-    reader.following.reminder.after = (0.0, 60.0)
+    reader.following.known.reminder.after = (0.0, 60.0)
 
     reader.hears('INSTANCE "VI_1" MASTER 100')
     first = len(reader.session.announced)
     reader.hears()
     again = len(reader.session.announced)
-    reader.following.reminder.after = (0.0,)
+    reader.following.known.reminder.after = (0.0,)
     reader.hears('INSTANCE "VI_1" BACKUP 100')
     reader.hears()
 
@@ -512,7 +515,7 @@ def test_to_be_unable_to_speak_again_is_told_once(
     def broken(_link: str) -> None:
         raise CannotRun("cannot open a packet socket on eth0: the link is down")
 
-    reader.following.reminder.after = (0.1, 0.1)
+    reader.following.known.reminder.after = (0.1, 0.1)
     reader.hears('INSTANCE "VI_1" MASTER 100')
     monkeypatch.setattr(reader.session, "announcer", broken)
     sleep(0.1)

@@ -6,7 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_interface
 from pathlib import Path
 from time import monotonic, sleep
@@ -19,7 +19,7 @@ from lvsdr.core.book import Book
 from lvsdr.errors import CannotRun, ProfileError
 from lvsdr.keepalived.fifo import LONGEST_LINE, Fifo, Lines
 from lvsdr.keepalived.hook import follow
-from lvsdr.keepalived.host_roles import Host, Roles
+from lvsdr.keepalived.host_roles import HostAccess, Roles
 from lvsdr.keepalived.keepalived_process import hook_started_at, lives, ticks_now
 from lvsdr.keepalived.ledger import Ledger
 from lvsdr.keepalived.vrrp_states import Notice, from_line
@@ -222,10 +222,9 @@ def test_a_hook_that_comes_late_is_dropped(session: FakeSession) -> None:
     assert done is not None
 
     outcome = follow(
-        late,
-        done.born - 1,
+        replace(late, told_at=done.told_at - 1),
         lambda: Roles(profile),
-        Host(kernel, session.book(), session.announcer, session.ears, profile=BOTH[1]),
+        HostAccess(kernel, ledger_of(session), session.announcer, session.ears),
         1,
     )
 
@@ -244,7 +243,7 @@ def test_a_hook_that_waited_carries_out_what_was_said_last(
         thread = threading.Thread(target=lambda: waiting.append(notified(session, "MASTER")))
         thread.start()
         _until(lambda: ledger_of(session).newest("INSTANCE VI_1") != _settled(session))
-        ledger_of(session).tell("INSTANCE VI_1", "BACKUP", ticks_now() + 1)
+        ledger_of(session).tell(Notice("INSTANCE", "VI_1", "BACKUP", told_at=ticks_now() + 1))
     thread.join()
 
     assert waiting == [0]
@@ -297,10 +296,10 @@ def _until(there: Callable[[], object]) -> None:
 
 def test_a_ledger_that_nobody_can_read_is_begun_afresh(tmp_path: Path) -> None:
     ledger = Ledger(Book("test", tmp_path))
-    ledger.tell("INSTANCE a", "MASTER", 1)
+    ledger.tell(Notice("INSTANCE", "a", "MASTER", told_at=1))
     ledger.path.write_text("[]")
 
-    ledger.tell("INSTANCE b", "BACKUP", 2)
+    ledger.tell(Notice("INSTANCE", "b", "BACKUP", told_at=2))
 
     seen = ledger.newest("INSTANCE b")
     assert seen is not None
@@ -309,9 +308,9 @@ def test_a_ledger_that_nobody_can_read_is_begun_afresh(tmp_path: Path) -> None:
 
 def test_what_another_boot_left_is_not_newer_than_what_is_said_now(tmp_path: Path) -> None:
     ledger = Ledger(Book("test", tmp_path))
-    ledger.tell("INSTANCE a", "BACKUP", ticks_now() + 1_000_000)
+    ledger.tell(Notice("INSTANCE", "a", "BACKUP", told_at=ticks_now() + 1_000_000))
 
-    ledger.tell("INSTANCE a", "MASTER", ticks_now())
+    ledger.tell(Notice("INSTANCE", "a", "MASTER", told_at=ticks_now()))
 
     seen = ledger.newest("INSTANCE a")
     assert seen is not None and seen.state == "MASTER"
@@ -402,13 +401,13 @@ def test_two_profiles_of_one_instance_do_not_settle_one_another(
     session: FakeSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second = Ledger(session.book(), "/a"), Ledger(session.book(), "/b")
-    mine = first.tell("INSTANCE VI_1", "BACKUP", 20)
-    other = second.tell("INSTANCE VI_1", "BACKUP", 20)
+    mine = first.tell(Notice("INSTANCE", "VI_1", "BACKUP", told_at=20))
+    other = second.tell(Notice("INSTANCE", "VI_1", "BACKUP", told_at=20))
 
-    second.settle("INSTANCE VI_1", other)
+    second.settle(other)
 
     assert first.newest("INSTANCE VI_1") == mine
-    assert second.later("INSTANCE VI_1", other) is None
+    assert second.later(other) is None
     assert run(("keepalived", "status"), session) == 1
     assert capsys.readouterr().out.splitlines() == [
         "INSTANCE VI_1: BACKUP, not carried out",
@@ -424,8 +423,8 @@ def test_a_hook_is_dropped_where_another_instance_said_something_else_later(
         thread = threading.Thread(target=lambda: notified(session, "MASTER"))
         thread.start()
         _until(lambda: ledger.newest("INSTANCE VI_1"))
-        other = ledger.tell("INSTANCE VI_2", "BACKUP", ticks_now())
-        ledger.settle("INSTANCE VI_2", other)
+        other = ledger.tell(Notice("INSTANCE", "VI_2", "BACKUP", told_at=ticks_now()))
+        ledger.settle(other)
     thread.join()
 
     assert has(session, ON_ETH0) == [False]

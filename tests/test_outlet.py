@@ -111,7 +111,7 @@ def test_a_reader_whose_output_nobody_reads_takes_over_all_the_same(
     settled: list[bool] = []
 
     def settle() -> bool:
-        return any(each.settled for each in Ledger(session.book(), PROFILE).entries().values())
+        return any(each.settled for each in Ledger(session.book(), PROFILE).notices().values())
 
     def write() -> None:
         with fifo.open("w") as writer:

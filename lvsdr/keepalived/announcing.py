@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from time import monotonic, sleep
 
 from lvsdr.core.workflow import Announcer
-from lvsdr.keepalived.host_roles import Host
+from lvsdr.keepalived.host_roles import HostAccess
 from lvsdr.model.address import IPAddress
 from lvsdr.model.profile import DirectorProfile
 
@@ -42,14 +42,14 @@ class InterruptibleAnnouncer:
 
 @contextmanager
 def interruptible_announcer(
-    host: Host, announced: list[IPAddress], link: str
+    host: HostAccess, announced: list[IPAddress], link: str
 ) -> Iterator[InterruptibleAnnouncer]:
     """Give what announces on `link`, and puts into `announced` what it has."""
     with host.announcer(link) as announcer:
         yield InterruptibleAnnouncer(announcer, host.overtaken, announced)
 
 
-def announce(profile: DirectorProfile, host: Host) -> tuple[IPAddress, ...]:
+def announce(profile: DirectorProfile, host: HostAccess) -> tuple[IPAddress, ...]:
     """Announce the VIPs that are here once: of another one it is not ours to speak."""
     survey = host.kernel.survey()
     here = tuple(vip for vip in profile.vips if profile.interface in survey.links_with(vip))
@@ -74,7 +74,7 @@ class Reminder:
         """Remember that it is none."""
         self._due.clear()
 
-    def remind(self, profile: DirectorProfile, host: Host) -> None:
+    def remind(self, profile: DirectorProfile, host: HostAccess) -> None:
         """Announce the VIPs if it is time to; those of keepalived it announces itself."""
         if not self._due or monotonic() < self._due[0]:
             return

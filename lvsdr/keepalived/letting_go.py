@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from lvsdr.core import signals
 from lvsdr.errors import LvsdrError
-from lvsdr.keepalived.host_roles import Host
+from lvsdr.keepalived.host_roles import HostAccess
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.objects import Address
 
 
 def let_go(
-    failure: LvsdrError, host: Host, timeout: float, but: Callable[[], bool] = lambda: False
+    failure: LvsdrError, host: HostAccess, timeout: float, but: Callable[[], bool] = lambda: False
 ) -> None:
     """Take all directors' VIPs from their links; say on `failure`, for which it is done, what was.
 
@@ -30,7 +30,7 @@ def let_go(
         failure.notes += [] if gone else ["no VIP of a director's profile was on a link"]
 
 
-def _taken(host: Host) -> Plan:
+def _taken(host: HostAccess) -> Plan:
     claims = host.book.load().claims
     held = [
         each.key

@@ -14,7 +14,7 @@ from time import monotonic, sleep
 from lvsdr.core.book import Book
 from lvsdr.core.situation import owner_of
 from lvsdr.errors import LvsdrError
-from lvsdr.keepalived.host_roles import Host, Report
+from lvsdr.keepalived.host_roles import HostAccess, Report
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.objects import Key, RealServer, Sysctl
@@ -68,7 +68,7 @@ def rests(change: Change) -> bool:
     return change.after == EXPIRE or (weight and change.before is not None)
 
 
-def serve(profile: DirectorProfile, survey: Survey, host: Host, report: Report) -> None:
+def serve(profile: DirectorProfile, survey: Survey, host: HostAccess, report: Report) -> None:
     """Let what is new be served here, and nowhere else, until the next director is heard.
 
     What arrives until then is still to be sent to where its connection is, else this host resets
@@ -87,7 +87,7 @@ def serve(profile: DirectorProfile, survey: Survey, host: Host, report: Report) 
             sleep(LOOK_EVERY)
 
 
-def spare(profile: DirectorProfile, survey: Survey, host: Host) -> Plan:
+def spare(profile: DirectorProfile, survey: Survey, host: HostAccess) -> Plan:
     """Take what is new from all real servers that this host can do without; return the changes."""
     others = [each.key for each in spared(profile, survey, host.book)]
     todo = tuple(
@@ -105,7 +105,7 @@ def masters(profile: DirectorProfile) -> list[Key]:
 
 
 def held_back(
-    profile: DirectorProfile, others: Iterable[RealServer], host: Host, report: Report
+    profile: DirectorProfile, others: Iterable[RealServer], host: HostAccess, report: Report
 ) -> list[RealServer]:
     """Return those of `others` that get nothing new yet; `report` says so.
 
@@ -119,15 +119,15 @@ def held_back(
         report.notes += (failure.message,)
         return []
     if rivals:
-        host.silence.since = None
+        report.silent_since = None
         held = [each for each in others if each.rip in rivals]
     else:
-        host.silence.since = host.silence.since or monotonic()
+        report.silent_since = report.silent_since or monotonic()
         # With an empty standby, whoever has let go of the VIPs has no table: unless it was
         # keepalived that took them.
         at_once = profile.standby == "empty" and profile.vips_owner == "lvsdr"
         goes_on = 0.0 if at_once else OUTLAST * host.grace
-        early = monotonic() < host.silence.since + goes_on
+        early = monotonic() < report.silent_since + goes_on
         held = _at_rest(others, host) if early else []
     report.waits = bool(held)
     report.notes += tuple(
@@ -137,7 +137,7 @@ def held_back(
     return held
 
 
-def _at_rest(others: Iterable[RealServer], host: Host) -> list[RealServer]:
+def _at_rest(others: Iterable[RealServer], host: HostAccess) -> list[RealServer]:
     seen = host.kernel.observe([each.key for each in others])
     resting = {
         each.key for each in seen.values() if isinstance(each, RealServer) and not each.weight
@@ -146,7 +146,7 @@ def _at_rest(others: Iterable[RealServer], host: Host) -> list[RealServer]:
 
 
 def _rivals(
-    profile: DirectorProfile, others: Iterable[RealServer], host: Host
+    profile: DirectorProfile, others: Iterable[RealServer], host: HostAccess
 ) -> frozenset[IPAddress]:
     """Return the RIPs of those of `others` that answer for a VIP, and nobody else for theirs."""
     macs = {mac for _, mac in _answers(profile, profile.vips, host)}
@@ -160,7 +160,7 @@ def _rivals(
 
 
 def _answers(
-    profile: DirectorProfile, addresses: Collection[IPAddress], host: Host
+    profile: DirectorProfile, addresses: Collection[IPAddress], host: HostAccess
 ) -> Iterator[tuple[IPAddress, str]]:
     """Ask on the profile's link for `addresses`; yield who says to have which, by its MAC.
 

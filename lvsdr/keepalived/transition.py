@@ -10,7 +10,7 @@ from lvsdr.core.situation import Kernel, Situation, consider, consider_standby
 from lvsdr.errors import LvsdrError
 from lvsdr.keepalived import rivals
 from lvsdr.keepalived.announcing import announce, interruptible_announcer
-from lvsdr.keepalived.host_roles import Host, Report, Roles
+from lvsdr.keepalived.host_roles import HostAccess, Report, Roles
 from lvsdr.keepalived.vrrp_states import FAULT, MASTER
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change
@@ -19,13 +19,13 @@ from lvsdr.model.profile import DirectorProfile
 from lvsdr.model.survey import Survey
 
 
-def enter(state: str, roles: Roles, host: Host) -> Report:
+def enter(state: str, roles: Roles, host: HostAccess, report: Report | None = None) -> Report:
     """Make this host what keepalived's `state` asks for; raise where it cannot.
 
     The director's part comes first: clients wait for it. The real server's part is done even
-    where the first one failed.
+    where the first one failed. `report` is filled as far as that goes, whatever is raised.
     """
-    report = Report()
+    report = Report() if report is None else report
     try:
         _directed(state, roles, host, report)
         _serve(roles, host, report)
@@ -37,7 +37,7 @@ def enter(state: str, roles: Roles, host: Host) -> Report:
     return report
 
 
-def _directed(state: str, roles: Roles, host: Host, report: Report) -> None:
+def _directed(state: str, roles: Roles, host: HostAccess, report: Report) -> None:
     try:
         if state == MASTER:
             _take_over(roles, host, report)
@@ -51,7 +51,7 @@ def _directed(state: str, roles: Roles, host: Host, report: Report) -> None:
         raise
 
 
-def _take_over(roles: Roles, host: Host, report: Report) -> None:
+def _take_over(roles: Roles, host: HostAccess, report: Report) -> None:
     profile = roles.director
     survey = host.kernel.survey()
     others = rivals.spared(profile, survey, host.book) if roles.realserver is not None else ()
@@ -60,18 +60,18 @@ def _take_over(roles: Roles, host: Host, report: Report) -> None:
         _tell(profile, host, report)
         return
     if not _leads(profile, survey, host.kernel):
-        host.silence.since = None
+        report.silent_since = None
         _lead(rivals.resting(profile, others), host, report)
         _tell(profile, host, report)
-    alone_before = host.silence.since is not None
+    alone_before = report.silent_since is not None
     held = rivals.held_back(profile, others, host, report)
     _lead(rivals.resting(profile, held), host, report)
-    if host.silence.since is not None and not alone_before:
+    if report.silent_since is not None and not alone_before:
         # Whoever has been silent since may have led somebody astray before.
         announce(profile, host)
 
 
-def _lead(profile: DirectorProfile, host: Host, report: Report) -> None:
+def _lead(profile: DirectorProfile, host: HostAccess, report: Report) -> None:
     situation = _without_a_loop(consider(profile, host.kernel, host.book))
     said: list[IPAddress] = []
     announcer = partial(interruptible_announcer, host, said)
@@ -87,19 +87,19 @@ def _leads(profile: DirectorProfile, survey: Survey, kernel: Kernel) -> bool:
     return here and len(kernel.observe(keys)) == len(keys)
 
 
-def _tell(profile: DirectorProfile, host: Host, report: Report) -> None:
+def _tell(profile: DirectorProfile, host: HostAccess, report: Report) -> None:
     """Announce what keepalived has brought: since it did, somebody may have been led astray."""
     if profile.vips_owner == "keepalived":
         report.announced += announce(profile, host)
 
 
-def _stand_by(roles: Roles, host: Host, report: Report, *, heard: bool = True) -> None:
+def _stand_by(roles: Roles, host: HostAccess, report: Report, *, heard: bool = True) -> None:
     """Give up what a director has; `heard`: another one hears of it, and frames still arrive."""
     profile = roles.director
     # keepalived stops its hooks a second after it was told to stop itself; a standby that is
     # half a director is worse than one that ends late.
     signals.deafen()
-    host.silence.since = None
+    report.silent_since = None
     survey = host.kernel.survey()
     if profile.vips_owner == "lvsdr":
         _let_go(profile, survey, host, report)
@@ -118,7 +118,7 @@ def _stand_by(roles: Roles, host: Host, report: Report, *, heard: bool = True) -
     report.add(situation)
 
 
-def _let_go(profile: DirectorProfile, survey: Survey, host: Host, report: Report) -> None:
+def _let_go(profile: DirectorProfile, survey: Survey, host: HostAccess, report: Report) -> None:
     """Take the VIPs from the link, with whatever prefix length.
 
     Never undone, whatever fails after it: two directors that answer are worse than none.
@@ -131,7 +131,7 @@ def _let_go(profile: DirectorProfile, survey: Survey, host: Host, report: Report
     report.changes += todo
 
 
-def _serve(roles: Roles, host: Host, report: Report) -> None:
+def _serve(roles: Roles, host: HostAccess, report: Report) -> None:
     """Let the host be silent, and hold the VIPs on the holder, in whichever state.
 
     On the active director too: IPVS delivers to its own host whatever link the VIP is on, and
