@@ -138,20 +138,20 @@ def fifo(  # noqa: PLR0913 - as many options
         _ended_by_signals() as wake,
         _unhurried(session) as (say, flush),
         Fifo(fifo, wake) as pipe,
+        session.kernel() as kernel,
     ):
-        with session.kernel() as kernel:
-            ledger = Ledger(session.book(), _identity(director), name, pipe.waiting)
-            following = Following(
-                _access(session, kernel, ledger),
-                lambda: roles_of(session, director, realserver),
-                session.lock_timeout,
-                ToldLater(_telling(session, log, say)),
-                lives,
-            )
-            following.begin()
-            for lines in pipe.batches():
-                following.take(lines, has_writer=pipe.has_writer)
-                flush()
+        ledger = Ledger(session.book(), _identity(director), name, pipe.waiting)
+        following = Following(
+            _access(session, kernel, ledger),
+            lambda: roles_of(session, director, realserver),
+            session.lock_timeout,
+            ToldLater(_telling(session, log, say)),
+            lives,
+        )
+        following.begin()
+        for lines in pipe.batches():
+            following.take(lines, has_writer=pipe.has_writer)
+            flush()
         session.tell([f"{pipe.torn} torn lines left out"] if pipe.torn else [])
     return 0
 

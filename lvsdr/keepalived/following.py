@@ -92,7 +92,7 @@ class Following:
 
     def _act(self, *, has_writer: bool) -> None:
         fresh = self._write_down()
-        if self.known.unfinished:
+        if fresh or self._is_unfinished():
             self._finish(None if has_writer else fresh)
         # What came while that was done wakes nobody who waits for the FIFO any more.
         for _ in range(AT_ONCE):
@@ -100,15 +100,20 @@ class Following:
                 break
             self._finish(None if has_writer else fresh)
 
+    def _is_unfinished(self) -> bool:
+        notices = self.host.ledger.notices().values() if self.known.unfinished else ()
+        self.known.unfinished = not all(each.settled for each in notices)
+        return self.known.unfinished
+
     def _write_down(self) -> set[str]:
         """Write down what was read before anything is done: a killed run leaves it to the next."""
         try:
             fresh = self.host.ledger.write_down()
         except LvsdrError as failure:
-            self._fail(failure)
+            # It stays read, and is written at the next look.
+            self.telling.failed(failure)
             return set()
         if fresh:
-            self.known.unfinished = True
             self.telling.something_new()
         return fresh
 
@@ -118,25 +123,26 @@ class Following:
         Where keepalived has gone, another director may have taken over since what a failed or
         killed run left: nobody becomes one then, but by what is in `only`.
         """
-        ledger = self.host.ledger
-        self.known.unfinished = ledger.has_unwritten
-        if all(each.settled for each in ledger.notices().values()):
-            return
         try:
             with self.host.book.locked(self.timeout):
                 # The lock may have been another's for long.
-                ledger.read_more()
+                self.host.ledger.read_more()
                 fresh = self._write_down()
                 self._carry_out_last(None if only is None else only | fresh)
         except LvsdrError as failure:
             # Half an answer may be waiting in its sockets.
             self.host.kernel.reopen()
-            self._fail(failure)
+            self.known.unfinished = True
+            self.telling.failed(failure)
 
     def _carry_out_last(self, only: set[str] | None) -> None:
         """Carry out what was said last; whatever any instance said before it is overtaken."""
         ledger, known = self.host.ledger, self.known
-        *earlier, last = ledger.notices().values()
+        notices = list(ledger.notices().values())
+        if not notices:
+            # Somebody has removed the file: it is said again.
+            return
+        *earlier, last = notices
         if not last.settled and last.is_master and only is not None and last.key not in only:
             # Until keepalived is back, or says something else.
             known.unfinished = True
@@ -145,7 +151,7 @@ class Following:
             if not each.settled:
                 ledger.settle(each)
                 self.telling.dropped(Outcome(each, None, reason=f"overtaken by {last}"))
-        known.unfinished = ledger.has_unwritten
+        known.unfinished = False
         if last.settled:
             return
         known.reminder.end()
@@ -157,7 +163,7 @@ class Following:
         if report.announced:
             known.reminder.begin()
         self.telling.outcome(Outcome(last, last.state, report))
-        known.unfinished |= report.waits
+        known.unfinished = report.waits
 
     def _roles_for(self, state: str) -> Roles:
         """Read the profiles; to stand by, those that were read last will do."""
@@ -170,10 +176,6 @@ class Following:
             failure.notes.append(f"for {state}, the profile counts as it was read last")
             self.telling.failed(failure)
         return known.roles
-
-    def _fail(self, failure: LvsdrError) -> None:
-        self.known.unfinished = True
-        self.telling.failed(failure)
 
     def _tell_that_it_has_gone(self) -> None:
         """Tell that keepalived ended without a STOP: two directors may answer now.

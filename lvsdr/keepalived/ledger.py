@@ -62,8 +62,9 @@ class Ledger:
                 continue
             if notice is not None and self._name in (None, notice.name):
                 # Moved to the end: of two instances, the one that spoke last comes last.
-                self._unwritten.pop(notice.key, None)
-                self._unwritten[notice.key] = replace(notice, told_at=ticks_now())
+                key = notice.key
+                self._unwritten.pop(key, None)
+                self._unwritten[key] = replace(notice, told_at=ticks_now())
 
     def read_more(self) -> None:
         """Take what has come in the meantime."""
@@ -81,10 +82,6 @@ class Ledger:
         now = ticks_now()
         assumed = {each.key: replace(each, state=state, told_at=now) for each in masters}
         self._unwritten = assumed | self._unwritten
-
-    @property
-    def has_unwritten(self) -> bool:
-        return bool(self._unwritten)
 
     def untold(self) -> tuple[list[str], list[LvsdrError]]:
         """Return the lines that were read, and why some were refused, once each."""
@@ -167,10 +164,11 @@ class Ledger:
     def _add(self, notices: Notices, notice: Notice) -> Notice:
         number = 1 + max((each.number for each in notices.values()), default=0)
         added = replace(notice, priority=None, number=number, settled=False)
-        known = notices.get((self._profile, notice.key))
+        place = self._profile, notice.key
+        known = notices.get(place)
         # What another boot has left is from the future, and not newer.
         if known is None or not notice.told_at < known.told_at <= ticks_now():
-            notices[self._profile, notice.key] = added
+            notices[place] = added
         return added
 
     @contextmanager

@@ -56,7 +56,7 @@ class Telling:
 
     def line(self, line: str) -> None:
         """Tell a line of the FIFO."""
-        self._print([line], json_documents.said(line))
+        self._print([line], json_documents.keepalived_line(line))
         self.syslog(line)
 
     def failed(self, failure: LvsdrError) -> None:
