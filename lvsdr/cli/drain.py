@@ -21,7 +21,7 @@ from lvsdr.errors import Interrupted
 
 if TYPE_CHECKING:
     from lvsdr.core.draining import Standings
-    from lvsdr.core.situation import Kernel
+    from lvsdr.core.kernel_protocol import Kernel
     from lvsdr.model.objects import RealServer
 
 

@@ -16,7 +16,8 @@ from lvsdr.cli.session import Session, progress_bar
 from lvsdr.errors import Interrupted
 
 if TYPE_CHECKING:
-    from lvsdr.core.situation import Kernel, Situation
+    from lvsdr.core.kernel_protocol import Kernel
+    from lvsdr.core.situation import Situation
     from lvsdr.model.counters import Counted
     from lvsdr.model.objects import Key
     from lvsdr.model.profile import Profile

@@ -8,9 +8,10 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from lvsdr.core.book import Book
+from lvsdr.core.kernel_protocol import Kernel
 from lvsdr.core.planner import plan
 from lvsdr.core.record import Record
-from lvsdr.core.situation import Kernel, Situation, no_quarrel, owner_of
+from lvsdr.core.situation import Situation, no_quarrel, owner_of
 from lvsdr.core.workflow import converge
 from lvsdr.errors import CannotRun, ProfileError
 from lvsdr.model.address import IPAddress

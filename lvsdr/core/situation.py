@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
 
 from lvsdr.core.book import Book
+from lvsdr.core.kernel_protocol import Kernel
 from lvsdr.core.planner import concerned, plan
 from lvsdr.core.record import Record
-from lvsdr.errors import LvsdrError, ProfileError
-from lvsdr.model.address import IPAddress, IPInterface
+from lvsdr.errors import ProfileError
+from lvsdr.model.address import IPInterface
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.objects import (
     NOTHING,
@@ -31,57 +31,9 @@ from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.model.survey import Survey
 from lvsdr.profile import roles
 
-if TYPE_CHECKING:
-    from lvsdr.model.counters import Counters
-    from lvsdr.model.inspection import Inspection, Packet
-    from lvsdr.model.route_lookup import Leading, RouteTo
-
 IPVS_SYSCTLS = "net/ipv4/vs/"
 # What others may stand on: addresses on a link, real servers on a virtual server.
 FLOORS = frozenset({Link.kind, VirtualServer.kind})
-
-
-class Kernel(Protocol):
-    """What the story needs of a kernel."""
-
-    def survey(self) -> Survey:
-        """Return the host's links, addresses and ARP settings."""
-
-    def inspect(self, packets: Iterable[Packet], *, table: bool) -> Inspection:
-        """Return the host in depth, and the ways of `packets`; `table`: IPVS as well."""
-
-    def route_to(
-        self,
-        destination: IPAddress,
-        *,
-        source: IPAddress | None = None,
-        arriving: str | None = None,
-    ) -> RouteTo:
-        """Return what becomes of a packet to `destination`, sent here or arriving on a link."""
-
-    def leading(self, destinations: Iterable[IPAddress]) -> Mapping[IPAddress, Leading]:
-        """Return the unicast routes by which packets to `destinations` would leave."""
-
-    def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
-        """Return those of the objects `keys` that are there; `likely` is how they may be."""
-
-    def tenants(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
-        """Return the addresses of the links, the real servers of the virtual servers `keys`."""
-
-    def counters(self, services: Collection[Key]) -> Mapping[Key, Counters]:
-        """Return what passes through the virtual servers `services` and their real servers."""
-
-    def require(self, todo: Plan) -> None:
-        """Raise CannotRun where this process cannot carry out such changes."""
-
-    def execute(self, changes: Plan) -> None:
-        """Carry out the changes in their order; raise KernelError at the first refused one."""
-
-    def attempt(self, changes: Plan) -> Iterable[LvsdrError]:
-        """Carry out what can be of the changes, in their order; return why the others cannot."""
-
-    def reopen(self) -> None:
-        """Start afresh after a failure."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from typing import Protocol
 
 from lvsdr.core import signals
 from lvsdr.core.book import Book
+from lvsdr.core.kernel_protocol import Kernel
 from lvsdr.core.planner import concerned, plan, way_back
 from lvsdr.core.record import Record
-from lvsdr.core.situation import Kernel, Situation, consider, consider_withdrawing
+from lvsdr.core.situation import Situation, consider, consider_withdrawing
 from lvsdr.errors import CannotRun, LvsdrError, NotConverged, Stuck
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Plan

@@ -6,7 +6,8 @@ from dataclasses import replace
 from functools import partial
 
 from lvsdr.core import signals, workflow
-from lvsdr.core.situation import Kernel, Situation, consider, consider_standby
+from lvsdr.core.kernel_protocol import Kernel
+from lvsdr.core.situation import Situation, consider, consider_standby
 from lvsdr.errors import LvsdrError
 from lvsdr.keepalived import rivals
 from lvsdr.keepalived.announcing import announce, speaking

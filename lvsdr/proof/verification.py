@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 
 from lvsdr.core.book import Book
-from lvsdr.core.situation import Directed, Kernel, consider, directing
+from lvsdr.core.kernel_protocol import Kernel
+from lvsdr.core.situation import Directed, consider, directing
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Answer, Finding
