@@ -15,12 +15,12 @@ import pytest
 
 from fake import FakeSession, host
 from lvsdr.cli.main import run
+from lvsdr.core.plan_order import EXPIRE_NODEST_CONN
 from lvsdr.errors import CannotRun, LvsdrError, ProfileError
 from lvsdr.keepalived.hook import AGAIN, Outcome, follow
 from lvsdr.keepalived.host_roles import Host, Report, Roles
 from lvsdr.keepalived.ledger import Ledger
 from lvsdr.keepalived.notice import Notice
-from lvsdr.keepalived.rivals import EXPIRE
 from lvsdr.keepalived.transition import enter
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Address, RealServer, SyncDaemon, Sysctl
@@ -214,8 +214,13 @@ def test_who_takes_over_chooses_itself_before_it_schedules_and_the_other_one_lat
     assert spared < kinds.index(Address.kind) < shared
     if standby == "synced":
         assert spared < kinds.index(SyncDaemon.kind)
-        assert [each.after for each in sent if each.after in (EXPIRE, KEPT)] == [EXPIRE, KEPT]
-        assert [each.after for each in sent].index(EXPIRE) < kinds.index(SyncDaemon.kind)
+        assert [each.after for each in sent if each.after in (EXPIRE_NODEST_CONN, KEPT)] == [
+            EXPIRE_NODEST_CONN,
+            KEPT,
+        ]
+        assert [each.after for each in sent].index(EXPIRE_NODEST_CONN) < kinds.index(
+            SyncDaemon.kind
+        )
     assert not report.waits
     assert report.announced == (VIP,)
 

@@ -160,7 +160,7 @@ class Book:
             for owner, keys in plain.get("drained", {}).items()
         }
         record = Record(baseline, claims, intents, drained)
-        if not record.held() <= baseline.keys():
+        if not record.claimed_keys() <= baseline.keys():
             raise self._untrusted("it claims what it has no baseline of")
         if any(not keys <= claims.get(owner, {}).keys() for owner, keys in drained.items()):
             raise self._untrusted("it has drained what it does not claim")

@@ -44,7 +44,7 @@ class Kernel(Protocol):
     def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         """Return those of the objects `keys` that are there; `likely` is how they may be."""
 
-    def tenants(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
+    def children(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         """Return the addresses of the links, the real servers of the virtual servers `keys`."""
 
     def counters(self, services: Collection[Key]) -> Mapping[Key, Counters]:

@@ -12,10 +12,22 @@ from lvsdr.model.objects import (
     Key,
     Object,
     Objects,
+    ProxyNeighbour,
+    RealServer,
     SyncDaemon,
     Sysctl,
     VirtualServer,
+    keyed,
+    there,
 )
+from lvsdr.model.profile import Profile
+
+IPVS_SYSCTLS = "net/ipv4/vs/"
+
+
+def owner_of(profile: Profile) -> str:
+    """Return the name under which the record keeps what a profile claims."""
+    return f"{profile.role}:{profile.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +46,18 @@ class Record:
     drained: Mapping[str, frozenset[Key]] = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=(), compare=False)
 
-    def held(self) -> set[Key]:
-        """Return the keys that any profile holds on to."""
+    def claimed_keys(self) -> set[Key]:
+        """Return the keys that any profile claims, or was about to."""
         return {key for owner in self._owners() for key in self._keys(owner)}
 
-    def held_by_others(self, owner: str) -> dict[Key, str]:
-        """Return the keys that profiles other than `owner` hold on to, and one of those."""
+    def claimed_by_others(self, owner: str) -> dict[Key, str]:
+        """Return the keys that profiles other than `owner` claim, and one of those profiles."""
         others = (other for other in self._owners() if other != owner)
         return {key: other for other in others for key in self._keys(other)}
 
     def baseline_of(self, owner: str) -> Baseline:
-        """Return what goes back when `owner` lets go: what no other profile holds on to."""
-        shared = self.held_by_others(owner)
+        """Return what goes back when `owner` lets go: what no other profile claims."""
+        shared = self.claimed_by_others(owner)
         return {key: self.baseline[key] for key in self._keys(owner) if key not in shared}
 
     def sysctls_of(self, owner: str) -> Mapping[Key, Sysctl]:
@@ -71,6 +83,55 @@ class Record:
             if mine or theirs:
                 return owner
         return None
+
+    def conflict(self, owner: str, desired: Objects) -> tuple[Object, str] | None:
+        """Return what another profile has set up otherwise than `desired`, and that profile.
+
+        None where there is no such thing. For sysctls of ARP the stricter one is right for both.
+        """
+        for key, other in self.claimed_by_others(owner).items():
+            shared = key[0] == Sysctl.kind and not str(key[1]).startswith(IPVS_SYSCTLS)
+            if not shared and key in desired and not self.made(other, desired[key]):
+                return desired[key], other
+        return None
+
+    def foreign(self, objects: Objects) -> Iterator[Object]:
+        """Yield those of `objects` that no profile has put there."""
+        yield from (item for key, item in objects.items() if key not in self.baseline)
+
+    def sysctls_without(self, owner: str, sysctls: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the host's `sysctls` by path, with what `owner` has raised taken back in thought.
+
+        What a role wants depends on what the host has of its own: a setting that we raised is not
+        the host's, one that somebody raised further is.
+        """
+        own = dict(sysctls)
+        for before in self.sysctls_of(owner).values():
+            seen = own.get(before.path)
+            if seen is not None and self.made(owner, Sysctl(before.path, seen)):
+                own[before.path] = before.value
+        return own
+
+    def proxies_with_removed(self, proxies: Iterable[ProxyNeighbour]) -> tuple[ProxyNeighbour, ...]:
+        """Return the host's proxy entries, and those that any of our profiles has removed.
+
+        They are to stay away for each of them.
+        """
+        removed = (item for item in self.baseline.values() if isinstance(item, ProxyNeighbour))
+        entries = keyed((*filter(there, removed), *proxies)).values()
+        return tuple(entry for entry in entries if isinstance(entry, ProxyNeighbour))
+
+    def with_drained(self, owner: str, desired: Objects) -> Objects:
+        """Return what is desired with weight 0 for what is drained."""
+        drained = self.drained.get(owner, frozenset())
+        if not drained:
+            return desired
+        return {
+            key: replace(item, weight=0)
+            if key in drained and isinstance(item, RealServer)
+            else item
+            for key, item in desired.items()
+        }
 
     def made(self, owner: str, item: Object | None) -> bool:
         """Return whether `owner` may have made an object what `item` is."""
@@ -119,7 +180,7 @@ class Record:
         }
         baseline = self.baseline
         if not baseline.keys() <= desired.keys():
-            held = Record(baseline, claims, intents).held()
+            held = Record(baseline, claims, intents).claimed_keys()
             baseline = {key: before for key, before in baseline.items() if key in held}
         settled = Record(baseline, claims, intents, self.drained)
         return settled.draining(owner, self.drained.get(owner, frozenset()) & desired.keys())
@@ -135,7 +196,7 @@ class Record:
         return {*self.claims, *self.intents}
 
     def _keys(self, owner: str) -> Iterable[Key]:
-        """Return the keys that a profile holds on to, those of its intents last; some twice."""
+        """Return the keys that a profile claims, those of its intents last; some twice."""
         left = self.claims.get(owner, {})
         meant = self.intents.get(owner)
         return [*left, *(item.key for item in meant)] if meant else left

@@ -9,9 +9,10 @@ from typing import Protocol
 from lvsdr.core import signals
 from lvsdr.core.book import Book
 from lvsdr.core.kernel_protocol import Kernel
-from lvsdr.core.planner import concerned, plan, way_back
+from lvsdr.core.plan_order import Order, by_layers
+from lvsdr.core.planner import plan, planned_keys, way_back
 from lvsdr.core.record import Record
-from lvsdr.core.situation import Situation, consider, consider_withdrawing
+from lvsdr.core.situation import Situation, plan_apply, plan_withdrawal
 from lvsdr.errors import CannotRun, LvsdrError, NotConverged, Stuck
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Plan
@@ -31,29 +32,27 @@ OpenAnnouncer = Callable[[str], AbstractContextManager[Announcer]]
 """Open an announcer on a link, before anything is changed: it may lack a privilege."""
 
 
-def apply(profile: Profile, kernel: Kernel, book: Book, announcer: OpenAnnouncer) -> Situation:
+def apply(
+    profile: Profile,
+    kernel: Kernel,
+    book: Book,
+    announcer: OpenAnnouncer,
+    order: Order = by_layers,
+) -> Situation:
     """Bring the host to `profile`, or leave it as it was and raise; announce what is new.
 
     Returns how it stood before; its plan has been carried out.
     """
-    situation = consider(profile, kernel, book)
-    carry_out(profile, situation, kernel, book, announcer)
-    return situation
-
-
-def carry_out(
-    profile: Profile, situation: Situation, kernel: Kernel, book: Book, announcer: OpenAnnouncer
-) -> None:
-    """Bring the host to where `situation` wants it, or leave it as it was; announce what is new."""
-    vips = new_vips(situation.todo)
-    with _announcing(profile, vips, announcer) as announce:
+    situation = plan_apply(profile, kernel, book, order=order)
+    with _announcing(profile, new_vips(situation.todo), announcer) as announce:
         converge(situation, kernel, book, announce)
+    return situation
 
 
 def withdraw(profile: Profile, kernel: Kernel, book: Book) -> Situation:
     """Give back what was there before `profile` was first applied; returns how it stood."""
-    situation = consider_withdrawing(profile, kernel, book)
-    converge(situation, kernel, book, lambda: None)
+    situation = plan_withdrawal(profile, kernel, book)
+    converge(situation, kernel, book)
     return situation
 
 
@@ -82,7 +81,7 @@ def announce(
 
 
 def converge(
-    situation: Situation, kernel: Kernel, book: Book, and_then: Callable[[], None]
+    situation: Situation, kernel: Kernel, book: Book, and_then: Callable[[], None] = lambda: None
 ) -> None:
     """Carry out what has to be done, or leave the host as it was and raise.
 
@@ -90,13 +89,13 @@ def converge(
     """
     kernel.require(situation.todo)
     with undone_on_failure(situation, kernel, book):
-        claimed = situation.claimed
-        _save(book, situation.record, claimed)
+        before = situation.record_before
+        _save(book, situation.record, before)
         if situation.todo:
             kernel.execute(situation.todo)
             _must_be_done(situation, kernel)
             and_then()
-        _save(book, claimed, situation.settled(claimed))
+        _save(book, before, situation.record_after(before))
         # Done: whoever asks us to stop now would be told that it was undone.
         signals.deafen()
 
@@ -133,7 +132,7 @@ def _announcing(
 
 
 def _must_be_done(situation: Situation, kernel: Kernel) -> None:
-    keys = concerned(situation.desired, situation.baseline)
+    keys = planned_keys(situation.desired, situation.baseline)
     observed = kernel.observe(keys, situation.desired)
     remaining = plan(situation.desired, observed, situation.baseline)
     if remaining:

@@ -7,7 +7,8 @@ from functools import partial
 
 from lvsdr.core import signals, workflow
 from lvsdr.core.kernel_protocol import Kernel
-from lvsdr.core.situation import Situation, consider, consider_standby
+from lvsdr.core.plan_order import to_take_over
+from lvsdr.core.situation import plan_apply, plan_standby
 from lvsdr.errors import LvsdrError
 from lvsdr.keepalived import rivals
 from lvsdr.keepalived.announcing import announce, speaking
@@ -15,7 +16,7 @@ from lvsdr.keepalived.host_roles import Host, Report, Roles
 from lvsdr.keepalived.notice import FAULT, MASTER
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change
-from lvsdr.model.objects import Address, SyncDaemon
+from lvsdr.model.objects import Address
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.model.survey import Survey
 
@@ -73,17 +74,16 @@ def _take_over(roles: Roles, host: Host, report: Report) -> None:
 
 
 def _lead(profile: DirectorProfile, host: Host, report: Report) -> None:
-    situation = _without_a_loop(consider(profile, host.kernel, host.book))
     said: list[IPAddress] = []
     announcer = partial(speaking, host, said)
-    workflow.carry_out(profile, situation, host.kernel, host.book, announcer)
+    situation = workflow.apply(profile, host.kernel, host.book, announcer, to_take_over)
     report.add(situation)
     report.announced += tuple(said)
 
 
 def _leads(profile: DirectorProfile, survey: Survey, kernel: Kernel) -> bool:
     """Return whether this host is the director already, but perhaps for a weight."""
-    keys = [each.key for each in profile.virtual_servers] + rivals.masters(profile)
+    keys = [each.key for each in profile.virtual_servers] + rivals.master_daemons(profile)
     here = all(profile.interface in survey.links_with(vip) for vip in profile.vips)
     return here and len(kernel.observe(keys)) == len(keys)
 
@@ -106,9 +106,9 @@ def _stand_by(roles: Roles, host: Host, report: Report, *, heard: bool = True) -
         _let_go(profile, survey, host, report)
     if heard and roles.both_schedule:
         rivals.serve(profile, survey, host, report)
-    situation = _daemons_first(consider_standby(profile, host.kernel, host.book))
+    situation = plan_standby(profile, host.kernel, host.book)
     try:
-        workflow.converge(situation, host.kernel, host.book, lambda: None)
+        workflow.converge(situation, host.kernel, host.book)
     except LvsdrError as failure:
         if profile.standby == "synced":
             # With the table and without the daemon, it would schedule what the other one sends.
@@ -139,35 +139,6 @@ def _serve(roles: Roles, host: Host, report: Report) -> None:
     when another takes over, the VIP is where it has to be without a moment between.
     """
     if roles.realserver is not None:
-        situation = consider(roles.realserver, host.kernel, host.book, beside=roles.director)
-        workflow.converge(situation, host.kernel, host.book, lambda: None)
+        situation = plan_apply(roles.realserver, host.kernel, host.book, roles.director)
+        workflow.converge(situation, host.kernel, host.book)
         report.add(situation)
-
-
-def _without_a_loop(situation: Situation) -> Situation:
-    """Return the situation with others spared first, and then daemons stopped: never both."""
-    return replace(situation, todo=tuple(sorted(situation.todo, key=_place_of_leading)))
-
-
-def _daemons_first(situation: Situation) -> Situation:
-    """Return the situation with the daemons swapped before anything else.
-
-    From then on IPVS is passed by, whatever is in its table.
-    """
-    return replace(situation, todo=tuple(sorted(situation.todo, key=_place_of_standby)))
-
-
-def _place_of_leading(change: Change) -> tuple[bool, bool]:
-    return not rivals.rests(change), _no_stop(change)
-
-
-def _no_stop(change: Change) -> bool:
-    return change.after is not None or not _of_a_daemon(change)
-
-
-def _place_of_standby(change: Change) -> tuple[bool, bool]:
-    return not _of_a_daemon(change), _no_stop(change)
-
-
-def _of_a_daemon(change: Change) -> bool:
-    return change.key[0] == SyncDaemon.kind

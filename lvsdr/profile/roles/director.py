@@ -38,7 +38,7 @@ def standby(profile: DirectorProfile) -> Objects:
     return keyed((*_table(profile), *_daemons(profile, "backup")))
 
 
-def not_beside(profile: DirectorProfile, wanted: Objects) -> Iterator[Key]:
+def must_be_absent(profile: DirectorProfile, wanted: Objects) -> Iterator[Key]:
     """Yield the keys of what must not be there beside `wanted`, whoever has put it there.
 
     With the daemon of the other state running, an active director is passed by, or a standby
