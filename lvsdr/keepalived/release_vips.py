@@ -11,7 +11,7 @@ from lvsdr.model.change import Change, Plan
 from lvsdr.model.objects import Address
 
 
-def let_go(
+def release_recorded_vips(
     failure: LvsdrError, host: Host, timeout: float, but: Callable[[], bool] = lambda: False
 ) -> None:
     """Take all directors' VIPs from their links; say on `failure`, for which it is done, what was.
