@@ -22,7 +22,7 @@ from lvsdr.core import signals
 from lvsdr.core.book import Book
 from lvsdr.core.record import Record, owner_of
 from lvsdr.core.situation import plan_apply, plan_withdrawal
-from lvsdr.core.workflow import announce, apply, converge, new_vips, withdraw
+from lvsdr.core.workflow import announce, apply, converge, new_vips, withdraw, without_undo
 from lvsdr.errors import CannotRun, KernelError, LvsdrError, NotConverged, ProfileError, Stuck
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
@@ -595,3 +595,31 @@ def test_what_others_have_come_to_use_stays_and_is_said_whatever_kind_it_is(
         "virtual server fwmark 7 (rr) stays: others use it",
         "virtual server tcp 192.168.1.2:80 (wlc) stays: others use it",
     )
+
+
+# What is not undone.
+
+
+def test_what_is_done_without_undo_stays_though_some_of_it_is_refused() -> None:
+    kernel = FaultyKernel(DIP, *LOUD)
+    todo = tuple(Change(item, None) for item in (DIP, IGNORE, LOUD[2]))
+    kernel.refuse = {0, 2}
+
+    with pytest.raises(KernelError, match=r"cannot delete 192\.168\.1\.10/24") as refused:
+        without_undo(todo, kernel)
+
+    assert list(kernel.objects.values()) == [DIP, LOUD[1], LOUD[2]]
+    assert refused.value.notes == [
+        f"cannot delete {LOUD[2]}",
+        f"done, and not undone: - {IGNORE}",
+    ]
+
+
+def test_what_cannot_be_done_without_undo_is_not_begun() -> None:
+    kernel = FaultyKernel(DIP)
+    kernel.missing = CannotRun("cannot change this host")
+
+    with pytest.raises(CannotRun):
+        without_undo((Change(DIP, None),), kernel)
+
+    assert kernel.sent == []

@@ -100,6 +100,24 @@ def converge(
         signals.deafen()
 
 
+def without_undo(todo: Plan, kernel: Kernel) -> Plan:
+    """Carry out what can be of `todo`, and leave it so, whatever fails; return it.
+
+    For what is worse undone than done in part: to give up, in a hurry, what another host has now.
+    The record is not asked and stays as it is: how the host was before lvsdr is no less true, and
+    the next plan finds what differs. Raises CannotRun, and nothing is touched, or the first
+    refusal, with notes of the others and of what was done.
+    """
+    kernel.require(todo)
+    refused = list(kernel.attempt(todo))
+    if refused:
+        first, *others = refused
+        first.notes += [each.message for each in others]
+        first.notes += _done_all_the_same(todo, kernel)
+        raise first
+    return todo
+
+
 @contextmanager
 def undone_on_failure(situation: Situation, kernel: Kernel, book: Book) -> Iterator[None]:
     """Take the host back to where it was if the block raises anything at all."""
@@ -140,6 +158,16 @@ def _must_be_done(situation: Situation, kernel: Kernel) -> None:
             "the kernel took every change, and yet the host differs",
             notes=[f"{change.sign} {change.subject}" for change in remaining],
         )
+
+
+def _done_all_the_same(todo: Plan, kernel: Kernel) -> Iterator[str]:
+    try:
+        seen = kernel.observe([change.key for change in todo])
+    except LvsdrError as unreadable:
+        yield unreadable.message
+        return
+    done = (change for change in todo if seen.get(change.key) == change.after)
+    yield from (f"done, and not undone: {change.sign} {change.subject}" for change in done)
 
 
 def _save(book: Book, before: Record, after: Record) -> None:

@@ -14,6 +14,7 @@ from time import monotonic, sleep
 from lvsdr.core.book import Book
 from lvsdr.core.plan_order import EXPIRE_NODEST_CONN
 from lvsdr.core.record import owner_of
+from lvsdr.core.workflow import without_undo
 from lvsdr.errors import LvsdrError
 from lvsdr.keepalived.host_roles import Host, Report
 from lvsdr.model.address import IPAddress
@@ -87,8 +88,7 @@ def spare(profile: DirectorProfile, survey: Survey, host: Host) -> Plan:
         for seen in host.kernel.observe(others).values()
         if isinstance(seen, RealServer) and seen.weight
     )
-    host.kernel.execute(todo)
-    return todo
+    return without_undo(todo, host.kernel)
 
 
 def master_daemons(profile: DirectorProfile) -> list[Key]:

@@ -14,9 +14,8 @@ from lvsdr.keepalived import rivals
 from lvsdr.keepalived.announcing import announce, speaking
 from lvsdr.keepalived.host_roles import Host, Report, Roles
 from lvsdr.keepalived.notice import FAULT, MASTER
+from lvsdr.keepalived.release_vips import release_vips
 from lvsdr.model.address import IPAddress
-from lvsdr.model.change import Change
-from lvsdr.model.objects import Address
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.model.survey import Survey
 
@@ -103,7 +102,7 @@ def _stand_by(roles: Roles, host: Host, report: Report, *, heard: bool = True) -
     host.silence.since = None
     survey = host.kernel.survey()
     if profile.vips_owner == "lvsdr":
-        _let_go(profile, survey, host, report)
+        release_vips(profile, survey, host, report)
     if heard and roles.both_schedule:
         rivals.serve(profile, survey, host, report)
     situation = plan_standby(profile, host.kernel, host.book)
@@ -117,19 +116,6 @@ def _stand_by(roles: Roles, host: Host, report: Report, *, heard: bool = True) -
             failure.notes.append("the table was emptied in place of that")
         raise
     report.add(situation)
-
-
-def _let_go(profile: DirectorProfile, survey: Survey, host: Host, report: Report) -> None:
-    """Take the VIPs from the link, with whatever prefix length.
-
-    Never undone, whatever fails after it: two directors that answer are worse than none.
-    """
-    held = [ip for ip in survey.addresses_of(profile.interface) if ip.ip in profile.vips]
-    keys = [Address(profile.interface, ip).key for ip in held]
-    todo = tuple(Change(item, None) for item in host.kernel.observe(keys).values())
-    host.kernel.require(todo)
-    host.kernel.execute(todo)
-    report.changes += todo
 
 
 def _serve(roles: Roles, host: Host, report: Report) -> None:
