@@ -25,6 +25,19 @@ class DirectorVip:
         )
 
 
+def left_to_director(
+    profile: Profile, survey: Survey, record: Record, director: DirectorProfile | None = None
+) -> tuple[Survey, tuple[DirectorVip, ...]]:
+    """Return the host as a real server's profile sees it, and the VIPs that it does not see.
+
+    The VIPs of `director`, where it is known, are not told; others the record tells.
+    """
+    if director is not None:
+        survey = survey.without(director.interface, director.vips)
+    vips = director_vips(profile, survey, record)
+    return survey.less([(each.link, each.ip) for each in vips]), vips
+
+
 def director_vips(profile: Profile, survey: Survey, record: Record) -> tuple[DirectorVip, ...]:
     """Return the VIPs of a real server's profile that this host holds as a director.
 

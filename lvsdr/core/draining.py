@@ -160,7 +160,7 @@ def _plan_drain(
         left = claims[server.key]
         assert isinstance(left, RealServer), "a claim is of the kind that its key says"
         desired[server.key] = replace(left, weight=server.weight if undo else 0)
-    situation = situation_of(profile, desired, {}, kernel, record)
+    situation = situation_of(owner, desired, {}, kernel, record)
     drained = before - desired.keys() if undo else before | desired.keys()
     return replace(situation, drained=drained, partial=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from lvsdr.errors import ProfileError
 from lvsdr.model.address import IPAddress, IPInterface
 from lvsdr.model.objects import (
     Address,
@@ -21,6 +22,7 @@ from lvsdr.model.objects import (
     there,
 )
 from lvsdr.model.profile import Profile
+from lvsdr.model.survey import Survey
 
 IPVS_SYSCTLS = "net/ipv4/vs/"
 
@@ -55,10 +57,15 @@ class Record:
         others = (other for other in self._owners() if other != owner)
         return {key: other for other in others for key in self._keys(other)}
 
-    def baseline_of(self, owner: str) -> Baseline:
-        """Return what goes back when `owner` lets go: what no other profile claims."""
+    def baseline_of(self, owner: str, absent: Iterable[Key] = ()) -> Baseline:
+        """Return what goes back when `owner` lets go: what no other profile claims.
+
+        What has to be `absent` is not given back, but for what another profile claims: it goes,
+        whoever has put it there.
+        """
         shared = self.claimed_by_others(owner)
-        return {key: self.baseline[key] for key in self._keys(owner) if key not in shared}
+        before = {key: self.baseline[key] for key in self._keys(owner) if key not in shared}
+        return {**before, **{key: None for key in absent if key not in shared}}
 
     def sysctls_of(self, owner: str) -> Mapping[Key, Sysctl]:
         """Return the sysctls that go back when `owner` lets go."""
@@ -84,42 +91,41 @@ class Record:
                 return owner
         return None
 
-    def conflict(self, owner: str, desired: Objects) -> tuple[Object, str] | None:
-        """Return what another profile has set up otherwise than `desired`, and that profile.
+    def refuse_conflict(self, owner: str, desired: Objects) -> None:
+        """Raise ProfileError where another profile of this host wants the same object otherwise.
 
-        None where there is no such thing. For sysctls of ARP the stricter one is right for both.
+        Not for sysctls of ARP: there the stricter one is right for both.
         """
         for key, other in self.claimed_by_others(owner).items():
             shared = key[0] == Sysctl.kind and not str(key[1]).startswith(IPVS_SYSCTLS)
             if not shared and key in desired and not self.made(other, desired[key]):
-                return desired[key], other
-        return None
+                item, name = desired[key], owner.partition(":")[2]
+                raise ProfileError(
+                    f"cannot apply profile {name}: profile {other} has set up"
+                    f" {item.noun} {item.title} otherwise than {item.detail}",
+                    hints=["let only one of them have it, or give both the same name"],
+                )
 
     def foreign(self, objects: Objects) -> Iterator[Object]:
         """Yield those of `objects` that no profile has put there."""
         yield from (item for key, item in objects.items() if key not in self.baseline)
 
-    def sysctls_without(self, owner: str, sysctls: Mapping[str, str]) -> Mapping[str, str]:
-        """Return the host's `sysctls` by path, with what `owner` has raised taken back in thought.
+    def host_without(self, owner: str, survey: Survey) -> Survey:
+        """Return the host with the profile's own settings taken back in thought.
 
         What a role wants depends on what the host has of its own: a setting that we raised is not
-        the host's, one that somebody raised further is.
+        the host's, one that somebody raised further is. Of proxy entries also those that others of
+        our profiles have removed: they are to stay away for each of them.
         """
-        own = dict(sysctls)
+        own = dict(survey.sysctls)
         for before in self.sysctls_of(owner).values():
             seen = own.get(before.path)
             if seen is not None and self.made(owner, Sysctl(before.path, seen)):
                 own[before.path] = before.value
-        return own
-
-    def proxies_with_removed(self, proxies: Iterable[ProxyNeighbour]) -> tuple[ProxyNeighbour, ...]:
-        """Return the host's proxy entries, and those that any of our profiles has removed.
-
-        They are to stay away for each of them.
-        """
         removed = (item for item in self.baseline.values() if isinstance(item, ProxyNeighbour))
-        entries = keyed((*filter(there, removed), *proxies)).values()
-        return tuple(entry for entry in entries if isinstance(entry, ProxyNeighbour))
+        entries = keyed((*filter(there, removed), *survey.proxies)).values()
+        proxies = tuple(entry for entry in entries if isinstance(entry, ProxyNeighbour))
+        return replace(survey, sysctls=own, proxies=proxies)
 
     def with_drained(self, owner: str, desired: Objects) -> Objects:
         """Return what is desired with weight 0 for what is drained."""
@@ -140,8 +146,17 @@ class Record:
         left = self.claims.get(owner, {}).get(item.key)
         return left == item or item in self.intents.get(owner, ())
 
-    def claim(self, owner: str, desired: Objects, observed: Objects) -> Record:
-        """Return the record to write before `owner` makes the host `desired`."""
+    def claim(
+        self,
+        owner: str,
+        desired: Objects,
+        observed: Objects,
+        drained: Collection[Key] | None = None,
+    ) -> Record:
+        """Return the record to write before `owner` makes the host `desired`.
+
+        With `drained`, those and no others of its objects are.
+        """
         first = ((key, observed.get(key)) for key in desired if key not in self.baseline)
         raised = ((key, observed[key]) for key in self._raised(owner, desired, observed))
         baseline = {**self.baseline}
@@ -151,12 +166,9 @@ class Record:
         changed = (item for key, item in desired.items() if left.get(key) != item)
         new = (item for item in changed if not meant or item not in meant)
         intents = {**self.intents, owner: (*self.intents.get(owner, ()), *new)}
-        return Record(
-            baseline,
-            self.claims,
-            {other: items for other, items in intents.items() if items},
-            self.drained,
-        )
+        pending = {other: items for other, items in intents.items() if items}
+        record = Record(baseline, self.claims, pending, self.drained)
+        return record if drained is None else record.draining(owner, drained)
 
     def draining(self, owner: str, keys: Collection[Key]) -> Record:
         """Return the record in which those, and no others, of the owner's objects are drained."""

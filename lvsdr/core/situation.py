@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from lvsdr.core.book import Book
-from lvsdr.core.both_roles import DirectorVip, director_vips
+from lvsdr.core.both_roles import DirectorVip, left_to_director
 from lvsdr.core.kernel_protocol import Kernel
 from lvsdr.core.plan_order import Order, by_layers, to_stand_by
 from lvsdr.core.planner import plan, planned_keys
 from lvsdr.core.record import Record, owner_of
-from lvsdr.errors import ProfileError
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.objects import (
     NOTHING,
@@ -25,7 +24,6 @@ from lvsdr.model.objects import (
     parent_key,
 )
 from lvsdr.model.profile import DirectorProfile, Profile
-from lvsdr.model.survey import Survey
 from lvsdr.profile import roles
 
 # What others may depend on: addresses on a link, real servers on a virtual server.
@@ -55,8 +53,7 @@ class Situation:
     @property
     def record_before(self) -> Record:
         """Return the record to write before the first change."""
-        record = self.record.claim(self.owner, self.desired, self.observed)
-        return record.draining(self.owner, self.drained)
+        return self.record.claim(self.owner, self.desired, self.observed, self.drained)
 
     def record_after(self, before: Record) -> Record:
         """Return the record to write after the last change; `before` is on disk until then."""
@@ -99,34 +96,35 @@ def plan_apply(
     On a host that is both, `director` is the director's profile: the VIPs on its link are no fault
     of the real server; nor are those of which the record says that a director's profile has them.
     """
-    record, survey = book.load(), kernel.survey()
-    own = _without_profile(owner_of(profile), survey, record)
-    if director is not None:
-        own = own.without(director.interface, director.vips)
-    vips = director_vips(profile, own, record)
-    own = own.less([(each.link, each.ip) for each in vips])
-    desired = record.with_drained(owner_of(profile), roles.desired(profile, own))
-    baseline = _baseline(profile, desired, kernel, record)
-    situation = situation_of(profile, desired, baseline, kernel, record, order)
+    record, owner = book.load(), owner_of(profile)
+    survey = record.host_without(owner, kernel.survey())
+    own, vips = left_to_director(profile, survey, record, director)
+    desired = record.with_drained(owner, roles.desired(profile, own))
+    baseline = record.baseline_of(owner, roles.must_be_absent(profile, desired))
+    situation = situation_of(owner, desired, baseline, kernel, record, order)
     return replace(situation, director_vips=vips)
 
 
 def plan_standby(profile: DirectorProfile, kernel: Kernel, book: Book) -> Situation:
-    """Return what is between this host and one that stands by while another is the director."""
-    record, desired = book.load(), roles.standby(profile)
-    baseline = _baseline(profile, desired, kernel, record)
-    return situation_of(profile, desired, baseline, kernel, record, to_stand_by)
+    """Return what is between this host and one that stands by while another is the director.
+
+    Whoever had a table before lvsdr had it for a director, and a standby is none: it is not given
+    back.
+    """
+    record, owner = book.load(), owner_of(profile)
+    desired = roles.standby(profile)
+    baseline = record.baseline_of(owner, roles.must_be_absent(profile, desired))
+    return situation_of(owner, desired, baseline, kernel, record, to_stand_by)
 
 
 def plan_withdrawal(profile: Profile, kernel: Kernel, book: Book) -> Situation:
     """Return what is between this host and one that `profile` was never applied to."""
-    record = book.load()
-    baseline = _given_back(profile, NOTHING, kernel, record)
-    return situation_of(profile, NOTHING, baseline, kernel, record)
+    record, owner = book.load(), owner_of(profile)
+    return situation_of(owner, NOTHING, record.baseline_of(owner), kernel, record)
 
 
 def situation_of(  # noqa: PLR0913, PLR0917 - those of the plan, and what it is made from
-    profile: Profile,
+    owner: str,
     desired: Objects,
     baseline: Baseline,
     kernel: Kernel,
@@ -137,8 +135,8 @@ def situation_of(  # noqa: PLR0913, PLR0917 - those of the plan, and what it is 
 
     Raises ProfileError where another profile of this host wants the same object otherwise.
     """
-    owner = owner_of(profile)
-    _refuse_conflict(profile, desired, record)
+    record.refuse_conflict(owner, desired)
+    baseline = _without_lost_links(baseline, desired, kernel)
     likely = desired or record.claims.get(owner, NOTHING)
     observed = kernel.observe(planned_keys(desired, baseline), likely)
     todo = plan(desired, observed, baseline, order)
@@ -151,31 +149,8 @@ def situation_of(  # noqa: PLR0913, PLR0917 - those of the plan, and what it is 
     return Situation(owner, record, desired, observed, baseline, todo, used, drained)
 
 
-def _refuse_conflict(profile: Profile, desired: Objects, record: Record) -> None:
-    conflict = record.conflict(owner_of(profile), desired)
-    if conflict is not None:
-        item, other = conflict
-        raise ProfileError(
-            f"cannot apply profile {profile.name}: profile {other} has set up"
-            f" {item.noun} {item.title} otherwise than {item.detail}",
-            hints=["let only one of them have it, or give both the same name"],
-        )
-
-
-def _baseline(profile: Profile, desired: Objects, kernel: Kernel, record: Record) -> Baseline:
-    """Return what goes back where it is not desired, and what has to be absent.
-
-    What has to be absent is not given back either: whoever had a table before lvsdr had it for a
-    director, and a standby is none.
-    """
-    others = record.claimed_by_others(owner_of(profile))
-    absent = (key for key in roles.must_be_absent(profile, desired) if key not in others)
-    return {**_given_back(profile, desired, kernel, record), **dict.fromkeys(absent)}
-
-
-def _given_back(profile: Profile, desired: Objects, kernel: Kernel, record: Record) -> Baseline:
+def _without_lost_links(baseline: Baseline, desired: Objects, kernel: Kernel) -> Baseline:
     """Return the baseline without what has gone since with its link: settings, proxy entries."""
-    baseline = record.baseline_of(owner_of(profile))
     kinds = (Sysctl.kind, ProxyNeighbour.kind)
     given_up = [key for key in baseline if key[0] in kinds and key not in desired]
     if not given_up:
@@ -204,12 +179,3 @@ def _used_by_others(
     children = record.foreign(kernel.children(parents, observed))
     used = {parent_key(item) for item in children if item.key not in deleted}
     return tuple(sorted(parents & used, key=str))
-
-
-def _without_profile(owner: str, survey: Survey, record: Record) -> Survey:
-    """Return the survey with this profile's own settings taken back in thought."""
-    return replace(
-        survey,
-        sysctls=record.sysctls_without(owner, survey.sysctls),
-        proxies=record.proxies_with_removed(survey.proxies),
-    )
