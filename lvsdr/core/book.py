@@ -74,21 +74,21 @@ class Book:
         path = self.root / f"{self.namespace}.lock"
         try:
             self._make_root()
-            descriptor = lock.opened(path)
+            descriptor = lock.open_lock(path)
         except OSError as error:
             raise _unusable("lock", path, error) from error
-        with lock.held(descriptor, timeout):
+        with lock.hold_lock(descriptor, timeout):
             yield
 
     @contextmanager
-    def beside(self, path: Path) -> Iterator[int]:
+    def lock_beside(self, path: Path) -> Iterator[int]:
         """Give the descriptor of a lock for a file that lies beside the record.
 
         Raises CannotRun. Whoever takes the lock closes it.
         """
         try:
             self._make_root()
-            descriptor = lock.opened(path.with_name(f"{path.name}.lock"))
+            descriptor = lock.open_lock(path.with_name(f"{path.name}.lock"))
         except OSError as error:
             raise _unusable("lock", path, error) from error
         try:

@@ -97,7 +97,7 @@ def converge(
             and_then()
         _save(book, before, situation.record_after(before))
         # Done: whoever asks us to stop now would be told that it was undone.
-        signals.deafen()
+        signals.ignore_signals()
 
 
 def without_undo(todo: Plan, kernel: Kernel) -> Plan:
@@ -124,7 +124,7 @@ def undone_on_failure(situation: Situation, kernel: Kernel, book: Book) -> Itera
     try:
         yield
     except BaseException as failure:
-        signals.deafen()
+        signals.ignore_signals()
         undone = _undo(situation, kernel, failure)
         notes = [_undone_note(undone), *_forget(situation, book)]
         if isinstance(failure, LvsdrError):

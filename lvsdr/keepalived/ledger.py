@@ -103,7 +103,7 @@ class Ledger:
 @contextmanager
 def alone(book: Book, path: Path) -> Iterator[None]:
     """Hold the lock of a file that lies beside the record inside the block."""
-    with book.beside(path) as descriptor, lock.held(descriptor, PATIENCE):
+    with book.lock_beside(path) as descriptor, lock.hold_lock(descriptor, PATIENCE):
         yield
 
 

@@ -33,7 +33,7 @@ def release_recorded_vips(
     For a standby whose profile nobody can read: what the record knows of it is enough. Not done
     where `but` is true once the lock is held.
     """
-    signals.deafen()
+    signals.ignore_signals()
     try:
         with host.book.locked(timeout):
             gone = () if but() else _released(_recorded(host), host.kernel)

@@ -98,7 +98,7 @@ def _stand_by(roles: Roles, host: Host, report: Report, *, heard: bool = True) -
     profile = roles.director
     # keepalived stops its hooks a second after it was told to stop itself; a standby that is
     # half a director is worse than one that ends late.
-    signals.deafen()
+    signals.ignore_signals()
     host.silence.since = None
     survey = host.kernel.survey()
     if profile.vips_owner == "lvsdr":
