@@ -24,8 +24,8 @@ from lvsdr.model.objects import (
     ProxyNeighbour,
     RealServer,
     Sysctl,
-    footing,
     keyed,
+    parent_key,
 )
 from lvsdr.model.path import Approach, PathVerdict, Proof
 from lvsdr.model.path import Path as Route
@@ -115,14 +115,14 @@ class FakeKernel:
     def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         return {key: self.objects[key] for key in keys if key in self.objects}
 
-    def tenants(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
+    def children(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         objects = self.objects.values()
-        return keyed(item for item in objects if footing(item) in keys)
+        return keyed(item for item in objects if parent_key(item) in keys)
 
     def counters(self, services: Collection[Key]) -> dict[Key, Counters]:
         """Return what was said of the virtual servers and their real servers, else zeros."""
         objects = self.objects.values()
-        keys = [item.key for item in objects if {item.key, footing(item)} & set(services)]
+        keys = [item.key for item in objects if {item.key, parent_key(item)} & set(services)]
         return {key: self.counted.get(key, Counters()) for key in keys}
 
     def require(self, todo: Plan) -> None:

@@ -19,7 +19,7 @@ from lvsdr.core import signals
 from lvsdr.errors import LvsdrError
 
 if TYPE_CHECKING:
-    from lvsdr.core.situation import Kernel
+    from lvsdr.core.kernel_protocol import Kernel
     from lvsdr.keepalived.host_roles import HostAccess, Roles
     from lvsdr.keepalived.ledger import Ledger
     from lvsdr.keepalived.telling import Telling

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from time import monotonic, sleep
 
 from lvsdr.errors import CannotRun, LvsdrError
-from lvsdr.keepalived import letting_go
+from lvsdr.keepalived import release_vips
 from lvsdr.keepalived.host_roles import HostAccess, Report, Roles
 from lvsdr.keepalived.transition import enter
 from lvsdr.keepalived.vrrp_states import Notice
@@ -43,7 +43,7 @@ def follow(
         roles = profiles()
     except LvsdrError as failure:
         if not ledger.says_master():
-            letting_go.let_go(failure, host, timeout, but=ledger.says_master)
+            release_vips.release_recorded_vips(failure, host, timeout, but=ledger.says_master)
         raise
     outcome = _followed(mine, roles, host, timeout)
     until = monotonic() + host.patience

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from lvsdr.core.situation import Kernel
+from lvsdr.core.kernel_protocol import Kernel
 from lvsdr.model.address import IPAddress
 from lvsdr.model.path import Approach, Path, PathDetail, Proof
 from lvsdr.model.profile import DirectorProfile

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 
 from lvsdr.core.book import Book
-from lvsdr.core.situation import Directed, Kernel, consider, directing
+from lvsdr.core.both_roles import DirectorVip, director_vips
+from lvsdr.core.kernel_protocol import Kernel
+from lvsdr.core.situation import plan_apply
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Answer, Finding
@@ -89,11 +91,11 @@ def _state(profile: Profile, kernel: Kernel, book: Book) -> tuple[tuple[Finding,
     """Return what the rules and the profile say of this host, and whether it is fit for it."""
     table = isinstance(profile, DirectorProfile)
     host = kernel.inspect(route_questions.packets(profile, kernel.survey()), table=table)
-    directed = directing(profile, host.survey, book.load())
-    host = host.less([(each.link, each.ip) for each in directed])
-    found = (*_as_director(directed), *host_rules.findings(profile, host))
+    vips = director_vips(profile, host.survey, book.load())
+    host = host.less([(each.link, each.ip) for each in vips])
+    found = (*_as_director(vips), *host_rules.findings(profile, host))
     try:
-        todo = consider(profile, kernel, book).todo
+        todo = plan_apply(profile, kernel, book).todo
     except CannotRun:
         # What keeps the profile from being applied is what the rules have found.
         if not any(finding.severity == ERROR for finding in found):
@@ -110,12 +112,12 @@ def _state(profile: Profile, kernel: Kernel, book: Book) -> tuple[tuple[Finding,
     return (*found, *drift.drift(profile.role, tuple(rest))), True
 
 
-def _as_director(directed: Iterable[Directed]) -> Iterator[Finding]:
+def _as_director(vips: Iterable[DirectorVip]) -> Iterator[Finding]:
     """Yield what a real server says that is the director now: no fault, and yet it is not silent.
 
     Whether another one answers as well, only the segment can tell.
     """
-    for each in directed:
+    for each in vips:
         hint = "lvsdr director verify"
         vip = each.ip.ip
         yield Finding("VIP-DIRECTOR", WARNING, each.link, str(each), hint, vip=vip)

@@ -11,12 +11,12 @@ from lvsdr.model.profile import RealServerProfile
 from lvsdr.model.survey import Survey
 from lvsdr.profile.holders import HOLDERS
 from lvsdr.profile.roles.arp_silence import silence
-from lvsdr.profile.roles.talking_link import talking_link
+from lvsdr.profile.roles.role_interface import usable_interface
 
 
 def desired(profile: RealServerProfile, survey: Survey) -> Objects:
     """Return the real server's objects; raise CannotRun where the host cannot be one."""
-    talking_link(profile.interface, survey)
+    usable_interface(profile.interface, survey)
     _is_meant(profile, survey)
     _holder_is_free(profile, survey)
     _held_nowhere_else(profile, survey)

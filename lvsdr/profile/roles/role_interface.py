@@ -8,7 +8,7 @@ from lvsdr.errors import CannotRun
 from lvsdr.model.survey import Survey, SurveyedLink
 
 
-def talking_link(interface: str, survey: Survey) -> SurveyedLink:
+def usable_interface(interface: str, survey: Survey) -> SurveyedLink:
     """Return the link `interface`; raise CannotRun where no VIP traffic can arrive on it."""
     link = survey.links.get(interface)
     if link is None:
@@ -17,7 +17,7 @@ def talking_link(interface: str, survey: Survey) -> SurveyedLink:
             hints=[f"the links of this host: {', '.join(sorted(survey.links))}"],
         )
     if link.enslaved:
-        *between, speaker = masters(link, survey)
+        *between, speaker = _masters(link, survey)
         parts = "".join(f"{name}, which is a part of " for name in between)
         raise CannotRun(
             f"cannot use link {interface}: it is a part of {parts}{speaker}, which speaks for it",
@@ -31,7 +31,7 @@ def talking_link(interface: str, survey: Survey) -> SurveyedLink:
     return link
 
 
-def masters(link: SurveyedLink, survey: Survey) -> Iterator[str]:
+def _masters(link: SurveyedLink, survey: Survey) -> Iterator[str]:
     """Yield the master of `link`, its master, and so on: the last one speaks for all."""
     above: SurveyedLink | None = link
     while above is not None and above.enslaved:
