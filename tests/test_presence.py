@@ -11,7 +11,7 @@ from lvsdr.keepalived.presence import DEAF_AFTER, GONE_AFTER, Look, Presence, Tu
 LOOKS = {"W": Look.WRITER, "L": Look.LIVES, ".": Look.NOBODY}
 TURNS = {
     Turn.CAME_BACK: "back",
-    Turn.STOPPED_UNREAD: "unread",
+    Turn.STOPPED_BEFORE: "before",
     Turn.GONE: "gone",
     Turn.DEAF: "deaf",
     None: "-",
@@ -38,11 +38,11 @@ def turns(looks: str) -> list[str]:
         pytest.param("W..W", "- - gone back", id="it comes back"),
         pytest.param("W....W", "- - gone - - back", id="it comes back later"),
         pytest.param("W..WW..", "- - gone back - - gone", id="it goes again"),
-        pytest.param(".", "unread", id="it stopped before the reader began"),
-        pytest.param("..", "unread gone", id="and stays away"),
-        pytest.param(".W", "unread -", id="it starts after the reader"),
-        pytest.param("...W", "unread gone - back", id="it starts long after the reader"),
-        pytest.param("L.", "- unread", id="it lives unheard, and then stops"),
+        pytest.param(".", "before", id="it stopped before the reader began"),
+        pytest.param("..", "before gone", id="and stays away"),
+        pytest.param(".W", "before -", id="it starts after the reader"),
+        pytest.param("...W", "before gone - back", id="it starts long after the reader"),
+        pytest.param("L.", "- before", id="it lives unheard, and then stops"),
         pytest.param("LW", "- -", id="it opens the FIFO a moment after the reader has begun"),
         pytest.param("LLLL", "- - deaf -", id="it lives, and nobody hears it: told once"),
         pytest.param("W.LLLL", "- - - - deaf -", id="the FIFO was removed: it has not gone"),
@@ -65,7 +65,7 @@ def test_whatever_is_seen_a_keepalived_goes_before_it_comes_back(looks: str) -> 
         len(mattering) % 2
     )
     # What nobody read is taken for granted at most once, and before all else that is known.
-    assert "unread" not in found[1:] or set(looks[: found.index("unread")]) == {"L"}
+    assert "before" not in found[1:] or set(looks[: found.index("before")]) == {"L"}
     assert ("back" in found) <= ("W" in looks)
 
 

@@ -63,7 +63,7 @@ class Following:
             self.telling.came_about(_deaf())
         elif turn is Turn.CAME_BACK:
             ledger.assume(MASTER)
-        elif turn is Turn.STOPPED_UNREAD:
+        elif turn is Turn.STOPPED_BEFORE:
             ledger.assume(STOP)
         if has_writer:
             # Where keepalived has gone, another one may be the director.

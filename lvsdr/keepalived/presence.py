@@ -24,7 +24,7 @@ class Turn(Enum):
     """What has come about with a look."""
 
     CAME_BACK = "keepalived is there again, which had gone"
-    STOPPED_UNREAD = "keepalived had gone before this reader began: nobody has read its STOP"
+    STOPPED_BEFORE = "keepalived had gone before this reader began: nobody has read its STOP"
     GONE = "keepalived has gone"
     DEAF = "keepalived lives, and cannot be heard"
 
@@ -54,5 +54,5 @@ class Presence:
             return replace(self, unheard=unheard), Turn.DEAF if unheard == DEAF_AFTER else None
         missed = (self.missed or 0) + 1
         if self.missed is None:
-            return Presence(missed), Turn.STOPPED_UNREAD
+            return Presence(missed), Turn.STOPPED_BEFORE
         return Presence(missed), Turn.GONE if missed == GONE_AFTER else None
