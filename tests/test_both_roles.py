@@ -20,7 +20,7 @@ from lvsdr.keepalived.hook import AGAIN, Outcome, follow
 from lvsdr.keepalived.host_roles import HostAccess, Report, Roles
 from lvsdr.keepalived.ledger import Ledger
 from lvsdr.keepalived.rivals import spare
-from lvsdr.keepalived.transition import enter
+from lvsdr.keepalived.transition import enter_state
 from lvsdr.keepalived.vrrp_states import Notice
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Address, RealServer, SyncDaemon, Sysctl
@@ -64,7 +64,7 @@ def access(
 
 
 def entered(session: FakeSession, state: str, what: Roles) -> Report:
-    return enter(state, what, access(session))
+    return enter_state(state, what, access(session))
 
 
 def ran(session: FakeSession, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
@@ -262,11 +262,11 @@ def test_who_takes_over_serves_alone_for_as_long_as_another_one_may_go_on(
     what = roles(tmp_path)
     made = access(session, grace=0.2)
 
-    first = enter("MASTER", what, made)
+    first = enter_state("MASTER", what, made)
     meanwhile = weight(session)
-    again = enter("MASTER", what, made, Report(silent_since=first.silent_since))
+    again = enter_state("MASTER", what, made, Report(silent_since=first.silent_since))
     sleep(0.3)
-    last = enter("MASTER", what, made, Report(silent_since=again.silent_since))
+    last = enter_state("MASTER", what, made, Report(silent_since=again.silent_since))
 
     assert (first.waits, again.waits, last.waits) == (True, True, False)
     assert (meanwhile, weight(session)) == ([0], [1])
@@ -473,17 +473,17 @@ def test_whose_vips_keepalived_takes_may_have_its_table_for_a_while(
     what = roles(tmp_path, standby="empty", vips_owner=owner)
     made = access(session, grace=0.1)
 
-    assert enter("MASTER", what, made).waits == waits
+    assert enter_state("MASTER", what, made).waits == waits
 
 
 def test_who_was_overtaken_announces_nothing_more(session: FakeSession, tmp_path: Path) -> None:
     what = Roles(roles(tmp_path).director)
     said = iter(([], ['INSTANCE "VI_1" BACKUP 100']))
     made = access(session, more=lambda: next(said, []))
-    made.ledger.begin(made.ledger.tell(Notice("INSTANCE", "VI_1", "MASTER")))
+    made.ledger.begin(made.ledger.add(Notice("INSTANCE", "VI_1", "MASTER")))
 
-    report = enter("MASTER", what, made)
-    none = enter("MASTER", Roles(replace(what.director, vips_owner="keepalived")), made)
+    report = enter_state("MASTER", what, made)
+    none = enter_state("MASTER", Roles(replace(what.director, vips_owner="keepalived")), made)
 
     assert session.announced == [VIP]
     assert (report.announced, none.announced) == ((VIP,), ())

@@ -13,7 +13,7 @@ import pytest
 from fake import FakeSession, host
 from lvsdr.cli.main import run
 from lvsdr.errors import CannotRun, LvsdrError
-from lvsdr.keepalived.checker_states import Health, Server, from_line
+from lvsdr.keepalived.checker_states import Health, Server, server_from_line
 from lvsdr.keepalived.following import Following
 from lvsdr.keepalived.hook import Outcome
 from lvsdr.keepalived.host_roles import HostAccess, Roles
@@ -101,7 +101,7 @@ class Reader:
     def left(self, state: str) -> None:
         """Leave what a reader does that was killed in the middle."""
         kind, name = KEY.split()
-        Ledger(self.session.book()).tell(Notice(kind, name, state, told_at=ticks_now()))
+        Ledger(self.session.book()).add(Notice(kind, name, state, told_at=ticks_now()))
 
     @property
     def is_director(self) -> bool:
@@ -403,7 +403,7 @@ def test_a_state_that_was_not_carried_out_is_shown(
     reader: Reader, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reader.left("MASTER")
-    Health(reader.session.book()).tell([Server(WEB, None, "UP", 0)])
+    Health(reader.session.book()).write_down([Server(WEB, None, "UP", 0)])
 
     code = run(("keepalived", "status"), reader.session)
 
@@ -416,9 +416,9 @@ def test_a_state_that_was_not_carried_out_is_shown(
 
 def test_what_is_said_again_has_been_so_since_it_was_said_first(reader: Reader) -> None:
     health = Health(reader.session.book())
-    health.tell([Server(WEB, None, "UP", 10)])
+    health.write_down([Server(WEB, None, "UP", 10)])
 
-    health.tell([Server(WEB, None, "UP", 20), Server(WEB, "a", "UP", 20)])
+    health.write_down([Server(WEB, None, "UP", 20), Server(WEB, "a", "UP", 20)])
 
     assert [each.since for each in health.servers()] == [10, 20]
 
@@ -427,15 +427,15 @@ def test_what_is_said_again_has_been_so_since_it_was_said_first(reader: Reader) 
     "line", ["VS UP", "RS a UP", f"VS {WEB} MAYBE", "VS \x1b[2J UP", f"VS {'x' * 300} UP", ""]
 )
 def test_a_line_that_names_no_server_is_left_out(line: str) -> None:
-    assert from_line(line) is None
+    assert server_from_line(line) is None
 
 
 def test_an_export_that_nobody_can_read_is_begun_afresh(reader: Reader) -> None:
     health = Health(reader.session.book())
-    health.tell([Server(WEB, None, "UP", 10)])
+    health.write_down([Server(WEB, None, "UP", 10)])
     health.path.write_text('{"format": "lvsdr/health/1", "servers": [1]}')
 
-    health.tell([Server(WEB, None, "DOWN", 20)])
+    health.write_down([Server(WEB, None, "DOWN", 20)])
 
     assert health.servers() == (Server(WEB, None, "DOWN", 20),)
 

@@ -22,7 +22,7 @@ from lvsdr.keepalived.hook import follow
 from lvsdr.keepalived.host_roles import HostAccess, Roles
 from lvsdr.keepalived.keepalived_process import hook_started_at, lives, ticks_now
 from lvsdr.keepalived.ledger import Ledger
-from lvsdr.keepalived.vrrp_states import Notice, from_line
+from lvsdr.keepalived.vrrp_states import Notice, notice_from_line
 from lvsdr.model.objects import Address, Object, Service, SyncDaemon, Sysctl, VirtualServer
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.profile.reader import read
@@ -243,7 +243,7 @@ def test_a_hook_that_waited_carries_out_what_was_said_last(
         thread = threading.Thread(target=lambda: waiting.append(notified(session, "MASTER")))
         thread.start()
         _until(lambda: ledger_of(session).newest("INSTANCE VI_1") != _settled(session))
-        ledger_of(session).tell(Notice("INSTANCE", "VI_1", "BACKUP", told_at=ticks_now() + 1))
+        ledger_of(session).add(Notice("INSTANCE", "VI_1", "BACKUP", told_at=ticks_now() + 1))
     thread.join()
 
     assert waiting == [0]
@@ -296,10 +296,10 @@ def _until(there: Callable[[], object]) -> None:
 
 def test_a_ledger_that_nobody_can_read_is_begun_afresh(tmp_path: Path) -> None:
     ledger = Ledger(Book("test", tmp_path))
-    ledger.tell(Notice("INSTANCE", "a", "MASTER", told_at=1))
+    ledger.add(Notice("INSTANCE", "a", "MASTER", told_at=1))
     ledger.path.write_text("[]")
 
-    ledger.tell(Notice("INSTANCE", "b", "BACKUP", told_at=2))
+    ledger.add(Notice("INSTANCE", "b", "BACKUP", told_at=2))
 
     seen = ledger.newest("INSTANCE b")
     assert seen is not None
@@ -308,9 +308,9 @@ def test_a_ledger_that_nobody_can_read_is_begun_afresh(tmp_path: Path) -> None:
 
 def test_what_another_boot_left_is_not_newer_than_what_is_said_now(tmp_path: Path) -> None:
     ledger = Ledger(Book("test", tmp_path))
-    ledger.tell(Notice("INSTANCE", "a", "BACKUP", told_at=ticks_now() + 1_000_000))
+    ledger.add(Notice("INSTANCE", "a", "BACKUP", told_at=ticks_now() + 1_000_000))
 
-    ledger.tell(Notice("INSTANCE", "a", "MASTER", told_at=ticks_now()))
+    ledger.add(Notice("INSTANCE", "a", "MASTER", told_at=ticks_now()))
 
     seen = ledger.newest("INSTANCE a")
     assert seen is not None and seen.state == "MASTER"
@@ -427,8 +427,8 @@ def test_two_profiles_of_one_instance_do_not_settle_one_another(
     session: FakeSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second = Ledger(session.book(), "/a"), Ledger(session.book(), "/b")
-    mine = first.tell(Notice("INSTANCE", "VI_1", "BACKUP", told_at=20))
-    other = second.tell(Notice("INSTANCE", "VI_1", "BACKUP", told_at=20))
+    mine = first.add(Notice("INSTANCE", "VI_1", "BACKUP", told_at=20))
+    other = second.add(Notice("INSTANCE", "VI_1", "BACKUP", told_at=20))
 
     second.settle(other)
 
@@ -449,7 +449,7 @@ def test_a_hook_is_dropped_where_another_instance_said_something_else_later(
         thread = threading.Thread(target=lambda: notified(session, "MASTER"))
         thread.start()
         _until(lambda: ledger.newest("INSTANCE VI_1"))
-        other = ledger.tell(Notice("INSTANCE", "VI_2", "BACKUP", told_at=ticks_now()))
+        other = ledger.add(Notice("INSTANCE", "VI_2", "BACKUP", told_at=ticks_now()))
         ledger.settle(other)
     thread.join()
 
@@ -526,8 +526,10 @@ def process(proc: Path, name: str, program: str, namespace: str) -> None:
 
 
 def test_a_line_is_a_notice() -> None:
-    assert from_line('INSTANCE "VI_1" MASTER 100') == Notice("INSTANCE", "VI_1", "MASTER", 100)
-    assert from_line('GROUP "a b" FAULT 0') == Notice("GROUP", "a b", "FAULT", 0)
+    assert notice_from_line('INSTANCE "VI_1" MASTER 100') == Notice(
+        "INSTANCE", "VI_1", "MASTER", 100
+    )
+    assert notice_from_line('GROUP "a b" FAULT 0') == Notice("GROUP", "a b", "FAULT", 0)
 
 
 @pytest.mark.parametrize(
@@ -541,21 +543,21 @@ def test_a_line_is_a_notice() -> None:
     ],
 )
 def test_a_line_of_something_else_is_none(line: str) -> None:
-    assert from_line(line) is None
+    assert notice_from_line(line) is None
 
 
 @pytest.mark.parametrize(
     "torn", ['INSTANCE "VI_1" BAC', 'INSTANCE "VI', 'GROUP "G" MASTER 1', "RS [192.168.1.11]:t"]
 )
 def test_a_line_that_is_glued_to_a_torn_one_is_heard(torn: str) -> None:
-    said = from_line(f'{torn}INSTANCE "VI_1" MASTER 100')
+    said = notice_from_line(f'{torn}INSTANCE "VI_1" MASTER 100')
 
     assert said == Notice("INSTANCE", "VI_1", "MASTER", 100)
 
 
 def test_a_line_with_a_name_that_is_none_is_refused() -> None:
     with pytest.raises(ProfileError):
-        from_line('INSTANCE "\x07" MASTER 100')
+        notice_from_line('INSTANCE "\x07" MASTER 100')
 
 
 def test_lines_come_whole_however_they_were_cut() -> None:

@@ -72,7 +72,7 @@ def test_a_line_that_is_refused_is_told_once_as_every_line(book: Book) -> None:
 
 def test_who_follows_one_name_has_nothing_to_do_with_another(book: Book) -> None:
     ledger = Ledger(book, name="A")
-    Ledger(book).tell(Notice("INSTANCE", "B", "MASTER", told_at=1))
+    Ledger(book).add(Notice("INSTANCE", "B", "MASTER", told_at=1))
 
     ledger.read([A_BACKUP, B_MASTER])
     ledger.write_down()
@@ -132,7 +132,7 @@ def test_what_is_assumed_of_a_master_comes_before_what_was_read(
     book: Book, read: list[str], assumed: str, expected: list[str]
 ) -> None:
     ledger = Ledger(book)
-    ledger.settle(ledger.tell(Notice("INSTANCE", "A", "MASTER", told_at=1)))
+    ledger.settle(ledger.add(Notice("INSTANCE", "A", "MASTER", told_at=1)))
 
     ledger.read(read)
     ledger.assume(assumed)
@@ -148,7 +148,7 @@ def test_a_ledger_of_an_earlier_version_is_read_and_written_as_it_was(book: Book
     ledger.path.write_text(json.dumps({"format": "lvsdr/ledger/2", "told": told}))
 
     seen = ledger.newest("INSTANCE A b")
-    ledger.tell(Notice("GROUP", "G", "BACKUP", priority=50, told_at=9))
+    ledger.add(Notice("GROUP", "G", "BACKUP", priority=50, told_at=9))
 
     assert seen == Notice("INSTANCE", "A b", "MASTER", told_at=7, number=3, settled=True)
     kept = json.loads(ledger.path.read_text())["told"]["/a"]
@@ -158,8 +158,8 @@ def test_a_ledger_of_an_earlier_version_is_read_and_written_as_it_was(book: Book
 
 def test_what_a_notice_became_is_not_settled_by_an_older_one(book: Book) -> None:
     ledger = Ledger(book)
-    old = ledger.tell(Notice("INSTANCE", "A", "MASTER", told_at=1))
-    new = ledger.tell(replace(old, state="BACKUP", told_at=2))
+    old = ledger.add(Notice("INSTANCE", "A", "MASTER", told_at=1))
+    new = ledger.add(replace(old, state="BACKUP", told_at=2))
 
     ledger.settle(old)
 

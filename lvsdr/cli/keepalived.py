@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lvsdr.cli.nonblocking_output import NonblockingOutput
 from lvsdr.cli.options import lock_option, netns_option, output_option, trust_option
-from lvsdr.cli.outlet import Outlet
 from lvsdr.cli.role import read_profile
 from lvsdr.cli.session import Session
 from lvsdr.core import signals
@@ -148,7 +148,7 @@ def fifo(  # noqa: PLR0913 - as many options
             ToldLater(_telling(session, log, say)),
             lives,
         )
-        following.begin()
+        following.read_profiles()
         for lines in pipe.batches():
             following.take(lines, has_writer=pipe.has_writer)
             flush()
@@ -162,10 +162,10 @@ def _unhurried(session: Session) -> Iterator[tuple[Callable[[str], None], Callab
 
     Only as far as somebody reads it: a transition does not wait for people.
     """
-    out, err = Outlet(), Outlet(errors=True)
+    out, err = NonblockingOutput(), NonblockingOutput(errors=True)
     before, session.complain = session.complain, err.say
 
-    def write(done: Callable[[Outlet], int]) -> None:
+    def write(done: Callable[[NonblockingOutput], int]) -> None:
         try:
             left_out = done(out)
         except OSError as error:
@@ -177,9 +177,9 @@ def _unhurried(session: Session) -> Iterator[tuple[Callable[[str], None], Callab
             done(err)
 
     try:
-        yield out.say, lambda: write(Outlet.flush)
+        yield out.say, lambda: write(NonblockingOutput.flush)
     finally:
-        write(Outlet.end)
+        write(NonblockingOutput.end)
         session.complain = before
 
 

@@ -66,11 +66,11 @@ class Reminder:
     after: tuple[float, ...] = AGAIN
     _due: list[float] = field(default_factory=list)
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Remember that this host has become the director now."""
         self._due = [monotonic() + seconds for seconds in self.after]
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """Remember that it is none."""
         self._due.clear()
 

@@ -34,7 +34,7 @@ class Server:
         return self.virtual_server, self.real_server
 
 
-def from_line(line: str) -> Server | None:
+def server_from_line(line: str) -> Server | None:
     """Return the server that a line of the FIFO speaks of; None for one of something else."""
     match = LINE.fullmatch(line)
     if match is None or printable(line) != line:
@@ -49,7 +49,7 @@ class Health:
         self._book = book
         self.path = book.root / f"{book.namespace}.health"
 
-    def tell(self, servers: Iterable[Server]) -> None:
+    def write_down(self, servers: Iterable[Server]) -> None:
         """Write down what is said of `servers`."""
         told = list(servers)
         if told:

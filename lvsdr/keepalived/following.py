@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.keepalived import rivals
 from lvsdr.keepalived.announcing import Reminder
-from lvsdr.keepalived.checker_states import Health
-from lvsdr.keepalived.checker_states import from_line as from_check
+from lvsdr.keepalived.checker_states import Health, server_from_line
 from lvsdr.keepalived.hook import Outcome, carry_out
 from lvsdr.keepalived.host_roles import HostAccess, Report, Roles
 from lvsdr.keepalived.presence import Look, Presence, Turn
@@ -50,7 +49,7 @@ class Following:
     lives: Callable[[], bool] = lambda: False
     known: Knowledge = field(default_factory=Knowledge)
 
-    def begin(self) -> None:
+    def read_profiles(self) -> None:
         """Read the profiles; raise where that cannot be done."""
         self.known.roles = self.read_roles()
 
@@ -154,14 +153,14 @@ class Following:
         known.unfinished = False
         if last.settled:
             return
-        known.reminder.end()
+        known.reminder.stop()
         report = Report(silent_since=known.silent_since)
         try:
             carry_out(last, self._roles_for(last.state), self.host, report)
         finally:
             known.silent_since = report.silent_since
         if report.announced:
-            known.reminder.begin()
+            known.reminder.start()
         self.telling.outcome(Outcome(last, last.state, report))
         known.unfinished = report.waits
 
@@ -206,10 +205,10 @@ class Following:
         Not to be able to do so is no reason to do nothing else.
         """
         lines, failures = self.host.ledger.untold()
-        servers = [server for line in lines if (server := from_check(line)) is not None]
+        servers = [server for line in lines if (server := server_from_line(line)) is not None]
         try:
             health = Health(self.host.book)
-            health.tell(servers)
+            health.write_down(servers)
             if forget_checks:
                 health.forget()
         except LvsdrError as failure:

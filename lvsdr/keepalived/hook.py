@@ -10,7 +10,7 @@ from time import monotonic, sleep
 from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.keepalived import release_vips
 from lvsdr.keepalived.host_roles import HostAccess, Report, Roles
-from lvsdr.keepalived.transition import enter
+from lvsdr.keepalived.transition import enter_state
 from lvsdr.keepalived.vrrp_states import Notice
 
 # How long until it is asked again who else speaks for the VIPs, in seconds.
@@ -38,7 +38,7 @@ def follow(
     reads them: where it raises, a host that is to stand by lets go of its VIPs all the same.
     """
     ledger = host.ledger
-    mine = ledger.tell(notice)
+    mine = ledger.add(notice)
     try:
         roles = profiles()
     except LvsdrError as failure:
@@ -60,7 +60,7 @@ def carry_out(notice: Notice, roles: Roles, host: HostAccess, report: Report) ->
     `report` is filled as far as that goes, whatever is raised.
     """
     host.ledger.begin(notice)
-    enter(notice.state, roles, host, report)
+    enter_state(notice.state, roles, host, report)
     if not report.waits:
         host.ledger.settle(notice)
 

@@ -13,7 +13,7 @@ from lvsdr.core.book import Book
 from lvsdr.core.durable_file import replace_file
 from lvsdr.errors import LvsdrError
 from lvsdr.keepalived.keepalived_process import ticks_now
-from lvsdr.keepalived.vrrp_states import MASTER, Notice, from_line
+from lvsdr.keepalived.vrrp_states import MASTER, Notice, notice_from_line
 
 FORMAT = "lvsdr/ledger/2"
 # Hooks that somebody else starts must not fill the memory.
@@ -56,7 +56,7 @@ class Ledger:
         for line in lines:
             self._lines.append(line)
             try:
-                notice = from_line(line)
+                notice = notice_from_line(line)
             except LvsdrError as refused:
                 self._refused.append(refused)
                 continue
@@ -94,15 +94,15 @@ class Ledger:
         if self._unwritten:
             with self._open() as notices:
                 for notice in self._unwritten.values():
-                    self._add(notices, notice)
+                    self._insert(notices, notice)
         keys = set(self._unwritten)
         self._unwritten.clear()
         return keys
 
-    def tell(self, notice: Notice) -> Notice:
+    def add(self, notice: Notice) -> Notice:
         """Write down a notice, unless a newer one is there already; return it with its number."""
         with self._open() as notices:
-            return self._add(notices, notice)
+            return self._insert(notices, notice)
 
     def newest(self, key: str) -> Notice | None:
         """Return what was said last of an instance."""
@@ -161,7 +161,7 @@ class Ledger:
             if notices.get((self._profile, notice.key)) == notice:
                 notices[self._profile, notice.key] = replace(notice, settled=True)
 
-    def _add(self, notices: Notices, notice: Notice) -> Notice:
+    def _insert(self, notices: Notices, notice: Notice) -> Notice:
         number = 1 + max((each.number for each in notices.values()), default=0)
         added = replace(notice, priority=None, number=number, settled=False)
         place = self._profile, notice.key

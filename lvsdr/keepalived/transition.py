@@ -20,7 +20,7 @@ from lvsdr.model.profile import DirectorProfile
 from lvsdr.model.survey import Survey
 
 
-def enter(state: str, roles: Roles, host: HostAccess, report: Report | None = None) -> Report:
+def enter_state(state: str, roles: Roles, host: HostAccess, report: Report | None = None) -> Report:
     """Make this host what keepalived's `state` asks for; raise where it cannot.
 
     The director's part comes first: clients wait for it. The real server's part is done even

@@ -61,7 +61,7 @@ def checked(notice: Notice) -> Notice:
     return notice
 
 
-def from_line(line: str) -> Notice | None:
+def notice_from_line(line: str) -> Notice | None:
     """Return the notice that a line of the FIFO is; None for one of something else.
 
     Else is what virtual servers say (`VS ...`, `RS ...`), and that a master heard of a lower
