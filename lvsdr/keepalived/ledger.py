@@ -64,7 +64,7 @@ class Ledger:
                 # Moved to the end: of two instances, the one that spoke last comes last.
                 key = notice.key
                 self._unwritten.pop(key, None)
-                self._unwritten[key] = replace(notice, told_at=ticks_now())
+                self._unwritten[key] = notice
 
     def read_more(self) -> None:
         """Take what has come in the meantime."""
@@ -79,8 +79,7 @@ class Ledger:
         if state == MASTER and not all(each.is_master for each in self._unwritten.values()):
             return
         masters = [each for each in self.masters() if each.key not in self._unwritten]
-        now = ticks_now()
-        assumed = {each.key: replace(each, state=state, told_at=now) for each in masters}
+        assumed = {each.key: replace(each, state=state) for each in masters}
         self._unwritten = assumed | self._unwritten
 
     def untold(self) -> tuple[list[str], list[LvsdrError]]:
@@ -90,11 +89,12 @@ class Ledger:
         return lines, refused
 
     def write_down(self) -> set[str]:
-        """Write down what was read; return the keys. Raises where none of it could be."""
+        """Write down what was read, as said now; return the keys. Raises, and keeps all of it."""
         if self._unwritten:
+            now = ticks_now()
             with self._open() as notices:
                 for notice in self._unwritten.values():
-                    self._insert(notices, notice)
+                    self._insert(notices, replace(notice, told_at=now))
         keys = set(self._unwritten)
         self._unwritten.clear()
         return keys
