@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from lvsdr.cli.session import Session
@@ -14,7 +15,7 @@ from lvsdr.model.address import IPAddress, host_network
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.counters import Counters
 from lvsdr.model.finding import Answer
-from lvsdr.model.inspection import HeldAddress, Inspection, Packet
+from lvsdr.model.host import HeldAddress, Host, HostLink
 from lvsdr.model.objects import (
     NOTHING,
     Address,
@@ -29,14 +30,13 @@ from lvsdr.model.objects import (
 )
 from lvsdr.model.path import Approach, PathVerdict, Proof
 from lvsdr.model.path import Path as Route
-from lvsdr.model.route_lookup import Fate, Leading, RouteTo
-from lvsdr.model.survey import Survey, SurveyedLink
+from lvsdr.model.route_lookup import Fate, Packet, RouteTo, UnicastRoute
 from lvsdr.model.watch_event import Spoken
-from lvsdr.proof.verification import Question
+from lvsdr.proof.profile_segment import Question
 from lvsdr.proof.watching import Ears
 
-ETH0 = SurveyedLink("eth0", mac="02:00:00:00:00:10")
-LO = SurveyedLink("lo", link_kind="loopback", loopback=True)
+ETH0 = HostLink("eth0", mac="02:00:00:00:00:10")
+LO = HostLink("lo", link_kind="loopback", loopback=True)
 
 
 class FakeKernel:
@@ -45,7 +45,7 @@ class FakeKernel:
     Numbers count every change that was ever sent, from 0, those that undo included.
     """
 
-    def __init__(self, survey: Survey, objects: Objects | None = None) -> None:
+    def __init__(self, bare: Host, objects: Objects | None = None) -> None:
         self.objects = dict(objects or {})
         self.refuse: Collection[int] = ()
         self.errno = errno.EBUSY
@@ -53,63 +53,40 @@ class FakeKernel:
         self.sent: list[Change] = []
         self.counted: dict[Key, Counters] = {}
         self.missing: CannotRun | None = None
-        self._survey = survey
+        self._bare = bare
 
-    def survey(self) -> Survey:
+    def read_host(self) -> Host:
         objects = self.objects.values()
         paths = {item.path: item.value for item in objects if isinstance(item, Sysctl)}
-        addresses = tuple((item.link, item.ip) for item in objects if isinstance(item, Address))
-        return Survey(
-            self._survey.links,
-            (*self._survey.addresses, *addresses),
-            {**self._survey.sysctls, **paths},
+        held = [item for item in objects if isinstance(item, Address)]
+        return Host(
+            self._bare.links,
+            (
+                *self._bare.addresses,
+                *(HeldAddress(each.link, each.ip, each.scope) for each in held),
+            ),
+            {**self._bare.sysctls, **paths},
             tuple(item for item in objects if isinstance(item, ProxyNeighbour) and item.there),
         )
 
-    def inspect(self, packets: Iterable[Packet], *, table: bool) -> Inspection:
-        """Look no further than the survey and the objects."""
-        survey, objects = self.survey(), self.objects.values()
-        held = [item for item in objects if isinstance(item, Address)]
-        surveyed = (HeldAddress(link, ip) for link, ip in self._survey.addresses)
+    def inspect(self, packets: Callable[[Host], Iterable[Packet]], *, table: bool) -> Host:
+        """Look no further than the links, the addresses and the objects."""
+        host, objects = self.read_host(), self.objects.values()
         servers = (item for item in objects if isinstance(item, RealServer))
-        return Inspection(
-            survey,
-            (*surveyed, *(HeldAddress(item.link, item.ip, item.scope) for item in held)),
-            survey.sysctls,
-            routes={
-                packet: self.route_to(
-                    packet.destination, source=packet.source, arriving=packet.arriving
-                )
-                for packet in packets
-            },
+        return replace(
+            host,
+            routes={packet: route_of(packet, host) for packet in packets(host)},
             real_servers=tuple(servers) if table else (),
         )
 
-    def route_to(
-        self,
-        destination: IPAddress,
-        *,
-        source: IPAddress | None = None,
-        arriving: str | None = None,
-    ) -> RouteTo:
-        """Look no further than the addresses: what is on a link is local, all else is near."""
-        survey = self.survey()
-        if survey.links_with(destination):
-            return RouteTo("local", "lo", source=destination)
-        near = next(
-            ((link, ip) for link, ip in survey.addresses if destination in ip.network), None
-        )
-        if near is None:
-            return RouteTo("unreachable")
-        return RouteTo("unicast", near[0], source=None if arriving else near[1].ip)
-
-    def leading(self, destinations: Iterable[IPAddress]) -> dict[IPAddress, Leading]:
-        """Look no further than `route_to`."""
-        ways = {each: self.route_to(each) for each in destinations}
+    def unicast_routes(self, destinations: Iterable[IPAddress]) -> dict[IPAddress, UnicastRoute]:
+        """Look no further than `route_of`."""
+        host = self.read_host()
+        routes = {each: route_of(Packet(each), host) for each in destinations}
         return {
-            each: Leading(host_network(each), str(way.link))
-            for each, way in ways.items()
-            if way.kind == "unicast"
+            each: UnicastRoute(host_network(each), str(route.link))
+            for each, route in routes.items()
+            if route.kind == "unicast"
         }
 
     def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
@@ -162,6 +139,16 @@ class FakeKernel:
 
     def __exit__(self, *_: object) -> None:
         pass
+
+
+def route_of(packet: Packet, host: Host) -> RouteTo:
+    """Look no further than the addresses: what is on a link is local, all else is near."""
+    if host.links_with(packet.destination):
+        return RouteTo("local", "lo", source=packet.destination)
+    near = next((each for each in host.addresses if packet.destination in each.ip.network), None)
+    if near is None:
+        return RouteTo("unreachable")
+    return RouteTo("unicast", near.link, source=None if packet.arriving else near.ip.ip)
 
 
 class FakeEars:
@@ -223,6 +210,6 @@ class FakeSession(Session):
         return [Proof(path, self.verdicts.get(str(path.rip), "served")) for path in paths]
 
 
-def host(*objects: Object, links: Iterable[SurveyedLink] = (ETH0, LO)) -> FakeKernel:
+def host(*objects: Object, links: Iterable[HostLink] = (ETH0, LO)) -> FakeKernel:
     """Return a kernel with `links`, and `objects` there."""
-    return FakeKernel(Survey({link.name: link for link in links}), keyed(objects))
+    return FakeKernel(Host({link.name: link for link in links}), keyed(objects))

@@ -1,10 +1,19 @@
-"""What the kernel would do with a packet: the answer to `ip route get`."""
+"""What the kernel would do with a packet: the question and the answer of `ip route get`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from lvsdr.model.address import IPAddress, IPNetwork
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """A packet whose way is asked for: sent by this host, or arriving on a link (with a source)."""
+
+    destination: IPAddress
+    source: IPAddress | None = None
+    arriving: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +33,7 @@ class RouteTo:
 
 
 @dataclass(frozen=True, slots=True)
-class Leading:
+class UnicastRoute:
     """The unicast route by which a packet would leave: `network` is the route's own destination."""
 
     network: IPNetwork

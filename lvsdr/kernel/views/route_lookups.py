@@ -11,8 +11,7 @@ from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.kernel.netlink.rtm_link import Links
 from lvsdr.kernel.netlink.rtm_route import ANYCAST, BROADCAST, LOCAL, MULTICAST, UNICAST
 from lvsdr.model.address import IPAddress
-from lvsdr.model.inspection import Packet
-from lvsdr.model.route_lookup import Leading, RouteTo
+from lvsdr.model.route_lookup import Packet, RouteTo, UnicastRoute
 
 KINDS = {
     UNICAST: "unicast",
@@ -31,38 +30,22 @@ NOWHERE = {
 }
 
 
-def route_to(
-    sockets: Sockets,
-    destination: IPAddress,
-    *,
-    source: IPAddress | None = None,
-    arriving: str | None = None,
-) -> RouteTo:
-    """Return what becomes of a packet to `destination` from `source`.
-
-    With `arriving`, a link, as if it came in there (then `source` is needed), else as if this
-    host sent it. No packet is sent. Raises KernelError.
-    """
-    with reading("the links"):
-        links = rtm_link.dump(sockets.rtnetlink)
-    packet = Packet(destination, source, arriving)
-    return routes(sockets, links, [packet])[packet]
-
-
 def routes(sockets: Sockets, links: Links, packets: Iterable[Packet]) -> dict[Packet, RouteTo]:
     """Return what becomes of each of many packets."""
     return {packet: _ask(sockets, links, packet) for packet in dict.fromkeys(packets)}
 
 
-def leading(sockets: Sockets, destinations: Iterable[IPAddress]) -> dict[IPAddress, Leading]:
+def unicast_routes(
+    sockets: Sockets, destinations: Iterable[IPAddress]
+) -> dict[IPAddress, UnicastRoute]:
     """Return by which unicast route of one link a packet to each of `destinations` would leave."""
     with reading("the links"):
         links = rtm_link.dump(sockets.rtnetlink)
-    found = ((each, _leading(sockets, links, each)) for each in dict.fromkeys(destinations))
+    found = ((each, _unicast_route(sockets, links, each)) for each in dict.fromkeys(destinations))
     return {destination: way for destination, way in found if way is not None}
 
 
-def _leading(sockets: Sockets, links: Links, destination: IPAddress) -> Leading | None:
+def _unicast_route(sockets: Sockets, links: Links, destination: IPAddress) -> UnicastRoute | None:
     with reading(f"the route to {destination}"):
         try:
             found = rtm_route.matching(sockets.rtnetlink, destination)
@@ -72,7 +55,7 @@ def _leading(sockets: Sockets, links: Links, destination: IPAddress) -> Leading 
             return None
     if found.kind != UNICAST or found.link not in links:
         return None
-    return Leading(found.destination, links[found.link].name, found.gateway, found.metric)
+    return UnicastRoute(found.destination, links[found.link].name, found.gateway, found.metric)
 
 
 def _ask(sockets: Sockets, links: Links, packet: Packet) -> RouteTo:

@@ -5,64 +5,64 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from lvsdr.model.finding import ERROR, Finding
+from lvsdr.model.host import Host, HostLink
 from lvsdr.model.objects import Key, Sysctl
 from lvsdr.model.profile import RealServerProfile
-from lvsdr.model.survey import Survey, SurveyedLink
 
 # 3 is silent for a VIP of scope host, which is how lvsdr holds it, but not for anybody else's.
 SILENT = frozenset({1, 2, 8})
 OWN_ADDRESS = 2
 
 
-def effective(name: str, link: str, survey: Survey) -> int:
+def effective(name: str, link: str, host: Host) -> int:
     """Return the value that the kernel acts on: the larger of `all` and the link's own."""
     paths = (_path(name, scope) for scope in ("all", link))
-    return max(int(survey.sysctls.get(path, "0")) for path in paths)
+    return max(int(host.sysctls.get(path, "0")) for path in paths)
 
 
-def leaks(link: str, survey: Survey) -> bool:
+def leaks(link: str, host: Host) -> bool:
     """Return whether this host answers on `link` for the IPv4 addresses of its other links."""
-    return effective("arp_ignore", link, survey) not in SILENT
+    return effective("arp_ignore", link, host) not in SILENT
 
 
-def silence(profile: RealServerProfile, survey: Survey) -> Iterator[Finding]:
+def silence(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
     """Yield what makes this host answer ARP for a VIP, or ask in its name."""
-    for link in survey.links.values():
+    for link in host.links.values():
         if link.speaks_arp:
             for rule in RULES:
-                yield from rule(profile, survey, link)
+                yield from rule(profile, host, link)
 
 
-def _ignores(profile: RealServerProfile, survey: Survey, link: SurveyedLink) -> Iterator[Finding]:
-    if leaks(link.name, survey) and _has_ipv4(profile):
-        value = effective("arp_ignore", link.name, survey)
+def _ignores(profile: RealServerProfile, host: Host, link: HostLink) -> Iterator[Finding]:
+    if leaks(link.name, host) and _has_ipv4(profile):
+        value = effective("arp_ignore", link.name, host)
         yield Finding(
             "ARP-IGNORE",
             ERROR,
             link.name,
-            f"{link.name}: effective arp_ignore is {value}{_trap('arp_ignore', link, survey)}: it"
+            f"{link.name}: effective arp_ignore is {value}{_trap('arp_ignore', link, host)}: it"
             " answers for addresses of other links, the VIPs among them",
             "lvsdr realserver apply",
             about=_settings("arp_ignore", link),
         )
 
 
-def _announces(profile: RealServerProfile, survey: Survey, link: SurveyedLink) -> Iterator[Finding]:
-    value = effective("arp_announce", link.name, survey)
+def _announces(profile: RealServerProfile, host: Host, link: HostLink) -> Iterator[Finding]:
+    value = effective("arp_announce", link.name, host)
     if value != OWN_ADDRESS and _has_ipv4(profile):
         yield Finding(
             "ARP-ANNOUNCE",
             ERROR,
             link.name,
-            f"{link.name}: effective arp_announce is {value}{_trap('arp_announce', link, survey)}:"
+            f"{link.name}: effective arp_announce is {value}{_trap('arp_announce', link, host)}:"
             " it may ask in a VIP's name, and turn the router's entry to this host",
             "lvsdr realserver apply",
             about=_settings("arp_announce", link),
         )
 
 
-def _holds(profile: RealServerProfile, survey: Survey, link: SurveyedLink) -> Iterator[Finding]:
-    for ip in survey.addresses_of(link.name):
+def _holds(profile: RealServerProfile, host: Host, link: HostLink) -> Iterator[Finding]:
+    for ip in host.addresses_of(link.name):
         if ip.ip in profile.vips:
             yield Finding(
                 "VIP-ON-LINK",
@@ -74,20 +74,20 @@ def _holds(profile: RealServerProfile, survey: Survey, link: SurveyedLink) -> It
             )
 
 
-def _trap(name: str, link: SurveyedLink, survey: Survey) -> str:
+def _trap(name: str, link: HostLink, host: Host) -> str:
     """Return what led somebody to think that it was set: the larger counts, and not everywhere."""
-    pair = {scope: survey.sysctls.get(_path(name, scope), "0") for scope in ("all", link.name)}
+    pair = {scope: host.sysctls.get(_path(name, scope), "0") for scope in ("all", link.name)}
     said = [f"the larger of all={pair['all']} and {link.name}={pair[link.name]}"]
-    idle = [other.name for other in survey.links.values() if not other.speaks_arp]
+    idle = [other.name for other in host.links.values() if not other.speaks_arp]
     useless = [
-        scope for scope in ("default", *idle) if survey.sysctls.get(_path(name, scope), "0") != "0"
+        scope for scope in ("default", *idle) if host.sysctls.get(_path(name, scope), "0") != "0"
     ]
     if useless:
         said.append(f"set on {', '.join(useless)}, where it does nothing")
     return f" ({'; '.join(said)})" if useless or "0" not in pair.values() else ""
 
 
-def _settings(name: str, link: SurveyedLink) -> frozenset[Key]:
+def _settings(name: str, link: HostLink) -> frozenset[Key]:
     return frozenset(Sysctl(_path(name, scope), "").key for scope in ("all", link.name))
 
 
@@ -99,7 +99,7 @@ def _has_ipv4(profile: RealServerProfile) -> bool:
     return any(vip.version == 4 for vip in profile.vips)
 
 
-RULES: tuple[Callable[[RealServerProfile, Survey, SurveyedLink], Iterator[Finding]], ...] = (
+RULES: tuple[Callable[[RealServerProfile, Host, HostLink], Iterator[Finding]], ...] = (
     _ignores,
     _announces,
     _holds,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from lvsdr.model.finding import Finding
-from lvsdr.model.inspection import Inspection
+from lvsdr.model.host import Host
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.rules.host import (
     arp_flux,
@@ -30,11 +30,11 @@ class Rule(Generic[P]):
     """A function over a profile and a host; `ids` are those of the findings that it may yield."""
 
     ids: tuple[str, ...]
-    check: Callable[[P, Inspection], Iterator[Finding]]
+    check: Callable[[P, Host], Iterator[Finding]]
 
 
-def _silence(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
-    return arp_settings.silence(profile, host.survey)
+def _silence(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
+    return arp_settings.silence(profile, host)
 
 
 REALSERVER: tuple[Rule[RealServerProfile], ...] = (
@@ -72,7 +72,7 @@ DIRECTOR: tuple[Rule[DirectorProfile], ...] = (
 )
 
 
-def findings(profile: Profile, host: Inspection) -> tuple[Finding, ...]:
+def findings(profile: Profile, host: Host) -> tuple[Finding, ...]:
     """Return what the rules of the profile's role find; the ways of its packets are known."""
     if isinstance(profile, DirectorProfile):
         return tuple(found for rule in DIRECTOR for found in rule.check(profile, host))
