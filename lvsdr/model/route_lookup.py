@@ -16,9 +16,14 @@ class Packet:
     arriving: str | None = None
 
 
+GONE = "gone"
+
+
 @dataclass(frozen=True, slots=True)
 class RouteTo:
     """Where a packet would go; without a route, `kind` says so and the rest is None.
+
+    GONE where the link on which it was to arrive is no longer there.
 
     `kind` is the kernel's word for a route that it has: unicast, local, broadcast, multicast.
     Else it is blackhole, unreachable or prohibit, as the kernel tells them apart for a packet of

@@ -11,7 +11,7 @@ from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.kernel.netlink.rtm_link import Links
 from lvsdr.kernel.netlink.rtm_route import ANYCAST, BROADCAST, LOCAL, MULTICAST, UNICAST
 from lvsdr.model.address import IPAddress
-from lvsdr.model.route_lookup import Packet, RouteTo, UnicastRoute
+from lvsdr.model.route_lookup import GONE, Packet, RouteTo, UnicastRoute
 
 KINDS = {
     UNICAST: "unicast",
@@ -27,12 +27,22 @@ NOWHERE = {
     errno.ENETUNREACH: "unreachable",
     errno.EACCES: "prohibit",
     errno.EXDEV: "refused",
+    # The link on which it would have arrived has gone since the links were listed.
+    errno.ENODEV: GONE,
 }
 
 
 def routes(sockets: Sockets, links: Links, packets: Iterable[Packet]) -> dict[Packet, RouteTo]:
-    """Return what becomes of each of many packets."""
-    return {packet: _ask(sockets, links, packet) for packet in dict.fromkeys(packets)}
+    """Return what becomes of each of many packets; GONE stands for one whose link is not there."""
+    indexes = {link.name: link.index for link in links.values()}
+    found: dict[Packet, RouteTo] = {}
+    for packet in dict.fromkeys(packets):
+        if packet.arriving is None or packet.arriving in indexes:
+            arriving = None if packet.arriving is None else indexes[packet.arriving]
+            found[packet] = _ask(sockets, links, packet, arriving)
+        else:
+            found[packet] = RouteTo(GONE)
+    return found
 
 
 def unicast_routes(
@@ -58,10 +68,7 @@ def _unicast_route(sockets: Sockets, links: Links, destination: IPAddress) -> Un
     return UnicastRoute(found.destination, links[found.link].name, found.gateway, found.metric)
 
 
-def _ask(sockets: Sockets, links: Links, packet: Packet) -> RouteTo:
-    arriving = None
-    if packet.arriving is not None:
-        arriving = next(each.index for each in links.values() if each.name == packet.arriving)
+def _ask(sockets: Sockets, links: Links, packet: Packet, arriving: int | None) -> RouteTo:
     wire = sockets.rtnetlink
     with reading(f"the route to {packet.destination}"):
         try:

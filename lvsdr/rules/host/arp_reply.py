@@ -13,7 +13,7 @@ from ipaddress import IPv4Address
 from lvsdr.model.address import IPInterface
 from lvsdr.model.explanation import Reply
 from lvsdr.model.host import HeldAddress, Host
-from lvsdr.model.route_lookup import Packet
+from lvsdr.model.route_lookup import GONE, Packet
 
 SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
 LINK, HOST = SCOPES["link"], SCOPES["host"]
@@ -63,6 +63,8 @@ def _to_probe(question: Question, host: Host) -> Reply:
 
 def _to_asker(question: Question, host: Host) -> Reply:
     arriving = host.routes[Packet(question.target, question.sender, question.link)]
+    if arriving.kind == GONE:
+        return Reply(False, f"{question.link} has gone")
     if arriving.kind == "refused":
         return Reply(False, f"the reverse-path filter of {question.link} drops the question")
     if arriving.kind == "local":

@@ -11,7 +11,7 @@ from lvsdr.model.explanation import Reply
 from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.host import Host, HostLink
 from lvsdr.model.profile import Profile, RealServerProfile
-from lvsdr.model.route_lookup import Packet
+from lvsdr.model.route_lookup import GONE, Packet
 from lvsdr.profile.holders import TUNNELS
 from lvsdr.rules.host import arp_reply, bridge_filters, proxy_arp
 from lvsdr.rules.host.route_questions import FAR, neighbour
@@ -185,7 +185,7 @@ def _arrives(vip: IPAddress, profile: RealServerProfile, outside: Outside) -> It
         return
     host = outside.host
     way = host.routes[_request(vip, outside.arrival, host)]
-    if way.kind == "local":
+    if way.kind in ("local", GONE):
         return
     if way.kind != "unicast":
         leads = _DROPS.get(way.kind, way.kind)
@@ -223,7 +223,7 @@ def _returns(vip: IPAddress, outside: Outside) -> Iterator[Finding]:
     if outside.arrival is None:
         return
     kind = outside.host.routes[_answer(vip, outside.gate)].kind
-    if kind == "unicast":
+    if kind in ("unicast", GONE):
         return
     gate, held = outside.gate, outside.host.held(vip)
     if kind == "refused":

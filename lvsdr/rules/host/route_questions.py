@@ -22,13 +22,14 @@ def packets(profile: Profile, host: Host) -> Iterator[Packet]:
         yield Packet(FAR[version])
     if isinstance(profile, DirectorProfile):
         yield from (Packet(rip) for rip in profile.rips)
-    elif profile.interface in host.links:
+    else:
         yield from _of_realserver(profile, host)
 
 
 def _of_realserver(profile: RealServerProfile, host: Host) -> Iterator[Packet]:
     for vip in lost(profile, host):
-        yield loop(vip, profile, host)
+        if profile.interface in host.links:
+            yield loop(vip, profile, host)
         for question in questions(vip, host):
             yield from arp_reply.packets(question)
     for link in arrivals(profile, host):
