@@ -80,12 +80,19 @@ def questions(vip: IPAddress, host: Host) -> tuple[arp_reply.Question, ...]:
 
 
 def neighbour(link: str, version: int, host: Host) -> IPAddress:
-    """Return an address of the subnet of `link` that is not this host's, else a far one."""
+    """Return an address of a subnet of `link` that is not this host's, else a far one.
+
+    A small subnet may be this host's as a whole.
+    """
     own = host.ips
-    for ip in host.addresses_of(link):
-        if ip.version == version and ip.network.num_addresses > 2 and not ip.is_link_local:
-            return next(each for each in ip.network.hosts() if each not in own)
-    return FAR[version]
+    near = (
+        each
+        for ip in host.addresses_of(link)
+        if ip.version == version and ip.network.num_addresses > 1 and not ip.is_link_local
+        for each in ip.network.hosts()
+        if each not in own
+    )
+    return next(near, FAR[version])
 
 
 def out(version: int, host: Host) -> str | None:
