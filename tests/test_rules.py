@@ -12,7 +12,7 @@ from lvsdr.model.finding import WARNING, Answer, Finding, Form
 from lvsdr.model.host import HeldAddress, Host, HostLink
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.proof.profile_segment import owning_macs
-from lvsdr.rules.host.arp_settings import silence
+from lvsdr.rules.host.arp_leaks import silence
 from lvsdr.rules.segment.mac_owners import Speakers
 from lvsdr.rules.segment.who_answers import Hearing, answers
 

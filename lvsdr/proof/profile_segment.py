@@ -8,10 +8,10 @@ from ipaddress import IPv4Address, IPv6Address
 
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
+from lvsdr.model.arp_settings import leaks
 from lvsdr.model.finding import Answer
 from lvsdr.model.host import Host
 from lvsdr.model.profile import DirectorProfile, Profile
-from lvsdr.rules.host import arp_settings
 from lvsdr.rules.segment.mac_owners import Speakers
 
 
@@ -71,11 +71,12 @@ class Segment:
         link, vips = self.host.links.get(self.link), set(self.vips)
         if link is None:
             return frozenset()
-        leaks = arp_settings.leaks(self.link, self.host)
+        everywhere = leaks(self.link, self.host)
         return frozenset(
             Answer(each.ip.ip, link.mac, "self")
             for each in self.host.addresses
-            if each.ip.ip in vips and (each.link == self.link or (each.ip.version == 4 and leaks))
+            if each.ip.ip in vips
+            and (each.link == self.link or (each.ip.version == 4 and everywhere))
         )
 
 

@@ -1,18 +1,13 @@
-"""Making a real server silent on ARP: which values do it, and which settings have to change."""
+"""Making a real server silent on ARP: which settings have to change for it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lvsdr.model.arp_settings import effective, path_of, spoils
 from lvsdr.model.host import Host
 from lvsdr.model.objects import Sysctl
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
-
-# The kernel takes the larger of `all` and the link, but larger is not stricter: 3 answers for
-# every VIP of scope global, 4 to 7 are reserved and answer for everything.
-HARMLESS_IGNORE = frozenset({0, 1, 2, 8})
-# Above 2 the kernel falls back to 0: any address of the host.
-HARMLESS_ANNOUNCE = frozenset({0, 1, 2})
 
 
 def silence(profile: RealServerProfile, host: Host) -> Iterator[Sysctl]:
@@ -23,21 +18,19 @@ def silence(profile: RealServerProfile, host: Host) -> Iterator[Sysctl]:
     """
     # arp_ignore: answer only for addresses of the link that is asked, so never for a VIP on
     # lo, dummy or tunl0.
-    yield from _effective("arp_ignore", profile.arp_ignore, HARMLESS_IGNORE, profile, host)
+    yield from _settled("arp_ignore", profile.arp_ignore, profile, host)
     # arp_announce: ask in the routed link's own address, or a question sent for a client's answer
     # teaches the router that the VIP lives here.
-    yield from _effective("arp_announce", profile.arp_announce, HARMLESS_ANNOUNCE, profile, host)
+    yield from _settled("arp_announce", profile.arp_announce, profile, host)
 
 
-def _effective(
-    name: str, wanted: int, harmless: frozenset[int], profile: RealServerProfile, host: Host
-) -> Iterator[Sysctl]:
+def _settled(name: str, wanted: int, profile: RealServerProfile, host: Host) -> Iterator[Sysctl]:
     each = profile.arp_scope == "links"
     for scope in ("all", *_talking_links(profile, host)):
-        path = f"net/ipv4/conf/{scope}/{name}"
-        own = int(host.sysctls.get(path, "0"))
+        path = path_of(name, scope)
+        own = host.number(path)
         at_least = wanted if each == (scope != "all") else 0
-        settled = own if own in harmless and own >= at_least else wanted
+        settled = own if not spoils(name, own) and own >= at_least else wanted
         if settled != own or at_least:
             yield Sysctl(path, str(settled))
 
@@ -54,20 +47,15 @@ def one_answer(profile: DirectorProfile, host: Host) -> Iterator[Sysctl]:
         return
     for link in sorted(links):
         # Each link for its own addresses: the VIPs are on the interface.
-        yield from _at_least("arp_ignore", 1, HARMLESS_IGNORE, link, host)
+        yield from _at_least("arp_ignore", 1, link, host)
         # And asks in its own address, or a question turns the routers' entries to another link.
-        yield from _at_least("arp_announce", 2, HARMLESS_ANNOUNCE, link, host)
+        yield from _at_least("arp_announce", 2, link, host)
 
 
-def _at_least(
-    name: str, wanted: int, harmless: frozenset[int], link: str, host: Host
-) -> Iterator[Sysctl]:
-    path = f"net/ipv4/conf/{link}/{name}"
-    own, every = (
-        int(host.sysctls.get(where, "0")) for where in (path, f"net/ipv4/conf/all/{name}")
-    )
-    if max(own, every) not in harmless or max(own, every) < wanted:
-        yield Sysctl(path, str(wanted))
+def _at_least(name: str, wanted: int, link: str, host: Host) -> Iterator[Sysctl]:
+    value = effective(name, link, host)
+    if spoils(name, value) or value < wanted:
+        yield Sysctl(path_of(name, link), str(wanted))
 
 
 def _talking_links(profile: RealServerProfile, host: Host) -> list[str]:

@@ -11,6 +11,13 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from lvsdr.model.address import IPInterface
+from lvsdr.model.arp_settings import (
+    NOT_SCOPE_HOST,
+    NOTHING,
+    OF_THE_LINK,
+    OF_THE_SUBNET,
+    effective,
+)
 from lvsdr.model.explanation import Reply
 from lvsdr.model.host import HeldAddress, Host
 from lvsdr.model.route_lookup import GONE, Packet
@@ -48,11 +55,6 @@ def reply(question: Question, host: Host) -> Reply:
     return _to_asker(question, host)
 
 
-def effective(name: str, link: str, host: Host) -> int:
-    """Return the value that the kernel acts on: the larger of `all` and the link's own."""
-    return max(host.pair(name, link))
-
-
 def _to_probe(question: Question, host: Host) -> Reply:
     # A probe is for duplicates: no filter, no proxy, only what the host itself has.
     if host.routes[Packet(question.target)].kind != "local":
@@ -88,19 +90,19 @@ def _ignored(question: Question, host: Host) -> str:
     """Return why arp_ignore keeps the host silent, empty if it does not."""
     value = effective("arp_ignore", question.link, host)
     silent = f"effective arp_ignore is {value}: "
-    if value == 8:
+    if value == NOTHING:
         return f"{silent}it answers for nothing"
-    if value in (1, 2):
+    if value in (OF_THE_LINK, OF_THE_SUBNET):
         own = [item for item in host.addresses if item.link == question.link]
-        sender = question.sender if value == 2 else None
+        sender = question.sender if value == OF_THE_SUBNET else None
         if not _confirmed(question.target, sender, own, HOST, host):
-            near = " to askers of its subnet" if value == 2 else ""
+            near = " to askers of its subnet" if value == OF_THE_SUBNET else ""
             return f"{silent}it answers for addresses of {question.link} only{near}"
-    if value == 3 and not any(
+    if value == NOT_SCOPE_HOST and not any(
         _confirmed(question.target, None, list(_of(link, host)), LINK, host) for link in host.links
     ):
         return f"{silent}it does not answer for addresses of scope host"
-    # 0 answers for all that is local; 4 to 7 are reserved and answer like 0.
+    # All others answer for whatever is local.
     return ""
 
 

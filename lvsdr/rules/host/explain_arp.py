@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address
 
+from lvsdr.model.arp_settings import RESERVED, SETTINGS, effective, meaning_of
 from lvsdr.model.explanation import Answering, Explanation, Setting
 from lvsdr.model.host import Host
 from lvsdr.model.route_lookup import Packet
@@ -12,24 +13,11 @@ from lvsdr.rules.host import arp_reply
 from lvsdr.rules.host.arp_reply import Question, reply
 from lvsdr.rules.host.route_questions import neighbour
 
-IGNORE = {
-    0: "it answers for every address of this host",
-    1: "it answers for addresses of this link only",
-    2: "it answers for addresses of this link only, to askers of their subnet",
-    3: "it answers for every address of this host but those of scope host",
-    8: "it answers for nothing",
-}
-ANNOUNCE = {
-    0: "it asks in any address of this host, a VIP too",
-    1: "it asks in the address of the packet if that is of the target's subnet, a VIP too",
-    2: "it asks in an address of this link",
-}
 FILTER = {
     0: "off",
     1: "strict: drops what comes from where the route does not lead",
     2: "loose: drops what comes from where no route leads",
 }
-RESERVED = "reserved: it acts like 0"
 
 
 def links(named: str | None, host: Host) -> list[str]:
@@ -66,24 +54,25 @@ def explanation(link: str, extra: Sequence[IPv4Address], host: Host) -> Explanat
 
 
 def _settings(link: str, host: Host) -> Iterator[Setting]:
-    def larger(name: str, meanings: dict[int, str]) -> Setting:
-        pair = host.pair(name, link)
-        return Setting(name, *pair, max(pair), meanings.get(max(pair), RESERVED))
+    def larger(name: str, value: int, meaning: str) -> Setting:
+        return Setting(name, *host.pair(name, link), value, meaning)
 
     def either(name: str, on: str) -> Setting:
         pair = host.pair(name, link)
         return Setting(name, *pair, int(any(pair)), on if any(pair) else "off")
 
     forwarding = host.pair("forwarding", link)
-    yield larger("arp_ignore", IGNORE)
-    yield larger("arp_announce", ANNOUNCE)
+    for name in SETTINGS:
+        value = effective(name, link, host)
+        yield larger(name, value, meaning_of(name, value).meaning)
     yield either("arp_filter", "it answers only where the answer would leave through this link")
     yield either("proxy_arp", "it answers for what it forwards to another link")
     yield either("proxy_arp_pvlan", "it answers for what it forwards back through this link")
     # The kernel asks the link alone here.
     word = "it forwards what arrives here" if forwarding[1] else "off"
     yield Setting("forwarding", *forwarding, forwarding[1], word)
-    yield larger("rp_filter", FILTER)
+    value = effective("rp_filter", link, host)
+    yield larger("rp_filter", value, FILTER.get(value, RESERVED))
     yield either("accept_local", "it takes packets from its own addresses")
 
 

@@ -11,7 +11,7 @@ from lvsdr.model.host import Host
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.rules.host import (
     arp_flux,
-    arp_settings,
+    arp_leaks,
     bridge_filters,
     forwarding_loops,
     ipvs_table,
@@ -33,13 +33,9 @@ class Rule(Generic[P]):
     check: Callable[[P, Host], Iterator[Finding]]
 
 
-def _silence(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
-    return arp_settings.silence(profile, host)
-
-
 REALSERVER: tuple[Rule[RealServerProfile], ...] = (
     Rule(("LINK-NOARP",), arp_flux.unreachable),
-    Rule(("ARP-IGNORE", "ARP-ANNOUNCE", "VIP-ON-LINK"), _silence),
+    Rule(("ARP-IGNORE", "ARP-ANNOUNCE", "VIP-ON-LINK"), arp_leaks.silence),
     Rule(("VIP-PREFIX",), vip_addresses.wide),
     Rule(("VIP-ELSEWHERE",), vip_addresses.elsewhere),
     Rule(("VIP-SOURCE",), vip_addresses.sources),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lvsdr.model.arp_settings import effective
 from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.host import Host
 from lvsdr.model.objects import Sysctl
@@ -25,7 +26,7 @@ def reverse_path(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
 
 
 def _dropped(link: str, profile: RealServerProfile, host: Host) -> Finding:
-    value = max(host.pair("rp_filter", link))
+    value = effective("rp_filter", link, host)
     leaves = out(4, host) or profile.interface
     bare = not any(ip.version == 4 for ip in host.addresses_of(link))
     # A link without an address of its own cannot be loose: whatever it is, 2 drops too.

@@ -1,28 +1,14 @@
-"""What a real server's own settings say about its silence."""
+"""What makes a real server answer ARP for a VIP, or ask in its name: settings, and addresses."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from lvsdr.model.arp_settings import effective, leaks, meaning_of, path_of
 from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.host import Host, HostLink
 from lvsdr.model.objects import Key, Sysctl
 from lvsdr.model.profile import RealServerProfile
-
-# 3 is silent for a VIP of scope host, which is how lvsdr holds it, but not for anybody else's.
-SILENT = frozenset({1, 2, 8})
-OWN_ADDRESS = 2
-
-
-def effective(name: str, link: str, host: Host) -> int:
-    """Return the value that the kernel acts on: the larger of `all` and the link's own."""
-    paths = (_path(name, scope) for scope in ("all", link))
-    return max(int(host.sysctls.get(path, "0")) for path in paths)
-
-
-def leaks(link: str, host: Host) -> bool:
-    """Return whether this host answers on `link` for the IPv4 addresses of its other links."""
-    return effective("arp_ignore", link, host) not in SILENT
 
 
 def silence(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
@@ -49,7 +35,7 @@ def _ignores(profile: RealServerProfile, host: Host, link: HostLink) -> Iterator
 
 def _announces(profile: RealServerProfile, host: Host, link: HostLink) -> Iterator[Finding]:
     value = effective("arp_announce", link.name, host)
-    if value != OWN_ADDRESS and _has_ipv4(profile):
+    if not meaning_of("arp_announce", value).silent and _has_ipv4(profile):
         yield Finding(
             "ARP-ANNOUNCE",
             ERROR,
@@ -76,11 +62,11 @@ def _holds(profile: RealServerProfile, host: Host, link: HostLink) -> Iterator[F
 
 def _trap(name: str, link: HostLink, host: Host) -> str:
     """Return what led somebody to think that it was set: the larger counts, and not everywhere."""
-    pair = {scope: host.sysctls.get(_path(name, scope), "0") for scope in ("all", link.name)}
+    pair = {scope: host.sysctls.get(path_of(name, scope), "0") for scope in ("all", link.name)}
     said = [f"the larger of all={pair['all']} and {link.name}={pair[link.name]}"]
     idle = [other.name for other in host.links.values() if not other.speaks_arp]
     useless = [
-        scope for scope in ("default", *idle) if host.sysctls.get(_path(name, scope), "0") != "0"
+        scope for scope in ("default", *idle) if host.sysctls.get(path_of(name, scope), "0") != "0"
     ]
     if useless:
         said.append(f"set on {', '.join(useless)}, where it does nothing")
@@ -88,11 +74,7 @@ def _trap(name: str, link: HostLink, host: Host) -> str:
 
 
 def _settings(name: str, link: HostLink) -> frozenset[Key]:
-    return frozenset(Sysctl(_path(name, scope), "").key for scope in ("all", link.name))
-
-
-def _path(name: str, scope: str) -> str:
-    return f"net/ipv4/conf/{scope}/{name}"
+    return frozenset(Sysctl(path_of(name, scope), "").key for scope in ("all", link.name))
 
 
 def _has_ipv4(profile: RealServerProfile) -> bool:
