@@ -16,8 +16,8 @@ from lvsdr.keepalived.host_roles import Host, Report, Roles
 from lvsdr.keepalived.notice import FAULT, MASTER
 from lvsdr.keepalived.release_vips import release_vips
 from lvsdr.model.address import IPAddress
+from lvsdr.model.host import Host as ThisHost
 from lvsdr.model.profile import DirectorProfile
-from lvsdr.model.survey import Survey
 
 
 def enter(state: str, roles: Roles, host: Host) -> Report:
@@ -54,13 +54,13 @@ def _directed(state: str, roles: Roles, host: Host, report: Report) -> None:
 
 def _take_over(roles: Roles, host: Host, report: Report) -> None:
     profile = roles.director
-    survey = host.kernel.survey()
-    others = rivals.spared(profile, survey, host.book) if roles.realserver is not None else ()
+    seen = host.kernel.read_host()
+    others = rivals.spared(profile, seen, host.book) if roles.realserver is not None else ()
     if not others:
         _lead(profile, host, report)
         _tell(profile, host, report)
         return
-    if not _leads(profile, survey, host.kernel):
+    if not _leads(profile, seen, host.kernel):
         host.silence.since = None
         _lead(rivals.resting(profile, others), host, report)
         _tell(profile, host, report)
@@ -80,10 +80,10 @@ def _lead(profile: DirectorProfile, host: Host, report: Report) -> None:
     report.announced += tuple(said)
 
 
-def _leads(profile: DirectorProfile, survey: Survey, kernel: Kernel) -> bool:
+def _leads(profile: DirectorProfile, seen: ThisHost, kernel: Kernel) -> bool:
     """Return whether this host is the director already, but perhaps for a weight."""
     keys = [each.key for each in profile.virtual_servers] + rivals.master_daemons(profile)
-    here = all(profile.interface in survey.links_with(vip) for vip in profile.vips)
+    here = all(profile.interface in seen.links_with(vip) for vip in profile.vips)
     return here and len(kernel.observe(keys)) == len(keys)
 
 
@@ -100,11 +100,11 @@ def _stand_by(roles: Roles, host: Host, report: Report, *, heard: bool = True) -
     # half a director is worse than one that ends late.
     signals.ignore_signals()
     host.silence.since = None
-    survey = host.kernel.survey()
+    seen = host.kernel.read_host()
     if profile.vips_owner == "lvsdr":
-        release_vips(profile, survey, host, report)
+        release_vips(profile, seen, host, report)
     if heard and roles.both_schedule:
-        rivals.serve(profile, survey, host, report)
+        rivals.serve(profile, seen, host, report)
     situation = plan_standby(profile, host.kernel, host.book)
     try:
         workflow.converge(situation, host.kernel, host.book)
