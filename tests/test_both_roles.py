@@ -199,7 +199,7 @@ def test_a_weight_that_is_refused_does_not_keep_the_others(
     made = access(session)
 
     with pytest.raises(KernelError) as refused:
-        spare(what.director, session.kernel().survey(), made)
+        spare(what.director, session.kernel().read_host(), made)
 
     assert (weight(session, "192.168.1.12"), weight(session, "192.168.1.13")) == ([1], [0])
     assert refused.value.notes == [

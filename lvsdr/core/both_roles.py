@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from lvsdr.core.record import Record
 from lvsdr.model.address import IPInterface
+from lvsdr.model.host import Host
 from lvsdr.model.profile import DirectorProfile, Profile
-from lvsdr.model.survey import Survey
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +26,19 @@ class DirectorVip:
 
 
 def left_to_director(
-    profile: Profile, survey: Survey, record: Record, director: DirectorProfile | None = None
-) -> tuple[Survey, tuple[DirectorVip, ...]]:
+    profile: Profile, host: Host, record: Record, director: DirectorProfile | None = None
+) -> tuple[Host, tuple[DirectorVip, ...]]:
     """Return the host as a real server's profile sees it, and the VIPs that it does not see.
 
     The VIPs of `director`, where it is known, are not told; others the record tells.
     """
     if director is not None:
-        survey = survey.without(director.interface, director.vips)
-    vips = director_vips(profile, survey, record)
-    return survey.less([(each.link, each.ip) for each in vips]), vips
+        host = host.without(director.interface, director.vips)
+    vips = _director_vips(profile, host, record)
+    return host.less([(each.link, each.ip) for each in vips]), vips
 
 
-def director_vips(profile: Profile, survey: Survey, record: Record) -> tuple[DirectorVip, ...]:
+def _director_vips(profile: Profile, host: Host, record: Record) -> tuple[DirectorVip, ...]:
     """Return the VIPs of a real server's profile that this host holds as a director.
 
     They are no fault of the real server. The record says which they are.
@@ -46,8 +46,8 @@ def director_vips(profile: Profile, survey: Survey, record: Record) -> tuple[Dir
     if isinstance(profile, DirectorProfile):
         return ()
     found = (
-        (link, ip, record.director_of(link, ip))
-        for link, ip in survey.addresses
-        if ip.ip in profile.vips and link != profile.holder_link
+        (each.link, each.ip, record.director_of(each.link, each.ip))
+        for each in host.addresses
+        if each.ip.ip in profile.vips and each.link != profile.holder_link
     )
     return tuple(DirectorVip(link, ip, owner) for link, ip, owner in found if owner)

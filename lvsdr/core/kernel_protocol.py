@@ -5,40 +5,30 @@ lvsdr.kernel.linux is the real one; the tests have one that is a dictionary.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from lvsdr.errors import LvsdrError
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Plan
+from lvsdr.model.host import Host
 from lvsdr.model.objects import NOTHING, Key, Objects
-from lvsdr.model.survey import Survey
 
 if TYPE_CHECKING:
     from lvsdr.model.counters import Counters
-    from lvsdr.model.inspection import Inspection, Packet
-    from lvsdr.model.route_lookup import Leading, RouteTo
+    from lvsdr.model.route_lookup import Packet, UnicastRoute
 
 
 class Kernel(Protocol):
     """What lvsdr asks of the kernel of a host, and lets it do."""
 
-    def survey(self) -> Survey:
-        """Return the host's links, addresses and ARP settings."""
+    def read_host(self) -> Host:
+        """Return the host's links, addresses, ARP settings and proxy entries."""
 
-    def inspect(self, packets: Iterable[Packet], *, table: bool) -> Inspection:
-        """Return the host in depth, and the ways of `packets`; `table`: IPVS as well."""
+    def inspect(self, packets: Callable[[Host], Iterable[Packet]], *, table: bool) -> Host:
+        """Return the host in depth, with the ways of `packets`; `table`: IPVS as well."""
 
-    def route_to(
-        self,
-        destination: IPAddress,
-        *,
-        source: IPAddress | None = None,
-        arriving: str | None = None,
-    ) -> RouteTo:
-        """Return what becomes of a packet to `destination`, sent here or arriving on a link."""
-
-    def leading(self, destinations: Iterable[IPAddress]) -> Mapping[IPAddress, Leading]:
+    def unicast_routes(self, destinations: Iterable[IPAddress]) -> Mapping[IPAddress, UnicastRoute]:
         """Return the unicast routes by which packets to `destinations` would leave."""
 
     def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from lvsdr.errors import ProfileError
 from lvsdr.model.address import IPAddress, IPInterface
+from lvsdr.model.host import Host
 from lvsdr.model.objects import (
     Address,
     Baseline,
@@ -22,7 +23,6 @@ from lvsdr.model.objects import (
     there,
 )
 from lvsdr.model.profile import Profile
-from lvsdr.model.survey import Survey
 
 IPVS_SYSCTLS = "net/ipv4/vs/"
 
@@ -110,22 +110,22 @@ class Record:
         """Yield those of `objects` that no profile has put there."""
         yield from (item for key, item in objects.items() if key not in self.baseline)
 
-    def host_without(self, owner: str, survey: Survey) -> Survey:
+    def host_without(self, owner: str, host: Host) -> Host:
         """Return the host with the profile's own settings taken back in thought.
 
         What a role wants depends on what the host has of its own: a setting that we raised is not
         the host's, one that somebody raised further is. Of proxy entries also those that others of
         our profiles have removed: they are to stay away for each of them.
         """
-        own = dict(survey.sysctls)
+        own = dict(host.sysctls)
         for before in self.sysctls_of(owner).values():
             seen = own.get(before.path)
             if seen is not None and self.made(owner, Sysctl(before.path, seen)):
                 own[before.path] = before.value
         removed = (item for item in self.baseline.values() if isinstance(item, ProxyNeighbour))
-        entries = keyed((*filter(there, removed), *survey.proxies)).values()
+        entries = keyed((*filter(there, removed), *host.proxies)).values()
         proxies = tuple(entry for entry in entries if isinstance(entry, ProxyNeighbour))
-        return replace(survey, sysctls=own, proxies=proxies)
+        return replace(host, sysctls=own, proxies=proxies)
 
     def with_drained(self, owner: str, desired: Objects) -> Objects:
         """Return what is desired with weight 0 for what is drained."""

@@ -97,8 +97,8 @@ def plan_apply(
     of the real server; nor are those of which the record says that a director's profile has them.
     """
     record, owner = book.load(), owner_of(profile)
-    survey = record.host_without(owner, kernel.survey())
-    own, vips = left_to_director(profile, survey, record, director)
+    host = record.host_without(owner, kernel.read_host())
+    own, vips = left_to_director(profile, host, record, director)
     desired = record.with_drained(owner, roles.desired(profile, own))
     baseline = record.baseline_of(owner, roles.must_be_absent(profile, desired))
     situation = situation_of(owner, desired, baseline, kernel, record, order)
@@ -155,7 +155,7 @@ def _without_lost_links(baseline: Baseline, desired: Objects, kernel: Kernel) ->
     given_up = [key for key in baseline if key[0] in kinds and key not in desired]
     if not given_up:
         return baseline
-    links = {"all", "default", *kernel.survey().links}
+    links = {"all", "default", *kernel.read_host().links}
     gone = {key for key in given_up if (link := _link_of(key)) and link not in links}
     return {key: before for key, before in baseline.items() if key not in gone}
 

@@ -51,8 +51,8 @@ def interruptible_announcer(
 
 def announce(profile: DirectorProfile, host: HostAccess) -> tuple[IPAddress, ...]:
     """Announce the VIPs that are here once: of another one it is not ours to speak."""
-    survey = host.kernel.survey()
-    here = tuple(vip for vip in profile.vips if profile.interface in survey.links_with(vip))
+    seen = host.kernel.read_host()
+    here = tuple(vip for vip in profile.vips if profile.interface in seen.links_with(vip))
     announced: list[IPAddress] = []
     with interruptible_announcer(host, announced, profile.interface) as announcer:
         announcer.announce(here, count=1)

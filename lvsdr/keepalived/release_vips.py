@@ -13,16 +13,16 @@ from lvsdr.core.workflow import without_undo
 from lvsdr.errors import LvsdrError
 from lvsdr.keepalived.host_roles import HostAccess, Report
 from lvsdr.model.change import Change, Plan
+from lvsdr.model.host import Host as ThisHost
 from lvsdr.model.objects import Address, Key
 from lvsdr.model.profile import DirectorProfile
-from lvsdr.model.survey import Survey
 
 
 def release_vips(
-    profile: DirectorProfile, survey: Survey, host: HostAccess, report: Report
+    profile: DirectorProfile, seen: ThisHost, host: HostAccess, report: Report
 ) -> None:
     """Take the VIPs of `profile` from its link, with whatever prefix length."""
-    held = [ip for ip in survey.addresses_of(profile.interface) if ip.ip in profile.vips]
+    held = [ip for ip in seen.addresses_of(profile.interface) if ip.ip in profile.vips]
     keys = [Address(profile.interface, ip).key for ip in held]
     report.changes += _released(keys, host.kernel)
 

@@ -19,9 +19,9 @@ from lvsdr.errors import LvsdrError
 from lvsdr.keepalived.host_roles import HostAccess, Report
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
+from lvsdr.model.host import Host as ThisHost
 from lvsdr.model.objects import Key, RealServer
 from lvsdr.model.profile import DirectorProfile
-from lvsdr.model.survey import Survey
 
 # How often it is asked who else is there, against loss.
 ROUNDS = 2
@@ -33,12 +33,12 @@ SPEED = 2000.0
 OUTLAST = 1.25
 
 
-def spared(profile: DirectorProfile, survey: Survey, book: Book) -> tuple[RealServer, ...]:
+def spared(profile: DirectorProfile, seen: ThisHost, book: Book) -> tuple[RealServer, ...]:
     """Return the real servers that this host can do without, since it serves the same itself.
 
     Where it does not, nobody who is sent something by this host can choose it in turn.
     """
-    own = {ip.ip for _, ip in survey.addresses}
+    own = seen.ips
     drained = book.load().drained.get(owner_of(profile), frozenset())
     weighty = [each for each in profile.real_servers if each.weight and each.key not in drained]
     served = {each.service for each in weighty if each.rip in own}
@@ -61,7 +61,7 @@ def resting(profile: DirectorProfile, servers: Collection[RealServer]) -> Direct
     return replace(rested, sysctls=(*others, EXPIRE_NODEST_CONN))
 
 
-def serve(profile: DirectorProfile, survey: Survey, host: HostAccess, report: Report) -> None:
+def serve(profile: DirectorProfile, seen: ThisHost, host: HostAccess, report: Report) -> None:
     """Let what is new be served here, and nowhere else, until the next director is heard.
 
     What arrives until then is still to be sent to where its connection is, else this host resets
@@ -70,7 +70,7 @@ def serve(profile: DirectorProfile, survey: Survey, host: HostAccess, report: Re
     if not host.kernel.observe(master_daemons(profile)):
         return
     try:
-        spare(profile, survey, host)
+        spare(profile, seen, host)
     except LvsdrError as failure:
         # It stands by all the same.
         report.notes += (failure.message,)
@@ -80,9 +80,9 @@ def serve(profile: DirectorProfile, survey: Survey, host: HostAccess, report: Re
             sleep(LOOK_EVERY)
 
 
-def spare(profile: DirectorProfile, survey: Survey, host: HostAccess) -> Plan:
+def spare(profile: DirectorProfile, seen: ThisHost, host: HostAccess) -> Plan:
     """Take what is new from all real servers that this host can do without; return the changes."""
-    others = [each.key for each in spared(profile, survey, host.book)]
+    others = [each.key for each in spared(profile, seen, host.book)]
     todo = tuple(
         Change(seen, replace(seen, weight=0))
         for seen in host.kernel.observe(others).values()
@@ -159,7 +159,7 @@ def _answers(
     Who asks in the name of one does not say that it would answer.
     """
     link = profile.interface
-    speakers = host.kernel.survey().speakers(link, profile.vips)
+    speakers = host.kernel.read_host().askers(link, profile.vips)
     patience = host.grace / (10 * ROUNDS) + len(addresses) / SPEED
     with host.ears(link, tuple(addresses)) as ears:
         for _ in range(ROUNDS):

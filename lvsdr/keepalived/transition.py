@@ -16,8 +16,8 @@ from lvsdr.keepalived.host_roles import HostAccess, Report, Roles
 from lvsdr.keepalived.release_vips import release_vips
 from lvsdr.keepalived.vrrp_states import FAULT, MASTER
 from lvsdr.model.address import IPAddress
+from lvsdr.model.host import Host as ThisHost
 from lvsdr.model.profile import DirectorProfile
-from lvsdr.model.survey import Survey
 
 
 def enter_state(state: str, roles: Roles, host: HostAccess, report: Report | None = None) -> Report:
@@ -54,13 +54,13 @@ def _directed(state: str, roles: Roles, host: HostAccess, report: Report) -> Non
 
 def _take_over(roles: Roles, host: HostAccess, report: Report) -> None:
     profile = roles.director
-    survey = host.kernel.survey()
-    others = rivals.spared(profile, survey, host.book) if roles.realserver is not None else ()
+    seen = host.kernel.read_host()
+    others = rivals.spared(profile, seen, host.book) if roles.realserver is not None else ()
     if not others:
         _lead(profile, host, report)
         _tell(profile, host, report)
         return
-    if not _leads(profile, survey, host.kernel):
+    if not _leads(profile, seen, host.kernel):
         report.silent_since = None
         _lead(rivals.resting(profile, others), host, report)
         _tell(profile, host, report)
@@ -80,10 +80,10 @@ def _lead(profile: DirectorProfile, host: HostAccess, report: Report) -> None:
     report.announced += tuple(announced)
 
 
-def _leads(profile: DirectorProfile, survey: Survey, kernel: Kernel) -> bool:
+def _leads(profile: DirectorProfile, seen: ThisHost, kernel: Kernel) -> bool:
     """Return whether this host is the director already, but perhaps for a weight."""
     keys = [each.key for each in profile.virtual_servers] + rivals.master_daemons(profile)
-    here = all(profile.interface in survey.links_with(vip) for vip in profile.vips)
+    here = all(profile.interface in seen.links_with(vip) for vip in profile.vips)
     return here and len(kernel.observe(keys)) == len(keys)
 
 
@@ -100,11 +100,11 @@ def _stand_by(roles: Roles, host: HostAccess, report: Report, *, heard: bool = T
     # half a director is worse than one that ends late.
     signals.ignore_signals()
     report.silent_since = None
-    survey = host.kernel.survey()
+    seen = host.kernel.read_host()
     if profile.vips_owner == "lvsdr":
-        release_vips(profile, survey, host, report)
+        release_vips(profile, seen, host, report)
     if heard and roles.both_schedule:
-        rivals.serve(profile, survey, host, report)
+        rivals.serve(profile, seen, host, report)
     situation = plan_standby(profile, host.kernel, host.book)
     try:
         workflow.converge(situation, host.kernel, host.book)
