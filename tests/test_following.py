@@ -89,8 +89,8 @@ class Reader:
         return Roles(profile, served)
 
     def hears(self, *lines: str, has_writer: bool = True, grace: float = 0) -> None:
-        made = replace(self.following.host, announcer=self.session.announcer, grace=grace)
-        replace(self.following, host=made).take(lines, has_writer=has_writer)
+        made = replace(self.following.access, announcer=self.session.announcer, grace=grace)
+        replace(self.following, access=made).take(lines, has_writer=has_writer)
 
     def states(self) -> list[tuple[str, str | None]]:
         """Return what was said, and what was done about it, since this was asked last."""

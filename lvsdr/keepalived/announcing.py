@@ -42,19 +42,19 @@ class InterruptibleAnnouncer:
 
 @contextmanager
 def interruptible_announcer(
-    host: HostAccess, announced: list[IPAddress], link: str
+    access: HostAccess, announced: list[IPAddress], link: str
 ) -> Iterator[InterruptibleAnnouncer]:
     """Give what announces on `link`, and puts into `announced` what it has."""
-    with host.announcer(link) as announcer:
-        yield InterruptibleAnnouncer(announcer, host.overtaken, announced)
+    with access.announcer(link) as announcer:
+        yield InterruptibleAnnouncer(announcer, access.overtaken, announced)
 
 
-def announce(profile: DirectorProfile, host: HostAccess) -> tuple[IPAddress, ...]:
+def announce(profile: DirectorProfile, access: HostAccess) -> tuple[IPAddress, ...]:
     """Announce the VIPs that are here once: of another one it is not ours to speak."""
-    seen = host.kernel.read_host()
-    here = tuple(vip for vip in profile.vips if profile.interface in seen.links_with(vip))
+    host = access.kernel.read_host()
+    here = tuple(vip for vip in profile.vips if profile.interface in host.links_with(vip))
     announced: list[IPAddress] = []
-    with interruptible_announcer(host, announced, profile.interface) as announcer:
+    with interruptible_announcer(access, announced, profile.interface) as announcer:
         announcer.announce(here, count=1)
     return tuple(announced)
 
@@ -74,10 +74,10 @@ class Reminder:
         """Remember that it is none."""
         self._due.clear()
 
-    def remind(self, profile: DirectorProfile, host: HostAccess) -> None:
+    def remind(self, profile: DirectorProfile, access: HostAccess) -> None:
         """Announce the VIPs if it is time to; those of keepalived it announces itself."""
         if not self._due or monotonic() < self._due[0]:
             return
         del self._due[0]
         if profile.vips_owner == "lvsdr":
-            announce(profile, host)
+            announce(profile, access)

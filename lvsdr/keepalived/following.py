@@ -42,7 +42,7 @@ class Following:
     `lives` tells whether there is a keepalived, heard or not. What failed is tried again.
     """
 
-    host: HostAccess
+    access: HostAccess
     read_roles: Callable[[], Roles]
     timeout: float
     telling: ToldLater
@@ -55,7 +55,7 @@ class Following:
 
     def take(self, lines: Iterable[str], *, has_writer: bool) -> None:
         """Carry out what `lines` say, and what is unfinished; `has_writer`: keepalived is there."""
-        ledger, known = self.host.ledger, self.known
+        ledger, known = self.access.ledger, self.known
         ledger.read(lines)
         known.presence, turn = known.presence.after(self._look(has_writer=has_writer))
         if turn is Turn.DEAF:
@@ -85,7 +85,7 @@ class Following:
     def _remind(self) -> None:
         try:
             if self.known.roles is not None:
-                self.known.reminder.remind(self.known.roles.director, self.host)
+                self.known.reminder.remind(self.known.roles.director, self.access)
         except LvsdrError as failure:
             self.telling.failed(failure)
 
@@ -100,14 +100,14 @@ class Following:
             self._finish(None if has_writer else fresh)
 
     def _is_unfinished(self) -> bool:
-        notices = self.host.ledger.notices().values() if self.known.unfinished else ()
+        notices = self.access.ledger.notices().values() if self.known.unfinished else ()
         self.known.unfinished = not all(each.settled for each in notices)
         return self.known.unfinished
 
     def _write_down(self) -> set[str]:
         """Write down what was read before anything is done: a killed run leaves it to the next."""
         try:
-            fresh = self.host.ledger.write_down()
+            fresh = self.access.ledger.write_down()
         except LvsdrError as failure:
             # It stays read, and is written at the next look.
             self.telling.failed(failure)
@@ -123,20 +123,20 @@ class Following:
         killed run left: nobody becomes one then, but by what is in `only`.
         """
         try:
-            with self.host.book.locked(self.timeout):
+            with self.access.book.locked(self.timeout):
                 # The lock may have been another's for long.
-                self.host.ledger.read_more()
+                self.access.ledger.read_more()
                 fresh = self._write_down()
                 self._carry_out_last(None if only is None else only | fresh)
         except LvsdrError as failure:
             # Half an answer may be waiting in its sockets.
-            self.host.kernel.reopen()
+            self.access.kernel.reopen()
             self.known.unfinished = True
             self.telling.failed(failure)
 
     def _carry_out_last(self, only: set[str] | None) -> None:
         """Carry out what was said last; whatever any instance said before it is overtaken."""
-        ledger, known = self.host.ledger, self.known
+        ledger, known = self.access.ledger, self.known
         notices = list(ledger.notices().values())
         if not notices:
             # Somebody has removed the file: it is said again.
@@ -156,7 +156,7 @@ class Following:
         known.reminder.stop()
         report = Report(silent_since=known.silent_since)
         try:
-            carry_out(last, self._roles_for(last.state), self.host, report)
+            carry_out(last, self._roles_for(last.state), self.access, report)
         finally:
             known.silent_since = report.silent_since
         if report.announced:
@@ -181,22 +181,22 @@ class Following:
 
         One that is a real server too chooses itself, for the other one may choose it.
         """
-        for each in self.host.ledger.masters():
+        for each in self.access.ledger.masters():
             self.known.must_spare = True
             self.telling.came_about(_gone(each.key))
 
     def _spare(self) -> None:
         """Choose this host itself; tried again until it is done."""
-        host, known = self.host, self.known
+        access, known = self.access, self.known
         known.silent_since = None
         try:
             roles = self._roles_for(STOP)
             if roles.realserver is not None:
-                with host.book.locked(self.timeout):
-                    rivals.spare(roles.director, host.kernel.read_host(), host)
+                with access.book.locked(self.timeout):
+                    rivals.spare(roles.director, access.kernel.read_host(), access)
             known.must_spare = False
         except LvsdrError as failure:
-            host.kernel.reopen()
+            access.kernel.reopen()
             self.telling.failed(failure)
 
     def _tell(self, *, forget_checks: bool) -> None:
@@ -204,10 +204,10 @@ class Following:
 
         Not to be able to do so is no reason to do nothing else.
         """
-        lines, failures = self.host.ledger.untold()
+        lines, failures = self.access.ledger.untold()
         servers = [server for line in lines if (server := server_from_line(line)) is not None]
         try:
-            health = Health(self.host.book)
+            health = Health(self.access.book)
             health.write_down(servers)
             if forget_checks:
                 health.forget()

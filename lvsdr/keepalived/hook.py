@@ -28,46 +28,46 @@ class Outcome:
 
 
 def follow(
-    notice: Notice, profiles: Callable[[], Roles], host: HostAccess, timeout: float
+    notice: Notice, profiles: Callable[[], Roles], access: HostAccess, timeout: float
 ) -> Outcome:
     """Carry out the newest state of the notice's instance, which may be another one by then.
 
     Hooks overlap, and come late: one that has waited for the lock takes what was said last, and
     one whose state has been carried out or overtaken in the meantime does nothing. Where another
-    director has to stand by first, it is waited for, `host.patience` seconds at most. `profiles`
+    director has to stand by first, it is waited for, `access.patience` seconds at most. `profiles`
     reads them: where it raises, a host that is to stand by lets go of its VIPs all the same.
     """
-    ledger = host.ledger
+    ledger = access.ledger
     mine = ledger.add(notice)
     try:
         roles = profiles()
     except LvsdrError as failure:
         if not ledger.says_master():
-            release_vips.release_recorded_vips(failure, host, timeout, but=ledger.says_master)
+            release_vips.release_recorded_vips(failure, access, timeout, but=ledger.says_master)
         raise
-    outcome = _followed(mine, roles, host, timeout)
-    until = monotonic() + host.patience
+    outcome = _followed(mine, roles, access, timeout)
+    until = monotonic() + access.patience
     while outcome.report.waits and monotonic() < until:
         # Its hook may have begun when ours did. Without the lock: it may be our turn to go.
         sleep(AGAIN)
-        outcome = _again(outcome, roles, host, timeout)
+        outcome = _again(outcome, roles, access, timeout)
     return outcome
 
 
-def carry_out(notice: Notice, roles: Roles, host: HostAccess, report: Report) -> None:
-    """Carry out a notice, and write down that this was done; the lock of `host.book` is held.
+def carry_out(notice: Notice, roles: Roles, access: HostAccess, report: Report) -> None:
+    """Carry out a notice, and write down that this was done; the lock of `access.book` is held.
 
     `report` is filled as far as that goes, whatever is raised.
     """
-    host.ledger.begin(notice)
-    enter_state(notice.state, roles, host, report)
+    access.ledger.begin(notice)
+    enter_state(notice.state, roles, access, report)
     if not report.waits:
-        host.ledger.settle(notice)
+        access.ledger.settle(notice)
 
 
-def _followed(mine: Notice, roles: Roles, host: HostAccess, timeout: float) -> Outcome:
-    ledger, report = host.ledger, Report()
-    with host.book.locked(timeout):
+def _followed(mine: Notice, roles: Roles, access: HostAccess, timeout: float) -> Outcome:
+    ledger, report = access.ledger, Report()
+    with access.book.locked(timeout):
         newest = ledger.newest(mine.key) or mine
         if newest.settled:
             same = newest.number == mine.number
@@ -79,17 +79,17 @@ def _followed(mine: Notice, roles: Roles, host: HostAccess, timeout: float) -> O
             ledger.settle(newest)
             done = f"is older than {later}, which was done by another run"
             return Outcome(mine, None, reason=done)
-        carry_out(newest, roles, host, report)
+        carry_out(newest, roles, access, report)
     reason = "" if newest.state == mine.state else f"overtaken by {newest.state}"
     return Outcome(mine, newest.state, report, reason)
 
 
-def _again(outcome: Outcome, roles: Roles, host: HostAccess, timeout: float) -> Outcome:
+def _again(outcome: Outcome, roles: Roles, access: HostAccess, timeout: float) -> Outcome:
     """Carry out once more what waits, unless that is no longer what this host is to be."""
-    ledger, before = host.ledger, outcome.report
+    ledger, before = access.ledger, outcome.report
     with ExitStack() as turn:
         try:
-            turn.enter_context(host.book.locked(min(timeout, AGAIN)))
+            turn.enter_context(access.book.locked(min(timeout, AGAIN)))
         except CannotRun:
             # It has become the director: whoever is at it, there is time until the next look.
             return outcome
@@ -99,5 +99,5 @@ def _again(outcome: Outcome, roles: Roles, host: HostAccess, timeout: float) -> 
                 ledger.settle(newest)
             return replace(outcome, report=replace(before, waits=False))
         report = Report(silent_since=before.silent_since)
-        carry_out(newest, roles, host, report)
+        carry_out(newest, roles, access, report)
     return replace(outcome, state=newest.state, report=before.followed_by(report))
