@@ -21,7 +21,7 @@ from lvsdr.model.objects import Address
 from lvsdr.model.watch_event import Event, Spoken, Utterance
 from lvsdr.profile.reader import read
 from lvsdr.proof.watching import Wanted, Watch
-from lvsdr.rules.segment.mac_owners import Speakers
+from lvsdr.rules.segment.mac_owners import MacOwners
 from lvsdr.rules.segment.repeated_events import EVERY, KNOWN, MOST, Muffler
 from lvsdr.rules.segment.who_speaks import GRACE, SETTLED, Judge
 from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
@@ -117,7 +117,7 @@ class Bench:
 def bench(answered: tuple[str, ...] = (ONE,), **known: Any) -> Bench:
     settings = {"rips": [RIP], **known}
     hosts = tuple(frozenset({mac}) for mac in answered)
-    return Bench(Judge(settings.pop("speakers", Speakers({RS: RIP})), {VIP: hosts}, **settings))
+    return Bench(Judge(settings.pop("owners", MacOwners({RS: RIP})), {VIP: hosts}, **settings))
 
 
 INTRUDER, SPEAKS = ("TWO-DIRECTORS", ERROR), ("SPEAKS", ERROR)
@@ -162,8 +162,8 @@ def test_one_that_is_asked_before_it_announces_itself_takes_over() -> None:
 
 def test_nobody_takes_over_while_this_host_holds_the_vip() -> None:
     held = {VIP}
-    speakers = Speakers({RS: RIP}, frozenset({ONE}))
-    heard = bench((), speakers=speakers, holds=held.__contains__).hear(ONE).hear(TWO)
+    owners = MacOwners({RS: RIP}, frozenset({ONE}))
+    heard = bench((), owners=owners, holds=held.__contains__).hear(ONE).hear(TWO)
     held.clear()
     heard.hear(TWO, now=1.0)
 
@@ -177,12 +177,12 @@ def test_who_was_told_to_be_the_director_is_it_and_nobody_else() -> None:
 
 
 def test_a_stranger_may_be_a_real_server_that_was_not_heard() -> None:
-    assert bench(speakers=Speakers()).hear(TWO).said == [INTRUDER]
-    assert bench(speakers=Speakers(), rips=()).hear(TWO).said == [INTRUDER]
+    assert bench(owners=MacOwners()).hear(TWO).said == [INTRUDER]
+    assert bench(owners=MacOwners(), rips=()).hear(TWO).said == [INTRUDER]
 
 
 def test_a_real_server_that_asks_later_in_its_own_name_is_known_by_that() -> None:
-    heard = bench(speakers=Speakers())
+    heard = bench(owners=MacOwners())
     heard.judge.hear(Spoken(RIP, TWO, "reply"), 0.0)
     heard.judge.hear(Spoken(RIP, RS, "request"), 0.0)
 

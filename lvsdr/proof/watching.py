@@ -114,10 +114,10 @@ class Watch:
 
     def _judge(self, heard: frozenset[Answer]) -> Judge:
         segment = self._segment
-        speakers, spoken = segment.speakers(heard), by_address(heard)
-        answered = {vip: directors(vip, spoken.get(vip, ()), speakers) for vip in segment.vips}
-        told = self.wanted.macs | speakers.dips.keys()
-        return Judge(speakers, answered, rips=segment.rips, told=told, holds=self._holds)
+        owners, spoken = segment.mac_owners(heard), by_address(heard)
+        answered = {vip: directors(vip, spoken.get(vip, ()), owners) for vip in segment.vips}
+        told = self.wanted.macs | owners.dips.keys()
+        return Judge(owners, answered, rips=segment.rips, told=told, holds=self._holds)
 
     def _hear(self, ears: Ears, judge: Judge, until: float) -> None:
         try:

@@ -15,7 +15,7 @@ from fuzz.mutations import atheris
 
 with atheris.instrument_imports(include=["lvsdr", "ipaddress"]):
     from lvsdr.model.address import IPAddress
-    from lvsdr.rules.segment.mac_owners import Speakers
+    from lvsdr.rules.segment.mac_owners import MacOwners
     from lvsdr.rules.segment.repeated_events import Muffler
     from lvsdr.rules.segment.who_speaks import Judge
     from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
@@ -37,7 +37,7 @@ HOSTS = (frozenset({US}),)
 class State:
     """What a watch keeps from frame to frame."""
 
-    judge = Judge(Speakers({RS: RIP}), {VIP: HOSTS, VIP6: HOSTS}, rips=[RIP])
+    judge = Judge(MacOwners({RS: RIP}), {VIP: HOSTS, VIP6: HOSTS}, rips=[RIP])
     muffler = Muffler(0.0)
     now = 0.0
 

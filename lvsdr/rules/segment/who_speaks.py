@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING
 from lvsdr.model.watch_event import Event, Spoken
-from lvsdr.rules.segment.mac_owners import Speakers
+from lvsdr.rules.segment.mac_owners import MacOwners
 from lvsdr.rules.segment.who_answers import APPLY, WITHDRAW
 
 # Within so many seconds of one change of director, another is no failover: two claim the VIP.
@@ -33,15 +33,15 @@ class Judge:
 
     def __init__(
         self,
-        speakers: Speakers,
+        owners: MacOwners,
         answered: Mapping[IPAddress, tuple[frozenset[str], ...]],
         *,
         rips: Iterable[IPAddress] = (),
         told: frozenset[str] = frozenset(),
         holds: Callable[[IPAddress], bool] = lambda _: False,
     ) -> None:
-        self._speakers = speakers
-        self._rips = {mac: rip for mac, rip in speakers.rips.items() if mac not in told}
+        self._owners = owners
+        self._rips = {mac: rip for mac, rip in owners.rips.items() if mac not in told}
         self._wanted = frozenset(rips)
         self._answered = answered
         self._directors = {
@@ -59,7 +59,7 @@ class Judge:
             return None
         vip, mac = spoken.address, spoken.mac
         holds = self._holds(vip)
-        if mac in self._told or (mac in self._speakers.mine and holds):
+        if mac in self._told or (mac in self._owners.mine and holds):
             return None
         if mac in self._rips:
             return self._event("SPEAKS", ERROR, spoken, self._named(spoken), APPLY)
@@ -136,7 +136,7 @@ class Judge:
 
     def _host(self, mac: str) -> str:
         rip = self._rips.get(mac)
-        return f"real server {rip}" if rip else self._speakers.host(mac)
+        return f"real server {rip}" if rip else self._owners.host(mac)
 
     def _event(self, rule: str, severity: str, spoken: Spoken, message: str, hint: str) -> Event:
         return Event(
