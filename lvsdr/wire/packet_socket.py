@@ -17,7 +17,8 @@ from types import TracebackType
 from typing import Self
 
 from lvsdr.errors import CannotRun
-from lvsdr.wire.frames.ethernet import IPV6, frame_filter, mac_text
+from lvsdr.wire.frames.ethernet import IPV6, mac_text
+from lvsdr.wire.packet_filters import ethertype_filter
 
 # From the kernel's headers; Python's socket module has no names for them.
 _ETH_P_ALL = 0x0003
@@ -158,7 +159,7 @@ def _open(link: str, ethertypes: Sequence[int], only: bytes | None) -> socket.so
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
     try:
         _enlarge_buffer(wire)
-        _attach_filter(wire, only or frame_filter(ethertypes))
+        _attach_filter(wire, only or ethertype_filter(ethertypes))
         _bind(wire, link, _ETH_P_ALL if ethertypes or only else 0)
         _require_neighbours(wire, link)
         if IPV6 in ethertypes:

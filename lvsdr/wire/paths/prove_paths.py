@@ -16,9 +16,10 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import Answer
 from lvsdr.model.objects import Tunnel
 from lvsdr.model.path import Approach, Path, Proof
+from lvsdr.wire.packet_filters import probe_reply_filter
 from lvsdr.wire.packet_socket import PacketSocket
 from lvsdr.wire.paths.exchange import Exchange
-from lvsdr.wire.paths.own_ports import answer_filter, own_ports
+from lvsdr.wire.paths.own_ports import own_ports
 from lvsdr.wire.paths.probe import Probe, Reply
 from lvsdr.wire.paths.probe_ways import LAST_HOP, Way
 from lvsdr.wire.paths.verdicts import Heard, judge
@@ -83,7 +84,7 @@ def _prove_on_link(
         if len(macs[approach.next_hop]) == 1 or (approach.routed and macs[approach.next_hop])
     }
     reachable = [path for path in paths if path.rip in there]
-    with own_ports() as ports, PacketSocket(link, only=answer_filter(ports)) as wire:
+    with own_ports() as ports, PacketSocket(link, only=probe_reply_filter(ports)) as wire:
         wire.wait_for_carrier()
         heard = _ask(Exchange(wire, ports, pace.rate), reachable, there, pace)
         wire.wait_for_carrier()
