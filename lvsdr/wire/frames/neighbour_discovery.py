@@ -6,19 +6,16 @@ import struct
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 
-from lvsdr.wire.frames import ethernet
+from lvsdr.wire.frames import ethernet, ip
 from lvsdr.wire.frames.ethernet import Frame, FrameError, mac_bytes, mac_text
+from lvsdr.wire.frames.ip import ICMPV6, Packet, checksum_of
 
 SOLICITATION = 135
 ADVERTISEMENT = 136
 NOBODY = IPv6Address(0)
 ALL_NODES = IPv6Address("ff02::1")
 
-_IP = struct.Struct("!IHBB16s16s")
 _ICMP = struct.Struct("!BBHI16s")
-_PSEUDO = struct.Struct("!16s16sII")
-_VERSION = 6
-_ICMPV6 = 58
 # A router lowers it, so 255 proves that the sender is on this segment (RFC 4861, 3.1).
 _HOP_LIMIT = 255
 _SOURCE_MAC, _TARGET_MAC = 1, 2
@@ -59,10 +56,11 @@ def encode(message: Message) -> bytes:
     else:
         kind, flags, option = ADVERTISEMENT, _flags(message), _TARGET_MAC
     options = bytes([option, 1]) + mac_bytes(message.mac) if message.mac else b""
-    ends = message.source.packed, message.destination.packed
-    body = _ICMP.pack(kind, 0, 0, flags, message.target.packed) + options
-    body = _ICMP.pack(kind, 0, _checksum(*ends, body), flags, message.target.packed) + options
-    return _IP.pack(_VERSION << 28, len(body), _ICMPV6, _HOP_LIMIT, *ends) + body
+    ends = message.source, message.destination
+    blank = _ICMP.pack(kind, 0, 0, flags, message.target.packed) + options
+    filled = checksum_of(*ends, ICMPV6, blank)
+    body = _ICMP.pack(kind, 0, filled, flags, message.target.packed) + options
+    return ip.encode(Packet(*ends, ICMPV6, body, _HOP_LIMIT))
 
 
 def decode(data: bytes) -> Message:
@@ -78,7 +76,7 @@ def decode(data: bytes) -> Message:
     target = IPv6Address(packed)
     if kind not in (SOLICITATION, ADVERTISEMENT) or code or target.is_multicast:
         raise FrameError("neither a neighbour solicitation nor an advertisement")
-    if _checksum(source.packed, destination.packed, body):
+    if checksum_of(source, destination, ICMPV6, body):
         raise FrameError("the ICMPv6 checksum is wrong")
     options = _options(body[_ICMP.size :])
     if kind == SOLICITATION:
@@ -130,17 +128,17 @@ def _flags(message: Advertisement) -> int:
 
 
 def _decode_ip(data: bytes) -> tuple[IPv6Address, IPv6Address, bytes]:
-    if len(data) < _IP.size:
-        raise FrameError(f"{len(data)} bytes are too few for IPv6")
-    first, length, header, hop_limit, source, destination = _IP.unpack_from(data)
-    body = data[_IP.size : _IP.size + length]
-    if first >> 28 != _VERSION or header != _ICMPV6 or len(body) < length:
-        raise FrameError("not a whole ICMPv6 packet")
-    if hop_limit != _HOP_LIMIT:
-        raise FrameError(f"hop limit {hop_limit}: it came through a router")
-    if source.startswith(b"\xff"):
+    packet = ip.decode(data)
+    source, destination = packet.source, packet.destination
+    if not (isinstance(source, IPv6Address) and isinstance(destination, IPv6Address)):
+        raise FrameError("neighbour discovery is of IPv6 alone")
+    if packet.protocol != ICMPV6:
+        raise FrameError("not an ICMPv6 packet")
+    if packet.ttl != _HOP_LIMIT:
+        raise FrameError(f"hop limit {packet.ttl}: it came through a router")
+    if source.is_multicast:
         raise FrameError("a group cannot speak")
-    return IPv6Address(source), IPv6Address(destination), body
+    return source, destination, packet.payload
 
 
 def _solicitation(
@@ -179,13 +177,3 @@ def _options(data: bytes) -> dict[int, str]:
             found.setdefault(data[0], mac_text(data[2:8]))
         data = data[length:]
     return found
-
-
-def _checksum(source: bytes, destination: bytes, body: bytes) -> int:
-    """Return the checksum of RFC 4443, 2.3: 0 for a body that carries its right one."""
-    data = _PSEUDO.pack(source, destination, len(body), _ICMPV6) + body + b"\0" * (len(body) % 2)
-    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    # Twice: the first fold may carry again.
-    total = (total & 0xFFFF) + (total >> 16)
-    total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
