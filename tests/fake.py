@@ -13,8 +13,8 @@ from lvsdr.errors import CannotRun, KernelError, LvsdrError
 from lvsdr.model.address import IPAddress, host_network
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.counters import Counters
-from lvsdr.model.finding import Answer
 from lvsdr.model.inspection import HeldAddress, Inspection, Packet
+from lvsdr.model.neighbour_claim import Answer, NeighbourClaim
 from lvsdr.model.objects import (
     NOTHING,
     Address,
@@ -31,7 +31,6 @@ from lvsdr.model.path import Approach, PathVerdict, Proof
 from lvsdr.model.path import Path as Route
 from lvsdr.model.route_lookup import Fate, Leading, RouteTo
 from lvsdr.model.survey import Survey, SurveyedLink
-from lvsdr.model.watch_event import Spoken
 from lvsdr.proof.verification import Question
 from lvsdr.proof.watching import Ears
 
@@ -167,7 +166,7 @@ class FakeKernel:
 class FakeEars:
     """Hears the same again and again, asked or not."""
 
-    def __init__(self, heard: list[Spoken]) -> None:
+    def __init__(self, heard: list[NeighbourClaim]) -> None:
         self._heard = heard
 
     def ask(self, source4: object, source6: object) -> None:
@@ -176,7 +175,7 @@ class FakeEars:
     def reopen(self) -> None:
         """Listen again."""
 
-    def hear(self, until: float) -> Iterator[Spoken]:
+    def hear(self, until: float) -> Iterator[NeighbourClaim]:
         yield from self._heard
 
 
@@ -193,7 +192,7 @@ class FakeSession(Session):
         self.probed: list[Route] = []
         self.verdicts: dict[str, PathVerdict] = {}
         self.fated: dict[IPAddress, Fate] = {}
-        self.overheard: list[Spoken] = []
+        self.overheard: list[NeighbourClaim] = []
 
     def kernel(self) -> FakeKernel:
         return self._kernel

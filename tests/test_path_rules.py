@@ -10,7 +10,8 @@ import pytest
 
 from fake import host
 from lvsdr.model.address import IPAddress
-from lvsdr.model.finding import ERROR, WARNING, Answer, Finding, Form
+from lvsdr.model.finding import ERROR, WARNING, Finding
+from lvsdr.model.neighbour_claim import Answer, AnswerForm
 from lvsdr.model.objects import Address, RealServer, Service, Tunnel, VirtualServer
 from lvsdr.model.path import VERDICTS, Approach, Path, PathDetail, PathVerdict, Proof
 from lvsdr.model.profile import DirectorProfile, LabelledVip
@@ -205,7 +206,7 @@ def test_a_real_server_without_a_route_is_down() -> None:
     ],
 )
 def test_a_bond_is_one_next_hop_and_two_links_are_two(
-    heard: list[tuple[str, Form]], macs: tuple[str, ...]
+    heard: list[tuple[str, AnswerForm]], macs: tuple[str, ...]
 ) -> None:
     assert macs_of(Answer(RIP, mac, form) for mac, form in heard) == set(macs)
 

@@ -7,7 +7,8 @@ from ipaddress import ip_address, ip_interface
 import pytest
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.finding import WARNING, Answer, Finding, Form
+from lvsdr.model.finding import WARNING, Finding
+from lvsdr.model.neighbour_claim import Answer, AnswerForm
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.proof.verification import owners
@@ -22,7 +23,7 @@ PROFILE = RealServerProfile("rs", "eth0", "lo", "lo", (VIP,))
 
 
 def heard(
-    *spoken: tuple[str, Form], vip: IPAddress = VIP, mine: str | None = None
+    *spoken: tuple[str, AnswerForm], vip: IPAddress = VIP, mine: str | None = None
 ) -> list[tuple[str, str | None]]:
     own = [] if mine is None else [Answer(vip, mine, "self")]
     hearing = Hearing(
@@ -31,7 +32,7 @@ def heard(
     return [(found.rule, found.mac) for found in answers([vip], hearing)]
 
 
-def both(mac: str) -> tuple[tuple[str, Form], tuple[str, Form]]:
+def both(mac: str) -> tuple[tuple[str, AnswerForm], tuple[str, AnswerForm]]:
     return (mac, "own"), (mac, "probe")
 
 
@@ -79,7 +80,7 @@ def test_two_hosts_that_are_no_real_servers_are_two_directors() -> None:
     assert heard(*both(ONE), (TWO, "overheard")) == [("ARP-TWO-DIRECTORS", ONE)]
 
 
-def known(speakers: Speakers, *spoken: tuple[str, Form]) -> list[Finding]:
+def known(speakers: Speakers, *spoken: tuple[str, AnswerForm]) -> list[Finding]:
     heard = frozenset(Answer(VIP, mac, form) for mac, form in spoken)
     return list(answers([VIP], Hearing(heard, speakers)))
 
@@ -159,7 +160,7 @@ def test_a_mac_alone_tells_this_of_its_host(mac: str, name: str) -> None:
 
 
 def test_a_mac_of_a_real_server_is_known_by_its_answer_for_the_rip() -> None:
-    told: dict[str, list[tuple[str, Form]]] = {
+    told: dict[str, list[tuple[str, AnswerForm]]] = {
         "a bond": [(RS, "own"), (TWO, "probe")],
         "two links": [*both(RS), *both(TWO)],
         "beside a proxy": [*both(RS), (TWO, "own")],

@@ -16,9 +16,10 @@ from fake import FakeKernel, FakeSession, host
 from lvsdr.cli.main import run
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
-from lvsdr.model.finding import ERROR, WARNING, Answer
+from lvsdr.model.finding import ERROR, WARNING
+from lvsdr.model.neighbour_claim import Answer, ClaimForm, NeighbourClaim
 from lvsdr.model.objects import Address
-from lvsdr.model.watch_event import Event, Spoken, Utterance
+from lvsdr.model.watch_event import Event
 from lvsdr.profile.reader import read
 from lvsdr.proof.watching import Wanted, Watch
 from lvsdr.rules.segment.mac_owners import Speakers
@@ -27,8 +28,8 @@ from lvsdr.rules.segment.who_speaks import GRACE, SETTLED, Judge
 from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
 from lvsdr.wire.frames.arp import Arp
 from lvsdr.wire.frames.ethernet import Frame
+from lvsdr.wire.frames.neighbour_claims import claim_on
 from lvsdr.wire.frames.neighbour_discovery import Advertisement, Solicitation
-from lvsdr.wire.listen import spoken
 
 VIP, VIP6 = IPv4Address("192.168.1.2"), IPv6Address("2001:db8::2")
 RIP, OTHER = IPv4Address("192.168.1.11"), IPv4Address("192.168.1.1")
@@ -74,7 +75,7 @@ GATEWAY6 = IPv6Address("2001:db8::1")
     ],
 )
 def test_a_frame_speaks_in_the_name_of_a_vip_in_one_of_these_forms(frame: bytes, form: str) -> None:
-    found = spoken(frame, frozenset({VIP, VIP6}))
+    found = claim_on({VIP, VIP6}, frame)
 
     assert found is not None
     assert (found.mac, found.form) == (ONE, form)
@@ -95,7 +96,7 @@ def test_a_frame_speaks_in_the_name_of_a_vip_in_one_of_these_forms(frame: bytes,
     ],
 )
 def test_other_frames_do_not(frame: bytes) -> None:
-    assert spoken(frame, frozenset({VIP, VIP6})) is None
+    assert claim_on({VIP, VIP6}, frame) is None
 
 
 # --- the judge -----------------------------------------------------------------------------------
@@ -108,8 +109,8 @@ class Bench:
     judge: Judge
     said: list[tuple[str, str]] = field(default_factory=list)
 
-    def hear(self, mac: str, form: Utterance = "announcement", now: float = 0.0) -> Self:
-        event = self.judge.hear(Spoken(VIP, mac, form), now)
+    def hear(self, mac: str, form: ClaimForm = "announcement", now: float = 0.0) -> Self:
+        event = self.judge.hear(NeighbourClaim(VIP, mac, form), now)
         self.said += [(event.rule.partition("-")[2], event.severity)] if event else []
         return self
 
@@ -125,7 +126,7 @@ NEW = ("NEW-DIRECTOR", WARNING)
 
 
 @pytest.mark.parametrize("form", ["request", "reply", "announcement"])
-def test_a_real_server_must_not_speak_at_all_and_the_director_may(form: Utterance) -> None:
+def test_a_real_server_must_not_speak_at_all_and_the_director_may(form: ClaimForm) -> None:
     assert bench().hear(RS, form).hear(ONE, form).said == [SPEAKS]
 
 
@@ -183,8 +184,8 @@ def test_a_stranger_may_be_a_real_server_that_was_not_heard() -> None:
 
 def test_a_real_server_that_asks_later_in_its_own_name_is_known_by_that() -> None:
     heard = bench(speakers=Speakers())
-    heard.judge.hear(Spoken(RIP, TWO, "reply"), 0.0)
-    heard.judge.hear(Spoken(RIP, RS, "request"), 0.0)
+    heard.judge.hear(NeighbourClaim(RIP, TWO, "reply"), 0.0)
+    heard.judge.hear(NeighbourClaim(RIP, RS, "request"), 0.0)
 
     assert heard.hear(RS).hear(TWO).said == [SPEAKS, NEW]
 
@@ -251,7 +252,9 @@ def test_of_hosts_without_number_few_are_told_and_none_is_kept() -> None:
 class FakeEars:
     """A segment on which at each second something is said, or the link is down (None)."""
 
-    def __init__(self, *seconds: list[Spoken] | None, then: BaseException | None = None) -> None:
+    def __init__(
+        self, *seconds: list[NeighbourClaim] | None, then: BaseException | None = None
+    ) -> None:
         self.seconds = list(seconds)
         self.then = then
         self.asked = 0
@@ -263,7 +266,7 @@ class FakeEars:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def hear(self, until: float) -> Iterator[Spoken]:
+    def hear(self, until: float) -> Iterator[NeighbourClaim]:
         if not self.seconds and self.then:
             raise self.then
         said = self.seconds.pop(0) if self.seconds else []
@@ -295,7 +298,7 @@ def both(address: IPAddress, mac: str) -> list[Answer]:
 
 
 KNOWN_HOSTS = [*both(VIP, ONE), *both(RIP, RS), *both(IPv4Address("192.168.1.12"), TWO)]
-SPOKEN = Spoken(VIP, RS, "request")
+SPOKEN = NeighbourClaim(VIP, RS, "request")
 
 
 def watched(
@@ -332,7 +335,7 @@ def test_a_signal_is_the_normal_end_with_1_after_an_alarm_and_0_without(
     for name, said in (("alarm", [SPOKEN]), ("none", [])):
         ears = FakeEars(said)
 
-        def strike(until: float, ears: FakeEars = ears) -> Iterator[Spoken]:
+        def strike(until: float, ears: FakeEars = ears) -> Iterator[NeighbourClaim]:
             yield from ears.seconds.pop(0)  # type: ignore[misc]
             signal.raise_signal(signal.SIGTERM)
 
@@ -358,7 +361,7 @@ def followed(ears: FakeEars, **wanted: Any) -> tuple[Watch, list[Event]]:
     clock, told = Clock(), list[Event]()
     hear = ears.hear
 
-    def hear_and_wait(until: float) -> Iterator[Spoken]:
+    def hear_and_wait(until: float) -> Iterator[NeighbourClaim]:
         yield from hear(until)
         clock.now = until
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lvsdr.model.finding import Answer
+from lvsdr.model.neighbour_claim import Answer
 from lvsdr.wire import announce
 from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
 from lvsdr.wire.frames.arp import Arp

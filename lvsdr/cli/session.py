@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lvsdr.core.workflow import Announcer
     from lvsdr.model.address import IPAddress
     from lvsdr.model.container_host import Outside
-    from lvsdr.model.finding import Answer
+    from lvsdr.model.neighbour_claim import Answer
     from lvsdr.model.path import Approach, Path, Proof
     from lvsdr.model.profile import Profile
     from lvsdr.model.route_lookup import Fate

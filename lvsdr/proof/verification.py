@@ -10,7 +10,8 @@ from lvsdr.core.book import Book
 from lvsdr.core.situation import Directed, Kernel, consider, directing
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
-from lvsdr.model.finding import ERROR, WARNING, Answer, Finding
+from lvsdr.model.finding import ERROR, WARNING, Finding
+from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.objects import SILENCE
 from lvsdr.model.path import Proof
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile

@@ -12,9 +12,10 @@ from typing import Protocol
 from lvsdr.core.situation import Kernel
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
-from lvsdr.model.finding import ERROR, WARNING, Answer
+from lvsdr.model.finding import ERROR, WARNING
+from lvsdr.model.neighbour_claim import Answer, NeighbourClaim
 from lvsdr.model.profile import Profile
-from lvsdr.model.watch_event import Event, Spoken
+from lvsdr.model.watch_event import Event
 from lvsdr.proof.verification import Ask, Scene, look
 from lvsdr.rules.segment.repeated_events import Muffler
 from lvsdr.rules.segment.who_answers import by_address, directors
@@ -26,7 +27,7 @@ _TICK = 1.0
 class Ears(Protocol):
     """What hears the segment."""
 
-    def hear(self, until: float) -> Iterator[Spoken]: ...
+    def hear(self, until: float) -> Iterator[NeighbourClaim]: ...
     def ask(self, source4: IPv4Address | None, source6: IPv6Address | None) -> None: ...
     def reopen(self) -> None: ...
 

@@ -10,9 +10,8 @@ from types import TracebackType
 from typing import Self
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.watch_event import Spoken, Utterance
-from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
-from lvsdr.wire.frames.ethernet import Frame, FrameError
+from lvsdr.model.neighbour_claim import NeighbourClaim
+from lvsdr.wire.frames.neighbour_claims import claim_on
 from lvsdr.wire.packet_socket import RATE, PacketSocket, paced
 from lvsdr.wire.questions import Asker, Timed, questions
 from lvsdr.wire.who_has import ethertypes
@@ -45,7 +44,7 @@ class Listener:
     ) -> None:
         self._wire.__exit__(kind, error, trace)
 
-    def hear(self, until: float) -> Iterator[Spoken]:
+    def hear(self, until: float) -> Iterator[NeighbourClaim]:
         """Yield what is said until the monotonic clock reads `until`, and go on asking."""
         self._wire.wait_for_carrier(0.0)
         while self._due and self._due[0][0] <= until:
@@ -74,41 +73,9 @@ class Listener:
     def _opened(self) -> PacketSocket:
         return PacketSocket(self._link, *ethertypes(self._addresses))
 
-    def _heard(self, until: float) -> Iterator[Spoken]:
+    def _heard(self, until: float) -> Iterator[NeighbourClaim]:
         for frame in self._wire.frames(until):
-            found = spoken(frame, self._addresses)
+            claim = claim_on(self._addresses, frame)
             # Our own frame, come back through a loop of the segment.
-            if found is not None and found.mac != self._wire.mac:
-                yield found
-
-
-def spoken(data: bytes, addresses: frozenset[IPAddress]) -> Spoken | None:
-    """Return in the name of which of `addresses` a frame speaks, or None.
-
-    The MAC address inside counts, for it is the one that caches learn; that of the frame only
-    where there is none inside.
-    """
-    try:
-        frame = ethernet.decode(data)
-        read = {ethernet.ARP: _arp, ethernet.IPV6: _nd}.get(frame.ethertype)
-        found = read(frame) if read else None
-    except FrameError:
-        return None
-    return found if found and found.address in addresses else None
-
-
-def _arp(frame: Frame) -> Spoken:
-    packet = arp.decode(frame.payload)
-    if packet.sender_ip == packet.target_ip:
-        return Spoken(packet.sender_ip, packet.sender_mac, "announcement")
-    form: Utterance = "request" if packet.operation == arp.REQUEST else "reply"
-    return Spoken(packet.sender_ip, packet.sender_mac, form)
-
-
-def _nd(frame: Frame) -> Spoken:
-    message = neighbour_discovery.decode(frame.payload)
-    mac = message.mac or frame.source
-    if isinstance(message, neighbour_discovery.Solicitation):
-        return Spoken(message.source, mac, "request")
-    announces = message.override and not message.solicited
-    return Spoken(message.target, mac, "announcement" if announces else "reply")
+            if claim is not None and claim.mac != self._wire.mac:
+                yield claim

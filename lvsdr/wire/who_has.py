@@ -9,9 +9,9 @@ from operator import itemgetter
 from time import monotonic
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.finding import Answer, Form
+from lvsdr.model.neighbour_claim import Answer, AnswerForm, NeighbourClaim
 from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
-from lvsdr.wire.frames.ethernet import Frame, FrameError
+from lvsdr.wire.frames.neighbour_claims import claim_on
 from lvsdr.wire.packet_socket import RATE, PacketSocket
 from lvsdr.wire.questions import Asker, Timed, questions, schedule
 
@@ -59,21 +59,12 @@ def who_has(  # noqa: PLR0913 - each is a question of its own, and none can be d
 
 
 def answer(data: bytes, asker: Asker, addresses: frozenset[IPAddress]) -> Answer | None:
-    """Return what a frame says about one of `addresses`, or None.
-
-    Where the MAC address inside differs from the frame's source, the one
-    inside counts: it is the one that caches learn.
-    """
-    try:
-        frame = ethernet.decode(data)
-        read = {ethernet.ARP: _arp_answer, ethernet.IPV6: _nd_answer}.get(frame.ethertype)
-        found = read(frame, asker) if read else None
-    except FrameError:
-        return None
+    """Return how a frame answers `asker` about one of `addresses`, or None if it does not."""
+    claim = claim_on(addresses, data)
     # With our own MAC inside it is our own frame, come back through a loop of the segment.
-    if found is None or found.mac == asker.mac or found.address not in addresses:
+    if claim is None or claim.mac == asker.mac:
         return None
-    return found
+    return Answer(claim.address, claim.mac, _answer_form(claim, asker))
 
 
 def ethertypes(addresses: Iterable[IPAddress]) -> set[int]:
@@ -123,28 +114,15 @@ def _converse(
         tell(until / end)
 
 
-def _arp_answer(frame: Frame, asker: Asker) -> Answer:
-    packet = arp.decode(frame.payload)
-    form: Form = "overheard"
-    if packet.operation == arp.REPLY and packet.target_ip == arp.NOBODY:
-        form = "probe"
-    elif packet.operation == arp.REPLY and packet.target_ip == asker.source4:
+def _answer_form(claim: NeighbourClaim, asker: Asker) -> AnswerForm:
+    """Return which of our questions a claim answers, by the address that it is sent to."""
+    if claim.form == "request":
+        return "overheard"
+    if claim.to in (arp.NOBODY, neighbour_discovery.ALL_NODES):
+        form: AnswerForm = "probe"
+    elif claim.to is not None and claim.to in (asker.source4, asker.source6):
         form = "own"
-    return Answer(packet.sender_ip, packet.sender_mac, form)
-
-
-def _nd_answer(frame: Frame, asker: Asker) -> Answer:
-    message = neighbour_discovery.decode(frame.payload)
-    # Without the option the answer still comes from where its frame comes from.
-    mac = message.mac or frame.source
-    if isinstance(message, neighbour_discovery.Solicitation):
-        return Answer(message.source, mac, "overheard")
-    forms: dict[IPv6Address | None, Form] = {
-        asker.source6: "own",
-        neighbour_discovery.ALL_NODES: "probe",
-    }
-    form = forms.get(message.destination, "overheard")
+    else:
+        return "overheard"
     # Only a proxy leaves it to others to override what caches hold (RFC 4861, 7.2.8).
-    if form != "overheard" and not message.override:
-        form = "proxy"
-    return Answer(message.target, mac, form)
+    return form if claim.override else "proxy"

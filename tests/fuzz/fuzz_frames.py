@@ -21,8 +21,9 @@ with atheris.instrument_imports(include=["lvsdr", "ipaddress"]):
     from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
     from lvsdr.wire.frames.arp import Arp
     from lvsdr.wire.frames.ethernet import Frame, FrameError
+    from lvsdr.wire.frames.ip import ICMPV6, checksum_of
+    from lvsdr.wire.frames.neighbour_claims import claim_on
     from lvsdr.wire.frames.neighbour_discovery import Advertisement, Solicitation
-    from lvsdr.wire.listen import spoken
     from lvsdr.wire.questions import Asker
     from lvsdr.wire.who_has import answer
 
@@ -57,7 +58,7 @@ def one(data: bytes) -> None:
             assert decode(encode(message)) == message  # type: ignore[arg-type]
     found = answer(data, ASKER, WANTED)
     assert found is None or (found.address in WANTED and found.mac != US)
-    heard = spoken(data, WANTED)
+    heard = claim_on(WANTED, data)
     assert heard is None or heard.address in WANTED
     if found is not None:
         assert heard is not None
@@ -79,8 +80,8 @@ def mutate(data: bytes, most: int, seed: int) -> bytes:
         frame[12:14], frame[14], frame[20], frame[21] = b"\x86\xdd", 0x60, 58, 255
         frame[18:20] = (len(frame) - 54).to_bytes(2, "big")
         frame[56:58] = bytes(2)
-        ends = bytes(frame[22:38]), bytes(frame[38:54])
-        frame[56:58] = neighbour_discovery._checksum(*ends, bytes(frame[54:])).to_bytes(2, "big")
+        ends = IPv6Address(bytes(frame[22:38])), IPv6Address(bytes(frame[38:54]))
+        frame[56:58] = checksum_of(*ends, ICMPV6, bytes(frame[54:])).to_bytes(2, "big")
     return bytes(frame)
 
 

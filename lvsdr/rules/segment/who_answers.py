@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.finding import ERROR, WARNING, Answer, Finding
+from lvsdr.model.finding import ERROR, WARNING, Finding
+from lvsdr.model.neighbour_claim import Answer
 from lvsdr.rules.segment.mac_owners import Speakers
 
 PROXY = {

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING
-from lvsdr.model.watch_event import Event, Spoken
+from lvsdr.model.neighbour_claim import NeighbourClaim
+from lvsdr.model.watch_event import Event
 from lvsdr.rules.segment.mac_owners import Speakers
 from lvsdr.rules.segment.who_answers import APPLY, WITHDRAW
 
@@ -50,9 +51,9 @@ class Judge:
         self._told = told
         self._holds = holds
         self._changed: dict[IPAddress, float] = {}
-        self._pending: dict[tuple[IPAddress, str], tuple[float, Spoken]] = {}
+        self._pending: dict[tuple[IPAddress, str], tuple[float, NeighbourClaim]] = {}
 
-    def hear(self, spoken: Spoken, now: float) -> Event | None:
+    def hear(self, spoken: NeighbourClaim, now: float) -> Event | None:
         """Return what it means, or None if it is right; `now` is in seconds, of any clock."""
         if spoken.address not in self._directors:
             self._learn(spoken)
@@ -88,7 +89,7 @@ class Judge:
                 message = f"nobody answers for {vip}: who announces it is taken for the director"
                 yield Event(f"{_protocol(vip)}-NOBODY", WARNING, message, LOOK, vip=vip)
 
-    def _learn(self, spoken: Spoken) -> None:
+    def _learn(self, spoken: NeighbourClaim) -> None:
         """Take the sender of a question in a RIP's name for its owner: no proxy asks so."""
         leads = any(spoken.mac in macs for macs in self._directors.values())
         if spoken.form != "reply" and not leads and spoken.address in self._unheard:
@@ -98,7 +99,7 @@ class Judge:
     def _unheard(self) -> frozenset[IPAddress]:
         return self._wanted.difference(self._rips.values())
 
-    def _stranger(self, spoken: Spoken, now: float) -> Event | None:
+    def _stranger(self, spoken: NeighbourClaim, now: float) -> Event | None:
         vip = spoken.address
         reason = self._objection(vip, now - self._changed.get(vip, now - SETTLED))
         if reason:
@@ -126,11 +127,11 @@ class Judge:
             return f"the director has changed {since:.0f} s before"
         return ""
 
-    def _intrudes(self, spoken: Spoken, reason: str, hint: str = WITHDRAW) -> Event:
+    def _intrudes(self, spoken: NeighbourClaim, reason: str, hint: str = WITHDRAW) -> Event:
         message = f"{self._named(spoken)}: {reason}"
         return self._event("TWO-DIRECTORS", ERROR, spoken, message, hint)
 
-    def _named(self, spoken: Spoken) -> str:
+    def _named(self, spoken: NeighbourClaim) -> str:
         host = f"{self._host(spoken.mac)} ({spoken.mac})"
         return f"{host} {SAYS[spoken.form]} {spoken.address}"
 
@@ -138,7 +139,9 @@ class Judge:
         rip = self._rips.get(mac)
         return f"real server {rip}" if rip else self._speakers.host(mac)
 
-    def _event(self, rule: str, severity: str, spoken: Spoken, message: str, hint: str) -> Event:
+    def _event(
+        self, rule: str, severity: str, spoken: NeighbourClaim, message: str, hint: str
+    ) -> Event:
         return Event(
             f"{_protocol(spoken.address)}-{rule}",
             severity,

@@ -13,7 +13,7 @@ from functools import partial
 from time import monotonic, sleep
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.finding import Answer
+from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.objects import Tunnel
 from lvsdr.model.path import Approach, Path, Proof
 from lvsdr.wire.packet_filters import probe_reply_filter
