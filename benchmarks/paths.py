@@ -21,7 +21,7 @@ from time import monotonic, process_time
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.host import Host
 from lvsdr.model.objects import Service
-from lvsdr.model.path import Approach, Path
+from lvsdr.model.path import Path, RealServerRoute
 from lvsdr.wire.paths.prove_paths import prove
 
 DIP = ip_address("10.1.0.1")
@@ -52,7 +52,7 @@ def main() -> None:
         # Each link answers for its own address only, and answers leave by whichever comes first.
         for name, value in (("arp_ignore", 1), ("rp_filter", 0)):
             realserver.sysctl(f"net/ipv4/conf/all/{name}", value)
-        approaches = [Approach(rip, "eth0", rip, DIP) for rip in rips]
+        approaches = [RealServerRoute(rip, "eth0", rip, DIP) for rip in rips]
         with realserver.inside(listener):
             measure(director, paths, approaches, asked.rate)
             print(realserver.run("nstat", "-asz", "TcpInSegs", "TcpAttemptFails").stdout)
@@ -75,7 +75,9 @@ def listener() -> socket.socket:
     return made
 
 
-def measure(director: Host, paths: list[Path], approaches: list[Approach], rate: int) -> None:
+def measure(
+    director: Host, paths: list[Path], approaches: list[RealServerRoute], rate: int
+) -> None:
     """Prove `paths`, and print what it took."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start, cpu = monotonic(), process_time()

@@ -27,9 +27,9 @@ from lvsdr.model.objects import (
     footing,
     keyed,
 )
-from lvsdr.model.path import Approach, PathVerdict, Proof
 from lvsdr.model.path import Path as Route
-from lvsdr.model.route_lookup import Fate, Leading, RouteTo
+from lvsdr.model.path import PathVerdict, Proof, RealServerRoute
+from lvsdr.model.route_lookup import ForwardingOutcome, RouteTo, UnicastRoute
 from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.proof.verification import Question
 from lvsdr.proof.watching import Ears
@@ -102,11 +102,11 @@ class FakeKernel:
             return RouteTo("unreachable")
         return RouteTo("unicast", near[0], source=None if arriving else near[1].ip)
 
-    def leading(self, destinations: Iterable[IPAddress]) -> dict[IPAddress, Leading]:
+    def leading(self, destinations: Iterable[IPAddress]) -> dict[IPAddress, UnicastRoute]:
         """Look no further than `route_to`."""
         ways = {each: self.route_to(each) for each in destinations}
         return {
-            each: Leading(host_network(each), str(way.link))
+            each: UnicastRoute(host_network(each), str(way.link))
             for each, way in ways.items()
             if way.kind == "unicast"
         }
@@ -191,7 +191,7 @@ class FakeSession(Session):
         self.asked: list[Question] = []
         self.probed: list[Route] = []
         self.verdicts: dict[str, PathVerdict] = {}
-        self.fated: dict[IPAddress, Fate] = {}
+        self.fated: dict[IPAddress, ForwardingOutcome] = {}
         self.overheard: list[NeighbourClaim] = []
 
     def kernel(self) -> FakeKernel:
@@ -214,10 +214,12 @@ class FakeSession(Session):
         self.asked.append(question)
         return self._heard
 
-    def follow(self, ways: Mapping[IPAddress, str]) -> Mapping[IPAddress, Fate]:
-        return {address: self.fated.get(address, Fate("silent")) for address in ways}
+    def follow(self, ways: Mapping[IPAddress, str]) -> Mapping[IPAddress, ForwardingOutcome]:
+        return {address: self.fated.get(address, ForwardingOutcome("silent")) for address in ways}
 
-    def probe(self, paths: Sequence[Route], approaches: Sequence[Approach]) -> Sequence[Proof]:
+    def probe(
+        self, paths: Sequence[Route], approaches: Sequence[RealServerRoute]
+    ) -> Sequence[Proof]:
         self.probed += paths
         return [Proof(path, self.verdicts.get(str(path.rip), "served")) for path in paths]
 

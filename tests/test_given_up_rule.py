@@ -12,7 +12,7 @@ from fake import ETH0, LO, FakeSession, host
 from lvsdr.model.finding import Finding
 from lvsdr.model.objects import Address, ProxyNeighbour
 from lvsdr.model.profile import RealServerProfile
-from lvsdr.model.route_lookup import Fate, Leading
+from lvsdr.model.route_lookup import ForwardingOutcome, UnicastRoute
 from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.proof.verification import led_astray
 from lvsdr.rules.paths.vip_given_up import given_up, led
@@ -23,12 +23,12 @@ VIP, VIP6, OWN, GUEST = (
 VETH, TUNNEL = SurveyedLink("veth0", link_kind="veth"), SurveyedLink("tunnel", arp=False)
 LINKS = {link.name: link for link in (ETH0, LO, VETH, TUNNEL)}
 SURVEY = Survey(LINKS, (("veth0", ip_interface("10.0.0.1/24")),))
-ON_LINK = Leading(ip_network("192.0.2.2/32"), "veth0")
-BACK = Fate("returned")
+ON_LINK = UnicastRoute(ip_network("192.0.2.2/32"), "veth0")
+BACK = ForwardingOutcome("returned")
 PROFILE = RealServerProfile("rs", "eth0", "lo", "lo", (VIP,))
 
 
-def told(way: Leading, fate: Fate = BACK, survey: Survey = SURVEY) -> Finding:
+def told(way: UnicastRoute, fate: ForwardingOutcome = BACK, survey: Survey = SURVEY) -> Finding:
     (finding,) = given_up({VIP: way}, {VIP: fate}, survey)
     return finding
 
@@ -36,7 +36,7 @@ def told(way: Leading, fate: Fate = BACK, survey: Survey = SURVEY) -> Finding:
 def test_what_goes_to_the_segment_or_by_the_default_route_is_not_followed() -> None:
     ways = {
         VIP: replace(ON_LINK, link="eth0"),
-        VIP6: Leading(ip_network("::/0"), "veth0"),
+        VIP6: UnicastRoute(ip_network("::/0"), "veth0"),
     }
 
     assert led(ways, "eth0", SURVEY) == {}
@@ -51,7 +51,7 @@ def test_a_vip_of_this_host_is_not_followed() -> None:
 
 @pytest.mark.parametrize("kind", ["taken", "silent"])
 def test_what_somebody_may_have_taken_is_no_fault(kind: str) -> None:
-    assert list(given_up({VIP: ON_LINK}, {VIP: Fate(kind)}, SURVEY)) == []
+    assert list(given_up({VIP: ON_LINK}, {VIP: ForwardingOutcome(kind)}, SURVEY)) == []
 
 
 def test_the_hint_ends_what_draws_packets_then_the_route_then_the_neighbour() -> None:
@@ -68,12 +68,12 @@ def test_the_hint_ends_what_draws_packets_then_the_route_then_the_neighbour() ->
 
 
 @pytest.mark.parametrize("way", [replace(ON_LINK, gateway=GUEST), replace(ON_LINK, link="tunnel")])
-def test_where_the_vip_is_no_neighbour_none_is_deleted(way: Leading) -> None:
+def test_where_the_vip_is_no_neighbour_none_is_deleted(way: UnicastRoute) -> None:
     assert told(way).hint == f"ip -4 route del 192.0.2.2 dev {way.link}"
 
 
 def test_a_route_for_others_too_stays() -> None:
-    wide = Leading(ip_network("192.0.2.0/24"), "veth0", GUEST)
+    wide = UnicastRoute(ip_network("192.0.2.0/24"), "veth0", GUEST)
 
     assert told(wide).hint == "ip -4 route add unreachable 192.0.2.2"
 
@@ -82,12 +82,12 @@ def test_a_route_for_others_too_stays() -> None:
     ("fate", "words"),
     [
         (BACK, "they come back, and go to and fro until their TTL is used up"),
-        (Fate("refused", GUEST), "10.0.0.2 refuses them"),
-        (Fate("refused", OWN), "no neighbour takes them"),
-        (Fate("refused"), "no neighbour takes them"),
+        (ForwardingOutcome("refused", GUEST), "10.0.0.2 refuses them"),
+        (ForwardingOutcome("refused", OWN), "no neighbour takes them"),
+        (ForwardingOutcome("refused"), "no neighbour takes them"),
     ],
 )
-def test_what_follows_is_told(fate: Fate, words: str) -> None:
+def test_what_follows_is_told(fate: ForwardingOutcome, words: str) -> None:
     assert told(ON_LINK, fate).message.endswith(f"where nobody has it: {words}")
 
 

@@ -29,7 +29,7 @@ from lvsdr.profile import schema
 from lvsdr.profile.holders import HOLDERS
 from lvsdr.profile.reader import read
 from lvsdr.rules.segment import who_answers
-from lvsdr.rules.segment.mac_owners import Speakers
+from lvsdr.rules.segment.mac_owners import MacOwners
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("lvsdr.8", "lvsdr-profile.5")
@@ -210,8 +210,10 @@ def heard_rules() -> set[str]:
             for forms in combinations(FORMS, number):
                 for macs in ((), (*real_server,), (*real_server, "a", "b")):
                     heard = frozenset(Answer(address, mac, form) for mac in macs for form in forms)
-                    hearing = who_answers.Hearing(heard, Speakers(real_server))
-                    rules |= {each.rule for each in who_answers.answers((address,), hearing)}
+                    hearing = who_answers.SegmentAnswers(heard, MacOwners(real_server))
+                    rules |= {
+                        each.rule for each in who_answers.answer_findings((address,), hearing)
+                    }
     return rules
 
 

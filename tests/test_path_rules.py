@@ -13,7 +13,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.neighbour_claim import Answer, AnswerForm
 from lvsdr.model.objects import Address, RealServer, Service, Tunnel, VirtualServer
-from lvsdr.model.path import VERDICTS, Approach, Path, PathDetail, PathVerdict, Proof
+from lvsdr.model.path import VERDICTS, Path, PathDetail, PathVerdict, Proof, RealServerRoute
 from lvsdr.model.profile import DirectorProfile, LabelledVip
 from lvsdr.profile.roles.director_paths import paths
 from lvsdr.proof import path_proofs
@@ -136,10 +136,10 @@ def test_a_firewall_mark_masqueraded_has_no_vip() -> None:
 # How they are approached.
 
 
-def proven(*held: Address, rip: IPAddress = RIP) -> tuple[list[Approach], tuple[Proof, ...]]:
-    approaches: list[Approach] = []
+def proven(*held: Address, rip: IPAddress = RIP) -> tuple[list[RealServerRoute], tuple[Proof, ...]]:
+    approaches: list[RealServerRoute] = []
 
-    def probe(asked: Sequence[Path], ways: Sequence[Approach]) -> list[Proof]:
+    def probe(asked: Sequence[Path], ways: Sequence[RealServerRoute]) -> list[Proof]:
         approaches.extend(ways)
         return [Proof(each, "served") for each in reversed(asked)]
 
@@ -150,7 +150,7 @@ def proven(*held: Address, rip: IPAddress = RIP) -> tuple[list[Approach], tuple[
 def test_a_probe_comes_from_the_directors_own_address() -> None:
     approaches, proofs = proven(ON_ETH0)
 
-    assert approaches == [Approach(RIP, "eth0", RIP, ON_ETH0.ip.ip)]
+    assert approaches == [RealServerRoute(RIP, "eth0", RIP, ON_ETH0.ip.ip)]
     assert [proof.verdict for proof in proofs] == ["served"]
 
 
@@ -170,9 +170,9 @@ def test_a_vip_of_the_other_family_is_asked_for_from_an_address_of_that_family()
     six = Service("tcp", ip_address("2001:db8::2"), 80, family="inet6")
     server = RealServer(six, RIP, 80, forwarding_method="tunnel")
     to_it = replace(profile(server), labelled_vips=())
-    asked: list[Approach] = []
+    asked: list[RealServerRoute] = []
 
-    def probe(paths: Sequence[Path], ways: Sequence[Approach]) -> list[Proof]:
+    def probe(paths: Sequence[Path], ways: Sequence[RealServerRoute]) -> list[Proof]:
         asked.extend(ways)
         return [Proof(each, "served") for each in paths]
 

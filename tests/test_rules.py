@@ -13,8 +13,8 @@ from lvsdr.model.profile import RealServerProfile
 from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.proof.verification import owners
 from lvsdr.rules.host.arp_settings import silence
-from lvsdr.rules.segment.mac_owners import Speakers
-from lvsdr.rules.segment.who_answers import Hearing, answers
+from lvsdr.rules.segment.mac_owners import MacOwners
+from lvsdr.rules.segment.who_answers import SegmentAnswers, answer_findings
 
 VIP, VIP6 = ip_address("192.0.2.10"), ip_address("2001:db8::10")
 RIP, DIP = ip_address("192.0.2.11"), ip_address("192.0.2.5")
@@ -26,10 +26,10 @@ def heard(
     *spoken: tuple[str, AnswerForm], vip: IPAddress = VIP, mine: str | None = None
 ) -> list[tuple[str, str | None]]:
     own = [] if mine is None else [Answer(vip, mine, "self")]
-    hearing = Hearing(
-        frozenset([*own, *(Answer(vip, mac, form) for mac, form in spoken)]), Speakers({RS: RIP})
+    hearing = SegmentAnswers(
+        frozenset([*own, *(Answer(vip, mac, form) for mac, form in spoken)]), MacOwners({RS: RIP})
     )
-    return [(found.rule, found.mac) for found in answers([vip], hearing)]
+    return [(found.rule, found.mac) for found in answer_findings([vip], hearing)]
 
 
 def both(mac: str) -> tuple[tuple[str, AnswerForm], tuple[str, AnswerForm]]:
@@ -80,24 +80,24 @@ def test_two_hosts_that_are_no_real_servers_are_two_directors() -> None:
     assert heard(*both(ONE), (TWO, "overheard")) == [("ARP-TWO-DIRECTORS", ONE)]
 
 
-def known(speakers: Speakers, *spoken: tuple[str, AnswerForm]) -> list[Finding]:
+def known(speakers: MacOwners, *spoken: tuple[str, AnswerForm]) -> list[Finding]:
     heard = frozenset(Answer(VIP, mac, form) for mac, form in spoken)
-    return list(answers([VIP], Hearing(heard, speakers)))
+    return list(answer_findings([VIP], SegmentAnswers(heard, speakers)))
 
 
 ONE_HOST = [
-    pytest.param(Speakers(mine=frozenset({ONE, TWO})), id="this host"),
-    pytest.param(Speakers(dips={ONE: DIP, TWO: DIP}), id="the director"),
+    pytest.param(MacOwners(mine=frozenset({ONE, TWO})), id="this host"),
+    pytest.param(MacOwners(dips={ONE: DIP, TWO: DIP}), id="the director"),
 ]
 
 
 @pytest.mark.parametrize("speakers", ONE_HOST)
-def test_a_bond_of_the_director_gives_each_asker_one_mac_and_is_right(speakers: Speakers) -> None:
+def test_a_bond_of_the_director_gives_each_asker_one_mac_and_is_right(speakers: MacOwners) -> None:
     assert known(speakers, (ONE, "own"), (TWO, "probe")) == []
 
 
 @pytest.mark.parametrize("speakers", ONE_HOST)
-def test_links_of_the_director_that_answer_one_question_are_flux(speakers: Speakers) -> None:
+def test_links_of_the_director_that_answer_one_question_are_flux(speakers: MacOwners) -> None:
     (found,) = known(speakers, *both(ONE), *both(TWO))
 
     assert (found.rule, found.severity, found.mac) == ("ARP-FLUX", WARNING, ONE)
@@ -105,7 +105,7 @@ def test_links_of_the_director_that_answer_one_question_are_flux(speakers: Speak
 
 
 def test_a_link_that_this_host_hears_beside_its_own_answer_is_flux() -> None:
-    speakers = Speakers(mine=frozenset({ONE, TWO}))
+    speakers = MacOwners(mine=frozenset({ONE, TWO}))
 
     (found,) = known(speakers, (ONE, "self"), (TWO, "probe"))
 
@@ -113,7 +113,7 @@ def test_a_link_that_this_host_hears_beside_its_own_answer_is_flux() -> None:
 
 
 def test_two_directors_that_are_known_are_two_all_the_same() -> None:
-    speakers = Speakers(dips={ONE: DIP, TWO: ip_address("192.0.2.9")})
+    speakers = MacOwners(dips={ONE: DIP, TWO: ip_address("192.0.2.9")})
 
     (found,) = known(speakers, *both(ONE), *both(TWO))
 
@@ -122,14 +122,14 @@ def test_two_directors_that_are_known_are_two_all_the_same() -> None:
 
 
 def test_a_real_server_with_several_macs_is_named_once_with_all_of_them() -> None:
-    (found,) = known(Speakers({RS: RIP, TWO: RIP}), *both(ONE), (RS, "probe"), (TWO, "own"))
+    (found,) = known(MacOwners({RS: RIP, TWO: RIP}), *both(ONE), (RS, "probe"), (TWO, "own"))
 
     assert (found.rule, found.rip) == ("ARP-ANSWER", RIP)
     assert f"real server 192.0.2.11 ({TWO}, {RS})" in found.message
 
 
 def test_one_mac_for_each_form_may_be_a_bond_and_is_a_warning() -> None:
-    (found,) = known(Speakers(), (ONE, "own"), (TWO, "probe"))
+    (found,) = known(MacOwners(), (ONE, "own"), (TWO, "probe"))
 
     assert (found.rule, found.severity) == ("ARP-TWO-DIRECTORS", WARNING)
     assert "--dip" in found.hint
@@ -138,7 +138,7 @@ def test_one_mac_for_each_form_may_be_a_bond_and_is_a_warning() -> None:
 def test_of_thousands_that_answer_a_few_are_listed() -> None:
     macs = [f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}" for number in range(3000)]
 
-    (found,) = known(Speakers(), *((mac, "probe") for mac in macs))
+    (found,) = known(MacOwners(), *((mac, "probe") for mac in macs))
 
     assert found.message.endswith("and 2992 more")
     assert len(found.message) < 600
@@ -156,7 +156,7 @@ def test_of_thousands_that_answer_a_few_are_listed() -> None:
     ],
 )
 def test_a_mac_alone_tells_this_of_its_host(mac: str, name: str) -> None:
-    assert Speakers().host(mac) == name
+    assert MacOwners().host(mac) == name
 
 
 def test_a_mac_of_a_real_server_is_known_by_its_answer_for_the_rip() -> None:

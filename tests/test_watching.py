@@ -22,9 +22,9 @@ from lvsdr.model.objects import Address
 from lvsdr.model.watch_event import Event
 from lvsdr.profile.reader import read
 from lvsdr.proof.watching import Wanted, Watch
-from lvsdr.rules.segment.mac_owners import Speakers
-from lvsdr.rules.segment.repeated_events import EVERY, KNOWN, MOST, Muffler
-from lvsdr.rules.segment.who_speaks import GRACE, SETTLED, Judge
+from lvsdr.rules.segment.claim_monitor import GRACE, SETTLED, ClaimMonitor
+from lvsdr.rules.segment.event_rate_limiter import EVERY, KNOWN, MOST, EventRateLimiter
+from lvsdr.rules.segment.mac_owners import MacOwners
 from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
 from lvsdr.wire.frames.arp import Arp
 from lvsdr.wire.frames.ethernet import Frame
@@ -99,18 +99,18 @@ def test_other_frames_do_not(frame: bytes) -> None:
     assert claim_on({VIP, VIP6}, frame) is None
 
 
-# --- the judge -----------------------------------------------------------------------------------
+# --- the monitor ---------------------------------------------------------------------------------
 
 
 @dataclass
 class Bench:
-    """A judge, and what it said of the frames so far."""
+    """A monitor, and what it said of the frames so far."""
 
-    judge: Judge
+    monitor: ClaimMonitor
     said: list[tuple[str, str]] = field(default_factory=list)
 
     def hear(self, mac: str, form: ClaimForm = "announcement", now: float = 0.0) -> Self:
-        event = self.judge.hear(NeighbourClaim(VIP, mac, form), now)
+        event = self.monitor.hear(NeighbourClaim(VIP, mac, form), now)
         self.said += [(event.rule.partition("-")[2], event.severity)] if event else []
         return self
 
@@ -118,7 +118,9 @@ class Bench:
 def bench(answered: tuple[str, ...] = (ONE,), **known: Any) -> Bench:
     settings = {"rips": [RIP], **known}
     hosts = tuple(frozenset({mac}) for mac in answered)
-    return Bench(Judge(settings.pop("speakers", Speakers({RS: RIP})), {VIP: hosts}, **settings))
+    return Bench(
+        ClaimMonitor(settings.pop("speakers", MacOwners({RS: RIP})), {VIP: hosts}, **settings)
+    )
 
 
 INTRUDER, SPEAKS = ("TWO-DIRECTORS", ERROR), ("SPEAKS", ERROR)
@@ -149,7 +151,7 @@ def test_two_that_claim_the_vip_in_turn_are_an_alarm() -> None:
 def test_one_that_only_answers_has_not_taken_over() -> None:
     heard = bench().hear(TWO, "reply", 10.0).hear(TWO, "reply", 10.0 + GRACE)
     early, due, again = (
-        [each.rule for each in heard.judge.due(10.0 + GRACE + late)] for late in (-0.1, 0.0, 0.1)
+        [each.rule for each in heard.monitor.due(10.0 + GRACE + late)] for late in (-0.1, 0.0, 0.1)
     )
 
     assert (heard.said, early, due, again) == ([], [], ["ARP-TWO-DIRECTORS"], [])
@@ -158,12 +160,12 @@ def test_one_that_only_answers_has_not_taken_over() -> None:
 def test_one_that_is_asked_before_it_announces_itself_takes_over() -> None:
     heard = bench().hear(TWO, "reply", 10.0).hear(TWO, now=10.5).hear(TWO, "reply", 11.0)
 
-    assert (heard.said, list(heard.judge.due(100.0))) == ([NEW], [])
+    assert (heard.said, list(heard.monitor.due(100.0))) == ([NEW], [])
 
 
 def test_nobody_takes_over_while_this_host_holds_the_vip() -> None:
     held = {VIP}
-    speakers = Speakers({RS: RIP}, frozenset({ONE}))
+    speakers = MacOwners({RS: RIP}, frozenset({ONE}))
     heard = bench((), speakers=speakers, holds=held.__contains__).hear(ONE).hear(TWO)
     held.clear()
     heard.hear(TWO, now=1.0)
@@ -178,14 +180,14 @@ def test_who_was_told_to_be_the_director_is_it_and_nobody_else() -> None:
 
 
 def test_a_stranger_may_be_a_real_server_that_was_not_heard() -> None:
-    assert bench(speakers=Speakers()).hear(TWO).said == [INTRUDER]
-    assert bench(speakers=Speakers(), rips=()).hear(TWO).said == [INTRUDER]
+    assert bench(speakers=MacOwners()).hear(TWO).said == [INTRUDER]
+    assert bench(speakers=MacOwners(), rips=()).hear(TWO).said == [INTRUDER]
 
 
 def test_a_real_server_that_asks_later_in_its_own_name_is_known_by_that() -> None:
-    heard = bench(speakers=Speakers())
-    heard.judge.hear(NeighbourClaim(RIP, TWO, "reply"), 0.0)
-    heard.judge.hear(NeighbourClaim(RIP, RS, "request"), 0.0)
+    heard = bench(speakers=MacOwners())
+    heard.monitor.hear(NeighbourClaim(RIP, TWO, "reply"), 0.0)
+    heard.monitor.hear(NeighbourClaim(RIP, RS, "request"), 0.0)
 
     assert heard.hear(RS).hear(TWO).said == [SPEAKS, NEW]
 
@@ -193,13 +195,13 @@ def test_a_real_server_that_asks_later_in_its_own_name_is_known_by_that() -> Non
 def test_where_several_answer_each_of_them_is_an_alarm_and_where_nobody_does_it_is_said() -> None:
     several, nobody = bench((ONE, TWO)), bench(())
 
-    assert [each.severity for each in several.judge.doubts()] == [ERROR]
+    assert [each.severity for each in several.monitor.doubts()] == [ERROR]
     assert several.hear(ONE, "reply").hear(TWO).said == [INTRUDER, INTRUDER]
-    assert [(each.rule, each.severity) for each in nobody.judge.doubts()] == [
+    assert [(each.rule, each.severity) for each in nobody.monitor.doubts()] == [
         ("ARP-NOBODY", WARNING)
     ]
     assert nobody.hear(TWO).hear(TWO).said == [NEW]
-    assert list(bench().judge.doubts()) == []
+    assert list(bench().monitor.doubts()) == []
 
 
 # --- repeated events -----------------------------------------------------------------------------
@@ -210,11 +212,11 @@ def event(number: int = 0, severity: str = ERROR) -> Event:
 
 
 def test_the_same_event_is_told_once_and_then_counted() -> None:
-    muffler = Muffler(0.0)
+    limiter = EventRateLimiter(0.0)
 
-    first = muffler.take(event())
-    others = [muffler.take(event()) for _ in range(10_000)]
-    early, due, again = (list(muffler.due(now)) for now in (EVERY - 1, EVERY, 3 * EVERY))
+    first = limiter.take(event())
+    others = [limiter.take(event()) for _ in range(10_000)]
+    early, due, again = (list(limiter.due(now)) for now in (EVERY - 1, EVERY, 3 * EVERY))
 
     assert first == event()
     assert set(others) == {None}
@@ -222,28 +224,28 @@ def test_the_same_event_is_told_once_and_then_counted() -> None:
 
 
 def test_one_that_goes_on_is_only_counted_and_one_that_rested_is_new() -> None:
-    muffler = Muffler(0.0)
-    muffler.take(event())
-    muffler.take(event())
-    list(muffler.due(EVERY))
+    limiter = EventRateLimiter(0.0)
+    limiter.take(event())
+    limiter.take(event())
+    list(limiter.due(EVERY))
 
-    goes_on = muffler.take(event())
-    list(muffler.due(2 * EVERY))
-    list(muffler.due(3 * EVERY))
-    rested = muffler.take(event())
+    goes_on = limiter.take(event())
+    list(limiter.due(2 * EVERY))
+    list(limiter.due(3 * EVERY))
+    rested = limiter.take(event())
 
     assert (goes_on, rested) == (None, event())
 
 
 def test_of_hosts_without_number_few_are_told_and_none_is_kept() -> None:
-    muffler = Muffler(0.0)
+    limiter = EventRateLimiter(0.0)
 
-    told = [muffler.take(event(number)) for number in range(100_000)]
-    (left,) = muffler.due(EVERY)
+    told = [limiter.take(event(number)) for number in range(100_000)]
+    (left,) = limiter.due(EVERY)
 
     assert sum(each is not None for each in told) == MOST
     assert (left.rule, left.severity, left.count) == ("TOO-MANY", ERROR, 100_000 - MOST)
-    assert len(muffler._kinds) <= KNOWN
+    assert len(limiter._kinds) <= KNOWN
 
 
 # --- the whole of it -----------------------------------------------------------------------------

@@ -34,7 +34,7 @@ from lvsdr.profile import roles
 if TYPE_CHECKING:
     from lvsdr.model.counters import Counters
     from lvsdr.model.inspection import Inspection, Packet
-    from lvsdr.model.route_lookup import Leading, RouteTo
+    from lvsdr.model.route_lookup import RouteTo, UnicastRoute
 
 IPVS_SYSCTLS = "net/ipv4/vs/"
 # What others may stand on: addresses on a link, real servers on a virtual server.
@@ -59,7 +59,7 @@ class Kernel(Protocol):
     ) -> RouteTo:
         """Return what becomes of a packet to `destination`, sent here or arriving on a link."""
 
-    def leading(self, destinations: Iterable[IPAddress]) -> Mapping[IPAddress, Leading]:
+    def leading(self, destinations: Iterable[IPAddress]) -> Mapping[IPAddress, UnicastRoute]:
         """Return the unicast routes by which packets to `destinations` would leave."""
 
     def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:

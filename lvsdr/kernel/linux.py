@@ -30,7 +30,7 @@ from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, Sysctl, Vir
 if TYPE_CHECKING:
     from lvsdr.model.counters import Counters
     from lvsdr.model.inspection import Inspection, Packet
-    from lvsdr.model.route_lookup import Leading, RouteTo
+    from lvsdr.model.route_lookup import RouteTo, UnicastRoute
     from lvsdr.model.survey import Survey
 
 
@@ -97,7 +97,7 @@ class LinuxKernel:
 
         return route_lookups.route_to(self._sockets, destination, source=source, arriving=arriving)
 
-    def leading(self, destinations: Iterable[IPAddress]) -> Mapping[IPAddress, Leading]:
+    def leading(self, destinations: Iterable[IPAddress]) -> Mapping[IPAddress, UnicastRoute]:
         """Return the unicast routes by which packets to `destinations` would leave."""
         from lvsdr.kernel.views import route_lookups  # noqa: PLC0415
 

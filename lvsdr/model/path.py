@@ -63,7 +63,7 @@ class Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Approach:
+class RealServerRoute:
     """How this host sends to `rip`: out of `link` to `next_hop`, in the name of `source`.
 
     `other` is its own address of the other family, for what a tunnel carries. `mtu` is the link's,

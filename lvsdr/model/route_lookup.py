@@ -24,7 +24,7 @@ class RouteTo:
 
 
 @dataclass(frozen=True, slots=True)
-class Leading:
+class UnicastRoute:
     """The unicast route by which a packet would leave: `network` is the route's own destination."""
 
     network: IPNetwork
@@ -37,7 +37,7 @@ TAKEN, REFUSED, RETURNED, SILENT = "taken", "refused", "returned", "silent"
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class ForwardingOutcome:
     """What became of a packet: taken, refused, returned, or silent; `by` is who said so."""
 
     kind: str

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 from lvsdr.core.situation import Kernel
 from lvsdr.model.address import IPAddress
-from lvsdr.model.path import Approach, Path, PathDetail, Proof
+from lvsdr.model.path import Path, PathDetail, Proof, RealServerRoute
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.model.survey import Survey
 from lvsdr.profile.roles.director_paths import paths
 
-Probe = Callable[[Sequence[Path], Sequence[Approach]], Sequence[Proof]]
+Probe = Callable[[Sequence[Path], Sequence[RealServerRoute]], Sequence[Proof]]
 
 
 def prove(profile: DirectorProfile, kernel: Kernel, probe: Probe) -> tuple[Proof, ...]:
@@ -21,16 +21,18 @@ def prove(profile: DirectorProfile, kernel: Kernel, probe: Probe) -> tuple[Proof
     every = paths(profile)
     found = {path: _unproven(path, ways[path.rip]) for path in every}
     sent = [path for path, proof in found.items() if proof is None]
-    approaches = {path.rip: way for path in sent if isinstance(way := ways[path.rip], Approach)}
+    approaches = {
+        path.rip: way for path in sent if isinstance(way := ways[path.rip], RealServerRoute)
+    }
     probed = probe(sent, tuple(approaches.values())) if sent else ()
     known = {proof.path: proof for proof in probed}
     return tuple(found[path] or known[path] for path in every)
 
 
-def _unproven(path: Path, way: Approach | PathDetail) -> Proof | None:
+def _unproven(path: Path, way: RealServerRoute | PathDetail) -> Proof | None:
     if way == "no-route":
         return Proof(path, "down", way)
-    if not isinstance(way, Approach):
+    if not isinstance(way, RealServerRoute):
         return Proof(path, None, way)
     lacking = path.vip is not None and path.vip.version != path.rip.version and way.other is None
     return Proof(path, None, "no-source") if lacking else None
@@ -38,7 +40,7 @@ def _unproven(path: Path, way: Approach | PathDetail) -> Proof | None:
 
 def _approach(
     rip: IPAddress, profile: DirectorProfile, kernel: Kernel, survey: Survey
-) -> Approach | PathDetail:
+) -> RealServerRoute | PathDetail:
     """Return how this host sends to `rip`, or why no probe can be sent there."""
     route = kernel.route_to(rip)
     if route.kind == "local":
@@ -50,7 +52,7 @@ def _approach(
     source = _source(rip, route.source, route.link, profile, survey)
     if source is None:
         return "no-source"
-    return Approach(
+    return RealServerRoute(
         rip,
         route.link,
         route.gateway or rip,

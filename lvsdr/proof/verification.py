@@ -15,14 +15,14 @@ from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.objects import SILENCE
 from lvsdr.model.path import Proof
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
-from lvsdr.model.route_lookup import Fate
+from lvsdr.model.route_lookup import ForwardingOutcome
 from lvsdr.model.survey import Survey
 from lvsdr.proof.path_proofs import Probe, prove
 from lvsdr.rules.host import arp_settings, drift, host_rules, route_questions
 from lvsdr.rules.paths import path_findings as path_rules
 from lvsdr.rules.paths import vip_given_up
 from lvsdr.rules.segment import who_answers
-from lvsdr.rules.segment.mac_owners import Speakers
+from lvsdr.rules.segment.mac_owners import MacOwners
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Question:
 
 
 Ask = Callable[[Question], frozenset[Answer]]
-Follow = Callable[[Mapping[IPAddress, str]], Mapping[IPAddress, Fate]]
+Follow = Callable[[Mapping[IPAddress, str]], Mapping[IPAddress, ForwardingOutcome]]
 """Send a packet to each address, through the link it is mapped to, and see what becomes of it."""
 
 
@@ -135,12 +135,12 @@ def segment(
     `dips` is known for a director.
     """
     scene = look(profile, kernel.survey(), link, dips)
-    hearing = scene.hearing(ask(scene.question))
-    found = tuple(who_answers.answers(profile.vips, hearing))
+    heard = scene.hearing(ask(scene.question))
+    found = tuple(who_answers.answer_findings(profile.vips, heard))
     vips = frozenset(profile.vips)
-    spoken = frozenset(item for item in hearing.heard if item.address in vips)
+    spoken = frozenset(item for item in heard.answers if item.address in vips)
     macs = {item.mac for item in spoken}
-    return Verdict(found, spoken, {mac: hearing.speakers.host(mac) for mac in macs})
+    return Verdict(found, spoken, {mac: heard.owners.host(mac) for mac in macs})
 
 
 def led_astray(
@@ -185,7 +185,7 @@ class Scene:
         here = {ip.ip for ip in self.survey.addresses_of(self.link)}
         return frozenset(here & set(self.vips))
 
-    def speakers(self, heard: frozenset[Answer]) -> Speakers:
+    def speakers(self, heard: frozenset[Answer]) -> MacOwners:
         """Return whose MACs are known once they were asked for their addresses."""
         of_dips = owners(heard, self.dips)
         of_rips = {m: rip for m, rip in owners(heard, self.rips).items() if m not in of_dips}
@@ -194,9 +194,9 @@ class Scene:
         own_rip = next((ip.ip for _, ip in self.survey.addresses if ip.ip in self.rips), None)
         if own_rip is not None and not self.held:
             of_rips |= dict.fromkeys(self.macs, own_rip)
-        return Speakers(of_rips, self.macs, of_dips)
+        return MacOwners(of_rips, self.macs, of_dips)
 
-    def hearing(self, heard: frozenset[Answer]) -> who_answers.Hearing:
+    def hearing(self, heard: frozenset[Answer]) -> who_answers.SegmentAnswers:
         """Return what was heard, with what this host itself answers, and whose the MACs are."""
         mine, vips = self.survey.links[self.link].mac, set(self.vips)
         leaks = arp_settings.leaks(self.link, self.survey)
@@ -207,7 +207,7 @@ class Scene:
         }
         # It does not hear itself.
         own = {item for item in spoken if item.address in vips}
-        return who_answers.Hearing(heard | own, self.speakers(heard))
+        return who_answers.SegmentAnswers(heard | own, self.speakers(heard))
 
 
 def look(

@@ -15,9 +15,9 @@ from fuzz.mutations import atheris
 
 with atheris.instrument_imports(include=["lvsdr", "ipaddress"]):
     from lvsdr.model.address import IPAddress
-    from lvsdr.rules.segment.mac_owners import Speakers
-    from lvsdr.rules.segment.repeated_events import Muffler
-    from lvsdr.rules.segment.who_speaks import Judge
+    from lvsdr.rules.segment.claim_monitor import ClaimMonitor
+    from lvsdr.rules.segment.event_rate_limiter import EventRateLimiter
+    from lvsdr.rules.segment.mac_owners import MacOwners
     from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
     from lvsdr.wire.frames.arp import Arp
     from lvsdr.wire.frames.ethernet import Frame, FrameError
@@ -38,8 +38,8 @@ HOSTS = (frozenset({US}),)
 class State:
     """What a watch keeps from frame to frame."""
 
-    judge = Judge(Speakers({RS: RIP}), {VIP: HOSTS, VIP6: HOSTS}, rips=[RIP])
-    muffler = Muffler(0.0)
+    monitor = ClaimMonitor(MacOwners({RS: RIP}), {VIP: HOSTS, VIP6: HOSTS}, rips=[RIP])
+    limiter = EventRateLimiter(0.0)
     now = 0.0
 
 
@@ -65,11 +65,11 @@ def one(data: bytes) -> None:
         assert (heard.address, heard.mac) == (found.address, found.mac)
     if heard is not None:
         State.now += 0.01
-        event = State.judge.hear(heard, State.now)
+        event = State.monitor.hear(heard, State.now)
         if event is not None:
             assert event.message.isprintable()
-            State.muffler.take(event)
-        for each in (*State.judge.due(State.now), *State.muffler.due(State.now)):
+            State.limiter.take(event)
+        for each in (*State.monitor.due(State.now), *State.limiter.due(State.now)):
             assert each.count > 0
 
 

@@ -12,7 +12,7 @@ from lvsdr.kernel.netlink.rtm_link import Links
 from lvsdr.kernel.netlink.rtm_route import ANYCAST, BROADCAST, LOCAL, MULTICAST, UNICAST
 from lvsdr.model.address import IPAddress
 from lvsdr.model.inspection import Packet
-from lvsdr.model.route_lookup import Leading, RouteTo
+from lvsdr.model.route_lookup import RouteTo, UnicastRoute
 
 KINDS = {
     UNICAST: "unicast",
@@ -54,7 +54,7 @@ def routes(sockets: Sockets, links: Links, packets: Iterable[Packet]) -> dict[Pa
     return {packet: _ask(sockets, links, packet) for packet in dict.fromkeys(packets)}
 
 
-def leading(sockets: Sockets, destinations: Iterable[IPAddress]) -> dict[IPAddress, Leading]:
+def leading(sockets: Sockets, destinations: Iterable[IPAddress]) -> dict[IPAddress, UnicastRoute]:
     """Return by which unicast route of one link a packet to each of `destinations` would leave."""
     with reading("the links"):
         links = rtm_link.dump(sockets.rtnetlink)
@@ -62,7 +62,7 @@ def leading(sockets: Sockets, destinations: Iterable[IPAddress]) -> dict[IPAddre
     return {destination: way for destination, way in found if way is not None}
 
 
-def _leading(sockets: Sockets, links: Links, destination: IPAddress) -> Leading | None:
+def _leading(sockets: Sockets, links: Links, destination: IPAddress) -> UnicastRoute | None:
     with reading(f"the route to {destination}"):
         try:
             found = rtm_route.matching(sockets.rtnetlink, destination)
@@ -72,7 +72,7 @@ def _leading(sockets: Sockets, links: Links, destination: IPAddress) -> Leading 
             return None
     if found.kind != UNICAST or found.link not in links:
         return None
-    return Leading(found.destination, links[found.link].name, found.gateway, found.metric)
+    return UnicastRoute(found.destination, links[found.link].name, found.gateway, found.metric)
 
 
 def _ask(sockets: Sockets, links: Links, packet: Packet) -> RouteTo:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 
 from lvsdr.model.address import IPAddress, host_network
 from lvsdr.model.finding import ERROR, Finding
-from lvsdr.model.route_lookup import REFUSED, RETURNED, Fate, Leading
+from lvsdr.model.route_lookup import REFUSED, RETURNED, ForwardingOutcome, UnicastRoute
 from lvsdr.model.survey import Survey
 
-Ways = Mapping[IPAddress, Leading]
+Ways = Mapping[IPAddress, UnicastRoute]
 
 
 def led(ways: Ways, segment: str, survey: Survey) -> Ways:
@@ -24,7 +24,9 @@ def led(ways: Ways, segment: str, survey: Survey) -> Ways:
     }
 
 
-def given_up(ways: Ways, fates: Mapping[IPAddress, Fate], survey: Survey) -> Iterator[Finding]:
+def given_up(
+    ways: Ways, fates: Mapping[IPAddress, ForwardingOutcome], survey: Survey
+) -> Iterator[Finding]:
     """Yield the VIPs whose packets come back, or are refused by one who does not have them."""
     for vip, way in ways.items():
         fate = fates[vip]
@@ -40,7 +42,7 @@ def given_up(ways: Ways, fates: Mapping[IPAddress, Fate], survey: Survey) -> Ite
             )
 
 
-def _what_follows(fate: Fate, survey: Survey) -> str:
+def _what_follows(fate: ForwardingOutcome, survey: Survey) -> str:
     if fate.kind == RETURNED:
         return "they come back, and go to and fro until their TTL is used up"
     if fate.by is None or survey.links_with(fate.by):
@@ -48,7 +50,7 @@ def _what_follows(fate: Fate, survey: Survey) -> str:
     return f"{fate.by} refuses them"
 
 
-def _mend(vip: IPAddress, way: Leading, survey: Survey) -> Iterator[str]:
+def _mend(vip: IPAddress, way: UnicastRoute, survey: Survey) -> Iterator[str]:
     """Yield the commands that make this host forget it, what draws packets here first."""
     ip = f"ip -{vip.version}"
     for entry in survey.proxies:

@@ -13,7 +13,7 @@ _VIRTUAL_ROUTERS = ("00:00:5e:00:01:", "00:00:5e:00:02:")
 
 
 @dataclass(frozen=True, slots=True)
-class Speakers:
+class MacOwners:
     """What is known of the segment's hosts, each of which may have several MAC addresses.
 
     `rips` and `dips` say which real server or director answers for its own address with a MAC;

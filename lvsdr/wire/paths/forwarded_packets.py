@@ -16,7 +16,7 @@ from select import POLLERR, POLLIN, poll
 from time import monotonic
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.route_lookup import REFUSED, RETURNED, SILENT, TAKEN, Fate
+from lvsdr.model.route_lookup import REFUSED, RETURNED, SILENT, TAKEN, ForwardingOutcome
 from lvsdr.wire.frames import ip, udp
 from lvsdr.wire.frames.ethernet import IPV4, IPV6, FrameError
 from lvsdr.wire.frames.ip import UDP
@@ -34,7 +34,9 @@ UNREACHABLE, PORT, NOBODY = {4: 3, 6: 1}, {4: 3, 6: 4}, {4: (0, 1), 6: (0, 3)}
 _LARGEST = 65536
 
 
-def fates(ways: Mapping[IPAddress, str], seconds: float) -> dict[IPAddress, Fate]:
+def forwarding_outcomes(
+    ways: Mapping[IPAddress, str], seconds: float
+) -> dict[IPAddress, ForwardingOutcome]:
     """Return what becomes of a packet to each address, sent through the link it is mapped to.
 
     Waits `seconds` at the most, less where all is known before. Raises CannotRun.
@@ -49,7 +51,7 @@ def fates(ways: Mapping[IPAddress, str], seconds: float) -> dict[IPAddress, Fate
                 asking.ears.append(stack.enter_context(_ear(link, version)))
         asking.send()
         asking.listen(monotonic() + seconds)
-    return {address: asking.found.get(address, Fate(SILENT)) for address in ways}
+    return {address: asking.found.get(address, ForwardingOutcome(SILENT)) for address in ways}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class _Asking:
 
     senders: dict[IPAddress, socket.socket] = field(default_factory=dict)
     ears: list[socket.socket] = field(default_factory=list)
-    found: dict[IPAddress, Fate] = field(default_factory=dict)
+    found: dict[IPAddress, ForwardingOutcome] = field(default_factory=dict)
 
     def send(self) -> None:
         for address, sender in self.senders.items():
@@ -66,7 +68,7 @@ class _Asking:
                 sender.sendto(b"", (str(address), DISCARD))
             except OSError:
                 # The routes have changed since, and lead nowhere now.
-                self.found[address] = Fate(REFUSED)
+                self.found[address] = ForwardingOutcome(REFUSED)
 
     def listen(self, deadline: float) -> None:
         waiting = poll()
@@ -95,7 +97,7 @@ class _Asking:
             return
         if datagram.source_port == sender.getsockname()[1]:
             # It outweighs what an ICMP error may have said before.
-            self.found[packet.destination] = Fate(RETURNED)
+            self.found[packet.destination] = ForwardingOutcome(RETURNED)
 
 
 def _sender(address: IPAddress) -> socket.socket:
@@ -118,7 +120,7 @@ def _ear(link: str, version: int) -> socket.socket:
     return made
 
 
-def _told(address: IPAddress, sender: socket.socket) -> Fate | None:
+def _told(address: IPAddress, sender: socket.socket) -> ForwardingOutcome | None:
     """Return what an error or an answer says that has come to `sender`; None: nothing."""
     try:
         _, ancillary, _, _ = sender.recvmsg(_LARGEST, _LARGEST, MSG_ERRQUEUE)
@@ -127,7 +129,7 @@ def _told(address: IPAddress, sender: socket.socket) -> Fate | None:
             sender.recv(_LARGEST)
         except OSError:
             return None
-        return Fate(TAKEN)
+        return ForwardingOutcome(TAKEN)
     _, origin, kind, code, _ = _ERROR.unpack_from(data := ancillary[0][2])
     version = address.version
     if origin not in BY_ICMP or kind != UNREACHABLE[version]:
@@ -135,5 +137,5 @@ def _told(address: IPAddress, sender: socket.socket) -> Fate | None:
         return None
     by = ip_address(data[_ERROR.size :][_OFFENDER[version]])
     if by == address or code == PORT[version]:
-        return Fate(TAKEN, by)
-    return Fate(REFUSED, by) if code in NOBODY[version] else None
+        return ForwardingOutcome(TAKEN, by)
+    return ForwardingOutcome(REFUSED, by) if code in NOBODY[version] else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.path import Approach, Path
+from lvsdr.model.path import Path, RealServerRoute
 from lvsdr.wire.frames.encapsulation import Outside
 from lvsdr.wire.frames.ip import TTL
 from lvsdr.wire.paths.probe import ECHO, PROTOCOLS, Probe
@@ -18,7 +18,7 @@ LAST_HOP = 1
 class Way:
     """The way to a RIP, whose next hop is at `mac`; `hops` are those a probe may take there."""
 
-    approach: Approach
+    approach: RealServerRoute
     mac: str
     hops: int = LAST_HOP
 

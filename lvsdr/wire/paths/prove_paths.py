@@ -15,7 +15,7 @@ from time import monotonic, sleep
 from lvsdr.model.address import IPAddress
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.objects import Tunnel
-from lvsdr.model.path import Approach, Path, Proof
+from lvsdr.model.path import Path, Proof, RealServerRoute
 from lvsdr.wire.packet_filters import probe_reply_filter
 from lvsdr.wire.packet_socket import PacketSocket
 from lvsdr.wire.paths.exchange import Exchange
@@ -49,7 +49,7 @@ class Pace:
 
 def prove(
     paths: Sequence[Path],
-    approaches: Iterable[Approach],
+    approaches: Iterable[RealServerRoute],
     *,
     rate: float = 1000,
     seconds: float = 1.0,
@@ -61,7 +61,7 @@ def prove(
     `seconds` after the last. `progress` is called with the fraction done, up
     to 1.0. Raises CannotRun.
     """
-    by_link: dict[str, dict[IPAddress, Approach]] = {}
+    by_link: dict[str, dict[IPAddress, RealServerRoute]] = {}
     for approach in approaches:
         by_link.setdefault(approach.link, {})[approach.rip] = approach
     proofs: list[Proof] = []
@@ -73,7 +73,7 @@ def prove(
 
 
 def _prove_on_link(
-    paths: Sequence[Path], approaches: Mapping[IPAddress, Approach], pace: Pace
+    paths: Sequence[Path], approaches: Mapping[IPAddress, RealServerRoute], pace: Pace
 ) -> list[Proof]:
     link = next(iter(approaches.values())).link
     macs = _next_hops(link, approaches.values())
@@ -99,7 +99,9 @@ def _tell(progress: Callable[[float], None] | None, done: int, links: int, fract
         progress((done + fraction) / links)
 
 
-def _proof(path: Path, approach: Approach, macs: tuple[str, ...], heard: Heard | None) -> Proof:
+def _proof(
+    path: Path, approach: RealServerRoute, macs: tuple[str, ...], heard: Heard | None
+) -> Proof:
     gateway = approach.next_hop if approach.routed else None
     if heard is not None:
         segment = None if heard.service is None else heard.service.segment
@@ -108,7 +110,9 @@ def _proof(path: Path, approach: Approach, macs: tuple[str, ...], heard: Heard |
     return Proof(path, "duplicate-rip" if macs else "down", "", gateway, macs)
 
 
-def _next_hops(link: str, approaches: Iterable[Approach]) -> dict[IPAddress, tuple[str, ...]]:
+def _next_hops(
+    link: str, approaches: Iterable[RealServerRoute]
+) -> dict[IPAddress, tuple[str, ...]]:
     """Return the MAC addresses that answer for each next hop."""
     found: dict[IPAddress, list[Answer]] = {}
     sources: dict[int, IPAddress] = {}

@@ -20,7 +20,7 @@ class _Kind:
     more: int = 0
 
 
-class Muffler:
+class EventRateLimiter:
     """Lets the first event of each kind pass; of the others tells how many, every `EVERY` seconds.
 
     Of a kind are events of the same rule, VIP, MAC and form. A kind that was not there for that

@@ -8,7 +8,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING
 from lvsdr.model.neighbour_claim import NeighbourClaim
 from lvsdr.model.watch_event import Event
-from lvsdr.rules.segment.mac_owners import Speakers
+from lvsdr.rules.segment.mac_owners import MacOwners
 from lvsdr.rules.segment.who_answers import APPLY, WITHDRAW
 
 # Within so many seconds of one change of director, another is no failover: two claim the VIP.
@@ -21,7 +21,7 @@ TELL = "lvsdr watch --director-mac MAC, or --dip DIP"
 LOOK = "lvsdr verify PROFILE"
 
 
-class Judge:
+class ClaimMonitor:
     """Knows the director of each VIP, by its MACs, and tells of whoever else speaks.
 
     `answered` are the hosts that were found to answer for each VIP as a director does. `told` are
@@ -34,7 +34,7 @@ class Judge:
 
     def __init__(
         self,
-        speakers: Speakers,
+        speakers: MacOwners,
         answered: Mapping[IPAddress, tuple[frozenset[str], ...]],
         *,
         rips: Iterable[IPAddress] = (),
