@@ -217,9 +217,7 @@ class FakeSession(Session):
     def follow(self, ways: Mapping[IPAddress, str]) -> Mapping[IPAddress, ForwardingOutcome]:
         return {address: self.fated.get(address, ForwardingOutcome("silent")) for address in ways}
 
-    def probe(
-        self, paths: Sequence[Route], approaches: Sequence[RealServerRoute]
-    ) -> Sequence[Proof]:
+    def probe(self, paths: Sequence[Route], routes: Sequence[RealServerRoute]) -> Sequence[Proof]:
         self.probed += paths
         return [Proof(path, self.verdicts.get(str(path.rip), "served")) for path in paths]
 

@@ -132,14 +132,12 @@ class Session:
 
         return Listener(link, addresses, rate=self.rate)
 
-    def probe(
-        self, paths: Sequence[Path], approaches: Sequence[RealServerRoute]
-    ) -> Sequence[Proof]:
+    def probe(self, paths: Sequence[Path], routes: Sequence[RealServerRoute]) -> Sequence[Proof]:
         """Send a probe along each path, with a progress bar."""
         from lvsdr.wire.paths.prove_paths import prove
 
         with progress_bar("probing the paths") as progress:
-            return prove(paths, approaches, rate=self.rate, seconds=self.seconds, progress=progress)
+            return prove(paths, routes, rate=self.rate, seconds=self.seconds, progress=progress)
 
     def show(self, **outputs: Callable[[], Iterable[str] | Document]) -> bool:
         """Print the output that `--format` chose; those not asked for are not made.

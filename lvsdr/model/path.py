@@ -64,17 +64,17 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class RealServerRoute:
-    """How this host sends to `rip`: out of `link` to `next_hop`, in the name of `source`.
+    """How this host sends to the real server at `rip`: out of `link` to `next_hop`, from `source`.
 
-    `other` is its own address of the other family, for what a tunnel carries. `mtu` is the link's,
-    0 where it is not known.
+    `other_source` is an address of this host of the other family, for the packet that a tunnel
+    carries. `mtu` is the link's, 0 where it is not known.
     """
 
     rip: IPAddress
     link: str
     next_hop: IPAddress
     source: IPAddress
-    other: IPAddress | None = None
+    other_source: IPAddress | None = None
     mtu: int = 0
 
     @property

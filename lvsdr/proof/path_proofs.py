@@ -17,14 +17,12 @@ Probe = Callable[[Sequence[Path], Sequence[RealServerRoute]], Sequence[Proof]]
 def prove(profile: DirectorProfile, kernel: Kernel, probe: Probe) -> tuple[Proof, ...]:
     """Return what became of a probe on each path of `profile`, in the profile's order."""
     survey = kernel.survey()
-    ways = {rip: _approach(rip, profile, kernel, survey) for rip in profile.rips}
+    ways = {rip: _route_towards(rip, profile, kernel, survey) for rip in profile.rips}
     every = paths(profile)
     found = {path: _unproven(path, ways[path.rip]) for path in every}
     sent = [path for path, proof in found.items() if proof is None]
-    approaches = {
-        path.rip: way for path in sent if isinstance(way := ways[path.rip], RealServerRoute)
-    }
-    probed = probe(sent, tuple(approaches.values())) if sent else ()
+    routes = {path.rip: way for path in sent if isinstance(way := ways[path.rip], RealServerRoute)}
+    probed = probe(sent, tuple(routes.values())) if sent else ()
     known = {proof.path: proof for proof in probed}
     return tuple(found[path] or known[path] for path in every)
 
@@ -34,11 +32,13 @@ def _unproven(path: Path, way: RealServerRoute | PathDetail) -> Proof | None:
         return Proof(path, "down", way)
     if not isinstance(way, RealServerRoute):
         return Proof(path, None, way)
-    lacking = path.vip is not None and path.vip.version != path.rip.version and way.other is None
+    lacking = (
+        path.vip is not None and path.vip.version != path.rip.version and way.other_source is None
+    )
     return Proof(path, None, "no-source") if lacking else None
 
 
-def _approach(
+def _route_towards(
     rip: IPAddress, profile: DirectorProfile, kernel: Kernel, survey: Survey
 ) -> RealServerRoute | PathDetail:
     """Return how this host sends to `rip`, or why no probe can be sent there."""
@@ -57,12 +57,14 @@ def _approach(
         route.link,
         route.gateway or rip,
         source,
-        _other(rip, route.link, profile, survey),
+        _other_source(rip, route.link, profile, survey),
         survey.links[route.link].mtu,
     )
 
 
-def _other(rip: IPAddress, link: str, profile: DirectorProfile, survey: Survey) -> IPAddress | None:
+def _other_source(
+    rip: IPAddress, link: str, profile: DirectorProfile, survey: Survey
+) -> IPAddress | None:
     """Return the host's own address of the other family than `rip`."""
     own = (ip.ip for ip in survey.addresses_of(link) if ip.version != rip.version)
     return next((ip for ip in own if ip not in profile.vips and not ip.is_link_local), None)

@@ -62,7 +62,7 @@ class PacketSocket:
         self._only = only
 
     def __enter__(self) -> Self:
-        with explained(f"cannot open a packet socket on {self.link}", self.link):
+        with link_errors(f"cannot open a packet socket on {self.link}", self.link):
             self._socket = _open(self.link, self._ethertypes, self._only)
         self._poll = poll()
         self._poll.register(self._socket, POLLIN)
@@ -100,7 +100,7 @@ class PacketSocket:
         """Send one whole frame, waiting a little for room in the link's queue."""
         # With its ethertype, for filters and bridges that look at it on the way out.
         where = self.link, int.from_bytes(frame[12:14], "big")
-        with explained(f"cannot send on {self.link}", self.link):
+        with link_errors(f"cannot send on {self.link}", self.link):
             for pause in _PAUSES:
                 try:
                     self._socket.sendto(frame, where)
@@ -132,7 +132,7 @@ class PacketSocket:
         return frame
 
     def _queued(self) -> bytes | None:
-        with explained(f"cannot listen on {self.link}", self.link):
+        with link_errors(f"cannot listen on {self.link}", self.link):
             try:
                 return self._socket.recv(_LARGEST)
             except BlockingIOError:
@@ -224,7 +224,7 @@ def _flags(wire: socket.socket, link: str) -> int:
 
 
 @contextmanager
-def explained(doing: str, link: str) -> Iterator[None]:
+def link_errors(doing: str, link: str) -> Iterator[None]:
     """Raise CannotRun, saying `doing`, where a socket on `link` fails inside the block."""
     try:
         yield

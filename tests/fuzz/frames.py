@@ -8,10 +8,10 @@ from ipaddress import ip_address
 from lvsdr.model.address import IPAddress
 from lvsdr.model.objects import IPIP_TUNNEL, Tunnel
 from lvsdr.wire.frames import encapsulation, icmp, ip, sctp, tcp, udp
-from lvsdr.wire.frames.encapsulation import Outside
+from lvsdr.wire.frames.encapsulation import OuterHeader
 from lvsdr.wire.frames.ethernet import FrameError
 from lvsdr.wire.frames.ip import Packet
-from lvsdr.wire.paths.probe import read
+from lvsdr.wire.paths.probe import decode_reply
 
 ENDS = (
     (ip_address("192.0.2.2"), ip_address("192.0.2.10")),
@@ -22,7 +22,7 @@ ENDS = (
 def one(data: bytes) -> None:
     """Read a frame; what is no answer is a FrameError and nothing else."""
     try:
-        label, reply = read(data)
+        label, reply = decode_reply(data)
     except FrameError:
         return
     assert len(label) == 5
@@ -68,8 +68,8 @@ def _frames(source: IPAddress, destination: IPAddress) -> list[bytes]:
     echo = icmp.Echo(61500, 7, reply=True)
     asked = Packet(destination, source, ip.TCP, tcp.encode(segment, destination, source), ttl=1)
     kinds: list[Tunnel] = [IPIP_TUNNEL, (1, 5555, 1), (2, 0, 0), (2, 0, 1)]
-    far = [Outside(destination, source, kind) for kind in kinds]
-    tunnelled = [encapsulation.within(asked, outside, 61500) for outside in far]
+    far = [OuterHeader(destination, source, kind) for kind in kinds]
+    tunnelled = [encapsulation.encapsulate(asked, outside, 61500) for outside in far]
     version = source.version
     errors = [
         icmp.Error(version, kind, code, ip.encode(quote))

@@ -22,7 +22,7 @@ _UDP_HEADER = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
+class OuterHeader:
     """What a packet is put into: from whom, to whom, and the kernel's type of the tunnel."""
 
     source: IPAddress
@@ -30,13 +30,13 @@ class Outside:
     tunnel: Tunnel = IPIP_TUNNEL
 
 
-def within(packet: Packet, outside: Outside, ours: int = 0) -> Packet:
+def encapsulate(packet: Packet, outer: OuterHeader, ours: int = 0) -> Packet:
     """Return the packet that carries `packet`; `ours` is the source port of GUE.
 
     GUE's remote checksum offload is left out: who has it takes packets without it as well.
     """
-    source, destination = outside.source, outside.destination
-    kind, port, flags = outside.tunnel
+    source, destination = outer.source, outer.destination
+    kind, port, flags = outer.tunnel
     inner = IPIP if packet.source.version == 4 else IPV6_IN_IP
     body = encode(packet)
     if TUNNEL_TYPES[kind] == "gre":
@@ -47,7 +47,7 @@ def within(packet: Packet, outside: Outside, ours: int = 0) -> Packet:
     return Packet(source, destination, inner, body)
 
 
-def carried(outer: Packet) -> Packet | None:
+def quoted_inner(outer: Packet) -> Packet | None:
     """Return what is in a packet of ours that an ICMP error quotes, None where it is no tunnel's.
 
     Raises FrameError where too little of it is quoted.

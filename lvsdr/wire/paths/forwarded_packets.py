@@ -20,7 +20,7 @@ from lvsdr.model.route_lookup import REFUSED, RETURNED, SILENT, TAKEN, Forwardin
 from lvsdr.wire.frames import ip, udp
 from lvsdr.wire.frames.ethernet import IPV4, IPV6, FrameError
 from lvsdr.wire.frames.ip import UDP
-from lvsdr.wire.packet_socket import explained
+from lvsdr.wire.packet_socket import link_errors
 
 DISCARD, HOPS = 9, 2
 # linux/in.h, linux/in6.h and linux/errqueue.h, for which Python has no names.
@@ -35,31 +35,31 @@ _LARGEST = 65536
 
 
 def forwarding_outcomes(
-    ways: Mapping[IPAddress, str], seconds: float
+    links: Mapping[IPAddress, str], seconds: float
 ) -> dict[IPAddress, ForwardingOutcome]:
     """Return what becomes of a packet to each address, sent through the link it is mapped to.
 
     Waits `seconds` at the most, less where all is known before. Raises CannotRun.
     """
     with ExitStack() as stack:
-        asking = _Asking()
-        for address, link in ways.items():
-            with explained(f"cannot send to {address}", link):
-                asking.senders[address] = stack.enter_context(_sender(address))
-        for link, version in sorted({(link, address.version) for address, link in ways.items()}):
-            with explained(f"cannot listen on {link}", link):
-                asking.ears.append(stack.enter_context(_ear(link, version)))
-        asking.send()
-        asking.listen(monotonic() + seconds)
-    return {address: asking.found.get(address, ForwardingOutcome(SILENT)) for address in ways}
+        attempt = _Attempt()
+        for address, link in links.items():
+            with link_errors(f"cannot send to {address}", link):
+                attempt.senders[address] = stack.enter_context(_sender(address))
+        for link, version in sorted({(link, address.version) for address, link in links.items()}):
+            with link_errors(f"cannot listen on {link}", link):
+                attempt.receivers.append(stack.enter_context(_receiver(link, version)))
+        attempt.send()
+        attempt.listen(monotonic() + seconds)
+    return {address: attempt.found.get(address, ForwardingOutcome(SILENT)) for address in links}
 
 
 @dataclass(frozen=True, slots=True)
-class _Asking:
+class _Attempt:
     """The sockets from which the packets go, those that see them come back, and what is known."""
 
     senders: dict[IPAddress, socket.socket] = field(default_factory=dict)
-    ears: list[socket.socket] = field(default_factory=list)
+    receivers: list[socket.socket] = field(default_factory=list)
     found: dict[IPAddress, ForwardingOutcome] = field(default_factory=dict)
 
     def send(self) -> None:
@@ -72,23 +72,23 @@ class _Asking:
 
     def listen(self, deadline: float) -> None:
         waiting = poll()
-        for each in (*self.ears, *self.senders.values()):
+        for each in (*self.receivers, *self.senders.values()):
             waiting.register(each, POLLIN | POLLERR)
         while self.found.keys() < self.senders.keys() and (left := deadline - monotonic()) > 0:
             if waiting.poll(left * 1000):
                 self._look()
 
     def _look(self) -> None:
-        for ear in self.ears:
-            self._returned(ear)
+        for receiver in self.receivers:
+            self._returned(receiver)
         for address, sender in self.senders.items():
-            fate = _told(address, sender)
-            if fate is not None:
-                self.found.setdefault(address, fate)
+            outcome = _outcome(address, sender)
+            if outcome is not None:
+                self.found.setdefault(address, outcome)
 
-    def _returned(self, ear: socket.socket) -> None:
+    def _returned(self, receiver: socket.socket) -> None:
         try:
-            packet = ip.decode(ear.recv(_LARGEST))
+            packet = ip.decode(receiver.recv(_LARGEST))
             sender = self.senders.get(packet.destination)
             if sender is None or packet.protocol != UDP:
                 return
@@ -110,7 +110,7 @@ def _sender(address: IPAddress) -> socket.socket:
     return made
 
 
-def _ear(link: str, version: int) -> socket.socket:
+def _receiver(link: str, version: int) -> socket.socket:
     """Return a socket that sees what arrives on `link`, without its link-layer header."""
     protocol = IPV4 if version == 4 else IPV6
     kind = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
@@ -120,7 +120,7 @@ def _ear(link: str, version: int) -> socket.socket:
     return made
 
 
-def _told(address: IPAddress, sender: socket.socket) -> ForwardingOutcome | None:
+def _outcome(address: IPAddress, sender: socket.socket) -> ForwardingOutcome | None:
     """Return what an error or an answer says that has come to `sender`; None: nothing."""
     try:
         _, ancillary, _, _ = sender.recvmsg(_LARGEST, _LARGEST, MSG_ERRQUEUE)

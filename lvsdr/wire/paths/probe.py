@@ -7,14 +7,14 @@ from functools import lru_cache
 
 from lvsdr.model.address import IPAddress
 from lvsdr.wire.frames import encapsulation, ethernet, icmp, ip, sctp, tcp, udp
-from lvsdr.wire.frames.encapsulation import Outside
+from lvsdr.wire.frames.encapsulation import OuterHeader
 from lvsdr.wire.frames.ethernet import Frame, FrameError
 from lvsdr.wire.frames.ip import ICMP, ICMPV6, SCTP, TCP, UDP, Packet
 
 ECHO = "echo"
 PROTOCOLS = {"tcp": TCP, "udp": UDP, "sctp": SCTP}
 
-Label = tuple[str, int, IPAddress, int, int]
+ReplyKey = tuple[str, int, IPAddress, int, int]
 """What an answer is known by: protocol, our port, who is asked, its port, and our number."""
 
 
@@ -31,9 +31,9 @@ class Probe:
     port: int
     mac: str
     ttl: int
-    tunnel: Outside | None = None
+    tunnel: OuterHeader | None = None
 
-    def label(self, ours: int, number: int) -> Label:
+    def reply_key(self, ours: int, number: int) -> ReplyKey:
         """Return what the answer will be known by; a datagram of UDP has no room for a number."""
         return self.protocol, ours, self.target, self.port, 0 if self.protocol == "udp" else number
 
@@ -53,7 +53,7 @@ class Reply:
     segment: int | None = None
 
 
-def frame(probe: Probe, mac: str, ours: int, number: int) -> bytes:
+def probe_frame(probe: Probe, mac: str, ours: int, number: int) -> bytes:
     """Return the whole frame that carries `probe` from `mac`, and makes its answer known."""
     ends = probe.source, probe.target
     if probe.protocol == "tcp":
@@ -65,40 +65,40 @@ def frame(probe: Probe, mac: str, ours: int, number: int) -> bytes:
         body = sctp.encode(sctp.Chunk(ours, probe.port, 0, sctp.INIT, number))
     else:
         body = icmp.encode(icmp.Echo(ours, number), *ends)
-    return _carried(probe, mac, body, ours)
+    return _in_frame(probe, mac, body, ours)
 
 
-def reset(probe: Probe, mac: str, ours: int, number: int) -> bytes:
+def reset_frame(probe: Probe, mac: str, ours: int, number: int) -> bytes:
     """Return the frame that ends the connection which a TCP probe may have begun.
 
     By the same way as the probe, so that it meets the same host.
     """
     segment = tcp.Segment(ours, probe.port, number + 1 & 0xFFFFFFFF, 0, tcp.RST)
-    return _carried(probe, mac, tcp.encode(segment, probe.source, probe.target), ours)
+    return _in_frame(probe, mac, tcp.encode(segment, probe.source, probe.target), ours)
 
 
-def read(data: bytes) -> tuple[Label, Reply]:
+def decode_reply(data: bytes) -> tuple[ReplyKey, Reply]:
     """Return which probe a frame answers, and with what, or raise FrameError."""
     received = ethernet.decode(data)
     packet = ip.decode(received.payload)
     if packet.protocol not in (ICMP, ICMPV6):
-        label, kind = _READERS[_protocol(packet)](packet)
-        return label, Reply(kind, received.source, segment=_segment(packet))
+        key, kind = _READERS[_protocol(packet)](packet)
+        return key, Reply(kind, received.source, segment=_segment(packet))
     message = icmp.decode(packet.payload, packet.source, packet.destination)
     if isinstance(message, icmp.Echo):
         if not message.reply:
             raise FrameError("an echo request answers nothing")
-        label = (ECHO, message.identifier, packet.source, 0, message.sequence)
-        return label, Reply("open", received.source)
-    label, outer = _quoted(message.quote)
-    return label, Reply(message.reason, received.source, outer)
+        key = (ECHO, message.identifier, packet.source, 0, message.sequence)
+        return key, Reply("open", received.source)
+    key, outer = _quoted_probe(message.quote)
+    return key, Reply(message.reason, received.source, outer)
 
 
-def _carried(probe: Probe, mac: str, body: bytes, ours: int) -> bytes:
+def _in_frame(probe: Probe, mac: str, body: bytes, ours: int) -> bytes:
     protocol = PROTOCOLS.get(probe.protocol) or icmp.protocol(probe.target.version)
     packet = Packet(probe.source, probe.target, protocol, body, probe.ttl)
     if probe.tunnel is not None:
-        packet = encapsulation.within(packet, probe.tunnel, ours)
+        packet = encapsulation.encapsulate(packet, probe.tunnel, ours)
     ethertype = ethernet.IPV6 if packet.source.version == 6 else ethernet.IPV4
     return _header(probe.mac, mac, ethertype) + ip.encode(packet)
 
@@ -114,27 +114,27 @@ def _protocol(packet: Packet) -> int:
     return packet.protocol
 
 
-def _tcp(packet: Packet) -> tuple[Label, str]:
+def _tcp(packet: Packet) -> tuple[ReplyKey, str]:
     found = tcp.decode(packet.payload)
     number = found.acknowledgment - 1 & 0xFFFFFFFF
-    label = ("tcp", found.destination_port, packet.source, found.source_port, number)
+    key = ("tcp", found.destination_port, packet.source, found.source_port, number)
     kinds = {tcp.SYN | tcp.ACK: "open", tcp.RST | tcp.ACK: "closed"}
     kind = kinds.get(found.flags & (tcp.SYN | tcp.RST | tcp.ACK))
     if kind is None:
         raise FrameError("neither accepts a connection nor refuses it")
-    return label, kind
+    return key, kind
 
 
 def _segment(packet: Packet) -> int | None:
     return tcp.maximum_segment(tcp.decode(packet.payload)) if packet.protocol == TCP else None
 
 
-def _udp(packet: Packet) -> tuple[Label, str]:
+def _udp(packet: Packet) -> tuple[ReplyKey, str]:
     found = udp.decode(packet.payload)
     return ("udp", found.destination_port, packet.source, found.source_port, 0), "open"
 
 
-def _sctp(packet: Packet) -> tuple[Label, str]:
+def _sctp(packet: Packet) -> tuple[ReplyKey, str]:
     found = sctp.decode(packet.payload)
     kind = {sctp.INIT_ACK: "open", sctp.ABORT: "closed"}.get(found.kind)
     if kind is None:
@@ -145,10 +145,10 @@ def _sctp(packet: Packet) -> tuple[Label, str]:
 _READERS = {TCP: _tcp, UDP: _udp, SCTP: _sctp}
 
 
-def _quoted(quote: bytes) -> tuple[Label, bool]:
+def _quoted_probe(quote: bytes) -> tuple[ReplyKey, bool]:
     """Return which of our probes an ICMP error is about, and whether about the tunnel's packet."""
     packet = ip.quoted(quote)
-    inner = encapsulation.carried(packet)
+    inner = encapsulation.quoted_inner(packet)
     outer, packet = inner is not None, inner or packet
     body = packet.payload
     names = {number: name for name, number in PROTOCOLS.items()}
