@@ -39,49 +39,49 @@ class Refused:
     said: str = ""
 
 
-def message(kind: int, body: bytes, sequence: int, flags: int) -> bytes:
+def pack_message(kind: int, body: bytes, sequence: int, flags: int) -> bytes:
     """Return one message."""
     return HEADER.pack(HEADER.size + len(body), kind, flags, sequence, 0) + body
 
 
-def attribute(kind: int, value: bytes) -> bytes:
+def pack_attribute(kind: int, value: bytes) -> bytes:
     """Return one attribute, padded to four bytes as every message and attribute is."""
     length = ATTRIBUTE.size + len(value)
     return ATTRIBUTE.pack(length, kind) + value + bytes(-length % 4)
 
 
-def attributes(packed: memoryview) -> dict[int, memoryview]:
+def unpack_attributes(packed: memoryview) -> dict[int, memoryview]:
     """Return the values of attributes by their kinds; raise OSError where a length lies."""
     found = {}
     while len(packed) >= ATTRIBUTE.size:
         length, kind = ATTRIBUTE.unpack_from(packed)
         if not ATTRIBUTE.size <= length <= len(packed):
-            raise broken()
+            raise malformed()
         found[kind & NLA_TYPE] = packed[ATTRIBUTE.size : length]
         packed = packed[length + -length % 4 :]
     return found
 
 
-def opened(message: memoryview, form: struct.Struct) -> tuple[tuple[int, ...], Attributes]:
+def unpack_message(message: memoryview, form: struct.Struct) -> tuple[tuple[int, ...], Attributes]:
     """Return the fields of a message that follow its header, and its attributes; raises OSError."""
     if len(message) < HEADER.size + form.size:
-        raise broken()
+        raise malformed()
     fields = form.unpack_from(message, HEADER.size)
-    return fields, attributes(message[HEADER.size + form.size + -form.size % 4 :])
+    return fields, unpack_attributes(message[HEADER.size + form.size + -form.size % 4 :])
 
 
-def singly(listing: Iterable[tuple[memoryview, int]]) -> Iterator[memoryview]:
+def each_message(listing: Iterable[tuple[memoryview, int]]) -> Iterator[memoryview]:
     """Yield one by one the messages of a list."""
     for chunk, length in listing:
         yield from (chunk[start : start + length] for start in range(0, len(chunk), length))
 
 
-def decoded(message: memoryview, decode: Callable[[memoryview], Item]) -> Item:
+def decode_message(message: memoryview, decode: Callable[[memoryview], Item]) -> Item:
     """Return what `decode` makes of a message; raises OSError where it can make nothing of it."""
     try:
         return decode(message)
     except (LookupError, ValueError, struct.error) as error:
-        raise broken() from error
+        raise malformed() from error
 
 
 def as_number(packed: memoryview) -> int:
@@ -94,28 +94,28 @@ def as_text(packed: memoryview) -> str:
     return bytes(packed).partition(b"\0")[0].decode(errors="replace")
 
 
-def broken() -> OSError:
+def malformed() -> OSError:
     """Return the error that tells of a message that is not as Linux says it is."""
     return OSError(errno.EPROTO, os.strerror(errno.EPROTO))
 
 
-def walk(chunk: memoryview) -> Iterator[memoryview]:
+def walk_messages(chunk: memoryview) -> Iterator[memoryview]:
     """Yield the messages of a reply, each with its header; raise OSError where a length lies."""
     while len(chunk) >= HEADER.size:
-        length = length_of(chunk)
+        length = message_length(chunk)
         if not HEADER.size <= length <= len(chunk):
-            raise broken()
+            raise malformed()
         yield chunk[:length]
         chunk = chunk[length + -length % 4 :]
 
 
-def length_of(chunk: memoryview) -> int:
+def message_length(chunk: memoryview) -> int:
     """Return the length of the first message of a reply, as that says."""
     (length,) = U32.unpack_from(chunk)
     return int(length)
 
 
-def sound(requests: bytes | bytearray) -> bool:
+def lengths_add_up(requests: bytes | bytearray) -> bool:
     """Return whether the lengths of many requests lead from each to the next, and to the end."""
     offset = 0
     while offset + HEADER.size <= len(requests):
@@ -126,7 +126,7 @@ def sound(requests: bytes | bytearray) -> bool:
     return offset == len(requests)
 
 
-def even(chunk: memoryview, head: tuple[int, int, int, int]) -> bool:
+def all_have_header(chunk: memoryview, head: tuple[int, int, int, int]) -> bool:
     """Return whether every message of the chunk has the head LENGTH, KIND, FLAGS, SEQUENCE."""
     length = head[0]
     if length < HEADER.size or len(chunk) % length:
@@ -135,7 +135,7 @@ def even(chunk: memoryview, head: tuple[int, int, int, int]) -> bool:
     return all(each == head for each in heads)
 
 
-def consent(message: memoryview) -> None:
+def raise_if_refused(message: memoryview) -> None:
     """Raise OSError where an answer, or the end of a list, is a refusal."""
     # With NETLINK_CAP_ACK the header of the request comes back, and nothing else of it; at the
     # end of a list not even that.
@@ -145,20 +145,20 @@ def consent(message: memoryview) -> None:
         raise OSError(refused.errno, refused.said or os.strerror(refused.errno))
 
 
-def answered(message: memoryview) -> tuple[int, Refused]:
+def unpack_ack(message: memoryview) -> tuple[int, Refused]:
     """Return which request an answer belongs to, and what it says; errno 0 is consent."""
     _, kind, _, sequence, _ = HEADER.unpack_from(message)
     if kind != NLMSG_ERROR:
-        raise broken()
+        raise malformed()
     return sequence, _refused(message, HEADER.size)
 
 
 def _refused(message: memoryview, between: int) -> Refused:
     after = HEADER.size + NUMBER.size
     if len(message) < after:
-        raise broken()
+        raise malformed()
     (number,) = NUMBER.unpack_from(message, HEADER.size)
     words: Attributes = {}
     if HEADER.unpack_from(message)[2] & ACK_TLVS:
-        words = attributes(message[after + between :])
+        words = unpack_attributes(message[after + between :])
     return Refused(-number, as_text(words.get(ERROR_TEXT, memoryview(b""))))

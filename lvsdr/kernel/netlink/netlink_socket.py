@@ -20,17 +20,17 @@ from lvsdr.kernel.netlink.netlink_messages import (
     NLMSG_NOOP,
     REQUEST,
     Refused,
-    answered,
+    all_have_header,
     as_number,
-    attribute,
-    broken,
-    consent,
-    even,
-    length_of,
-    message,
-    opened,
-    sound,
-    walk,
+    lengths_add_up,
+    malformed,
+    message_length,
+    pack_attribute,
+    pack_message,
+    raise_if_refused,
+    unpack_ack,
+    unpack_message,
+    walk_messages,
 )
 
 # linux/netlink.h, linux/genetlink.h; the socket module knows but a few of them.
@@ -80,15 +80,15 @@ class NetlinkSocket:
         The answer is overwritten by the next. Raises OSError.
         """
         sequence = self.sequence()
-        self._socket.send(message(kind, body, sequence, REQUEST | flags))
+        self._socket.send(pack_message(kind, body, sequence, REQUEST | flags))
         while True:
-            for answer in walk(self._received()):
+            for answer in walk_messages(self._received()):
                 _, is_of, _, number, _ = HEADER.unpack_from(answer)
                 # What a dump that was left behind still has to say is not for us.
                 if number == sequence:
                     if is_of != NLMSG_ERROR:
                         return answer
-                    consent(answer)
+                    raise_if_refused(answer)
                     return None
 
     def batch(self, requests: bytes | bytearray) -> Mapping[int, Refused]:
@@ -97,7 +97,7 @@ class NetlinkSocket:
         No request asks for an answer, since only a refusal matters. Raises OSError where the
         answers did not all arrive: then nobody knows what was refused.
         """
-        assert sound(requests), "a broken length ends the batch, and nobody would be told"
+        assert lengths_add_up(requests), "a broken length ends the batch, and nobody would be told"
         # To a message that is nothing but a wish to be answered, the kernel says that it came
         # to the end. It has answered all before it, and this, by the time that send returns.
         marker = self.sequence()
@@ -105,13 +105,13 @@ class NetlinkSocket:
         self._socket.send(requests + end)
         refused: dict[int, Refused] = {}
         while marker not in refused:
-            for reply in walk(self._received(socket.MSG_DONTWAIT)):
-                sequence, refusal = answered(reply)
+            for reply in walk_messages(self._received(socket.MSG_DONTWAIT)):
+                sequence, refusal = unpack_ack(reply)
                 refused[sequence] = refusal
         del refused[marker]
         return refused
 
-    def listed(self, kind: int, body: bytes, each: int) -> Iterator[tuple[memoryview, int]]:
+    def dump_chunks(self, kind: int, body: bytes, each: int) -> Iterator[tuple[memoryview, int]]:
         """Yield what the kernel lists: messages of one size in a row, and that size.
 
         `each` is the kind of its messages. What was yielded is overwritten by the next. Raises
@@ -119,20 +119,20 @@ class NetlinkSocket:
         that the socket could not be asked again.
         """
         sequence, whole = self.sequence(), True
-        self._socket.send(message(kind, body, sequence, REQUEST | DUMP))
+        self._socket.send(pack_message(kind, body, sequence, REQUEST | DUMP))
         while True:
             chunk = self._received()
-            length = length_of(chunk)
-            if even(chunk, (length, each, MULTI, sequence)):
+            length = message_length(chunk)
+            if all_have_header(chunk, (length, each, MULTI, sequence)):
                 yield chunk, length
                 continue
-            for part in walk(chunk):
+            for part in walk_messages(chunk):
                 _, is_of, flags, number, _ = HEADER.unpack_from(part)
                 if number != sequence:
                     continue
                 whole = whole and not flags & DUMP_INTERRUPTED
                 if is_of in (NLMSG_ERROR, NLMSG_DONE):
-                    consent(part)
+                    raise_if_refused(part)
                     if not whole:
                         raise OSError(errno.EINTR, os.strerror(errno.EINTR))
                     return
@@ -146,9 +146,9 @@ class NetlinkSocket:
             # Half of what it takes: still the answers to 500 requests, more than one batch has.
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
         for option in (NETLINK_CAP_ACK, NETLINK_EXT_ACK):
-            self._wish(option)
+            self._try_option(option)
 
-    def _wish(self, option: int) -> None:
+    def _try_option(self, option: int) -> None:
         # Kernels before 4.12 lack the words to an errno, those before 4.20 strict checking.
         with suppress(OSError):
             self._socket.setsockopt(SOL_NETLINK, option, 1)
@@ -159,7 +159,7 @@ class NetlinkSocket:
         if length > len(self._view):
             raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
         if length < HEADER.size:
-            raise broken()
+            raise malformed()
         return self._view[:length]
 
 
@@ -181,13 +181,13 @@ class GenericSocket(NetlinkSocket):
         return self.ask(self.family, GENERIC.pack(command, 1) + attributes, flags)
 
     def dump(self, command: int, attributes: bytes = b"") -> Iterator[tuple[memoryview, int]]:
-        """Yield what a command of the family lists, as `listed` does; raises OSError."""
-        return self.listed(self.family, GENERIC.pack(command, 1) + attributes, self.family)
+        """Yield what a command of the family lists, as `dump_chunks` does; raises OSError."""
+        return self.dump_chunks(self.family, GENERIC.pack(command, 1) + attributes, self.family)
 
     def _family_id(self, name: str) -> int:
-        asked = attribute(FAMILY_NAME, name.encode() + b"\0")
+        asked = pack_attribute(FAMILY_NAME, name.encode() + b"\0")
         answer = self.ask(GENL_CONTROL, GENERIC.pack(GET_FAMILY, 1) + asked)
         if answer is None:
-            raise broken()
-        _, found = opened(answer, GENERIC)
+            raise malformed()
+        _, found = unpack_message(answer, GENERIC)
         return as_number(found[FAMILY_ID])

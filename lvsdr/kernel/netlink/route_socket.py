@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 
-from lvsdr.kernel.netlink.netlink_messages import ACK, Item, broken, decoded, singly
+from lvsdr.kernel.netlink.netlink_messages import ACK, Item, decode_message, each_message, malformed
 from lvsdr.kernel.netlink.netlink_socket import NETLINK_ROUTE, NetlinkSocket
 
 NETLINK_GET_STRICT_CHK = 12
@@ -27,7 +27,7 @@ class RouteSocket(NetlinkSocket):
     def __init__(self) -> None:
         super().__init__(NETLINK_ROUTE)
         # Strict checking lets the kernel filter dumps: a router's table may be large.
-        self._wish(NETLINK_GET_STRICT_CHK)
+        self._try_option(NETLINK_GET_STRICT_CHK)
 
     def change(self, kind: int, body: bytes, flags: int = 0) -> None:
         """Have one change carried out; raises OSError."""
@@ -37,8 +37,8 @@ class RouteSocket(NetlinkSocket):
         """Return the one thing that is asked for; raises OSError."""
         answer = self.ask(kind, body)
         if answer is None:
-            raise broken()
-        return decoded(answer, decode)
+            raise malformed()
+        return decode_message(answer, decode)
 
     def dump(self, kind: int, body: bytes, decode: Callable[[memoryview], Item]) -> list[Item]:
         """Return all that the kernel lists; raises OSError.
@@ -54,4 +54,7 @@ class RouteSocket(NetlinkSocket):
 
     def _dump(self, kind: int, body: bytes, decode: Callable[[memoryview], Item]) -> list[Item]:
         # What makes a thing, and so lists it, has a number two below that of asking for it.
-        return [decoded(each, decode) for each in singly(self.listed(kind, body, kind - 2))]
+        return [
+            decode_message(each, decode)
+            for each in each_message(self.dump_chunks(kind, body, kind - 2))
+        ]
