@@ -18,7 +18,7 @@ _DISCARD = 9
 SECONDS = 1.2
 
 
-def answering(host: Host, link: str, address: IPAddress) -> Counter[str]:
+def count_answers(host: Host, link: str, address: IPAddress) -> Counter[str]:
     """Return the MACs that answer for `address`, and how often, when the host's kernel asks."""
     host.ip(f"neighbour flush to {address} dev {link}")
     return host.inside(lambda: _counted(link, address))

@@ -55,7 +55,7 @@ def cluster(topology: Topology) -> Iterator[Cluster]:
     with hosts(names) as made:
         made["switch"].ip(*_switch(topology, made))
         for station in topology.segment:
-            made[station.name].ip(*set_up(topology, station))
+            made[station.name].ip(*address_commands(topology, station))
         _client_side(topology, made["client"], made["gateway"])
         yield Cluster(
             topology=topology,
@@ -114,7 +114,7 @@ def _switch(topology: Topology, made: dict[str, Host]) -> Iterator[str]:
         yield f"link set port{number} master br0 up"
 
 
-def set_up(topology: Topology, station: Station) -> Iterator[str]:
+def address_commands(topology: Topology, station: Station) -> Iterator[str]:
     """Yield the lines for ip(8) that give a host its addresses and routes, once it is plugged."""
     yield f"link set {station.link} up"
     for ip in station.addresses:

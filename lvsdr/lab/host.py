@@ -18,7 +18,7 @@ from time import monotonic, sleep
 from typing import Any, TypeVar
 
 from lvsdr.kernel import namespace
-from lvsdr.lab import program
+from lvsdr.lab.lvsdr_command import lvsdr_command
 
 T = TypeVar("T")
 
@@ -84,7 +84,7 @@ class Host:
 
     def lvsdr(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         """Run the real program in this host."""
-        return self.run(*program.command(*map(str, arguments)), check=False)
+        return self.run(*lvsdr_command(*map(str, arguments)), check=False)
 
     def inside(self, work: Callable[[], T]) -> T:
         """Return what `work` returns when called in this host; its sockets stay there."""

@@ -20,7 +20,7 @@ _ALL, _IPV4, _ICMP, _NEEDED = 0x0003, 0x0800, 1, bytes((3, 4))
 
 
 @contextmanager
-def reading(host: Host, service: Service) -> Iterator[None]:
+def serving_large_requests(host: Host, service: Service) -> Iterator[None]:
     """Read requests to their end, and answer them with the host's name, inside the block.
 
     The host has the VIP already.
@@ -37,7 +37,7 @@ def reading(host: Host, service: Service) -> Iterator[None]:
             done.result()
 
 
-def request(source: IPAddress, service: Service) -> str:
+def send_large_request(source: IPAddress, service: Service) -> str:
     """Send LENGTH bytes; return who says that they have arrived, or why nobody does."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as asking:
         asking.settimeout(PATIENCE)
@@ -54,7 +54,7 @@ def request(source: IPAddress, service: Service) -> str:
 
 
 @contextmanager
-def complaints(host: Host, link: str) -> Iterator[Callable[[], Counter[int]]]:
+def fragmentation_errors(host: Host, link: str) -> Iterator[Callable[[], Counter[int]]]:
     """Give a function that returns which MTUs the host was told by ICMP, and how often."""
     wire = host.inside(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0))
     with wire:

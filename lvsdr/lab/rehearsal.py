@@ -102,18 +102,18 @@ class _Rehearsal:
             yield step
             if not step.ok:
                 return
-        yield compared((host for host, _ in self._managed), before)
+        yield unchanged_step((host for host, _ in self._managed), before)
 
     def _story(self) -> Iterator[Step]:
         for host, role in self._managed:
-            yield ran(host, (role, "apply"), self._paths[role])
+            yield run_step(host, (role, "apply"), self._paths[role])
         for host, role in self._managed:
-            yield ran(host, (role, "plan"), self._paths[role])
+            yield run_step(host, (role, "plan"), self._paths[role])
         yield from self._requests()
         yield self._silence()
         yield from self._entries()
         for host, role in reversed(self._managed):
-            yield ran(host, (role, "withdraw"), self._paths[role])
+            yield run_step(host, (role, "withdraw"), self._paths[role])
 
     def _requests(self) -> Iterator[Step]:
         services = [server.service for server in self._profile.virtual_servers]
@@ -153,7 +153,7 @@ class _Rehearsal:
             yield Step(f"gateway: sends {vip} to", name == self._lab.director.name, (name,))
 
 
-def ran(
+def run_step(
     host: Host,
     words: Sequence[str],
     path: Path,
@@ -169,7 +169,7 @@ def ran(
     return Step(f"{host.name}: lvsdr {' '.join(words)}", done.returncode == expect, said)
 
 
-def compared(managed: Iterable[Host], before: dict[str, str]) -> Step:
+def unchanged_step(managed: Iterable[Host], before: dict[str, str]) -> Step:
     """Hold each host against what it was like before."""
     changed = [
         f"{host.name}: {line}"

@@ -20,7 +20,7 @@ class Cable:
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class ExtraHost:
     """One more host on the segment, beside the director and the real servers.
 
     `address` has its prefix.
@@ -60,7 +60,7 @@ class ByHand:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class ExpectedFinding:
     """A finding that `lvsdr verify` on a host has to name while the trouble is there, by its id.
 
     The director and the real servers are asked by their own profile, others by the director's, or,
@@ -73,7 +73,7 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class WatchedLink:
     """A link on which a witness counts frames."""
 
     host: str
@@ -105,14 +105,14 @@ class Scenario:
     by_hand: tuple[ByHand, ...]
     machine: tuple[ByHand, ...] = ()
     mend: tuple[ByHand, ...] = ()
-    boxes: tuple[Box, ...] = ()
+    extra_hosts: tuple[ExtraHost, ...] = ()
     guests: tuple[Guest, ...] = ()
     cables: tuple[Cable, ...] = ()
     profiles: Mapping[str, Document] = field(default_factory=dict)
-    named: tuple[Named, ...] = ()
-    own_clients: tuple[Named, ...] = ()
+    expected_findings: tuple[ExpectedFinding, ...] = ()
+    own_clients: tuple[ExpectedFinding, ...] = ()
     dip: str | None = None
-    watched: Link = Link("observer", "eth0")
+    watched: WatchedLink = WatchedLink("observer", "eth0")
     refused: bool = False
     director_late: bool = False
 

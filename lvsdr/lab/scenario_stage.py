@@ -14,7 +14,7 @@ from itertools import groupby
 from pathlib import Path
 
 from lvsdr.errors import CannotRun
-from lvsdr.lab.cluster import Cluster, cluster, set_up
+from lvsdr.lab.cluster import Cluster, address_commands, cluster
 from lvsdr.lab.host import Host
 from lvsdr.lab.rehearsal import Runner
 from lvsdr.lab.scenario import ByHand, Document, Scenario
@@ -71,10 +71,10 @@ class Stage:
         return sum(server.weight > 0 for server in every)
 
     @property
-    def doors(self) -> tuple[Service, ...]:
+    def listening_services(self) -> tuple[Service, ...]:
         """All that real servers have to serve: over TCP each port once, at every address."""
         every = [server.service for server in self.profile.virtual_servers]
-        return tuple(dict.fromkeys(_door(service) for service in every))
+        return tuple(dict.fromkeys(_listening(service) for service in every))
 
     def file(self, host: Host) -> Path:
         """Return the file of a host's profile, the director's for hosts that have none."""
@@ -92,7 +92,7 @@ class Stage:
         names = {cable.mac: f"{cable.host} {cable.link}" for cable in cables}
         return names.get(mac) or self.lab.name_of(mac)
 
-    def do(self, parts: Iterable[ByHand]) -> None:
+    def do_by_hand(self, parts: Iterable[ByHand]) -> None:
         """Do by hand what `parts` say."""
         for part in parts:
             for tool, lines in groupby(part.do, key=_tool):
@@ -100,7 +100,7 @@ class Stage:
 
 
 @contextmanager
-def stage(scenario: Scenario, run: Runner = Host.lvsdr) -> Iterator[Stage]:
+def build_stage(scenario: Scenario, run: Runner = Host.lvsdr) -> Iterator[Stage]:
     """Build the machines of a scenario; take them down at the end, whatever happens.
 
     `run` is how the program is run in a host.
@@ -116,9 +116,9 @@ def stage(scenario: Scenario, run: Runner = Host.lvsdr) -> Iterator[Stage]:
             read(_written(folder / f"{station.name}.json", document), "realserver")
         with cluster(planned) as lab:
             built = Stage(scenario, lab, director, folder, run)
-            _plug(built)
-            _house(built)
-            built.do(scenario.machine)
+            _add_cables(built)
+            _attach_guests(built)
+            built.do_by_hand(scenario.machine)
             yield built
 
 
@@ -133,7 +133,7 @@ def _require(scenario: Scenario) -> None:
             )
 
 
-def _door(service: Service) -> Service:
+def _listening(service: Service) -> Service:
     if service.protocol != "tcp" or service.vip is None:
         # A datagram's answer would come from whatever address the kernel chooses.
         return service
@@ -141,7 +141,7 @@ def _door(service: Service) -> Service:
     return dataclasses.replace(service, vip=anywhere)
 
 
-def shell(line: str) -> str:
+def as_typed(line: str) -> str:
     """Return a line of ByHand as one would type it."""
     tool = _tool(line)
     return line if tool in PROGRAMS else f"{tool} {line}"
@@ -159,12 +159,13 @@ def _topology(scenario: Scenario, director: DirectorProfile, folder: Path) -> To
     dip = ip_address(scenario.dip) if scenario.dip else None
     plain = topology(director, dataclasses.replace(realserver, interface="eth0"), dip)
     others = tuple(
-        Station(box.name, "eth0", box.mac, (ip_interface(box.address),)) for box in scenario.boxes
+        Station(box.name, "eth0", box.mac, (ip_interface(box.address),))
+        for box in scenario.extra_hosts
     )
     return dataclasses.replace(plain, others=others)
 
 
-def _plug(built: Stage) -> None:
+def _add_cables(built: Stage) -> None:
     """Make the cables that the cluster does not have of itself."""
     for number, cable in enumerate(built.scenario.cables):
         host, port = built.hosts[cable.host], f"more{number}"
@@ -175,7 +176,7 @@ def _plug(built: Stage) -> None:
         host.ip(f"link set {cable.link} up")
 
 
-def _house(built: Stage) -> None:
+def _attach_guests(built: Stage) -> None:
     """Take the guests' cables from the switch to their hosts."""
     stations = {station.name: station for station in built.lab.topology.realservers}
     for guest in built.scenario.guests:
@@ -185,7 +186,7 @@ def _house(built: Stage) -> None:
         built.hosts[guest.host].ip(
             f"link add {guest.port} type veth peer {there}", f"link set {guest.port} up"
         )
-        inside.ip(*set_up(built.lab.topology, station))
+        inside.ip(*address_commands(built.lab.topology, station))
 
 
 def _tool(line: str) -> str:

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from types import MappingProxyType
 
 from lvsdr.lab import large_requests, single_packets
-from lvsdr.lab.arp_witness import answering as counted_answers
+from lvsdr.lab.arp_witness import count_answers
 from lvsdr.lab.scenario_stage import Stage
 from lvsdr.lab.services import ask, serving
 from lvsdr.model.address import IPAddress
@@ -28,7 +28,7 @@ def answering(built: Stage) -> Seen:
     """Let the observer's kernel ask for the VIPs, and count the answers."""
     names, lines = set(), []
     for vip in built.vips:
-        for mac, count in sorted(counted_answers(built.lab.observer, "eth0", vip).items()):
+        for mac, count in sorted(count_answers(built.lab.observer, "eth0", vip).items()):
             name = built.name_of(mac)
             names.add(name)
             lines.append(f"{vip} is at {mac}: {name} (answers: {count})")
@@ -77,10 +77,10 @@ def reaching(built: Stage) -> Seen:
     source = lab.client_addresses(service.vip.version)[0]
     names = {host.name for host in built.servers}
     with (
-        large_requests.reading(lab.realservers[0], service),
-        large_requests.complaints(lab.gateway, lab.topology.gateway.link) as heard,
+        large_requests.serving_large_requests(lab.realservers[0], service),
+        large_requests.fragmentation_errors(lab.gateway, lab.topology.gateway.link) as heard,
     ):
-        who = lab.client.inside(lambda: large_requests.request(source, service))
+        who = lab.client.inside(lambda: large_requests.send_large_request(source, service))
         told = [f"fragmentation needed, {mtu} fit: {count}" for mtu, count in heard().items()]
     lines = (
         f"{large_requests.LENGTH} bytes: {who}",

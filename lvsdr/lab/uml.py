@@ -70,7 +70,7 @@ def run(  # noqa: PLR0913 - all but the command have defaults
     deadline, console = time.monotonic() + timeout, bytearray()
     with (
         signals.raising(),
-        _explained(argv[0], timeout, console),
+        _lab_errors(argv[0], timeout, console),
         tempfile.TemporaryDirectory(prefix="lvsdr-lab-") as folder,
     ):
         if out:
@@ -210,7 +210,7 @@ def _left(deadline: float) -> float:
 
 
 @contextmanager
-def _explained(command: str, timeout: float, console: bytearray) -> Iterator[None]:
+def _lab_errors(command: str, timeout: float, console: bytearray) -> Iterator[None]:
     """Raise our errors for those that meet us on the way, with the console's last lines."""
     try:
         yield

@@ -1,6 +1,6 @@
 """A bridge that filters VLANs: the layer-3 link is br0.100, and only its settings count."""
 
-from lvsdr.lab.scenario import ByHand, Named, Scenario, director, held_with, realserver
+from lvsdr.lab.scenario import ByHand, ExpectedFinding, Scenario, director, held_with, realserver
 
 VIP = "192.168.1.2"
 RIP = "192.168.1.11"
@@ -33,5 +33,5 @@ SCENARIO = Scenario(
         ),
     ),
     by_hand=(held_with("rs1", VIP, *BELOW),),
-    named=(Named("rs1", "ARP-IGNORE"),),
+    expected_findings=(ExpectedFinding("rs1", "ARP-IGNORE"),),
 )

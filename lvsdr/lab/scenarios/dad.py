@@ -1,6 +1,6 @@
 """Duplicate address detection: the real server has the VIP on eth0, so the director cannot."""
 
-from lvsdr.lab.scenario import ByHand, Named, Scenario, director, realserver
+from lvsdr.lab.scenario import ByHand, ExpectedFinding, Scenario, director, realserver
 
 VIP = "fd00::2"
 RIP = "fd00::11"
@@ -34,6 +34,6 @@ SCENARIO = Scenario(
             ),
         ),
     ),
-    named=(Named("director", "VIP-DAD"),),
+    expected_findings=(ExpectedFinding("director", "VIP-DAD"),),
     director_late=True,
 )

@@ -1,6 +1,6 @@
 """A director with several links in one subnet: each of them answers for the VIP."""
 
-from lvsdr.lab.scenario import ByHand, Cable, Named, Scenario, director, realserver
+from lvsdr.lab.scenario import ByHand, Cable, ExpectedFinding, Scenario, director, realserver
 
 VIP = "192.168.18.2"
 RIP = "192.168.18.21"
@@ -34,6 +34,6 @@ SCENARIO = Scenario(
             (f"address del {VIP}/32 dev eth0", f"ipvsadm -D -t {VIP}:80"),
         ),
     ),
-    named=(Named("director", "ARP-FLUX"),),
+    expected_findings=(ExpectedFinding("director", "ARP-FLUX"),),
     director_late=True,
 )

@@ -1,6 +1,6 @@
 """A VIP of each family: each has its own way to be answered for by a real server."""
 
-from lvsdr.lab.scenario import ByHand, Named, Scenario, director, realserver
+from lvsdr.lab.scenario import ByHand, ExpectedFinding, Scenario, director, realserver
 
 VIP, VIP6 = "192.168.1.2", "fd00::2"
 FOUR, SIX = director(VIP, "192.168.1.11"), director(VIP6, "fd00::12")
@@ -30,5 +30,5 @@ SCENARIO = Scenario(
             (f"address del {VIP6}/128 dev eth0",),
         ),
     ),
-    named=(Named("rs1", "ARP-IGNORE"), Named("rs2", "VIP-ON-LINK")),
+    expected_findings=(ExpectedFinding("rs1", "ARP-IGNORE"), ExpectedFinding("rs2", "VIP-ON-LINK")),
 )

@@ -1,6 +1,14 @@
 """A guest has given the address up, and its host still leads packets for it there."""
 
-from lvsdr.lab.scenario import Box, ByHand, Link, Named, Scenario, director, realserver
+from lvsdr.lab.scenario import (
+    ByHand,
+    ExpectedFinding,
+    ExtraHost,
+    Scenario,
+    WatchedLink,
+    director,
+    realserver,
+)
 
 VIP, GUEST_MAC = "192.168.1.2", "02:00:00:00:30:02"
 
@@ -12,13 +20,16 @@ SCENARIO = Scenario(
     # The address becomes the director's after that.
     director_late=True,
     witness="looping",
-    watched=Link("host", "veth0"),
+    watched=WatchedLink("host", "veth0"),
     trouble=frozenset({"62"}),
     mended=frozenset({"0"}),
-    named=(Named("host", "VIP-GIVEN-UP"), Named("guest", "VIP-LOOPS", role="realserver")),
-    boxes=(
-        Box("host", "192.168.1.30/24", "02:00:00:00:00:30"),
-        Box("guest", "192.168.1.31/24", "02:00:00:00:00:31"),
+    expected_findings=(
+        ExpectedFinding("host", "VIP-GIVEN-UP"),
+        ExpectedFinding("guest", "VIP-LOOPS", role="realserver"),
+    ),
+    extra_hosts=(
+        ExtraHost("host", "192.168.1.30/24", "02:00:00:00:00:30"),
+        ExtraHost("guest", "192.168.1.31/24", "02:00:00:00:00:31"),
     ),
     machine=(
         ByHand("guest", ("link del eth0",)),

@@ -1,6 +1,6 @@
 """Tunnel forwarding by GRE: a real server that is set up for IPIP takes nothing out of it."""
 
-from lvsdr.lab.scenario import ByHand, Named, Scenario, director, held_by_hand, realserver
+from lvsdr.lab.scenario import ByHand, ExpectedFinding, Scenario, director, held_by_hand, realserver
 
 VIP = "192.168.1.2"
 RIP = "192.168.1.11"
@@ -15,5 +15,5 @@ SCENARIO = Scenario(
     mended=frozenset({"rs1"}),
     machine=(ByHand("rs1", ("modprobe ip_gre", "net/ipv4/conf/all/rp_filter=1")),),
     by_hand=(held_by_hand("rs1", VIP, "tunl0"),),
-    named=(Named("director", "PATH-NO-TUNNEL"),),
+    expected_findings=(ExpectedFinding("director", "PATH-NO-TUNNEL"),),
 )

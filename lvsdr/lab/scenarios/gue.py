@@ -1,6 +1,6 @@
 """Tunnel forwarding by GUE: nothing comes out of it before its UDP port is open."""
 
-from lvsdr.lab.scenario import ByHand, Named, Scenario, director, realserver
+from lvsdr.lab.scenario import ByHand, ExpectedFinding, Scenario, director, realserver
 
 VIP = "192.168.1.2"
 PORT = 5555
@@ -35,5 +35,5 @@ SCENARIO = Scenario(
     ),
     # lvsdr says it, and the host does it.
     mend=(ByHand("rs1", (f"fou add port {PORT} gue",), (f"fou del port {PORT}",)),),
-    named=(Named("director", "PATH-NO-TUNNEL"),),
+    expected_findings=(ExpectedFinding("director", "PATH-NO-TUNNEL"),),
 )

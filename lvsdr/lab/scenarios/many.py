@@ -1,6 +1,6 @@
 """Twenty real servers with holders of three kinds, two hundred VIPs, and one that answers."""
 
-from lvsdr.lab.scenario import ByHand, Named, Scenario, director, realserver
+from lvsdr.lab.scenario import ByHand, ExpectedFinding, Scenario, director, realserver
 
 REAL_SERVERS, VIPS = 20, 200
 HOLDERS = ("dummy", "lo", "tunl0")
@@ -41,5 +41,5 @@ SCENARIO = Scenario(
     by_hand=(
         ByHand("rs7", (f"address add {ALL[0]}/32 dev lo",), (f"address del {ALL[0]}/32 dev lo",)),
     ),
-    named=(Named("rs7", "ARP-IGNORE"),),
+    expected_findings=(ExpectedFinding("rs7", "ARP-IGNORE"),),
 )

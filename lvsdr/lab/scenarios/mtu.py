@@ -1,6 +1,6 @@
 """A tunnel is narrower than its link, and what says so is filtered: long requests stand still."""
 
-from lvsdr.lab.scenario import ByHand, Named, Scenario, director, held_by_hand, realserver
+from lvsdr.lab.scenario import ByHand, ExpectedFinding, Scenario, director, held_by_hand, realserver
 
 VIP = "192.168.1.2"
 RIP = "192.168.1.11"
@@ -29,5 +29,5 @@ SCENARIO = Scenario(
             (f"iptables-legacy -t mangle -D {CLAMP}",),
         ),
     ),
-    named=(Named("director", "TUNNEL-MTU"),),
+    expected_findings=(ExpectedFinding("director", "TUNNEL-MTU"),),
 )

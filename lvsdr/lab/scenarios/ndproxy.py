@@ -1,6 +1,6 @@
 """A real server that answers neighbour solicitations for an IPv6 VIP as a proxy."""
 
-from lvsdr.lab.scenario import ByHand, Named, Scenario, director, realserver
+from lvsdr.lab.scenario import ByHand, ExpectedFinding, Scenario, director, realserver
 
 VIP = "fd00::2"
 
@@ -29,5 +29,5 @@ SCENARIO = Scenario(
             ),
         ),
     ),
-    named=(Named("rs1", "PROXY-NDP"),),
+    expected_findings=(ExpectedFinding("rs1", "PROXY-NDP"),),
 )

@@ -1,6 +1,6 @@
 """NOARP on a bond and its slaves does nothing; on the bridge above them it hides the host."""
 
-from lvsdr.lab.scenario import ByHand, Named, Scenario, director, realserver
+from lvsdr.lab.scenario import ByHand, ExpectedFinding, Scenario, director, realserver
 from lvsdr.lab.scenarios.bond import BELOW, RIP, VIP
 from lvsdr.lab.scenarios.bond import SCENARIO as BOND
 
@@ -22,6 +22,6 @@ SCENARIO = Scenario(
             (f"address del {VIP}/32 dev lo", "link set br0 arp on"),
         ),
     ),
-    named=(Named("rs1", "LINK-NOARP"),),
+    expected_findings=(ExpectedFinding("rs1", "LINK-NOARP"),),
     refused=True,
 )

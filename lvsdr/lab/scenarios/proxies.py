@@ -1,6 +1,6 @@
 """A host that has published its container's address, and the VIP, on each of its links."""
 
-from lvsdr.lab.scenario import ByHand, Cable, Named, Scenario, director, realserver
+from lvsdr.lab.scenario import ByHand, Cable, ExpectedFinding, Scenario, director, realserver
 
 VIP, CONTAINER = "192.168.18.2", "192.168.18.77"
 LINKS = ("eth0", "eth3", "eth4")
@@ -14,7 +14,7 @@ SCENARIO = Scenario(
     dip="192.168.18.20",
     trouble=frozenset({"director", "rs1", "rs1 eth3", "rs1 eth4"}),
     mended=frozenset({"director"}),
-    named=(Named("rs1", "PROXY-ARP"), Named("rs1", "PROXY-FLUX")),
+    expected_findings=(ExpectedFinding("rs1", "PROXY-ARP"), ExpectedFinding("rs1", "PROXY-FLUX")),
     cables=(
         Cable("rs1", "eth3", "02:00:00:00:03:11"),
         Cable("rs1", "eth4", "02:00:00:00:04:12"),

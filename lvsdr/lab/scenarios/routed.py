@@ -1,10 +1,10 @@
 """A container behind its host, which answers for what it has a route to: the VIP as well."""
 
 from lvsdr.lab.scenario import (
-    Box,
     ByHand,
+    ExpectedFinding,
+    ExtraHost,
     Guest,
-    Named,
     Scenario,
     director,
     held_by_hand,
@@ -24,7 +24,7 @@ SCENARIO = Scenario(
     witness="answering",
     trouble=frozenset({"box", "director"}),
     mended=frozenset({"director"}),
-    boxes=(Box("box", "192.168.1.21/24", "02:00:00:00:00:21"),),
+    extra_hosts=(ExtraHost("box", "192.168.1.21/24", "02:00:00:00:00:21"),),
     guests=(Guest("rs1", "box", "veth1", from_host=True),),
     machine=(
         ByHand(
@@ -55,7 +55,7 @@ SCENARIO = Scenario(
         ),
         held_by_hand("rs1", VIP),
     ),
-    named=(Named("rs1", "HOST-ANSWERS"),),
+    expected_findings=(ExpectedFinding("rs1", "HOST-ANSWERS"),),
     refused=True,
     mend=(
         ByHand(

@@ -1,6 +1,6 @@
 """A container in a bridge with spanning tree: a minute in which no frame passes."""
 
-from lvsdr.lab.scenario import ByHand, Named, Scenario, director, held_by_hand, realserver
+from lvsdr.lab.scenario import ByHand, ExpectedFinding, Scenario, director, held_by_hand, realserver
 from lvsdr.lab.scenarios.bridged import RIP, VIP
 from lvsdr.lab.scenarios.bridged import SCENARIO as BRIDGED
 
@@ -12,7 +12,7 @@ SCENARIO = Scenario(
     witness="serving",
     trouble=frozenset({"nobody"}),
     mended=frozenset({"rs1"}),
-    boxes=BRIDGED.boxes,
+    extra_hosts=BRIDGED.extra_hosts,
     guests=BRIDGED.guests,
     machine=BRIDGED.machine,
     by_hand=(
@@ -27,5 +27,5 @@ SCENARIO = Scenario(
         ),
         held_by_hand("rs1", VIP),
     ),
-    named=(Named("rs1", "BRIDGE-DELAY"),),
+    expected_findings=(ExpectedFinding("rs1", "BRIDGE-DELAY"),),
 )

@@ -1,6 +1,6 @@
 """A real server in another subnet: direct routing does not cross the router, a tunnel does."""
 
-from lvsdr.lab.scenario import ByHand, Named, Scenario, director, held_by_hand, realserver
+from lvsdr.lab.scenario import ByHand, ExpectedFinding, Scenario, director, held_by_hand, realserver
 
 VIP = "192.168.1.2"
 NEAR, FAR, ROUTER = "192.168.1.11", "192.168.2.11", "192.168.2.1"
@@ -55,6 +55,6 @@ SCENARIO = Scenario(
             (f"address del {VIP}/32 dev eth0", f"ipvsadm -D -t {VIP}:80"),
         ),
     ),
-    named=(Named("director", "PATH-NO-TUNNEL"),),
+    expected_findings=(ExpectedFinding("director", "PATH-NO-TUNNEL"),),
     director_late=True,
 )

@@ -1,6 +1,6 @@
 """Tunnel forwarding of IPv6 in IPv6: the VIP is held, and the tunnel's link is down."""
 
-from lvsdr.lab.scenario import ByHand, Named, Scenario, director, realserver
+from lvsdr.lab.scenario import ByHand, ExpectedFinding, Scenario, director, realserver
 
 VIP = "fd00::2"
 RIP = "fd00::11"
@@ -21,5 +21,5 @@ SCENARIO = Scenario(
             (f"address del {VIP}/128 dev lo",),
         ),
     ),
-    named=(Named("director", "PATH-NO-TUNNEL"),),
+    expected_findings=(ExpectedFinding("director", "PATH-NO-TUNNEL"),),
 )

@@ -1,6 +1,14 @@
 """The VIP's segment is a VLAN over a bond: the link's name has a dot, and its own settings."""
 
-from lvsdr.lab.scenario import ByHand, Cable, Named, Scenario, director, held_with, realserver
+from lvsdr.lab.scenario import (
+    ByHand,
+    Cable,
+    ExpectedFinding,
+    Scenario,
+    director,
+    held_with,
+    realserver,
+)
 from lvsdr.lab.scenarios.bond import BELOW, BONDED
 
 VIP = "192.168.1.2"
@@ -38,5 +46,5 @@ SCENARIO = Scenario(
         ),
     ),
     by_hand=(held_with("rs1", VIP, *BELOW),),
-    named=(Named("rs1", "ARP-IGNORE"),),
+    expected_findings=(ExpectedFinding("rs1", "ARP-IGNORE"),),
 )

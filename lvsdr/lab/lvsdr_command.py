@@ -9,7 +9,7 @@ ROOT = str(Path(__file__).parents[2])
 START = "import sys; sys.path[:] = {path!r}; from lvsdr.cli.main import main; main()"
 
 
-def command(*arguments: str) -> list[str]:
+def lvsdr_command(*arguments: str) -> list[str]:
     """Return the words that run this program again, with `arguments`.
 
     Python is isolated (-I), for it may be root's: neither the current folder nor the environment

@@ -9,7 +9,7 @@ from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.lab import uml
 
 
-def fits() -> bool:
+def this_kernel_fits() -> bool:
     """Return whether a cluster can be built on the kernel that we run on."""
     if os.environ.get("LVSDR_LAB") == "uml":
         return True
