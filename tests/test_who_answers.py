@@ -1,4 +1,4 @@
-"""What settings and answers mean."""
+"""What answers on the segment mean, and what ARP settings do."""
 
 from __future__ import annotations
 
