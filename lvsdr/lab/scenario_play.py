@@ -1,4 +1,4 @@
-"""What is played on a stage: the trouble shown without lvsdr, then gone, then all as before."""
+"""Play a scenario: show the trouble without lvsdr, that lvsdr ends it, and that all is undone."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ TROUBLE, MENDED = "without lvsdr", "with lvsdr"
 
 
 def play(built: Stage) -> Iterator[Step]:
-    """Yield each step once it is done; the first that fails ends the story.
+    """Yield each step once it is done; stop at the first that fails.
 
-    A step whose title starts with TROUBLE or MENDED is yielded while what it tells is so.
+    While a step whose title starts with TROUBLE or MENDED is yielded, the cluster is in that state.
     """
     managed = _managed(built)
     before = {host.name: host.state() for host in managed}
@@ -34,7 +34,7 @@ def play(built: Stage) -> Iterator[Step]:
 
 
 def _managed(built: Stage) -> tuple[Host, ...]:
-    """Return the hosts that must be as before in the end."""
+    """Return the hosts whose state at the end must be that of the start."""
     scenario, lab = built.scenario, built.lab
     touched = {part.host for part in (*scenario.by_hand, *scenario.mend)}
     by_hand = (host for name, host in built.hosts.items() if name in touched)
@@ -97,7 +97,7 @@ def _taken_back(built: Stage) -> Iterator[Step]:
 
 
 def _ran(built: Stage, host: Host, verb: str, *more: str, expect: int = 0) -> Step:
-    """Run lvsdr for a host: inside it, or from the host whose guest it is."""
+    """Run lvsdr for a host: inside it, or with --netns on the host that it is a guest of."""
     role = built.role(host)
     words = (verb, *more) if role is None else (role, verb, *more)
     where = host
@@ -128,7 +128,7 @@ def _seen(built: Stage, when: str, expected: frozenset[str]) -> Step:
 
 
 def _named(built: Stage, *, while_there: bool) -> Iterator[Step]:
-    """Yield whether verify names what it has to while the trouble is there, and not after."""
+    """Yield whether verify reports the expected findings: all with the trouble, none after it."""
     every = built.scenario.expected_findings
     for name, role in dict.fromkeys((named.host, named.role) for named in every):
         rules = {named.rule for named in every if (named.host, named.role) == (name, role)}
@@ -159,7 +159,7 @@ def _refused(built: Stage, host: Host) -> Step:
 
 
 def _own_client(built: Stage, host: Host, rule: str) -> Iterator[Step]:
-    """Yield that a host which asks for the VIP answers itself, and that verify says so."""
+    """Yield whether a host that requests the VIP is served by itself, and verify says so."""
     service = built.services[0]
     assert service.vip is not None, "a client asks for an address"
     with all_serving(built, service):

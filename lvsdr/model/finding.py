@@ -12,9 +12,9 @@ ERROR, WARNING = "error", "warning"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One fault: which rule, how bad, whose (a link, a sysctl, a host), and the way to mend it.
+    """One fault: its rule, how bad it is, where it is (a link, a sysctl, a host), and the remedy.
 
-    `about` are the keys of the objects that it speaks of: what differs there is no other fault.
+    `about` has the keys of the objects that it is about: a difference there is the same fault.
     """
 
     rule: str

@@ -10,9 +10,9 @@ from lvsdr.model.neighbour_claim import ClaimForm
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened on the segment; `count` of them, where they were too many to tell.
+    """One thing that happened on the segment, or `count` like it, where there were too many.
 
-    Of severity error it is an alarm. `host` says whose `mac` it is.
+    An event of severity error is an alarm. `host` is a name for the host of `mac`.
     """
 
     rule: str

@@ -1,4 +1,4 @@
-"""Listen on the segment: who speaks in the name of an address, asked or not."""
+"""Listen on the segment to who claims an address, in answer to a question or not."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from lvsdr.wire.who_has import ethertypes
 
 
 class Listener:
-    """All that is said on `link` in the name of `addresses` by other hosts, from entering on.
+    """Receive the claims of other hosts on `addresses`, on `link`, from the start of the block.
 
-    Where the link goes down, is pulled or deleted, `hear` raises CannotRun, and so does `reopen`
-    until it is back. Every frame of the segment's groups is heard; of answers to others, a switch
-    lets none pass.
+    When the link goes down, is unplugged or deleted, `hear` raises CannotRun, and so does `reopen`
+    until it is back. Broadcast and multicast frames are received; a switch does not forward here
+    what one host answers to another.
     """
 
     def __init__(self, link: str, addresses: Iterable[IPAddress], *, rate: float = RATE) -> None:
@@ -45,7 +45,7 @@ class Listener:
         self._wire.__exit__(kind, error, trace)
 
     def hear(self, until: float) -> Iterator[NeighbourClaim]:
-        """Yield what is said until the monotonic clock reads `until`, and go on asking."""
+        """Yield claims until the monotonic clock reads `until`; send the questions due."""
         self._wire.wait_for_carrier(0.0)
         while self._due and self._due[0][0] <= until:
             due, question = self._due.popleft()
@@ -54,7 +54,7 @@ class Listener:
         yield from self._heard(until)
 
     def ask(self, source4: IPv4Address | None, source6: IPv6Address | None) -> None:
-        """Ask for all addresses once in each form, while listening; who answers is heard."""
+        """Queue questions for all addresses, once in each form; `hear` sends them."""
         asked = questions(Asker(self._wire.mac, source4, source6), self._addresses)
         start = monotonic()
         frames = (*asked.late, *asked.prompt)
@@ -62,7 +62,7 @@ class Listener:
         self._due = deque((start + due, each) for due, each in paced(frames, 1, 0.0, self._rate))
 
     def reopen(self) -> None:
-        """Listen again on a link that was down or gone; raise CannotRun while it is."""
+        """Open the socket again after the link was down or gone; raise CannotRun while it is."""
         fresh = self._opened()
         fresh.__enter__()
         self._wire.__exit__(None, None, None)

@@ -52,9 +52,9 @@ _NEIGHBOUR_DISCOVERY = (
 def ethertype_filter(ethertypes: Sequence[int]) -> bytes:
     """Return the BPF program that passes frames of `ethertypes`, in host byte order.
 
-    Of IPv6 only neighbour discovery passes. What this host sends is dropped,
-    and what belongs to a VLAN of the link: the kernel has cut its tag off,
-    and it would pass for a frame of the link itself.
+    Of IPv6 only neighbour discovery passes. Frames that this host sends are
+    dropped, and frames of a VLAN on the link: the kernel has removed their
+    tag, so they look like frames of the link itself.
     """
     return assemble(
         [
@@ -69,11 +69,11 @@ def ethertype_filter(ethertypes: Sequence[int]) -> bytes:
 
 
 def probe_reply_filter(ports: range) -> bytes:
-    """Return the BPF program that passes what may answer a probe from one of `ports`.
+    """Return the BPF program that passes the packets that may answer a probe from `ports`.
 
-    To this host: TCP, UDP and SCTP to one of the ports, echo replies whose
-    identifier is one of them, and ICMP errors. All else the kernel drops
-    before it is copied, for a director receives much that is not for us.
+    These are packets to this host: TCP, UDP and SCTP to one of the ports, echo
+    replies whose identifier is one of them, and ICMP errors. The kernel drops
+    all others before it copies them, for a director receives many.
     """
     return assemble(
         [

@@ -1,4 +1,4 @@
-"""A packet socket on one link: whole frames out, and in what ARP and neighbour discovery say."""
+"""A packet socket on one link: it sends whole frames, and receives those that pass its filter."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ _REASONS = {
 
 
 class PacketSocket:
-    """Frames of `ethertypes` on `link`, sent and received; of IPv6, neighbour discovery alone.
+    """Send frames on `link`, and receive those of `ethertypes`; of IPv6 neighbour discovery alone.
 
     Entering it raises CannotRun without the privilege, and for a link that
-    is missing or on which nobody asks for neighbours: a loopback, IFF_NOARP,
-    not Ethernet. Without ethertypes it only sends. Instead of ethertypes,
-    `only` may be a BPF program of its own that says which frames pass.
+    is missing or does not use ARP: a loopback, IFF_NOARP, not Ethernet.
+    Without ethertypes it only sends. `only` is a BPF program that takes the
+    place of the filter for ethertypes.
     """
 
     def __init__(self, link: str, *ethertypes: int, only: bytes | None = None) -> None:
@@ -82,9 +82,10 @@ class PacketSocket:
         return mac_text(self._socket.getsockname()[4])
 
     def wait_for_carrier(self, seconds: float = 1.0) -> None:
-        """Return once frames can pass, or raise CannotRun: silence on a dead cable proves nothing.
+        """Return once the link has a carrier; raise CannotRun if it has none within `seconds`.
 
-        The kernel tells of a carrier up to a second after it is there (net/core/link_watch.c).
+        Without a carrier silence proves nothing. The kernel reports a carrier up to a second after
+        it is there (net/core/link_watch.c).
         """
         deadline = monotonic() + seconds
         while not (flags := _flags(self._socket, self.link)) & _IFF_RUNNING:
@@ -97,7 +98,7 @@ class PacketSocket:
             sleep(0.01)
 
     def send(self, frame: bytes) -> None:
-        """Send one whole frame, waiting a little for room in the link's queue."""
+        """Send one whole frame; wait a little where the link's queue is full."""
         # With its ethertype, for filters and bridges that look at it on the way out.
         where = self.link, int.from_bytes(frame[12:14], "big")
         with link_errors(f"cannot send on {self.link}", self.link):
@@ -115,8 +116,8 @@ class PacketSocket:
     def frames(self, until: float) -> Iterator[bytes]:
         """Yield whole frames until the monotonic clock reads `until`.
 
-        After `until` come a few that were queued before it, no more: a flood
-        cannot hold the caller up, nor one who is late starve himself of answers.
+        A few frames that were queued before `until` are yielded after it: a
+        late caller still gets answers, and a flood does not hold it up.
         """
         late = 0
         while late < _BACKLOG and (frame := self._receive(until)) is not None:
@@ -142,10 +143,10 @@ class PacketSocket:
 def paced(
     frames: Sequence[bytes], rounds: int, gap: float, rate: float = RATE
 ) -> list[tuple[float, bytes]]:
-    """Return when to send which frame, in seconds after the start: all of them, `rounds` times.
+    """Return when to send each frame, in seconds after the start, for `rounds` of all `frames`.
 
-    Rounds begin `gap` seconds apart, or later where one takes longer: at most `rate` frames a
-    second. 5,000, a twentieth of a link of 100 Mbit/s, is what queues of switches and hosts bear.
+    Rounds begin `gap` seconds apart, or later where one takes longer at `rate` frames a second.
+    The default of 5,000, a twentieth of 100 Mbit/s, fits the queues of switches and hosts.
     """
     gap = max(gap, len(frames) / rate)
     return [
@@ -225,7 +226,7 @@ def _flags(wire: socket.socket, link: str) -> int:
 
 @contextmanager
 def link_errors(doing: str, link: str) -> Iterator[None]:
-    """Raise CannotRun, saying `doing`, where a socket on `link` fails inside the block."""
+    """Turn an OSError of a socket on `link` into CannotRun; its message starts with `doing`."""
     try:
         yield
     except OSError as error:

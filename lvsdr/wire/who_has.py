@@ -1,4 +1,4 @@
-"""Ask the segment who answers for an address, and hear every answer."""
+"""Ask the segment who has an address, and return every answer."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def who_has(  # noqa: PLR0913 - each is a question of its own, and none can be d
     rate: float = RATE,
     progress: Callable[[float], None] | None = None,
 ) -> frozenset[Answer]:
-    """Ask on `link` for `addresses` in both forms, some times over, and return every answer.
+    """Ask on `link` who has `addresses`, several times in each form, and return every answer.
 
-    Listens `seconds` after the last question that a proxy would answer: it is up to 0.8 s late.
-    A source that is itself asked for is not used, for such a question would claim it. `rate` is
-    in frames a second; `progress` is called with the fraction done, up to 1.0. Only other hosts
-    are heard, never this one. Raises CannotRun.
+    Listens `seconds` after the last question that a proxy would answer: it answers up to 0.8 s
+    late. A source that is among `addresses` is not used, for a question from it would claim it.
+    `rate` is in frames a second; `progress` is called with the fraction done, up to 1.0. Answers of
+    this host itself are not received. Raises CannotRun.
 
-    A proxy keeps 64 questions at a time (proxy_qlen), but only those that it will answer: it is
-    found whatever else is asked for, and heard for as many addresses as fit into its queue.
+    A proxy queues 64 of the questions that it will answer (proxy_qlen): it is found however many
+    addresses are asked for, but answers for no more than fit into its queue.
     """
     wanted = frozenset(addresses)
     if not wanted:
@@ -68,7 +68,7 @@ def answer(data: bytes, asker: Asker, addresses: frozenset[IPAddress]) -> Answer
 
 
 def ethertypes(addresses: Iterable[IPAddress]) -> set[int]:
-    """Return the protocols that speak of `addresses`."""
+    """Return the EtherTypes of the protocols that resolve `addresses`."""
     return {ethernet.ARP if address.version == 4 else ethernet.IPV6 for address in addresses}
 
 
@@ -95,9 +95,9 @@ def _converse(
     end: float,
     progress: Callable[[float], None] | None,
 ) -> Iterator[bytes]:
-    """Send each question when it is due, and yield all frames that come meanwhile and until `end`.
+    """Send each question when it is due, and yield the frames received until `end`.
 
-    Where a question went out late, there is as much more time to listen.
+    Where a question was sent late, listening lasts longer by as much.
     """
     start, late = monotonic(), 0.0
     tell = progress or (lambda _: None)

@@ -1,4 +1,4 @@
-"""Netlink sockets: many requests in one send, and replies read where they lie."""
+"""Netlink sockets: requests, dumps, and batches of many requests in one send."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ LARGEST_REPLY = 1 << 16
 
 
 class NetlinkSocket:
-    """A socket of one netlink protocol, bound in the namespace that it is made in."""
+    """A socket of one netlink protocol, bound in the namespace in which it is opened."""
 
     def __init__(self, protocol: int) -> None:
         self._socket = socket.socket(
@@ -69,15 +69,15 @@ class NetlinkSocket:
         self._socket.close()
 
     def sequence(self, count: int = 1) -> int:
-        """Return the first of `count` numbers that no earlier request has."""
+        """Reserve `count` sequence numbers that no earlier request has, and return the first."""
         first = self._sequence + 1
         self._sequence += count
         return first
 
     def ask(self, kind: int, body: bytes, flags: int = 0) -> memoryview | None:
-        """Send one request; return its answer, None where that is mere consent.
+        """Send one request; return its answer, None where that is only an acknowledgement.
 
-        The answer is overwritten by the next. Raises OSError.
+        The next answer overwrites it. Raises OSError.
         """
         sequence = self.sequence()
         self._socket.send(pack_message(kind, body, sequence, REQUEST | flags))
@@ -92,10 +92,10 @@ class NetlinkSocket:
                     return None
 
     def batch(self, requests: bytes | bytearray) -> Mapping[int, Refused]:
-        """Send many requests at once; return those refused, by their sequence numbers.
+        """Send many requests at once; return the refusals by their sequence numbers.
 
-        No request asks for an answer, since only a refusal matters. Raises OSError where the
-        answers did not all arrive: then nobody knows what was refused.
+        The requests must not ask for acknowledgements, for only refusals matter. Raises OSError
+        where refusals were lost: then it is unknown what was refused.
         """
         assert lengths_add_up(requests), "a broken length ends the batch, and nobody would be told"
         # To a message that is nothing but a wish to be answered, the kernel says that it came
@@ -112,11 +112,11 @@ class NetlinkSocket:
         return refused
 
     def dump_chunks(self, kind: int, body: bytes, each: int) -> Iterator[tuple[memoryview, int]]:
-        """Yield what the kernel lists: messages of one size in a row, and that size.
+        """Yield a dump in chunks of messages of one size, each with that size.
 
-        `each` is the kind of its messages. What was yielded is overwritten by the next. Raises
-        OSError, EINTR where the list changed under the kernel's hands, at the end of it: before
-        that the socket could not be asked again.
+        `each` is the kind of the messages. The next chunk overwrites the last. Raises OSError:
+        EINTR where the kernel's list changed during the dump, raised at the end of the dump, so
+        that the socket can be used again.
         """
         sequence, whole = self.sequence(), True
         self._socket.send(pack_message(kind, body, sequence, REQUEST | DUMP))
@@ -164,7 +164,7 @@ class NetlinkSocket:
 
 
 class GenericSocket(NetlinkSocket):
-    """A socket that speaks to one family of generic netlink, whose id is asked for once."""
+    """A socket for one family of generic netlink; its id is asked for once."""
 
     def __init__(self, family: str) -> None:
         super().__init__(NETLINK_GENERIC)
@@ -177,11 +177,11 @@ class GenericSocket(NetlinkSocket):
     def ask_family(
         self, command: int, attributes: bytes = b"", flags: int = 0
     ) -> memoryview | None:
-        """Have the family carry out a command, as `ask` does; raises OSError."""
+        """Send a command of the family, as `ask` does; raises OSError."""
         return self.ask(self.family, GENERIC.pack(command, 1) + attributes, flags)
 
     def dump(self, command: int, attributes: bytes = b"") -> Iterator[tuple[memoryview, int]]:
-        """Yield what a command of the family lists, as `dump_chunks` does; raises OSError."""
+        """Yield the dump of a command of the family, as `dump_chunks` does; raises OSError."""
         return self.dump_chunks(self.family, GENERIC.pack(command, 1) + attributes, self.family)
 
     def _family_id(self, name: str) -> int:

@@ -1,8 +1,8 @@
-"""What each command does with links, addresses and routes, over a raw route socket.
+"""Our own route socket, for the requests about links, addresses and routes that commands make.
 
-That is every read, and what is written along with a VIP; what is rare goes through pyroute2, whose
-import takes longer than all that most commands do. Byte layouts are those of linux/rtnetlink.h,
-if_link.h and if_addr.h; a test holds them against pyroute2's.
+It makes all reads, and the writes that come with a VIP. Rare requests go through pyroute2, whose
+import takes longer than the rest of most commands. Byte layouts are those of linux/rtnetlink.h,
+if_link.h and if_addr.h; a test compares them with pyroute2's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ATTEMPTS = 10
 
 
 class RouteSocket(NetlinkSocket):
-    """A socket that speaks rtnetlink."""
+    """A socket for rtnetlink."""
 
     def __init__(self) -> None:
         super().__init__(NETLINK_ROUTE)
@@ -30,20 +30,20 @@ class RouteSocket(NetlinkSocket):
         self._try_option(NETLINK_GET_STRICT_CHK)
 
     def change(self, kind: int, body: bytes, flags: int = 0) -> None:
-        """Have one change carried out; raises OSError."""
+        """Request one change; raises OSError."""
         self.ask(kind, body, ACK | flags)
 
     def get(self, kind: int, body: bytes, decode: Callable[[memoryview], Item]) -> Item:
-        """Return the one thing that is asked for; raises OSError."""
+        """Request one object, and return it decoded; raises OSError."""
         answer = self.ask(kind, body)
         if answer is None:
             raise malformed()
         return decode_message(answer, decode)
 
     def dump(self, kind: int, body: bytes, decode: Callable[[memoryview], Item]) -> list[Item]:
-        """Return all that the kernel lists; raises OSError.
+        """Return the objects of a dump, decoded; raises OSError.
 
-        Where links come and go all the time, as on a host of containers, a list is often torn.
+        A dump that changed while it was read is repeated, which is frequent on hosts of containers.
         """
         for _ in range(ATTEMPTS - 1):
             try:

@@ -1,4 +1,4 @@
-"""Addresses of links: listed, added, deleted (linux/if_addr.h)."""
+"""rtnetlink: dump, add and delete addresses (linux/if_addr.h)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SCOPE_NAMES = {number: name for name, number in SCOPES.items()}
 
 @dataclass(frozen=True, slots=True)
 class RawAddress:
-    """An address as the kernel shows it, on the link `index`; the label is IPv4's alone."""
+    """An address as the kernel shows it, on the link `index`; only IPv4 has a label."""
 
     index: int
     ip: IPInterface
@@ -80,7 +80,7 @@ def delete(wire: RouteSocket, address: RawAddress) -> None:
 
 
 def decode(message: memoryview) -> RawAddress:
-    """Return the address that a message tells of."""
+    """Return the address in a message."""
     (family, length, flags, scope, index), found = unpack_message(message, IFADDRMSG)
     # On a point-to-point link IFA_ADDRESS is the peer's, IFA_LOCAL ours.
     packed = bytes(found[IFA_LOCAL] if IFA_LOCAL in found else found[IFA_ADDRESS])

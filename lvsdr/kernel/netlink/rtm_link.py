@@ -1,4 +1,4 @@
-"""Links: listed, found by their names, set up (linux/if_link.h)."""
+"""rtnetlink: dump links, find one by its name, set its flags (linux/if_link.h)."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ IFF_UP, IFF_LOOPBACK, IFF_NOARP = 0x1, 0x8, 0x80
 class RawLink:
     """A link as the kernel shows it.
 
-    `kind` is the kernel's word, empty for hardware, `data` its own attributes; `master` is the
-    index of the link that it is part of, `part_of` that one's kind, `part` what it has as a part
-    of it. `below` is the index of the link that it lies on, or of its other end (veth); `far` the
-    number of the namespace where that one is, None for this one. Indexes are 0 for none.
+    `kind` is the kernel's word (IFLA_INFO_KIND), empty for hardware, and `data` the attributes of
+    that kind. `master` is the index of the bridge or bond that it is a port of, `part_of` the kind
+    of that, `part` the attributes of the port. `below` is the index of the link that it lies on,
+    or of its peer (veth); `far` is the number of the namespace of that link, None for this one.
+    An index of 0 means none.
     """
 
     index: int
@@ -83,12 +84,12 @@ def find(socket: RouteSocket, name: str) -> RawLink:
 
 
 def set_flags(socket: RouteSocket, index: int, flags: int, mask: int) -> None:
-    """Set those flags of a link that `mask` names; raises OSError."""
+    """Set the flags of a link that are in `mask` to `flags`; raises OSError."""
     socket.change(RTM_NEWLINK, _described(index, flags, mask))
 
 
 def decode(message: memoryview) -> RawLink:
-    """Return the link that a message tells of."""
+    """Return the link in a message."""
     (_, _, index, flags, _), found = unpack_message(message, IFINFOMSG)
     info = unpack_attributes(found.get(IFLA_LINKINFO, NOTHING))
     return RawLink(

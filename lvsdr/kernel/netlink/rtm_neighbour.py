@@ -1,4 +1,4 @@
-"""Neighbours for whom this host answers: listed (linux/neighbour.h)."""
+"""rtnetlink: dump proxy neighbours (linux/neighbour.h)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NTF_PROXY, NTF_ROUTER = 0x08, 0x80
 
 @dataclass(frozen=True, slots=True)
 class RawProxy:
-    """An address for which this host answers on the link `index`, on every one where that is 0."""
+    """An address that this host answers for as a proxy, on the link `index`; 0 means every link."""
 
     index: int
     address: IPAddress
@@ -39,7 +39,7 @@ def dump_proxies(wire: RouteSocket) -> list[RawProxy]:
 
 
 def decode(message: memoryview) -> RawProxy | None:
-    """Return the proxy entry that a message tells of, None where it is another neighbour."""
+    """Return the proxy entry in a message, None where it is another neighbour."""
     (_, index, _, flags, _), found = unpack_message(message, NDMSG)
     if not flags & NTF_PROXY or NDA_DST not in found:
         return None

@@ -1,4 +1,4 @@
-"""Namespaces: the numbers that one has of others (linux/net_namespace.h)."""
+"""rtnetlink: the number that this namespace has for another one (linux/net_namespace.h)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ NOT_ASSIGNED = -1
 
 
 def number_of(wire: RouteSocket, descriptor: int) -> int | None:
-    """Return the number of the namespace that is open as `descriptor`; raises OSError."""
+    """Return the number of the namespace that is open as `descriptor`, None where it has none.
+
+    Raises OSError.
+    """
     body = RTGENMSG.pack(0) + pack_attribute(NETNSA_FD, U32.pack(descriptor))
     return wire.get(RTM_GETNSID, body, decode)
 
 
 def decode(message: memoryview) -> int | None:
-    """Return the number that a message tells of, None where there is none."""
+    """Return the number in a message, None where there is none."""
     _, found = unpack_message(message, RTGENMSG)
     (number,) = NSID.unpack(found[NETNSA_NSID])
     return None if number == NOT_ASSIGNED else int(number)

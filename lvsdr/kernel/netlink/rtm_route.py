@@ -1,4 +1,4 @@
-"""Routes: listed by type, added, deleted; and where one packet would go (linux/rtnetlink.h)."""
+"""rtnetlink: dump, add and delete routes, and look up the route of a packet (linux/rtnetlink.h)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ UNICAST, LOCAL, BROADCAST, ANYCAST, MULTICAST, BLACKHOLE, UNREACHABLE = range(1,
 
 @dataclass(frozen=True, slots=True)
 class RawRoute:
-    """A route as the kernel shows it; `link` is the index of the link that it leads out of."""
+    """A route as the kernel shows it; `link` is the index of its outgoing link."""
 
     kind: int
     destination: IPNetwork
@@ -68,9 +68,9 @@ def delete(wire: RouteSocket, route: RawRoute) -> None:
 def of_packet(
     wire: RouteSocket, destination: IPAddress, source: IPAddress | None, arriving: int | None
 ) -> RawRoute:
-    """Return the route of a packet: one of this host's, or one that arrives on a link (its index).
+    """Return the route of a packet that this host sends, or that arrives on the link `arriving`.
 
-    Raises OSError: what a route that leads nowhere says to a sender, it says here too.
+    Raises OSError, also for a route that leads nowhere: with the errno that a sender would get.
     """
     length = destination.max_prefixlen
     parts = [pack_attribute(RTA_DST, destination.packed)]
@@ -84,14 +84,14 @@ def of_packet(
 
 
 def matching(wire: RouteSocket, destination: IPAddress) -> RawRoute:
-    """Return the route of the table that a packet of this host's would take; raises OSError."""
+    """Return the entry of the table by which this host would send a packet; raises OSError."""
     family, length = FAMILIES[destination.version], destination.max_prefixlen
     header = RTMSG.pack(family, length, 0, 0, 0, 0, 0, 0, RTM_F_FIB_MATCH)
     return wire.get(RTM_GETROUTE, header + pack_attribute(RTA_DST, destination.packed), decode)
 
 
 def decode(message: memoryview) -> RawRoute:
-    """Return the route that a message tells of."""
+    """Return the route in a message."""
     (family, length, _, _, table, _, _, kind, _), found = unpack_message(message, RTMSG)
     anywhere = bytes(4 if family == socket.AF_INET else 16)
     return RawRoute(

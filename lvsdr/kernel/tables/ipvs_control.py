@@ -1,4 +1,4 @@
-"""What IPVS has besides its table: timeouts and sync daemons."""
+"""The settings of IPVS besides its servers: timeouts and sync daemons."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ STATE_NAMES = {number: name for name, number in STATES.items()}
 
 
 class Timeouts:
-    """How long IPVS remembers connections, in the namespace."""
+    """The timeouts after which IPVS forgets connections, of the namespace."""
 
     def __init__(self, sockets: Sockets) -> None:
         self._sockets = sockets
 
     def observe(self, keys: Iterable[Key]) -> Iterator[Object]:
-        """Yield each timeout of `keys`: they are always there."""
+        """Yield each timeout of `keys`; all of them always exist."""
         with reading("the timeouts"):
             answer = self._sockets.ipvs.ask_family(GET_CONFIG)
             if answer is None:
@@ -56,7 +56,7 @@ class Timeouts:
                 yield Timeout(str(protocol), seconds[TIMEOUTS[str(protocol)]])
 
     def execute(self, change: Change) -> None:
-        """Set one timeout: what a request does not name stays as it is."""
+        """Set one timeout; those that the request does not name stay as they are."""
         assert isinstance(change.after, Timeout), "every timeout has a value to go back to"
         with explained(f"set {change.after}"):
             value = pack_attribute(TIMEOUTS[change.after.protocol], U32.pack(change.after.seconds))
@@ -64,7 +64,7 @@ class Timeouts:
 
 
 class SyncDaemons:
-    """The sync daemons of the namespace: at most one that sends and one that receives."""
+    """The sync daemons of the namespace: at most one master and one backup."""
 
     def __init__(self, sockets: Sockets) -> None:
         self._sockets = sockets

@@ -1,4 +1,4 @@
-"""A bond under a bridge: settings of the slaves and of the bond do nothing."""
+"""A bond under a bridge: ARP settings of the slaves and of the bond have no effect."""
 
 from lvsdr.lab.scenario import ByHand, Cable, Scenario, director, held_with, realserver
 

@@ -1,4 +1,4 @@
-"""The real server's address is on a bridge: a setting of its port does nothing."""
+"""The real server's address is on a bridge: an ARP setting of its port has no effect."""
 
 from lvsdr.lab.scenario import ByHand, Scenario, director, held_with, realserver
 

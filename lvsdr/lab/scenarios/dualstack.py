@@ -1,4 +1,4 @@
-"""A VIP of each family: each has its own way to be answered for by a real server."""
+"""A VIP of each family: a real server answers for one by ARP, for the other by IPv6."""
 
 from lvsdr.lab.scenario import ByHand, ExpectedFinding, Scenario, director, realserver
 

@@ -1,4 +1,4 @@
-"""Tunnel forwarding by GRE: a real server that is set up for IPIP takes nothing out of it."""
+"""Tunnel forwarding by GRE: a real server that is set up for IPIP does not decapsulate it."""
 
 from lvsdr.lab.scenario import ByHand, ExpectedFinding, Scenario, director, held_by_hand, realserver
 

@@ -1,4 +1,4 @@
-"""Tunnel forwarding by GUE: nothing comes out of it before its UDP port is open."""
+"""Tunnel forwarding by GUE: nothing is decapsulated before its UDP port is open."""
 
 from lvsdr.lab.scenario import ByHand, ExpectedFinding, Scenario, director, realserver
 

@@ -1,4 +1,4 @@
-"""A tunnel is narrower than its link, and what says so is filtered: long requests stand still."""
+"""A tunnel's MTU is below that of its link, and ICMP errors are filtered: long requests hang."""
 
 from lvsdr.lab.scenario import ByHand, ExpectedFinding, Scenario, director, held_by_hand, realserver
 

@@ -1,4 +1,4 @@
-"""NOARP on a bond and its slaves does nothing; on the bridge above them it hides the host."""
+"""NOARP on a bond and its slaves has no effect; on the bridge above it hides the host."""
 
 from lvsdr.lab.scenario import ByHand, ExpectedFinding, Scenario, director, realserver
 from lvsdr.lab.scenarios.bond import BELOW, RIP, VIP

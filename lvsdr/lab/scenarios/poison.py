@@ -1,4 +1,4 @@
-"""The real server asks in the VIP's name, and the gateway's entry turns to it."""
+"""A real server sends ARP requests from the VIP, and the gateway learns its MAC for the VIP."""
 
 from lvsdr.lab.scenario import Scenario, director, held_with, realserver
 

@@ -1,4 +1,4 @@
-"""The VIP on tunl0 for direct routing: NOARP on the holder silences nothing."""
+"""The VIP on tunl0 for direct routing: NOARP on the holder has no effect."""
 
 from lvsdr.lab.scenario import ByHand, Scenario, director, realserver
 

@@ -1,4 +1,4 @@
-"""The VIP's segment is a VLAN over a bond: the link's name has a dot, and its own settings."""
+"""The VIP's segment is a VLAN over a bond: a link with a dot in its name and its own settings."""
 
 from lvsdr.lab.scenario import (
     ByHand,

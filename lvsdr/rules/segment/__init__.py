@@ -1,1 +1,1 @@
-"""Who speaks on the segment in the name of a VIP, and who should."""
+"""Rules about the segment: which hosts claim a VIP, and which of them may."""

@@ -1,4 +1,4 @@
-"""What it means that somebody speaks in a VIP's name, frame by frame, while watching."""
+"""Watch the claims on VIPs, frame by frame, and report hosts that must not make them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ LOOK = "lvsdr verify PROFILE"
 
 
 class ClaimMonitor:
-    """Knows the director of each VIP, by its MACs, and tells of whoever else speaks.
+    """Know the MACs of each VIP's director, and report every other host that claims the VIP.
 
-    `answered` are the hosts that were found to answer for each VIP as a director does. `told` are
-    MACs that a person says are the director's; `holds` says whether this host holds a VIP.
+    `answered` has, for each VIP, the MACs of each host that answers for it as a director does.
+    `told` are MACs that the user says are the director's; `holds` says whether this host holds a
+    VIP.
 
-    A new host that announces a VIP, or asks in its name, is the new director, and told of once, if
-    it can be known to be no real server. One that only answers has not taken over: who does so
-    announces it, after `GRACE` seconds at the latest. All others are intruders.
+    An unknown host that announces a VIP, or sends a request from it, is taken for the new director
+    and reported once, if it is certain that it is not a real server. A host that only answers has
+    to announce the VIP within `GRACE` seconds to count as such. All others are intruders.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class ClaimMonitor:
         self._pending: dict[tuple[IPAddress, str], tuple[float, NeighbourClaim]] = {}
 
     def hear(self, spoken: NeighbourClaim, now: float) -> Event | None:
-        """Return what it means, or None if it is right; `now` is in seconds, of any clock."""
+        """Return the event that a claim causes, None if it is right; `now` is in seconds."""
         if spoken.address not in self._directors:
             self._learn(spoken)
             return None
@@ -71,7 +72,7 @@ class ClaimMonitor:
         return None if mac in self._directors[vip] else self._stranger(spoken, now)
 
     def due(self, now: float) -> Iterator[Event]:
-        """Yield an event for each host that has answered, and not announced itself in time."""
+        """Yield an event for each host that answered, but did not announce the VIP in time."""
         for key, (deadline, spoken) in list(self._pending.items()):
             if now >= deadline:
                 del self._pending[key]
@@ -90,7 +91,7 @@ class ClaimMonitor:
                 yield Event(f"{_protocol(vip)}-NOBODY", WARNING, message, LOOK, vip=vip)
 
     def _learn(self, spoken: NeighbourClaim) -> None:
-        """Take the sender of a question in a RIP's name for its owner: no proxy asks so."""
+        """Take the sender of a request from a RIP for its owner; proxies send none."""
         leads = any(spoken.mac in macs for macs in self._directors.values())
         if spoken.form != "reply" and not leads and spoken.address in self._unheard:
             self._rips[spoken.mac] = spoken.address
@@ -115,7 +116,10 @@ class ClaimMonitor:
         return self._event("NEW-DIRECTOR", WARNING, spoken, message, LOOK)
 
     def _objection(self, vip: IPAddress, since: float) -> str:
-        """Return why a stranger cannot be the new director, `since` so long after the last."""
+        """Return why an unknown host cannot be the new director, "" if it can.
+
+        `since` is the seconds since the director last changed.
+        """
         if len(self._answered[vip]) > 1:
             return "several hosts answer for it"
         if not self._wanted:

@@ -1,4 +1,4 @@
-"""What the answers on the wire mean: who speaks for a VIP, and who should."""
+"""Who answers ARP or neighbour discovery for a VIP, and who must not."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _SHOWN = 8
 
 @dataclass(frozen=True, slots=True)
 class SegmentAnswers:
-    """All that was heard about the VIPs, and from whom.
+    """All answers about the VIPs, and the owners of their MACs.
 
-    `answers` holds what this host answers as well, in the form "self".
+    `answers` also has what this host itself answers, in the form "self".
     """
 
     answers: frozenset[Answer]
@@ -35,7 +35,7 @@ class SegmentAnswers:
 
 @dataclass(frozen=True, slots=True)
 class AnsweringHost:
-    """One host that spoke for a VIP: with these MACs, and what each of them said in which form."""
+    """One host that claimed a VIP, its MACs, and in `spoken` the forms of answers of each MAC."""
 
     name: str
     macs: tuple[str, ...]
@@ -51,9 +51,9 @@ class AnsweringHost:
 
 
 def answer_findings(vips: Iterable[IPAddress], found: SegmentAnswers) -> Iterator[Finding]:
-    """Yield a finding for each real server and proxy that spoke for a VIP, and if not one director.
+    """Yield findings for each real server or proxy that claims a VIP, and if not one director does.
 
-    MACs of one host count as one. Where that cannot be told, the finding says so.
+    Several MACs of one host count as one host. Where that is uncertain, the finding says so.
     """
     spoken = answers_by_address(found.answers)
     for vip in vips:
@@ -76,12 +76,12 @@ def answer_findings(vips: Iterable[IPAddress], found: SegmentAnswers) -> Iterato
 def director_macs(
     vip: IPAddress, spoken: Iterable[Answer], owners: MacOwners
 ) -> tuple[frozenset[str], ...]:
-    """Return the MACs of each host that answers for `vip` as a director does, if it did alone."""
+    """Return the MACs of each host that answers for `vip` as a director does."""
     return tuple(frozenset(each.macs) for each in _strangers(vip, _hosts(spoken, owners))[0])
 
 
 def answers_by_address(heard: Iterable[Answer]) -> dict[IPAddress, list[Answer]]:
-    """Return what was heard about each address."""
+    """Return the answers for each address."""
     found: dict[IPAddress, list[Answer]] = {}
     for answer in heard:
         found.setdefault(answer.address, []).append(answer)
@@ -89,7 +89,7 @@ def answers_by_address(heard: Iterable[Answer]) -> dict[IPAddress, list[Answer]]
 
 
 def _hosts(spoken: Iterable[Answer], owners: MacOwners) -> list[AnsweringHost]:
-    """Return the hosts behind the MACs, in the order of these."""
+    """Return the hosts that the MACs belong to, in the order of these."""
     hosts: dict[str, list[Answer]] = {}
     for answer in sorted(spoken, key=lambda each: each.mac):
         hosts.setdefault(owners.same(answer.mac), []).append(answer)
@@ -107,14 +107,14 @@ def _hosts(spoken: Iterable[Answer], owners: MacOwners) -> list[AnsweringHost]:
 def _strangers(
     vip: IPAddress, hosts: Iterable[AnsweringHost]
 ) -> tuple[list[AnsweringHost], list[AnsweringHost]]:
-    """Return those that are no real servers: directors, and proxies."""
+    """Return the hosts that are not real servers: those like directors, and proxies."""
     others = [host for host in hosts if host.rip is None]
     proxies = [host for host in others if _as_proxy(host, vip)]
     return [host for host in others if host not in proxies], proxies
 
 
 def _as_proxy(host: AnsweringHost, vip: IPAddress) -> bool:
-    """Return whether it answered as a proxy does, and in no other way."""
+    """Return whether a host answered as a proxy does, and in no other form."""
     asked = host.forms - {"overheard"}
     # ARP's proxies are not asked by the 0.0.0.0 form; those of IPv6 mark what they say.
     return asked == ({"own"} if vip.version == 4 else {"proxy"})
@@ -157,9 +157,9 @@ def _nobody(vip: IPAddress) -> Finding:
 
 
 def _at_once(host: AnsweringHost) -> frozenset[str]:
-    """Return the MACs in which a host answers one and the same question.
+    """Return the MACs with which a host answers one and the same question.
 
-    A bond gives each asker one of its MACs; several links of a host in one subnet answer each.
+    A bond answers each asker with one of its MACs; of several links in one subnet each answers.
     """
     own = {mac for mac, form in host.spoken if form == "self"}
     return max(

@@ -1,4 +1,4 @@
-"""Packets within packets, as IPVS sends them: in IP, in UDP (GUE), in GRE."""
+"""Tunnel packets as IPVS sends them: IP in IP, in UDP (GUE), or in GRE."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _UDP_HEADER = 8
 
 @dataclass(frozen=True, slots=True)
 class OuterHeader:
-    """What a packet is put into: from whom, to whom, and the kernel's type of the tunnel."""
+    """The outer header of a tunnel packet: its two ends, and the tunnel's type in the kernel."""
 
     source: IPAddress
     destination: IPAddress
@@ -33,7 +33,7 @@ class OuterHeader:
 def encapsulate(packet: Packet, outer: OuterHeader, ours: int = 0) -> Packet:
     """Return the packet that carries `packet`; `ours` is the source port of GUE.
 
-    GUE's remote checksum offload is left out: who has it takes packets without it as well.
+    GUE's remote checksum offload is left out: a receiver that has it takes packets without it, too.
     """
     source, destination = outer.source, outer.destination
     kind, port, flags = outer.tunnel
@@ -48,9 +48,9 @@ def encapsulate(packet: Packet, outer: OuterHeader, ours: int = 0) -> Packet:
 
 
 def quoted_inner(outer: Packet) -> Packet | None:
-    """Return what is in a packet of ours that an ICMP error quotes, None where it is no tunnel's.
+    """Return the packet inside a tunnel packet of ours that an ICMP error quotes.
 
-    Raises FrameError where too little of it is quoted.
+    None where the quoted packet is not a tunnel's. Raises FrameError where too little is quoted.
     """
     start = _start(outer)
     if start is None:
@@ -61,7 +61,7 @@ def quoted_inner(outer: Packet) -> Packet | None:
 
 
 def _start(outer: Packet) -> int | None:
-    """Return where the packet inside begins."""
+    """Return the offset of the inner packet, None where there is no tunnel."""
     if outer.protocol in (IPIP, IPV6_IN_IP):
         return 0
     if outer.protocol == GRE:

@@ -18,7 +18,7 @@ _MAC = re.compile(r"[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2}){5}")
 
 
 class FrameError(ValueError):
-    """Bytes from the wire, or the text of a MAC address, are not what they claim to be."""
+    """Bytes from the wire, or the text of a MAC address, are malformed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,13 @@ class Frame:
 
 
 def encode(frame: Frame) -> bytes:
-    """Return the bytes of `frame`, unpadded: the driver pads to 60 bytes."""
+    """Return the bytes of `frame` without padding; the driver pads to 60 bytes."""
     header = _HEADER.pack(mac_bytes(frame.destination), mac_bytes(frame.source), frame.ethertype)
     return header + frame.payload
 
 
 def decode(data: bytes) -> Frame:
-    """Return the frame in `data`; the payload keeps its padding, or raise FrameError."""
+    """Return the frame in `data`, padding left in its payload, or raise FrameError."""
     if len(data) < _HEADER.size:
         raise FrameError(f"a frame of {len(data)} bytes has no Ethernet header")
     destination, source, ethertype = _HEADER.unpack_from(data)

@@ -33,7 +33,7 @@ class Packet:
 
 
 def encode(packet: Packet) -> bytes:
-    """Return the bytes of `packet`; a packet of IPv4 is never fragmented."""
+    """Return the bytes of `packet`; IPv4 has "don't fragment" set."""
     ends = packet.source.packed, packet.destination.packed
     length = len(packet.payload)
     if packet.source.version == 6:
@@ -48,8 +48,8 @@ def encode(packet: Packet) -> bytes:
 def decode(data: bytes) -> Packet:
     """Return the packet in `data`, padding ignored, or raise FrameError.
 
-    Options of IPv4 are skipped, extension headers of IPv6 are the payload. A
-    fragment is refused.
+    Options of IPv4 are skipped; extension headers of IPv6 count as payload.
+    An IPv4 fragment is refused.
     """
     packet, length = _decode(data)
     if len(packet.payload) < length:
@@ -60,15 +60,15 @@ def decode(data: bytes) -> Packet:
 
 
 def quoted(data: bytes) -> Packet:
-    """Return the packet that an ICMP error quotes, cut off as it may be, or raise FrameError.
+    """Return the packet that an ICMP error quotes, even if truncated, or raise FrameError.
 
-    Its checksum is not looked at: whoever forwards a packet changes the TTL.
+    Its checksum is not verified: a router on the way changes the TTL.
     """
     return _decode(data)[0]
 
 
 def checksum(data: bytes) -> int:
-    """Return the checksum of RFC 1071: 0 for data that carries its right one."""
+    """Return the checksum of RFC 1071; it is 0 over data that contains its correct checksum."""
     data += b"\0" * (len(data) % 2)
     total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
@@ -77,7 +77,7 @@ def checksum(data: bytes) -> int:
 
 
 def checksum_of(source: IPAddress, destination: IPAddress, protocol: int, body: bytes) -> int:
-    """Return the checksum of `body` with the pseudo header of either family before it."""
+    """Return the checksum of `body` and its pseudo header, of either family."""
     ends = source.packed, destination.packed
     if source.version == 6:
         return checksum(_PSEUDO6.pack(*ends, len(body), protocol) + body)
@@ -85,7 +85,7 @@ def checksum_of(source: IPAddress, destination: IPAddress, protocol: int, body: 
 
 
 def _decode(data: bytes) -> tuple[Packet, int]:
-    """Return the packet, its payload perhaps cut off, and how long that should be."""
+    """Return the packet, its payload possibly truncated, and the full length of that."""
     version = data[0] >> 4 if data else 0
     if version == 4:
         return _decode4(data)

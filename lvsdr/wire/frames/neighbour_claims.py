@@ -1,4 +1,4 @@
-"""Which address a frame of ARP or neighbour discovery claims for which MAC address."""
+"""What a frame of ARP or neighbour discovery claims: that an address is at a MAC address."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from lvsdr.wire.frames.ethernet import Frame, FrameError
 def decode(data: bytes) -> NeighbourClaim:
     """Return the claim in a frame, or raise FrameError.
 
-    The MAC address inside the packet counts, for it is the one that caches learn; that of the
-    frame only where an IPv6 message has none inside.
+    The claim is on the MAC address inside the packet, which is what caches learn; where an IPv6
+    message has none, on the source of the frame.
     """
     frame = ethernet.decode(data)
     if frame.ethertype == ethernet.ARP:

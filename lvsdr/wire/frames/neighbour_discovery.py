@@ -25,7 +25,7 @@ _SOLICITED_NODE = int(IPv6Address("ff02::1:ff00:0"))
 
 @dataclass(frozen=True, slots=True)
 class Solicitation:
-    """Ask who has `target`; `mac` is the source link-layer address option, or None."""
+    """A question for `target`; `mac` is the source link-layer address option, or None."""
 
     source: IPv6Address
     destination: IPv6Address
@@ -35,7 +35,7 @@ class Solicitation:
 
 @dataclass(frozen=True, slots=True)
 class Advertisement:
-    """Say who has `target`; `mac` is the target link-layer address option, or None."""
+    """An answer for `target`; `mac` is the target link-layer address option, or None."""
 
     source: IPv6Address
     destination: IPv6Address
@@ -66,8 +66,8 @@ def encode(message: Message) -> bytes:
 def decode(data: bytes) -> Message:
     """Return the message in the IPv6 packet `data`, padding ignored, or raise FrameError.
 
-    What RFC 4861 (7.1.1, 7.1.2) tells a node to discard is malformed; so is
-    a packet with extension headers, which no neighbour sends.
+    Messages that RFC 4861 (7.1.1, 7.1.2) tells a node to discard are refused,
+    and packets with extension headers, which no neighbour sends.
     """
     source, destination, body = _decode_ip(data)
     if len(body) < _ICMP.size:
@@ -85,21 +85,21 @@ def decode(data: bytes) -> Message:
 
 
 def question(mac: str, source: IPv6Address, address: IPv6Address) -> Solicitation:
-    """Ask who has `address`, in the name of `source`."""
+    """Return the solicitation for `address` from `source`."""
     return Solicitation(source, solicited_node(address), address, mac)
 
 
 def probe(address: IPv6Address) -> Solicitation:
-    """Ask who has `address` in nobody's name, as duplicate address detection does (RFC 4862).
+    """Return the solicitation from the unspecified address, as in duplicate detection (RFC 4862).
 
-    A host that is itself in the middle of that detection for `address` gives
-    the address up when it hears this.
+    A host that is itself detecting duplicates of `address` gives the address
+    up when it receives this.
     """
     return Solicitation(NOBODY, solicited_node(address), address, None)
 
 
 def unsolicited(mac: str, vip: IPv6Address) -> Advertisement:
-    """Claim `vip` before everyone, overriding what caches hold (RFC 4861, 7.2.6)."""
+    """Return the unsolicited advertisement of `vip`, which overrides caches (RFC 4861, 7.2.6)."""
     return Advertisement(vip, ALL_NODES, vip, mac, override=True)
 
 
@@ -110,7 +110,7 @@ def multicast(mac: str, message: Message) -> bytes:
 
 
 def solicited_node(address: IPv6Address) -> IPv6Address:
-    """Return the group in which the owner of `address` listens (RFC 4291, 2.7.1)."""
+    """Return the solicited-node multicast address of `address` (RFC 4291, 2.7.1)."""
     return IPv6Address(_SOLICITED_NODE | (int(address) & 0xFFFFFF))
 
 
@@ -165,7 +165,7 @@ def _advertisement(
 
 
 def _options(data: bytes) -> dict[int, str]:
-    """Return the link-layer address options by their type: of two, the first, as Linux does."""
+    """Return the link-layer address options by type; of two alike the first, as Linux does."""
     found: dict[int, str] = {}
     while data:
         length = data[1] * 8 if len(data) > 1 else 0

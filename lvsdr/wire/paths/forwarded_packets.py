@@ -1,7 +1,7 @@
-"""What becomes of a packet that this host sends on: taken, refused, or sent back.
+"""What becomes of a packet that this host forwards: taken, refused, or sent back to us.
 
-One empty datagram to the discard port, by the routes of this host; it may travel two hops, no more.
-Whoever forwards it to us again does so with the last of them, and we see it arrive.
+An empty datagram is sent to the discard port, by the routes of this host, with a TTL of two hops.
+A host that sends it back to us uses up the last of them, and we see it arrive.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _LARGEST = 65536
 def forwarding_outcomes(
     links: Mapping[IPAddress, str], seconds: float
 ) -> dict[IPAddress, ForwardingOutcome]:
-    """Return what becomes of a packet to each address, sent through the link it is mapped to.
+    """Return what becomes of a packet to each address; `links` says which link it leaves by.
 
-    Waits `seconds` at the most, less where all is known before. Raises CannotRun.
+    Returns once all outcomes are known, after `seconds` at the latest. Raises CannotRun.
     """
     with ExitStack() as stack:
         attempt = _Attempt()
@@ -56,7 +56,7 @@ def forwarding_outcomes(
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """The sockets from which the packets go, those that see them come back, and what is known."""
+    """The sockets that send the packets, those that see them come back, and the outcomes so far."""
 
     senders: dict[IPAddress, socket.socket] = field(default_factory=dict)
     receivers: list[socket.socket] = field(default_factory=list)
@@ -111,7 +111,7 @@ def _sender(address: IPAddress) -> socket.socket:
 
 
 def _receiver(link: str, version: int) -> socket.socket:
-    """Return a socket that sees what arrives on `link`, without its link-layer header."""
+    """Return a socket that receives the packets arriving on `link`, without link-layer headers."""
     protocol = IPV4 if version == 4 else IPV6
     kind = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
     # Protocol 0 receives nothing: so nothing of another link comes in before it is bound.
@@ -121,7 +121,7 @@ def _receiver(link: str, version: int) -> socket.socket:
 
 
 def _outcome(address: IPAddress, sender: socket.socket) -> ForwardingOutcome | None:
-    """Return what an error or an answer says that has come to `sender`; None: nothing."""
+    """Return the outcome that an error or an answer at `sender` tells, None where there is none."""
     try:
         _, ancillary, _, _ = sender.recvmsg(_LARGEST, _LARGEST, MSG_ERRQUEUE)
     except BlockingIOError:

@@ -15,7 +15,7 @@ _NEIGHBOURS = 0.5
 def next_hop_macs(link: str, routes: Iterable[RealServerRoute]) -> dict[IPAddress, tuple[str, ...]]:
     """Return the MAC addresses that answer for the next hop of each of `routes`.
 
-    None where nobody answers, several where several hosts do. Raises CannotRun.
+    A next hop has no MAC where nobody answers, several where several hosts do. Raises CannotRun.
     """
     found: dict[IPAddress, list[Answer]] = {}
     sources: dict[int, IPAddress] = {}
@@ -35,7 +35,7 @@ def next_hop_macs(link: str, routes: Iterable[RealServerRoute]) -> dict[IPAddres
 
 
 def macs_of(answers: Iterable[Answer]) -> set[str]:
-    """Return the MACs in the answers about one next hop; of a bond the one that it gives to us.
+    """Return the MACs that answer for one next hop; of a bond only the one that it gives to us.
 
     A bond (balance-alb) may answer a probe, whose sender is 0.0.0.0, with another MAC than a
     question of ours. Two hosts, or two links, answer both.

@@ -17,11 +17,11 @@ _ATTEMPTS = 64
 
 @contextmanager
 def own_ports() -> Iterator[range]:
-    """Give a block of ports that no program of this host uses, nor gets inside the block.
+    """Reserve a range of ports that no other program of this host uses inside the block.
 
-    Bound for UDP, of all addresses: the host keeps an answer to itself that
-    it would else give to another program, or refuse with an ICMP error. TCP
-    needs no such thing: the host resets what nobody has asked for.
+    They are bound for UDP, on all addresses: else the kernel would give an
+    answer to another program, or refuse it with an ICMP error. TCP needs no
+    such thing: the kernel resets connections that it does not know.
     """
     for _ in range(_ATTEMPTS):
         block = range(start := random.randrange(_FROM, _TO), start + HOW_MANY)  # noqa: S311

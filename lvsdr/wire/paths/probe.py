@@ -1,4 +1,4 @@
-"""One probe: the frame that carries it, and which frame answers it with what."""
+"""One probe: the frame that carries it, and what a received frame answers to which probe."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ ECHO = "echo"
 PROTOCOLS = {"tcp": TCP, "udp": UDP, "sctp": SCTP}
 
 ReplyKey = tuple[str, int, IPAddress, int, int]
-"""What an answer is known by: protocol, our port, who is asked, its port, and our number."""
+"""What a reply is matched by: protocol, our port, the target, its port, and our number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Does anybody at `target` and `port` serve? Asked through `mac`, and in `tunnel`, if any.
+    """The question whether `target` serves `port`, sent to the next hop at `mac`.
 
-    `protocol` is tcp, udp, sctp or echo, which has no port.
+    `protocol` is tcp, udp, sctp or echo, which has no port. With `tunnel` it is encapsulated.
     """
 
     protocol: str
@@ -34,17 +34,17 @@ class Probe:
     tunnel: OuterHeader | None = None
 
     def reply_key(self, ours: int, number: int) -> ReplyKey:
-        """Return what the answer will be known by; a datagram of UDP has no room for a number."""
+        """Return the key by which a reply is matched; UDP has no room for a number."""
         return self.protocol, ours, self.target, self.port, 0 if self.protocol == "udp" else number
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back: open, closed, or the reason of an ICMP error.
+    """What came back, in `kind`: open, closed, or the reason of an ICMP error.
 
-    `outer` tells an error about the tunnel's packet from one about the
-    packet inside. An open TCP connection waits to be reset; `segment` is
-    the longest that its host wants to be sent.
+    `outer` is True for an error about the tunnel packet, not about the packet
+    inside. An open TCP connection has to be reset; `segment` is the maximum
+    segment size that its host announced.
     """
 
     kind: str
@@ -54,7 +54,7 @@ class Reply:
 
 
 def probe_frame(probe: Probe, mac: str, ours: int, number: int) -> bytes:
-    """Return the whole frame that carries `probe` from `mac`, and makes its answer known."""
+    """Return the frame of `probe` from `mac`; the reply will have the key of `ours`, `number`."""
     ends = probe.source, probe.target
     if probe.protocol == "tcp":
         segment = tcp.Segment(ours, probe.port, number, 0, tcp.SYN, tcp.MAXIMUM_SEGMENT)
@@ -69,16 +69,16 @@ def probe_frame(probe: Probe, mac: str, ours: int, number: int) -> bytes:
 
 
 def reset_frame(probe: Probe, mac: str, ours: int, number: int) -> bytes:
-    """Return the frame that ends the connection which a TCP probe may have begun.
+    """Return the frame that resets the connection that a TCP probe may have opened.
 
-    By the same way as the probe, so that it meets the same host.
+    It takes the same path as the probe, so that it reaches the same host.
     """
     segment = tcp.Segment(ours, probe.port, number + 1 & 0xFFFFFFFF, 0, tcp.RST)
     return _in_frame(probe, mac, tcp.encode(segment, probe.source, probe.target), ours)
 
 
 def decode_reply(data: bytes) -> tuple[ReplyKey, Reply]:
-    """Return which probe a frame answers, and with what, or raise FrameError."""
+    """Return the key of the probe that a frame answers, and the reply, or raise FrameError."""
     received = ethernet.decode(data)
     packet = ip.decode(received.payload)
     if packet.protocol not in (ICMP, ICMPV6):
@@ -146,7 +146,7 @@ _READERS = {TCP: _tcp, UDP: _udp, SCTP: _sctp}
 
 
 def _quoted_probe(quote: bytes) -> tuple[ReplyKey, bool]:
-    """Return which of our probes an ICMP error is about, and whether about the tunnel's packet."""
+    """Return the key of the probe that an ICMP error quotes, and whether it quotes a tunnel."""
     packet = ip.quoted(quote)
     inner = encapsulation.quoted_inner(packet)
     outer, packet = inner is not None, inner or packet

@@ -33,7 +33,7 @@ _MOST = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Probes a second, seconds to listen after the last, and whom to tell the fraction done."""
+    """Probes a second, seconds to listen after the last, and a callback for the fraction done."""
 
     rate: float
     seconds: float
@@ -73,7 +73,7 @@ def _behind_proxy(route: ResolvedRoute, replies: PathReplies) -> bool:
 
 
 def _one_hop_more(paths: Iterable[Path], routes: Routes) -> Routes:
-    """Return the routes with a TTL for one host in between: that of a container."""
+    """Return the routes with a TTL for one host in between, such as that of a container."""
     return {path.rip: replace(routes[path.rip], hops=LAST_HOP + 1) for path in paths}
 
 

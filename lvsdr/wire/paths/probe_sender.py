@@ -1,4 +1,4 @@
-"""Send many probes at a pace, and hear which of them is answered with what."""
+"""Send many probes at a limited rate, and match the replies to them."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _SLICE = 0.02
 _STEP = 250
 
 Numbers = tuple[int, int]
-"""Our port, and the number that an answer has to carry."""
+"""Our port, and the number that a reply has to carry."""
 
 
 class ProbeSender:
-    """Probes from `ports` on `wire`, `rate` of them a second at the most."""
+    """Send probes from `ports` on `wire`, at most `rate` a second, and keep the replies."""
 
     def __init__(self, wire: PacketSocket, ports: range, rate: float) -> None:
         self._wire, self._ports, self._gap = wire, ports, 1 / rate
@@ -47,11 +47,11 @@ class ProbeSender:
         rounds: int = 3,
         progress: Callable[[float], None] | None = None,
     ) -> dict[Probe, Reply]:
-        """Send each of `probes`, those without an answer again, and return the replies.
+        """Send each of `probes`, again where no answer comes, and return the replies.
 
         Returns once all are answered, at the latest `seconds` after the last
-        was sent. A connection that was opened has been reset by then, and one
-        whose answer got lost, too. `progress` is told how much has been sent.
+        was sent. By then each TCP connection has been reset, also one whose
+        answer may have got lost. `progress` is called with the fraction sent.
         """
         asked = tuple(dict.fromkeys(probes))
         for turn in range(rounds):
@@ -77,7 +77,7 @@ class ProbeSender:
                 progress(place / len(probes))
 
     def _await(self, probes: Sequence[Probe], seconds: float) -> None:
-        """Listen until all of `probes` are answered, `seconds` at the longest."""
+        """Listen until all of `probes` are answered, for at most `seconds`."""
         left = [probe for probe in probes if probe not in self._heard]
         deadline = monotonic() + seconds
         while left and monotonic() < deadline:
@@ -98,14 +98,14 @@ class ProbeSender:
                     self._wire.send(reset_frame(probe, self._mac, *self._numbers[probe]))
 
     def _probe_of(self, key: ReplyKey, mac: str) -> Probe | None:
-        """Return the probe of `key`; of datagrams alike, that which went to the host at `mac`."""
+        """Return the probe of `key`; of several with one key, the one that was sent to `mac`."""
         alike = self._sent.get(key, ())
         if len(alike) == 1:
             return alike[0]
         return next((probe for probe in alike if probe.mac == mac), None)
 
     def _port_and_number(self, probe: Probe) -> Numbers:
-        """Return the port and the number of a probe, the same at each time."""
+        """Return the source port and the number of a probe, the same each time it is sent."""
         if (known := self._numbers.get(probe)) is not None:
             return known
         self._next = self._next + 1 & 0xFFFFFFFF

@@ -1,8 +1,8 @@
 """Prove paths: send a probe over each of them, as a client's request would go, and judge the reply.
 
-TTL 1 keeps a probe from going on where the VIP is missing; 2, where the RIP itself is one hop away:
-a container behind proxy ARP of its host. The director's own IPVS never sees one:
-it goes out by a packet socket.
+A probe has TTL 1, so that no host without the VIP can forward it; TTL 2 where the RIP is one hop
+away, as a container behind proxy ARP of its host. It is sent by a packet socket, so that the
+director's own IPVS never sees it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def prove(
 ) -> tuple[Proof, ...]:
     """Return what became of a probe on each of `paths` whose RIP has one of `routes`.
 
-    Sends `rate` probes a second, each up to three times, and listens
+    Sends at most `rate` probes a second, each up to three times, and listens
     `seconds` after the last. `progress` is called with the fraction done, up
     to 1.0. Raises CannotRun.
     """

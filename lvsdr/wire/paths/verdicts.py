@@ -14,10 +14,11 @@ _Verdict = tuple[PathVerdict | None, PathDetail]
 class PathReplies:
     """The replies to a path's probes, None for silence.
 
-    `service` is what a client would ask. The others are asked where that did
-    not say enough: `vip` echo by the same way, `rip` echo of the host itself,
-    `port` the service's port there, `tunnel` echo of the RIP through the
-    tunnel. `limited`: the host may have kept an error to itself.
+    `service` is the reply to what a client would send. The others are sent
+    where that does not say enough: `vip` an echo to the VIP by the same path,
+    `rip` an echo to the RIP, `port` the service's port on the RIP, `tunnel` an
+    echo to the RIP inside the tunnel. `limited` is True where the host's ICMP
+    rate limit may have held an error back.
     """
 
     service: Reply | None = None
@@ -29,7 +30,7 @@ class PathReplies:
 
 
 def path_verdict(path: Path, replies: PathReplies, *, routed: bool) -> _Verdict:
-    """Return the verdict on a path whose next hop is there, and what to add to it."""
+    """Return the verdict on a path whose next hop answers, and its detail."""
     reply = replies.service
     if reply is None:
         return _silent(path, replies, routed)
