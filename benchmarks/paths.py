@@ -22,7 +22,7 @@ from lvsdr.lab.cluster import hosts
 from lvsdr.lab.host import Host
 from lvsdr.model.objects import Service
 from lvsdr.model.path import Path, RealServerRoute
-from lvsdr.wire.paths.prove_paths import prove
+from lvsdr.wire.paths.prove_paths import prove_paths
 
 DIP = ip_address("10.1.0.1")
 
@@ -79,7 +79,7 @@ def measure(director: Host, paths: list[Path], routes: list[RealServerRoute], ra
     """Prove `paths`, and print what it took."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start, cpu = monotonic(), process_time()
-    proofs = director.inside(lambda: prove(paths, routes, rate=rate))
+    proofs = director.inside(lambda: prove_paths(paths, routes, rate=rate))
     took, cpu = monotonic() - start, process_time() - cpu
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(f"{len(paths)} paths at --rate {rate}: {took:.1f} s, {cpu:.1f} s of CPU")

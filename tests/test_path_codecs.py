@@ -17,11 +17,11 @@ from lvsdr.wire.frames import encapsulation, icmp, ip, sctp, tcp, udp
 from lvsdr.wire.frames.encapsulation import OuterHeader
 from lvsdr.wire.frames.ethernet import FrameError
 from lvsdr.wire.frames.icmp import Echo, Error
-from lvsdr.wire.frames.ip import Packet
+from lvsdr.wire.frames.ip import IPPacket
 from lvsdr.wire.frames.sctp import Chunk
 from lvsdr.wire.frames.tcp import Segment
 from lvsdr.wire.frames.udp import Datagram
-from lvsdr.wire.paths.probe import ECHO, Probe, Reply, decode_reply, probe_frame, reset_frame
+from lvsdr.wire.paths.probe import ECHO, Probe, ProbeReply, decode_reply, probe_frame, reset_frame
 
 US, THEM = "02:00:00:00:00:10", "02:00:00:00:00:11"
 DIP, VIP, RIP = IPv4Address("192.0.2.10"), IPv4Address("192.0.2.2"), IPv4Address("192.0.2.11")
@@ -47,12 +47,12 @@ echoes = st.builds(Echo, numbers16, numbers16, st.booleans())
 
 
 @st.composite
-def packets(draw: st.DrawFn) -> Packet:
-    return Packet(*draw(ends), draw(octets), draw(bodies), draw(octets))
+def packets(draw: st.DrawFn) -> IPPacket:
+    return IPPacket(*draw(ends), draw(octets), draw(bodies), draw(octets))
 
 
 @given(packets(), st.binary(max_size=18))
-def test_a_packet_survives_its_bytes_and_padding(packet: Packet, padding: bytes) -> None:
+def test_a_packet_survives_its_bytes_and_padding(packet: IPPacket, padding: bytes) -> None:
     assert ip.decode(ip.encode(packet) + padding) == packet
 
 
@@ -61,7 +61,7 @@ TUNNELS: list[Tunnel] = [IPIP_TUNNEL, (1, 5555, 0), (1, 5555, 1), (2, 0, 0), (2,
 
 @given(packets(), ends, st.sampled_from(TUNNELS))
 def test_a_packet_survives_a_tunnel(
-    packet: Packet, far: tuple[IPAddress, IPAddress], tunnel: Tunnel
+    packet: IPPacket, far: tuple[IPAddress, IPAddress], tunnel: Tunnel
 ) -> None:
     outer = ip.decode(ip.encode(encapsulation.encapsulate(packet, OuterHeader(*far, tunnel), OURS)))
 
@@ -70,7 +70,7 @@ def test_a_packet_survives_a_tunnel(
 
 
 def test_gue_is_udp_with_four_bytes_before_the_packet() -> None:
-    packet = Packet(DIP, VIP, ip.UDP, udp.encode(Datagram(1, 2), DIP, VIP))
+    packet = IPPacket(DIP, VIP, ip.UDP, udp.encode(Datagram(1, 2), DIP, VIP))
 
     outer = encapsulation.encapsulate(packet, OuterHeader(DIP, RIP, (1, 5555, 0)), OURS)
     datagram = udp.decode(outer.payload)
@@ -80,7 +80,7 @@ def test_gue_is_udp_with_four_bytes_before_the_packet() -> None:
 
 
 def test_gre_with_a_checksum_is_right() -> None:
-    packet = Packet(DIP, VIP, ip.UDP, udp.encode(Datagram(1, 2), DIP, VIP))
+    packet = IPPacket(DIP, VIP, ip.UDP, udp.encode(Datagram(1, 2), DIP, VIP))
 
     plain = encapsulation.encapsulate(packet, OuterHeader(DIP, RIP, (2, 0, 0)))
     summed = encapsulation.encapsulate(packet, OuterHeader(DIP, RIP, (2, 0, 1)))
@@ -96,7 +96,7 @@ def test_our_own_datagrams_are_no_tunnel() -> None:
 
 @given(packets(), st.data())
 def test_a_packet_that_is_cut_off_is_refused_but_may_be_quoted(
-    packet: Packet, data: st.DataObject
+    packet: IPPacket, data: st.DataObject
 ) -> None:
     whole = ip.encode(packet)
     header = len(whole) - len(packet.payload)
@@ -178,12 +178,12 @@ def probe(protocol: str, source: IPAddress = DIP, tunnel: OuterHeader | None = N
     return Probe(protocol, source, VIP_OF[source], port, THEM, 1, tunnel)
 
 
-def sent(asked: Probe, number: int = NUMBER) -> Packet:
+def sent(asked: Probe, number: int = NUMBER) -> IPPacket:
     """Return the packet that carries a probe."""
     return ip.decode(probe_frame(asked, US, OURS, number)[14:])
 
 
-def back(packet: Packet) -> bytes:
+def back(packet: IPPacket) -> bytes:
     """Return the frame in which a packet comes back to us."""
     ethertype = b"\x08\x00" if packet.source.version == 4 else b"\x86\xdd"
     mac = bytes.fromhex("020000000010020000000011")
@@ -191,14 +191,14 @@ def back(packet: Packet) -> bytes:
 
 
 def answered(asked: Probe, protocol: int, body: bytes) -> bytes:
-    return back(Packet(asked.target, asked.source, protocol, body))
+    return back(IPPacket(asked.target, asked.source, protocol, body))
 
 
 def quoting(asked: Probe, kind: int, code: int, quote: bytes) -> bytes:
     error = Error(asked.source.version, kind, code, quote)
     body = icmp.encode(error, RIP if asked.source.version == 4 else VIP6, asked.source)
     source = RIP if asked.source.version == 4 else VIP6
-    return back(Packet(source, asked.source, icmp.protocol(source.version), body))
+    return back(IPPacket(source, asked.source, icmp.protocol(source.version), body))
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_the_longest_segment_is_read_out_of_an_answer(options: str, segment: int
 
     _, reply = decode_reply(answered(asked, ip.TCP, tcp.encode(answer, asked.target, asked.source)))
 
-    assert reply == Reply("open", THEM, segment=segment)
+    assert reply == ProbeReply("open", THEM, segment=segment)
 
 
 @pytest.mark.parametrize("source", [DIP, DIP6])
@@ -237,7 +237,7 @@ def test_an_answer_over_tcp_is_known_by_what_it_acknowledges(
     label, reply = decode_reply(answered(asked, ip.TCP, body))
 
     assert label == asked.reply_key(OURS, NUMBER)
-    assert reply == Reply(kind, THEM)
+    assert reply == ProbeReply(kind, THEM)
 
 
 def test_a_reset_takes_the_probes_own_way_and_next_number() -> None:
@@ -256,7 +256,7 @@ def test_an_answer_over_udp_is_known_by_its_ports() -> None:
 
     assert decode_reply(answered(asked, ip.UDP, body)) == (
         asked.reply_key(OURS, NUMBER),
-        Reply("open", THEM),
+        ProbeReply("open", THEM),
     )
 
 
@@ -267,7 +267,7 @@ def test_an_answer_over_sctp_is_known_by_its_tag(kind: int, said: str) -> None:
 
     assert decode_reply(answered(asked, ip.SCTP, body)) == (
         asked.reply_key(OURS, NUMBER),
-        Reply(said, THEM),
+        ProbeReply(said, THEM),
     )
 
 
@@ -278,7 +278,7 @@ def test_an_echo_reply_is_known_by_its_numbers(source: IPAddress) -> None:
 
     found = decode_reply(answered(asked, icmp.protocol(source.version), body))
 
-    assert found == (asked.reply_key(OURS, 77), Reply("open", THEM))
+    assert found == (asked.reply_key(OURS, 77), ProbeReply("open", THEM))
 
 
 @pytest.mark.parametrize("source", [DIP, DIP6])
@@ -302,7 +302,7 @@ def test_an_error_is_known_by_what_it_quotes(
     label, reply = decode_reply(quoting(asked, *codes[source.version][reason], quote))
 
     assert label == asked.reply_key(OURS, number)
-    assert reply == Reply(reason, THEM, outer=tunnel is not None)
+    assert reply == ProbeReply(reason, THEM, outer=tunnel is not None)
 
 
 def test_an_error_that_quotes_eight_bytes_is_understood() -> None:

@@ -20,7 +20,7 @@ from lvsdr.proof import path_proofs
 from lvsdr.render.path_lines import lines
 from lvsdr.rules.paths import path_findings as rules
 from lvsdr.wire.paths.next_hops import macs_of
-from lvsdr.wire.paths.probe import Reply
+from lvsdr.wire.paths.probe import ProbeReply
 from lvsdr.wire.paths.verdicts import PathReplies, path_verdict
 
 MACS = MAC, _ = "02:00:00:00:00:11", "02:00:00:00:00:12"
@@ -29,12 +29,12 @@ RIP6 = ip_address("2001:db8::11")
 FAR, ROUTER = ip_address("203.0.113.11"), ip_address("192.0.2.1")
 WEB, DNS = Service("tcp", VIP, 80), Service("udp", VIP, 53)
 MARK = Service("fwmark", fwmark=7)
-OPEN, CLOSED = Reply("open", MAC), Reply("closed", MAC)
+OPEN, CLOSED = ProbeReply("open", MAC), ProbeReply("closed", MAC)
 ON_ETH0 = Address("eth0", ip_interface("192.0.2.10/24"))
 
 
-def error(kind: str, *, outer: bool = False) -> Reply:
-    return Reply(kind, MAC, outer)
+def error(kind: str, *, outer: bool = False) -> ProbeReply:
+    return ProbeReply(kind, MAC, outer)
 
 
 def path(service: Service = WEB, method: str = "dr", rip: IPAddress = RIP) -> Path:

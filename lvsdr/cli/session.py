@@ -134,10 +134,12 @@ class Session:
 
     def probe(self, paths: Sequence[Path], routes: Sequence[RealServerRoute]) -> Sequence[Proof]:
         """Send a probe along each path, with a progress bar."""
-        from lvsdr.wire.paths.prove_paths import prove
+        from lvsdr.wire.paths.prove_paths import prove_paths
 
         with progress_bar("probing the paths") as progress:
-            return prove(paths, routes, rate=self.rate, seconds=self.seconds, progress=progress)
+            return prove_paths(
+                paths, routes, rate=self.rate, seconds=self.seconds, progress=progress
+            )
 
     def show(self, **outputs: Callable[[], Iterable[str] | Document]) -> bool:
         """Print the output that `--format` chose; those not asked for are not made.

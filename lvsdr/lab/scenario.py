@@ -151,7 +151,7 @@ def held_with(host: str, vip: str, *quiet: str) -> ByHand:
     )
 
 
-def director(
+def director_document(
     vip: str,
     *rips: str,
     protocol: str = "tcp",
@@ -174,7 +174,7 @@ def director(
     }
 
 
-def realserver(vip: str, **fields: object) -> Document:
+def realserver_document(vip: str, **fields: object) -> Document:
     """Return a real server's profile that holds one VIP, by default on a dummy link."""
     whole = {"role": "realserver", "interface": "eth0", "holder": "dummy", "vips": [vip]}
     return {**whole, **fields}

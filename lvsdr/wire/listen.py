@@ -12,8 +12,8 @@ from typing import Self
 from lvsdr.model.address import IPAddress
 from lvsdr.model.neighbour_claim import NeighbourClaim
 from lvsdr.wire.frames.neighbour_claims import claim_on
+from lvsdr.wire.neighbour_questions import Asker, Timed, neighbour_questions
 from lvsdr.wire.packet_socket import RATE, PacketSocket, paced
-from lvsdr.wire.questions import Asker, Timed, questions
 from lvsdr.wire.who_has import ethertypes
 
 
@@ -55,7 +55,7 @@ class Listener:
 
     def ask(self, source4: IPv4Address | None, source6: IPv6Address | None) -> None:
         """Queue questions for all addresses, once in each form; `hear` sends them."""
-        asked = questions(Asker(self._wire.mac, source4, source6), self._addresses)
+        asked = neighbour_questions(Asker(self._wire.mac, source4, source6), self._addresses)
         start = monotonic()
         frames = (*asked.late, *asked.prompt)
         # What is left of the last time would only make it later and later.

@@ -12,8 +12,8 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.neighbour_claim import Answer, AnswerForm, NeighbourClaim
 from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
 from lvsdr.wire.frames.neighbour_claims import claim_on
+from lvsdr.wire.neighbour_questions import Asker, Timed, neighbour_questions, schedule
 from lvsdr.wire.packet_socket import RATE, PacketSocket
-from lvsdr.wire.questions import Asker, Timed, questions, schedule
 
 _TICKS = 16
 # A forger may invent MAC addresses faster than memory lasts. Long before, the verdict is clear.
@@ -51,7 +51,7 @@ def who_has(  # noqa: PLR0913 - each is a question of its own, and none can be d
             None if source4 in wanted else source4,
             None if source6 in wanted else source6,
         )
-        timed, end = schedule(questions(asker, wanted), seconds, rate)
+        timed, end = schedule(neighbour_questions(asker, wanted), seconds, rate)
         answers = _distinct(_converse(wire, timed, end, progress), asker, wanted)
         # Again: what was pulled while we listened could not be heard either.
         wire.wait_for_carrier()

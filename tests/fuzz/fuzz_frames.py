@@ -24,7 +24,7 @@ with atheris.instrument_imports(include=["lvsdr", "ipaddress"]):
     from lvsdr.wire.frames.ip import ICMPV6, checksum_of
     from lvsdr.wire.frames.neighbour_claims import claim_on
     from lvsdr.wire.frames.neighbour_discovery import Advertisement, Solicitation
-    from lvsdr.wire.questions import Asker
+    from lvsdr.wire.neighbour_questions import Asker
     from lvsdr.wire.who_has import answer
 
 US, THEM, RS = "02:00:00:00:00:10", "02:00:00:00:00:99", "02:00:00:00:00:11"

@@ -6,8 +6,8 @@ from lvsdr.lab.scenario import (
     ExtraHost,
     Guest,
     Scenario,
-    director,
-    realserver,
+    director_document,
+    realserver_document,
 )
 
 VIP = "192.168.1.2"
@@ -19,8 +19,8 @@ OF_THE_HOST = ("all", "br0", "eth0", "veth1")
 SCENARIO = Scenario(
     name="bridged",
     summary="a container in its host's bridge: arp_ignore on host, bridge and ports does nothing",
-    director=director(VIP, RIP),
-    realserver=realserver(VIP),
+    director=director_document(VIP, RIP),
+    realserver=realserver_document(VIP),
     witness="answering",
     trouble=frozenset({"director", "rs1"}),
     mended=frozenset({"director"}),

@@ -6,8 +6,8 @@ from lvsdr.lab.scenario import (
     ExtraHost,
     Scenario,
     WatchedLink,
-    director,
-    realserver,
+    director_document,
+    realserver_document,
 )
 
 VIP, GUEST_MAC = "192.168.1.2", "02:00:00:00:30:02"
@@ -15,8 +15,8 @@ VIP, GUEST_MAC = "192.168.1.2", "02:00:00:00:30:02"
 SCENARIO = Scenario(
     name="failover-ip",
     summary="an address that a guest has given up and its host still routes there: it goes round",
-    director=director(VIP, "192.168.1.11"),
-    realserver=realserver(VIP),
+    director=director_document(VIP, "192.168.1.11"),
+    realserver=realserver_document(VIP),
     # The address becomes the director's after that.
     director_late=True,
     witness="looping",

@@ -6,9 +6,9 @@ from lvsdr.lab.scenario import (
     ExtraHost,
     Guest,
     Scenario,
-    director,
+    director_document,
     held_by_hand,
-    realserver,
+    realserver_document,
 )
 
 VIP = "192.168.1.2"
@@ -19,8 +19,8 @@ GATEWAY = "169.254.1.1"
 SCENARIO = Scenario(
     name="routed",
     summary="a container behind proxy_arp of its host: with a route to the VIP the host answers",
-    director=director(VIP, RIP),
-    realserver=realserver(VIP),
+    director=director_document(VIP, RIP),
+    realserver=realserver_document(VIP),
     witness="answering",
     trouble=frozenset({"box", "director"}),
     mended=frozenset({"director"}),

@@ -5,9 +5,9 @@ from lvsdr.lab.scenario import (
     Cable,
     ExpectedFinding,
     Scenario,
-    director,
+    director_document,
     held_with,
-    realserver,
+    realserver_document,
 )
 from lvsdr.lab.scenarios.bond import BELOW, BONDED
 
@@ -17,8 +17,8 @@ RIP = "192.168.1.11"
 SCENARIO = Scenario(
     name="vlan",
     summary="a VLAN over a bond, bond0.100: arp_ignore on slaves and bond does nothing",
-    director=director(VIP, RIP),
-    realserver=realserver(VIP, interface="bond0.100", arp_scope="links"),
+    director=director_document(VIP, RIP),
+    realserver=realserver_document(VIP, interface="bond0.100", arp_scope="links"),
     witness="answering",
     trouble=frozenset({"director", "rs1"}),
     mended=frozenset({"director"}),

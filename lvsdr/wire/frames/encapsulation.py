@@ -9,7 +9,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.objects import IPIP_TUNNEL, TUNNEL_TYPES, Tunnel
 from lvsdr.wire.frames import ip, udp
 from lvsdr.wire.frames.ethernet import FrameError
-from lvsdr.wire.frames.ip import IPIP, IPV6_IN_IP, UDP, Packet, checksum, encode
+from lvsdr.wire.frames.ip import IPIP, IPV6_IN_IP, UDP, IPPacket, checksum, encode
 
 GRE = 47
 _CHECKSUM = 1
@@ -30,7 +30,7 @@ class OuterHeader:
     tunnel: Tunnel = IPIP_TUNNEL
 
 
-def encapsulate(packet: Packet, outer: OuterHeader, ours: int = 0) -> Packet:
+def encapsulate(packet: IPPacket, outer: OuterHeader, ours: int = 0) -> IPPacket:
     """Return the packet that carries `packet`; `ours` is the source port of GUE.
 
     GUE's remote checksum offload is left out: a receiver that has it takes packets without it, too.
@@ -40,14 +40,14 @@ def encapsulate(packet: Packet, outer: OuterHeader, ours: int = 0) -> Packet:
     inner = IPIP if packet.source.version == 4 else IPV6_IN_IP
     body = encode(packet)
     if TUNNEL_TYPES[kind] == "gre":
-        return Packet(source, destination, GRE, _gre(packet.source.version, body, flags))
+        return IPPacket(source, destination, GRE, _gre(packet.source.version, body, flags))
     if TUNNEL_TYPES[kind] == "gue":
         datagram = udp.Datagram(ours, port, _GUE.pack(0, inner, 0) + body)
-        return Packet(source, destination, UDP, udp.encode(datagram, source, destination))
-    return Packet(source, destination, inner, body)
+        return IPPacket(source, destination, UDP, udp.encode(datagram, source, destination))
+    return IPPacket(source, destination, inner, body)
 
 
-def quoted_inner(outer: Packet) -> Packet | None:
+def quoted_inner(outer: IPPacket) -> IPPacket | None:
     """Return the packet inside a tunnel packet of ours that an ICMP error quotes.
 
     None where the quoted packet is not a tunnel's. Raises FrameError where too little is quoted.
@@ -60,7 +60,7 @@ def quoted_inner(outer: Packet) -> Packet | None:
     return ip.quoted(outer.payload[start:])
 
 
-def _start(outer: Packet) -> int | None:
+def _start(outer: IPPacket) -> int | None:
     """Return the offset of the inner packet, None where there is no tunnel."""
     if outer.protocol in (IPIP, IPV6_IN_IP):
         return 0

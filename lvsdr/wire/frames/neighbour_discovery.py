@@ -8,7 +8,7 @@ from ipaddress import IPv6Address
 
 from lvsdr.wire.frames import ethernet, ip
 from lvsdr.wire.frames.ethernet import Frame, FrameError, mac_bytes, mac_text
-from lvsdr.wire.frames.ip import ICMPV6, Packet, checksum_of
+from lvsdr.wire.frames.ip import ICMPV6, IPPacket, checksum_of
 
 SOLICITATION = 135
 ADVERTISEMENT = 136
@@ -60,7 +60,7 @@ def encode(message: Message) -> bytes:
     blank = _ICMP.pack(kind, 0, 0, flags, message.target.packed) + options
     filled = checksum_of(*ends, ICMPV6, blank)
     body = _ICMP.pack(kind, 0, filled, flags, message.target.packed) + options
-    return ip.encode(Packet(*ends, ICMPV6, body, _HOP_LIMIT))
+    return ip.encode(IPPacket(*ends, ICMPV6, body, _HOP_LIMIT))
 
 
 def decode(data: bytes) -> Message:

@@ -9,7 +9,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.wire.frames import encapsulation, ethernet, icmp, ip, sctp, tcp, udp
 from lvsdr.wire.frames.encapsulation import OuterHeader
 from lvsdr.wire.frames.ethernet import Frame, FrameError
-from lvsdr.wire.frames.ip import ICMP, ICMPV6, SCTP, TCP, UDP, Packet
+from lvsdr.wire.frames.ip import ICMP, ICMPV6, SCTP, TCP, UDP, IPPacket
 
 ECHO = "echo"
 PROTOCOLS = {"tcp": TCP, "udp": UDP, "sctp": SCTP}
@@ -39,7 +39,7 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ProbeReply:
     """What came back, in `kind`: open, closed, or the reason of an ICMP error.
 
     `outer` is True for an error about the tunnel packet, not about the packet
@@ -77,26 +77,26 @@ def reset_frame(probe: Probe, mac: str, ours: int, number: int) -> bytes:
     return _in_frame(probe, mac, tcp.encode(segment, probe.source, probe.target), ours)
 
 
-def decode_reply(data: bytes) -> tuple[ReplyKey, Reply]:
+def decode_reply(data: bytes) -> tuple[ReplyKey, ProbeReply]:
     """Return the key of the probe that a frame answers, and the reply, or raise FrameError."""
     received = ethernet.decode(data)
     packet = ip.decode(received.payload)
     if packet.protocol not in (ICMP, ICMPV6):
         key, kind = _READERS[_protocol(packet)](packet)
-        return key, Reply(kind, received.source, segment=_segment(packet))
+        return key, ProbeReply(kind, received.source, segment=_segment(packet))
     message = icmp.decode(packet.payload, packet.source, packet.destination)
     if isinstance(message, icmp.Echo):
         if not message.reply:
             raise FrameError("an echo request answers nothing")
         key = (ECHO, message.identifier, packet.source, 0, message.sequence)
-        return key, Reply("open", received.source)
+        return key, ProbeReply("open", received.source)
     key, outer = _quoted_probe(message.quote)
-    return key, Reply(message.reason, received.source, outer)
+    return key, ProbeReply(message.reason, received.source, outer)
 
 
 def _in_frame(probe: Probe, mac: str, body: bytes, ours: int) -> bytes:
     protocol = PROTOCOLS.get(probe.protocol) or icmp.protocol(probe.target.version)
-    packet = Packet(probe.source, probe.target, protocol, body, probe.ttl)
+    packet = IPPacket(probe.source, probe.target, protocol, body, probe.ttl)
     if probe.tunnel is not None:
         packet = encapsulation.encapsulate(packet, probe.tunnel, ours)
     ethertype = ethernet.IPV6 if packet.source.version == 6 else ethernet.IPV4
@@ -108,13 +108,13 @@ def _header(destination: str, source: str, ethertype: int) -> bytes:
     return ethernet.encode(Frame(destination, source, ethertype, b""))
 
 
-def _protocol(packet: Packet) -> int:
+def _protocol(packet: IPPacket) -> int:
     if packet.protocol not in _READERS:
         raise FrameError(f"protocol {packet.protocol} answers no probe")
     return packet.protocol
 
 
-def _tcp(packet: Packet) -> tuple[ReplyKey, str]:
+def _tcp(packet: IPPacket) -> tuple[ReplyKey, str]:
     found = tcp.decode(packet.payload)
     number = found.acknowledgment - 1 & 0xFFFFFFFF
     key = ("tcp", found.destination_port, packet.source, found.source_port, number)
@@ -125,16 +125,16 @@ def _tcp(packet: Packet) -> tuple[ReplyKey, str]:
     return key, kind
 
 
-def _segment(packet: Packet) -> int | None:
+def _segment(packet: IPPacket) -> int | None:
     return tcp.maximum_segment(tcp.decode(packet.payload)) if packet.protocol == TCP else None
 
 
-def _udp(packet: Packet) -> tuple[ReplyKey, str]:
+def _udp(packet: IPPacket) -> tuple[ReplyKey, str]:
     found = udp.decode(packet.payload)
     return ("udp", found.destination_port, packet.source, found.source_port, 0), "open"
 
 
-def _sctp(packet: Packet) -> tuple[ReplyKey, str]:
+def _sctp(packet: IPPacket) -> tuple[ReplyKey, str]:
     found = sctp.decode(packet.payload)
     kind = {sctp.INIT_ACK: "open", sctp.ABORT: "closed"}.get(found.kind)
     if kind is None:

@@ -15,12 +15,12 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.objects import Tunnel
 from lvsdr.model.path import Path
 from lvsdr.wire.paths.path_probes import LAST_HOP, ResolvedRoute
-from lvsdr.wire.paths.probe import Probe, Reply
+from lvsdr.wire.paths.probe import Probe, ProbeReply
 from lvsdr.wire.paths.probe_sender import ProbeSender
 from lvsdr.wire.paths.verdicts import PathReplies
 
 Routes = Mapping[IPAddress, ResolvedRoute]
-Replies = dict[Probe, Reply]
+Replies = dict[Probe, ProbeReply]
 Pair = tuple[IPAddress | None, IPAddress, str, Tunnel]
 """A VIP and a real server, and how its packets are forwarded there."""
 
@@ -120,11 +120,11 @@ def _path_replies(
     path: Path,
     route: ResolvedRoute,
     replies: Replies,
-    missing: Mapping[Pair, Reply],
+    missing: Mapping[Pair, ProbeReply],
     *,
     limited: bool,
 ) -> PathReplies:
-    def reply(probe: Probe | None) -> Reply | None:
+    def reply(probe: Probe | None) -> ProbeReply | None:
         return None if probe is None else replies.get(probe)
 
     return PathReplies(
@@ -137,7 +137,7 @@ def _path_replies(
     )
 
 
-def _missing_vips(service: Mapping[Path, Probe], replies: Replies) -> dict[Pair, Reply]:
+def _missing_vips(service: Mapping[Path, Probe], replies: Replies) -> dict[Pair, ProbeReply]:
     """Return the replies that say that a real server does not hold a VIP."""
     found = ((path, replies.get(probe)) for path, probe in service.items())
     return {
@@ -151,7 +151,7 @@ def _pair(path: Path) -> Pair:
     return path.vip, path.rip, path.method, path.tunnel
 
 
-def _is_error(reply: Reply | None) -> bool:
+def _is_error(reply: ProbeReply | None) -> bool:
     return reply is not None and reply.kind not in ("open", "closed")
 
 

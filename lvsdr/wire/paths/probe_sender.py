@@ -11,7 +11,7 @@ from lvsdr.wire.packet_socket import PacketSocket
 from lvsdr.wire.paths.probe import (
     ECHO,
     Probe,
-    Reply,
+    ProbeReply,
     ReplyKey,
     decode_reply,
     probe_frame,
@@ -37,7 +37,7 @@ class ProbeSender:
         self._next = random.SystemRandom().randrange(1 << 32)
         self._numbers: dict[Probe, Numbers] = {}
         self._sent: dict[ReplyKey, list[Probe]] = {}
-        self._heard: dict[Probe, Reply] = {}
+        self._heard: dict[Probe, ProbeReply] = {}
 
     def replies_to(
         self,
@@ -46,7 +46,7 @@ class ProbeSender:
         seconds: float,
         rounds: int = 3,
         progress: Callable[[float], None] | None = None,
-    ) -> dict[Probe, Reply]:
+    ) -> dict[Probe, ProbeReply]:
         """Send each of `probes`, again where no answer comes, and return the replies.
 
         Returns once all are answered, at the latest `seconds` after the last

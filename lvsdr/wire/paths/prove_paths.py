@@ -22,7 +22,7 @@ from lvsdr.wire.paths.probe_sender import ProbeSender
 from lvsdr.wire.paths.verdicts import PathReplies, path_verdict
 
 
-def prove(
+def prove_paths(
     paths: Sequence[Path],
     routes: Iterable[RealServerRoute],
     *,

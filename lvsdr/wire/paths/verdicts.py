@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lvsdr.model.path import Path, PathDetail, PathVerdict
-from lvsdr.wire.paths.probe import Reply
+from lvsdr.wire.paths.probe import ProbeReply
 
 _Verdict = tuple[PathVerdict | None, PathDetail]
 
@@ -21,11 +21,11 @@ class PathReplies:
     rate limit may have held an error back.
     """
 
-    service: Reply | None = None
-    vip: Reply | None = None
-    rip: Reply | None = None
-    port: Reply | None = None
-    tunnel: Reply | None = None
+    service: ProbeReply | None = None
+    vip: ProbeReply | None = None
+    rip: ProbeReply | None = None
+    port: ProbeReply | None = None
+    tunnel: ProbeReply | None = None
     limited: bool = False
 
 
@@ -55,7 +55,7 @@ def _elsewhere(path: Path, replies: PathReplies) -> PathDetail:
     return "rip-may-listen" if path.service.protocol == "udp" else ""
 
 
-def _refused(reply: Reply, path: Path) -> _Verdict:
+def _refused(reply: ProbeReply, path: Path) -> _Verdict:
     if reply.outer and reply.kind in ("protocol", "port"):
         # Without a module of its own the kernel knows no such protocol, with one no such tunnel.
         return "no-tunnel", ""

@@ -39,7 +39,7 @@ class Questions:
     prompt: tuple[bytes, ...]
 
 
-def questions(asker: Asker, addresses: Iterable[IPAddress]) -> Questions:
+def neighbour_questions(asker: Asker, addresses: Iterable[IPAddress]) -> Questions:
     """Return the frames that ask for `addresses` in each form that `asker` can use.
 
     A question from its own address finds proxies; an ARP probe, from 0.0.0.0, finds hosts that do
