@@ -9,8 +9,8 @@ from ipaddress import IPv4Address, IPv6Address
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
 from lvsdr.model.arp_settings import leaks
-from lvsdr.model.finding import Answer
 from lvsdr.model.host import Host
+from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.rules.segment.mac_owners import MacOwners
 

@@ -9,12 +9,13 @@ from lvsdr.core.book import Book
 from lvsdr.core.situation import Directed, Kernel, consider, directing
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
-from lvsdr.model.finding import ERROR, WARNING, Answer, Finding
+from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.host import Host
+from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.objects import SILENCE
 from lvsdr.model.path import Proof
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
-from lvsdr.model.route_lookup import Fate
+from lvsdr.model.route_lookup import ForwardingOutcome
 from lvsdr.proof.path_proofs import Probe, prove
 from lvsdr.proof.profile_segment import Question, Segment, segment_of
 from lvsdr.rules.host import drift, host_rules, route_questions
@@ -23,7 +24,7 @@ from lvsdr.rules.paths import vip_given_up
 from lvsdr.rules.segment import who_answers
 
 Ask = Callable[[Question], frozenset[Answer]]
-Follow = Callable[[Mapping[IPAddress, str]], Mapping[IPAddress, Fate]]
+Follow = Callable[[Mapping[IPAddress, str]], Mapping[IPAddress, ForwardingOutcome]]
 """Send a packet to each address, through the link it is mapped to, and see what becomes of it."""
 
 
@@ -145,7 +146,8 @@ def _answering(segment: Segment, ask: Ask) -> Verdict:
     """Return who answers for the VIPs on the segment."""
     answered = ask(segment.question)
     heard, owners = answered | segment.own_answers(), segment.mac_owners(answered)
-    found = tuple(who_answers.answers(segment.vips, heard, owners))
+    answers = who_answers.SegmentAnswers(heard, owners)
+    found = tuple(who_answers.answer_findings(segment.vips, answers))
     vips = frozenset(segment.vips)
     spoken = frozenset(item for item in heard if item.address in vips)
     macs = {item.mac for item in spoken}

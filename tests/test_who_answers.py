@@ -1,4 +1,4 @@
-"""What settings and answers mean."""
+"""What answers on the segment mean, and what ARP settings do."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from ipaddress import ip_address, ip_interface
 import pytest
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.finding import WARNING, Answer, Finding, Form
+from lvsdr.model.finding import WARNING, Finding
 from lvsdr.model.host import HeldAddress, Host, HostLink
+from lvsdr.model.neighbour_claim import Answer, AnswerForm
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.proof.profile_segment import owning_macs
 from lvsdr.rules.host.arp_leaks import speaks_for_vips
 from lvsdr.rules.segment.mac_owners import MacOwners
-from lvsdr.rules.segment.who_answers import answers
+from lvsdr.rules.segment.who_answers import SegmentAnswers, answer_findings
 
 VIP, VIP6 = ip_address("192.0.2.10"), ip_address("2001:db8::10")
 RIP, DIP = ip_address("192.0.2.11"), ip_address("192.0.2.5")
@@ -23,14 +24,15 @@ PROFILE = RealServerProfile("rs", "eth0", "lo", "lo", (VIP,))
 
 
 def heard(
-    *spoken: tuple[str, Form], vip: IPAddress = VIP, mine: str | None = None
+    *spoken: tuple[str, AnswerForm], vip: IPAddress = VIP, mine: str | None = None
 ) -> list[tuple[str, str | None]]:
     own = [] if mine is None else [Answer(vip, mine, "self")]
     heard = [*own, *(Answer(vip, mac, form) for mac, form in spoken)]
-    return [(found.rule, found.mac) for found in answers([vip], heard, MacOwners({RS: RIP}))]
+    answers = SegmentAnswers(frozenset(heard), MacOwners({RS: RIP}))
+    return [(found.rule, found.mac) for found in answer_findings([vip], answers)]
 
 
-def both(mac: str) -> tuple[tuple[str, Form], tuple[str, Form]]:
+def both(mac: str) -> tuple[tuple[str, AnswerForm], tuple[str, AnswerForm]]:
     return (mac, "own"), (mac, "probe")
 
 
@@ -78,9 +80,9 @@ def test_two_hosts_that_are_no_real_servers_are_two_directors() -> None:
     assert heard(*both(ONE), (TWO, "overheard")) == [("ARP-TWO-DIRECTORS", ONE)]
 
 
-def known(owners: MacOwners, *spoken: tuple[str, Form]) -> list[Finding]:
+def known(owners: MacOwners, *spoken: tuple[str, AnswerForm]) -> list[Finding]:
     heard = frozenset(Answer(VIP, mac, form) for mac, form in spoken)
-    return list(answers([VIP], heard, owners))
+    return list(answer_findings([VIP], SegmentAnswers(heard, owners)))
 
 
 ONE_HOST = [
@@ -158,7 +160,7 @@ def test_a_mac_alone_tells_this_of_its_host(mac: str, name: str) -> None:
 
 
 def test_a_mac_of_a_real_server_is_known_by_its_answer_for_the_rip() -> None:
-    told: dict[str, list[tuple[str, Form]]] = {
+    told: dict[str, list[tuple[str, AnswerForm]]] = {
         "a bond": [(RS, "own"), (TWO, "probe")],
         "two links": [*both(RS), *both(TWO)],
         "beside a proxy": [*both(RS), (TWO, "own")],
