@@ -10,7 +10,7 @@ import pytest
 from judging import GOOD, judged, profile, rules
 from lvsdr.formats.keepalived.conditions import readings
 from lvsdr.formats.keepalived.conf_syntax import lines_of
-from lvsdr.formats.keepalived.config_test import ended_by
+from lvsdr.formats.keepalived.syntax_check import ended_by
 from lvsdr.model.finding import ERROR, WARNING
 
 HOOK = '    notify "/bin/true lvsdr"\n'

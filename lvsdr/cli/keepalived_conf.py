@@ -67,7 +67,7 @@ def config(  # noqa: PLR0913 - as many options
 
     It calls this lvsdr with these profiles.
     """
-    from lvsdr.formats.keepalived.conf_writer import Vrrp, configuration, plain
+    from lvsdr.formats.keepalived.conf_writer import Vrrp, conf_lines, plain
 
     roles = roles_of(session, director, realserver)
     words = [shutil.which("lvsdr") or "/usr/local/bin/lvsdr", "keepalived", "notify"]
@@ -76,7 +76,7 @@ def config(  # noqa: PLR0913 - as many options
     hook = " ".join(map(plain, words))
     pipe = None if fifo is None else str(fifo.absolute())
     vrrp = Vrrp(name, router_id, priority, advertise, hook, pipe, os.uname().nodename)
-    lines = list(configuration(roles.director, vrrp, virtual_servers=virtual_servers))
+    lines = list(conf_lines(roles.director, vrrp, virtual_servers=virtual_servers))
     session.show(text=lambda: lines)
 
 
@@ -104,8 +104,8 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     well, where it is installed.
     """
     from lvsdr.formats.keepalived.conditions import readings
-    from lvsdr.formats.keepalived.config_test import said_by_keepalived
     from lvsdr.formats.keepalived.judge import findings
+    from lvsdr.formats.keepalived.syntax_check import said_by_keepalived
     from lvsdr.model.finding import ERROR
     from lvsdr.model.profile import DirectorProfile
     from lvsdr.profile.reader import read

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from lvsdr.formats.keepalived.conditions import Reading
 from lvsdr.formats.keepalived.conf_syntax import Block
-from lvsdr.formats.keepalived.conf_vips import of_masters, of_owners
-from lvsdr.formats.keepalived.hook_scripts import calls_lvsdr, of_scripts, of_stops, of_users
-from lvsdr.formats.keepalived.virtual_routers import interface_of, of_instance, of_routers
+from lvsdr.formats.keepalived.judge_hooks import calls_lvsdr, of_scripts, of_stops, of_users
+from lvsdr.formats.keepalived.judge_routers import interface_of, of_instance, of_routers
+from lvsdr.formats.keepalived.judge_vips import of_masters, of_owners
 from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.profile import DirectorProfile
 

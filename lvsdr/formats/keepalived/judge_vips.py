@@ -8,7 +8,7 @@ from ipaddress import IPv4Interface, IPv6Interface
 
 from lvsdr.formats.keepalived.conditions import Reading
 from lvsdr.formats.keepalived.conf_syntax import Block
-from lvsdr.formats.keepalived.virtual_routers import Router, interface_of, router_of
+from lvsdr.formats.keepalived.judge_routers import Router, interface_of, router_of
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.profile import DirectorProfile
