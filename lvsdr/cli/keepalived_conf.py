@@ -103,7 +103,7 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     Several files are those of one cluster; what they include is read too. Asks keepalived -t as
     well, where it is installed.
     """
-    from lvsdr.formats.keepalived.conditions import readings
+    from lvsdr.formats.keepalived.configuration import read_by_each_host
     from lvsdr.formats.keepalived.judge import findings
     from lvsdr.formats.keepalived.syntax_check import said_by_keepalived
     from lvsdr.model.finding import ERROR
@@ -116,7 +116,7 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     whole = {str(path): _whole(path) for path in files}
     found = [each for path in files for each in said_by_keepalived(path)]
     found += [each for read_in in whole.values() for each in read_in.findings]
-    roots = [each for name, it in whole.items() for each in readings(it.lines, name)]
+    roots = [each for name, it in whole.items() for each in read_by_each_host(it.lines, name)]
     found += findings(roots, profile)
     session.show(
         text=lambda: [*text.findings(found), *([] if found else ["no findings"])],
