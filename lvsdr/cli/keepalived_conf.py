@@ -16,7 +16,7 @@ from lvsdr.errors import ProfileError
 from lvsdr.model.printable import printable
 
 if TYPE_CHECKING:
-    from lvsdr.formats.keepalived.includes import Whole
+    from lvsdr.formats.keepalived.includes import ReadLines
 
 
 @click.command()
@@ -113,11 +113,11 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
 
     profile = None if director is None else read(director, "director")
     assert profile is None or isinstance(profile, DirectorProfile), "read() holds it to its role"
-    whole = {str(path): _whole(path) for path in files}
+    read_in = {str(path): _lines_of(path) for path in files}
     found = [each for path in files for each in said_by_keepalived(path)]
-    found += [each for read_in in whole.values() for each in read_in.findings]
-    roots = [each for name, it in whole.items() for each in read_by_each_host(it.lines, name)]
-    found += findings(roots, profile)
+    found += [each for it in read_in.values() for each in it.findings]
+    confs = [each for name, it in read_in.items() for each in read_by_each_host(it.lines, name)]
+    found += findings(confs, profile)
     session.show(
         text=lambda: [*text.findings(found), *([] if found else ["no findings"])],
         json=lambda: json_documents.checked({}, found),
@@ -125,11 +125,11 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     return 1 if any(each.severity == ERROR for each in found) else 0
 
 
-def _whole(path: Path) -> Whole:
-    from lvsdr.formats.keepalived.includes import read_whole
+def _lines_of(path: Path) -> ReadLines:
+    from lvsdr.formats.keepalived.includes import read_lines
 
     try:
-        return read_whole(path)
+        return read_lines(path)
     except OSError as error:
         reason = (error.strerror or "").lower()
         raise ProfileError(f"cannot read {printable(str(path))}: {reason}") from error
