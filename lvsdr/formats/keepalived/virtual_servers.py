@@ -31,6 +31,12 @@ class ServiceLine:
     fwmark: str = ""
     group: str = ""
 
+    def __str__(self) -> str:
+        """Return `VIP PORT`, `FIRST-LAST PORT` or `fwmark MARK`, and the group behind it."""
+        addresses = f"{self.first}" if self.first == self.last else f"{self.first}-{self.last}"
+        service = f"fwmark {self.fwmark}" if self.fwmark else f"{addresses} {self.port}"
+        return f"{service} (group {self.group})" if self.group else service
+
     def has(self, vip: IPAddress) -> bool:
         """Return whether `vip` is one of the addresses."""
         return (
@@ -62,7 +68,7 @@ def services(root: Block) -> Iterator[ServiceBlock]:
     for block in root.all("virtual_server", "virtual_server_group"):
         if block.name == "virtual_server_group":
             inner = tuple(_lines_of_group(block))
-            yield ServiceBlock(block, inner, used=block.value in named)
+            yield ServiceBlock(block, inner, used="".join(block.words[1:2]) in named)
         else:
             line = None if _names_a_group(block) else _line(block.words[1:], block.file)
             yield ServiceBlock(block, () if line is None else (line,))
@@ -91,7 +97,11 @@ def _lines_of_group(group: Block) -> Iterator[ServiceLine]:
 
 def _line(words: Sequence[str], file: str, group: str = "") -> ServiceLine | None:
     """Return what a line names; None where keepalived takes it for nothing, too."""
-    name, port = words[0] if words else "", words[1] if len(words) > 1 else ""
+    name, port = (*words, "", "")[:2]
+    if not port and name != "fwmark":
+        port = "0"
+    if not port.isascii() or not port.isdigit():
+        return None
     if name == "fwmark":
         return ServiceLine("", file, fwmark=port, group=group)
     try:
