@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from ipaddress import ip_address
 
 from lvsdr.model.address import IPAddress, host_interface
@@ -34,15 +34,18 @@ def kubernetes(profile: DirectorProfile, host: Inspection) -> Iterator[Finding]:
 
 def keepalived(profile: DirectorProfile, host: Inspection) -> Iterator[Finding]:
     """Yield what keepalived has of the profile: its virtual servers, its VIPs, the whole table."""
+    vips = frozenset(profile.vips)
+    marks = {str(each.service.fwmark) for each in profile.virtual_servers} - {"None"}
     for owner in host.owners:
         if owner.program == "lvs_flush":
             yield _flushed(owner)
         if owner.program == "keepalived":
-            served = [claim for claim in owner.claims if _serves(claim, profile)]
-            if served:
-                yield _served_by_keepalived(owner, served[0])
+            served = next((each for each in owner.claims if _serves(each, vips, marks)), None)
+            if served is not None:
+                yield _served_by_keepalived(owner, served)
             if profile.vips_owner == "lvsdr":
-                held = (vip for vip in profile.vips if str(vip) in owner.claims)
+                claims = frozenset(owner.claims)
+                held = (vip for vip in profile.vips if str(vip) in claims)
                 yield from (_held_by_keepalived(owner, vip) for vip in held)
             if owner.unread:
                 yield _unread(owner)
@@ -127,16 +130,20 @@ def _network_manager(_: Owner, profile: DirectorProfile) -> str:
 HINTS = {"systemd-networkd": _networkd, "NetworkManager": _network_manager}
 
 
-def _serves(claim: str, profile: DirectorProfile) -> bool:
+def _serves(claim: str, vips: Set[IPAddress], marks: Set[str]) -> bool:
     """Return whether a claim of keepalived, as Owner writes them, is a service of the profile."""
     first, _, second = claim.partition(IN_GROUP)[0].partition(" ")
+    if not second:
+        # An address on a link.
+        return False
     if first == "fwmark":
-        return any(str(server.service.fwmark) == second for server in profile.virtual_servers)
+        return second in marks
     start, _, end = first.partition("-")
     try:
         low, high = ip_address(start), ip_address(end or start)
     except ValueError:
         return False
-    return second != "" and any(
-        vip.version == low.version and int(low) <= int(vip) <= int(high) for vip in profile.vips
-    )
+    if low == high:
+        return low in vips
+    of_family = (int(vip) for vip in vips if vip.version == low.version)
+    return any(int(low) <= vip <= int(high) for vip in of_family)
