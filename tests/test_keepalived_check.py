@@ -12,7 +12,7 @@ from judging import GOOD, judged, profile, rules
 from lvsdr.formats.keepalived.conf_syntax import lines_of, parsed
 from lvsdr.formats.keepalived.configuration import read_by_each_host
 from lvsdr.formats.keepalived.syntax_check import ended_by
-from lvsdr.formats.keepalived.virtual_servers import services
+from lvsdr.formats.keepalived.virtual_servers import services_in
 from lvsdr.model.finding import ERROR, WARNING
 
 HOOK = '    notify "/bin/true lvsdr"\n'
@@ -99,7 +99,7 @@ def test_keepalived_may_take_away_its_own_services_alone(words: str, rule: list[
 def test_a_line_of_a_group_may_name_many_addresses(
     text: str, has: list[str], has_not: list[str]
 ) -> None:
-    (group,) = services(parsed(lines_of(f"virtual_server_group G {{\n{text} 80\n}}\n")))
+    (group,) = services_in(parsed(lines_of(f"virtual_server_group G {{\n{text} 80\n}}\n")))
 
     def named(addresses: list[str]) -> list[str]:
         ips = [ip_address(each) for each in addresses]

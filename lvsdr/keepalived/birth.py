@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from lvsdr.formats.keepalived.processes import KEEPALIVED, PROC, program
+from lvsdr.formats.keepalived.processes import KEEPALIVED, PROC, program_of
 
 
 def now() -> int:
@@ -35,7 +35,7 @@ def of_this_hook(proc: Path = PROC, pid: int | None = None) -> int:
 def _program(proc: Path, pid: int, name: str) -> str:
     """Return what a process runs: its name is what a script around us is called, too."""
     try:
-        return program(proc / str(pid))
+        return program_of(proc / str(pid))
     except OSError:
         return name
 

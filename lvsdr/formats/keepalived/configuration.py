@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from lvsdr.formats.keepalived import virtual_routers, virtual_servers
 from lvsdr.formats.keepalived.conditions import lines_for, named_hosts
 from lvsdr.formats.keepalived.conf_syntax import Block, Line, parsed
-from lvsdr.formats.keepalived.virtual_routers import PlacedAddress, Router
-from lvsdr.formats.keepalived.virtual_servers import ServiceBlock
+from lvsdr.formats.keepalived.virtual_routers import (
+    PlacedAddress,
+    Router,
+    addresses_in,
+    routers_in,
+)
+from lvsdr.formats.keepalived.virtual_servers import ServiceBlock, flushes_in, services_in
 
 TALKERS = ("vrrp_instance", "vrrp_sync_group")
 # Those that say which state an instance is in.
@@ -59,19 +63,19 @@ class Configuration:
 
     def routers(self) -> Iterator[Router]:
         """Yield the virtual routers: each vrrp_instance."""
-        return virtual_routers.routers(self.root)
+        return routers_in(self.root)
 
     def addresses(self) -> Iterator[PlacedAddress]:
         """Yield the addresses that keepalived puts on links: static ones, and VIPs."""
-        return virtual_routers.addresses(self.root)
+        return addresses_in(self.root)
 
     def services(self) -> Iterator[ServiceBlock]:
         """Yield the virtual servers and their groups."""
-        return virtual_servers.services(self.root)
+        return services_in(self.root)
 
     def flushes(self) -> Iterator[Block]:
         """Yield the settings that empty the whole IPVS table."""
-        return virtual_servers.flushes(self.root)
+        return flushes_in(self.root)
 
     def hooks(self) -> Iterator[Block]:
         """Yield the hooks that say a state; a bare notify_deleted is a switch, and no hook."""

@@ -1,13 +1,17 @@
-"""keepalived.conf judged: what will bite beside lvsdr."""
+"""keepalived.conf judged: what will go wrong beside lvsdr."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from lvsdr.formats.keepalived.configuration import Configuration
-from lvsdr.formats.keepalived.judge_hooks import of_scripts, of_stops, of_users
-from lvsdr.formats.keepalived.judge_routers import of_router, of_routers
-from lvsdr.formats.keepalived.judge_vips import of_masters, of_owners
+from lvsdr.formats.keepalived.judge_hooks import (
+    hooks_not_run_by_root,
+    hooks_without_stop,
+    script_faults,
+)
+from lvsdr.formats.keepalived.judge_routers import router_faults, router_id_clashes
+from lvsdr.formats.keepalived.judge_vips import vip_faults, vips_of_two_routers
 from lvsdr.formats.keepalived.virtual_servers import ServiceBlock
 from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.profile import DirectorProfile
@@ -22,16 +26,16 @@ def findings(
 
 def _all(confs: Sequence[Configuration], director: DirectorProfile | None) -> Iterator[Finding]:
     for conf in confs:
-        yield from of_scripts(conf)
-        yield from of_users(conf, certain=director is not None)
+        yield from script_faults(conf)
+        yield from hooks_not_run_by_root(conf, certain=director is not None)
         yield from _beside_lvsdr(conf, director)
-        yield from of_stops(conf)
+        yield from hooks_without_stop(conf)
         for router in conf.routers():
-            yield from of_router(conf, router)
+            yield from router_faults(conf, router)
         if director is not None:
-            yield from of_owners(conf, director)
-    yield from of_routers(confs)
-    yield from of_masters(confs)
+            yield from vip_faults(conf, director)
+    yield from router_id_clashes(confs)
+    yield from vips_of_two_routers(confs)
 
 
 def _beside_lvsdr(conf: Configuration, director: DirectorProfile | None) -> Iterator[Finding]:

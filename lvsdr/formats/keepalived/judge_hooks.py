@@ -16,7 +16,7 @@ from lvsdr.model.finding import ERROR, WARNING, Finding
 USER = "keepalived_script"
 
 
-def of_scripts(conf: Configuration) -> Iterator[Finding]:
+def script_faults(conf: Configuration) -> Iterator[Finding]:
     """Yield the scripts of a file that keepalived will not run, or would run for anybody."""
     found = list(conf.scripts())
     secure = any(conf.global_defs("enable_script_security"))
@@ -33,7 +33,7 @@ def of_scripts(conf: Configuration) -> Iterator[Finding]:
         yield from _script(conf.file, script, secure=secure)
 
 
-def of_users(conf: Configuration, *, certain: bool) -> Iterator[Finding]:
+def hooks_not_run_by_root(conf: Configuration, *, certain: bool) -> Iterator[Finding]:
     """Yield the hooks that keepalived runs without the privileges that lvsdr needs.
 
     Where it is `certain` that lvsdr is called and no hook says so, each one may lead to it.
@@ -53,7 +53,7 @@ def of_users(conf: Configuration, *, certain: bool) -> Iterator[Finding]:
             )
 
 
-def of_stops(conf: Configuration) -> Iterator[Finding]:
+def hooks_without_stop(conf: Configuration) -> Iterator[Finding]:
     """Yield the instances and groups whose hooks hear of all but the end of keepalived."""
     if any(conf.global_defs(*VRRP_FIFOS)):
         return

@@ -13,7 +13,7 @@ from lvsdr.model.finding import ERROR, WARNING, Finding
 MAC = re.compile(r"[0-9A-Fa-f]{1,2}(?::[0-9A-Fa-f]{1,2}){4,5}")
 
 
-def of_routers(confs: Sequence[Configuration]) -> Iterator[Finding]:
+def router_id_clashes(confs: Sequence[Configuration]) -> Iterator[Finding]:
     """Yield where instances of one name have different routers, or one link has a router twice."""
     by_name: dict[str, tuple[int, str]] = {}
     for conf in confs:
@@ -33,7 +33,7 @@ def of_routers(confs: Sequence[Configuration]) -> Iterator[Finding]:
                 yield _mistaken(conf, text, "write another virtual_router_id, 1 to 255")
 
 
-def of_router(conf: Configuration, router: Router) -> Iterator[Finding]:
+def router_faults(conf: Configuration, router: Router) -> Iterator[Finding]:
     """Yield what a vrrp_instance by itself has wrong."""
     instance = router.block
     vmac = instance.first("use_vmac")

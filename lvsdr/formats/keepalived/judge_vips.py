@@ -11,7 +11,7 @@ from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.profile import DirectorProfile
 
 
-def of_owners(conf: Configuration, director: DirectorProfile) -> Iterator[Finding]:
+def vip_faults(conf: Configuration, director: DirectorProfile) -> Iterator[Finding]:
     """Yield the VIPs of a profile that both put on a link, or neither, or another one."""
     everything = list(conf.addresses())
     for vip in director.vips:
@@ -35,7 +35,7 @@ def of_owners(conf: Configuration, director: DirectorProfile) -> Iterator[Findin
             yield from _place(conf, each, director)
 
 
-def of_masters(confs: Sequence[Configuration]) -> Iterator[Finding]:
+def vips_of_two_routers(confs: Sequence[Configuration]) -> Iterator[Finding]:
     """Yield the addresses that two routers have, so that two directors hold them at once."""
     seen: dict[IPAddress, tuple[PlacedAddress, Configuration]] = {}
     for conf in confs:

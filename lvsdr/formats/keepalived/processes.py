@@ -75,7 +75,7 @@ def keepalived_processes(proc: Path = PROC) -> Iterator[Path]:
             yield process
 
 
-def program(process: Path) -> str:
+def program_of(process: Path) -> str:
     """Return what the process of a folder in /proc runs; its name may be anything.
 
     Raises OSError for one that has ended, is a thread of the kernel, or is not for us to look at.
@@ -85,7 +85,7 @@ def program(process: Path) -> str:
 
 def _is_keepalived(process: Path, here: Path) -> bool:
     try:
-        return program(process) == KEEPALIVED and (process / "ns/net").readlink() == here
+        return program_of(process) == KEEPALIVED and (process / "ns/net").readlink() == here
     except OSError:
         return False
 

@@ -47,7 +47,7 @@ class PlacedAddress:
     where: str
 
 
-def routers(root: Block) -> Iterator[Router]:
+def routers_in(root: Block) -> Iterator[Router]:
     """Yield the virtual routers."""
     for instance in root.all("vrrp_instance"):
         number = instance.first("virtual_router_id")
@@ -62,13 +62,13 @@ def routers(root: Block) -> Iterator[Router]:
         )
 
 
-def addresses(root: Block) -> Iterator[PlacedAddress]:
+def addresses_in(root: Block) -> Iterator[PlacedAddress]:
     """Yield the addresses that keepalived puts on links: static ones, and VIPs."""
     for each in _listed(root, "static_ipaddress"):
         address = interface_of(each.name)
         if address is not None:
             yield PlacedAddress(address, _link(each), None, each.file, each.where)
-    for router in routers(root):
+    for router in routers_in(root):
         vmac = router.block.first("use_vmac") is not None
         for each in _listed(router.block, *VIP_LISTS):
             address = interface_of(each.name)

@@ -59,7 +59,7 @@ class ServiceBlock:
     used: bool = True
 
 
-def services(root: Block) -> Iterator[ServiceBlock]:
+def services_in(root: Block) -> Iterator[ServiceBlock]:
     """Yield the virtual servers and their groups, in the order of the file.
 
     The line of a virtual_server that names a group has no service: the group's own lines have.
@@ -74,7 +74,7 @@ def services(root: Block) -> Iterator[ServiceBlock]:
             yield ServiceBlock(block, () if line is None else (line,))
 
 
-def flushes(root: Block) -> Iterator[Block]:
+def flushes_in(root: Block) -> Iterator[Block]:
     """Yield the settings that empty the whole table.
 
     With `VS` behind it, lvs_flush_on_stop takes away keepalived's own services alone.
