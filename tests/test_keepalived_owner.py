@@ -282,18 +282,20 @@ def test_a_running_keepalived_has_the_name_of_its_arguments(
 
 def test_a_container_on_our_network_has_files_of_its_own(tmp_path: Path) -> None:
     us(tmp_path)
-    guest = process(tmp_path, "7", "/usr/sbin/keepalived")
-    (guest / "ns/mnt").unlink()
-    (guest / "ns/mnt").symlink_to("mnt:[2]")
-    (guest / "root").unlink()
-    (guest / "root").symlink_to(tmp_path / "guest")
+    guest, child = (process(tmp_path, each, "/usr/sbin/keepalived") for each in ("7", "11"))
+    for each in (guest, child):
+        (each / "ns/mnt").unlink()
+        (each / "ns/mnt").symlink_to("mnt:[2]")
+        (each / "root").unlink()
+        (each / "root").symlink_to(tmp_path / "guest")
     write(tmp_path, DEFAULT, TABLE)
     write(tmp_path, "/guest" + DEFAULT, "include /etc/keepalived/more/*\n")
     write(tmp_path, "/guest/etc/keepalived/more/x", "virtual_server 192.0.2.10 443 {\n}\n")
 
     (owner,) = owners({}, tmp_path)
 
-    assert owner == Owner("keepalived", "/etc/keepalived/more/x", ("192.0.2.10 443",))
+    place = f"{guest}/root/etc/keepalived/more/x"
+    assert owner == Owner("keepalived", place, ("192.0.2.10 443",))
 
 
 # What cannot be read.

@@ -9,13 +9,14 @@ import os
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 KEEPALIVED = "keepalived"
 # What proc(5) says of a program that was replaced, as by an upgrade.
 REPLACED = " (deleted)"
 PROC, ROOT = Path("/proc"), Path("/")
+MOUNTS = "ns/mnt"
 DEFAULT_FILE = "/etc/keepalived/keepalived.conf"
 # keepalived(8): the letters with a value, in the next word or, as it must be for some, attached.
 WITH_VALUE, ATTACHED = "fiSuprcbAs", "tM"
@@ -53,17 +54,19 @@ def in_use(root: Path = ROOT) -> list[InUse]:
 
     One counts that a keepalived in our network namespace runs with (-f, or the default file), or
     would at boot: where its unit or init script is enabled, and our namespace is that of pid 1.
-    Neither `-P` nor `-C` is looked at, by which keepalived leaves a part of its file alone.
+    Nobody looks at `-P` and `-C`, by which keepalived leaves a part of its file alone, nor at
+    `net_namespace`, by which it would start in another one.
     """
-    proc = root / "proc"
     try:
-        found = [_of_process(each, root) for each in keepalived_processes(proc)]
+        found = list(dict.fromkeys(_running(root)))
     except OSError:
         # No /proc: nothing is known to run.
         found = []
-    if _starts_at_boot(root) and _is_namespace_of_boot(proc):
-        found.append(_of_arguments(_boot_arguments(root), root, running=False))
-    return list(dict.fromkeys(each for each in found if each is not None))
+    if _starts_at_boot(root) and _is_namespace_of_boot(root / "proc"):
+        at_boot = _of_arguments(_boot_arguments(root), root, running=False)
+        if replace(at_boot, running=True) not in found:
+            found.append(at_boot)
+    return found
 
 
 def keepalived_processes(proc: Path = PROC) -> Iterator[Path]:
@@ -90,22 +93,24 @@ def _is_keepalived(process: Path, here: Path) -> bool:
         return False
 
 
-def _of_process(process: Path, root: Path) -> InUse | None:
-    try:
-        words = (process / "cmdline").read_bytes().split(b"\0")[1:]
-        folder = (process / "cwd").readlink()
+def _running(root: Path) -> Iterator[InUse]:
+    """Yield what each keepalived reads; its children have the arguments of their parent."""
+    proc = root / "proc"
+    told = set()
+    for process in sorted(keepalived_processes(proc), key=lambda each: int(each.name)):
+        try:
+            words = tuple((process / "cmdline").read_bytes().split(b"\0")[1:])
+            folder, top, mounts = ((process / each).readlink() for each in ("cwd", "root", MOUNTS))
+            here = (proc / "thread-self" / MOUNTS).readlink()
+        except OSError:
+            # It has ended.
+            continue
+        if (words, folder, top, mounts) in told:
+            continue
+        told.add((words, folder, top, mounts))
         # A container on this host's network has files of its own.
-        own = (process / "root").readlink() != ROOT or not _same_mounts(process)
-    except OSError:
-        # It has ended.
-        return None
-    seen = process / "root" if own else root
-    return _of_arguments([os.fsdecode(each) for each in words], seen, folder, running=True)
-
-
-def _same_mounts(process: Path) -> bool:
-    mounts = (process.parent / "thread-self/ns/mnt").readlink()
-    return (process / "ns/mnt").readlink() == mounts
+        seen = root if (top, mounts) == (ROOT, here) else process / "root"
+        yield _of_arguments([os.fsdecode(each) for each in words], seen, folder, running=True)
 
 
 def _of_arguments(words: Sequence[str], root: Path, folder: Path = ROOT, *, running: bool) -> InUse:

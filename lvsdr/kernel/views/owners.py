@@ -30,24 +30,23 @@ def _keepalived(root: Path) -> Iterator[Owner]:
 
     What cannot be read is an owner that says so: no reason for a command to fail.
     """
-    found: list[Owner] = []
-    for each in in_use(root):
+    for used in in_use(root):
+        # Of a container, the files are where its keepalived sees them.
+        prefix = "" if used.root == root else str(used.root)
+        place = prefix + str(used.file)
         try:
-            read = read_lines(each.file, each.root)
+            read = read_lines(used.file, used.root)
         except OSError as error:
-            # Without it, keepalived is not started at boot.
-            if each.running or not isinstance(error, FileNotFoundError):
+            # Without a file, keepalived is not started at boot.
+            if used.running or not isinstance(error, FileNotFoundError):
                 reason = (error.strerror or str(error)).lower()
-                unread = f"{printable(str(each.file))} cannot be read: {reason}"
-                found.append(Owner("keepalived", printable(str(each.file)), unread=unread))
+                yield _unread(place, f"{place} cannot be read: {reason}")
             continue
-        found += _claims(read_by(read.lines, str(each.file), each.host))
-        found += (Owner("keepalived", printable(str(each.file)), unread=it) for it in read.unread)
-    # Children have the arguments of their parent.
-    yield from dict.fromkeys(found)
+        yield from _claims(read_by(read.lines, str(used.file), used.host), prefix)
+        yield from (_unread(place, each) for each in read.unread)
 
 
-def _claims(conf: Configuration) -> Iterator[Owner]:
+def _claims(conf: Configuration, prefix: str) -> Iterator[Owner]:
     """Yield what each file of a configuration, and what it includes, claims for keepalived."""
     claims: dict[str, list[str]] = {}
     for line in (line for block in conf.services() if block.used for line in block.lines):
@@ -59,7 +58,11 @@ def _claims(conf: Configuration) -> Iterator[Owner]:
         flushes.setdefault(flush.file, []).append(flush.name)
     for program, by_file in (("keepalived", claims), ("lvs_flush", flushes)):
         for file, told in by_file.items():
-            yield Owner(program, printable(file), tuple(dict.fromkeys(told)))
+            yield Owner(program, printable(prefix + file), tuple(dict.fromkeys(told)))
+
+
+def _unread(place: str, what: str) -> Owner:
+    return Owner("keepalived", printable(place), unread=printable(what))
 
 
 def _networkd(name: str, index: int, root: Path) -> Iterator[Owner]:
