@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from lvsdr.kernel.views.owners import owners
 from lvsdr.model.finding import Finding
-from lvsdr.model.inspection import Inspection, Owner
+from lvsdr.model.host import Host
 from lvsdr.model.objects import Service, VirtualServer
+from lvsdr.model.owner import Owner
 from lvsdr.model.profile import DirectorProfile, LabelledVip
-from lvsdr.model.survey import Survey
 from lvsdr.rules.host import other_programs
 
 VIP = ip_address("192.0.2.10")
@@ -60,7 +60,7 @@ def us(root: Path) -> None:
 
 def findings(root: Path, profile: DirectorProfile = DIRECTOR) -> list[Finding]:
     """Return what is found on a director that has these files."""
-    seen = Inspection(Survey({}, (), {}), owners=tuple(owners({}, root)))
+    seen = Host({}, owners=tuple(owners({}, root)))
     return list(other_programs.keepalived(profile, seen))
 
 

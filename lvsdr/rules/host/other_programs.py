@@ -8,18 +8,19 @@ from ipaddress import ip_address
 
 from lvsdr.model.address import IPAddress, host_interface
 from lvsdr.model.finding import WARNING, Finding
-from lvsdr.model.inspection import Inspection, Owner
+from lvsdr.model.host import Host
+from lvsdr.model.owner import Owner
 from lvsdr.model.profile import DirectorProfile
 
 KUBERNETES = {"kube-ipvs0": "kube-proxy", "kube-dummy-if": "kube-router"}
 IN_GROUP = " (group "
 
 
-def kubernetes(profile: DirectorProfile, host: Inspection) -> Iterator[Finding]:
+def kubernetes(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
     """Yield the links of programs that take the whole IPVS table for their own."""
     vips = ",".join(str(host_interface(vip)) for vip in profile.vips)
     for link, program in KUBERNETES.items():
-        if link in host.survey.links:
+        if link in host.links:
             yield Finding(
                 "OWNER-KUBERNETES",
                 WARNING,
@@ -32,7 +33,7 @@ def kubernetes(profile: DirectorProfile, host: Inspection) -> Iterator[Finding]:
             )
 
 
-def keepalived(profile: DirectorProfile, host: Inspection) -> Iterator[Finding]:
+def keepalived(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
     """Yield what keepalived has of the profile: its virtual servers, its VIPs, the whole table."""
     vips = frozenset(profile.vips)
     marks = {str(each.service.fwmark) for each in profile.virtual_servers} - {"None"}
@@ -100,7 +101,7 @@ def _finding(owner: Owner, message: str, hint: str, vip: IPAddress | None = None
     return Finding("OWNER-KEEPALIVED", WARNING, owner.place, message, hint, vip=vip)
 
 
-def network(profile: DirectorProfile, host: Inspection) -> Iterator[Finding]:
+def network(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
     """Yield who sets the addresses of the interface, and drops those that are not its own."""
     for owner in host.owners:
         if owner.claims == (profile.interface,) and owner.program in HINTS:
