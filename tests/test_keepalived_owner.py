@@ -332,6 +332,14 @@ def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
         assert said(tmp_path) == [(KEEPALIVED, DEFAULT)]
 
 
+def test_arguments_that_cannot_be_read_are_none(tmp_path: Path) -> None:
+    arguments = write(tmp_path, "/etc/default/keepalived", "")
+    arguments.unlink()
+    os.mkfifo(arguments)
+
+    assert at_boot(tmp_path, TABLE) == [(KEEPALIVED, DEFAULT)]
+
+
 def test_a_file_that_is_not_there_is_not_used_at_boot(tmp_path: Path) -> None:
     enable(tmp_path)
     at_start = said(tmp_path)

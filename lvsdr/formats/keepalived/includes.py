@@ -69,7 +69,7 @@ class _Including:
         """Return what a file says, and what it really is; raise OSError where it is none."""
         place = self._place(path)
         try:
-            return _text(place), place.resolve()
+            return text_of(place), place.resolve()
         except (RuntimeError, ValueError) as error:
             raise OSError(0, str(error)) from error
 
@@ -148,7 +148,8 @@ def _braces(pattern: str) -> list[str]:
     return [*dict.fromkeys((*done, *open_))]
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Return what a file says; raise OSError for what is none, or larger than any of keepalived."""
     # Not to wait for a pipe that somebody has put there.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lvsdr.formats.keepalived.includes import text_of
+
 KEEPALIVED = "keepalived"
 # What proc(5) says of a program that was replaced, as by an upgrade.
 REPLACED = " (deleted)"
@@ -158,7 +160,7 @@ def _boot_arguments(root: Path) -> list[str]:
     words: list[str] = []
     for file, variable in ARGUMENTS.items():
         try:
-            text = (root / file).read_text(encoding="utf-8", errors="replace")
+            text = text_of(root / file)
         except OSError:
             continue
         for found in re.findall(rf"^\s*{variable}=(.*)$", text, re.MULTILINE):
