@@ -23,9 +23,9 @@ from lvsdr.keepalived.rivals import spare
 from lvsdr.keepalived.transition import enter_state
 from lvsdr.keepalived.vrrp_states import Notice
 from lvsdr.model.change import Change
+from lvsdr.model.neighbour_claim import NeighbourClaim
 from lvsdr.model.objects import Address, RealServer, SyncDaemon, Sysctl
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
-from lvsdr.model.watch_event import Spoken
 from lvsdr.profile.reader import read
 
 PROFILES = Path(__file__).parent.parent / "profiles"
@@ -213,8 +213,8 @@ def test_a_weight_that_is_refused_does_not_keep_the_others(
 OTHER = "192.168.1.12"
 
 
-def speaking(*addresses: str) -> list[Spoken]:
-    return [Spoken(ip_address(each), "02:00:00:00:00:12", "reply") for each in addresses]
+def speaking(*addresses: str) -> list[NeighbourClaim]:
+    return [NeighbourClaim(ip_address(each), "02:00:00:00:00:12", "reply") for each in addresses]
 
 
 def weight(session: FakeSession, rip: str = OTHER) -> list[int]:
@@ -424,9 +424,9 @@ def test_a_stranger_that_answers_for_a_vip_takes_nothing_from_anybody(
 ) -> None:
     router = "02:00:00:00:00:99"
     session.overheard = [
-        Spoken(VIP, router, "reply"),
+        NeighbourClaim(VIP, router, "reply"),
         # A proxy of the whole segment answers for the real server too, which does so itself.
-        Spoken(ip_address(OTHER), router, "reply"),
+        NeighbourClaim(ip_address(OTHER), router, "reply"),
         *speaking(OTHER),
     ]
 
@@ -439,7 +439,7 @@ def test_a_stranger_that_answers_for_a_vip_takes_nothing_from_anybody(
 def test_a_real_server_that_asks_in_the_name_of_a_vip_is_no_director(
     session: FakeSession, tmp_path: Path
 ) -> None:
-    asked = Spoken(VIP, "02:00:00:00:00:12", "request")
+    asked = NeighbourClaim(VIP, "02:00:00:00:00:12", "request")
     session.overheard = [asked, *speaking(OTHER)]
 
     report = entered(session, "MASTER", roles(tmp_path))

@@ -35,7 +35,7 @@ def left_to_director(
     if director is not None:
         host = host.without(director.interface, director.vips)
     vips = _director_vips(profile, host, record)
-    return host.less([(each.link, each.ip) for each in vips]), vips
+    return host.without_held([(each.link, each.ip) for each in vips]), vips
 
 
 def _director_vips(profile: Profile, host: Host, record: Record) -> tuple[DirectorVip, ...]:

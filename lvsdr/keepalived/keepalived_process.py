@@ -6,17 +6,12 @@ import os
 import time
 from pathlib import Path
 
-KEEPALIVED = "keepalived"
-# What proc(5) says of a program that was replaced, as by an upgrade.
-REPLACED = " (deleted)"
-PROC = Path("/proc")
+from lvsdr.formats.keepalived.processes import KEEPALIVED, PROC, keepalived_processes, program_of
 
 
 def lives(proc: Path = PROC) -> bool:
     """Return whether a process that runs the program keepalived is in our network namespace."""
-    # Of the thread: the namespace that one has entered is its own.
-    here = (proc / "thread-self/ns/net").readlink()
-    return any(_is_one(each, here) for each in proc.iterdir() if each.name.isdecimal())
+    return any(keepalived_processes(proc))
 
 
 def ticks_now() -> int:
@@ -42,25 +37,10 @@ def hook_started_at(proc: Path = PROC, pid: int | None = None) -> int:
     return own
 
 
-def _is_one(process: Path, here: Path) -> bool:
-    try:
-        return _program(process) == KEEPALIVED and (process / "ns/net").readlink() == here
-    except OSError:
-        return False
-
-
-def _program(process: Path) -> str:
-    """Return what the process of a folder in /proc runs; its name may be anything.
-
-    Raises OSError for one that has ended, is a thread of the kernel, or is not for us to look at.
-    """
-    return (process / "exe").readlink().name.removesuffix(REPLACED)
-
-
 def _program_or_name(proc: Path, pid: int, name: str) -> str:
     """Return what a process runs: its name is what a script around us is called, too."""
     try:
-        return _program(proc / str(pid))
+        return program_of(proc / str(pid))
     except OSError:
         return name
 
