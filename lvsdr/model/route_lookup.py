@@ -1,4 +1,4 @@
-"""What the kernel would do with a packet: the answer to `ip route get`."""
+"""What the kernel would do with a packet: the question and the answer of `ip route get`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,25 @@ from lvsdr.model.address import IPAddress, IPNetwork
 
 
 @dataclass(frozen=True, slots=True)
+class Packet:
+    """A packet to look up: sent by this host, or arriving on a link, with a source."""
+
+    destination: IPAddress
+    source: IPAddress | None = None
+    arriving: str | None = None
+
+
+GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
 class RouteTo:
     """The route that a packet would take; where there is none, `kind` says why.
 
     `kind` is the kernel's word for the type of the route: unicast, local, broadcast, multicast;
     or, for a packet that goes nowhere, blackhole, unreachable (also where there is no route) or
-    prohibit; refused where it arrives and fails the reverse-path filter. `source` is the address
-    that this host would send from.
+    prohibit; refused where it arrives and fails the reverse-path filter; GONE where the link that
+    it was to arrive on is gone. `source` is the address that this host would send from.
     """
 
     kind: str
