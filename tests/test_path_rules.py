@@ -21,6 +21,7 @@ from lvsdr.profile.roles.director_paths import paths
 from lvsdr.proof import path_proofs
 from lvsdr.render.path_lines import lines
 from lvsdr.rules.host import route_questions
+from lvsdr.rules.paths import path_faults
 from lvsdr.rules.paths import path_findings as rules
 from lvsdr.wire.paths.next_hops import macs_of
 from lvsdr.wire.paths.probe import ProbeReply
@@ -243,14 +244,14 @@ def test_what_cannot_be_proven_is_said_with_its_reason(detail: PathDetail) -> No
     one = found(Proof(path(), None, detail))
 
     assert [(each.rule, each.severity) for each in one] == [("PATH-UNPROVEN", WARNING)]
-    assert rules.UNPROVEN[detail][0] in one[0].message
+    assert path_faults.UNPROVEN[detail][0] in one[0].message
 
 
-@pytest.mark.parametrize("detail", rules.FILTERED)
+@pytest.mark.parametrize("detail", path_faults.FILTERED)
 def test_each_way_to_be_filtered_is_told_apart(detail: PathDetail) -> None:
     one = found(Proof(path(), "filtered", detail))
 
-    assert rules.FILTERED[detail][1] in one[0].message
+    assert path_faults.FILTERED[detail][1] in one[0].message
 
 
 def test_a_real_server_that_is_down_is_one_finding_however_many_its_services() -> None:

@@ -103,7 +103,7 @@ def test_a_packet_is_sent_only_where_this_host_leads_it_away(tmp_path: Path) -> 
 
     def found(link: str) -> list[Finding]:
         segment = segment_of(PROFILE, kernel.read_host(), link)
-        return list(verification.given_up(segment, kernel, session.follow))
+        return list(verification.sent_astray(segment, kernel, session.follow))
 
     assert [each.subject for each in found("veth0")] == ["eth0"]
     assert [each.rule for each in found("tunnel")] == ["VIP-GIVEN-UP"]

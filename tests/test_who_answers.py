@@ -13,7 +13,7 @@ from lvsdr.model.host import HeldAddress, Host, HostLink
 from lvsdr.model.neighbour_claim import Answer, AnswerForm
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.proof.profile_segment import owning_macs
-from lvsdr.rules.host.arp_leaks import silence
+from lvsdr.rules.host.arp_leaks import speaks_for_vips
 from lvsdr.rules.segment.mac_owners import MacOwners
 from lvsdr.rules.segment.who_answers import SegmentAnswers, answer_findings
 
@@ -27,10 +27,9 @@ def heard(
     *spoken: tuple[str, AnswerForm], vip: IPAddress = VIP, mine: str | None = None
 ) -> list[tuple[str, str | None]]:
     own = [] if mine is None else [Answer(vip, mine, "self")]
-    hearing = SegmentAnswers(
-        frozenset([*own, *(Answer(vip, mac, form) for mac, form in spoken)]), MacOwners({RS: RIP})
-    )
-    return [(found.rule, found.mac) for found in answer_findings([vip], hearing)]
+    heard = [*own, *(Answer(vip, mac, form) for mac, form in spoken)]
+    answers = SegmentAnswers(frozenset(heard), MacOwners({RS: RIP}))
+    return [(found.rule, found.mac) for found in answer_findings([vip], answers)]
 
 
 def both(mac: str) -> tuple[tuple[str, AnswerForm], tuple[str, AnswerForm]]:
@@ -81,9 +80,9 @@ def test_two_hosts_that_are_no_real_servers_are_two_directors() -> None:
     assert heard(*both(ONE), (TWO, "overheard")) == [("ARP-TWO-DIRECTORS", ONE)]
 
 
-def known(speakers: MacOwners, *spoken: tuple[str, AnswerForm]) -> list[Finding]:
+def known(owners: MacOwners, *spoken: tuple[str, AnswerForm]) -> list[Finding]:
     heard = frozenset(Answer(VIP, mac, form) for mac, form in spoken)
-    return list(answer_findings([VIP], SegmentAnswers(heard, speakers)))
+    return list(answer_findings([VIP], SegmentAnswers(heard, owners)))
 
 
 ONE_HOST = [
@@ -92,31 +91,31 @@ ONE_HOST = [
 ]
 
 
-@pytest.mark.parametrize("speakers", ONE_HOST)
-def test_a_bond_of_the_director_gives_each_asker_one_mac_and_is_right(speakers: MacOwners) -> None:
-    assert known(speakers, (ONE, "own"), (TWO, "probe")) == []
+@pytest.mark.parametrize("owners", ONE_HOST)
+def test_a_bond_of_the_director_gives_each_asker_one_mac_and_is_right(owners: MacOwners) -> None:
+    assert known(owners, (ONE, "own"), (TWO, "probe")) == []
 
 
-@pytest.mark.parametrize("speakers", ONE_HOST)
-def test_links_of_the_director_that_answer_one_question_are_flux(speakers: MacOwners) -> None:
-    (found,) = known(speakers, *both(ONE), *both(TWO))
+@pytest.mark.parametrize("owners", ONE_HOST)
+def test_links_of_the_director_that_answer_one_question_are_flux(owners: MacOwners) -> None:
+    (found,) = known(owners, *both(ONE), *both(TWO))
 
     assert (found.rule, found.severity, found.mac) == ("ARP-FLUX", WARNING, ONE)
     assert f"2 MAC addresses ({ONE}, {TWO})" in found.message
 
 
 def test_a_link_that_this_host_hears_beside_its_own_answer_is_flux() -> None:
-    speakers = MacOwners(mine=frozenset({ONE, TWO}))
+    owners = MacOwners(mine=frozenset({ONE, TWO}))
 
-    (found,) = known(speakers, (ONE, "self"), (TWO, "probe"))
+    (found,) = known(owners, (ONE, "self"), (TWO, "probe"))
 
     assert found.rule == "ARP-FLUX"
 
 
 def test_two_directors_that_are_known_are_two_all_the_same() -> None:
-    speakers = MacOwners(dips={ONE: DIP, TWO: ip_address("192.0.2.9")})
+    owners = MacOwners(dips={ONE: DIP, TWO: ip_address("192.0.2.9")})
 
-    (found,) = known(speakers, *both(ONE), *both(TWO))
+    (found,) = known(owners, *both(ONE), *both(TWO))
 
     assert found.rule == "ARP-TWO-DIRECTORS"
     assert f"director 192.0.2.5 ({ONE}), director 192.0.2.9 ({TWO})" in found.message
@@ -209,12 +208,12 @@ def settings(ignore: tuple[int, int], announce: tuple[int, int]) -> Host:
 
 @pytest.mark.parametrize("pair", [(1, 0), (0, 1), (2, 1), (8, 0), (1, 2)])
 def test_these_values_of_arp_ignore_are_silent(pair: tuple[int, int]) -> None:
-    assert list(silence(PROFILE, settings(pair, (2, 0)))) == []
+    assert list(speaks_for_vips(PROFILE, settings(pair, (2, 0)))) == []
 
 
 @pytest.mark.parametrize("pair", [(0, 0), (3, 1), (1, 3), (1, 4), (7, 0)])
 def test_these_values_of_arp_ignore_answer_for_vips(pair: tuple[int, int]) -> None:
-    (found,) = silence(PROFILE, settings(pair, (2, 0)))
+    (found,) = speaks_for_vips(PROFILE, settings(pair, (2, 0)))
 
     assert (found.rule, found.subject) == ("ARP-IGNORE", "eth0")
     assert f"effective arp_ignore is {max(pair)}" in found.message
@@ -222,7 +221,7 @@ def test_these_values_of_arp_ignore_answer_for_vips(pair: tuple[int, int]) -> No
 
 @pytest.mark.parametrize("pair", [(0, 0), (1, 0), (0, 1), (2, 3)])
 def test_these_values_of_arp_announce_ask_in_a_vips_name(pair: tuple[int, int]) -> None:
-    (found,) = silence(PROFILE, settings((1, 0), pair))
+    (found,) = speaks_for_vips(PROFILE, settings((1, 0), pair))
 
     assert (found.rule, found.subject) == ("ARP-ANNOUNCE", "eth0")
 
@@ -231,7 +230,7 @@ def test_a_vip_on_a_link_that_speaks_is_found_whatever_the_settings() -> None:
     address = HeldAddress("eth0", ip_interface("192.0.2.10/24"))
     held = replace(settings((1, 0), (2, 0)), addresses=(address,))
 
-    (found,) = silence(PROFILE, held)
+    (found,) = speaks_for_vips(PROFILE, held)
 
     assert (found.rule, found.vip) == ("VIP-ON-LINK", VIP)
     assert found.hint == "ip address del 192.0.2.10/24 dev eth0"
@@ -240,4 +239,4 @@ def test_a_vip_on_a_link_that_speaks_is_found_whatever_the_settings() -> None:
 def test_ipv6_vips_need_no_arp_settings() -> None:
     profile = RealServerProfile("rs", "eth0", "lo", "lo", (VIP6,))
 
-    assert list(silence(profile, settings((0, 0), (0, 0)))) == []
+    assert list(speaks_for_vips(profile, settings((0, 0), (0, 0)))) == []

@@ -63,7 +63,7 @@ class Session:
             return None
         from lvsdr.kernel import namespace
         from lvsdr.kernel.linux import LinuxKernel
-        from lvsdr.rules.host import container_host_rules
+        from lvsdr.rules.host import container_cable
 
         inside = container.read_host()
         with ExitStack() as stack:
@@ -76,7 +76,7 @@ class Session:
             host = stack.enter_context(LinuxKernel())
             number = host.number_of(own)
             inspect = partial(host.inspect, table=False)
-            return container_host_rules.outside_of(profile, inside, number, inspect)
+            return container_cable.outside_of(profile, inside, number, inspect)
 
     def kernel(self) -> AbstractContextManager[Kernel]:
         """Return the kernel of this host."""

@@ -9,7 +9,7 @@ from lvsdr.model.address import IPAddress, IPNetwork
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """A packet to look up: sent by this host, or arriving on a link, with a source."""
+    """A packet whose way is asked for: sent by this host, or arriving on a link (with a source)."""
 
     destination: IPAddress
     source: IPAddress | None = None
@@ -25,8 +25,9 @@ class RouteTo:
 
     `kind` is the kernel's word for the type of the route: unicast, local, broadcast, multicast;
     or, for a packet that goes nowhere, blackhole, unreachable (also where there is no route) or
-    prohibit; refused where it arrives and fails the reverse-path filter; GONE where the link that
-    it was to arrive on is gone. `source` is the address that this host would send from.
+    prohibit; refused where it arrives and fails the reverse-path filter; GONE where the link on
+    which it was to arrive is no longer there. `source` is the address that this host would send
+    from.
     """
 
     kind: str
@@ -37,7 +38,7 @@ class RouteTo:
 
 @dataclass(frozen=True, slots=True)
 class UnicastRoute:
-    """The unicast route by which a packet would leave; `network` is the route's destination."""
+    """The unicast route by which a packet would leave: `network` is the route's destination."""
 
     network: IPNetwork
     link: str

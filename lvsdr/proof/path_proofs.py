@@ -59,14 +59,12 @@ def _route_towards(
         route.link,
         route.gateway or rip,
         source,
-        _other_source(rip, route.link, profile, host),
+        _other(rip, route.link, profile, host),
         host.links[route.link].mtu,
     )
 
 
-def _other_source(
-    rip: IPAddress, link: str, profile: DirectorProfile, host: Host
-) -> IPAddress | None:
+def _other(rip: IPAddress, link: str, profile: DirectorProfile, host: Host) -> IPAddress | None:
     """Return the host's own address of the other family than `rip`."""
     own = (ip.ip for ip in host.addresses_of(link) if ip.version != rip.version)
     return next((ip for ip in own if ip not in profile.vips and not ip.is_link_local), None)

@@ -53,7 +53,7 @@ class Segment:
         here = {ip.ip for ip in self.host.addresses_of(self.link)}
         return frozenset(here & set(self.vips))
 
-    def speakers(self, heard: frozenset[Answer]) -> MacOwners:
+    def mac_owners(self, heard: frozenset[Answer]) -> MacOwners:
         """Return whose MACs are known once they were asked for their addresses."""
         of_dips = owning_macs(heard, self.dips)
         of_rips = {m: rip for m, rip in owning_macs(heard, self.rips).items() if m not in of_dips}

@@ -115,10 +115,10 @@ class Watch:
 
     def _monitor(self, heard: frozenset[Answer]) -> ClaimMonitor:
         segment = self._segment
-        speakers, spoken = segment.speakers(heard), answers_by_address(heard)
-        answered = {vip: director_macs(vip, spoken.get(vip, ()), speakers) for vip in segment.vips}
-        told = self.wanted.macs | speakers.dips.keys()
-        return ClaimMonitor(speakers, answered, rips=segment.rips, told=told, holds=self._holds)
+        owners, spoken = segment.mac_owners(heard), answers_by_address(heard)
+        answered = {vip: director_macs(vip, spoken.get(vip, ()), owners) for vip in segment.vips}
+        told = self.wanted.macs | owners.dips.keys()
+        return ClaimMonitor(owners, answered, rips=segment.rips, told=told, holds=self._holds)
 
     def _hear(self, ears: Ears, monitor: ClaimMonitor, until: float) -> None:
         try:
