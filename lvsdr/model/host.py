@@ -12,7 +12,7 @@ from lvsdr.model.objects import ProxyNeighbour, RealServer
 
 if TYPE_CHECKING:
     # A plan looks at none of these.
-    from lvsdr.model.bridge import Bridge
+    from lvsdr.model.bridge_forwarding import Bridge
     from lvsdr.model.owner import Owner
     from lvsdr.model.route_lookup import Packet, RouteTo
 
