@@ -74,7 +74,7 @@ class LinuxKernel:
         return host_view.read_host(self._sockets)
 
     def inspect(self, packets: Callable[[Host], Iterable[Packet]], *, table: bool) -> Host:
-        """Return the host in depth, with the ways of `packets`; `table`: IPVS as well."""
+        """Return the host in depth, with the routes of `packets`; `table`: IPVS as well."""
         from lvsdr.kernel.views import host_in_depth  # noqa: PLC0415
 
         return host_in_depth.inspect(self._sockets, packets, table=table)
