@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lvsdr.errors import CannotRun
-from lvsdr.model.bridge import Bridge
+from lvsdr.model.bridge_state import Bridge
 from lvsdr.model.container_host import ContainerHost
 from lvsdr.model.finding import WARNING
 from lvsdr.model.host import HeldAddress, Host, HostLink
