@@ -15,12 +15,13 @@ import pytest
 
 from fake import FakeSession, host
 from lvsdr.cli.main import run
-from lvsdr.errors import CannotRun, LvsdrError, ProfileError
+from lvsdr.core.plan_order import EXPIRE_NODEST_CONN
+from lvsdr.errors import CannotRun, KernelError, LvsdrError, ProfileError
 from lvsdr.keepalived.hook import AGAIN, Outcome, follow
 from lvsdr.keepalived.host_roles import Host, Report, Roles
 from lvsdr.keepalived.ledger import Ledger
 from lvsdr.keepalived.notice import Notice
-from lvsdr.keepalived.rivals import EXPIRE
+from lvsdr.keepalived.rivals import spare
 from lvsdr.keepalived.transition import enter
 from lvsdr.model.change import Change
 from lvsdr.model.neighbour_claim import NeighbourClaim
@@ -181,6 +182,25 @@ def test_a_standby_is_one_though_its_weights_are_refused(
     assert len(report.notes) == 1
 
 
+def test_a_weight_that_is_refused_does_not_keep_the_others(
+    session: FakeSession, tmp_path: Path
+) -> None:
+    servers = [{"rip": f"192.168.1.{end}"} for end in (11, 12, 13)]
+    web = {"vip": "192.168.1.2", "protocol": "tcp", "port": 80, "real_servers": servers}
+    what = roles(tmp_path, virtual_servers=[web])
+    entered(session, "MASTER", what)
+    session.kernel().refuse = [len(session.kernel().sent)]
+    made = Host(session.kernel(), session.book(), session.announcer, session.ears, grace=0)
+
+    with pytest.raises(KernelError) as refused:
+        spare(what.director, session.kernel().read_host(), made)
+
+    assert (weight(session, "192.168.1.12"), weight(session, "192.168.1.13")) == ([1], [0])
+    assert refused.value.notes == [
+        "done, and not undone: ~ 192.168.1.13:80 of tcp 192.168.1.2:80 (dr, weight 0)"
+    ]
+
+
 # How one becomes the director while another may be it still.
 
 
@@ -214,8 +234,13 @@ def test_who_takes_over_chooses_itself_before_it_schedules_and_the_other_one_lat
     assert spared < kinds.index(Address.kind) < shared
     if standby == "synced":
         assert spared < kinds.index(SyncDaemon.kind)
-        assert [each.after for each in sent if each.after in (EXPIRE, KEPT)] == [EXPIRE, KEPT]
-        assert [each.after for each in sent].index(EXPIRE) < kinds.index(SyncDaemon.kind)
+        assert [each.after for each in sent if each.after in (EXPIRE_NODEST_CONN, KEPT)] == [
+            EXPIRE_NODEST_CONN,
+            KEPT,
+        ]
+        assert [each.after for each in sent].index(EXPIRE_NODEST_CONN) < kinds.index(
+            SyncDaemon.kind
+        )
     assert not report.waits
     assert report.announced == (VIP,)
 

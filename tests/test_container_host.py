@@ -16,7 +16,7 @@ from lvsdr.model.host import HeldAddress, Host, HostLink
 from lvsdr.model.objects import ProxyNeighbour
 from lvsdr.model.profile import DirectorProfile, LabelledVip, RealServerProfile
 from lvsdr.model.route_lookup import Packet, RouteTo
-from lvsdr.profile.roles.talking_link import talking_link
+from lvsdr.profile.roles.role_interface import usable_interface
 from lvsdr.rules.host import container_cable, container_host_rules, host_rules
 from lvsdr.rules.host.route_questions import FAR
 
@@ -300,7 +300,7 @@ def test_a_slave_is_refused_with_the_name_of_the_last_master() -> None:
     }
 
     with pytest.raises(CannotRun) as refused:
-        talking_link("eth0", Host(links))
+        usable_interface("eth0", Host(links))
 
     assert "it is a part of bond0, which is a part of br0, which speaks" in refused.value.message
     assert refused.value.hints == ['write "interface": "br0" in the profile']

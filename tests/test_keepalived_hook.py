@@ -399,6 +399,32 @@ def test_a_host_that_cannot_let_go_says_both(
     assert "cannot delete 192.168.1.2/32 on eth0" in said
 
 
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_vip_that_is_refused_does_not_keep_the_others_on_a_standby(
+    session: FakeSession,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    readable: bool,
+) -> None:
+    document = json.loads((PROFILES / "director.json").read_text())
+    vips = [{"address": "192.168.1.2"}, {"address": "192.168.1.3"}]
+    profile = tmp_path / "director.json"
+    profile.write_text(json.dumps({**document, "vips": vips}))
+    notified(session, "MASTER", "--director", str(profile))
+    if not readable:
+        profile.write_text("{ broken")
+    session.kernel().refuse = [len(session.kernel().sent)]
+
+    code = notified(session, "BACKUP", "--director", str(profile))
+
+    second = Address("eth0", ip_interface("192.168.1.3/32"))
+    assert code == (3 if readable else 2)
+    assert has(session, ON_ETH0, second) == [True, False]
+    said = capsys.readouterr().err
+    assert "cannot delete 192.168.1.2/32 on eth0" in said
+    assert "done, and not undone: - 192.168.1.3/32 on eth0" in said
+
+
 def test_two_profiles_of_one_instance_do_not_settle_one_another(
     session: FakeSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

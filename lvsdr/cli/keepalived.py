@@ -21,7 +21,7 @@ from lvsdr.core import signals
 from lvsdr.errors import LvsdrError
 
 if TYPE_CHECKING:
-    from lvsdr.core.situation import Kernel
+    from lvsdr.core.kernel_protocol import Kernel
     from lvsdr.keepalived.host_roles import Host, Roles
 
 keepalived = click.Group("keepalived", help="The hooks of keepalived, and its configuration.")

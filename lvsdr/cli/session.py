@@ -18,7 +18,7 @@ from lvsdr.errors import CannotRun, LvsdrError
 if TYPE_CHECKING:
     from lvsdr.cli.timings import Stopwatch
     from lvsdr.core.book import Book
-    from lvsdr.core.situation import Kernel
+    from lvsdr.core.kernel_protocol import Kernel
     from lvsdr.core.workflow import Announcer
     from lvsdr.model.address import IPAddress
     from lvsdr.model.container_host import ContainerHost

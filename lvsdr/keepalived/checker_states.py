@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from lvsdr.core.book import Book
-from lvsdr.keepalived.ledger import alone, written
+from lvsdr.core.durable_file import remove_file, replace_file
+from lvsdr.keepalived.ledger import alone
 from lvsdr.model.printable import printable
 
 FORMAT = "lvsdr/health/1"
@@ -60,12 +61,12 @@ class Health:
                     known[each.key] = before if before is not None and same else each
                 newest = list(known.values())[-MOST:]
                 plain = {"format": FORMAT, "servers": list(map(asdict, newest))}
-                written(self.path, plain)
+                replace_file(self.path, [json.dumps(plain)])
 
     def forget(self) -> None:
         """Remove it: what keepalived no longer checks nobody knows."""
         with alone(self._book, self.path):
-            self.path.unlink(missing_ok=True)
+            remove_file(self.path)
 
     def servers(self) -> tuple[Server, ...]:
         """Return what was said last of each."""

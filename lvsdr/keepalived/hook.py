@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from time import monotonic, sleep
 
 from lvsdr.errors import CannotRun, LvsdrError
-from lvsdr.keepalived import letting_go
+from lvsdr.keepalived import release_vips
 from lvsdr.keepalived.host_roles import Host, Report, Roles
 from lvsdr.keepalived.ledger import Entry, Ledger
 from lvsdr.keepalived.notice import MASTER, Notice
@@ -44,7 +44,7 @@ def follow(
         roles = profiles()
     except LvsdrError as failure:
         if not _leads(ledger):
-            letting_go.let_go(failure, host, timeout, but=lambda: _leads(ledger))
+            release_vips.release_recorded_vips(failure, host, timeout, but=lambda: _leads(ledger))
         raise
     outcome = _followed(notice, mine, roles, host, timeout)
     until = monotonic() + host.patience

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lvsdr.core.book import Book
-from lvsdr.core.situation import Kernel, Situation
+from lvsdr.core.kernel_protocol import Kernel
+from lvsdr.core.situation import Situation
 from lvsdr.core.workflow import OpenAnnouncer
 from lvsdr.errors import ProfileError
 from lvsdr.model.address import IPAddress

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from lvsdr.core import lock
 from lvsdr.core.book import Book
+from lvsdr.core.durable_file import replace_file
 from lvsdr.keepalived import birth
 
 FORMAT = "lvsdr/ledger/2"
@@ -103,7 +103,7 @@ class Ledger:
 @contextmanager
 def alone(book: Book, path: Path) -> Iterator[None]:
     """Hold the lock of a file that lies beside the record inside the block."""
-    with book.beside(path) as descriptor, lock.held(descriptor, PATIENCE):
+    with book.lock_beside(path) as descriptor, lock.hold_lock(descriptor, PATIENCE):
         yield
 
 
@@ -130,14 +130,4 @@ def _write(path: Path, entries: Told) -> None:
     told: dict[str, dict[str, object]] = {}
     for (profile, key), entry in list(_in_order(entries).items())[-MOST:]:
         told.setdefault(profile, {})[key] = asdict(entry)
-    written(path, {"format": FORMAT, "told": told})
-
-
-def written(path: Path, plain: object) -> None:
-    """Replace a file that lies beside the record, whose lock is held."""
-    fresh = path.with_name(f"{path.name}.fresh")
-    # Ours alone while we hold the lock; what a killed run left is overwritten.
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-    with os.fdopen(os.open(fresh, flags, 0o640), "w", encoding="utf-8") as file:
-        json.dump(plain, file)
-    fresh.rename(path)
+    replace_file(path, [json.dumps({"format": FORMAT, "told": told})])

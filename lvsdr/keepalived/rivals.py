@@ -12,18 +12,17 @@ from dataclasses import replace
 from time import monotonic, sleep
 
 from lvsdr.core.book import Book
-from lvsdr.core.situation import owner_of
+from lvsdr.core.plan_order import EXPIRE_NODEST_CONN
+from lvsdr.core.record import owner_of
+from lvsdr.core.workflow import without_undo
 from lvsdr.errors import LvsdrError
 from lvsdr.keepalived.host_roles import Host, Report
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.host import Host as ThisHost
-from lvsdr.model.objects import Key, RealServer, Sysctl
+from lvsdr.model.objects import Key, RealServer
 from lvsdr.model.profile import DirectorProfile
 
-# Clients use their ports again. Without it the SYN is sent where the port's last connection was,
-# whatever the weight: to the other box, which may have forgotten it, and choose this one.
-EXPIRE = Sysctl("net/ipv4/vs/expire_nodest_conn", "1")
 # How often it is asked who else is there, against loss.
 ROUNDS = 2
 # How often it is asked, in seconds, whether this host is to be the director again.
@@ -58,14 +57,8 @@ def resting(profile: DirectorProfile, servers: Collection[RealServer]) -> Direct
     rested = replace(profile, real_servers=tuple(weighed))
     if profile.standby != "synced":
         return rested
-    others = (each for each in profile.sysctls if each.path != EXPIRE.path)
-    return replace(rested, sysctls=(*others, EXPIRE))
-
-
-def rests(change: Change) -> bool:
-    """Return whether the change takes what is new from a real server that is there."""
-    weight = isinstance(change.after, RealServer) and not change.after.weight
-    return change.after == EXPIRE or (weight and change.before is not None)
+    others = (each for each in profile.sysctls if each.path != EXPIRE_NODEST_CONN.path)
+    return replace(rested, sysctls=(*others, EXPIRE_NODEST_CONN))
 
 
 def serve(profile: DirectorProfile, seen: ThisHost, host: Host, report: Report) -> None:
@@ -74,7 +67,7 @@ def serve(profile: DirectorProfile, seen: ThisHost, host: Host, report: Report) 
     What arrives until then is still to be sent to where its connection is, else this host resets
     it. But while both of them schedule, they must not choose one another for ever.
     """
-    if not host.kernel.observe(masters(profile)):
+    if not host.kernel.observe(master_daemons(profile)):
         return
     try:
         spare(profile, seen, host)
@@ -95,11 +88,10 @@ def spare(profile: DirectorProfile, seen: ThisHost, host: Host) -> Plan:
         for seen in host.kernel.observe(others).values()
         if isinstance(seen, RealServer) and seen.weight
     )
-    host.kernel.execute(todo)
-    return todo
+    return without_undo(todo, host.kernel)
 
 
-def masters(profile: DirectorProfile) -> list[Key]:
+def master_daemons(profile: DirectorProfile) -> list[Key]:
     """Return the keys of the sync daemons that an active director runs."""
     return [each.key for each in profile.sync_daemons if each.state == "master"]
 

@@ -6,16 +6,17 @@ from dataclasses import replace
 from functools import partial
 
 from lvsdr.core import signals, workflow
-from lvsdr.core.situation import Kernel, Situation, consider, consider_standby
+from lvsdr.core.kernel_protocol import Kernel
+from lvsdr.core.plan_order import to_take_over
+from lvsdr.core.situation import plan_apply, plan_standby
 from lvsdr.errors import LvsdrError
 from lvsdr.keepalived import rivals
 from lvsdr.keepalived.announcing import announce, speaking
 from lvsdr.keepalived.host_roles import Host, Report, Roles
 from lvsdr.keepalived.notice import FAULT, MASTER
+from lvsdr.keepalived.release_vips import release_vips
 from lvsdr.model.address import IPAddress
-from lvsdr.model.change import Change
 from lvsdr.model.host import Host as ThisHost
-from lvsdr.model.objects import Address, SyncDaemon
 from lvsdr.model.profile import DirectorProfile
 
 
@@ -72,17 +73,16 @@ def _take_over(roles: Roles, host: Host, report: Report) -> None:
 
 
 def _lead(profile: DirectorProfile, host: Host, report: Report) -> None:
-    situation = _without_a_loop(consider(profile, host.kernel, host.book))
     said: list[IPAddress] = []
     announcer = partial(speaking, host, said)
-    workflow.carry_out(profile, situation, host.kernel, host.book, announcer)
+    situation = workflow.apply(profile, host.kernel, host.book, announcer, to_take_over)
     report.add(situation)
     report.announced += tuple(said)
 
 
 def _leads(profile: DirectorProfile, seen: ThisHost, kernel: Kernel) -> bool:
     """Return whether this host is the director already, but perhaps for a weight."""
-    keys = [each.key for each in profile.virtual_servers] + rivals.masters(profile)
+    keys = [each.key for each in profile.virtual_servers] + rivals.master_daemons(profile)
     here = all(profile.interface in seen.links_with(vip) for vip in profile.vips)
     return here and len(kernel.observe(keys)) == len(keys)
 
@@ -98,16 +98,16 @@ def _stand_by(roles: Roles, host: Host, report: Report, *, heard: bool = True) -
     profile = roles.director
     # keepalived stops its hooks a second after it was told to stop itself; a standby that is
     # half a director is worse than one that ends late.
-    signals.deafen()
+    signals.ignore_signals()
     host.silence.since = None
     seen = host.kernel.read_host()
     if profile.vips_owner == "lvsdr":
-        _let_go(profile, seen, host, report)
+        release_vips(profile, seen, host, report)
     if heard and roles.both_schedule:
         rivals.serve(profile, seen, host, report)
-    situation = _daemons_first(consider_standby(profile, host.kernel, host.book))
+    situation = plan_standby(profile, host.kernel, host.book)
     try:
-        workflow.converge(situation, host.kernel, host.book, lambda: None)
+        workflow.converge(situation, host.kernel, host.book)
     except LvsdrError as failure:
         if profile.standby == "synced":
             # With the table and without the daemon, it would schedule what the other one sends.
@@ -118,19 +118,6 @@ def _stand_by(roles: Roles, host: Host, report: Report, *, heard: bool = True) -
     report.add(situation)
 
 
-def _let_go(profile: DirectorProfile, seen: ThisHost, host: Host, report: Report) -> None:
-    """Take the VIPs from the link, with whatever prefix length.
-
-    Never undone, whatever fails after it: two directors that answer are worse than none.
-    """
-    held = [ip for ip in seen.addresses_of(profile.interface) if ip.ip in profile.vips]
-    keys = [Address(profile.interface, ip).key for ip in held]
-    todo = tuple(Change(item, None) for item in host.kernel.observe(keys).values())
-    host.kernel.require(todo)
-    host.kernel.execute(todo)
-    report.changes += todo
-
-
 def _serve(roles: Roles, host: Host, report: Report) -> None:
     """Let the host be silent, and hold the VIPs on the holder, in whichever state.
 
@@ -138,35 +125,6 @@ def _serve(roles: Roles, host: Host, report: Report) -> None:
     when another takes over, the VIP is where it has to be without a moment between.
     """
     if roles.realserver is not None:
-        situation = consider(roles.realserver, host.kernel, host.book, beside=roles.director)
-        workflow.converge(situation, host.kernel, host.book, lambda: None)
+        situation = plan_apply(roles.realserver, host.kernel, host.book, roles.director)
+        workflow.converge(situation, host.kernel, host.book)
         report.add(situation)
-
-
-def _without_a_loop(situation: Situation) -> Situation:
-    """Return the situation with others spared first, and then daemons stopped: never both."""
-    return replace(situation, todo=tuple(sorted(situation.todo, key=_place_of_leading)))
-
-
-def _daemons_first(situation: Situation) -> Situation:
-    """Return the situation with the daemons swapped before anything else.
-
-    From then on IPVS is passed by, whatever is in its table.
-    """
-    return replace(situation, todo=tuple(sorted(situation.todo, key=_place_of_standby)))
-
-
-def _place_of_leading(change: Change) -> tuple[bool, bool]:
-    return not rivals.rests(change), _no_stop(change)
-
-
-def _no_stop(change: Change) -> bool:
-    return change.after is not None or not _of_a_daemon(change)
-
-
-def _place_of_standby(change: Change) -> tuple[bool, bool]:
-    return not _of_a_daemon(change), _no_stop(change)
-
-
-def _of_a_daemon(change: Change) -> bool:
-    return change.key[0] == SyncDaemon.kind

@@ -109,7 +109,7 @@ class LinuxKernel:
             found.update(keyed(self._tables[kind].observe(group)))
         return found
 
-    def tenants(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
+    def children(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         """Return the addresses of the links, the real servers of the virtual servers `keys`.
 
         `likely` is as in `observe`.
