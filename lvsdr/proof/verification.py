@@ -1,4 +1,4 @@
-"""The other story: is the host as its profile says, and does the wire agree."""
+"""Verifying: is the host as its profile says, do the rules find no fault, does the wire agree."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _state(
     """Return what the rules and the profile say of this host, and whether it is fit for it."""
     found = (*_as_director(vips), *host_rules.findings(profile, host))
     try:
-        todo = plan_apply(profile, kernel, book).todo
+        todo = plan_apply(profile, kernel, book, host=host).todo
     except CannotRun:
         # What keeps the profile from being applied is what the rules have found.
         if not any(finding.severity == ERROR for finding in found):
