@@ -92,8 +92,8 @@ def sent_astray(segment: Segment, kernel: Kernel, follow: Follow) -> Iterator[Fi
         kernel.unicast_routes(segment.vips), segment.link, segment.host
     )
     if routes:
-        fates = follow({vip: route.link for vip, route in routes.items()})
-        yield from vip_given_up.given_up(routes, fates, segment.host)
+        outcomes = follow({vip: route.link for vip, route in routes.items()})
+        yield from vip_given_up.given_up(routes, outcomes, segment.host)
 
 
 def _inspected(
