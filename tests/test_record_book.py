@@ -21,6 +21,7 @@ from lvsdr.core.record import Record
 from lvsdr.errors import CannotRun
 from lvsdr.keepalived.checker_states import Health, Server
 from lvsdr.keepalived.ledger import Ledger
+from lvsdr.keepalived.vrrp_states import Notice
 from lvsdr.model.objects import Address, Objects, RealServer, Service, Sysctl, keyed
 from lvsdr.model.plain_data import to_plain
 
@@ -376,11 +377,11 @@ def test_a_full_disk_is_said_and_leaves_the_old_record(
 
 
 def tell_ledger(book: Book, state: str) -> None:
-    Ledger(book).tell("INSTANCE VI_1", state, 1)
+    Ledger(book).add(Notice("INSTANCE", "VI_1", state, told_at=1))
 
 
 def tell_health(book: Book, state: str) -> None:
-    Health(book).tell([Server("[192.0.2.10]:tcp:80", None, state, 1)])
+    Health(book).write_down([Server("[192.0.2.10]:tcp:80", None, state, 1)])
 
 
 @pytest.mark.parametrize(("name", "tell"), [("keepalived", tell_ledger), ("health", tell_health)])

@@ -11,22 +11,22 @@ from lvsdr.core import signals
 from lvsdr.core.kernel_protocol import Kernel
 from lvsdr.core.workflow import without_undo
 from lvsdr.errors import LvsdrError
-from lvsdr.keepalived.host_roles import Host, Report
+from lvsdr.keepalived.host_roles import HostAccess, Report
 from lvsdr.model.change import Change, Plan
-from lvsdr.model.host import Host as ThisHost
+from lvsdr.model.host import Host
 from lvsdr.model.objects import Address, Key
 from lvsdr.model.profile import DirectorProfile
 
 
-def release_vips(profile: DirectorProfile, seen: ThisHost, host: Host, report: Report) -> None:
+def release_vips(profile: DirectorProfile, host: Host, access: HostAccess, report: Report) -> None:
     """Take the VIPs of `profile` from its link, with whatever prefix length."""
-    held = [ip for ip in seen.addresses_of(profile.interface) if ip.ip in profile.vips]
+    held = [ip for ip in host.addresses_of(profile.interface) if ip.ip in profile.vips]
     keys = [Address(profile.interface, ip).key for ip in held]
-    report.changes += _released(keys, host.kernel)
+    report.changes += _released(keys, access.kernel)
 
 
 def release_recorded_vips(
-    failure: LvsdrError, host: Host, timeout: float, but: Callable[[], bool] = lambda: False
+    failure: LvsdrError, access: HostAccess, timeout: float, but: Callable[[], bool] = lambda: False
 ) -> None:
     """Take all directors' VIPs from their links; say on `failure`, for which it is done, what was.
 
@@ -35,8 +35,8 @@ def release_recorded_vips(
     """
     signals.ignore_signals()
     try:
-        with host.book.locked(timeout):
-            gone = () if but() else _released(_recorded(host), host.kernel)
+        with access.book.locked(timeout):
+            gone = () if but() else _released(_recorded(access), access.kernel)
     except LvsdrError as another:
         failure.notes += [another.message, *another.notes]
     else:
@@ -44,10 +44,10 @@ def release_recorded_vips(
         failure.notes += [] if gone else ["no VIP of a director's profile was on a link"]
 
 
-def _recorded(host: Host) -> list[Key]:
+def _recorded(access: HostAccess) -> list[Key]:
     return [
         each.key
-        for owner, objects in host.book.load().claims.items()
+        for owner, objects in access.book.load().claims.items()
         if owner.startswith("director:")
         for each in objects.values()
         if isinstance(each, Address)
