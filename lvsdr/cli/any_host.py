@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lvsdr.cli.address_types import InterfaceType
+from lvsdr.cli.argument_types import InterfaceType
 from lvsdr.cli.options import (
     dip_option,
     netns_option,

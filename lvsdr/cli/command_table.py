@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import click
 
+from lvsdr.cli.session import Session
+
 
 class Later(click.Command):
     """A command that is imported once it is called; until then it is a name and a summary."""
@@ -19,10 +21,10 @@ class Later(click.Command):
 
     def loaded(self) -> click.Command:
         """Return the command itself."""
-        from lvsdr.cli import timings
+        from lvsdr.cli.timings_option import offer_timings
 
         command = self._load()
-        timings.offer(command)
+        offer_timings(command)
         return command
 
 
@@ -34,7 +36,35 @@ class Overview(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command that the words ask for, loaded, and the words after it."""
         name, command, rest = super().resolve_command(ctx, args)
-        return name, command.loaded() if isinstance(command, Later) else command, rest
+        found = command.loaded() if isinstance(command, Later) else command
+        _print_help_as_a_result(found, ctx)
+        return name, found, rest
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """Return the option that prints the help."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.callback = _show_help
+        return option
+
+
+def _print_help_as_a_result(command: click.Command | None, context: click.Context) -> None:
+    """Let the help of a command, or of all in a group, be printed by the session.
+
+    click's own way ends in a traceback where nobody can read it.
+    """
+    option = None if command is None else command.get_help_option(context)
+    if option is not None:
+        option.callback = _show_help
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            _print_help_as_a_result(each, context)
+
+
+def _show_help(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        context.ensure_object(Session).write(context.get_help().splitlines())
+        context.exit()
 
 
 def _director() -> click.Command:

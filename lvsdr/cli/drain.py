@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lvsdr.cli.argument_types import NumberRange
 from lvsdr.cli.options import (
     lock_option,
     netns_option,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 @click.option(
     "--timeout",
     metavar="SECONDS",
-    type=click.FloatRange(0, 604800),
+    type=NumberRange(0, 604800),
     default=600.0,
     show_default=True,
     help="How long to wait for its connections to end.",

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address
 
 import click
 
-from lvsdr.cli.address_types import IPv4Type
+from lvsdr.cli.argument_types import IPv4Type
 from lvsdr.cli.options import netns_option, output_option
 from lvsdr.cli.session import Session
 from lvsdr.errors import CannotRun

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lvsdr.cli.argument_types import NumberRange
 from lvsdr.cli.keepalived import director_option, realserver_option, roles_of
 from lvsdr.cli.options import output_option, trust_option
 from lvsdr.cli.session import Session
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 @click.option(
     "--advertise",
     metavar="SECONDS",
-    type=click.FloatRange(0.01, 40),
+    type=NumberRange(0.01, 40),
     default=1.0,
     show_default=True,
     help="How often the master says that it is there.",

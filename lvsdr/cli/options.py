@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lvsdr.cli.argument_types import NumberRange
 from lvsdr.cli.session import Session
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def _into_session(name: str) -> Callable[[click.Context, click.Parameter, Any], 
 
 
 def _number_option(
-    flag: str, metavar: str, kind: click.FloatRange, default: float, text: str
+    flag: str, metavar: str, kind: NumberRange, default: float, text: str
 ) -> Callable[[Command], Command]:
     """Return an option with a number for the session, which has it under the option's name."""
     return click.option(
@@ -43,10 +44,11 @@ def _number_option(
 
 def profile_argument(role: str | None = None) -> Callable[[Command], Command]:
     """Add the argument PROFILE; it has a default where the command knows the role."""
-    default = None if role is None else Path(f"/etc/lvsdr/{role}.json")
-    return click.argument(
-        "profile", type=click.Path(path_type=Path), required=default is None, default=default
-    )
+    path = click.Path(path_type=Path)
+    if role is None:
+        # Not default=None: for click that is a value, and nothing is missing then.
+        return click.argument("profile", type=path)
+    return click.argument("profile", type=path, default=Path(f"/etc/lvsdr/{role}.json"))
 
 
 def output_option(*formats: str) -> Callable[[Command], Command]:
@@ -86,7 +88,7 @@ def trust_option(command: Command) -> Command:
 seconds_option = _number_option(
     "--seconds",
     "SECONDS",
-    click.FloatRange(0.1, 3600),
+    NumberRange(0.1, 3600),
     1.6,
     "How long to listen for answers; a proxy answers up to 0.8 s late.",
 )
@@ -95,7 +97,7 @@ seconds_option = _number_option(
 rate_option = _number_option(
     "--rate",
     "FRAMES",
-    click.FloatRange(1, 100000),
+    NumberRange(1, 100000),
     5000.0,
     "How many frames a second to send at most.",
 )
@@ -123,7 +125,7 @@ def _address(text: str) -> IPAddress:
 lock_option = _number_option(
     "--lock-timeout",
     "SECONDS",
-    click.FloatRange(0, 3600),
+    NumberRange(0, 3600),
     10.0,
     "How long to wait for another lvsdr in this network namespace.",
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lvsdr.cli import container
+from lvsdr.cli.argument_types import NumberRange
 from lvsdr.cli.options import (
     lock_option,
     netns_option,
@@ -51,7 +52,7 @@ def group(role: str, help_text: str) -> click.Group:
 @click.option(
     "--interval",
     metavar="SECONDS",
-    type=click.FloatRange(0, 3600),
+    type=NumberRange(0, 3600),
     default=0.1,
     show_default=True,
     help="How long after one another.",

@@ -16,7 +16,7 @@ import click
 from lvsdr.errors import CannotRun, LvsdrError
 
 if TYPE_CHECKING:
-    from lvsdr.cli.timings import Stopwatch
+    from lvsdr.cli.stopwatch import Stopwatch
     from lvsdr.core.book import Book
     from lvsdr.core.situation import Kernel
     from lvsdr.core.workflow import Announcer
@@ -45,6 +45,8 @@ class Session:
         self.rate = 5000.0
         self.allow_insecure_profile = False
         self.stopwatch: Stopwatch | None = None
+        # Whether a result could not be written.
+        self.lost = False
         # How lines go to stderr.
         self.complain: Callable[..., None] = _complain
         self._left: int | None = None
@@ -88,7 +90,7 @@ class Session:
         """Return the kernel, its verbs timed where `--timings` asks for it."""
         if self.stopwatch is None:
             return kernel
-        from lvsdr.cli.timings import TimedKernel
+        from lvsdr.cli.stopwatch import TimedKernel
 
         return TimedKernel(kernel, self.stopwatch)
 
@@ -145,14 +147,17 @@ class Session:
         Returns whether anybody could read it.
         """
         made = outputs[self.output]()
-        try:
-            if isinstance(made, dict):
-                from lvsdr.render import json_documents
+        if isinstance(made, dict):
+            from lvsdr.render import json_documents
 
-                click.echo(json_documents.text(made))
-                return True
-            lines = map(_painted, made)
-            while some := list(islice(lines, LINES_AT_ONCE)):
+            return self.write([json_documents.text(made)])
+        return self.write(map(_painted, made))
+
+    def write(self, lines: Iterable[str]) -> bool:
+        """Print lines, and return whether anybody could read them."""
+        rest = iter(lines)
+        try:
+            while some := list(islice(rest, LINES_AT_ONCE)):
                 click.echo("\n".join(some), color=None if _may_colour() else False)
         except OSError as error:
             self.unheard(error)
@@ -161,6 +166,7 @@ class Session:
 
     def unheard(self, error: OSError) -> None:
         """Say that nobody could read the result; what was to be done is done all the same."""
+        self.lost = True
         if not isinstance(error, BrokenPipeError):
             reason = (error.strerror or "").lower()
             self.tell([f"cannot write the result: {reason} ({errno.errorcode[error.errno or 0]})"])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lvsdr.cli.argument_types import NumberRange
 from lvsdr.cli.options import netns_option, output_option, profile_argument, trust_option
 from lvsdr.cli.role import read_profile
 from lvsdr.cli.session import Session, progress_bar
@@ -29,7 +30,7 @@ EACH = 2.0
 @click.option(
     "--interval",
     metavar="SECONDS",
-    type=click.FloatRange(0, 3600),
+    type=NumberRange(0, 3600),
     default=0.0,
     show_default=True,
     help="Measure rates for so long; 0 takes the kernel's own estimate.",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lvsdr.cli.argument_types import NumberRange
 from lvsdr.cli.options import (
     dip_option,
     netns_option,
@@ -32,14 +33,14 @@ if TYPE_CHECKING:
     "--for",
     "seconds",
     metavar="SECONDS",
-    type=click.FloatRange(0.1, 604800),
+    type=NumberRange(0.1, 604800),
     help="End after so long; without it, at a signal.",
 )
 @click.option("--interface", metavar="LINK", help="The link to listen on.")
 @click.option(
     "--ask-every",
     metavar="SECONDS",
-    type=click.FloatRange(1, 86400),
+    type=NumberRange(1, 86400),
     help="Also ask for the VIPs, so that those are heard who answer and are silent otherwise.",
 )
 @click.option(

@@ -1,4 +1,4 @@
-"""`--timings`: where the time of a command goes, the same split for users and benchmarks."""
+"""Where the time of a command goes: the same split for users and benchmarks."""
 
 from __future__ import annotations
 
@@ -8,10 +8,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
-
-import click
-
-from lvsdr.cli.session import Session
 
 if TYPE_CHECKING:
     from lvsdr.core.situation import Kernel
@@ -82,30 +78,6 @@ class TimedKernel:
             return done
 
         return timed
-
-
-def offer(command: click.Command) -> None:
-    """Give `--timings` to a command, or to all the commands of a group."""
-    if isinstance(command, click.Group):
-        for each in command.commands.values():
-            offer(each)
-        return
-    option = click.Option(
-        ["--timings"],
-        is_flag=True,
-        is_eager=True,
-        expose_value=False,
-        callback=_start,
-        help="Say on stderr how many seconds each phase took.",
-    )
-    if not any(each.name == option.name for each in command.params):
-        command.params.append(option)
-
-
-def _start(context: click.Context, _: click.Parameter, value: bool) -> None:
-    session = context.find_object(Session)
-    if value and session is not None:
-        session.stopwatch = Stopwatch()
 
 
 def _since_start() -> float:
