@@ -23,6 +23,7 @@ from lvsdr.model.change import Change
 from lvsdr.model.finding import Answer, Form
 from lvsdr.model.objects import Address, Link, Object, RealServer, Service, Sysctl, VirtualServer
 from lvsdr.model.survey import SurveyedLink
+from lvsdr.render.results import Result
 
 PROFILES = Path(__file__).parent.parent / "profiles"
 DIRECTOR, REALSERVER = str(PROFILES / "director.json"), str(PROFILES / "realserver.json")
@@ -700,6 +701,7 @@ def test_a_plan_imports_neither_pyroute2_nor_what_explains_a_bad_profile() -> No
     assert loaded & heavy == set()
     assert loaded & {"lvsdr.kernel.views.inspection_view", "lvsdr.rules", "lvsdr.wire"} == set()
     assert loaded & {"lvsdr.render.json_documents", "lvsdr.render.commands"} == set()
+    assert loaded & {"lvsdr.render.status_lines", "lvsdr.render.path_lines"} == set()
     assert (
         loaded & {"lvsdr.profile.reader.schema_errors", "lvsdr.model.inspection", "hashlib"}
         == set()
@@ -794,9 +796,9 @@ def test_a_signal_after_the_last_change_is_too_late(
 ) -> None:
     show = realserver.show
 
-    def interrupted(**outputs: Any) -> None:
+    def interrupted(result: Result) -> bool:
         os.kill(os.getpid(), signal.SIGTERM)
-        show(**outputs)
+        return show(result)
 
     monkeypatch.setattr(realserver, "show", interrupted)
     applied = Run(capsys, realserver, "realserver", "apply", REALSERVER)
@@ -823,7 +825,9 @@ def test_a_second_signal_does_not_break_the_undoing(
 
 @pytest.fixture
 def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lvsdr.cli.role.os", type("Os", (), {"geteuid": staticmethod(lambda: 0)}))
+    monkeypatch.setattr(
+        "lvsdr.cli.role_commands.os", type("Os", (), {"geteuid": staticmethod(lambda: 0)})
+    )
 
 
 @pytest.mark.usefixtures("as_root")

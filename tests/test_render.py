@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from ipaddress import ip_address, ip_interface, ip_network
+from types import ModuleType
+from typing import get_args
 
 import pytest
 
+from lvsdr.cli.session import Session
 from lvsdr.model import objects
 from lvsdr.model.change import Change
+from lvsdr.model.finding import Finding
 from lvsdr.model.objects import (
     KINDS,
     Address,
@@ -25,7 +30,18 @@ from lvsdr.model.objects import (
 )
 from lvsdr.model.plain_data import from_plain, to_plain
 from lvsdr.model.printable import printable
-from lvsdr.render import commands, text
+from lvsdr.render import commands, json_documents, text
+from lvsdr.render.output_formats import FORMATS, names
+from lvsdr.render.results import (
+    Applied,
+    Failed,
+    Judged,
+    Planned,
+    Result,
+    Said,
+    Status,
+    StepDone,
+)
 
 WEB = Service("tcp", ip_address("192.0.2.10"), 80)
 WEB6 = Service("tcp", ip_address("2001:db8::10"), 443, family="inet6")
@@ -210,9 +226,56 @@ def test_plain_data_of_something_else_is_refused() -> None:
 def test_a_changed_object_shows_how_it_was() -> None:
     change = Change(RealServer(WEB, RIP, 80), RealServer(WEB, RIP, 80, weight=3))
 
-    assert text.line(change) == (
+    assert text.change(change) == (
         "~ 192.0.2.11:80 of tcp 192.0.2.10:80 (dr, weight 3) (was dr, weight 1)"
     )
+
+
+# A format shows every result, but for those that its row keeps from it.
+SHOWN: dict[str, Mapping[type[Result], object]] = {
+    "text": text.LINES,
+    "json": json_documents.DOCUMENTS,
+    "commands": dict.fromkeys((Planned, Status)),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_shows_every_result_that_its_row_says(name: str) -> None:
+    row = FORMATS[name]
+    wanted = set(row.only or get_args(Result))
+    wanted -= set() if row.for_people else {StepDone}
+    wanted -= set() if row.tells_errors else {Failed}
+
+    assert set(SHOWN[name]) == wanted
+    assert isinstance(row.output(), ModuleType)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_has_lines_for_one_result_and_for_one_of_many(name: str) -> None:
+    planned = Planned((Change(None, GRE),), ())
+    output = FORMATS[name].output()
+
+    assert list(output.lines(planned))
+    assert len(list(output.one_of_many(planned))) == 1
+
+
+def test_the_table_says_which_formats_a_command_offers() -> None:
+    assert names(Planned) == names(Status) == ["text", "json", "commands"]
+    assert names(Applied) == ["text", "json"]
+
+
+def test_what_the_text_has_of_strangers_is_made_safe_where_it_is_printed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    hostile = Finding("RULE", "error", "a\x1b[2J", "b\x1b[2J\n", hint="c\u202e")
+    session = Session()
+
+    for result in (Judged([hostile]), Applied(()), Said("d\x1b[2J")):
+        session.show(result)
+
+    printed = capsys.readouterr().out
+    assert all(line.isprintable() for line in printed.splitlines())
+    assert "error: RULE: b\\x1b[2J\\n" in printed
 
 
 def test_control_characters_are_escaped() -> None:

@@ -68,30 +68,45 @@ def _show_help(context: click.Context, _: click.Parameter, value: bool) -> None:
 
 
 def _director() -> click.Command:
-    from lvsdr.cli import drain, role, status
+    from lvsdr.cli import announce_vips, drain, role_commands, status, verify
 
-    group = role.group("director", TABLE["director"][0])
-    for command in (role.announce, drain.drain, status.status):
-        group.add_command(command)
-    return group
+    return click.Group(
+        "director",
+        help=TABLE["director"][0],
+        commands=[
+            *role_commands.shared("director"),
+            announce_vips.announce,
+            drain.drain,
+            status.status_director,
+            verify.verify_director,
+        ],
+    )
 
 
 def _realserver() -> click.Command:
-    from lvsdr.cli import role
+    from lvsdr.cli import role_commands, status, verify
 
-    return role.group("realserver", TABLE["realserver"][0])
+    return click.Group(
+        "realserver",
+        help=TABLE["realserver"][0],
+        commands=[
+            *role_commands.shared("realserver"),
+            status.status_realserver,
+            verify.verify_realserver,
+        ],
+    )
 
 
 def _check() -> click.Command:
-    from lvsdr.cli.any_host import check
+    from lvsdr.cli.check import check
 
     return check
 
 
 def _verify() -> click.Command:
-    from lvsdr.cli.any_host import verify
+    from lvsdr.cli.verify import verify_segment
 
-    return verify
+    return verify_segment
 
 
 def _watch() -> click.Command:
@@ -107,7 +122,7 @@ def _explain() -> click.Command:
 
 
 def _schema() -> click.Command:
-    from lvsdr.cli.any_host import schema
+    from lvsdr.cli.role_schema import schema
 
     return schema
 

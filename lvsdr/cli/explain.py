@@ -10,6 +10,7 @@ from lvsdr.cli.argument_types import IPv4Type
 from lvsdr.cli.options import netns_option, output_option
 from lvsdr.cli.session import Session
 from lvsdr.errors import CannotRun
+from lvsdr.render.results import Explained
 
 
 @click.command()
@@ -18,7 +19,7 @@ from lvsdr.errors import CannotRun
 @click.option(
     "--vip", "vips", metavar="ADDRESS", type=IPv4Type(), multiple=True, help="Explain it as well."
 )
-@output_option("text", "json")
+@output_option(Explained)
 @netns_option
 @click.pass_obj
 def explain(session: Session, topic: str, link: str | None, vips: tuple[IPv4Address, ...]) -> int:
@@ -28,7 +29,6 @@ def explain(session: Session, topic: str, link: str | None, vips: tuple[IPv4Addr
     this host, and each VIP given, whether it would be answered for. Nothing is sent.
     """
     assert topic == "arp", "click knows no other"
-    from lvsdr.render import json_documents, text
     from lvsdr.rules.host import explain_arp as explaining
 
     with session.kernel() as kernel:
@@ -41,5 +41,5 @@ def explain(session: Session, topic: str, link: str | None, vips: tuple[IPv4Addr
         which = explaining.links(link, survey)
         host = kernel.inspect(explaining.ways(which, vips, survey), table=False)
     told = [explaining.explanation(name, vips, host) for name in which if name in host.survey.links]
-    session.show(text=lambda: text.explained(told), json=lambda: json_documents.explained(told))
+    session.show(Explained(told))
     return 0

@@ -15,6 +15,7 @@ from lvsdr.cli.options import output_option, trust_option
 from lvsdr.cli.session import Session
 from lvsdr.errors import ProfileError
 from lvsdr.model.printable import printable
+from lvsdr.render.results import Judged
 
 if TYPE_CHECKING:
     from lvsdr.formats.keepalived.includes import Whole
@@ -77,8 +78,7 @@ def config(  # noqa: PLR0913 - as many options
     hook = " ".join(map(plain, words))
     pipe = None if fifo is None else str(fifo.absolute())
     vrrp = Vrrp(name, router_id, priority, advertise, hook, pipe, os.uname().nodename)
-    lines = list(configuration(roles.director, vrrp, virtual_servers=virtual_servers))
-    session.show(text=lambda: lines)
+    session.write(list(configuration(roles.director, vrrp, virtual_servers=virtual_servers)))
 
 
 @click.command()
@@ -89,7 +89,7 @@ def config(  # noqa: PLR0913 - as many options
     type=click.Path(path_type=Path),
     help="The director's profile.",
 )
-@output_option("text", "json")
+@output_option(Judged)
 @click.argument(
     "files",
     metavar="FILE...",
@@ -110,7 +110,6 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     from lvsdr.model.finding import ERROR
     from lvsdr.model.profile import DirectorProfile
     from lvsdr.profile.reader import read
-    from lvsdr.render import json_documents, text
 
     profile = None if director is None else read(director, "director")
     assert profile is None or isinstance(profile, DirectorProfile), "read() holds it to its role"
@@ -119,10 +118,7 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     found += [each for read_in in whole.values() for each in read_in.findings]
     roots = [each for name, it in whole.items() for each in readings(it.lines, name)]
     found += findings(roots, profile)
-    session.show(
-        text=lambda: [*text.findings(found), *([] if found else ["no findings"])],
-        json=lambda: json_documents.checked({}, found),
-    )
+    session.show(Judged(found))
     return 1 if any(each.severity == ERROR for each in found) else 0
 
 

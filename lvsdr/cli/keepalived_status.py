@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from lvsdr.cli.options import netns_option, output_option
 from lvsdr.cli.session import Session
+from lvsdr.render.results import InstanceState, KeptAlive, ServerState
 
 if TYPE_CHECKING:
-    from lvsdr.keepalived.checker_states import Server
     from lvsdr.keepalived.ledger import Entry
-    from lvsdr.render.json_documents import Document
 
 
 @click.command()
-@output_option("text", "json")
+@output_option(KeptAlive)
 @netns_option
 @click.pass_obj
 def status(session: Session) -> int:
@@ -26,38 +24,23 @@ def status(session: Session) -> int:
     Of its instances, and whether that has been carried out; exit 1 if not. Of virtual and real
     servers, as its checks found them.
     """
-    from dataclasses import asdict
-
     from lvsdr.keepalived.checker_states import Health
     from lvsdr.keepalived.ledger import Ledger
-    from lvsdr.render import json_documents
 
     book = session.book()
     told, servers = Ledger(book).of_all_profiles(), Health(book).servers()
     session.show(
-        text=lambda: [*_states(told), *_checks(servers)],
-        json=lambda: json_documents.kept_alive(_plain(told), [asdict(each) for each in servers]),
+        KeptAlive(
+            [_instance(key, entry) for key, entry in told],
+            [
+                ServerState(each.virtual_server, each.real_server, each.state, each.since)
+                for each in servers
+            ],
+        )
     )
     return 0 if all(each.settled for _, each in told) else 1
 
 
-def _plain(told: Sequence[tuple[str, Entry]]) -> Iterator[Document]:
-    for key, entry in told:
-        kind, _, name = key.partition(" ")
-        yield {"type": kind, "name": name, "state": entry.state, "done": entry.settled}
-
-
-def _states(told: Sequence[tuple[str, Entry]]) -> Iterator[str]:
-    for key, entry in told:
-        yield f"{key}: {entry.state}{'' if entry.settled else ', not carried out'}"
-    if not told:
-        yield "keepalived has said nothing of an instance"
-
-
-def _checks(servers: Iterable[Server]) -> Iterator[str]:
-    from datetime import UTC, datetime
-
-    for each in servers:
-        since = datetime.fromtimestamp(each.since, UTC).isoformat()
-        what = f"real server {each.real_server} of " if each.real_server else "virtual server "
-        yield f"{what}{each.virtual_server}: {each.state} since {since}"
+def _instance(key: str, entry: Entry) -> InstanceState:
+    kind, _, name = key.partition(" ")
+    return InstanceState(kind, name, entry.state, entry.settled)

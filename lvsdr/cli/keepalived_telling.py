@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,11 @@ import click
 from lvsdr.cli.session import Session
 from lvsdr.errors import LvsdrError
 from lvsdr.model.printable import printable
+from lvsdr.render.results import Failed, Notified, Said
 
 if TYPE_CHECKING:
     from lvsdr.keepalived.hook import Outcome
-    from lvsdr.render.json_documents import Document
+    from lvsdr.render.results import Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,33 +28,29 @@ class Telling:
 
     def outcome(self, outcome: Outcome) -> None:
         """Tell what became of a notice."""
-        from lvsdr.render import json_documents, text
-
         notice, report = outcome.notice, outcome.report
         self.session.tell(report.notes)
-        title = f"{notice}: {outcome.state or 'dropped'}"
-        title += f" ({outcome.reason})" if outcome.reason else ""
-        done = text.applied(report.changes, report.announced) if outcome.state else ()
-        told = {"type": notice.type, "name": notice.name, "state": notice.state}
-        document = json_documents.notified(
-            told, outcome.state, outcome.reason, report.changes, report.announced
+        told = Notified(
+            notice.type,
+            notice.name,
+            notice.state,
+            outcome.state,
+            outcome.reason,
+            report.changes,
+            report.announced,
         )
-        self._print([title, *done], document)
-        self.syslog(f"{title}; {len(report.changes)} changes", *report.notes)
+        self._print(told)
+        self.syslog(f"{told.title}; {len(report.changes)} changes", *report.notes)
 
     def line(self, line: str) -> None:
         """Tell a line of the FIFO."""
-        from lvsdr.render import json_documents
-
-        self._print([line], json_documents.said(line))
+        self._print(Said(line))
         self.syslog(line)
 
     def failed(self, failure: LvsdrError) -> None:
         """Tell what failed, where the program goes on."""
-        from lvsdr.render import json_documents
-
-        if self.session.output == "json":
-            self._print([], json_documents.error(failure))
+        if self.session.format.tells_errors:
+            self._print(Failed(failure))
         else:
             self.session.fail(failure)
         self.syslog(failure.message, *failure.notes, error=True)
@@ -68,14 +65,10 @@ class Telling:
         for line in lines:
             syslog.syslog(syslog.LOG_ERR if error else syslog.LOG_NOTICE, printable(line))
 
-    def _print(self, lines: Iterable[str], document: Document) -> None:
-        """Print `lines`, or the document as a line of its own; who does not read misses it."""
-        from lvsdr.render import json_documents
-
+    def _print(self, result: Result) -> None:
+        """Print a result as one of many; who does not read misses it."""
         try:
-            if self.session.output == "json":
-                lines = [json_documents.line(document)]
-            for line in lines:
+            for line in self.session.format.output().one_of_many(result):
                 self.say(printable(line))
         except OSError as error:
             self.session.unheard(error)

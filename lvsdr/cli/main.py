@@ -130,5 +130,8 @@ def _usage(error: click.ClickException) -> ProfileError:
 
 def _asked_for(arguments: Sequence[str]) -> str:
     """Return the format that was asked for where the arguments could not be parsed."""
+    from lvsdr.render.output_formats import FORMATS
+
     words = " ".join(arguments).replace("=", " ")
-    return "json" if "--format json" in words else "text"
+    asked = (name for name, each in FORMATS.items() if each.tells_errors)
+    return next((name for name in asked if f"--format {name}" in words), "text")

@@ -11,9 +11,11 @@ import click
 
 from lvsdr.cli.argument_types import NumberRange
 from lvsdr.cli.session import Session
+from lvsdr.render import output_formats
 
 if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress
+    from lvsdr.render.results import Result
 
 Command = Callable[..., Any]
 
@@ -51,11 +53,14 @@ def profile_argument(role: str | None = None) -> Callable[[Command], Command]:
     return click.argument("profile", type=path, default=Path(f"/etc/lvsdr/{role}.json"))
 
 
-def output_option(*formats: str) -> Callable[[Command], Command]:
-    """Add `--format`, and tell the session before the command runs, so that errors follow it."""
+def output_option(result: type[Result]) -> Callable[[Command], Command]:
+    """Add `--format`, with the formats that can show the command's result.
+
+    The session is told before the command runs, so that errors follow it.
+    """
     return click.option(
         "--format",
-        type=click.Choice(formats),
+        type=click.Choice(output_formats.names(result)),
         default="text",
         show_default=True,
         expose_value=False,

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from lvsdr.model.route_lookup import Fate
     from lvsdr.proof.verification import Question
     from lvsdr.proof.watching import Ears
-    from lvsdr.render.json_documents import Document
+    from lvsdr.render.output_formats import Format
+    from lvsdr.render.results import Result
 
 # Each echo is a write of its own, which for fifty thousand lines takes longer than all else.
 LINES_AT_ONCE = 500
@@ -141,17 +142,31 @@ class Session:
         with progress_bar("probing the paths") as progress:
             return prove(paths, approaches, rate=self.rate, seconds=self.seconds, progress=progress)
 
-    def show(self, **outputs: Callable[[], Iterable[str] | Document]) -> bool:
-        """Print the output that `--format` chose; those not asked for are not made.
+    @property
+    def format(self) -> Format:
+        """Return the row of the format that `--format` chose."""
+        from lvsdr.render.output_formats import FORMATS
+
+        return FORMATS[self.output]
+
+    def show(self, result: Result) -> bool:
+        """Print a result in the format that `--format` chose.
 
         Returns whether anybody could read it.
         """
-        made = outputs[self.output]()
-        if isinstance(made, dict):
-            from lvsdr.render import json_documents
+        return self._print(self.format.output().lines(result))
 
-            return self.write([json_documents.text(made)])
-        return self.write(map(_painted, made))
+    def show_one(self, result: Result) -> bool:
+        """Print one result of many, as `show` does."""
+        return self._print(self.format.output().one_of_many(result))
+
+    def show_progress(self, result: Result) -> None:
+        """Print to people what is under way; a program gets all of it at the end."""
+        if self.format.for_people:
+            self.show_one(result)
+
+    def _print(self, lines: Iterable[str]) -> bool:
+        return self.write(map(_painted, lines) if self.format.for_people else lines)
 
     def write(self, lines: Iterable[str]) -> bool:
         """Print lines, and return whether anybody could read them."""
@@ -177,10 +192,10 @@ class Session:
 
     def fail(self, failure: LvsdrError) -> int:
         """Print why the command failed, and return its exit code."""
-        if self.output == "json":
-            from lvsdr.render import json_documents
+        if self.format.tells_errors:
+            from lvsdr.render.results import Failed
 
-            self.show(json=lambda: json_documents.error(failure))
+            self.show(Failed(failure))
         else:
             self.complain(f"lvsdr: {failure.message}")
             self.complain(*(f"  {note}" for note in failure.notes))
@@ -207,6 +222,10 @@ def _complain(*lines: str) -> None:
 
 
 def _painted(line: str) -> str:
+    """Return a line for people: safe for a terminal, and coloured."""
+    from lvsdr.model.printable import printable
+
+    line = printable(line)
     colour = COLOURS.get(line[:1]) or COLOURS.get(line.partition(":")[0])
     return click.style(line, fg=colour) if colour else line
 

@@ -23,6 +23,7 @@ from lvsdr.model.objects import (
     endpoint,
     there,
 )
+from lvsdr.render.results import Planned, Result, Status
 
 Words = Iterator[list[str]]
 
@@ -31,6 +32,19 @@ METHOD_FLAGS = {"dr": "-g", "local": "-g", "tunnel": "-i", "masquerade": "-m"}
 SCHEDULER_FLAGS = {0x8: "flag-1", 0x10: "flag-2", 0x20: "flag-3"}
 TUNNEL_TYPES = {1: "gue", 2: "gre"}
 TUNNEL_FLAGS = {1: "--tun-csum", 2: "--tun-remcsum"}
+
+
+def lines(result: Result) -> Iterable[str]:
+    """Return the lines that carry out a plan, or that would make what is there."""
+    if isinstance(result, Planned):
+        return plan(result.changes)
+    assert isinstance(result, Status), "the table of formats says what can be shown"
+    return status(row.seen for row in result.rows if row.seen and row.wanted)
+
+
+def one_of_many(result: Result) -> Iterable[str]:
+    """Return the same lines: a shell takes them one by one."""
+    return lines(result)
 
 
 def plan(todo: Plan) -> Iterator[str]:
