@@ -48,7 +48,7 @@ def one_of_many(result: Result) -> Iterable[str]:
 
 def document(result: Result) -> Document:
     """Return what is printed of a result."""
-    return DOCUMENTS[type(result)](result)
+    return SHOWS[type(result)](result)
 
 
 def _planned(result: Planned) -> Document:
@@ -205,7 +205,7 @@ def _sound(findings: Sequence[Finding]) -> bool:
     return not any(item.severity == ERROR for item in findings)
 
 
-DOCUMENTS: Mapping[type[Result], Callable[[Any], Document]] = {
+SHOWS: Mapping[type[Result], Callable[[Any], Document]] = {
     Planned: _planned,
     Applied: _applied,
     Announced: _announced,

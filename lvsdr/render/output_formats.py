@@ -1,20 +1,23 @@
 """The table of formats: one row for each `--format`, and a module that makes its lines.
 
 A command knows many formats and prints one: each is imported when it is first asked for. Its module
-has two functions: `lines` of a result that is shown alone, `one_of_many` of one in a stream.
+has a table of results and two functions: `lines` of a result that is shown alone, `one_of_many` of
+one in a stream.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
-from typing import NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 from lvsdr.render.results import Planned, Result, Status
 
 
 class Output(Protocol):
-    """A module that makes the lines of a format."""
+    """A module that makes the lines of a format; `SHOWS` has each result that it can show."""
+
+    SHOWS: Mapping[type[Result], Callable[[Any], object]]
 
     def lines(self, result: Result) -> Iterable[str]: ...
 

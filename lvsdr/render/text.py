@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 def lines(result: Result) -> Iterable[str]:
     """Return the lines of a result; whoever prints them makes them safe for a terminal."""
-    return LINES[type(result)](result)
+    return SHOWS[type(result)](result)
 
 
 def one_of_many(result: Result) -> Iterable[str]:
@@ -194,7 +194,7 @@ def _kept_alive(result: KeptAlive) -> Iterator[str]:
         yield f"{what}{each.virtual_server}: {each.state} since {since}"
 
 
-LINES: Mapping[type[Result], Callable[[Any], Iterable[str]]] = {
+SHOWS: Mapping[type[Result], Callable[[Any], Iterable[str]]] = {
     Planned: _planned,
     Applied: _applied,
     Announced: _announced,
