@@ -91,9 +91,9 @@ class Session:
         """Return the kernel, its verbs timed where `--timings` asks for it."""
         if self.stopwatch is None:
             return kernel
-        from lvsdr.cli.stopwatch import TimedKernel
+        from lvsdr.cli.stopwatch import timed
 
-        return TimedKernel(kernel, self.stopwatch)
+        return timed(kernel, self.stopwatch)
 
     def book(self) -> Book:
         """Return the record of this network namespace."""

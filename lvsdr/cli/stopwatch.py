@@ -48,22 +48,24 @@ class Stopwatch:
         return f"timings: {' '.join(said)} total {sum(self.seconds.values()):.3f}"
 
 
-class TimedKernel:
+@contextmanager
+def timed(kernel: AbstractContextManager[Kernel], watch: Stopwatch) -> Iterator[Kernel]:
+    """Give the kernel, its verbs timed by `watch`."""
+    with kernel as opened:
+        watch.turn("plan")
+        try:
+            yield cast("Kernel", _TimedKernel(opened, watch))
+        finally:
+            watch.turn("rest")
+
+
+class _TimedKernel:
     """A kernel whose verbs are timed: before the first change it observes, after it, it checks."""
 
-    def __init__(self, kernel: AbstractContextManager[Kernel], watch: Stopwatch) -> None:
-        self._opened = kernel
+    def __init__(self, kernel: Kernel, watch: Stopwatch) -> None:
+        self._kernel = kernel
         self._watch = watch
         self._reads = "observe"
-
-    def __enter__(self) -> Kernel:
-        self._kernel = self._opened.__enter__()
-        self._watch.turn("plan")
-        return cast("Kernel", self)
-
-    def __exit__(self, *raised: Any) -> bool | None:
-        self._watch.turn("rest")
-        return self._opened.__exit__(*raised)
 
     def __getattr__(self, verb: str) -> Any:
         work = getattr(self._kernel, verb)

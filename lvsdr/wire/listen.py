@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address
 from time import monotonic
-from types import TracebackType
 from typing import Self
 
 from lvsdr.model.address import IPAddress
+from lvsdr.model.closing import Closing
 from lvsdr.model.watch_event import Spoken, Utterance
 from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
 from lvsdr.wire.frames.ethernet import Frame, FrameError
@@ -18,7 +18,7 @@ from lvsdr.wire.questions import Asker, Timed, questions
 from lvsdr.wire.who_has import ethertypes
 
 
-class Listener:
+class Listener(Closing):
     """All that is said on `link` in the name of `addresses` by other hosts, from entering on.
 
     Where the link goes down, is pulled or deleted, `hear` raises CannotRun, and so does `reopen`
@@ -37,13 +37,9 @@ class Listener:
         self._wire.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._wire.__exit__(kind, error, trace)
+    def close(self) -> None:
+        """Give back what was opened."""
+        self._wire.close()
 
     def hear(self, until: float) -> Iterator[Spoken]:
         """Yield what is said until the monotonic clock reads `until`, and go on asking."""
@@ -66,7 +62,7 @@ class Listener:
         """Listen again on a link that was down or gone; raise CannotRun while it is."""
         fresh = self._opened()
         fresh.__enter__()
-        self._wire.__exit__(None, None, None)
+        self._wire.close()
         self._wire = fresh
         self._due.clear()
         self._wire.wait_for_carrier(0.0)

@@ -13,10 +13,10 @@ from contextlib import contextmanager, suppress
 from itertools import product
 from select import POLLIN, poll
 from time import monotonic, sleep
-from types import TracebackType
 from typing import Self
 
 from lvsdr.errors import CannotRun
+from lvsdr.model.closing import Closing
 from lvsdr.wire.frames.ethernet import IPV6, frame_filter, mac_text
 
 # From the kernel's headers; Python's socket module has no names for them.
@@ -46,7 +46,7 @@ _REASONS = {
 }
 
 
-class PacketSocket:
+class PacketSocket(Closing):
     """Frames of `ethertypes` on `link`, sent and received; of IPv6, neighbour discovery alone.
 
     Entering it raises CannotRun without the privilege, and for a link that
@@ -67,12 +67,8 @@ class PacketSocket:
         self._poll.register(self._socket, POLLIN)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Give back what was opened."""
         self._socket.close()
 
     @property
