@@ -18,6 +18,8 @@ import pytest
 from fake import ETH0, LO, FakeKernel, FakeSession, host
 from lvsdr.cli.command_table import Later
 from lvsdr.cli.main import cli, run
+from lvsdr.cli.session import Session
+from lvsdr.core.book import Book
 from lvsdr.errors import CannotRun, Interrupted
 from lvsdr.model.change import Change
 from lvsdr.model.finding import Answer, Form
@@ -293,6 +295,38 @@ def test_6_a_host_that_lacks_something_is_not_touched(
     assert applied.code == 6
     assert applied.err == "lvsdr: cannot change this host\n  hint: be root\n"
     assert kernel_of(realserver).sent == []
+
+
+@pytest.mark.parametrize("shown", ["", "self"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("realserver", "plan", REALSERVER),
+        ("realserver", "apply", REALSERVER),
+        ("realserver", "plan", "--timings", REALSERVER),
+        ("realserver", "plan", "--netns", "web", REALSERVER),
+        ("explain", "arp"),
+    ],
+    ids=" ".join,
+)
+def test_6_without_proc_nothing_is_taken_for_a_setting(
+    words: tuple[str, ...],
+    shown: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lvsdr.kernel.proc_filesystem.PROC", tmp_path)
+    monkeypatch.setattr(Session, "book", lambda _: Book("test", tmp_path / "run"))
+    if shown:
+        (tmp_path / shown).mkdir()
+
+    capsys.readouterr()
+    code = run([*words, "--allow-insecure-profile"] if "explain" not in words else words, Session())
+
+    said = f"cannot read sysctls: there is no {tmp_path}/sys/net" if shown else "without /proc"
+    assert code == 6
+    assert said in capsys.readouterr().err
 
 
 def test_6_a_lock_that_is_held_names_its_holder(

@@ -56,7 +56,9 @@ class Session:
         """Move into the network namespace that `--netns` names."""
         if netns is not None:
             from lvsdr.kernel import namespace
+            from lvsdr.kernel.proc_filesystem import require_proc
 
+            require_proc()
             self._left = namespace.current()
             namespace.enter(netns)
 
@@ -84,7 +86,9 @@ class Session:
     def kernel(self) -> AbstractContextManager[Kernel]:
         """Return the kernel of this host."""
         from lvsdr.kernel.linux import LinuxKernel
+        from lvsdr.kernel.proc_filesystem import require_proc
 
+        require_proc()
         return self.timed(LinuxKernel())
 
     def timed(self, kernel: AbstractContextManager[Kernel]) -> AbstractContextManager[Kernel]:
