@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import click
 import pytest
 
 from fake import ETH0, LO, FakeKernel, FakeSession, host
+from lvsdr import errors
 from lvsdr.cli.command_table import Later
 from lvsdr.cli.main import cli, run
 from lvsdr.cli.session import Session
@@ -484,6 +486,19 @@ def test_no_command_breaks_on_what_it_is_given(
 
         assert ended.code != 7, (argument, ended.err)
         assert "\x1b" not in ended.err
+
+
+def test_each_exit_code_of_the_contract_has_a_test_and_is_said_everywhere() -> None:
+    raised = [each for each in vars(errors).values() if isinstance(each, type)]
+    codes = {0, 1, *(each.exit_code for each in raised if hasattr(each, "exit_code"))}
+    readme = (PROFILES.parent / "README.md").read_text(encoding="utf-8")
+    said = " ".join((cli.help or "").partition("Exit codes:")[2].split())
+
+    assert codes == set(range(8))
+    assert {int(code) for code in re.findall(r"^\| (\d) \|", readme, re.M)} == codes
+    assert {int(code) for code in re.findall(r"(?:^|, )(\d) ", said.strip())} == codes
+    tested = {name.split("_")[1] for name in globals() if name.startswith("test_")}
+    assert {str(code) for code in codes} <= tested
 
 
 UNFIT = [

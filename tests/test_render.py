@@ -249,8 +249,8 @@ def test_a_format_has_lines_for_one_result_and_for_one_of_many(name: str) -> Non
 
 
 def test_the_table_says_which_formats_a_command_offers() -> None:
-    assert names(Planned) == names(Status) == ["text", "json", "commands"]
-    assert names(Applied) == ["text", "json"]
+    assert names(Planned) == names(Status) == [*FORMATS]
+    assert set(FORMATS) - set(names(Applied)) == {"commands"}
 
 
 def test_what_the_text_has_of_strangers_is_made_safe_where_it_is_printed(
