@@ -24,9 +24,9 @@ from lvsdr.cli.session import Session
 from lvsdr.core.book import Book
 from lvsdr.errors import CannotRun, Interrupted
 from lvsdr.model.change import Change
-from lvsdr.model.finding import Answer, Form
+from lvsdr.model.host import HostLink
+from lvsdr.model.neighbour_claim import Answer, AnswerForm
 from lvsdr.model.objects import Address, Link, Object, RealServer, Service, Sysctl, VirtualServer
-from lvsdr.model.survey import SurveyedLink
 from lvsdr.render.results import Result
 
 PROFILES = Path(__file__).parent.parent / "profiles"
@@ -116,7 +116,7 @@ def test_1_a_real_server_that_answers_is_a_finding(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rip, mac = ip_address("192.168.1.11"), "02:00:00:00:00:11"
-    heard = [Answer(ip, mac, form) for ip in (rip, VIP) for form in get_args(Form)[:2]]
+    heard = [Answer(ip, mac, form) for ip in (rip, VIP) for form in get_args(AnswerForm)[:2]]
     session = FakeSession(host(DIP, *TABLE), tmp_path, heard)
 
     verified = Run(capsys, session, "director", "verify", DIRECTOR, "--format", "json")
@@ -471,8 +471,8 @@ def test_no_command_breaks_on_what_it_is_given(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("lvsdr.lab.kernels.fits", lambda: False)
-    monkeypatch.setattr("lvsdr.lab.kernels.require_uml", lambda: None)
+    monkeypatch.setattr("lvsdr.lab.kernel_choice.this_kernel_fits", lambda: False)
+    monkeypatch.setattr("lvsdr.lab.kernel_choice.require_uml", lambda: None)
     monkeypatch.setattr("lvsdr.lab.uml.run", lambda *_, **__: 0)
     empty, folder = tmp_path / "empty.json", tmp_path / "folder.json"
     empty.write_bytes(b"")
@@ -504,22 +504,22 @@ def test_each_exit_code_of_the_contract_has_a_test_and_is_said_everywhere() -> N
 UNFIT = [
     ((), "cannot use link eth0: no such link"),
     (
-        (SurveyedLink("eth0", master="br0", master_kind="bridge"),),
+        (HostLink("eth0", master="br0", master_kind="bridge"),),
         'write "interface": "br0" in the profile',
     ),
     (
-        (SurveyedLink("eth0", master="bond0", master_kind="bond"),),
+        (HostLink("eth0", master="bond0", master_kind="bond"),),
         'write "interface": "bond0" in the profile',
     ),
-    ((SurveyedLink("eth0", up=False),), "ip link set eth0 up"),
-    ((SurveyedLink("eth0", arp=False),), "ip link set eth0 arp on"),
+    ((HostLink("eth0", up=False),), "ip link set eth0 up"),
+    ((HostLink("eth0", arp=False),), "ip link set eth0 arp on"),
     ((ETH0,), "it has no IPv4 address of its own"),
 ]
 
 
 @pytest.mark.parametrize(("links", "said"), UNFIT)
 def test_6_a_link_that_cannot_carry_vips_is_refused_with_the_remedy(
-    links: tuple[SurveyedLink, ...], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    links: tuple[HostLink, ...], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     session = FakeSession(host(links=(*links, LO)), tmp_path)
 
@@ -547,7 +547,7 @@ def test_6_a_vip_on_the_talking_link_of_a_real_server_is_refused(
 def test_a_part_of_a_vrf_is_a_link_of_its_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    link = SurveyedLink("eth0", master="blue", master_kind="vrf")
+    link = HostLink("eth0", master="blue", master_kind="vrf")
     session = FakeSession(host(DIP, links=(link, LO)), tmp_path)
 
     assert Run(capsys, session, "director", "plan", DIRECTOR).code == 1
@@ -744,17 +744,16 @@ def test_a_plan_imports_neither_pyroute2_nor_what_explains_a_bad_profile() -> No
     # As far as IPVS: a machine on which this runs need not have it.
     assert {
         "lvsdr.core.situation",
-        "lvsdr.kernel.views.survey_view",
+        "lvsdr.kernel.views.host_view",
         "lvsdr.kernel.tables.ipvs",
     } <= loaded
     assert loaded & heavy == set()
-    assert loaded & {"lvsdr.kernel.views.inspection_view", "lvsdr.rules", "lvsdr.wire"} == set()
+    assert loaded & {"lvsdr.kernel.views.host_in_depth", "lvsdr.rules", "lvsdr.wire"} == set()
     assert loaded & {"lvsdr.render.json_documents", "lvsdr.render.commands"} == set()
     assert loaded & {"lvsdr.render.status_lines", "lvsdr.render.path_lines"} == set()
-    assert (
-        loaded & {"lvsdr.profile.reader.schema_errors", "lvsdr.model.inspection", "hashlib"}
-        == set()
-    )
+    assert loaded & {"lvsdr.profile.reader.schema_errors", "hashlib"} == set()
+    # What only the rules look at.
+    assert loaded & {f"lvsdr.model.{name}" for name in ("bridge", "owner", "route_lookup")} == set()
 
 
 def test_the_overview_says_of_each_command_what_its_own_help_says() -> None:
@@ -1015,7 +1014,7 @@ def test_the_setting_of_a_link_that_has_gone_goes_with_it(
 ) -> None:
     own = Sysctl("net/ipv4/conf/mv0/arp_ignore", "5")
     links = {"eth0": ETH0, "lo": LO}
-    kernel = host(*LOUD, own, links=(*links.values(), SurveyedLink("mv0")))
+    kernel = host(*LOUD, own, links=(*links.values(), HostLink("mv0")))
     session = FakeSession(kernel, tmp_path)
     before = Run(capsys, session, "realserver", "apply", REALSERVER)
 

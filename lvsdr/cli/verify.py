@@ -50,7 +50,7 @@ def verify_director(session: Session, profile: Path, no_paths: bool) -> int:
     with session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
         verdict = verification.director(wanted, kernel, session.book(), session.ask, probe)
-    return _show(session, verdict.beside(around))
+    return _show(session, verdict.with_findings(around))
 
 
 @click.command("verify")
@@ -75,7 +75,7 @@ def verify_realserver(session: Session, profile: Path) -> int:
     with session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
         verdict = verification.realserver(wanted, kernel, session.book())
-    return _show(session, verdict.beside(around))
+    return _show(session, verdict.with_findings(around))
 
 
 @click.command("verify")
@@ -98,12 +98,12 @@ def verify_segment(
     """
     from lvsdr.profile.reader import read
     from lvsdr.proof import verification
+    from lvsdr.proof.profile_segment import segment_of
 
     wanted = read(profile)
     with session.kernel() as kernel:
-        astray = verification.led_astray(wanted, kernel, session.follow, interface)
-        verdict = verification.segment(wanted, kernel, session.ask, interface, dips)
-        verdict = verdict.beside(astray)
+        segment = segment_of(wanted, kernel.read_host(), interface, dips)
+        verdict = verification.any_host(segment, kernel, session.ask, session.follow)
     return _show(session, verdict)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress
-    from lvsdr.model.finding import Answer
+    from lvsdr.model.neighbour_claim import Answer
 
 
 def answers(heard: Iterable[Answer], names: Mapping[str, str]) -> Iterator[str]:

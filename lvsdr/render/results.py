@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from lvsdr.model.change import Plan
     from lvsdr.model.counters import Standing
     from lvsdr.model.explanation import Explanation
-    from lvsdr.model.finding import Answer, Finding
+    from lvsdr.model.finding import Finding
+    from lvsdr.model.neighbour_claim import Answer
     from lvsdr.model.path import Proof
     from lvsdr.model.profile import Profile
     from lvsdr.model.rehearsal_step import Step

@@ -20,11 +20,11 @@ from lvsdr.kernel.netlink.netlink_messages import (
     Attributes,
     as_number,
     as_text,
-    attribute,
-    attributes,
-    decoded,
-    opened,
-    singly,
+    decode_message,
+    each_message,
+    pack_attribute,
+    unpack_attributes,
+    unpack_message,
 )
 from lvsdr.kernel.netlink.netlink_socket import GenericSocket
 from lvsdr.model.address import IPAddress
@@ -40,8 +40,8 @@ LEAST = START + SETTINGS_SIZE + CONNECTIONS_SIZE + FAMILY_SIZE
 
 def virtual_servers(wire: GenericSocket) -> Iterator[VirtualServer]:
     """Yield the virtual servers of the namespace; raises OSError."""
-    for message in singly(wire.dump(ipvs_messages.GET_SERVICE)):
-        yield decoded(message, _virtual_server)
+    for message in each_message(wire.dump(ipvs_messages.GET_SERVICE)):
+        yield decode_message(message, _virtual_server)
 
 
 def real_servers(
@@ -58,7 +58,7 @@ def real_servers(
             if server is None:
                 start = place * length
                 message = chunk[start : start + length]
-                server = decoded(message, partial(_real_server, service))
+                server = decode_message(message, partial(_real_server, service))
             yield server
 
 
@@ -68,7 +68,7 @@ def listed(server: RealServer) -> bytes:
     return LISTED_ADDRESS + rip.ljust(16, b"\0") + _after(family, ipvs_messages.settings_of(server))
 
 
-LISTED_ADDRESS = attribute(ipvs_messages.DEST_ADDR, bytes(16))[:4]
+LISTED_ADDRESS = pack_attribute(ipvs_messages.DEST_ADDR, bytes(16))[:4]
 
 
 @lru_cache(maxsize=1024)
@@ -77,15 +77,15 @@ def _after(family: int, settings: ipvs_messages.Settings) -> bytes:
     port, method, weight, upper, lower, tunnel = settings
     kind, tunnel_port, flags = tunnel
     parts = (
-        attribute(ipvs_messages.DEST_PORT, BE16.pack(port)),
-        attribute(ipvs_messages.FWD_METHOD, U32.pack(ipvs_messages.METHODS[method])),
-        attribute(ipvs_messages.WEIGHT, U32.pack(weight)),
-        attribute(ipvs_messages.TUN_TYPE, U8.pack(kind)),
-        attribute(ipvs_messages.TUN_PORT, BE16.pack(tunnel_port)),
-        attribute(ipvs_messages.TUN_FLAGS, U16.pack(flags)),
-        attribute(ipvs_messages.U_THRESH, U32.pack(upper)),
-        attribute(ipvs_messages.L_THRESH, U32.pack(lower)),
-        attribute(ipvs_messages.ADDR_FAMILY, U16.pack(family)),
+        pack_attribute(ipvs_messages.DEST_PORT, BE16.pack(port)),
+        pack_attribute(ipvs_messages.FWD_METHOD, U32.pack(ipvs_messages.METHODS[method])),
+        pack_attribute(ipvs_messages.WEIGHT, U32.pack(weight)),
+        pack_attribute(ipvs_messages.TUN_TYPE, U8.pack(kind)),
+        pack_attribute(ipvs_messages.TUN_PORT, BE16.pack(tunnel_port)),
+        pack_attribute(ipvs_messages.TUN_FLAGS, U16.pack(flags)),
+        pack_attribute(ipvs_messages.U_THRESH, U32.pack(upper)),
+        pack_attribute(ipvs_messages.L_THRESH, U32.pack(lower)),
+        pack_attribute(ipvs_messages.ADDR_FAMILY, U16.pack(family)),
     )
     return b"".join(parts)
 
@@ -102,7 +102,7 @@ def _packed(chunk: memoryview, length: int) -> Iterator[bytes]:
 
 def of_service(message: memoryview) -> tuple[Service, Attributes]:
     """Return which virtual server a message lists, and its attributes."""
-    found = attributes(opened(message, GENERIC)[1][ipvs_messages.SERVICE])
+    found = unpack_attributes(unpack_message(message, GENERIC)[1][ipvs_messages.SERVICE])
     number = as_number(found[ipvs_messages.AF])
     family = "inet6" if number == socket.AF_INET6 else "inet"
     if ipvs_messages.FWMARK in found:
@@ -121,7 +121,7 @@ def of_service(message: memoryview) -> tuple[Service, Attributes]:
 
 def of_real_server(message: memoryview, service: Service) -> tuple[IPAddress, int, Attributes]:
     """Return the address and port of a listed real server of `service`, and its attributes."""
-    found = attributes(opened(message, GENERIC)[1][ipvs_messages.DEST])
+    found = unpack_attributes(unpack_message(message, GENERIC)[1][ipvs_messages.DEST])
     # Kernels before 3.18 know no real server of another family than its service's.
     family: int = ipvs_messages.FAMILIES[service.family]
     if ipvs_messages.ADDR_FAMILY in found:

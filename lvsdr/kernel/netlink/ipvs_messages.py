@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from operator import attrgetter
 
-from lvsdr.kernel.netlink.netlink_messages import U8, U16, U32, attribute
+from lvsdr.kernel.netlink.netlink_messages import U8, U16, U32, pack_attribute
 from lvsdr.model.objects import RealServer, Service, VirtualServer
 
 # linux/ip_vs.h
@@ -40,7 +40,7 @@ FLAGS_AND_MASK = struct.Struct("=II")
 
 def identity(service: Service) -> bytes:
     """Return what tells a service from others, as an attribute."""
-    return attribute(SERVICE, _identity(service))
+    return pack_attribute(SERVICE, _identity(service))
 
 
 def described(server: VirtualServer, scheduler: str | None = None) -> bytes:
@@ -53,14 +53,14 @@ def described(server: VirtualServer, scheduler: str | None = None) -> bytes:
     flags |= ONE_PACKET if server.one_packet else 0
     parts = [
         _identity(server.service),
-        attribute(SCHED_NAME, (scheduler or server.scheduler).encode() + b"\0"),
-        attribute(FLAGS, FLAGS_AND_MASK.pack(flags, ALL_FLAGS)),
-        attribute(TIMEOUT, U32.pack(server.persistence or 0)),
-        attribute(NETMASK, _netmask(server)),
+        pack_attribute(SCHED_NAME, (scheduler or server.scheduler).encode() + b"\0"),
+        pack_attribute(FLAGS, FLAGS_AND_MASK.pack(flags, ALL_FLAGS)),
+        pack_attribute(TIMEOUT, U32.pack(server.persistence or 0)),
+        pack_attribute(NETMASK, _netmask(server)),
     ]
     if server.engine:
-        parts.append(attribute(PE_NAME, server.engine.encode() + b"\0"))
-    return attribute(SERVICE, b"".join(parts))
+        parts.append(pack_attribute(PE_NAME, server.engine.encode() + b"\0"))
+    return pack_attribute(SERVICE, b"".join(parts))
 
 
 def destination(server: RealServer) -> bytes:
@@ -93,25 +93,25 @@ def _settings(settings: Settings) -> bytes:
     kind, tunnel_port, flags = tunnel
     return b"".join(
         (
-            attribute(DEST_PORT, BE16.pack(port)),
-            attribute(FWD_METHOD, U32.pack(METHODS[method])),
-            attribute(WEIGHT, U32.pack(weight)),
-            attribute(U_THRESH, U32.pack(upper)),
-            attribute(L_THRESH, U32.pack(lower)),
-            attribute(TUN_TYPE, U8.pack(kind)),
+            pack_attribute(DEST_PORT, BE16.pack(port)),
+            pack_attribute(FWD_METHOD, U32.pack(METHODS[method])),
+            pack_attribute(WEIGHT, U32.pack(weight)),
+            pack_attribute(U_THRESH, U32.pack(upper)),
+            pack_attribute(L_THRESH, U32.pack(lower)),
+            pack_attribute(TUN_TYPE, U8.pack(kind)),
             # The kernel wants network byte order here, and pyroute2 does not swap.
-            attribute(TUN_PORT, BE16.pack(tunnel_port)),
-            attribute(TUN_FLAGS, U16.pack(flags)),
+            pack_attribute(TUN_PORT, BE16.pack(tunnel_port)),
+            pack_attribute(TUN_FLAGS, U16.pack(flags)),
         )
     )
 
 
 def _dest_head(family: int, size: int) -> tuple[bytes, bytes]:
     """Return what stands before and after the address of a real server."""
-    family_is = attribute(ADDR_FAMILY, U16.pack(family))
-    address = attribute(DEST_ADDR, bytes(size))
+    family_is = pack_attribute(ADDR_FAMILY, U16.pack(family))
+    address = pack_attribute(DEST_ADDR, bytes(size))
     length = len(address) + len(family_is) + len(_settings((0, "dr", 0, 0, 0, (0, 0, 0))))
-    return attribute(DEST, bytes(length))[:4] + address[:4], family_is
+    return pack_attribute(DEST, bytes(length))[:4] + address[:4], family_is
 
 
 DEST_HEADS: Mapping[int, tuple[bytes, bytes]] = {
@@ -121,15 +121,15 @@ DEST_HEADS: Mapping[int, tuple[bytes, bytes]] = {
 
 
 def _identity(service: Service) -> bytes:
-    family = attribute(AF, U16.pack(FAMILIES[service.family]))
+    family = pack_attribute(AF, U16.pack(FAMILIES[service.family]))
     if service.vip is None:
-        return family + attribute(FWMARK, U32.pack(service.fwmark))
+        return family + pack_attribute(FWMARK, U32.pack(service.fwmark))
     return b"".join(
         (
             family,
-            attribute(PROTOCOL, U16.pack(PROTOCOLS[service.protocol])),
-            attribute(ADDR, service.vip.packed),
-            attribute(PORT, BE16.pack(service.port)),
+            pack_attribute(PROTOCOL, U16.pack(PROTOCOLS[service.protocol])),
+            pack_attribute(ADDR, service.vip.packed),
+            pack_attribute(PORT, BE16.pack(service.port)),
         )
     )
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from lvsdr.model.finding import Finding
-from lvsdr.model.inspection import Inspection
+from lvsdr.model.host import Host
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.rules.host import (
     arp_flux,
-    arp_settings,
+    arp_leaks,
     bridge_filters,
     forwarding_loops,
     ipvs_table,
@@ -30,27 +30,23 @@ class Rule(Generic[P]):
     """A function over a profile and a host; `ids` are those of the findings that it may yield."""
 
     ids: tuple[str, ...]
-    check: Callable[[P, Inspection], Iterator[Finding]]
-
-
-def _silence(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
-    return arp_settings.silence(profile, host.survey)
+    check: Callable[[P, Host], Iterator[Finding]]
 
 
 REALSERVER: tuple[Rule[RealServerProfile], ...] = (
     Rule(("LINK-NOARP",), arp_flux.unreachable),
-    Rule(("ARP-IGNORE", "ARP-ANNOUNCE", "VIP-ON-LINK"), _silence),
+    Rule(("ARP-IGNORE", "ARP-ANNOUNCE", "VIP-ON-LINK"), arp_leaks.speaks_for_vips),
     Rule(("VIP-PREFIX",), vip_addresses.wide),
     Rule(("VIP-ELSEWHERE",), vip_addresses.elsewhere),
     Rule(("VIP-SOURCE",), vip_addresses.sources),
     Rule(("VIP-DAD",), vip_addresses.unusable),
     Rule(("VIP-LOOPS",), forwarding_loops.loops),
-    Rule(("PROXY-ARP",), proxy_arp.active),
+    Rule(("PROXY-ARP",), proxy_arp.answering),
     Rule(("PROXY-PVLAN",), proxy_arp.private_vlan),
-    Rule(("PROXY-ENTRY", "PROXY-NDP"), proxy_arp.entries),
-    Rule(("PROXY-FLUX",), proxy_arp.doubled),
+    Rule(("PROXY-ENTRY", "PROXY-NDP"), proxy_arp.vip_entries),
+    Rule(("PROXY-FLUX",), proxy_arp.doubled_rips),
     Rule(("RP-FILTER",), reverse_path_filter.reverse_path),
-    Rule(("BRIDGE-DELAY",), bridge_filters.own),
+    Rule(("BRIDGE-DELAY",), bridge_filters.closed_ports),
     Rule(("SELF-CLIENT",), self_requests.of_itself),
 )
 
@@ -62,17 +58,17 @@ DIRECTOR: tuple[Rule[DirectorProfile], ...] = (
     Rule(("VIP-SOURCE",), vip_addresses.sources),
     Rule(("VIP-DAD",), vip_addresses.unusable),
     Rule(("ARP-FLUX",), arp_flux.flux),
-    Rule(("PORT-DIFFERS",), ipvs_table.ports),
+    Rule(("PORT-DIFFERS",), ipvs_table.differing_ports),
     Rule(("SELF-CLIENT",), self_requests.of_itself),
-    Rule(("BACKUP-ONLY", "BACKUP-BYPASS", "SYNC-ROLE"), ipvs_table.daemons),
+    Rule(("BACKUP-ONLY", "BACKUP-BYPASS", "SYNC-ROLE"), ipvs_table.sync_roles),
     Rule(("OWNER-KUBERNETES",), other_programs.kubernetes),
     Rule(("OWNER-KEEPALIVED", "OWNER-FLUSH"), other_programs.keepalived),
     Rule(("OWNER-NETWORK",), other_programs.network),
-    Rule(("BRIDGE-DELAY",), bridge_filters.own),
+    Rule(("BRIDGE-DELAY",), bridge_filters.closed_ports),
 )
 
 
-def findings(profile: Profile, host: Inspection) -> tuple[Finding, ...]:
+def findings(profile: Profile, host: Host) -> tuple[Finding, ...]:
     """Return what the rules of the profile's role find; the ways of its packets are known."""
     if isinstance(profile, DirectorProfile):
         return tuple(found for rule in DIRECTOR for found in rule.check(profile, host))

@@ -1,0 +1,139 @@
+"""The hooks of keepalived.conf judged: whether keepalived runs them, as whom, and at its stop."""
+
+from __future__ import annotations
+
+import pwd
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from lvsdr.formats.keepalived.conf_syntax import Block
+from lvsdr.formats.keepalived.configuration import FIFO_READERS, HOOKS, VRRP_FIFOS, Configuration
+from lvsdr.formats.keepalived.script_security import script_fault
+from lvsdr.model.finding import ERROR, WARNING, Finding
+
+# The user that keepalived takes where there is no script_user; root, where it does not exist.
+USER = "keepalived_script"
+
+
+def script_faults(conf: Configuration) -> Iterator[Finding]:
+    """Yield the scripts of a file that keepalived will not run, or would run for anybody."""
+    found = list(conf.scripts())
+    secure = any(conf.global_defs("enable_script_security"))
+    if found and not secure:
+        yield Finding(
+            "KEEPALIVED-SCRIPT-SECURITY",
+            WARNING,
+            conf.file,
+            f"{conf.file}: enable_script_security is missing: keepalived runs hooks that others"
+            " may write",
+            "add to global_defs: enable_script_security",
+        )
+    for script in found:
+        yield from _script(conf.file, script, secure=secure)
+
+
+def hooks_not_run_by_root(conf: Configuration, *, certain: bool) -> Iterator[Finding]:
+    """Yield the hooks that keepalived runs without the privileges that lvsdr needs.
+
+    Where it is `certain` that lvsdr is called and no hook says so, each one may lead to it.
+    """
+    found = [*conf.hooks(), *conf.global_defs(*FIFO_READERS)]
+    by_name = [hook for hook in found if "lvsdr" in hook.value]
+    for hook in by_name or (found if certain else []):
+        user = _user(hook, conf)
+        if not _is_root(user):
+            yield Finding(
+                "KEEPALIVED-SCRIPT-USER",
+                ERROR,
+                conf.file,
+                f"{hook.where}: keepalived runs {hook.name} as {user}, and lvsdr needs the"
+                " privileges of root: it would change nothing",
+                "add to global_defs: script_user root; and name no user after the hook",
+            )
+
+
+def hooks_without_stop(conf: Configuration) -> Iterator[Finding]:
+    """Yield the instances and groups whose hooks hear of all but the end of keepalived."""
+    if any(conf.global_defs(*VRRP_FIFOS)):
+        return
+    for talker in conf.talkers():
+        speaks = {each.name for each in talker.all("notify_master", "notify_backup")}
+        if speaks and not any(_hears_of_stop(each) for each in (talker, *_kin(talker, conf.root))):
+            yield Finding(
+                "KEEPALIVED-NO-STOP",
+                ERROR,
+                conf.file,
+                f"{talker.where}: {talker.value}: nobody is told when keepalived stops: VIP and"
+                " table stay behind",
+                "add notify_stop, or put notify in place of the others",
+            )
+
+
+def _hears_of_stop(talker: Block) -> bool:
+    return any(talker.all("notify", "notify_stop"))
+
+
+def _kin(talker: Block, root: Block) -> Iterator[Block]:
+    """Yield the groups that an instance is in, or a group's instances."""
+    if talker.name == "vrrp_instance":
+        yield from (g for g in root.all("vrrp_sync_group") if talker.value in _members(g))
+    else:
+        members = _members(talker)
+        yield from (each for each in root.all("vrrp_instance") if each.value in members)
+
+
+def _members(group: Block) -> set[str]:
+    return {word for part in group.all("group") for each in part.inner for word in each.words}
+
+
+def _script(file: str, script: Block, *, secure: bool) -> Iterator[Finding]:
+    words = _split(script.words[1] if len(script.words) > 1 else "")
+    if words and "/" not in words[0] and script.name not in HOOKS:
+        # Found in keepalived's own path: killall, as a rule.
+        return
+    if not words or not words[0].startswith("/"):
+        yield Finding(
+            "KEEPALIVED-SCRIPT-PATH",
+            ERROR,
+            file,
+            f"{script.where}: {script.name} names no absolute path",
+            "write the whole path: command -v lvsdr",
+        )
+        return
+    fault = script_fault(Path(words[0]))
+    if fault is None:
+        return
+    if fault.runs and not secure:
+        text = f"{script.where}: keepalived runs {words[0]}, whoever wrote it: {fault.reason}"
+        yield Finding("KEEPALIVED-SCRIPT-PATH", WARNING, file, text, fault.hint)
+        return
+    text = f"{script.where}: keepalived will not run {words[0]}: {fault.reason}"
+    yield Finding("KEEPALIVED-SCRIPT-PATH", ERROR, file, text, fault.hint)
+
+
+def _split(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return command.split()
+
+
+def _user(hook: Block, conf: Configuration) -> str:
+    named = [each.value for each in conf.global_defs("script_user") if each.value]
+    if len(hook.words) > 2:
+        return hook.words[2]
+    if named:
+        return named[-1].split()[0]
+    return USER if _number(USER) is not None else "root"
+
+
+def _is_root(user: str) -> bool:
+    return user == "root" or _number(user) == 0
+
+
+def _number(user: str) -> int | None:
+    try:
+        return pwd.getpwnam(user).pw_uid
+    except KeyError:
+        return None

@@ -1,0 +1,54 @@
+"""What keepalived itself says of a file, by `keepalived -t`, where it is installed."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from lvsdr.model.finding import ERROR, WARNING, Finding
+
+PATIENCE = 10.0
+# A shell's way to say that a signal ended a program: 128 and the number of the signal.
+OF_A_SHELL = 128
+
+
+def said_by_keepalived(path: Path) -> Iterator[Finding]:
+    """Yield what `keepalived -t` has against a file; nothing where keepalived is not installed."""
+    program = shutil.which("keepalived", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if program is None:
+        return
+    command = [program, "-t", "-l", "-f", str(path)]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=PATIENCE, errors="replace"
+        )
+    except subprocess.TimeoutExpired:
+        text = f"{path}: keepalived -t does not end"
+        yield Finding("KEEPALIVED-SYNTAX", ERROR, str(path), text, shlex.join(command))
+        return
+    lines = [each.strip() for each in (done.stderr + done.stdout).splitlines() if each.strip()]
+    if (ended := ended_by(done.returncode)) or (done.returncode and not lines):
+        lines.append(ended or f"keepalived -t ends with {done.returncode}")
+    for line in dict.fromkeys(lines):
+        severity = ERROR if done.returncode else WARNING
+        text = f"{path}: {line}"
+        yield Finding("KEEPALIVED-SYNTAX", severity, str(path), text, shlex.join(command))
+
+
+def ended_by(code: int) -> str | None:
+    """Return in words that a signal ended `keepalived -t`; None where none did."""
+    number = -code if code < 0 else code - OF_A_SHELL
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return None
+    # 2.2.7 does so at a script_user other than root, and says nothing.
+    return (
+        f"keepalived -t stops before it has read the file to its end ({name}), as it does where it"
+        " cannot run scripts as the user that the file names: what stands there is not checked"
+    )

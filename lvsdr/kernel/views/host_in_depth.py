@@ -1,0 +1,74 @@
+"""The host in depth: one dump of each table, all settings that decide who answers, and owners."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from lvsdr.kernel.netlink.open_sockets import Sockets
+from lvsdr.kernel.tables import guard_routes, ipvs
+from lvsdr.kernel.tables.ipvs_control import STATES, SyncDaemons
+from lvsdr.kernel.tables.sysctls import values_of
+from lvsdr.kernel.views import bridges, connections, owners, route_lookups
+from lvsdr.kernel.views.host_view import host_of, links_and_addresses
+from lvsdr.model.host import Host
+from lvsdr.model.objects import SyncDaemon
+from lvsdr.model.route_lookup import Packet
+
+ROOT = Path("/")
+
+IPV4 = (
+    "arp_filter",
+    "proxy_arp",
+    "proxy_arp_pvlan",
+    "medium_id",
+    "forwarding",
+    "rp_filter",
+    "accept_local",
+    "route_localnet",
+)
+IPV6 = ("forwarding", "proxy_ndp", "disable_ipv6")
+
+
+def inspect(
+    sockets: Sockets,
+    packets: Callable[[Host], Iterable[Packet]],
+    *,
+    table: bool,
+    root: Path = ROOT,
+) -> Host:
+    """Return the host in depth; `packets` says whose ways to look up, by what was just read.
+
+    `table` asks for IPVS as well: raises CannotRun where the kernel has none. Other programs' files
+    are looked for below `root`.
+    """
+    links, addresses = links_and_addresses(sockets)
+    host = host_of(sockets, links, addresses)
+    return replace(
+        host,
+        sysctls={**_settings(host), **host.sysctls},
+        routes=route_lookups.routes(sockets, links, packets(host)),
+        dead_ends=guard_routes.dead_ends(sockets),
+        real_servers=tuple(ipvs.every_real_server(sockets)) if table else (),
+        sync_daemons=_sync_daemons(sockets) if table else frozenset(),
+        owners=tuple(owners.owners({link.name: link.index for link in links.values()}, root)),
+        bridges=dict(bridges.bridges(links.values())),
+        ports=dict(bridges.ports(links.values())),
+        asked_by_itself=connections.to_itself(host.ips),
+    )
+
+
+def _sync_daemons(sockets: Sockets) -> frozenset[str]:
+    """Return the roles of the daemons that synchronise connections: master, backup."""
+    keys = [(SyncDaemon.kind, state) for state in STATES]
+    found = SyncDaemons(sockets).observe(keys)
+    return frozenset(daemon.state for daemon in found if isinstance(daemon, SyncDaemon))
+
+
+def _settings(host: Host) -> dict[str, str]:
+    scopes = ("all", "default", *host.links)
+    paths = [f"net/ipv4/conf/{scope}/{name}" for scope in scopes for name in IPV4]
+    paths += [f"net/ipv6/conf/{scope}/{name}" for scope in scopes for name in IPV6]
+    paths += ["net/ipv4/ip_forward", "net/ipv4/vs/backup_only", *bridges.SYSCTLS]
+    return values_of(paths)

@@ -1,0 +1,68 @@
+"""Limit repeated events: the first of each kind is reported at once, the others are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from lvsdr.model.finding import ERROR, WARNING
+from lvsdr.model.watch_event import Event
+
+EVERY = 60.0
+# One host that floods must fill neither the disk nor the memory of who watches it.
+MOST = 100
+KNOWN = 1000
+
+
+@dataclass(slots=True)
+class _Kind:
+    last: Event
+    more: int = 0
+
+
+class EventRateLimiter:
+    """Pass the first event of each kind, and report a count of the others every `EVERY` seconds.
+
+    Events of the same rule, VIP, MAC and form are of one kind. A kind without an event for `EVERY`
+    seconds is new again. At most `MOST` new kinds pass in that time; the rest are counted.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._start = now
+        self._kinds: dict[tuple[object, ...], _Kind] = {}
+        self._passed = 0
+        self._left_out = 0
+        self._severity = WARNING
+
+    def take(self, event: Event) -> Event | None:
+        """Return the event if it is to be reported now, None if it is only counted."""
+        kind = event.rule, event.vip, event.mac, event.form
+        if kind in self._kinds:
+            self._kinds[kind].more += 1
+            self._kinds[kind].last = event
+            return None
+        if self._passed >= MOST or len(self._kinds) >= KNOWN:
+            self._left_out += 1
+            self._severity = ERROR if event.severity == ERROR else self._severity
+            return None
+        self._passed += 1
+        self._kinds[kind] = _Kind(event)
+        return event
+
+    def due(self, now: float) -> Iterator[Event]:
+        """Yield the counts, if `EVERY` seconds have passed."""
+        if now - self._start >= EVERY:
+            yield from self.rest()
+            self._start = now
+
+    def rest(self) -> Iterator[Event]:
+        """Yield the counts since the last report."""
+        for kind in self._kinds.values():
+            if kind.more:
+                message = f"{kind.last.message} ({kind.more} times more)"
+                yield replace(kind.last, message=message, count=kind.more)
+        if self._left_out:
+            message = f"{self._left_out} more of other hosts or VIPs: too many to tell apart"
+            yield Event("TOO-MANY", self._severity, message, "tcpdump -e", count=self._left_out)
+        self._kinds = {key: _Kind(kind.last) for key, kind in self._kinds.items() if kind.more}
+        self._passed, self._left_out, self._severity = 0, 0, WARNING

@@ -1,0 +1,91 @@
+"""The questions that find every host that answers for an address, and when to send them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+
+from lvsdr.model.address import IPAddress
+from lvsdr.wire.frames import arp, neighbour_discovery
+from lvsdr.wire.packet_socket import paced
+
+Timed = tuple[float, bytes]
+
+_GAP = 0.15
+_FEW, _MANY = 3, 2
+# From so many questions on, one round takes so long that the next meets another state of the wire.
+_CROWD = 1000
+# Whoever answers for itself does so at once; this much is for a host that is busy.
+_PROMPT = 0.5
+# Frames go out in bursts of this length, for between two of them we look whether one came.
+_BURST = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Our MAC address, and our IP address of each family, where we have one to ask from."""
+
+    mac: str
+    source4: IPv4Address | None
+    source6: IPv6Address | None
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """Frames that ask: `late` ones, which proxies answer with a delay, and `prompt` ones."""
+
+    late: tuple[bytes, ...]
+    prompt: tuple[bytes, ...]
+
+
+def neighbour_questions(asker: Asker, addresses: Iterable[IPAddress]) -> Questions:
+    """Return the frames that ask for `addresses` in each form that `asker` can use.
+
+    A question from its own address finds proxies; an ARP probe, from 0.0.0.0, finds hosts that do
+    not answer senders of another subnet (rp_filter). On IPv6 a question from the unspecified
+    address is used only where the asker has no address.
+    """
+    late: list[bytes] = []
+    prompt: list[bytes] = []
+    for address in addresses:
+        if isinstance(address, IPv4Address):
+            late += _arp_questions(asker, address)
+            prompt.append(arp.broadcast(arp.probe(asker.mac, address)))
+        elif asker.source6:
+            late.append(
+                neighbour_discovery.multicast(
+                    asker.mac, neighbour_discovery.question(asker.mac, asker.source6, address)
+                )
+            )
+        else:
+            # Answered to all nodes, and so that caches are overridden (RFC 4861, 7.2.4): a real
+            # server that answers leads the router to itself, and nobody but us has asked it to.
+            late.append(
+                neighbour_discovery.multicast(asker.mac, neighbour_discovery.probe(address))
+            )
+    return Questions(tuple(late), tuple(prompt))
+
+
+def schedule(asked: Questions, seconds: float, rate: float) -> tuple[list[Timed], float]:
+    """Return when to send each question, and when to stop listening, in seconds after the start.
+
+    The questions that proxies answer go first. Proxies have `seconds` to answer, during which the
+    prompt questions go out: only owners answer those, and at once.
+
+    Questions are repeated because frames get lost in bursts: a queue overflows, a switch learns a
+    port anew. Few questions are sent in three rounds, 0.15 s apart. Many are sent in two rounds, as
+    far apart as one takes, so that each address is asked for twice in every form.
+    """
+    rounds = _FEW if len(asked.late) + len(asked.prompt) < _CROWD else _MANY
+    late = paced(asked.late, rounds, _GAP, rate)
+    last = late[-1][0] if late else 0.0
+    shift = last + max(_GAP, 1 / rate) if late else 0.0
+    prompt = [(shift + due, frame) for due, frame in paced(asked.prompt, rounds, _GAP, rate)]
+    both = [(due - due % _BURST, frame) for due, frame in (*late, *prompt)]
+    return both, max(last + seconds, both[-1][0] + min(seconds, _PROMPT))
+
+
+def _arp_questions(asker: Asker, address: IPv4Address) -> Iterator[bytes]:
+    if asker.source4:
+        yield arp.broadcast(arp.question(asker.mac, asker.source4, address))
