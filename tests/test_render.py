@@ -32,11 +32,11 @@ from lvsdr.render import commands, text
 from lvsdr.render.output_formats import FORMATS, names
 from lvsdr.render.results import (
     Applied,
+    ConfFindings,
     Failed,
-    Judged,
+    FifoLine,
     Planned,
     Result,
-    Said,
     Status,
     StepDone,
 )
@@ -259,7 +259,7 @@ def test_what_the_text_has_of_strangers_is_made_safe_where_it_is_printed(
     hostile = Finding("RULE", "error", "a\x1b[2J", "b\x1b[2J\n", hint="c\u202e")
     session = Session()
 
-    for result in (Judged([hostile]), Applied(()), Said("d\x1b[2J")):
+    for result in (ConfFindings([hostile]), Applied(()), FifoLine("d\x1b[2J")):
         session.show(result)
 
     printed = capsys.readouterr().out

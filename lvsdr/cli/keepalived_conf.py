@@ -15,7 +15,7 @@ from lvsdr.cli.options import output_option, trust_option
 from lvsdr.cli.session import Session
 from lvsdr.errors import ProfileError
 from lvsdr.model.printable import printable
-from lvsdr.render.results import Judged
+from lvsdr.render.results import ConfFindings
 
 if TYPE_CHECKING:
     from lvsdr.formats.keepalived.includes import ReadLines
@@ -89,7 +89,7 @@ def config(  # noqa: PLR0913 - as many options
     type=click.Path(path_type=Path),
     help="The director's profile.",
 )
-@output_option(Judged)
+@output_option(ConfFindings)
 @click.argument(
     "files",
     metavar="FILE...",
@@ -118,7 +118,7 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     found += [each for it in read_in.values() for each in it.findings]
     confs = [each for name, it in read_in.items() for each in read_by_each_host(it.lines, name)]
     found += findings(confs, profile)
-    session.show(Judged(found))
+    session.show(ConfFindings(found))
     return 1 if any(each.severity == ERROR for each in found) else 0
 
 

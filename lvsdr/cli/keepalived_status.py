@@ -8,14 +8,14 @@ import click
 
 from lvsdr.cli.options import netns_option, output_option
 from lvsdr.cli.session import Session
-from lvsdr.render.results import InstanceState, KeptAlive, ServerState
+from lvsdr.render.results import InstanceState, KeepalivedStatus, ServerState
 
 if TYPE_CHECKING:
     from lvsdr.keepalived.ledger import Entry
 
 
 @click.command()
-@output_option(KeptAlive)
+@output_option(KeepalivedStatus)
 @netns_option
 @click.pass_obj
 def status(session: Session) -> int:
@@ -30,7 +30,7 @@ def status(session: Session) -> int:
     book = session.book()
     told, servers = Ledger(book).of_all_profiles(), Health(book).servers()
     session.show(
-        KeptAlive(
+        KeepalivedStatus(
             [_instance(key, entry) for key, entry in told],
             [
                 ServerState(each.virtual_server, each.real_server, each.state, each.since)

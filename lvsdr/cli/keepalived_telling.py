@@ -11,7 +11,7 @@ import click
 from lvsdr.cli.session import Session
 from lvsdr.errors import LvsdrError
 from lvsdr.model.printable import printable
-from lvsdr.render.results import Failed, Notified, Said
+from lvsdr.render.results import Failed, FifoLine, Notified
 
 if TYPE_CHECKING:
     from lvsdr.keepalived.hook import Outcome
@@ -44,7 +44,7 @@ class Telling:
 
     def line(self, line: str) -> None:
         """Tell a line of the FIFO."""
-        self._print(Said(line))
+        self._print(FifoLine(line))
         self.syslog(line)
 
     def failed(self, failure: LvsdrError) -> None:

@@ -20,7 +20,7 @@ from lvsdr.cli.options import (
 )
 from lvsdr.cli.session import Session
 from lvsdr.core import signals
-from lvsdr.render.results import Watched
+from lvsdr.render.results import SegmentEvent
 
 if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 )
 @dip_option
 @rate_option
-@output_option(Watched)
+@output_option(SegmentEvent)
 @netns_option
 @click.pass_obj
 def watch(  # noqa: PLR0913 - as many options
@@ -87,7 +87,7 @@ def watch(  # noqa: PLR0913 - as many options
 
 
 def _tell(session: Session, event: Event) -> None:
-    session.show_one(Watched(event, datetime.now(UTC)))
+    session.show_one(SegmentEvent(event, datetime.now(UTC)))
 
 
 def _unread() -> bool:

@@ -13,20 +13,20 @@ from lvsdr.render.results import (
     Announced,
     Applied,
     Checked,
+    ConfFindings,
     Drained,
     Explained,
     Failed,
-    Judged,
-    KeptAlive,
+    FifoLine,
+    KeepalivedStatus,
     Notified,
     Planned,
     Rehearsed,
     Result,
-    Said,
     Scenarios,
+    SegmentEvent,
     Status,
     Verified,
-    Watched,
 )
 from lvsdr.render.utc_time import timestamp
 
@@ -115,7 +115,7 @@ def _checked(result: Checked) -> Document:
     }
 
 
-def _judged(result: Judged) -> Document:
+def _conf_findings(result: ConfFindings) -> Document:
     return _checked(Checked({}, result.findings))
 
 
@@ -126,7 +126,7 @@ def _explained(result: Explained) -> Document:
     }
 
 
-def _watched(result: Watched) -> Document:
+def _segment_event(result: SegmentEvent) -> Document:
     item = result.event
     return {
         "format": "lvsdr/event/1",
@@ -170,11 +170,11 @@ def _notified(result: Notified) -> Document:
     }
 
 
-def _said(result: Said) -> Document:
+def _fifo_line(result: FifoLine) -> Document:
     return {"format": "lvsdr/said/1", "line": result.line}
 
 
-def _kept_alive(result: KeptAlive) -> Document:
+def _keepalived_status(result: KeepalivedStatus) -> Document:
     return {
         "format": "lvsdr/keepalived/1",
         "instances": [each._asdict() for each in result.instances],
@@ -213,13 +213,13 @@ SHOWS: Mapping[type[Result], Callable[[Any], Document]] = {
     Drained: _drained,
     Verified: _verified,
     Checked: _checked,
-    Judged: _judged,
+    ConfFindings: _conf_findings,
     Explained: _explained,
-    Watched: _watched,
+    SegmentEvent: _segment_event,
     Scenarios: _scenarios,
     Rehearsed: _rehearsed,
     Notified: _notified,
-    Said: _said,
-    KeptAlive: _kept_alive,
+    FifoLine: _fifo_line,
+    KeepalivedStatus: _keepalived_status,
     Failed: _failed,
 }

@@ -80,7 +80,7 @@ class Checked(NamedTuple):
     findings: Sequence[Finding]
 
 
-class Judged(NamedTuple):
+class ConfFindings(NamedTuple):
     """What is wrong with keepalived.conf."""
 
     findings: Sequence[Finding]
@@ -92,7 +92,7 @@ class Explained(NamedTuple):
     links: Sequence[Explanation]
 
 
-class Watched(NamedTuple):
+class SegmentEvent(NamedTuple):
     """What happened on the segment; `when`, in UTC."""
 
     event: Event
@@ -138,7 +138,7 @@ class Notified(NamedTuple):
         return f"{said} ({self.reason})" if self.reason else said
 
 
-class Said(NamedTuple):
+class FifoLine(NamedTuple):
     """A line of keepalived's FIFO."""
 
     line: str
@@ -162,7 +162,7 @@ class ServerState(NamedTuple):
     since: int
 
 
-class KeptAlive(NamedTuple):
+class KeepalivedStatus(NamedTuple):
     """What keepalived said last of its instances, and of the servers that it checks."""
 
     instances: Sequence[InstanceState]
@@ -183,14 +183,14 @@ Result = (
     | Drained
     | Verified
     | Checked
-    | Judged
+    | ConfFindings
     | Explained
-    | Watched
+    | SegmentEvent
     | Scenarios
     | StepDone
     | Rehearsed
     | Notified
-    | Said
-    | KeptAlive
+    | FifoLine
+    | KeepalivedStatus
     | Failed
 )

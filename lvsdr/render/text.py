@@ -10,20 +10,20 @@ from lvsdr.render.results import (
     Announced,
     Applied,
     Checked,
+    ConfFindings,
     Drained,
     Explained,
-    Judged,
-    KeptAlive,
+    FifoLine,
+    KeepalivedStatus,
     Notified,
     Planned,
     Rehearsed,
     Result,
-    Said,
     Scenarios,
+    SegmentEvent,
     Status,
     StepDone,
     Verified,
-    Watched,
 )
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _checked(result: Checked) -> Iterator[str]:
     yield from _findings(result.findings)
 
 
-def _judged(result: Judged) -> Iterator[str]:
+def _conf_findings(result: ConfFindings) -> Iterator[str]:
     yield from _findings(result.findings)
     if not result.findings:
         yield "no findings"
@@ -147,7 +147,7 @@ def _answering(answer: Answering) -> Iterator[str]:
             yield f"  who-has {answer.address}, {asked}: {word}: {reply.why}"
 
 
-def _watched(result: Watched) -> Iterator[str]:
+def _segment_event(result: SegmentEvent) -> Iterator[str]:
     from lvsdr.render.utc_time import timestamp
 
     item = result.event
@@ -177,11 +177,11 @@ def _notified(result: Notified) -> Iterator[str]:
         yield from _applied(Applied(result.changes, result.announced))
 
 
-def _said(result: Said) -> Iterator[str]:
+def _fifo_line(result: FifoLine) -> Iterator[str]:
     yield result.line
 
 
-def _kept_alive(result: KeptAlive) -> Iterator[str]:
+def _keepalived_status(result: KeepalivedStatus) -> Iterator[str]:
     from datetime import UTC, datetime
 
     for it in result.instances:
@@ -202,13 +202,13 @@ SHOWS: Mapping[type[Result], Callable[[Any], Iterable[str]]] = {
     Drained: _drained,
     Verified: _verified,
     Checked: _checked,
-    Judged: _judged,
+    ConfFindings: _conf_findings,
     Explained: _explained,
-    Watched: _watched,
+    SegmentEvent: _segment_event,
     Scenarios: _scenarios,
     StepDone: _step_done,
     Rehearsed: _rehearsed,
     Notified: _notified,
-    Said: _said,
-    KeptAlive: _kept_alive,
+    FifoLine: _fifo_line,
+    KeepalivedStatus: _keepalived_status,
 }
