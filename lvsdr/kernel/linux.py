@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from itertools import groupby
-from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol
 
 from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.kernel.errno import reading
@@ -24,6 +23,7 @@ from lvsdr.kernel.tables.links import Links
 from lvsdr.kernel.tables.proxy_neighbours import Proxies
 from lvsdr.kernel.views import host_view
 from lvsdr.model.change import Change, Plan
+from lvsdr.model.closing import Closing
 from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, Sysctl, VirtualServer, keyed
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Table(Protocol):
     def execute(self, change: Change) -> None: ...
 
 
-class LinuxKernel:
+class LinuxKernel(Closing):
     """Observe objects and execute changes; a context manager that closes its sockets."""
 
     def __init__(self) -> None:
@@ -58,15 +58,8 @@ class LinuxKernel:
             "sync_daemon": SyncDaemons(self._sockets),
         }
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Give back what was opened."""
         self._sockets.close()
 
     def read_host(self) -> Host:
