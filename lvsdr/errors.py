@@ -75,3 +75,12 @@ class Stuck(LvsdrError):
     """Undoing failed: the notes list what is stuck, and a person has to look."""
 
     exit_code = 5
+
+
+# The notes say what is known of the host.
+
+
+class InternalError(LvsdrError):
+    """lvsdr itself is wrong: an exception came up that nobody raised on purpose."""
+
+    exit_code = 7

@@ -25,7 +25,7 @@ def test_the_plan_is_the_expected_one(case: Case, tmp_path: Path) -> None:
 
     todo = case.situation(kernel, case.book(tmp_path)).todo
 
-    assert list(text.plan(todo)) == case.expected
+    assert list(text.changes(todo)) == case.expected
 
 
 @each_case

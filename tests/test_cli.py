@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from ipaddress import ip_address, ip_interface
 from pathlib import Path
 from typing import Any, get_args
 
+import click
 import pytest
 
 from fake import ETH0, LO, FakeKernel, FakeSession, host
+from lvsdr import errors
 from lvsdr.cli.command_table import Later
 from lvsdr.cli.main import cli, run
+from lvsdr.cli.session import Session
+from lvsdr.core.book import Book
 from lvsdr.errors import CannotRun, Interrupted
 from lvsdr.model.change import Change
 from lvsdr.model.host import HostLink
 from lvsdr.model.neighbour_claim import Answer, AnswerForm
 from lvsdr.model.objects import Address, Link, Object, RealServer, Service, Sysctl, VirtualServer
+from lvsdr.render.results import Result
 
 PROFILES = Path(__file__).parent.parent / "profiles"
 DIRECTOR, REALSERVER = str(PROFILES / "director.json"), str(PROFILES / "realserver.json")
@@ -161,6 +168,11 @@ def test_2_a_bad_profile_touches_nothing(
         ["director", "plan", "one", "two"],
         ["schema", "router"],
         ["check"],
+        ["verify"],
+        ["watch"],
+        ["verify", "--seconds", "nan", DIRECTOR],
+        ["verify", "--rate", "nan", DIRECTOR],
+        ["director", "apply", "--lock-timeout", "nan", DIRECTOR],
         [],
     ],
 )
@@ -287,6 +299,38 @@ def test_6_a_host_that_lacks_something_is_not_touched(
     assert kernel_of(realserver).sent == []
 
 
+@pytest.mark.parametrize("shown", ["", "self"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("realserver", "plan", REALSERVER),
+        ("realserver", "apply", REALSERVER),
+        ("realserver", "plan", "--timings", REALSERVER),
+        ("realserver", "plan", "--netns", "web", REALSERVER),
+        ("explain", "arp"),
+    ],
+    ids=" ".join,
+)
+def test_6_without_proc_nothing_is_taken_for_a_setting(
+    words: tuple[str, ...],
+    shown: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lvsdr.kernel.proc_filesystem.PROC", tmp_path)
+    monkeypatch.setattr(Session, "book", lambda _: Book("test", tmp_path / "run"))
+    if shown:
+        (tmp_path / shown).mkdir()
+
+    capsys.readouterr()
+    code = run([*words, "--allow-insecure-profile"] if "explain" not in words else words, Session())
+
+    said = f"cannot read sysctls: there is no {tmp_path}/sys/net" if shown else "without /proc"
+    assert code == 6
+    assert said in capsys.readouterr().err
+
+
 def test_6_a_lock_that_is_held_names_its_holder(
     realserver: FakeSession, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -298,6 +342,163 @@ def test_6_a_lock_that_is_held_names_its_holder(
     assert applied.code == 6
     assert f"process {os.getpid()} (" in applied.err
     assert kernel_of(realserver).sent == []
+
+
+class Odd(BaseException):
+    """What not even `except Exception` would catch."""
+
+
+BUGS = [
+    (KeyError("veth\x1b[2J"), "KeyError: 'veth\\x1b[2J'"),
+    (ValueError("two\nlines\x1b"), "ValueError: two\\nlines\\x1b"),
+    (MemoryError(), "MemoryError"),
+    (RecursionError("too deep"), "RecursionError: too deep"),
+    (Odd("odd"), "Odd: odd"),
+]
+
+
+def broken(kernel: FakeKernel, monkeypatch: pytest.MonkeyPatch, bug: BaseException) -> None:
+    """Let `bug` come up in the middle of a plan, after its second change."""
+    take = kernel._take
+
+    def taken(change: Change) -> None:
+        take(change)
+        if len(kernel.sent) == 2:
+            raise bug
+
+    monkeypatch.setattr(kernel, "_take", taken)
+
+
+@pytest.mark.parametrize(("bug", "told"), BUGS)
+def test_7_a_bug_in_the_middle_is_undone_and_told_in_one_line(
+    bug: BaseException,
+    told: str,
+    realserver: FakeSession,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kernel = kernel_of(realserver)
+    before = dict(kernel.objects)
+    broken(kernel, monkeypatch, bug)
+
+    applied = Run(capsys, realserver, "realserver", "apply", REALSERVER)
+
+    assert (applied.code, applied.out) == (7, "")
+    assert applied.err.splitlines() == [
+        f"lvsdr: internal error: {told}",
+        "  2 changes undone; the host is as it was",
+        "  hint: this is a bug of lvsdr: report it with what LVSDR_DEBUG=1 prints",
+    ]
+    assert kernel.objects == before
+
+
+def test_7_a_bug_is_json_where_json_was_asked_for(
+    realserver: FakeSession, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken(kernel_of(realserver), monkeypatch, KeyError("veth0"))
+
+    applied = Run(capsys, realserver, "realserver", "apply", REALSERVER, "--format", "json")
+
+    assert (applied.code, applied.err) == (7, "")
+    assert applied.document == {
+        "format": "lvsdr/error/1",
+        "error": "internal error: KeyError: 'veth0'",
+        "exit_code": 7,
+        "notes": ["2 changes undone; the host is as it was"],
+        "hints": ["this is a bug of lvsdr: report it with what LVSDR_DEBUG=1 prints"],
+    }
+
+
+def test_7_of_a_bug_that_nothing_undid_nothing_is_claimed(
+    realserver: FakeSession, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def show(*_: Any, **__: Any) -> None:
+        raise IndexError("no such row")
+
+    monkeypatch.setattr(realserver, "show", show)
+    applied = Run(capsys, realserver, "realserver", "apply", REALSERVER)
+
+    assert applied.code == 7
+    assert "undone" not in applied.err
+    assert "  what was changed is not known: plan shows what differs\n" in applied.err
+    assert kernel_of(realserver).sent
+
+
+@pytest.mark.parametrize("debug", ["", "1"])
+def test_7_the_traceback_of_a_bug_is_printed_only_for_who_asks(
+    debug: str,
+    realserver: FakeSession,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LVSDR_DEBUG", debug)
+    broken(kernel_of(realserver), monkeypatch, KeyError("veth0"))
+
+    applied = Run(capsys, realserver, "realserver", "apply", REALSERVER)
+
+    assert applied.code == 7
+    assert ("Traceback (most recent call last):" in applied.err) == bool(debug)
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit])
+def test_what_python_ends_a_program_by_is_no_bug(
+    end: type[BaseException],
+    realserver: FakeSession,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broken(kernel_of(realserver), monkeypatch, end())
+
+    with pytest.raises(end):
+        Run(capsys, realserver, "realserver", "apply", REALSERVER)
+
+
+def every_command(
+    group: click.Group = cli, path: tuple[str, ...] = ()
+) -> Iterator[tuple[str, ...]]:
+    for name, listed in group.commands.items():
+        command = listed.loaded() if isinstance(listed, Later) else listed
+        if isinstance(command, click.Group):
+            yield from every_command(command, (*path, name))
+        else:
+            yield (*path, name)
+
+
+@pytest.mark.parametrize("words", [*every_command()], ids=" ".join)
+def test_no_command_breaks_on_what_it_is_given(
+    words: tuple[str, ...],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lvsdr.lab.kernel_choice.this_kernel_fits", lambda: False)
+    monkeypatch.setattr("lvsdr.lab.kernel_choice.require_uml", lambda: None)
+    monkeypatch.setattr("lvsdr.lab.uml.run", lambda *_, **__: 0)
+    empty, folder = tmp_path / "empty.json", tmp_path / "folder.json"
+    empty.write_bytes(b"")
+    folder.mkdir()
+    odd = ["", "/dev/null", str(folder), str(empty), str(tmp_path / "n\udcff\xe4.json"), "a\x1b[2J"]
+    option = "--director" if words == ("keepalived", "config") else None
+
+    for argument in (None, *odd):
+        given = [] if argument is None else [argument] if option is None else [option, argument]
+        ended = Run(capsys, FakeSession(host(*LOUD), tmp_path / "run"), *words, *given)
+
+        assert ended.code != 7, (argument, ended.err)
+        assert "\x1b" not in ended.err
+
+
+def test_each_exit_code_of_the_contract_has_a_test_and_is_said_everywhere() -> None:
+    raised = [each for each in vars(errors).values() if isinstance(each, type)]
+    codes = {0, 1, *(each.exit_code for each in raised if hasattr(each, "exit_code"))}
+    readme = (PROFILES.parent / "README.md").read_text(encoding="utf-8")
+    said = " ".join((cli.help or "").partition("Exit codes:")[2].split())
+
+    assert codes == set(range(8))
+    assert {int(code) for code in re.findall(r"^\| (\d) \|", readme, re.M)} == codes
+    assert {int(code) for code in re.findall(r"(?:^|, )(\d) ", said.strip())} == codes
+    tested = {name.split("_")[1] for name in globals() if name.startswith("test_")}
+    assert {str(code) for code in codes} <= tested
 
 
 UNFIT = [
@@ -549,9 +750,14 @@ def test_a_plan_imports_neither_pyroute2_nor_what_explains_a_bad_profile() -> No
     assert loaded & heavy == set()
     assert loaded & {"lvsdr.kernel.views.host_in_depth", "lvsdr.rules", "lvsdr.wire"} == set()
     assert loaded & {"lvsdr.render.json_documents", "lvsdr.render.commands"} == set()
+    assert loaded & {"lvsdr.render.status_lines", "lvsdr.render.path_lines"} == set()
     assert loaded & {"lvsdr.profile.reader.schema_errors", "hashlib"} == set()
     # What only the rules look at.
-    assert loaded & {f"lvsdr.model.{name}" for name in ("bridge", "owner", "route_lookup")} == set()
+    assert (
+        loaded
+        & {f"lvsdr.model.{name}" for name in ("bridge_state", "config_owner", "route_lookup")}
+        == set()
+    )
 
 
 def test_the_overview_says_of_each_command_what_its_own_help_says() -> None:
@@ -642,9 +848,9 @@ def test_a_signal_after_the_last_change_is_too_late(
 ) -> None:
     show = realserver.show
 
-    def interrupted(**outputs: Any) -> None:
+    def interrupted(result: Result) -> bool:
         os.kill(os.getpid(), signal.SIGTERM)
-        show(**outputs)
+        return show(result)
 
     monkeypatch.setattr(realserver, "show", interrupted)
     applied = Run(capsys, realserver, "realserver", "apply", REALSERVER)
@@ -671,7 +877,9 @@ def test_a_second_signal_does_not_break_the_undoing(
 
 @pytest.fixture
 def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lvsdr.cli.role.os", type("Os", (), {"geteuid": staticmethod(lambda: 0)}))
+    monkeypatch.setattr(
+        "lvsdr.cli.role_commands.os", type("Os", (), {"geteuid": staticmethod(lambda: 0)})
+    )
 
 
 @pytest.mark.usefixtures("as_root")
@@ -722,8 +930,64 @@ def test_a_result_that_cannot_be_written_is_said() -> None:
     assert done.stderr == "lvsdr: cannot write the result: no space left on device (ENOSPC)\n"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["--version"], ["--help"], ["director", "--help"], ["director", "plan", "--help"], []],
+    ids=" ".join,
+)
+def test_a_question_whose_answer_cannot_be_written_is_told_of_as_a_result(words: list[str]) -> None:
+    environment = {**os.environ, **({} if words else {"_LVSDR_COMPLETE": "bash_source"})}
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "lvsdr", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env=environment,
+        )
+
+    assert done.stderr == "lvsdr: cannot write the result: no space left on device (ENOSPC)\n"
+    assert done.returncode == 0
+
+
+def test_a_result_that_cannot_be_written_is_complained_about_once() -> None:
+    """From Python 3.14 on, what could not be flushed is kept, and flushed again at the end."""
+    script = (
+        "import errno, io, os, sys\n"
+        "class Full(io.StringIO):\n"
+        "    tries = 0\n"
+        "    def flush(self):\n"
+        "        self.tries += 1\n"
+        "        if self.tries < 3: raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\n"
+        "    def fileno(self): return 1\n"
+        "sys.stdout = Full()\n"
+        "sys.argv = ['lvsdr', 'schema', 'director']\n"
+        "from lvsdr.cli.main import main\n"
+        "main()\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert done.stderr == "lvsdr: cannot write the result: no space left on device (ENOSPC)\n"
+
+
+def test_names_that_the_locale_cannot_write_do_not_break_the_program(tmp_path: Path) -> None:
+    profile = tmp_path / "d\xfcrector.json"
+    profile.write_text(Path(DIRECTOR).read_text())
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+    for path, code in ((profile, 0), (tmp_path / "\u20ac.json", 2)):
+        done = program("check", str(path), env={**os.environ, **plain})
+
+        assert done.returncode == code
+        assert "Traceback" not in done.stderr
+
+
 def test_closed_streams_do_not_break_the_program() -> None:
-    for closed in (">&-", "2>&-", ">&- 2>&-"):
+    for closed in ("<&-", ">&-", "2>&-", ">&- 2>&-", "2>/dev/full"):
         command = f"{sys.executable} -m lvsdr check nowhere.json {closed}"
         done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from ipaddress import ip_address, ip_interface, ip_network
+from typing import get_args
 
 import pytest
 
+from lvsdr.cli.session import Session
 from lvsdr.model import objects
 from lvsdr.model.change import Change
+from lvsdr.model.finding import Finding
 from lvsdr.model.objects import (
     KINDS,
     Address,
@@ -26,6 +29,17 @@ from lvsdr.model.objects import (
 from lvsdr.model.plain_data import from_plain, to_plain
 from lvsdr.model.printable import printable
 from lvsdr.render import commands, text
+from lvsdr.render.output_formats import FORMATS, names
+from lvsdr.render.results import (
+    Applied,
+    ConfFindings,
+    Failed,
+    FifoLine,
+    Planned,
+    Result,
+    Status,
+    StepDone,
+)
 
 WEB = Service("tcp", ip_address("192.0.2.10"), 80)
 WEB6 = Service("tcp", ip_address("2001:db8::10"), 443, family="inet6")
@@ -210,9 +224,47 @@ def test_plain_data_of_something_else_is_refused() -> None:
 def test_a_changed_object_shows_how_it_was() -> None:
     change = Change(RealServer(WEB, RIP, 80), RealServer(WEB, RIP, 80, weight=3))
 
-    assert text.line(change) == (
+    assert text.change(change) == (
         "~ 192.0.2.11:80 of tcp 192.0.2.10:80 (dr, weight 3) (was dr, weight 1)"
     )
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_shows_every_result_that_its_row_says(name: str) -> None:
+    row = FORMATS[name]
+    wanted = set(row.only or get_args(Result))
+    wanted -= set() if row.for_people else {StepDone}
+    wanted -= set() if row.tells_errors else {Failed}
+
+    assert set(row.output().SHOWS) == wanted
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_has_lines_for_one_result_and_for_one_of_many(name: str) -> None:
+    planned = Planned((Change(None, GRE),), ())
+    output = FORMATS[name].output()
+
+    assert list(output.lines(planned))
+    assert len(list(output.one_of_many(planned))) == 1
+
+
+def test_the_table_says_which_formats_a_command_offers() -> None:
+    assert names(Planned) == names(Status) == [*FORMATS]
+    assert set(FORMATS) - set(names(Applied)) == {"commands"}
+
+
+def test_what_the_text_has_of_strangers_is_made_safe_where_it_is_printed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    hostile = Finding("RULE", "error", "a\x1b[2J", "b\x1b[2J\n", hint="c\u202e")
+    session = Session()
+
+    for result in (ConfFindings([hostile]), Applied(()), FifoLine("d\x1b[2J")):
+        session.show(result)
+
+    printed = capsys.readouterr().out
+    assert all(line.isprintable() for line in printed.splitlines())
+    assert "error: RULE: b\\x1b[2J\\n" in printed
 
 
 def test_control_characters_are_escaped() -> None:

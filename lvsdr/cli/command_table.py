@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import click
 
+from lvsdr.cli.session import Session
+
 
 class Later(click.Command):
     """A command that is imported once it is called; until then it is a name and a summary."""
@@ -19,10 +21,10 @@ class Later(click.Command):
 
     def loaded(self) -> click.Command:
         """Return the command itself."""
-        from lvsdr.cli import timings
+        from lvsdr.cli.timings_option import offer_timings
 
         command = self._load()
-        timings.offer(command)
+        offer_timings(command)
         return command
 
 
@@ -34,34 +36,77 @@ class Overview(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command that the words ask for, loaded, and the words after it."""
         name, command, rest = super().resolve_command(ctx, args)
-        return name, command.loaded() if isinstance(command, Later) else command, rest
+        found = command.loaded() if isinstance(command, Later) else command
+        _print_help_as_a_result(found, ctx)
+        return name, found, rest
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """Return the option that prints the help."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.callback = _show_help
+        return option
+
+
+def _print_help_as_a_result(command: click.Command | None, context: click.Context) -> None:
+    """Let the help of a command, or of all in a group, be printed by the session.
+
+    click's own way ends in a traceback where nobody can read it.
+    """
+    option = None if command is None else command.get_help_option(context)
+    if option is not None:
+        option.callback = _show_help
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            _print_help_as_a_result(each, context)
+
+
+def _show_help(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        context.ensure_object(Session).write(context.get_help().splitlines())
+        context.exit()
 
 
 def _director() -> click.Command:
-    from lvsdr.cli import drain, role, status
+    from lvsdr.cli import announce_vips, drain, role_commands, status, verify
 
-    group = role.group("director", TABLE["director"][0])
-    for command in (role.announce, drain.drain, status.status):
-        group.add_command(command)
-    return group
+    return click.Group(
+        "director",
+        help=TABLE["director"][0],
+        commands=[
+            *role_commands.shared("director"),
+            announce_vips.announce,
+            drain.drain,
+            status.status_director,
+            verify.verify_director,
+        ],
+    )
 
 
 def _realserver() -> click.Command:
-    from lvsdr.cli import role
+    from lvsdr.cli import role_commands, status, verify
 
-    return role.group("realserver", TABLE["realserver"][0])
+    return click.Group(
+        "realserver",
+        help=TABLE["realserver"][0],
+        commands=[
+            *role_commands.shared("realserver"),
+            status.status_realserver,
+            verify.verify_realserver,
+        ],
+    )
 
 
 def _check() -> click.Command:
-    from lvsdr.cli.any_host import check
+    from lvsdr.cli.check import check
 
     return check
 
 
 def _verify() -> click.Command:
-    from lvsdr.cli.any_host import verify
+    from lvsdr.cli.verify import verify_segment
 
-    return verify
+    return verify_segment
 
 
 def _watch() -> click.Command:
@@ -77,7 +122,7 @@ def _explain() -> click.Command:
 
 
 def _schema() -> click.Command:
-    from lvsdr.cli.any_host import schema
+    from lvsdr.cli.role_schema import schema
 
     return schema
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lvsdr.cli.argument_types import NumberRange
 from lvsdr.cli.options import (
     lock_option,
     netns_option,
@@ -14,10 +15,11 @@ from lvsdr.cli.options import (
     profile_argument,
     trust_option,
 )
-from lvsdr.cli.role import read_profile
+from lvsdr.cli.role_commands import read_profile
 from lvsdr.cli.session import Session, progress_bar
 from lvsdr.core import signals
 from lvsdr.errors import Interrupted
+from lvsdr.render.results import Drained
 
 if TYPE_CHECKING:
     from lvsdr.core.draining import Standings
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 @click.option(
     "--timeout",
     metavar="SECONDS",
-    type=click.FloatRange(0, 604800),
+    type=NumberRange(0, 604800),
     default=600.0,
     show_default=True,
     help="How long to wait for its connections to end.",
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
 )
 @click.option("--undo", is_flag=True, help="Give it back the weight of the profile.")
 @profile_argument("director")
-@output_option("text", "json")
+@output_option(Drained)
 @netns_option
 @trust_option
 @lock_option
@@ -68,7 +70,6 @@ def drain(  # noqa: PLR0913, PLR0917 - one argument for each option
     """
     from lvsdr.core import draining
     from lvsdr.model.profile import DirectorProfile
-    from lvsdr.render import json_documents, text
 
     wanted, book = read_profile(session, profile, "director"), session.book()
     assert isinstance(wanted, DirectorProfile), "it is held to its role"
@@ -83,10 +84,7 @@ def drain(  # noqa: PLR0913, PLR0917 - one argument for each option
         why = tuple(draining.obstacles(wanted, seen or (), kernel))
     left = seen is None or any(each.left(persistent) for each in seen)
     state = "restored" if undo else "waiting" if left else "drained"
-    session.show(
-        text=lambda: text.drained(rip, state, todo, seen or (), why),
-        json=lambda: json_documents.drained(rip, state, todo, seen or (), why),
-    )
+    session.show(Drained(rip, state, todo, seen or (), why))
     return 1 if left else 0
 
 

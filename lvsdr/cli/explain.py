@@ -6,10 +6,11 @@ from ipaddress import IPv4Address
 
 import click
 
-from lvsdr.cli.address_types import IPv4Type
+from lvsdr.cli.argument_types import IPv4Type
 from lvsdr.cli.options import netns_option, output_option
 from lvsdr.cli.session import Session
 from lvsdr.errors import CannotRun
+from lvsdr.render.results import Explained
 
 
 @click.command()
@@ -18,7 +19,7 @@ from lvsdr.errors import CannotRun
 @click.option(
     "--vip", "vips", metavar="ADDRESS", type=IPv4Type(), multiple=True, help="Explain it as well."
 )
-@output_option("text", "json")
+@output_option(Explained)
 @netns_option
 @click.pass_obj
 def explain(session: Session, topic: str, link: str | None, vips: tuple[IPv4Address, ...]) -> int:
@@ -28,7 +29,6 @@ def explain(session: Session, topic: str, link: str | None, vips: tuple[IPv4Addr
     this host, and each VIP given, whether it would be answered for. Nothing is sent.
     """
     assert topic == "arp", "click knows no other"
-    from lvsdr.render import json_documents, text
     from lvsdr.rules.host import explain_arp
 
     with session.kernel() as kernel:
@@ -39,5 +39,5 @@ def explain(session: Session, topic: str, link: str | None, vips: tuple[IPv4Addr
             hints=[f"the links of this host: {', '.join(sorted(host.links))}"],
         )
     told = [explain_arp.explanation(name, vips, host) for name in explain_arp.links(link, host)]
-    session.show(text=lambda: text.explained(told), json=lambda: json_documents.explained(told))
+    session.show(Explained(told))
     return 0

@@ -13,10 +13,11 @@ import click
 
 from lvsdr.cli.nonblocking_output import NonblockingOutput
 from lvsdr.cli.options import lock_option, netns_option, output_option, trust_option
-from lvsdr.cli.role import read_profile
+from lvsdr.cli.role_commands import read_profile
 from lvsdr.cli.session import Session
 from lvsdr.core import signals
 from lvsdr.errors import LvsdrError
+from lvsdr.render.results import Notified
 
 if TYPE_CHECKING:
     from lvsdr.core.kernel_protocol import Kernel
@@ -52,7 +53,7 @@ log_option = click.option(
 @director_option
 @realserver_option
 @log_option
-@output_option("text", "json")
+@output_option(Notified)
 @netns_option
 @trust_option
 @lock_option
@@ -107,7 +108,7 @@ def notify(  # noqa: PLR0913 - as many arguments as keepalived gives, and option
 @realserver_option
 @log_option
 @click.option("--name", metavar="NAME", help="Follow this instance or group alone.")
-@output_option("text", "json")
+@output_option(Notified)
 @netns_option
 @trust_option
 @lock_option

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lvsdr.cli.argument_types import NumberRange
 from lvsdr.cli.keepalived import director_option, realserver_option, roles_of
 from lvsdr.cli.options import output_option, trust_option
 from lvsdr.cli.session import Session
 from lvsdr.errors import ProfileError
 from lvsdr.model.printable import printable
+from lvsdr.render.results import ConfFindings
 
 if TYPE_CHECKING:
     from lvsdr.formats.keepalived.includes import ReadLines
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 @click.option(
     "--advertise",
     metavar="SECONDS",
-    type=click.FloatRange(0.01, 40),
+    type=NumberRange(0.01, 40),
     default=1.0,
     show_default=True,
     help="How often the master says that it is there.",
@@ -76,8 +78,7 @@ def config(  # noqa: PLR0913 - as many options
     hook = " ".join(map(plain, words))
     pipe = None if fifo is None else str(fifo.absolute())
     vrrp = Vrrp(name, router_id, priority, advertise, hook, pipe, os.uname().nodename)
-    lines = list(conf_lines(roles.director, vrrp, virtual_servers=virtual_servers))
-    session.show(text=lambda: lines)
+    session.write(list(conf_lines(roles.director, vrrp, virtual_servers=virtual_servers)))
 
 
 @click.command()
@@ -88,7 +89,7 @@ def config(  # noqa: PLR0913 - as many options
     type=click.Path(path_type=Path),
     help="The director's profile.",
 )
-@output_option("text", "json")
+@output_option(ConfFindings)
 @click.argument(
     "files",
     metavar="FILE...",
@@ -109,7 +110,6 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     from lvsdr.model.finding import ERROR
     from lvsdr.model.profile import DirectorProfile
     from lvsdr.profile.reader import read
-    from lvsdr.render import json_documents, text
 
     profile = None if director is None else read(director, "director")
     assert profile is None or isinstance(profile, DirectorProfile), "read() holds it to its role"
@@ -118,10 +118,7 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     found += [each for it in read_in.values() for each in it.findings]
     confs = [each for name, it in read_in.items() for each in read_by_each_host(it.lines, name)]
     found += findings(confs, profile)
-    session.show(
-        text=lambda: [*text.findings(found), *([] if found else ["no findings"])],
-        json=lambda: json_documents.checked({}, found),
-    )
+    session.show(ConfFindings(found))
     return 1 if any(each.severity == ERROR for each in found) else 0
 
 

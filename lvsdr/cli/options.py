@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lvsdr.cli.argument_types import NumberRange
 from lvsdr.cli.session import Session
+from lvsdr.render import output_formats
 
 if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress
+    from lvsdr.render.results import Result
 
 Command = Callable[..., Any]
 
@@ -26,7 +29,7 @@ def _into_session(name: str) -> Callable[[click.Context, click.Parameter, Any], 
 
 
 def _number_option(
-    flag: str, metavar: str, kind: click.FloatRange, default: float, text: str
+    flag: str, metavar: str, kind: NumberRange, default: float, text: str
 ) -> Callable[[Command], Command]:
     """Return an option with a number for the session, which has it under the option's name."""
     return click.option(
@@ -43,17 +46,21 @@ def _number_option(
 
 def profile_argument(role: str | None = None) -> Callable[[Command], Command]:
     """Add the argument PROFILE; it has a default where the command knows the role."""
-    default = None if role is None else Path(f"/etc/lvsdr/{role}.json")
-    return click.argument(
-        "profile", type=click.Path(path_type=Path), required=default is None, default=default
-    )
+    path = click.Path(path_type=Path)
+    if role is None:
+        # Not default=None: for click that is a value, and nothing is missing then.
+        return click.argument("profile", type=path)
+    return click.argument("profile", type=path, default=Path(f"/etc/lvsdr/{role}.json"))
 
 
-def output_option(*formats: str) -> Callable[[Command], Command]:
-    """Add `--format`, and tell the session before the command runs, so that errors follow it."""
+def output_option(result: type[Result]) -> Callable[[Command], Command]:
+    """Add `--format`, with the formats that can show the command's result.
+
+    The session is told before the command runs, so that errors follow it.
+    """
     return click.option(
         "--format",
-        type=click.Choice(formats),
+        type=click.Choice(output_formats.names(result)),
         default="text",
         show_default=True,
         expose_value=False,
@@ -86,7 +93,7 @@ def trust_option(command: Command) -> Command:
 seconds_option = _number_option(
     "--seconds",
     "SECONDS",
-    click.FloatRange(0.1, 3600),
+    NumberRange(0.1, 3600),
     1.6,
     "How long to listen for answers; a proxy answers up to 0.8 s late.",
 )
@@ -95,7 +102,7 @@ seconds_option = _number_option(
 rate_option = _number_option(
     "--rate",
     "FRAMES",
-    click.FloatRange(1, 100000),
+    NumberRange(1, 100000),
     5000.0,
     "How many frames a second to send at most.",
 )
@@ -123,7 +130,7 @@ def _address(text: str) -> IPAddress:
 lock_option = _number_option(
     "--lock-timeout",
     "SECONDS",
-    click.FloatRange(0, 3600),
+    NumberRange(0, 3600),
     10.0,
     "How long to wait for another lvsdr in this network namespace.",
 )

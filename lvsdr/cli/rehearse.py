@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import click
 
 from lvsdr.cli.options import output_option
 from lvsdr.cli.session import Session
+from lvsdr.render.results import Rehearsed, Scenarios, StepDone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ USAGE = "give a director's and a real server's profile, or --scenario NAME, or -
 @click.argument("realserver", type=PATH, required=False)
 @click.option("--list", "listed", is_flag=True, help="Print the scenarios that --scenario takes.")
 @click.option("--scenario", metavar="NAME", help="Rehearse this scenario instead of profiles.")
-@output_option("text", "json")
+@output_option(Rehearsed)
 @click.pass_obj
 def rehearse(
     session: Session,
@@ -59,10 +59,8 @@ def rehearse(
 
 def _list(session: Session) -> int:
     from lvsdr.lab.scenarios import SCENARIOS
-    from lvsdr.render import json_documents, text
 
-    known = {name: item.summary for name, item in SCENARIOS.items()}
-    session.show(text=lambda: text.scenarios(known), json=lambda: json_documents.scenarios(known))
+    session.show(Scenarios({name: item.summary for name, item in SCENARIOS.items()}))
     return 0
 
 
@@ -97,14 +95,11 @@ def _profiles(session: Session, director: Path, realserver: Path) -> int:
 
 
 def _told(session: Session, steps: Iterator[Step]) -> int:
-    from lvsdr.render import json_documents, text
-
     done = []
     for step in steps:
         done.append(step)
-        if session.output == "text":
-            session.show(text=partial(text.rehearsed, step))
-    session.show(text=lambda: [_verdict(done)], json=lambda: json_documents.rehearsed(done))
+        session.show_progress(StepDone(step))
+    session.show(Rehearsed(done))
     return 0 if all(step.ok for step in done) else 1
 
 
@@ -115,8 +110,3 @@ def _in_a_kernel_of_its_own(session: Session, *arguments: str) -> int:
     kernel_choice.require_uml()
     again = [*arguments, "--format", session.output]
     return uml.run(lvsdr_command("rehearse", *again), environment=os.environ)
-
-
-def _verdict(done: list[Step]) -> str:
-    failed = [step.title for step in done if not step.ok]
-    return f"rehearsed: FAILED: {', '.join(failed)}" if failed else "rehearsed: all went well"

@@ -16,19 +16,20 @@ import click
 from lvsdr.errors import CannotRun, LvsdrError
 
 if TYPE_CHECKING:
-    from lvsdr.cli.timings import Stopwatch
+    from lvsdr.cli.stopwatch import Stopwatch
     from lvsdr.core.book import Book
     from lvsdr.core.kernel_protocol import Kernel
     from lvsdr.core.workflow import Announcer
     from lvsdr.model.address import IPAddress
-    from lvsdr.model.container_host import Outside
+    from lvsdr.model.container_host import ContainerHost
     from lvsdr.model.neighbour_claim import Answer
     from lvsdr.model.path import Path, Proof, RealServerRoute
     from lvsdr.model.profile import Profile
     from lvsdr.model.route_lookup import ForwardingOutcome
     from lvsdr.proof.profile_segment import Question
     from lvsdr.proof.watching import Ears
-    from lvsdr.render.json_documents import Document
+    from lvsdr.render.output_formats import Format
+    from lvsdr.render.results import Result
 
 # Each echo is a write of its own, which for fifty thousand lines takes longer than all else.
 LINES_AT_ONCE = 500
@@ -45,6 +46,8 @@ class Session:
         self.rate = 5000.0
         self.allow_insecure_profile = False
         self.stopwatch: Stopwatch | None = None
+        # Whether a result could not be written.
+        self.lost = False
         # How lines go to stderr.
         self.complain: Callable[..., None] = _complain
         self._left: int | None = None
@@ -53,11 +56,13 @@ class Session:
         """Move into the network namespace that `--netns` names."""
         if netns is not None:
             from lvsdr.kernel import namespace
+            from lvsdr.kernel.proc_filesystem import require_proc
 
+            require_proc()
             self._left = namespace.current()
             namespace.enter(netns)
 
-    def outside(self, profile: Profile, container: Kernel) -> Outside | None:
+    def outside(self, profile: Profile, container: Kernel) -> ContainerHost | None:
         """Return the host of the container that `--netns` names, where it is this one."""
         if self._left is None:
             return None
@@ -76,21 +81,23 @@ class Session:
             host = stack.enter_context(LinuxKernel())
             number = host.number_of(own)
             inspect = partial(host.inspect, table=False)
-            return container_cable.outside_of(profile, inside, number, inspect)
+            return container_cable.container_host_of(profile, inside, number, inspect)
 
     def kernel(self) -> AbstractContextManager[Kernel]:
         """Return the kernel of this host."""
         from lvsdr.kernel.linux import LinuxKernel
+        from lvsdr.kernel.proc_filesystem import require_proc
 
+        require_proc()
         return self.timed(LinuxKernel())
 
     def timed(self, kernel: AbstractContextManager[Kernel]) -> AbstractContextManager[Kernel]:
         """Return the kernel, its verbs timed where `--timings` asks for it."""
         if self.stopwatch is None:
             return kernel
-        from lvsdr.cli.timings import TimedKernel
+        from lvsdr.cli.stopwatch import timed
 
-        return TimedKernel(kernel, self.stopwatch)
+        return timed(kernel, self.stopwatch)
 
     def book(self) -> Book:
         """Return the record of this network namespace."""
@@ -141,20 +148,37 @@ class Session:
                 paths, routes, rate=self.rate, seconds=self.seconds, progress=progress
             )
 
-    def show(self, **outputs: Callable[[], Iterable[str] | Document]) -> bool:
-        """Print the output that `--format` chose; those not asked for are not made.
+    @property
+    def format(self) -> Format:
+        """Return the row of the format that `--format` chose."""
+        from lvsdr.render.output_formats import FORMATS
+
+        return FORMATS[self.output]
+
+    def show(self, result: Result) -> bool:
+        """Print a result in the format that `--format` chose.
 
         Returns whether anybody could read it.
         """
-        made = outputs[self.output]()
-        try:
-            if isinstance(made, dict):
-                from lvsdr.render import json_documents
+        return self._print(self.format.output().lines(result))
 
-                click.echo(json_documents.text(made))
-                return True
-            lines = map(_painted, made)
-            while some := list(islice(lines, LINES_AT_ONCE)):
+    def show_one(self, result: Result) -> bool:
+        """Print one result of many, as `show` does."""
+        return self._print(self.format.output().one_of_many(result))
+
+    def show_progress(self, result: Result) -> None:
+        """Print to people what is under way; a program gets all of it at the end."""
+        if self.format.for_people:
+            self.show_one(result)
+
+    def _print(self, lines: Iterable[str]) -> bool:
+        return self.write(map(_painted, lines) if self.format.for_people else lines)
+
+    def write(self, lines: Iterable[str]) -> bool:
+        """Print lines, and return whether anybody could read them."""
+        rest = iter(lines)
+        try:
+            while some := list(islice(rest, LINES_AT_ONCE)):
                 click.echo("\n".join(some), color=None if _may_colour() else False)
         except OSError as error:
             self.unheard(error)
@@ -163,6 +187,7 @@ class Session:
 
     def unheard(self, error: OSError) -> None:
         """Say that nobody could read the result; what was to be done is done all the same."""
+        self.lost = True
         if not isinstance(error, BrokenPipeError):
             reason = (error.strerror or "").lower()
             self.tell([f"cannot write the result: {reason} ({errno.errorcode[error.errno or 0]})"])
@@ -173,10 +198,10 @@ class Session:
 
     def fail(self, failure: LvsdrError) -> int:
         """Print why the command failed, and return its exit code."""
-        if self.output == "json":
-            from lvsdr.render import json_documents
+        if self.format.tells_errors:
+            from lvsdr.render.results import Failed
 
-            self.show(json=lambda: json_documents.error(failure))
+            self.show(Failed(failure))
         else:
             self.complain(f"lvsdr: {failure.message}")
             self.complain(*(f"  {note}" for note in failure.notes))
@@ -203,6 +228,10 @@ def _complain(*lines: str) -> None:
 
 
 def _painted(line: str) -> str:
+    """Return a line for people: safe for a terminal, and coloured."""
+    from lvsdr.model.printable import printable
+
+    line = printable(line)
     colour = COLOURS.get(line[:1]) or COLOURS.get(line.partition(":")[0])
     return click.style(line, fg=colour) if colour else line
 

@@ -1,4 +1,4 @@
-"""How a director stands: each object, and what passes through its table."""
+"""`status`: each object of a profile as it is, and what passes through a director's table."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lvsdr.cli.argument_types import NumberRange
 from lvsdr.cli.options import netns_option, output_option, profile_argument, trust_option
-from lvsdr.cli.role import read_profile
+from lvsdr.cli.role_commands import read_profile
 from lvsdr.cli.session import Session, progress_bar
 from lvsdr.errors import Interrupted
+from lvsdr.render.results import Status
 
 if TYPE_CHECKING:
     from lvsdr.core.kernel_protocol import Kernel
@@ -30,18 +32,18 @@ EACH = 2.0
 @click.option(
     "--interval",
     metavar="SECONDS",
-    type=click.FloatRange(0, 3600),
+    type=NumberRange(0, 3600),
     default=0.0,
     show_default=True,
     help="Measure rates for so long; 0 takes the kernel's own estimate.",
 )
 @click.option("--watch", is_flag=True, help="Show it again and again, until Ctrl-C.")
 @profile_argument("director")
-@output_option("text", "json", "commands")
+@output_option(Status)
 @netns_option
 @trust_option
 @click.pass_obj
-def status(session: Session, profile: Path, interval: float, watch: bool) -> int:
+def status_director(session: Session, profile: Path, interval: float, watch: bool) -> int:
     """Show each object as it is; exit 1 if any differs.
 
     Virtual and real servers have their connections and rates.
@@ -61,6 +63,26 @@ def status(session: Session, profile: Path, interval: float, watch: bool) -> int
         if not watch or code is None:
             raise
     return code or 0
+
+
+@click.command("status")
+@profile_argument("realserver")
+@output_option(Status)
+@netns_option
+@trust_option
+@click.pass_obj
+def status_realserver(session: Session, profile: Path) -> int:
+    """Show each object as it is; exit 1 if any differs."""
+    from lvsdr.core.situation import plan_apply
+    from lvsdr.render import object_rows
+
+    wanted = read_profile(session, profile, "realserver")
+    with session.kernel() as kernel:
+        situation = plan_apply(wanted, kernel, session.book())
+    session.tell(situation.notes)
+    rows = list(object_rows.rows(situation.desired, situation.observed))
+    session.show(Status(rows, situation.drift))
+    return 1 if situation.todo else 0
 
 
 def _looks(
@@ -102,16 +124,10 @@ def _pause(seconds: float) -> None:
 def _show(
     session: Session, situation: Situation, kernel: Kernel, counted: Counted, again: bool
 ) -> bool:
-    from lvsdr.render import commands, json_documents, text
-
     rows = _rows(situation, kernel, counted)
-    if again and session.output == "text" and sys.stdout.isatty():
+    if again and session.format.for_people and sys.stdout.isatty():
         click.clear()
-    return session.show(
-        text=lambda: [*text.status(rows), *text.drift(situation.drift)],
-        json=lambda: json_documents.status(rows, situation.drift),
-        commands=lambda: commands.status(row.seen for row in rows if row.seen and row.wanted),
-    )
+    return session.show(Status(rows, situation.drift))
 
 
 def _rows(situation: Situation, kernel: Kernel, counted: Counted) -> list[Row]:

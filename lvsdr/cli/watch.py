@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lvsdr.cli.argument_types import NumberRange
 from lvsdr.cli.options import (
     dip_option,
     netns_option,
@@ -19,11 +20,11 @@ from lvsdr.cli.options import (
 )
 from lvsdr.cli.session import Session
 from lvsdr.core import signals
+from lvsdr.render.results import SegmentEvent
 
 if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress
     from lvsdr.model.watch_event import Event
-    from lvsdr.proof.watching import Watch
 
 
 @click.command()
@@ -32,14 +33,14 @@ if TYPE_CHECKING:
     "--for",
     "seconds",
     metavar="SECONDS",
-    type=click.FloatRange(0.1, 604800),
+    type=NumberRange(0.1, 604800),
     help="End after so long; without it, at a signal.",
 )
 @click.option("--interface", metavar="LINK", help="The link to listen on.")
 @click.option(
     "--ask-every",
     metavar="SECONDS",
-    type=click.FloatRange(1, 86400),
+    type=NumberRange(1, 86400),
     help="Also ask for the VIPs, so that those are heard who answer and are silent otherwise.",
 )
 @click.option(
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 )
 @dip_option
 @rate_option
-@output_option("text", "json")
+@output_option(SegmentEvent)
 @netns_option
 @click.pass_obj
 def watch(  # noqa: PLR0913 - as many options
@@ -79,28 +80,14 @@ def watch(  # noqa: PLR0913 - as many options
             kernel,
             tell=lambda event: _tell(session, event),
             begun=lambda link: session.tell([f"watching {link}"]),
-            over=lambda: stopped() or _unread(),
+            over=lambda: stopped() or session.lost or _unread(),
         )
-        _run(session, watching)
+        watching.run(session.ears, session.ask)
     return 1 if watching.alarmed else 0
 
 
-def _run(session: Session, watching: Watch) -> None:
-    try:
-        watching.run(session.ears, session.ask)
-    except OSError as error:
-        session.unheard(error)
-
-
 def _tell(session: Session, event: Event) -> None:
-    from lvsdr.render import json_documents, text
-
-    now = datetime.now(UTC)
-    line = text.event(event, now)
-    if session.output == "json":
-        line = json_documents.line(json_documents.event(event, now))
-    # It flushes: somebody reads along.
-    click.echo(line)
+    session.show_one(SegmentEvent(event, datetime.now(UTC)))
 
 
 def _unread() -> bool:

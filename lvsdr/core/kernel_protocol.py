@@ -26,7 +26,7 @@ class Kernel(Protocol):
         """Return the host's links, addresses, ARP settings and proxy entries."""
 
     def inspect(self, packets: Callable[[Host], Iterable[Packet]], *, table: bool) -> Host:
-        """Return the host in depth, with the ways of `packets`; `table`: IPVS as well."""
+        """Return the host in depth, with the routes of `packets`; `table`: IPVS as well."""
 
     def unicast_routes(self, destinations: Iterable[IPAddress]) -> Mapping[IPAddress, UnicastRoute]:
         """Return the unicast routes by which packets to `destinations` would leave."""

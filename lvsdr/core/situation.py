@@ -11,6 +11,7 @@ from lvsdr.core.plan_order import Order, by_layers, to_stand_by
 from lvsdr.core.planner import plan, planned_keys
 from lvsdr.core.record import Record, owner_of
 from lvsdr.model.change import Change, Plan
+from lvsdr.model.host import Host
 from lvsdr.model.objects import (
     NOTHING,
     Baseline,
@@ -84,21 +85,23 @@ class Situation:
         return (*self.record.notes, *map(str, self.director_vips), *in_use, *drained)
 
 
-def plan_apply(
+def plan_apply(  # noqa: PLR0913, PLR0917 - what is wanted where, and what is known of it already
     profile: Profile,
     kernel: Kernel,
     book: Book,
     director: DirectorProfile | None = None,
     order: Order = by_layers,
+    host: Host | None = None,
 ) -> Situation:
     """Return what is between this host and what `profile` wants of it; touch nothing.
 
     On a host that is both, `director` is the director's profile: the VIPs on its link are no fault
     of the real server; nor are those of which the record says that a director's profile has them.
+    With `host`, what was read of this host, it is not read again.
     """
     record, owner = book.load(), owner_of(profile)
-    host = record.host_without(owner, kernel.read_host())
-    own, vips = left_to_director(profile, host, record, director)
+    seen = record.host_without(owner, kernel.read_host() if host is None else host)
+    own, vips = left_to_director(profile, seen, record, director)
     desired = record.with_drained(owner, roles.desired(profile, own))
     baseline = record.baseline_of(owner, roles.must_be_absent(profile, desired))
     situation = situation_of(owner, desired, baseline, kernel, record, order)

@@ -129,6 +129,10 @@ def undone_on_failure(situation: Situation, kernel: Kernel, book: Book) -> Itera
         notes = [_undone_note(undone), *_forget(situation, book)]
         if isinstance(failure, LvsdrError):
             failure.notes += notes
+        else:
+            # A bug of ours: whoever reports it knows nothing else of the host.
+            for note in notes:
+                failure.add_note(note)
         raise
 
 

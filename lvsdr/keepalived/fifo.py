@@ -8,10 +8,9 @@ import select
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from lvsdr.errors import CannotRun
+from lvsdr.model.closing import Closing
 
 # keepalived's lines are shorter by far; who writes more without an end is not keepalived.
 LONGEST_LINE = 4096
@@ -47,7 +46,7 @@ class Lines:
         self._rest, self._skipping = b"", False
 
 
-class Fifo:
+class Fifo(Closing):
     """The FIFO at `path`, made where it is missing; `wake` is a descriptor that ends the waiting.
 
     Raises CannotRun for what is no FIFO, or one that others may write.
@@ -65,15 +64,8 @@ class Fifo:
     def torn(self) -> int:
         return self._lines.torn
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Give back what was opened."""
         os.close(self._descriptor)
 
     def batches(self) -> Iterator[list[str]]:

@@ -11,7 +11,8 @@ from typing import Protocol
 from lvsdr.errors import LvsdrError
 from lvsdr.keepalived.hook import Outcome
 from lvsdr.model.printable import printable
-from lvsdr.render import json_documents, text
+from lvsdr.render.output_formats import Format
+from lvsdr.render.results import Failed, FifoLine, Notified, Result
 
 
 class Teller(Protocol):
@@ -23,10 +24,10 @@ class Teller(Protocol):
 
 
 class Screen(Protocol):
-    """Shows people what is not the result, in the `output` format that was asked for."""
+    """Shows people what is not the result; `format` is the one that was asked for."""
 
-    output: str
-
+    @property
+    def format(self) -> Format: ...
     def tell(self, notes: Iterable[str]) -> None: ...
     def fail(self, failure: LvsdrError) -> int: ...
     def unheard(self, error: OSError) -> None: ...
@@ -44,25 +45,27 @@ class Telling:
         """Tell what became of a notice."""
         notice, report = outcome.notice, outcome.report
         self.screen.tell(report.notes)
-        title = f"{notice}: {outcome.state or 'dropped'}"
-        title += f" ({outcome.reason})" if outcome.reason else ""
-        done = text.applied(report.changes, report.announced) if outcome.state else ()
-        told = {"type": notice.type, "name": notice.name, "state": notice.state}
-        document = json_documents.notified(
-            told, outcome.state, outcome.reason, report.changes, report.announced
+        told = Notified(
+            notice.type,
+            notice.name,
+            notice.state,
+            outcome.state,
+            outcome.reason,
+            report.changes,
+            report.announced,
         )
-        self._print([title, *done], document)
-        self.syslog(f"{title}; {len(report.changes)} changes", *report.notes)
+        self._print(told)
+        self.syslog(f"{told.title}; {len(report.changes)} changes", *report.notes)
 
     def line(self, line: str) -> None:
         """Tell a line of the FIFO."""
-        self._print([line], json_documents.keepalived_line(line))
+        self._print(FifoLine(line))
         self.syslog(line)
 
     def failed(self, failure: LvsdrError) -> None:
         """Tell what failed, where the program goes on."""
-        if self.screen.output == "json":
-            self._print([], json_documents.error(failure))
+        if self.screen.format.tells_errors:
+            self._print(Failed(failure))
         else:
             self.screen.fail(failure)
         self.syslog(failure.message, *failure.notes, error=True)
@@ -75,12 +78,10 @@ class Telling:
         for line in lines:
             syslog.syslog(syslog.LOG_ERR if error else syslog.LOG_NOTICE, printable(line))
 
-    def _print(self, lines: Iterable[str], document: json_documents.Document) -> None:
-        """Print `lines`, or the document as a line of its own; who does not read misses it."""
+    def _print(self, result: Result) -> None:
+        """Print a result as one of many; who does not read misses it."""
         try:
-            if self.screen.output == "json":
-                lines = [json_documents.line(document)]
-            for line in lines:
+            for line in self.screen.format.output().one_of_many(result):
                 self.say(printable(line))
         except OSError as error:
             self.screen.unheard(error)

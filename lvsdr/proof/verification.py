@@ -1,4 +1,4 @@
-"""The other story: is the host as its profile says, and does the wire agree."""
+"""Verifying: is the host as its profile says, do the rules find no fault, does the wire agree."""
 
 from __future__ import annotations
 
@@ -92,8 +92,8 @@ def sent_astray(segment: Segment, kernel: Kernel, follow: Follow) -> Iterator[Fi
         kernel.unicast_routes(segment.vips), segment.link, segment.host
     )
     if routes:
-        fates = follow({vip: route.link for vip, route in routes.items()})
-        yield from vip_given_up.given_up(routes, fates, segment.host)
+        outcomes = follow({vip: route.link for vip, route in routes.items()})
+        yield from vip_given_up.given_up(routes, outcomes, segment.host)
 
 
 def _inspected(
@@ -114,7 +114,7 @@ def _state(
     """Return what the rules and the profile say of this host, and whether it is fit for it."""
     found = (*_as_director(vips), *host_rules.findings(profile, host))
     try:
-        todo = plan_apply(profile, kernel, book).todo
+        todo = plan_apply(profile, kernel, book, host=host).todo
     except CannotRun:
         # What keeps the profile from being applied is what the rules have found.
         if not any(finding.severity == ERROR for finding in found):

@@ -11,7 +11,6 @@ from lvsdr.model.change import Change, Plan
 from lvsdr.model.objects import (
     Address,
     Link,
-    Object,
     ProxyNeighbour,
     RealServer,
     Route,
@@ -23,6 +22,7 @@ from lvsdr.model.objects import (
     endpoint,
     there,
 )
+from lvsdr.render.results import Planned, Result, Status
 
 Words = Iterator[list[str]]
 
@@ -33,6 +33,16 @@ TUNNEL_TYPES = {1: "gue", 2: "gre"}
 TUNNEL_FLAGS = {1: "--tun-csum", 2: "--tun-remcsum"}
 
 
+def lines(result: Result) -> Iterable[str]:
+    """Return the lines that carry out a plan, or that would make what is there."""
+    return SHOWS[type(result)](result)
+
+
+def one_of_many(result: Result) -> Iterable[str]:
+    """Return the same lines: a shell takes them one by one."""
+    return lines(result)
+
+
 def plan(todo: Plan) -> Iterator[str]:
     """Yield the command lines of each change, ready for a shell."""
     for change in todo:
@@ -40,8 +50,13 @@ def plan(todo: Plan) -> Iterator[str]:
             yield shlex.join(words)
 
 
-def status(observed: Iterable[Object]) -> Iterator[str]:
-    """Yield the lines that would make what is there."""
+def _planned(result: Planned) -> Iterator[str]:
+    return plan(result.changes)
+
+
+def _status(result: Status) -> Iterator[str]:
+    """Yield the lines that would make what is there of the profile's objects."""
+    observed = [row.seen for row in result.rows if row.seen is not None and row.wanted is not None]
     seen = sorted(filter(there, observed), key=lambda item: item.layer)
     return plan(tuple(Change(None, item) for item in seen))
 
@@ -196,4 +211,9 @@ COMMANDS: Mapping[str, Callable[[Change], Any]] = {
     "real_server": _real_server,
     "timeout": _timeout,
     "sync_daemon": _sync_daemon,
+}
+
+SHOWS: Mapping[type[Result], Callable[[Any], Iterable[str]]] = {
+    Planned: _planned,
+    Status: _status,
 }

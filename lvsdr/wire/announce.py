@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
 from time import monotonic, sleep
-from types import TracebackType
 from typing import Self
 
 from lvsdr.model.address import IPAddress
+from lvsdr.model.closing import Closing
 from lvsdr.wire.frames import arp, neighbour_discovery
 from lvsdr.wire.packet_socket import PacketSocket, paced
 
 
-class Announcer:
+class Announcer(Closing):
     """Announce VIPs on `link`, over a socket that is opened before the first change is made.
 
     Entering it raises CannotRun without the privilege, and for a link on
@@ -27,13 +27,9 @@ class Announcer:
         self._wire.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._wire.__exit__(kind, error, trace)
+    def close(self) -> None:
+        """Give back what was opened."""
+        self._wire.close()
 
     def announce(self, vips: Iterable[IPAddress], *, count: int = 3, interval: float = 0.1) -> None:
         """Announce `vips` at this link's MAC address, `count` times, `interval` seconds apart.

@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address
 from time import monotonic
-from types import TracebackType
 from typing import Self
 
 from lvsdr.model.address import IPAddress
+from lvsdr.model.closing import Closing
 from lvsdr.model.neighbour_claim import NeighbourClaim
 from lvsdr.wire.frames.neighbour_claims import claim_on
 from lvsdr.wire.neighbour_questions import Asker, Timed, neighbour_questions
@@ -17,7 +17,7 @@ from lvsdr.wire.packet_socket import RATE, PacketSocket, paced
 from lvsdr.wire.who_has import ethertypes
 
 
-class Listener:
+class Listener(Closing):
     """Receive the claims of other hosts on `addresses`, on `link`, from the start of the block.
 
     When the link goes down, is unplugged or deleted, `hear` raises CannotRun, and so does `reopen`
@@ -36,13 +36,9 @@ class Listener:
         self._wire.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._wire.__exit__(kind, error, trace)
+    def close(self) -> None:
+        """Give back what was opened."""
+        self._wire.close()
 
     def hear(self, until: float) -> Iterator[NeighbourClaim]:
         """Yield claims until the monotonic clock reads `until`; send the questions due."""
@@ -65,7 +61,7 @@ class Listener:
         """Open the socket again after the link was down or gone; raise CannotRun while it is."""
         fresh = self._opened()
         fresh.__enter__()
-        self._wire.__exit__(None, None, None)
+        self._wire.close()
         self._wire = fresh
         self._due.clear()
         self._wire.wait_for_carrier(0.0)

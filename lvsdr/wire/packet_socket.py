@@ -13,10 +13,10 @@ from contextlib import contextmanager, suppress
 from itertools import product
 from select import POLLIN, poll
 from time import monotonic, sleep
-from types import TracebackType
 from typing import Self
 
 from lvsdr.errors import CannotRun
+from lvsdr.model.closing import Closing
 from lvsdr.wire.frames.ethernet import IPV6, mac_text
 from lvsdr.wire.packet_filters import ethertype_filter
 
@@ -47,7 +47,7 @@ _REASONS = {
 }
 
 
-class PacketSocket:
+class PacketSocket(Closing):
     """Send frames on `link`, and receive those of `ethertypes`; of IPv6 neighbour discovery alone.
 
     Entering it raises CannotRun without the privilege, and for a link that
@@ -68,12 +68,8 @@ class PacketSocket:
         self._poll.register(self._socket, POLLIN)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Give back what was opened."""
         self._socket.close()
 
     @property

@@ -36,7 +36,7 @@ from lvsdr.core.situation import plan_apply
 from lvsdr.kernel import namespace
 from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.lab.cluster import hosts
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.profile.reader import read
 
 LINKS = (

@@ -17,7 +17,7 @@ from rig import VIP, VIP6, Document, director, realserver, virtual_server
 from witnesses import arping, captured, ipvsadm, ndisc6
 
 from lvsdr.core.plan_order import EXPIRE_NODEST_CONN
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import ask
 
 DAEMONS = [{"state": state, "syncid": 1} for state in ("master", "backup")]

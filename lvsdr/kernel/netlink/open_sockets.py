@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from lvsdr.errors import CannotRun
 from lvsdr.kernel.errno import explained
 from lvsdr.kernel.netlink.netlink_socket import GenericSocket
 from lvsdr.kernel.netlink.route_socket import RouteSocket
+from lvsdr.model.closing import Closing
 
 
-class Sockets:
+class Sockets(Closing):
     """Our netlink sockets and pyroute2's, of the namespace in which they are opened."""
 
     def __init__(self) -> None:
         self._rtnetlink: RouteSocket | None = None
         self._route: Any = None
         self._ipvs: GenericSocket | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def rtnetlink(self) -> RouteSocket:

@@ -1,4 +1,4 @@
-"""`--timings`: where the time of a command goes, the same split for users and benchmarks."""
+"""Where the time of a command goes: the same split for users and benchmarks."""
 
 from __future__ import annotations
 
@@ -8,10 +8,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
-
-import click
-
-from lvsdr.cli.session import Session
 
 if TYPE_CHECKING:
     from lvsdr.core.kernel_protocol import Kernel
@@ -52,22 +48,24 @@ class Stopwatch:
         return f"timings: {' '.join(said)} total {sum(self.seconds.values()):.3f}"
 
 
-class TimedKernel:
+@contextmanager
+def timed(kernel: AbstractContextManager[Kernel], watch: Stopwatch) -> Iterator[Kernel]:
+    """Give the kernel, its verbs timed by `watch`."""
+    with kernel as opened:
+        watch.turn("plan")
+        try:
+            yield cast("Kernel", _TimedKernel(opened, watch))
+        finally:
+            watch.turn("rest")
+
+
+class _TimedKernel:
     """A kernel whose verbs are timed: before the first change it observes, after it, it checks."""
 
-    def __init__(self, kernel: AbstractContextManager[Kernel], watch: Stopwatch) -> None:
-        self._opened = kernel
+    def __init__(self, kernel: Kernel, watch: Stopwatch) -> None:
+        self._kernel = kernel
         self._watch = watch
         self._reads = "observe"
-
-    def __enter__(self) -> Kernel:
-        self._kernel = self._opened.__enter__()
-        self._watch.turn("plan")
-        return cast("Kernel", self)
-
-    def __exit__(self, *raised: Any) -> bool | None:
-        self._watch.turn("rest")
-        return self._opened.__exit__(*raised)
 
     def __getattr__(self, verb: str) -> Any:
         work = getattr(self._kernel, verb)
@@ -82,30 +80,6 @@ class TimedKernel:
             return done
 
         return timed
-
-
-def offer(command: click.Command) -> None:
-    """Give `--timings` to a command, or to all the commands of a group."""
-    if isinstance(command, click.Group):
-        for each in command.commands.values():
-            offer(each)
-        return
-    option = click.Option(
-        ["--timings"],
-        is_flag=True,
-        is_eager=True,
-        expose_value=False,
-        callback=_start,
-        help="Say on stderr how many seconds each phase took.",
-    )
-    if not any(each.name == option.name for each in command.params):
-        command.params.append(option)
-
-
-def _start(context: click.Context, _: click.Parameter, value: bool) -> None:
-    session = context.find_object(Session)
-    if value and session is not None:
-        session.stopwatch = Stopwatch()
 
 
 def _since_start() -> float:

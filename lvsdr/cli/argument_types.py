@@ -1,9 +1,10 @@
-"""Addresses as arguments: read, or refused with a word on what is wrong."""
+"""Addresses and numbers as arguments: read, or refused with a word on what is wrong."""
 
 from __future__ import annotations
 
 from ipaddress import IPv4Address, ip_interface
-from typing import TYPE_CHECKING
+from math import isnan
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -42,3 +43,15 @@ class InterfaceType(click.ParamType["IPInterface"]):
         if "/" not in value:
             self.fail(f"{value!r} has no prefix length: write {value}/24", param, ctx)
         return found
+
+
+class NumberRange(click.FloatRange):
+    """A number between two others. Not a number is none: nothing that waits for it would end."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number that `value` is."""
+        if isnan(number := float(super().convert(value, param, ctx))):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return number

@@ -1,0 +1,113 @@
+"""`verify`: of a director, of a real server, and of a segment on any host of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lvsdr.cli import container
+from lvsdr.cli.options import (
+    dip_option,
+    netns_option,
+    output_option,
+    profile_argument,
+    rate_option,
+    seconds_option,
+    trust_option,
+)
+from lvsdr.cli.role_commands import read_profile
+from lvsdr.cli.session import Session
+from lvsdr.render.results import Verified
+
+if TYPE_CHECKING:
+    from lvsdr.model.address import IPAddress
+    from lvsdr.proof.verification import Verdict
+
+
+@click.command("verify")
+@profile_argument("director")
+@output_option(Verified)
+@netns_option
+@trust_option
+@seconds_option
+@rate_option
+@click.option("--no-paths", is_flag=True, help="Do not probe the real servers.")
+@click.pass_obj
+def verify_director(session: Session, profile: Path, no_paths: bool) -> int:
+    """Prove that this host is the director, and that the real servers serve.
+
+    It must be as the profile says, and it alone may answer for the VIPs: the segment is asked. And
+    each real server must serve what the director sends it: a probe takes the way of a request.
+    """
+    from lvsdr.model.profile import DirectorProfile
+    from lvsdr.proof import verification
+
+    wanted = read_profile(session, profile, "director")
+    assert isinstance(wanted, DirectorProfile), "read() holds it to its role"
+    probe = None if no_paths else session.probe
+    with session.kernel() as kernel:
+        around = container.host_side(session, wanted, kernel)
+        verdict = verification.director(wanted, kernel, session.book(), session.ask, probe)
+    return _show(session, verdict.with_findings(around))
+
+
+@click.command("verify")
+@profile_argument("realserver")
+@output_option(Verified)
+@netns_option
+@trust_option
+@click.pass_obj
+def verify_realserver(session: Session, profile: Path) -> int:
+    """Prove that this host is silent.
+
+    It must be as the profile says, and its effective ARP settings must keep it from answering for
+    the VIPs, and from asking in their name.
+
+    With --netns, the host of that container must not answer for it, nor lose its packets.
+    """
+    from lvsdr.model.profile import RealServerProfile
+    from lvsdr.proof import verification
+
+    wanted = read_profile(session, profile, "realserver")
+    assert isinstance(wanted, RealServerProfile), "read() holds it to its role"
+    with session.kernel() as kernel:
+        around = container.host_side(session, wanted, kernel)
+        verdict = verification.realserver(wanted, kernel, session.book())
+    return _show(session, verdict.with_findings(around))
+
+
+@click.command("verify")
+@profile_argument()
+@click.option("--interface", metavar="LINK", help="The link to ask on.")
+@output_option(Verified)
+@netns_option
+@seconds_option
+@rate_option
+@dip_option
+@click.pass_obj
+def verify_segment(
+    session: Session, profile: Path, interface: str | None, dips: tuple[IPAddress, ...]
+) -> int:
+    """Ask the segment who answers for the VIPs.
+
+    Runs on any host of the segment, and needs a director's or a real server's PROFILE. A director's
+    tells which real server an answer comes from. Where this host itself sends packets for a VIP on
+    to a guest or through a tunnel, one is sent, and must not come back.
+    """
+    from lvsdr.profile.reader import read
+    from lvsdr.proof import verification
+    from lvsdr.proof.profile_segment import segment_of
+
+    wanted = read(profile)
+    with session.kernel() as kernel:
+        segment = segment_of(wanted, kernel.read_host(), interface, dips)
+        verdict = verification.any_host(segment, kernel, session.ask, session.follow)
+    return _show(session, verdict)
+
+
+def _show(session: Session, verdict: Verdict) -> int:
+    """Print a verdict and return its exit code."""
+    session.show(Verified(verdict.findings, verdict.heard, verdict.names or {}, verdict.paths))
+    return 0 if verdict.ok else 1

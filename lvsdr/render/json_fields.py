@@ -1,0 +1,138 @@
+"""The nouns of lvsdr as the plain data that JSON holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from lvsdr.model.objects import there
+from lvsdr.model.plain_data import to_plain
+
+if TYPE_CHECKING:
+    # A plan is printed without what the other results are made of.
+    from lvsdr.model.change import Change
+    from lvsdr.model.counters import Standing
+    from lvsdr.model.explanation import Explanation, Reply
+    from lvsdr.model.finding import Finding
+    from lvsdr.model.neighbour_claim import Answer
+    from lvsdr.model.objects import Object
+    from lvsdr.model.path import Proof
+    from lvsdr.model.rehearsal_step import Step
+    from lvsdr.render.object_rows import Row
+
+Document = dict[str, Any]
+
+
+def change(item: Change) -> Document:
+    """Return one change; `before` or `after` is null where the object is not there."""
+    kind, *key = item.key
+    return {
+        "sign": item.sign,
+        "object": kind,
+        "key": key,
+        "before": _fields(item.before),
+        "after": _fields(item.after),
+    }
+
+
+def row(item: Row) -> Document:
+    """Return where an object stands."""
+    kind, *key = item.subject.key
+    return {
+        "object": kind,
+        "key": key,
+        "state": item.state,
+        "desired": _fields(item.wanted),
+        "observed": _fields(item.seen),
+        "counters": None if item.counters is None else asdict(item.counters),
+    }
+
+
+def standing(item: Standing) -> Document:
+    """Return what is left of a real server's connections."""
+    return {
+        "key": list(item.server.key[1:]),
+        "active": item.counters.active,
+        "inactive": item.counters.inactive,
+        "persistent": item.counters.persistent,
+    }
+
+
+def finding(item: Finding) -> Document:
+    """Return what is wrong."""
+    return {
+        "rule": item.rule,
+        "severity": item.severity,
+        "subject": item.subject,
+        "vip": None if item.vip is None else str(item.vip),
+        "mac": item.mac,
+        "rip": None if item.rip is None else str(item.rip),
+        "message": item.message,
+        "hint": item.hint,
+    }
+
+
+def path(item: Proof) -> Document:
+    """Return what became of a probe; without a verdict nothing is proven."""
+    way = item.path
+    return {
+        "vip": None if way.vip is None else str(way.vip),
+        "protocol": way.service.protocol,
+        "port": way.port or None,
+        "fwmark": way.service.fwmark or None,
+        "rip": str(way.rip),
+        "verdict": item.verdict,
+        "hint": item.hint,
+    }
+
+
+def answer(item: Answer, names: Mapping[str, str]) -> Document:
+    """Return who answered for a VIP."""
+    return {
+        "vip": str(item.address),
+        "mac": item.mac,
+        "form": item.form,
+        "host": names.get(item.mac),
+    }
+
+
+def step(item: Step) -> Document:
+    """Return a step of a rehearsal."""
+    return {"title": item.title, "ok": item.ok, "seen": list(item.seen)}
+
+
+def link(item: Explanation) -> Document:
+    """Return the settings of a link, and what it would answer."""
+    return {
+        "link": item.link,
+        "speaks": item.speaks,
+        "through": item.through,
+        "settings": [
+            {
+                "name": one.name,
+                "all": one.every,
+                "own": one.own,
+                "effective": one.effective,
+                "meaning": one.meaning,
+            }
+            for one in item.settings
+        ],
+        "answers": [
+            {
+                "address": str(one.address),
+                "asker": None if one.asker is None else str(one.asker),
+                "own": None if one.own is None else _reply(one.own),
+                "probe": _reply(one.probe),
+            }
+            for one in item.answers
+        ],
+    }
+
+
+def _reply(item: Reply) -> Document:
+    return {"answers": item.answers, "why": item.why}
+
+
+def _fields(item: Object | None) -> Document | None:
+    return to_plain(item) if item is not None and there(item) else None

@@ -1,0 +1,196 @@
+"""What a command has found or done: the results, each shown in every format that takes it.
+
+They are named tuples, for every run of the program makes all of them: dataclasses take several
+times as long to make.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from lvsdr.errors import LvsdrError
+    from lvsdr.model.address import IPAddress
+    from lvsdr.model.change import Plan
+    from lvsdr.model.counters import Standing
+    from lvsdr.model.explanation import Explanation
+    from lvsdr.model.finding import Finding
+    from lvsdr.model.neighbour_claim import Answer
+    from lvsdr.model.path import Proof
+    from lvsdr.model.profile import Profile
+    from lvsdr.model.rehearsal_step import Step
+    from lvsdr.model.watch_event import Event
+    from lvsdr.render.object_rows import Row
+
+
+class Planned(NamedTuple):
+    """What `apply` would change; `drift` is what others have done since: how lvsdr left it, now."""
+
+    changes: Plan
+    drift: Plan
+
+
+class Applied(NamedTuple):
+    """What was changed, by `apply` or `withdraw`, and the VIPs that the segment was told of."""
+
+    changes: Plan
+    announced: Sequence[IPAddress] = ()
+
+
+class Announced(NamedTuple):
+    """The VIPs that the segment was told of."""
+
+    vips: Sequence[IPAddress]
+
+
+class Status(NamedTuple):
+    """Each object of a profile as it should be and as it is; `drift` as of Planned."""
+
+    rows: Sequence[Row]
+    drift: Plan
+
+
+class Drained(NamedTuple):
+    """How a drain ended: `state` is restored, waiting or drained."""
+
+    rip: str
+    state: str
+    changes: Plan
+    left: Sequence[Standing]
+    obstacles: Sequence[str]
+
+
+class Verified(NamedTuple):
+    """What is wrong, who answered, what the paths are like; `names` say whose a MAC is."""
+
+    findings: Sequence[Finding]
+    answers: frozenset[Answer]
+    names: Mapping[str, str]
+    paths: Sequence[Proof]
+
+
+class Checked(NamedTuple):
+    """What each file holds, and where they disagree."""
+
+    profiles: Mapping[Path, Profile]
+    findings: Sequence[Finding]
+
+
+class ConfFindings(NamedTuple):
+    """What is wrong with keepalived.conf."""
+
+    findings: Sequence[Finding]
+
+
+class Explained(NamedTuple):
+    """What each link would answer on ARP, and why."""
+
+    links: Sequence[Explanation]
+
+
+class SegmentEvent(NamedTuple):
+    """What happened on the segment; `when`, in UTC."""
+
+    event: Event
+    when: datetime
+
+
+class Scenarios(NamedTuple):
+    """What can be rehearsed by name, and what each is about."""
+
+    known: Mapping[str, str]
+
+
+class StepDone(NamedTuple):
+    """A step of a rehearsal, while the next ones are to come: for people."""
+
+    step: Step
+
+
+class Rehearsed(NamedTuple):
+    """All steps of a rehearsal, at its end."""
+
+    steps: Sequence[Step]
+
+
+class Notified(NamedTuple):
+    """What keepalived said of an instance, and what was done about it.
+
+    `followed` is the state that was carried out, None where the notice was dropped.
+    """
+
+    type: str
+    name: str
+    state: str
+    followed: str | None
+    reason: str
+    changes: Plan
+    announced: Sequence[IPAddress]
+
+    @property
+    def title(self) -> str:
+        """Return what was said and what became of it, in one line."""
+        said = f"{self.type} {self.name} {self.state}: {self.followed or 'dropped'}"
+        return f"{said} ({self.reason})" if self.reason else said
+
+
+class FifoLine(NamedTuple):
+    """A line of keepalived's FIFO."""
+
+    line: str
+
+
+class InstanceState(NamedTuple):
+    """What keepalived said last of an instance or a group; `done` where it is carried out."""
+
+    type: str
+    name: str
+    state: str
+    done: bool
+
+
+class ServerState(NamedTuple):
+    """What keepalived's checks found of a server last; `since` is time(2)."""
+
+    virtual_server: str
+    real_server: str | None
+    state: str
+    since: int
+
+
+class KeepalivedStatus(NamedTuple):
+    """What keepalived said last of its instances, and of the servers that it checks."""
+
+    instances: Sequence[InstanceState]
+    servers: Sequence[ServerState]
+
+
+class Failed(NamedTuple):
+    """Why the command could not do it: for formats that tell errors."""
+
+    failure: LvsdrError
+
+
+Result = (
+    Planned
+    | Applied
+    | Announced
+    | Status
+    | Drained
+    | Verified
+    | Checked
+    | ConfFindings
+    | Explained
+    | SegmentEvent
+    | Scenarios
+    | StepDone
+    | Rehearsed
+    | Notified
+    | FifoLine
+    | KeepalivedStatus
+    | Failed
+)

@@ -1,0 +1,53 @@
+"""A status as a person reads it: a line for each object, with what is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from lvsdr.model.objects import Object, RealServer
+from lvsdr.model.printable import printable
+
+if TYPE_CHECKING:
+    from lvsdr.model.counters import Counters
+    from lvsdr.render.object_rows import Row
+
+COUNTED = ("active", "inactive", "persistent", "conn/s", "packets/s", "bytes/s")
+
+
+def status(rows: Iterable[Row]) -> Iterator[str]:
+    """Yield a line for each object of the profile, with what is wrong with it.
+
+    What is counted has its connections and rates; of the latter what comes in, since with direct
+    routing and tunnels nothing goes back this way.
+    """
+    # Escaped here already: the columns stand where the escaped title ends.
+    found = [(printable(_shown(row.subject)), row) for row in rows]
+    width = max((len(title) for title, _ in found), default=0)
+    counted = any(row.counters for _, row in found)
+    if counted:
+        yield f"{''.ljust(width)}  {_columns(COUNTED)}  state"
+    for title, row in found:
+        seen = f": {row.seen.detail}" if row.seen is not None and row.state == "differs" else ""
+        columns = f"  {_columns(_counts(row.counters))}" if counted else ""
+        yield f"{title.ljust(width)}{columns}  {row.state}{seen}"
+
+
+def _shown(item: Object) -> str:
+    """Return an object; a real server stands below its virtual server."""
+    if isinstance(item, RealServer):
+        return f"  {item.place} ({item.detail})"
+    return str(item)
+
+
+def _counts(counters: Counters | None) -> tuple[str, ...]:
+    if counters is None:
+        return ("",) * len(COUNTED)
+    rates = counters.rates
+    connections = (counters.active, counters.inactive, counters.persistent)
+    shown = (*connections, rates.connections, rates.packets_in, rates.bytes_in)
+    return tuple(str(each).removesuffix(".0") for each in shown)
+
+
+def _columns(values: Iterable[str]) -> str:
+    return "  ".join(value.rjust(len(name)) for value, name in zip(values, COUNTED, strict=True))
