@@ -28,8 +28,8 @@ from lvsdr.model.objects import (
     RealServer,
     Sysctl,
     VirtualServer,
-    footing,
     keyed,
+    parent_key,
 )
 from lvsdr.model.path import Path as Route
 from lvsdr.model.path import PathVerdict, Proof, RealServerRoute
@@ -80,7 +80,7 @@ class FakeKernel:
 
     def lose_service(self, service: Key) -> None:
         """Take a virtual server away, and with it its real servers."""
-        self.lose(service, *self.tenants({service}))
+        self.lose(service, *self.children({service}))
 
     def lose(self, *keys: Key) -> None:
         """Take objects away."""
@@ -154,16 +154,16 @@ class FakeKernel:
         settings = (Sysctl(str(key[1]), "0") for key in keys if key[0] == Sysctl.kind)
         return found | keyed(each for each in settings if link_of(each) in self._gone)
 
-    def tenants(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
+    def children(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         self._read()
         objects = self.objects.values()
-        return keyed(item for item in objects if footing(item) in keys)
+        return keyed(item for item in objects if parent_key(item) in keys)
 
     def counters(self, services: Collection[Key]) -> dict[Key, Counters]:
         """Return what was said of the virtual servers and their real servers, else zeros."""
         self._read()
         objects = self.objects.values()
-        keys = [item.key for item in objects if {item.key, footing(item)} & set(services)]
+        keys = [item.key for item in objects if {item.key, parent_key(item)} & set(services)]
         return {key: self.counted.get(key, Counters()) for key in keys}
 
     def require(self, todo: Plan) -> None:
@@ -200,7 +200,7 @@ class FakeKernel:
 
     def _fits(self, change: Change) -> bool:
         """Return whether all is still as the change takes it to be."""
-        below = footing(change.subject)
+        below = parent_key(change.subject)
         served = below is None or below[0] != VirtualServer.kind or below in self.objects
         return served and self.objects.get(change.key) == change.before
 

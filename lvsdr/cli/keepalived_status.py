@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from lvsdr.cli.options import netns_option, output_option
 from lvsdr.cli.session import Session
 from lvsdr.render.results import InstanceState, KeepalivedStatus, ServerState
-
-if TYPE_CHECKING:
-    from lvsdr.keepalived.ledger import Entry
 
 
 @click.command()
@@ -31,16 +26,11 @@ def status(session: Session) -> int:
     told, servers = Ledger(book).of_all_profiles(), Health(book).servers()
     session.show(
         KeepalivedStatus(
-            [_instance(key, entry) for key, entry in told],
+            [InstanceState(each.type, each.name, each.state, each.settled) for each in told],
             [
                 ServerState(each.virtual_server, each.real_server, each.state, each.since)
                 for each in servers
             ],
         )
     )
-    return 0 if all(each.settled for _, each in told) else 1
-
-
-def _instance(key: str, entry: Entry) -> InstanceState:
-    kind, _, name = key.partition(" ")
-    return InstanceState(kind, name, entry.state, entry.settled)
+    return 0 if all(each.settled for each in told) else 1

@@ -53,12 +53,12 @@ def shared(role: str) -> tuple[click.Command, ...]:
 
 def plan(session: Session, profile: Path, role: str) -> int:
     """Show what apply would change; exit 1 if anything."""
-    from lvsdr.core.situation import consider
+    from lvsdr.core.situation import plan_apply
 
     wanted = read_profile(session, profile, role)
     with session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
-        situation = consider(wanted, kernel, session.book())
+        situation = plan_apply(wanted, kernel, session.book())
     session.tell((*situation.notes, *map(container.noted, around)))
     session.show(Planned(situation.todo, situation.drift))
     return 1 if situation.todo else 0

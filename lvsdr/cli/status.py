@@ -18,7 +18,8 @@ from lvsdr.errors import Interrupted
 from lvsdr.render.results import Status
 
 if TYPE_CHECKING:
-    from lvsdr.core.situation import Kernel, Situation
+    from lvsdr.core.kernel_protocol import Kernel
+    from lvsdr.core.situation import Situation
     from lvsdr.model.counters import Counted
     from lvsdr.model.objects import Key
     from lvsdr.model.profile import Profile
@@ -72,12 +73,12 @@ def status_director(session: Session, profile: Path, interval: float, watch: boo
 @click.pass_obj
 def status_realserver(session: Session, profile: Path) -> int:
     """Show each object as it is; exit 1 if any differs."""
-    from lvsdr.core.situation import consider
+    from lvsdr.core.situation import plan_apply
     from lvsdr.render import object_rows
 
     wanted = read_profile(session, profile, "realserver")
     with session.kernel() as kernel:
-        situation = consider(wanted, kernel, session.book())
+        situation = plan_apply(wanted, kernel, session.book())
     session.tell(situation.notes)
     rows = list(object_rows.rows(situation.desired, situation.observed))
     session.show(Status(rows, situation.drift))
@@ -88,7 +89,7 @@ def _looks(
     profile: Profile, kernel: Kernel, session: Session, interval: float, watch: bool
 ) -> Iterator[tuple[Situation, Counted]]:
     """Yield how it stands, once or again and again, and what was counted."""
-    from lvsdr.core.situation import consider
+    from lvsdr.core.situation import plan_apply
     from lvsdr.model.counters import rated
 
     services = {server.key for server in getattr(profile, "virtual_servers", ())}
@@ -100,7 +101,7 @@ def _looks(
     while True:
         now, counted = time.monotonic(), kernel.counters(services)
         rates = rated(counted, earlier, now - then) if earlier is not None else counted
-        yield consider(profile, kernel, session.book()), rates
+        yield plan_apply(profile, kernel, session.book()), rates
         if not watch:
             return
         if interval:
@@ -134,7 +135,7 @@ def _rows(situation: Situation, kernel: Kernel, counted: Counted) -> list[Row]:
     from lvsdr.render import object_rows
 
     services = [key for key in situation.desired if key[0] == VirtualServer.kind]
-    others = kernel.tenants(services)
+    others = kernel.children(services)
     marks: dict[Key, str] = dict.fromkeys(situation.drained, object_rows.DRAINED)
     for key in others.keys() - situation.desired.keys():
         marks[key] = object_rows.UNWANTED if key in situation.baseline else object_rows.FOREIGN

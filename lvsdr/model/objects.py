@@ -449,8 +449,8 @@ def alike(model: RealServer, rip: IPAddress, text: str) -> RealServer:
     return made
 
 
-def footing(item: Object) -> Key | None:
-    """Return the key of what `item` cannot be without: its link, or its virtual server."""
+def parent_key(item: Object) -> Key | None:
+    """Return the key of what holds `item`: the link of an address, the service of a server."""
     if isinstance(item, Address):
         return (Link.kind, item.link)
     if isinstance(item, RealServer):
