@@ -15,6 +15,7 @@ from lvsdr.model.change import Change, Plan
 from lvsdr.model.counters import Counters
 from lvsdr.model.finding import Answer
 from lvsdr.model.inspection import HeldAddress, Inspection, Packet
+from lvsdr.model.ipvs import RealServer
 from lvsdr.model.objects import (
     NOTHING,
     Address,
@@ -22,9 +23,7 @@ from lvsdr.model.objects import (
     Object,
     Objects,
     ProxyNeighbour,
-    RealServer,
     Sysctl,
-    footing,
     keyed,
 )
 from lvsdr.model.path import Approach, PathVerdict, Proof
@@ -117,12 +116,12 @@ class FakeKernel:
 
     def tenants(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         objects = self.objects.values()
-        return keyed(item for item in objects if footing(item) in keys)
+        return keyed(item for item in objects if item.needs in keys)
 
     def counters(self, services: Collection[Key]) -> dict[Key, Counters]:
         """Return what was said of the virtual servers and their real servers, else zeros."""
         objects = self.objects.values()
-        keys = [item.key for item in objects if {item.key, footing(item)} & set(services)]
+        keys = [item.key for item in objects if {item.key, item.needs} & set(services)]
         return {key: self.counted.get(key, Counters()) for key in keys}
 
     def require(self, todo: Plan) -> None:

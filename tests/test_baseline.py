@@ -18,7 +18,8 @@ from lvsdr.core import book
 from lvsdr.core.book import BOOT_ID, Book
 from lvsdr.core.record import Record
 from lvsdr.errors import CannotRun
-from lvsdr.model.objects import Address, Objects, RealServer, Service, Sysctl, keyed
+from lvsdr.model.ipvs import RealServer, Service
+from lvsdr.model.objects import Address, Objects, Sysctl, keyed
 from lvsdr.model.plain_data import to_plain
 
 IGNORE = Sysctl("net/ipv4/conf/all/arp_ignore", "1")

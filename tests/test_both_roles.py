@@ -23,7 +23,8 @@ from lvsdr.keepalived.notice import Notice
 from lvsdr.keepalived.rivals import EXPIRE
 from lvsdr.keepalived.transition import enter
 from lvsdr.model.change import Change
-from lvsdr.model.objects import Address, RealServer, SyncDaemon, Sysctl
+from lvsdr.model.ipvs import RealServer, SyncDaemon
+from lvsdr.model.objects import Address, Sysctl
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
 from lvsdr.model.watch_event import Spoken
 from lvsdr.profile.reader import read

@@ -19,7 +19,8 @@ from lvsdr.cli.main import cli, run
 from lvsdr.errors import CannotRun, Interrupted
 from lvsdr.model.change import Change
 from lvsdr.model.finding import Answer, Form
-from lvsdr.model.objects import Address, Link, Object, RealServer, Service, Sysctl, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.objects import Address, Link, Object, Sysctl
 from lvsdr.model.survey import SurveyedLink
 
 PROFILES = Path(__file__).parent.parent / "profiles"
@@ -544,7 +545,7 @@ def test_a_plan_imports_neither_pyroute2_nor_what_explains_a_bad_profile() -> No
     assert {
         "lvsdr.core.situation",
         "lvsdr.kernel.views.survey_view",
-        "lvsdr.kernel.tables.ipvs",
+        "lvsdr.kernel.tables.ipvs_servers",
     } <= loaded
     assert loaded & heavy == set()
     assert loaded & {"lvsdr.kernel.views.inspection_view", "lvsdr.rules", "lvsdr.wire"} == set()

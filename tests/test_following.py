@@ -20,7 +20,8 @@ from lvsdr.keepalived.hearing import Heard
 from lvsdr.keepalived.hook import Outcome
 from lvsdr.keepalived.host_roles import Host, Roles
 from lvsdr.keepalived.ledger import Ledger
-from lvsdr.model.objects import Address, RealServer, SyncDaemon, Sysctl, keyed
+from lvsdr.model.ipvs import RealServer, SyncDaemon
+from lvsdr.model.objects import Address, Sysctl, keyed
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
 from lvsdr.model.watch_event import Spoken
 from lvsdr.profile.reader import read

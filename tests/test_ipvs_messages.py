@@ -29,7 +29,7 @@ from lvsdr.kernel.netlink.netlink_socket import GenericSocket
 from lvsdr.kernel.tables import ipvs_batch
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change
-from lvsdr.model.objects import RealServer, Service, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 
 FAMILY, SEQUENCE = 27, 7
 

@@ -24,7 +24,8 @@ from lvsdr.keepalived.host_roles import Host, Roles
 from lvsdr.keepalived.ledger import Ledger
 from lvsdr.keepalived.living import lives
 from lvsdr.keepalived.notice import Notice, from_line
-from lvsdr.model.objects import Address, Object, Service, SyncDaemon, Sysctl, VirtualServer
+from lvsdr.model.ipvs import Service, SyncDaemon, VirtualServer
+from lvsdr.model.objects import Address, Object, Sysctl
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.profile.reader import read
 

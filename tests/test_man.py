@@ -24,7 +24,8 @@ from lvsdr.cli.command_table import Later
 from lvsdr.cli.main import cli
 from lvsdr.core import book, signals
 from lvsdr.model.finding import Answer, Form
-from lvsdr.model.objects import KINDS, Service
+from lvsdr.model.ipvs import Service
+from lvsdr.model.plain_data import KINDS
 from lvsdr.profile import schema
 from lvsdr.profile.holders import HOLDERS
 from lvsdr.profile.reader import read

@@ -11,7 +11,8 @@ import pytest
 from fake import host
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Answer, Finding, Form
-from lvsdr.model.objects import Address, RealServer, Service, Tunnel, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, Tunnel, VirtualServer
+from lvsdr.model.objects import Address
 from lvsdr.model.path import VERDICTS, Approach, Path, PathDetail, PathVerdict, Proof
 from lvsdr.model.profile import DirectorProfile, LabelledVip
 from lvsdr.profile.roles.director_paths import paths

@@ -10,19 +10,8 @@ from hypothesis import strategies as st
 
 from lvsdr.core.planner import plan, way_back
 from lvsdr.model.change import Change
-from lvsdr.model.objects import (
-    Address,
-    Baseline,
-    Link,
-    Object,
-    Objects,
-    RealServer,
-    Route,
-    Service,
-    Sysctl,
-    VirtualServer,
-    keyed,
-)
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.objects import Address, Baseline, Link, Object, Objects, Route, Sysctl, keyed
 
 WEB = Service("tcp", ip_address("192.0.2.10"), 80)
 QUIET = Sysctl("net/ipv4/conf/all/arp_ignore", "1")

@@ -20,7 +20,7 @@ from fuzz.profiles import PROFILES as VALID
 from fuzz.profiles import mutated as mutated_profiles
 from fuzz.profiles import times
 from lvsdr.errors import ProfileError
-from lvsdr.model.objects import (
+from lvsdr.model.ipvs import (
     IPIP_TUNNEL,
     SCHEDULER_FLAGS,
     TUNNEL_CHECKSUMS,
@@ -28,10 +28,10 @@ from lvsdr.model.objects import (
     RealServer,
     Service,
     SyncDaemon,
-    Sysctl,
     Timeout,
     VirtualServer,
 )
+from lvsdr.model.objects import Sysctl
 from lvsdr.model.printable import printable
 from lvsdr.model.profile import DirectorProfile, LabelledVip, Profile, RealServerProfile
 from lvsdr.profile import schema

@@ -7,23 +7,11 @@ from ipaddress import ip_address, ip_interface, ip_network
 
 import pytest
 
-from lvsdr.model import objects
+from lvsdr.model import ipvs, objects
 from lvsdr.model.change import Change
-from lvsdr.model.objects import (
-    KINDS,
-    Address,
-    Link,
-    Object,
-    ProxyNeighbour,
-    RealServer,
-    Route,
-    Service,
-    SyncDaemon,
-    Sysctl,
-    Timeout,
-    VirtualServer,
-)
-from lvsdr.model.plain_data import from_plain, to_plain
+from lvsdr.model.ipvs import RealServer, Service, SyncDaemon, Timeout, VirtualServer
+from lvsdr.model.objects import Address, Link, Object, ProxyNeighbour, Route, Sysctl
+from lvsdr.model.plain_data import KINDS, from_plain, to_plain
 from lvsdr.model.printable import printable
 from lvsdr.render import commands, text
 
@@ -185,7 +173,8 @@ def test_every_kind_of_object_has_commands() -> None:
 
 
 def test_every_kind_of_object_is_in_the_table() -> None:
-    kinds = {each.kind: each for each in vars(objects).values() if getattr(each, "kind", None)}
+    named = {**vars(objects), **vars(ipvs)}
+    kinds = {each.kind: each for each in named.values() if getattr(each, "kind", None)}
 
     assert dict(KINDS) == kinds
 

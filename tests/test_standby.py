@@ -12,7 +12,8 @@ from fake import ETH0, FakeKernel, host
 from lvsdr.core.book import Book
 from lvsdr.core.situation import Situation, consider, consider_standby
 from lvsdr.core.workflow import converge
-from lvsdr.model.objects import Address, RealServer, Service, SyncDaemon, Sysctl, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, SyncDaemon, VirtualServer
+from lvsdr.model.objects import Address, Sysctl
 from lvsdr.model.profile import DirectorProfile, LabelledVip
 from lvsdr.model.survey import SurveyedLink
 

@@ -13,7 +13,8 @@ import pytest
 from lvsdr.kernel.views.owners import owners
 from lvsdr.model.finding import Finding
 from lvsdr.model.inspection import HeldAddress, Inspection, Owner, Packet
-from lvsdr.model.objects import ProxyNeighbour, RealServer, Service, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.objects import ProxyNeighbour
 from lvsdr.model.profile import DirectorProfile, LabelledVip, RealServerProfile
 from lvsdr.model.route_lookup import RouteTo
 from lvsdr.model.survey import Survey, SurveyedLink

@@ -22,7 +22,7 @@ from lvsdr.errors import Interrupted
 if TYPE_CHECKING:
     from lvsdr.core.draining import Standings
     from lvsdr.core.situation import Kernel
-    from lvsdr.model.objects import RealServer
+    from lvsdr.model.ipvs import RealServer
 
 
 @click.command("drain")

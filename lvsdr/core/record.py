@@ -6,16 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from lvsdr.model.address import IPAddress, IPInterface
-from lvsdr.model.objects import (
-    Address,
-    Baseline,
-    Key,
-    Object,
-    Objects,
-    SyncDaemon,
-    Sysctl,
-    VirtualServer,
-)
+from lvsdr.model.ipvs import SyncDaemon, VirtualServer
+from lvsdr.model.objects import Address, Baseline, Key, Object, Objects, Sysctl
 
 
 @dataclass(frozen=True, slots=True)

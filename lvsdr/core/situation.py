@@ -12,6 +12,7 @@ from lvsdr.core.record import Record
 from lvsdr.errors import LvsdrError, ProfileError
 from lvsdr.model.address import IPAddress, IPInterface
 from lvsdr.model.change import Change, Plan
+from lvsdr.model.ipvs import RealServer, VirtualServer
 from lvsdr.model.objects import (
     NOTHING,
     Baseline,
@@ -20,10 +21,7 @@ from lvsdr.model.objects import (
     Object,
     Objects,
     ProxyNeighbour,
-    RealServer,
     Sysctl,
-    VirtualServer,
-    footing,
     keyed,
     there,
 )
@@ -290,7 +288,7 @@ def _used_by_others(
         return ()
     tenants = kernel.tenants(floors, observed).values()
     ours = record.baseline.keys() | going
-    foreign = {footing(tenant) for tenant in tenants if tenant.key not in ours}
+    foreign = {tenant.needs for tenant in tenants if tenant.key not in ours}
     return tuple(sorted(floors & foreign, key=str))
 
 

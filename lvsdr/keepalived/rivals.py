@@ -17,7 +17,8 @@ from lvsdr.errors import LvsdrError
 from lvsdr.keepalived.host_roles import Host, Report
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
-from lvsdr.model.objects import Key, RealServer, Sysctl
+from lvsdr.model.ipvs import RealServer
+from lvsdr.model.objects import Key, Sysctl
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.model.survey import Survey
 

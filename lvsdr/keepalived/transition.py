@@ -14,7 +14,8 @@ from lvsdr.keepalived.host_roles import Host, Report, Roles
 from lvsdr.keepalived.notice import FAULT, MASTER
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change
-from lvsdr.model.objects import Address, SyncDaemon
+from lvsdr.model.ipvs import SyncDaemon
+from lvsdr.model.objects import Address
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.model.survey import Survey
 

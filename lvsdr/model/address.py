@@ -38,3 +38,9 @@ def host_interface(address: IPAddress) -> IPInterface:
 def host_network(address: IPAddress) -> IPNetwork:
     """Return the network that holds `address` alone."""
     return ip_network((address, address.max_prefixlen))
+
+
+def endpoint(address: IPAddress | str, port: int) -> str:
+    """Return ADDRESS:PORT as people write it, an IPv6 address in brackets."""
+    text = str(address)
+    return f"[{text}]:{port}" if ":" in text else f"{text}:{port}"

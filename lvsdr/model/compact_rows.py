@@ -7,7 +7,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from lvsdr.model.objects import Key, Object, RealServer, alike
+from lvsdr.model.ipvs import RealServer, alike
+from lvsdr.model.objects import Key, Object
 from lvsdr.model.plain_data import Plain, from_plain, parsed_address, to_plain
 
 _settings = attrgetter(

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from lvsdr.model.address import IPAddress, IPInterface, IPNetwork
-from lvsdr.model.objects import ProxyNeighbour, RealServer
+from lvsdr.model.ipvs import RealServer
+from lvsdr.model.objects import ProxyNeighbour
 from lvsdr.model.route_lookup import RouteTo
 from lvsdr.model.survey import Survey
 

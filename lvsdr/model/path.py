@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.objects import IPIP_TUNNEL, Service, Tunnel
+from lvsdr.model.ipvs import IPIP_TUNNEL, Service, Tunnel
 
 PathVerdict = Literal[
     "served",

@@ -10,9 +10,22 @@ from operator import attrgetter
 from typing import Any
 
 from lvsdr.model.address import parsed
-from lvsdr.model.objects import KINDS, Object, Service, shared
+from lvsdr.model.ipvs import RealServer, Service, SyncDaemon, Timeout, VirtualServer, shared
+from lvsdr.model.objects import Address, Link, Object, ProxyNeighbour, Route, Sysctl
 
 Plain = dict[str, Any]
+
+KINDS: Mapping[str, type[Object]] = {
+    "sysctl": Sysctl,
+    "link": Link,
+    "address": Address,
+    "route": Route,
+    "proxy_neighbour": ProxyNeighbour,
+    "virtual_server": VirtualServer,
+    "real_server": RealServer,
+    "timeout": Timeout,
+    "sync_daemon": SyncDaemon,
+}
 
 
 def to_plain(item: Object) -> Plain:

@@ -7,22 +7,10 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from lvsdr.model.address import endpoint
 from lvsdr.model.change import Change, Plan
-from lvsdr.model.objects import (
-    Address,
-    Link,
-    Object,
-    ProxyNeighbour,
-    RealServer,
-    Route,
-    Service,
-    SyncDaemon,
-    Sysctl,
-    Timeout,
-    VirtualServer,
-    endpoint,
-    there,
-)
+from lvsdr.model.ipvs import RealServer, Service, SyncDaemon, Timeout, VirtualServer
+from lvsdr.model.objects import Address, Link, Object, ProxyNeighbour, Route, Sysctl, there
 
 Words = Iterator[list[str]]
 

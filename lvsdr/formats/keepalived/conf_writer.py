@@ -9,7 +9,7 @@ from ipaddress import IPv4Address
 
 from lvsdr.errors import ProfileError
 from lvsdr.model.address import host_interface
-from lvsdr.model.objects import RealServer, VirtualServer
+from lvsdr.model.ipvs import RealServer, VirtualServer
 from lvsdr.model.printable import printable
 from lvsdr.model.profile import DirectorProfile
 

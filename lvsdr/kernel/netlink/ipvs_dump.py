@@ -28,7 +28,7 @@ from lvsdr.kernel.netlink.netlink_messages import (
 )
 from lvsdr.kernel.netlink.netlink_socket import GenericSocket
 from lvsdr.model.address import IPAddress
-from lvsdr.model.objects import RealServer, Service, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 
 # In a listed real server its settings come first, then the connections that it has, then its
 # family, then statistics. Another kernel may list them otherwise: then nothing is known by its

@@ -13,7 +13,7 @@ from functools import lru_cache
 from operator import attrgetter
 
 from lvsdr.kernel.netlink.netlink_messages import U8, U16, U32, attribute
-from lvsdr.model.objects import RealServer, Service, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 
 # linux/ip_vs.h
 NEW_SERVICE, SET_SERVICE, DEL_SERVICE, GET_SERVICE = 1, 2, 3, 4

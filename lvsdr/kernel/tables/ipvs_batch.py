@@ -11,7 +11,7 @@ from lvsdr.kernel.netlink import ipvs_messages
 from lvsdr.kernel.netlink.netlink_messages import GENERIC, HEADER, REQUEST, Refused
 from lvsdr.kernel.netlink.netlink_socket import GenericSocket
 from lvsdr.model.change import Change
-from lvsdr.model.objects import RealServer, Service, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 
 KINDS = frozenset({VirtualServer.kind, RealServer.kind})
 # As many as find room in one send, and their refusals in the socket's receive buffer.

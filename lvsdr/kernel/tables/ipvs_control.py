@@ -24,7 +24,8 @@ from lvsdr.kernel.netlink.netlink_messages import (
 )
 from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.model.change import Change
-from lvsdr.model.objects import Key, Object, SyncDaemon, Timeout
+from lvsdr.model.ipvs import SyncDaemon, Timeout
+from lvsdr.model.objects import Key, Object
 
 # linux/ip_vs.h
 NEW_DAEMON, DEL_DAEMON, GET_DAEMON, SET_CONFIG, GET_CONFIG = 9, 10, 11, 12, 13

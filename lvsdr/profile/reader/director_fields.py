@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.objects import RealServer, Service, VirtualServer, alike, shared
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer, alike, shared
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.profile.reader.ipvs_settings import (
     fit_for_standby,

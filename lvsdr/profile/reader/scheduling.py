@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lvsdr.model.objects import (
-    SCHEDULER_FLAGS,
-    TUNNEL_CHECKSUMS,
-    TUNNEL_TYPES,
-    Service,
-    VirtualServer,
-)
+from lvsdr.model.ipvs import SCHEDULER_FLAGS, TUNNEL_CHECKSUMS, TUNNEL_TYPES, Service, VirtualServer
 from lvsdr.profile.reader.network_names import spoken
 from lvsdr.profile.reader.refusal import misfit
 from lvsdr.profile.reader.wording import Pointer, listed

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 
+from lvsdr.model.address import endpoint
 from lvsdr.model.finding import ERROR, WARNING, Finding
-from lvsdr.model.objects import endpoint
 from lvsdr.model.path import Path, Proof
 from lvsdr.rules.host.tunnel_ends import Opening, opening
 from lvsdr.rules.paths.tunnel_mtu import too_long

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from lvsdr.model.address import IPInterface
 from lvsdr.model.finding import ERROR, WARNING, Finding
-from lvsdr.model.objects import RealServer
+from lvsdr.model.ipvs import RealServer
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.rules.host.tunnel_ends import Opening, opening
 

@@ -14,7 +14,7 @@ from time import monotonic, sleep
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import Answer
-from lvsdr.model.objects import Tunnel
+from lvsdr.model.ipvs import Tunnel
 from lvsdr.model.path import Approach, Path, Proof
 from lvsdr.wire.packet_socket import PacketSocket
 from lvsdr.wire.paths.exchange import Exchange
