@@ -11,10 +11,11 @@ import pytest
 from fake import host
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Answer, Finding, Form
-from lvsdr.model.ipvs import RealServer, Service, Tunnel, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.objects import Address
 from lvsdr.model.path import VERDICTS, Approach, Path, PathDetail, PathVerdict, Proof
 from lvsdr.model.profile import DirectorProfile, LabelledVip
+from lvsdr.model.tunnel import Tunnel
 from lvsdr.profile.roles.director_paths import paths
 from lvsdr.proof import path_proofs
 from lvsdr.render.path_lines import lines

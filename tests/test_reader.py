@@ -21,10 +21,7 @@ from fuzz.profiles import mutated as mutated_profiles
 from fuzz.profiles import times
 from lvsdr.errors import ProfileError
 from lvsdr.model.ipvs import (
-    IPIP_TUNNEL,
-    SCHEDULER_FLAGS,
-    TUNNEL_CHECKSUMS,
-    TUNNEL_TYPES,
+    SETTING_FIELDS,
     RealServer,
     Service,
     SyncDaemon,
@@ -34,6 +31,8 @@ from lvsdr.model.ipvs import (
 from lvsdr.model.objects import Sysctl
 from lvsdr.model.printable import printable
 from lvsdr.model.profile import DirectorProfile, LabelledVip, Profile, RealServerProfile
+from lvsdr.model.scheduler_flags import SCHEDULER_FLAGS
+from lvsdr.model.tunnel import IPIP_TUNNEL, TUNNEL_CHECKSUMS, TUNNEL_TYPES
 from lvsdr.profile import schema
 from lvsdr.profile.holders import HOLDERS
 from lvsdr.profile.reader import read, schema_check
@@ -555,6 +554,16 @@ def test_the_schema_knows_the_holders_and_the_defaults_of_the_model() -> None:
     assert sorted(described["holder"]["enum"]) == sorted(HOLDERS)
     for name in ("arp_ignore", "arp_announce", "arp_scope", "guard"):
         assert described[name]["default"] == getattr(model, name)
+
+
+def test_the_schema_and_the_model_have_the_same_defaults_for_servers() -> None:
+    virtual = schema.document("director")["properties"]["virtual_servers"]["items"]["properties"]
+    real = virtual["real_servers"]["items"]["properties"]
+
+    for kind, described in ((VirtualServer, virtual), (RealServer, real)):
+        for field in SETTING_FIELDS[kind]:
+            if "default" in described.get(field.name, ()):
+                assert described[field.name]["default"] == field.default, field.name
 
 
 # Whatever comes.

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from operator import attrgetter
 from typing import Any
 
-from lvsdr.model.ipvs import RealServer, alike
+from lvsdr.model.ipvs import RealServer, alike, settings_of
 from lvsdr.model.objects import Key, Object
 from lvsdr.model.plain_data import Plain, from_plain, parsed_address, to_plain
-
-_settings = attrgetter(
-    *("service", "port", "weight", "forwarding_method"),
-    *("upper_threshold", "lower_threshold", "tunnel"),
-)
 
 
 def rows(items: Iterable[Object]) -> Iterator[Plain]:
     """Yield the entries that `items` make; of real servers in a row, `rip` is the list of RIPs."""
-    for settings, group in groupby(items, _alike):
-        if settings is None:
+    for beside, group in groupby(items, _beside_its_rip):
+        if beside is None:
             yield from ({"object": item.kind, **to_plain(item)} for item in group)
         else:
             first, *others = group
@@ -49,7 +43,7 @@ def objects(entries: Iterable[Plain]) -> Iterator[Object]:
 
 def key_rows(keys: Iterable[Key]) -> Iterator[list[Any]]:
     """Yield the entries that `keys` make; of real servers in a row, one holds all RIPs."""
-    for beside, group in groupby(keys, _beside):
+    for beside, group in groupby(keys, _key_beside_its_rip):
         if beside is None:
             yield from map(list, group)
         else:
@@ -67,12 +61,14 @@ def keys(entries: Iterable[list[Any]]) -> Iterator[Key]:
         yield from ((*head, text, port) for text in _texts(rips))
 
 
-def _alike(item: Object) -> tuple[Any, ...] | None:
-    found: tuple[Any, ...] | None = _settings(item) if item.kind == RealServer.kind else None
-    return found
+def _beside_its_rip(item: Object) -> tuple[Any, ...] | None:
+    """Return all of a real server but its RIP."""
+    if not isinstance(item, RealServer):
+        return None
+    return item.service, item.port, settings_of(item)
 
 
-def _beside(key: Key) -> tuple[Any, ...] | None:
+def _key_beside_its_rip(key: Key) -> tuple[Any, ...] | None:
     """Return the key of a real server but for its RIP."""
     return (*key[:-2], key[-1]) if key[0] == RealServer.kind else None
 

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, fields
 from functools import lru_cache
-from typing import ClassVar
+from operator import attrgetter
+from typing import Any, ClassVar
 
 from lvsdr.model.address import IPAddress, endpoint
 from lvsdr.model.objects import DAEMONS, DESTINATIONS, SERVICES, SETTINGS, Key, Object
-
-# Each flag of a scheduler by its name: the scheduler it is for, and its bit (linux/ip_vs.h).
-SCHEDULER_FLAGS: Mapping[str, tuple[str, int]] = {
-    "sh-fallback": ("sh", 0x08),
-    "sh-port": ("sh", 0x10),
-    "mh-fallback": ("mh", 0x08),
-    "mh-port": ("mh", 0x10),
-}
-TUNNEL_TYPES = ("ipip", "gue", "gre")
-TUNNEL_CHECKSUMS = ("none", "csum", "remcsum")
-Tunnel = tuple[int, int, int]
-"""The kernel's type, port (host byte order) and flags of a tunnel."""
-IPIP_TUNNEL: Tunnel = (0, 0, 0)
+from lvsdr.model.scheduler_flags import flags_spoken
+from lvsdr.model.setting_words import PEOPLE, all_said, setting
+from lvsdr.model.tunnel import IPIP_TUNNEL, Tunnel, tunnel_spoken
 
 
 class Numerous:
@@ -86,12 +77,14 @@ class VirtualServer(Object):
     layer: ClassVar[int] = SERVICES
 
     service: Service
-    scheduler: str = "wlc"
-    persistence: int | None = None
-    persistence_prefix: int | None = None
-    one_packet: bool = False
-    flags: int = 0
-    engine: str | None = None
+    scheduler: str = setting("wlc", always=True, ipvsadm="-s {}")
+    persistence: int | None = setting(
+        None, people="persistence {} s", ipvsadm="-p {}", keepalived="persistence_timeout {}"
+    )
+    persistence_prefix: int | None = setting(None, people="per /{}")
+    one_packet: bool = setting(False, ipvsadm="-o", keepalived="ops")
+    flags: int = setting(0)
+    engine: str | None = setting(None, people="engine {}", ipvsadm="--pe {}")
 
     @property
     def key(self) -> Key:
@@ -103,9 +96,7 @@ class VirtualServer(Object):
             self.scheduler,
             flags_spoken(self.scheduler, self.flags),
             "one-packet" if self.one_packet else "",
-            "" if self.persistence is None else f"persistence {self.persistence} s",
-            "" if self.persistence_prefix is None else f"per /{self.persistence_prefix}",
-            f"engine {self.engine}" if self.engine else "",
+            *all_said(settings(self), PEOPLE),
         ]
         return ", ".join(filter(None, said))
 
@@ -128,19 +119,20 @@ class RealServer(Numerous, Object):
     service: Service
     rip: IPAddress
     port: int
-    weight: int = 1
-    forwarding_method: str = "dr"
-    upper_threshold: int = 0
-    lower_threshold: int = 0
-    tunnel: Tunnel = IPIP_TUNNEL
+    weight: int = setting(
+        1, always=True, people="weight {}", ipvsadm="-w {}", keepalived="weight {}"
+    )
+    forwarding_method: str = setting("dr")
+    upper_threshold: int = setting(0, keepalived="uthreshold {}")
+    lower_threshold: int = setting(0, keepalived="lthreshold {}")
+    tunnel: Tunnel = setting(IPIP_TUNNEL)
 
     def _made_key(self) -> Key:
         return (self.kind, *self.service.key, str(self.rip), self.port)
 
     @property
     def detail(self) -> str:
-        bounds = (self.upper_threshold, self.lower_threshold)
-        return _settings_spoken(self.forwarding_method, self.weight, bounds, self.tunnel)
+        return _detail_of(*settings_of(self))
 
     @property
     def place(self) -> str:
@@ -218,52 +210,41 @@ class SyncDaemon(Object):
         return f"sync {self.state}"
 
 
+# All fields but those that say which server it is.
+SETTING_FIELDS: Mapping[type[Object], tuple[Field[Any], ...]] = {
+    kind: tuple(each for each in fields(kind) if each.name not in {"service", "rip", "port"})
+    for kind in (VirtualServer, RealServer)
+}
+Settings = tuple[Any, ...]
+"""The values of a real server's SETTING_FIELDS, in their order: the same for many of them."""
+settings_of: Callable[[RealServer], Settings] = attrgetter(
+    *(each.name for each in SETTING_FIELDS[RealServer])
+)
+
+
+def settings(server: VirtualServer | RealServer) -> list[tuple[Field[Any], Any]]:
+    """Return the settings of a server, each with its value."""
+    return [(each, getattr(server, each.name)) for each in SETTING_FIELDS[type(server)]]
+
+
 def alike(model: RealServer, rip: IPAddress, text: str) -> RealServer:
     """Return a real server that is as `model` but for its RIP, which is written as `text`."""
-    made = RealServer(
-        model.service,
-        rip,
-        model.port,
-        model.weight,
-        model.forwarding_method,
-        model.upper_threshold,
-        model.lower_threshold,
-        model.tunnel,
-    )
+    made = RealServer(model.service, rip, model.port, *settings_of(model))
     kind, protocol, vip, vip_port, _, port = model.key
     object.__setattr__(made, "_key", (kind, protocol, vip, vip_port, text, port))
     return made
 
 
 @lru_cache(maxsize=1024)
-def _settings_spoken(
-    method: str, weight: int, bounds: tuple[int, int], tunnel: tuple[int, int, int]
-) -> str:
+def _detail_of(*values: Any) -> str:
     """Return what many real servers have in common, as people say it."""
-    upper, lower = bounds
+    pairs = list(zip(SETTING_FIELDS[RealServer], values, strict=True))
+    named = {each.name: value for each, value in pairs}
+    upper, lower = named["upper_threshold"], named["lower_threshold"]
     said = [
-        method,
-        f"weight {weight}",
+        named["forwarding_method"],
+        *all_said(pairs, PEOPLE),
         f"thresholds {upper}/{lower}" if upper or lower else "",
-        tunnel_spoken(*tunnel),
+        tunnel_spoken(*named["tunnel"]),
     ]
     return ", ".join(filter(None, said))
-
-
-def flags_spoken(scheduler: str, flags: int) -> str:
-    """Return the flags of a scheduler by their names, those unknown by their number."""
-    if not flags:
-        return ""
-    known = {name: bit for name, (owner, bit) in SCHEDULER_FLAGS.items() if owner == scheduler}
-    names = [name for name, bit in known.items() if flags & bit]
-    rest = flags & ~sum(known.values())
-    return ", ".join([*names, *([f"flags {rest:#x}"] if rest else [])])
-
-
-def tunnel_spoken(kind: int, port: int, flags: int) -> str:
-    """Return a tunnel that is not plain IPIP: its type, port and checksum."""
-    if not (kind or port or flags):
-        return ""
-    name = TUNNEL_TYPES[kind] if kind < len(TUNNEL_TYPES) else f"tunnel type {kind}"
-    checks = [each for bit, each in ((1, "csum"), (2, "remcsum")) if flags & bit]
-    return ", ".join([f"{name} port {port}" if port else name, *checks])

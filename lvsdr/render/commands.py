@@ -9,8 +9,9 @@ from typing import Any
 
 from lvsdr.model.address import endpoint
 from lvsdr.model.change import Change, Plan
-from lvsdr.model.ipvs import RealServer, Service, SyncDaemon, Timeout, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, SyncDaemon, Timeout, VirtualServer, settings
 from lvsdr.model.objects import Address, Link, Object, ProxyNeighbour, Route, Sysctl, there
+from lvsdr.model.setting_words import IPVSADM, all_said, said
 
 Words = Iterator[list[str]]
 
@@ -102,22 +103,20 @@ def _virtual_server(change: Change) -> Words:
     server = change.subject
     assert isinstance(server, VirtualServer), "the table is by kind"
     verb = {"+": "-A", "~": "-E", "-": "-D"}[change.sign]
-    settings = [] if change.after is None else _spread(server)
+    settings = [] if change.after is None else _scheduling(server)
     yield ["ipvsadm", verb, *_service(server.service), *settings]
 
 
-def _spread(server: VirtualServer) -> list[str]:
-    words = ["-s", server.scheduler]
-    if server.persistence is not None:
-        words += ["-p", str(server.persistence)]
-    if server.persistence_prefix is not None:
-        words += ["-M", _mask(server)]
-    if server.one_packet:
-        words.append("-o")
-    if server.flags:
-        names = [name for bit, name in SCHEDULER_FLAGS.items() if server.flags & bit]
-        words += ["-b", ",".join(names)]
-    return [*words, *(["--pe", server.engine] if server.engine else [])]
+def _scheduling(server: VirtualServer) -> list[str]:
+    words: list[str] = []
+    for setting, value in settings(server):
+        words += said(setting, value, IPVSADM).split()
+        if setting.name == "persistence_prefix" and value is not None:
+            words += ["-M", _mask(server)]
+        if setting.name == "flags" and value:
+            names = [name for bit, name in SCHEDULER_FLAGS.items() if value & bit]
+            words += ["-b", ",".join(names)]
+    return words
 
 
 def _mask(server: VirtualServer) -> str:
@@ -130,13 +129,14 @@ def _real_server(change: Change) -> Words:
     server = change.subject
     assert isinstance(server, RealServer), "the table is by kind"
     verb = {"+": "-a", "~": "-e", "-": "-d"}[change.sign]
-    settings = [] if change.after is None else _share(server)
+    settings = [] if change.after is None else _forwarding(server)
     where = endpoint(server.rip, server.port)
     yield ["ipvsadm", verb, *_service(server.service), "-r", where, *settings]
 
 
-def _share(server: RealServer) -> list[str]:
-    words = [METHOD_FLAGS.get(server.forwarding_method, "-g"), "-w", str(server.weight)]
+def _forwarding(server: RealServer) -> list[str]:
+    words = [METHOD_FLAGS.get(server.forwarding_method, "-g")]
+    words += " ".join(all_said(settings(server), IPVSADM)).split()
     if server.upper_threshold or server.lower_threshold:
         words += ["-x", str(server.upper_threshold), "-y", str(server.lower_threshold)]
     kind, port, flags = server.tunnel

@@ -17,7 +17,12 @@ from lvsdr.profile.reader.ipvs_settings import (
 )
 from lvsdr.profile.reader.network_names import family, host_address, link_name, spoken
 from lvsdr.profile.reader.refusal import misfit
-from lvsdr.profile.reader.scheduling import spread, thresholds, tunnel
+from lvsdr.profile.reader.scheduling import (
+    check_thresholds,
+    same_named,
+    tunnel,
+    virtual_server,
+)
 from lvsdr.profile.reader.vip_labels import labelled_vips
 from lvsdr.profile.reader.wording import Pointer, pointed
 
@@ -59,7 +64,7 @@ def director(data: Entry, name: str) -> DirectorProfile:
         if first != where:
             message = f"the same virtual server as {pointed(first)}"
             raise misfit(where, message, "remove one of the two")
-        virtual_servers.append(spread(entry, where, service))
+        virtual_servers.append(virtual_server(entry, where, service))
         real_servers.extend(_real_servers(entry, where, service, rips))
     daemons = sync_daemons(data["sync_daemons"], interface)
     if daemons:
@@ -168,14 +173,13 @@ def _real_server(entry: Entry, rip: IPAddress, where: Pointer, service: Service)
             f"{rip} is {spoken(family(rip))}, {first} is {spoken(service.family)}",
             f"write the {spoken(service.family)} address of this real server",
         )
+    check_thresholds(entry, where)
     return RealServer(
         service,
         rip,
         _port(entry, where, service),
-        entry["weight"],
-        method,
-        *thresholds(entry, where),
-        tunnel(entry, where),
+        tunnel=tunnel(entry, where),
+        **same_named(RealServer, entry),
     )
 
 

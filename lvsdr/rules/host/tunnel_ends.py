@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lvsdr.model.ipvs import TUNNEL_TYPES, Tunnel
+from lvsdr.model.tunnel import TUNNEL_TYPES, Tunnel
 from lvsdr.profile.holders import HOLDERS
 
 # The links that the modules make by themselves in each namespace, by the tunnel's type and the

@@ -14,8 +14,8 @@ from time import monotonic, sleep
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import Answer
-from lvsdr.model.ipvs import Tunnel
 from lvsdr.model.path import Approach, Path, Proof
+from lvsdr.model.tunnel import Tunnel
 from lvsdr.wire.packet_socket import PacketSocket
 from lvsdr.wire.paths.exchange import Exchange
 from lvsdr.wire.paths.own_ports import answer_filter, own_ports
