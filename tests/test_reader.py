@@ -20,6 +20,7 @@ from fuzz.profiles import PROFILES as VALID
 from fuzz.profiles import mutated as mutated_profiles
 from fuzz.profiles import times
 from lvsdr.errors import ProfileError
+from lvsdr.model.holder_kinds import HOLDER_KINDS
 from lvsdr.model.ipvs import (
     SETTING_FIELDS,
     RealServer,
@@ -34,7 +35,6 @@ from lvsdr.model.profile import DirectorProfile, LabelledVip, Profile, RealServe
 from lvsdr.model.scheduler_flags import SCHEDULER_FLAGS
 from lvsdr.model.tunnel import IPIP_TUNNEL, TUNNEL_CHECKSUMS, TUNNEL_TYPES
 from lvsdr.profile import schema
-from lvsdr.profile.holders import HOLDERS
 from lvsdr.profile.reader import read, schema_check
 from lvsdr.profile.reader.common_rules import DEEPEST
 from lvsdr.profile.reader.director_fields import director as director_of
@@ -551,7 +551,7 @@ def test_the_schema_knows_the_holders_and_the_defaults_of_the_model() -> None:
     described = schema.document("realserver")["properties"]
     model = RealServerProfile("a", "eth0", "dummy", "lvsdr0", (VIP,))
 
-    assert sorted(described["holder"]["enum"]) == sorted(HOLDERS)
+    assert sorted(described["holder"]["enum"]) == sorted(HOLDER_KINDS)
     for name in ("arp_ignore", "arp_announce", "arp_scope", "guard"):
         assert described[name]["default"] == getattr(model, name)
 
@@ -754,7 +754,7 @@ def a_director(name: str = "web", method: str = "dr", *vips: str) -> DirectorPro
 
 def a_realserver(name: str = "rs1", holder: str = "dummy", *vips: str) -> RealServerProfile:
     addresses = tuple(ip_address(vip) for vip in vips or ("192.168.1.2",))
-    return RealServerProfile(name, "eth0", holder, HOLDERS[holder].link, addresses)
+    return RealServerProfile(name, "eth0", holder, HOLDER_KINDS[holder].link, addresses)
 
 
 def subjects(*profiles: Profile) -> list[tuple[str, str]]:
@@ -832,11 +832,11 @@ def test_each_kind_of_tunnel_ends_at_its_own_link(kind: str) -> None:
     (server,) = a_director(method="tunnel").real_servers
     to_it = replace(a_director(method="tunnel"), real_servers=(replace(server, tunnel=tunnel),))
 
-    found = {holder: disagreements([to_it, a_realserver("rs1", holder)]) for holder in HOLDERS}
+    found = {holder: disagreements([to_it, a_realserver("rs1", holder)]) for holder in HOLDER_KINDS}
     closed = {holder for holder in found if any(each.rule == "NO-TUNNEL" for each in found[holder])}
     ports = [each.hint for each in found[link]]
 
-    assert closed == set(HOLDERS) - {link}
+    assert closed == set(HOLDER_KINDS) - {link}
     assert ports == (
         ["on that host: modprobe fou; ip fou add port 5555 gue"] if kind == "gue" else []
     )

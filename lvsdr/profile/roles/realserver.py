@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import host_network
+from lvsdr.model.holder_kinds import HOLDER_KINDS
 from lvsdr.model.objects import GUARD_METRIC, Objects, ProxyNeighbour, Route, Sysctl, keyed
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.model.survey import Survey
-from lvsdr.profile.holders import HOLDERS
+from lvsdr.profile.holders import holder_objects
 from lvsdr.profile.roles.arp_silence import silence
 from lvsdr.profile.roles.talking_link import talking_link
 
@@ -20,9 +21,9 @@ def desired(profile: RealServerProfile, survey: Survey) -> Objects:
     _is_meant(profile, survey)
     _holder_is_free(profile, survey)
     _held_nowhere_else(profile, survey)
-    holder = HOLDERS[profile.holder]
+    kind = HOLDER_KINDS[profile.holder]
     quiet = silence(profile, survey) if _has_ipv4(profile) else ()
-    held = holder.hold(profile.holder_link, profile.vips)
+    held = holder_objects(kind, profile.holder_link, profile.vips)
     alone = _unproxied(profile, survey)
     return keyed((*quiet, *alone, *held, *_reverse_path(profile), *_guard(profile)))
 
@@ -72,7 +73,7 @@ def _is_meant(profile: RealServerProfile, survey: Survey) -> None:
 
 def _holder_is_free(profile: RealServerProfile, survey: Survey) -> None:
     link = survey.links.get(profile.holder_link)
-    wanted = HOLDERS[profile.holder].link_kind
+    wanted = HOLDER_KINDS[profile.holder].link_kind
     if link is not None and not link.loopback and link.link_kind != wanted:
         kind = link.link_kind or "hardware"
         raise CannotRun(

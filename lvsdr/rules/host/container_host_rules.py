@@ -9,10 +9,10 @@ from lvsdr.model.address import IPAddress, host_interface
 from lvsdr.model.container_host import Outside
 from lvsdr.model.explanation import Reply
 from lvsdr.model.finding import ERROR, Finding
+from lvsdr.model.holder_kinds import HOLDING_ENDS
 from lvsdr.model.inspection import Inspection, Packet
 from lvsdr.model.profile import Profile, RealServerProfile
 from lvsdr.model.survey import Survey, SurveyedLink
-from lvsdr.profile.holders import TUNNELS
 from lvsdr.rules.host import arp_reply, bridge_filters, proxy_arp
 from lvsdr.rules.host.route_questions import FAR, neighbour
 
@@ -175,7 +175,7 @@ def _silenced(found: Reply, question: arp_reply.Question, outside: Outside) -> s
 
 def _arrives(vip: IPAddress, profile: RealServerProfile, outside: Outside) -> Iterator[Finding]:
     """Yield that a director's packets for the VIP (a tunnel's are for the RIP) get lost there."""
-    if outside.arrival is None or profile.holder in TUNNELS:
+    if outside.arrival is None or profile.holder_link in HOLDING_ENDS:
         return
     host = outside.host
     way = host.routes[_request(vip, outside.arrival, host.survey)]

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lvsdr.model.holder_kinds import HOLDING_ENDS, TUNNEL_ENDS
 from lvsdr.model.tunnel import TUNNEL_TYPES, Tunnel
-from lvsdr.profile.holders import HOLDERS
 
-# The links that the modules make by themselves in each namespace, by the tunnel's type and the
-# versions of IP inside and outside of it; GUE hands on what it unpacks as if it were IPIP.
-_LINKS = {
-    ("ipip", 4, 4): ("ipip", "tunl0"),
-    ("ipip", 6, 6): ("ip6_tunnel", "ip6tnl0"),
-    ("ipip", 6, 4): ("sit", "sit0"),
-    ("gre", 4, 4): ("ip_gre", "gre0"),
-    ("gre", 6, 4): ("ip_gre", "gre0"),
-    ("gre", 4, 6): ("ip6_gre", "ip6gre0"),
-    ("gre", 6, 6): ("ip6_gre", "ip6gre0"),
-}
+# By the tunnel's type and the versions of IP inside and outside of it.
+_ENDS = {opened: end for end in TUNNEL_ENDS for opened in end.opens}
 # ip6tnl0 takes IPv6 only, so that IPv4 in IPv6 needs a link of its own.
 _OF_ITS_OWN = "lvsdr46"
 _IP = {4: 20, 6: 40}
@@ -38,7 +29,7 @@ class Opening:
 
     @property
     def holder(self) -> bool:
-        return self.link in HOLDERS
+        return self.link in HOLDING_ENDS
 
     @property
     def by_hand(self) -> str:
@@ -59,12 +50,11 @@ def opening(tunnel: Tunnel, inner: int, outer: int) -> Opening:
         family = "gre" if outer == 4 else "ip6gre"
         made = f"ip link add lvsdrgre type {family} local RIP remote DIP icsum"
         return Opening("lvsdrgre", f"{made}; ip link set lvsdrgre up")
-    known = _LINKS.get(("ipip" if name == "gue" else name, inner, outer))
-    if known is None:
+    end = _ENDS.get(("ipip" if name == "gue" else name, inner, outer))
+    if end is None:
         made = f"ip link add {_OF_ITS_OWN} type ip6tnl mode ipip6 local RIP remote DIP"
         return Opening(_OF_ITS_OWN, f"{made}; ip link set {_OF_ITS_OWN} up", fou)
-    module, link = known
-    return Opening(link, f"modprobe {module}; ip link set {link} up", fou)
+    return Opening(end.link, f"modprobe {end.module}; ip link set {end.link} up", fou)
 
 
 def longest_segment(tunnel: Tunnel, inner: int, outer: int, mtu: int) -> int:
