@@ -48,6 +48,26 @@ LINES: list[tuple[Object | None, Object | None, list[str]]] = [
             "tc qdisc del dev tunl0 root",
         ],
     ),
+    (
+        None,
+        Link("gre0", "gre", up=True, arp=False),
+        ["modprobe ip_gre", "ip link set gre0 arp off up"],
+    ),
+    (
+        None,
+        Link("ip6tnl0", "ip6tnl", up=True, arp=False),
+        ["modprobe ip6_tunnel", "ip link set ip6tnl0 arp off up"],
+    ),
+    (
+        Link("tunl0", "ipip", up=False, arp=False, started=False),
+        Link("tunl0", "ipip", up=True, arp=False),
+        ["modprobe ipip", "ip link set tunl0 up"],
+    ),
+    (
+        Link("gre0", "gre", up=False, arp=False),
+        Link("gre0", "gre", up=True, arp=False),
+        ["ip link set gre0 up"],
+    ),
     (Link("lvsdr0", "dummy", up=True, arp=False), None, ["ip link del lvsdr0"]),
     (
         None,

@@ -9,6 +9,7 @@ from typing import Any
 
 from lvsdr.model.address import endpoint
 from lvsdr.model.change import Change, Plan
+from lvsdr.model.holder_kinds import HOLDING_ENDS
 from lvsdr.model.ipvs import RealServer, Service, SyncDaemon, Timeout, VirtualServer, settings
 from lvsdr.model.objects import Address, Link, Object, ProxyNeighbour, Route, Sysctl, there
 from lvsdr.model.setting_words import IPVSADM, all_said, said
@@ -45,7 +46,11 @@ def _link(change: Change) -> Words:
     if not isinstance(after, Link):
         yield ["ip", "link", "del", str(change.key[1])]
         return
-    if before is None and after.link_kind not in ("loopback", "ipip"):
+    end = HOLDING_ENDS.get(after.name)
+    if end is not None and not (isinstance(before, Link) and before.started):
+        # Its module makes it: who asks for it by hand is told that it is there already.
+        yield ["modprobe", end.module]
+    elif before is None and end is None and after.link_kind != "loopback":
         yield ["ip", "link", "add", after.name, "type", after.link_kind]
     arp = ["arp", "on" if after.arp else "off"]
     same = isinstance(before, Link) and before.arp == after.arp
