@@ -92,19 +92,25 @@ lab-of-stories: .venv/.test
 lab-of-the-rest: .venv/.test
 	$(IN_LAB) tests/lab $(foreach each,$(PRESSURE) $(STORIES) $(LATER),--ignore $(each))
 
-# The long form of the tests that are samples in `make test`; some hours.
-torture: packages-test .venv/.test
-	LVSDR_TORTURE=1 $(PY) -m lvsdr.lab --timeout 14000 --memory 1024 -- \
-		$(PY) -m pytest tests/lab/test_crashes.py tests/lab/test_pressure.py \
-		tests/lab/test_watch.py tests/lab/test_reply.py tests/lab/test_hooks.py $(LATER)
-	LVSDR_TORTURE=1 $(PY) -m pytest tests/test_reader.py tests/test_workflow.py
-	$(MAKE) --output-sync --jobs 3 $(CLUSTERS:%=failover-of-%)
-
-# A failover is mostly waiting: three kernels do not disturb one another on two cores.
+# The long form of the tests that are samples in `make test`; two to three hours. Three kernels at
+# once: much of it is waiting, and one of them does not disturb another on two cores.
+LONG := crashes pressure watch reply hooks units
 CLUSTERS := lvsdr keepalived ipv6 ipv6-keepalived two-boxes two-boxes-keepalived
+torture: packages-test .venv/.test
+	$(MAKE) --output-sync --keep-going --jobs 3 \
+		$(LONG:%=torture-of-%) torture-of-data $(CLUSTERS:%=failover-of-%)
+
+IN_LONG_LAB := $(PY) -m lvsdr.lab --timeout 9000 --memory 1024 -- $(PY) -m pytest --durations 5
+torture-of-%: export LVSDR_TORTURE := 1
+torture-of-%: .venv/.test
+	$(IN_LONG_LAB) tests/lab/test_$*.py
+
+torture-of-data: .venv/.test
+	$(PY) -m pytest tests/test_reader.py tests/test_workflow.py
+
+failover-of-%: export LVSDR_TORTURE := 1
 failover-of-%: .venv/.test
-	LVSDR_TORTURE=1 LVSDR_CLUSTER=$* $(PY) -m lvsdr.lab --timeout 6000 --memory 1024 -- \
-		$(PY) -m pytest tests/lab/test_failover.py
+	LVSDR_CLUSTER=$* $(IN_LONG_LAB) tests/lab/test_failover.py
 
 bench: packages-test .venv/.test
 	for script in benchmarks/*.py; do \

@@ -17,11 +17,10 @@ from fake import FakeKernel
 from lvsdr.core.book import Book
 from lvsdr.core.record import Record
 from lvsdr.core.situation import Situation, consider, consider_withdrawing, owner_of
-from lvsdr.model.address import IPInterface
+from lvsdr.model.host import HeldAddress, Host, HostLink
 from lvsdr.model.objects import keyed
 from lvsdr.model.plain_data import from_plain
 from lvsdr.model.profile import Profile
-from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.profile.reader import read
 
 FOLDER = Path(__file__).parent / "cases"
@@ -47,9 +46,9 @@ class Case:
 
     def kernel(self) -> FakeKernel:
         plain = json.loads((self.path / "observed.json").read_text())
-        links = {each["name"]: SurveyedLink(**each) for each in plain["links"]}
+        links = {each["name"]: HostLink(**each) for each in plain["links"]}
         return FakeKernel(
-            Survey(links, tuple(map(_address, plain.get("addresses", [])))),
+            Host(links, tuple(map(_address, plain.get("addresses", [])))),
             keyed(map(_object, plain.get("objects", []))),
         )
 
@@ -88,7 +87,7 @@ def _object(plain: dict[str, Any]) -> Any:
     return from_plain(plain["object"], fields)
 
 
-def _address(plain: dict[str, str]) -> tuple[str, IPInterface]:
+def _address(plain: dict[str, str]) -> HeldAddress:
     from ipaddress import ip_interface
 
-    return plain["link"], ip_interface(plain["ip"])
+    return HeldAddress(plain["link"], ip_interface(plain["ip"]))

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from lvsdr.cli.session import Session
 from lvsdr.core.book import Book
 from lvsdr.errors import CannotRun, KernelError, LvsdrError
-from lvsdr.model.address import IPAddress, host_network
+from lvsdr.model.address import IPAddress, IPInterface, host_network
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.counters import Counters
 from lvsdr.model.finding import Answer
-from lvsdr.model.inspection import HeldAddress, Inspection, Packet
-from lvsdr.model.ipvs import RealServer
+from lvsdr.model.host import HeldAddress, Host, HostLink
+from lvsdr.model.ipvs import RealServer, VirtualServer
 from lvsdr.model.objects import (
     NOTHING,
     Address,
     Key,
+    Link,
     Object,
     Objects,
     ProxyNeighbour,
@@ -28,23 +31,26 @@ from lvsdr.model.objects import (
 )
 from lvsdr.model.path import Approach, PathVerdict, Proof
 from lvsdr.model.path import Path as Route
-from lvsdr.model.route_lookup import Fate, Leading, RouteTo
-from lvsdr.model.survey import Survey, SurveyedLink
+from lvsdr.model.route_lookup import GONE, Fate, Packet, RouteTo, UnicastRoute
 from lvsdr.model.watch_event import Spoken
-from lvsdr.proof.verification import Question
+from lvsdr.proof.profile_segment import Question
 from lvsdr.proof.watching import Ears
 
-ETH0 = SurveyedLink("eth0", mac="02:00:00:00:00:10")
-LO = SurveyedLink("lo", link_kind="loopback", loopback=True)
+Item = TypeVar("Item", bound=Object)
+
+ETH0 = HostLink("eth0", mac="02:00:00:00:00:10")
+LO = HostLink("lo", link_kind="loopback", loopback=True)
 
 
 class FakeKernel:
     """Objects by key; `refuse` lists the numbers of the changes that it will not take.
 
-    Numbers count every change that was ever sent, from 0, those that undo included.
+    Numbers count every change that was ever sent, from 0, those that undo included. Reads are
+    counted in the same way, one for each request that the real kernel would get: `torn` is the
+    number of one before which `vanish` takes something away.
     """
 
-    def __init__(self, survey: Survey, objects: Objects | None = None) -> None:
+    def __init__(self, bare: Host, objects: Objects | None = None) -> None:
         self.objects = dict(objects or {})
         self.refuse: Collection[int] = ()
         self.errno = errno.EBUSY
@@ -52,74 +58,109 @@ class FakeKernel:
         self.sent: list[Change] = []
         self.counted: dict[Key, Counters] = {}
         self.missing: CannotRun | None = None
-        self._survey = survey
+        self.reads = 0
+        self.torn: int | None = None
+        self.vanish: Callable[[FakeKernel], None] = lambda _: None
+        self.bare = bare
+        self._gone: set[str] = set()
 
-    def survey(self) -> Survey:
-        objects = self.objects.values()
-        paths = {item.path: item.value for item in objects if isinstance(item, Sysctl)}
-        addresses = tuple((item.link, item.ip) for item in objects if isinstance(item, Address))
-        return Survey(
-            self._survey.links,
-            (*self._survey.addresses, *addresses),
-            {**self._survey.sysctls, **paths},
-            tuple(item for item in objects if isinstance(item, ProxyNeighbour) and item.there),
+    def lose_link(self, name: str) -> None:
+        """Take a link away, and with it whatever is on it."""
+        self._gone.add(name)
+        links = {each: link for each, link in self.bare.links.items() if each != name}
+        kept = tuple(each for each in self.bare.addresses if each.link != name)
+        self.bare = replace(self.bare, links=links, addresses=kept)
+        self.lose(*(key for key, item in self.objects.items() if link_of(item) == name))
+
+    def gain_link(self, link: HostLink, ip: IPInterface) -> None:
+        """Let a link come, with an address."""
+        held = (*self.bare.addresses, HeldAddress(link.name, ip))
+        self.bare = replace(self.bare, links={**self.bare.links, link.name: link}, addresses=held)
+
+    def lose_service(self, service: Key) -> None:
+        """Take a virtual server away, and with it its real servers."""
+        self.lose(service, *self.tenants({service}))
+
+    def lose(self, *keys: Key) -> None:
+        """Take objects away."""
+        for key in keys:
+            self.objects.pop(key, None)
+
+    def _read(self) -> None:
+        number, self.reads = self.reads, self.reads + 1
+        if number == self.torn:
+            self.vanish(self)
+
+    def _there(self, kind: type[Item]) -> list[Item]:
+        """Read the objects of one kind."""
+        self._read()
+        return [item for item in self.objects.values() if isinstance(item, kind)]
+
+    def read_host(self) -> Host:
+        self._read()
+        links = self.bare.links
+        held = self._there(Address)
+        addresses = self.bare.addresses
+        paths = {item.path: item.value for item in self._there(Sysctl)}
+        return Host(
+            links,
+            (*addresses, *(HeldAddress(each.link, each.ip, each.scope) for each in held)),
+            {**self.bare.sysctls, **paths},
+            tuple(item for item in self._there(ProxyNeighbour) if item.there),
         )
 
-    def inspect(self, packets: Iterable[Packet], *, table: bool) -> Inspection:
-        """Look no further than the survey and the objects."""
-        survey, objects = self.survey(), self.objects.values()
-        held = [item for item in objects if isinstance(item, Address)]
-        surveyed = (HeldAddress(link, ip) for link, ip in self._survey.addresses)
-        servers = (item for item in objects if isinstance(item, RealServer))
-        return Inspection(
-            survey,
-            (*surveyed, *(HeldAddress(item.link, item.ip, item.scope) for item in held)),
-            survey.sysctls,
-            routes={
-                packet: self.route_to(
-                    packet.destination, source=packet.source, arriving=packet.arriving
-                )
-                for packet in packets
-            },
-            real_servers=tuple(servers) if table else (),
+    def inspect(self, packets: Callable[[Host], Iterable[Packet]], *, table: bool) -> Host:
+        """Look no further than the links, the addresses and the objects."""
+        host = self.read_host()
+        return replace(
+            host,
+            routes={packet: self._route(packet) for packet in packets(host)},
+            real_servers=tuple(self._there(RealServer)) if table else (),
         )
 
-    def route_to(
-        self,
-        destination: IPAddress,
-        *,
-        source: IPAddress | None = None,
-        arriving: str | None = None,
-    ) -> RouteTo:
+    def _route(self, packet: Packet) -> RouteTo:
         """Look no further than the addresses: what is on a link is local, all else is near."""
-        survey = self.survey()
-        if survey.links_with(destination):
-            return RouteTo("local", "lo", source=destination)
-        near = next(
-            ((link, ip) for link, ip in survey.addresses if destination in ip.network), None
-        )
+        self._read()
+        if packet.arriving in self._gone:
+            return RouteTo(GONE)
+        objects = self.objects.values()
+        held = [(item.link, item.ip) for item in objects if isinstance(item, Address)]
+        pairs = [*((each.link, each.ip) for each in self.bare.addresses), *held]
+        if any(ip.ip == packet.destination for _, ip in pairs):
+            return RouteTo("local", "lo", source=packet.destination)
+        near = next(((link, ip) for link, ip in pairs if packet.destination in ip.network), None)
         if near is None:
             return RouteTo("unreachable")
-        return RouteTo("unicast", near[0], source=None if arriving else near[1].ip)
+        return RouteTo("unicast", near[0], source=None if packet.arriving else near[1].ip)
 
-    def leading(self, destinations: Iterable[IPAddress]) -> dict[IPAddress, Leading]:
-        """Look no further than `route_to`."""
-        ways = {each: self.route_to(each) for each in destinations}
+    def unicast_routes(self, destinations: Iterable[IPAddress]) -> dict[IPAddress, UnicastRoute]:
+        """Look no further than the addresses."""
+        routes = {each: self._route(Packet(each)) for each in destinations}
         return {
-            each: Leading(host_network(each), str(way.link))
-            for each, way in ways.items()
-            if way.kind == "unicast"
+            each: UnicastRoute(host_network(each), str(route.link))
+            for each, route in routes.items()
+            if route.kind == "unicast"
         }
 
     def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
-        return {key: self.objects[key] for key in keys if key in self.objects}
+        found: dict[Key, Object] = {}
+        for kind in dict.fromkeys(key[0] for key in keys):
+            self._read()
+            found |= {
+                key: self.objects[key] for key in keys if key[0] == kind and key in self.objects
+            }
+        # A link that has gone may come again, with the values of `default`.
+        settings = (Sysctl(str(key[1]), "0") for key in keys if key[0] == Sysctl.kind)
+        return found | keyed(each for each in settings if link_of(each) in self._gone)
 
     def tenants(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
+        self._read()
         objects = self.objects.values()
         return keyed(item for item in objects if item.needs in keys)
 
     def counters(self, services: Collection[Key]) -> dict[Key, Counters]:
         """Return what was said of the virtual servers and their real servers, else zeros."""
+        self._read()
         objects = self.objects.values()
         keys = [item.key for item in objects if {item.key, item.needs} & set(services)]
         return {key: self.counted.get(key, Counters()) for key in keys}
@@ -147,11 +188,20 @@ class FakeKernel:
         return refused
 
     def _take(self, change: Change) -> None:
-        assert self.objects.get(change.key) == change.before, "the plan knew how it was"
+        if self.torn is None:
+            assert self.objects.get(change.key) == change.before, "the plan knew how it was"
+        elif link_of(change.subject) in self._gone or not self._fits(change):
+            raise KernelError(f"cannot {change.verb} {change.subject}", errno=errno.ENODEV)
         if change.after is None:
             del self.objects[change.key]
         else:
             self.objects[change.key] = change.after
+
+    def _fits(self, change: Change) -> bool:
+        """Return whether all is still as the change takes it to be."""
+        below = change.subject.needs
+        served = below is None or below[0] != VirtualServer.kind or below in self.objects
+        return served and self.objects.get(change.key) == change.before
 
     def reopen(self) -> None:
         pass
@@ -161,6 +211,16 @@ class FakeKernel:
 
     def __exit__(self, *_: object) -> None:
         pass
+
+
+def link_of(item: Object) -> str | None:
+    """Return the link that an object is, or is on; None for one that is on none."""
+    if isinstance(item, Sysctl):
+        parts = item.path.split("/")
+        return parts[3] if len(parts) == 5 and parts[2] == "conf" else None
+    if isinstance(item, Link):
+        return item.name
+    return item.link if isinstance(item, Address | ProxyNeighbour) else None
 
 
 class FakeEars:
@@ -222,6 +282,6 @@ class FakeSession(Session):
         return [Proof(path, self.verdicts.get(str(path.rip), "served")) for path in paths]
 
 
-def host(*objects: Object, links: Iterable[SurveyedLink] = (ETH0, LO)) -> FakeKernel:
+def host(*objects: Object, links: Iterable[HostLink] = (ETH0, LO)) -> FakeKernel:
     """Return a kernel with `links`, and `objects` there."""
-    return FakeKernel(Survey({link.name: link for link in links}), keyed(objects))
+    return FakeKernel(Host({link.name: link for link in links}), keyed(objects))

@@ -19,9 +19,9 @@ from lvsdr.cli.main import cli, run
 from lvsdr.errors import CannotRun, Interrupted
 from lvsdr.model.change import Change
 from lvsdr.model.finding import Answer, Form
+from lvsdr.model.host import HostLink
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.objects import Address, Link, Object, Sysctl
-from lvsdr.model.survey import SurveyedLink
 
 PROFILES = Path(__file__).parent.parent / "profiles"
 DIRECTOR, REALSERVER = str(PROFILES / "director.json"), str(PROFILES / "realserver.json")
@@ -304,22 +304,22 @@ def test_6_a_lock_that_is_held_names_its_holder(
 UNFIT = [
     ((), "cannot use link eth0: no such link"),
     (
-        (SurveyedLink("eth0", master="br0", master_kind="bridge"),),
+        (HostLink("eth0", master="br0", master_kind="bridge"),),
         'write "interface": "br0" in the profile',
     ),
     (
-        (SurveyedLink("eth0", master="bond0", master_kind="bond"),),
+        (HostLink("eth0", master="bond0", master_kind="bond"),),
         'write "interface": "bond0" in the profile',
     ),
-    ((SurveyedLink("eth0", up=False),), "ip link set eth0 up"),
-    ((SurveyedLink("eth0", arp=False),), "ip link set eth0 arp on"),
+    ((HostLink("eth0", up=False),), "ip link set eth0 up"),
+    ((HostLink("eth0", arp=False),), "ip link set eth0 arp on"),
     ((ETH0,), "it has no IPv4 address of its own"),
 ]
 
 
 @pytest.mark.parametrize(("links", "said"), UNFIT)
 def test_6_a_link_that_cannot_carry_vips_is_refused_with_the_remedy(
-    links: tuple[SurveyedLink, ...], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    links: tuple[HostLink, ...], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     session = FakeSession(host(links=(*links, LO)), tmp_path)
 
@@ -347,7 +347,7 @@ def test_6_a_vip_on_the_talking_link_of_a_real_server_is_refused(
 def test_a_part_of_a_vrf_is_a_link_of_its_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    link = SurveyedLink("eth0", master="blue", master_kind="vrf")
+    link = HostLink("eth0", master="blue", master_kind="vrf")
     session = FakeSession(host(DIP, links=(link, LO)), tmp_path)
 
     assert Run(capsys, session, "director", "plan", DIRECTOR).code == 1
@@ -544,16 +544,15 @@ def test_a_plan_imports_neither_pyroute2_nor_what_explains_a_bad_profile() -> No
     # As far as IPVS: a machine on which this runs need not have it.
     assert {
         "lvsdr.core.situation",
-        "lvsdr.kernel.views.survey_view",
+        "lvsdr.kernel.views.host_view",
         "lvsdr.kernel.tables.ipvs_servers",
     } <= loaded
     assert loaded & heavy == set()
-    assert loaded & {"lvsdr.kernel.views.inspection_view", "lvsdr.rules", "lvsdr.wire"} == set()
+    assert loaded & {"lvsdr.kernel.views.host_in_depth", "lvsdr.rules", "lvsdr.wire"} == set()
     assert loaded & {"lvsdr.render.json_documents", "lvsdr.render.commands"} == set()
-    assert (
-        loaded & {"lvsdr.profile.reader.schema_errors", "lvsdr.model.inspection", "hashlib"}
-        == set()
-    )
+    assert loaded & {"lvsdr.profile.reader.schema_errors", "hashlib"} == set()
+    # What only the rules look at.
+    assert loaded & {f"lvsdr.model.{name}" for name in ("bridge", "owner", "route_lookup")} == set()
 
 
 def test_the_overview_says_of_each_command_what_its_own_help_says() -> None:
@@ -756,7 +755,7 @@ def test_the_setting_of_a_link_that_has_gone_goes_with_it(
 ) -> None:
     own = Sysctl("net/ipv4/conf/mv0/arp_ignore", "5")
     links = {"eth0": ETH0, "lo": LO}
-    kernel = host(*LOUD, own, links=(*links.values(), SurveyedLink("mv0")))
+    kernel = host(*LOUD, own, links=(*links.values(), HostLink("mv0")))
     session = FakeSession(kernel, tmp_path)
     before = Run(capsys, session, "realserver", "apply", REALSERVER)
 

@@ -173,7 +173,7 @@ class Emptying(FakeKernel):
 
 
 def test_it_waits_as_long_as_there_is_something_left() -> None:
-    kernel = Emptying(host()._survey, {item.key: item for item in (VirtualServer(WEB), ELEVEN)})
+    kernel = Emptying(host().bare, {item.key: item for item in (VirtualServer(WEB), ELEVEN)})
     kernel.counted[ELEVEN.key] = Counters(active=3)
     pauses: list[float] = []
 
@@ -196,7 +196,7 @@ class Interrupting(FakeKernel):
 def test_a_signal_ends_the_wait_and_it_stays_drained(
     applied: FakeSession, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    kernel = Interrupting(host()._survey, kernel_of(applied).objects)
+    kernel = Interrupting(host().bare, kernel_of(applied).objects)
 
     done = drain(capsys, FakeSession(kernel, tmp_path))
 

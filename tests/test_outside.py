@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from lvsdr.errors import CannotRun
+from lvsdr.model.bridge import Bridge
 from lvsdr.model.container_host import Outside
 from lvsdr.model.finding import WARNING
-from lvsdr.model.inspection import Bridge, HeldAddress, Inspection, Packet
+from lvsdr.model.host import HeldAddress, Host, HostLink
 from lvsdr.model.objects import ProxyNeighbour
 from lvsdr.model.profile import DirectorProfile, LabelledVip, RealServerProfile
-from lvsdr.model.route_lookup import RouteTo
-from lvsdr.model.survey import Survey, SurveyedLink
+from lvsdr.model.route_lookup import Packet, RouteTo
 from lvsdr.profile.roles.talking_link import talking_link
 from lvsdr.rules.host import container_host_rules, host_rules
 from lvsdr.rules.host.route_questions import FAR
@@ -24,13 +24,13 @@ VIP, RIP = (ip_address(f"192.0.2.{end}") for end in (10, 11))
 VIP6, RIP6 = ip_address("2001:db8::10"), ip_address("2001:db8::11")
 REALSERVER = RealServerProfile("rs", "eth0", "dummy", "lvsdr0", (VIP,))
 DIRECTOR = DirectorProfile("web", "br0", (LabelledVip(VIP, "br0:0"),), (), ())
-ETH0, LO = SurveyedLink("eth0"), SurveyedLink("lo", link_kind="loopback", loopback=True)
-VETH1 = SurveyedLink("veth1", link_kind="veth", index=7, below=2, far=0)
-BR0 = SurveyedLink("br0", link_kind="bridge")
+ETH0, LO = HostLink("eth0"), HostLink("lo", link_kind="loopback", loopback=True)
+VETH1 = HostLink("veth1", link_kind="veth", index=7, below=2, far=0)
+BR0 = HostLink("br0", link_kind="bridge")
 PORT = replace(VETH1, master="br0", master_kind="bridge")
-INSIDE = Survey(
-    {"eth0": SurveyedLink("eth0", link_kind="veth", index=2, below=7, far=0)},
-    (("eth0", ip_interface("192.0.2.11/32")), ("eth0", ip_interface("2001:db8::11/128"))),
+INSIDE = Host(
+    {"eth0": HostLink("eth0", link_kind="veth", index=2, below=7, far=0)},
+    tuple(HeldAddress("eth0", ip_interface(ip)) for ip in ("192.0.2.11/32", "2001:db8::11/128")),
 )
 FORWARDS = {f"net/ipv4/conf/{link}/forwarding": "1" for link in ("eth0", "veth1")}
 FORWARDS |= {"net/ipv6/conf/eth0/forwarding": "1"}
@@ -39,7 +39,7 @@ OUT = RouteTo("unicast", "eth0")
 
 
 def host(
-    *links: SurveyedLink,
+    *links: HostLink,
     way: RouteTo = IN,
     back: RouteTo = OUT,
     profile: Any = REALSERVER,
@@ -48,16 +48,16 @@ def host(
 ) -> Outside:
     """Return the host of the container: `way` is that of requests, `back` that of answers."""
     known = {link.name: link for link in (ETH0, LO, *(links or (VETH1,)))}
-    pairs = [(link, ip_interface(ip)) for link, ip in (item.split() for item in held)]
-    settings = {**FORWARDS, **more.pop("sysctls", {})}
-    survey = Survey(known, tuple(pairs), settings, more.pop("proxies", ()))
+    pairs = (item.split() for item in held)
+    addresses = tuple(HeldAddress(link, ip_interface(ip)) for link, ip in pairs)
+    seen = Host(known, addresses, {**FORWARDS, **more.pop("sysctls", {})})
 
-    def inspected(packets: Any) -> Inspection:
-        routes = {packet: back if packet.destination in FAR.values() else way for packet in packets}
-        addresses = tuple(HeldAddress(link, ip) for link, ip in pairs)
-        return Inspection(survey, addresses, settings, routes=routes, **more)
+    def inspected(packets: Any) -> Host:
+        asked = packets(seen)
+        routes = {packet: back if packet.destination in FAR.values() else way for packet in asked}
+        return replace(seen, routes=routes, **more)
 
-    found = container_host_rules.look(profile, INSIDE, survey, 0, inspected)
+    found = container_host_rules.outside_of(profile, INSIDE, 0, inspected)
     assert found is not None
     return found
 
@@ -75,27 +75,24 @@ def hint(seen: Outside, profile: Any = REALSERVER) -> str:
 
 
 def test_the_other_end_of_the_containers_cable_is_known() -> None:
-    survey = host().host.survey
+    seen = host().host
 
-    assert container_host_rules.other_end("eth0", INSIDE, survey, 0) == "veth1"
+    assert container_host_rules.other_end("eth0", INSIDE, seen, 0) == "veth1"
 
 
 @pytest.mark.parametrize("number", [None, 1])
 def test_a_cable_to_another_namespace_is_none_of_the_containers(number: int | None) -> None:
-    survey = host().host.survey
+    seen = host().host
 
-    assert container_host_rules.other_end("eth0", INSIDE, survey, number) is None
-    assert (
-        container_host_rules.look(REALSERVER, INSIDE, survey, number, lambda _: Inspection(survey))
-        is None
-    )
+    assert container_host_rules.other_end("eth0", INSIDE, seen, number) is None
+    assert container_host_rules.outside_of(REALSERVER, INSIDE, number, lambda _: seen) is None
 
 
 def test_a_vlan_on_the_cable_has_the_cables_other_end() -> None:
-    vlan = SurveyedLink("eth0.100", link_kind="vlan", index=3, below=2, parent="eth0")
+    vlan = HostLink("eth0.100", link_kind="vlan", index=3, below=2, parent="eth0")
     inside = replace(INSIDE, links={**INSIDE.links, "eth0.100": vlan})
 
-    assert container_host_rules.other_end("eth0.100", inside, host().host.survey, 0) == "veth1"
+    assert container_host_rules.other_end("eth0.100", inside, host().host, 0) == "veth1"
 
 
 # --- a routed container --------------------------------------------------------------------------
@@ -274,14 +271,14 @@ def test_a_director_in_a_container_is_told_of_the_bridge_alone() -> None:
 def test_a_host_on_a_bridge_is_told_of_its_closed_ports(interface: str) -> None:
     links = {
         "br0": BR0,
-        "br0.100": SurveyedLink("br0.100", link_kind="vlan", parent="br0"),
+        "br0.100": HostLink("br0.100", link_kind="vlan", parent="br0"),
         "eth0": replace(ETH0, master="br0", master_kind="bridge"),
     }
-    survey = Survey(links, ((interface, ip_interface("192.0.2.21/24")),))
     routes = {Packet(FAR[4]): OUT}
     profile = replace(DIRECTOR, interface=interface)
-    seen = Inspection(
-        survey,
+    seen = Host(
+        links,
+        (HeldAddress(interface, ip_interface("192.0.2.21/24")),),
         routes=routes,
         bridges={"br0": Bridge(stp=True)},
         ports={"eth0": "listening"},
@@ -298,12 +295,12 @@ def test_a_host_on_a_bridge_is_told_of_its_closed_ports(interface: str) -> None:
 def test_a_slave_is_refused_with_the_name_of_the_last_master() -> None:
     links = {
         "eth0": replace(ETH0, master="bond0", master_kind="bond"),
-        "bond0": SurveyedLink("bond0", link_kind="bond", master="br0", master_kind="bridge"),
+        "bond0": HostLink("bond0", link_kind="bond", master="br0", master_kind="bridge"),
         "br0": BR0,
     }
 
     with pytest.raises(CannotRun) as refused:
-        talking_link("eth0", Survey(links))
+        talking_link("eth0", Host(links))
 
     assert "it is a part of bond0, which is a part of br0, which speaks" in refused.value.message
     assert refused.value.hints == ['write "interface": "br0" in the profile']

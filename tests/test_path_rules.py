@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from ipaddress import ip_address, ip_interface
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from fake import host
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Answer, Finding, Form
+from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.objects import Address
 from lvsdr.model.path import VERDICTS, Approach, Path, PathDetail, PathVerdict, Proof
@@ -19,6 +21,7 @@ from lvsdr.model.tunnel import Tunnel
 from lvsdr.profile.roles.director_paths import paths
 from lvsdr.proof import path_proofs
 from lvsdr.render.path_lines import lines
+from lvsdr.rules.host import route_questions
 from lvsdr.rules.paths import path_findings as rules
 from lvsdr.wire.paths.probe import Reply
 from lvsdr.wire.paths.prove_paths import macs_of
@@ -137,6 +140,10 @@ def test_a_firewall_mark_masqueraded_has_no_vip() -> None:
 # How they are approached.
 
 
+def inspected(wanted: DirectorProfile, *held: Address) -> Host:
+    return host(*held).inspect(partial(route_questions.packets, wanted), table=True)
+
+
 def proven(*held: Address, rip: IPAddress = RIP) -> tuple[list[Approach], tuple[Proof, ...]]:
     approaches: list[Approach] = []
 
@@ -144,8 +151,8 @@ def proven(*held: Address, rip: IPAddress = RIP) -> tuple[list[Approach], tuple[
         approaches.extend(ways)
         return [Proof(each, "served") for each in reversed(asked)]
 
-    kernel = host(*held)
-    return approaches, path_proofs.prove(profile(RealServer(WEB, rip, 80)), kernel, probe)
+    wanted = profile(RealServer(WEB, rip, 80))
+    return approaches, path_proofs.prove(wanted, inspected(wanted, *held), probe)
 
 
 def test_a_probe_comes_from_the_directors_own_address() -> None:
@@ -178,8 +185,8 @@ def test_a_vip_of_the_other_family_is_asked_for_from_an_address_of_that_family()
         return [Proof(each, "served") for each in paths]
 
     own = Address("eth0", ip_interface("2001:db8::10/64"))
-    (alone,) = path_proofs.prove(to_it, host(ON_ETH0), probe)
-    (served,) = path_proofs.prove(to_it, host(ON_ETH0, own), probe)
+    (alone,) = path_proofs.prove(to_it, inspected(to_it, ON_ETH0), probe)
+    (served,) = path_proofs.prove(to_it, inspected(to_it, ON_ETH0, own), probe)
 
     assert (alone.verdict, alone.detail) == (None, "no-source")
     assert served.verdict == "served"

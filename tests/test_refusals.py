@@ -43,7 +43,7 @@ class StubbornKernel(FakeKernel):
 
 def stubborn(case: Case) -> StubbornKernel:
     plain = case.kernel()
-    return StubbornKernel(plain._survey, plain.objects)
+    return StubbornKernel(plain.bare, plain.objects)
 
 
 def planned(case: Case, root: Path) -> Plan:

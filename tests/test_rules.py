@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address, ip_interface
 
 import pytest
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import WARNING, Answer, Finding, Form
+from lvsdr.model.host import HeldAddress, Host, HostLink
 from lvsdr.model.profile import RealServerProfile
-from lvsdr.model.survey import Survey, SurveyedLink
-from lvsdr.proof.verification import owners
-from lvsdr.rules.host.arp_settings import silence
+from lvsdr.proof.profile_segment import owning_macs
+from lvsdr.rules.host.arp_leaks import silence
 from lvsdr.rules.segment.mac_owners import Speakers
 from lvsdr.rules.segment.who_answers import Hearing, answers
 
@@ -168,7 +169,7 @@ def test_a_mac_of_a_real_server_is_known_by_its_answer_for_the_rip() -> None:
     }
 
     known = {
-        case: set(owners([Answer(RIP, mac, form) for mac, form in spoken], [RIP]))
+        case: set(owning_macs([Answer(RIP, mac, form) for mac, form in spoken], [RIP]))
         for case, spoken in told.items()
     }
 
@@ -187,22 +188,22 @@ def test_ipv6_has_the_same_rules_by_another_name() -> None:
 
 
 LINKS = {
-    "eth0": SurveyedLink("eth0"),
-    "eth1": SurveyedLink("eth1", up=False),
-    "port0": SurveyedLink("port0", master="br0", master_kind="bridge"),
-    "tunl0": SurveyedLink("tunl0", arp=False),
-    "lo": SurveyedLink("lo", loopback=True),
+    "eth0": HostLink("eth0"),
+    "eth1": HostLink("eth1", up=False),
+    "port0": HostLink("port0", master="br0", master_kind="bridge"),
+    "tunl0": HostLink("tunl0", arp=False),
+    "lo": HostLink("lo", loopback=True),
 }
 
 
-def settings(ignore: tuple[int, int], announce: tuple[int, int]) -> Survey:
+def settings(ignore: tuple[int, int], announce: tuple[int, int]) -> Host:
     values = {"arp_ignore": ignore, "arp_announce": announce}
     sysctls = {
         f"net/ipv4/conf/{scope}/{name}": str(value)
         for name, pair in values.items()
         for scope, value in zip(("all", "eth0"), pair, strict=True)
     }
-    return Survey(LINKS, (), sysctls)
+    return Host(LINKS, (), sysctls)
 
 
 @pytest.mark.parametrize("pair", [(1, 0), (0, 1), (2, 1), (8, 0), (1, 2)])
@@ -226,8 +227,8 @@ def test_these_values_of_arp_announce_ask_in_a_vips_name(pair: tuple[int, int]) 
 
 
 def test_a_vip_on_a_link_that_speaks_is_found_whatever_the_settings() -> None:
-    survey = settings((1, 0), (2, 0))
-    held = Survey(survey.links, (("eth0", ip_interface("192.0.2.10/24")),), survey.sysctls)
+    address = HeldAddress("eth0", ip_interface("192.0.2.10/24"))
+    held = replace(settings((1, 0), (2, 0)), addresses=(address,))
 
     (found,) = silence(PROFILE, held)
 

@@ -12,10 +12,10 @@ from fake import ETH0, FakeKernel, host
 from lvsdr.core.book import Book
 from lvsdr.core.situation import Situation, consider, consider_standby
 from lvsdr.core.workflow import converge
+from lvsdr.model.host import HostLink
 from lvsdr.model.ipvs import RealServer, Service, SyncDaemon, VirtualServer
 from lvsdr.model.objects import Address, Sysctl
 from lvsdr.model.profile import DirectorProfile, LabelledVip
-from lvsdr.model.survey import SurveyedLink
 
 VIP = ip_address("192.0.2.10")
 DIP = Address("eth0", ip_interface("192.0.2.1/24"))
@@ -81,7 +81,7 @@ def test_a_service_that_others_use_stays_on_a_standby(book: Book) -> None:
 
 def test_a_standby_asks_nothing_of_a_link_that_is_down(book: Book) -> None:
     down = replace(ETH0, up=False)
-    kernel = host(DIP, ON_ETH0, *TABLE, links=(down, SurveyedLink("lo", loopback=True)))
+    kernel = host(DIP, ON_ETH0, *TABLE, links=(down, HostLink("lo", loopback=True)))
 
     left = carried_out(consider_standby(EMPTY, kernel, book), kernel, book)
 

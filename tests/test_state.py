@@ -12,12 +12,12 @@ import pytest
 
 from lvsdr.kernel.views.owners import owners
 from lvsdr.model.finding import Finding
-from lvsdr.model.inspection import HeldAddress, Inspection, Owner, Packet
+from lvsdr.model.host import HeldAddress, Host, HostLink
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.objects import ProxyNeighbour
+from lvsdr.model.owner import Owner
 from lvsdr.model.profile import DirectorProfile, LabelledVip, RealServerProfile
-from lvsdr.model.route_lookup import RouteTo
-from lvsdr.model.survey import Survey, SurveyedLink
+from lvsdr.model.route_lookup import Packet, RouteTo
 from lvsdr.rules.host import container_host_rules, host_rules, route_questions
 from lvsdr.rules.host.route_questions import FAR
 
@@ -30,40 +30,38 @@ DIRECTOR = DirectorProfile(
     "web", "eth0", (LabelledVip(VIP, "eth0:0"),), (VirtualServer(SERVICE),), (SERVER,)
 )
 REALSERVER = RealServerProfile("rs", "eth0", "tunl0", "tunl0", (VIP,))
-ETH0, LO = SurveyedLink("eth0"), SurveyedLink("lo", link_kind="loopback", loopback=True)
-TUNL0 = SurveyedLink("tunl0", link_kind="ipip", arp=False)
+ETH0, LO = HostLink("eth0"), HostLink("lo", link_kind="loopback", loopback=True)
+TUNL0 = HostLink("tunl0", link_kind="ipip", arp=False)
 SILENT = {"net/ipv4/conf/all/arp_ignore": "1", "net/ipv4/conf/all/arp_announce": "2"}
 
 
-def host(profile: Any, *held: str, links: tuple[SurveyedLink, ...] = (), **more: Any) -> Inspection:
+def host(profile: Any, *held: str, links: tuple[HostLink, ...] = (), **more: Any) -> Host:
     """Return a silent host with eth0, lo, tunl0, `links`, and addresses, LINK ADDRESS/PREFIX."""
     known = {link.name: link for link in (ETH0, LO, TUNL0, *links)}
-    pairs = [(link, ip_interface(ip)) for link, ip in (item.split() for item in held)]
-    settings = {**SILENT, **more.pop("sysctls", {})}
-    survey = Survey(known, tuple(pairs), settings)
+    pairs = (item.split() for item in held)
+    addresses = tuple(HeldAddress(link, ip_interface(ip)) for link, ip in pairs)
+    seen = Host(known, addresses, {**SILENT, **more.pop("sysctls", {})})
     near = RouteTo("unicast", "eth0", source=DIP)
-    asked = dict.fromkeys(route_questions.packets(profile, survey), near)
+    asked = dict.fromkeys(route_questions.packets(profile, seen), near)
     local = {
-        packet: RouteTo("local", "lo") for packet in asked if survey.links_with(packet.destination)
+        packet: RouteTo("local", "lo") for packet in asked if seen.links_with(packet.destination)
     }
     routes = {**asked, **local, **more.pop("routes", {})}
-    addresses = tuple(HeldAddress(link, ip) for link, ip in pairs)
-    seen = Inspection(survey, addresses, settings, routes=routes)
-    return replace(seen, **more)
+    return replace(seen, **{"routes": routes, **more})
 
 
-def proxying(entries: list[tuple[str, Any]]) -> Inspection:
+def proxying(entries: list[tuple[str, Any]]) -> Host:
     """Return a real server that holds its VIP, with proxy entries, each a link and an address."""
     plain = host(REALSERVER, *HOLDING)
     made = tuple(ProxyNeighbour(link, address) for link, address in entries)
-    return replace(plain, survey=replace(plain.survey, proxies=made))
+    return replace(plain, proxies=made)
 
 
-def found(profile: Any, seen: Inspection) -> list[tuple[str, str]]:
+def found(profile: Any, seen: Host) -> list[tuple[str, str]]:
     return [(each.rule, each.subject) for each in host_rules.findings(profile, seen)]
 
 
-def only(profile: Any, seen: Inspection) -> Finding:
+def only(profile: Any, seen: Host) -> Finding:
     (finding,) = host_rules.findings(profile, seen)
     return finding
 

@@ -142,7 +142,7 @@ class Growing(FakeKernel):
 def test_an_interval_is_measured_between_two_looks(
     applied: FakeSession, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    kernel = Growing(host()._survey, kernel_of(applied).objects)
+    kernel = Growing(host().bare, kernel_of(applied).objects)
     session = FakeSession(kernel, tmp_path)
 
     document = status(capsys, session, "--interval", "0.1", "--format", "json").document
@@ -156,7 +156,7 @@ def test_an_interval_is_measured_between_two_looks(
 def test_watching_ends_with_the_exit_code_of_the_last_look(
     applied: FakeSession, capsys: pytest.CaptureFixture[str], tmp_path: Path, drift: bool
 ) -> None:
-    kernel = Growing(host()._survey, kernel_of(applied).objects)
+    kernel = Growing(host().bare, kernel_of(applied).objects)
     if drift:
         del kernel.objects[ELEVEN.key]
 

@@ -166,7 +166,7 @@ class FaultyKernel(FakeKernel):
 
     def __init__(self, *objects: Object) -> None:
         plain = host(*objects)
-        super().__init__(plain._survey, plain.objects)
+        super().__init__(plain.bare, plain.objects)
         self.log: list[str] = []
         self.fault: BaseException | None = None
         self.at = -1
@@ -481,7 +481,7 @@ def test_a_signal_does_not_break_the_undoing_of_what_the_kernel_refused(
     tmp_path: Path, realserver: Profile
 ) -> None:
     plain = host(*LOUD)
-    kernel = Interrupting(plain._survey, plain.objects)
+    kernel = Interrupting(plain.bare, plain.objects)
     before = dict(kernel.objects)
     kernel.refuse = {2}
 

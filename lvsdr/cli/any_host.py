@@ -71,12 +71,12 @@ def verify(
     """
     from lvsdr.profile.reader import read
     from lvsdr.proof import verification
+    from lvsdr.proof.profile_segment import segment_of
 
     wanted = read(profile)
     with session.kernel() as kernel:
-        astray = verification.led_astray(wanted, kernel, session.follow, interface)
-        verdict = verification.segment(wanted, kernel, session.ask, interface, dips)
-        verdict = verdict.beside(astray)
+        segment = segment_of(wanted, kernel.read_host(), interface, dips)
+        verdict = verification.any_host(segment, kernel, session.ask, session.follow)
     return show_verdict(session, verdict)
 
 

@@ -29,17 +29,15 @@ def explain(session: Session, topic: str, link: str | None, vips: tuple[IPv4Addr
     """
     assert topic == "arp", "click knows no other"
     from lvsdr.render import json_documents, text
-    from lvsdr.rules.host import explain_arp as explaining
+    from lvsdr.rules.host import explain_arp
 
     with session.kernel() as kernel:
-        survey = kernel.survey()
-        if link is not None and link not in survey.links:
-            raise CannotRun(
-                f"cannot explain link {link}: no such link",
-                hints=[f"the links of this host: {', '.join(sorted(survey.links))}"],
-            )
-        which = explaining.links(link, survey)
-        host = kernel.inspect(explaining.ways(which, vips, survey), table=False)
-    told = [explaining.explanation(name, vips, host) for name in which if name in host.survey.links]
+        host = kernel.inspect(lambda seen: explain_arp.packets(link, vips, seen), table=False)
+    if link is not None and link not in host.links:
+        raise CannotRun(
+            f"cannot explain link {link}: no such link",
+            hints=[f"the links of this host: {', '.join(sorted(host.links))}"],
+        )
+    told = [explain_arp.explanation(name, vips, host) for name in explain_arp.links(link, host)]
     session.show(text=lambda: text.explained(told), json=lambda: json_documents.explained(told))
     return 0

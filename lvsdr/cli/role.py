@@ -199,7 +199,7 @@ def verify_director(session: Session, profile: Path, no_paths: bool) -> int:
     with session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
         verdict = verification.director(wanted, kernel, session.book(), session.ask, probe)
-    return show_verdict(session, verdict.beside(around))
+    return show_verdict(session, verdict.with_findings(around))
 
 
 @click.command("verify")
@@ -224,7 +224,7 @@ def verify_realserver(session: Session, profile: Path) -> int:
     with session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
         verdict = verification.realserver(wanted, kernel, session.book())
-    return show_verdict(session, verdict.beside(around))
+    return show_verdict(session, verdict.with_findings(around))
 
 
 def _withdraw(role: str) -> click.Command:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lvsdr.model.path import Approach, Path, Proof
     from lvsdr.model.profile import Profile
     from lvsdr.model.route_lookup import Fate
-    from lvsdr.proof.verification import Question
+    from lvsdr.proof.profile_segment import Question
     from lvsdr.proof.watching import Ears
     from lvsdr.render.json_documents import Document
 
@@ -65,7 +65,7 @@ class Session:
         from lvsdr.kernel.linux import LinuxKernel
         from lvsdr.rules.host import container_host_rules
 
-        inside = container.survey()
+        inside = container.read_host()
         with ExitStack() as stack:
             try:
                 own = stack.enter_context(namespace.visiting(self._left))
@@ -76,7 +76,7 @@ class Session:
             host = stack.enter_context(LinuxKernel())
             number = host.number_of(own)
             inspect = partial(host.inspect, table=False)
-            return container_host_rules.look(profile, inside, host.survey(), number, inspect)
+            return container_host_rules.outside_of(profile, inside, number, inspect)
 
     def kernel(self) -> AbstractContextManager[Kernel]:
         """Return the kernel of this host."""

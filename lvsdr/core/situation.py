@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,6 +12,7 @@ from lvsdr.core.record import Record
 from lvsdr.errors import LvsdrError, ProfileError
 from lvsdr.model.address import IPAddress, IPInterface
 from lvsdr.model.change import Change, Plan
+from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer, VirtualServer
 from lvsdr.model.objects import (
     NOTHING,
@@ -26,13 +27,11 @@ from lvsdr.model.objects import (
     there,
 )
 from lvsdr.model.profile import DirectorProfile, Profile
-from lvsdr.model.survey import Survey
 from lvsdr.profile import roles
 
 if TYPE_CHECKING:
     from lvsdr.model.counters import Counters
-    from lvsdr.model.inspection import Inspection, Packet
-    from lvsdr.model.route_lookup import Leading, RouteTo
+    from lvsdr.model.route_lookup import Packet, UnicastRoute
 
 IPVS_SYSCTLS = "net/ipv4/vs/"
 # What others may stand on: addresses on a link, real servers on a virtual server.
@@ -42,22 +41,13 @@ FLOORS = frozenset({Link.kind, VirtualServer.kind})
 class Kernel(Protocol):
     """What the story needs of a kernel."""
 
-    def survey(self) -> Survey:
-        """Return the host's links, addresses and ARP settings."""
+    def read_host(self) -> Host:
+        """Return the host's links, addresses, ARP settings and proxy entries."""
 
-    def inspect(self, packets: Iterable[Packet], *, table: bool) -> Inspection:
-        """Return the host in depth, and the ways of `packets`; `table`: IPVS as well."""
+    def inspect(self, packets: Callable[[Host], Iterable[Packet]], *, table: bool) -> Host:
+        """Return the host in depth, with the ways of `packets`; `table`: IPVS as well."""
 
-    def route_to(
-        self,
-        destination: IPAddress,
-        *,
-        source: IPAddress | None = None,
-        arriving: str | None = None,
-    ) -> RouteTo:
-        """Return what becomes of a packet to `destination`, sent here or arriving on a link."""
-
-    def leading(self, destinations: Iterable[IPAddress]) -> Mapping[IPAddress, Leading]:
+    def unicast_routes(self, destinations: Iterable[IPAddress]) -> Mapping[IPAddress, UnicastRoute]:
         """Return the unicast routes by which packets to `destinations` would leave."""
 
     def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
@@ -151,13 +141,13 @@ def consider(
     of the real server; nor are those of which the record says that a director's profile has them.
     """
     record = book.load()
-    survey = _as_without(owner_of(profile), kernel.survey(), record)
+    host = _as_without(owner_of(profile), kernel.read_host(), record)
     if beside is not None:
-        survey = survey.without(beside.interface, beside.vips)
-    directed = directing(profile, survey, record)
-    survey = survey.less([(each.link, each.ip) for each in directed])
+        host = host.without(beside.interface, beside.vips)
+    directed = directing(profile, host, record)
+    host = host.less([(each.link, each.ip) for each in directed])
     drained = record.drained.get(owner_of(profile), frozenset())
-    desired = _with_drained(roles.desired(profile, survey), drained)
+    desired = _with_drained(roles.desired(profile, host), drained)
     no_quarrel(profile, desired, record)
     situation = _situation(profile, desired, kernel, record, roles.not_beside(profile, desired))
     return replace(situation, directed=directed)
@@ -178,13 +168,13 @@ class Directed:
         )
 
 
-def directing(profile: Profile, survey: Survey, record: Record) -> tuple[Directed, ...]:
+def directing(profile: Profile, host: Host, record: Record) -> tuple[Directed, ...]:
     """Return the VIPs that a host which is both holds as a director, by the record."""
     if isinstance(profile, DirectorProfile):
         return ()
     found = (
         (link, ip, record.director_of(link, ip))
-        for link, ip in survey.addresses
+        for link, ip in ((each.link, each.ip) for each in host.addresses)
         if ip.ip in profile.vips and link != profile.holder_link
     )
     return tuple(Directed(link, ip, owner) for link, ip, owner in found if owner)
@@ -240,7 +230,7 @@ def _still_there(baseline: Baseline, desired: Objects, kernel: Kernel) -> Baseli
     given_up = [key for key in baseline if key[0] in kinds and key not in desired]
     if not given_up:
         return baseline
-    links = {"all", "default", *kernel.survey().links}
+    links = {"all", "default", *kernel.read_host().links}
     gone = {key for key in given_up if (link := _link_of(key)) and link not in links}
     return {key: before for key, before in baseline.items() if key not in gone}
 
@@ -292,19 +282,19 @@ def _used_by_others(
     return tuple(sorted(floors & foreign, key=str))
 
 
-def _as_without(owner: str, survey: Survey, record: Record) -> Survey:
-    """Return the survey with this profile's own settings taken back in thought.
+def _as_without(owner: str, host: Host, record: Record) -> Host:
+    """Return the host with this profile's own settings taken back in thought.
 
     What a role wants depends on what the host has of its own: a setting that we raised is not
     the host's, one that somebody raised further is. Of proxy entries also those that others of our
     profiles have removed: they are to stay away for each of them.
     """
-    own = dict(survey.sysctls)
+    own = dict(host.sysctls)
     for before in record.sysctls_of(owner).values():
         seen = own.get(before.path)
         if seen is not None and record.made(owner, Sysctl(before.path, seen)):
             own[before.path] = before.value
     removed = (entry for entry in record.baseline.values() if isinstance(entry, ProxyNeighbour))
-    entries = keyed((*filter(there, removed), *survey.proxies))
+    entries = keyed((*filter(there, removed), *host.proxies))
     proxies = tuple(entry for entry in entries.values() if isinstance(entry, ProxyNeighbour))
-    return replace(survey, sysctls=own, proxies=proxies)
+    return replace(host, sysctls=own, proxies=proxies)

@@ -67,9 +67,9 @@ def announce(
 
     Raises CannotRun where this host is not the one to do it.
     """
-    survey = kernel.survey()
+    host = kernel.read_host()
     for vip in profile.vips:
-        if profile.interface not in survey.links_with(vip):
+        if profile.interface not in host.links_with(vip):
             # Said by a standby director, it would draw the traffic away from the active one.
             raise CannotRun(
                 f"cannot announce {vip}: it is not on {profile.interface} of this host",

@@ -49,8 +49,8 @@ def speaking(host: Host, said: list[IPAddress], link: str) -> Iterator[Speaker]:
 
 def announce(profile: DirectorProfile, host: Host) -> tuple[IPAddress, ...]:
     """Announce the VIPs that are here once: of another one it is not ours to speak."""
-    survey = host.kernel.survey()
-    here = tuple(vip for vip in profile.vips if profile.interface in survey.links_with(vip))
+    seen = host.kernel.read_host()
+    here = tuple(vip for vip in profile.vips if profile.interface in seen.links_with(vip))
     said: list[IPAddress] = []
     with speaking(host, said, profile.interface) as speaker:
         speaker.announce(here, count=1)

@@ -234,7 +234,7 @@ class Following:
             roles = self._roles_for("STOP")
             if roles.realserver is not None:
                 with host.book.locked(self.timeout):
-                    rivals.spare(roles.director, host.kernel.survey(), host)
+                    rivals.spare(roles.director, host.kernel.read_host(), host)
             self._to_spare = False
         except LvsdrError as failure:
             host.kernel.reopen()

@@ -17,10 +17,10 @@ from lvsdr.errors import LvsdrError
 from lvsdr.keepalived.host_roles import Host, Report
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
+from lvsdr.model.host import Host as ThisHost
 from lvsdr.model.ipvs import RealServer
 from lvsdr.model.objects import Key, Sysctl
 from lvsdr.model.profile import DirectorProfile
-from lvsdr.model.survey import Survey
 
 # Clients use their ports again. Without it the SYN is sent where the port's last connection was,
 # whatever the weight: to the other box, which may have forgotten it, and choose this one.
@@ -35,12 +35,12 @@ SPEED = 2000.0
 OUTLAST = 1.25
 
 
-def spared(profile: DirectorProfile, survey: Survey, book: Book) -> tuple[RealServer, ...]:
+def spared(profile: DirectorProfile, seen: ThisHost, book: Book) -> tuple[RealServer, ...]:
     """Return the real servers that this host can do without, since it serves the same itself.
 
     Where it does not, nobody who is sent something by this host can choose it in turn.
     """
-    own = {ip.ip for _, ip in survey.addresses}
+    own = seen.ips
     drained = book.load().drained.get(owner_of(profile), frozenset())
     weighty = [each for each in profile.real_servers if each.weight and each.key not in drained]
     served = {each.service for each in weighty if each.rip in own}
@@ -69,7 +69,7 @@ def rests(change: Change) -> bool:
     return change.after == EXPIRE or (weight and change.before is not None)
 
 
-def serve(profile: DirectorProfile, survey: Survey, host: Host, report: Report) -> None:
+def serve(profile: DirectorProfile, seen: ThisHost, host: Host, report: Report) -> None:
     """Let what is new be served here, and nowhere else, until the next director is heard.
 
     What arrives until then is still to be sent to where its connection is, else this host resets
@@ -78,7 +78,7 @@ def serve(profile: DirectorProfile, survey: Survey, host: Host, report: Report) 
     if not host.kernel.observe(masters(profile)):
         return
     try:
-        spare(profile, survey, host)
+        spare(profile, seen, host)
     except LvsdrError as failure:
         # It stands by all the same.
         report.notes += (failure.message,)
@@ -88,9 +88,9 @@ def serve(profile: DirectorProfile, survey: Survey, host: Host, report: Report) 
             sleep(LOOK_EVERY)
 
 
-def spare(profile: DirectorProfile, survey: Survey, host: Host) -> Plan:
+def spare(profile: DirectorProfile, seen: ThisHost, host: Host) -> Plan:
     """Take what is new from all real servers that this host can do without; return the changes."""
-    others = [each.key for each in spared(profile, survey, host.book)]
+    others = [each.key for each in spared(profile, seen, host.book)]
     todo = tuple(
         Change(seen, replace(seen, weight=0))
         for seen in host.kernel.observe(others).values()
@@ -168,7 +168,7 @@ def _answers(
     Who asks in the name of one does not say that it would answer.
     """
     link = profile.interface
-    speakers = host.kernel.survey().speakers(link, profile.vips)
+    speakers = host.kernel.read_host().askers(link, profile.vips)
     patience = host.grace / (10 * ROUNDS) + len(addresses) / SPEED
     with host.ears(link, tuple(addresses)) as ears:
         for _ in range(ROUNDS):

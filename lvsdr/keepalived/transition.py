@@ -14,10 +14,10 @@ from lvsdr.keepalived.host_roles import Host, Report, Roles
 from lvsdr.keepalived.notice import FAULT, MASTER
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change
+from lvsdr.model.host import Host as ThisHost
 from lvsdr.model.ipvs import SyncDaemon
 from lvsdr.model.objects import Address
 from lvsdr.model.profile import DirectorProfile
-from lvsdr.model.survey import Survey
 
 
 def enter(state: str, roles: Roles, host: Host) -> Report:
@@ -54,13 +54,13 @@ def _directed(state: str, roles: Roles, host: Host, report: Report) -> None:
 
 def _take_over(roles: Roles, host: Host, report: Report) -> None:
     profile = roles.director
-    survey = host.kernel.survey()
-    others = rivals.spared(profile, survey, host.book) if roles.realserver is not None else ()
+    seen = host.kernel.read_host()
+    others = rivals.spared(profile, seen, host.book) if roles.realserver is not None else ()
     if not others:
         _lead(profile, host, report)
         _tell(profile, host, report)
         return
-    if not _leads(profile, survey, host.kernel):
+    if not _leads(profile, seen, host.kernel):
         host.silence.since = None
         _lead(rivals.resting(profile, others), host, report)
         _tell(profile, host, report)
@@ -81,10 +81,10 @@ def _lead(profile: DirectorProfile, host: Host, report: Report) -> None:
     report.announced += tuple(said)
 
 
-def _leads(profile: DirectorProfile, survey: Survey, kernel: Kernel) -> bool:
+def _leads(profile: DirectorProfile, seen: ThisHost, kernel: Kernel) -> bool:
     """Return whether this host is the director already, but perhaps for a weight."""
     keys = [each.key for each in profile.virtual_servers] + rivals.masters(profile)
-    here = all(profile.interface in survey.links_with(vip) for vip in profile.vips)
+    here = all(profile.interface in seen.links_with(vip) for vip in profile.vips)
     return here and len(kernel.observe(keys)) == len(keys)
 
 
@@ -101,11 +101,11 @@ def _stand_by(roles: Roles, host: Host, report: Report, *, heard: bool = True) -
     # half a director is worse than one that ends late.
     signals.deafen()
     host.silence.since = None
-    survey = host.kernel.survey()
+    seen = host.kernel.read_host()
     if profile.vips_owner == "lvsdr":
-        _let_go(profile, survey, host, report)
+        _let_go(profile, seen, host, report)
     if heard and roles.both_schedule:
-        rivals.serve(profile, survey, host, report)
+        rivals.serve(profile, seen, host, report)
     situation = _daemons_first(consider_standby(profile, host.kernel, host.book))
     try:
         workflow.converge(situation, host.kernel, host.book, lambda: None)
@@ -119,12 +119,12 @@ def _stand_by(roles: Roles, host: Host, report: Report, *, heard: bool = True) -
     report.add(situation)
 
 
-def _let_go(profile: DirectorProfile, survey: Survey, host: Host, report: Report) -> None:
+def _let_go(profile: DirectorProfile, seen: ThisHost, host: Host, report: Report) -> None:
     """Take the VIPs from the link, with whatever prefix length.
 
     Never undone, whatever fails after it: two directors that answer are worse than none.
     """
-    held = [ip for ip in survey.addresses_of(profile.interface) if ip.ip in profile.vips]
+    held = [ip for ip in seen.addresses_of(profile.interface) if ip.ip in profile.vips]
     keys = [Address(profile.interface, ip).key for ip in held]
     todo = tuple(Change(item, None) for item in host.kernel.observe(keys).values())
     host.kernel.require(todo)

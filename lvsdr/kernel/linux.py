@@ -5,7 +5,7 @@ What only some commands look at is imported where they do: a plan needs none of 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from itertools import groupby
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
@@ -22,17 +22,16 @@ from lvsdr.kernel.tables.ipvs_control import SyncDaemons, Timeouts
 from lvsdr.kernel.tables.ipvs_servers import Servers
 from lvsdr.kernel.tables.links import Links
 from lvsdr.kernel.tables.proxy_neighbours import Proxies
-from lvsdr.kernel.views import survey_view as surveying
-from lvsdr.model.address import IPAddress
+from lvsdr.kernel.views import host_view
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.ipvs import VirtualServer
 from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, Sysctl, keyed
 
 if TYPE_CHECKING:
+    from lvsdr.model.address import IPAddress
     from lvsdr.model.counters import Counters
-    from lvsdr.model.inspection import Inspection, Packet
-    from lvsdr.model.route_lookup import Leading, RouteTo
-    from lvsdr.model.survey import Survey
+    from lvsdr.model.host import Host
+    from lvsdr.model.route_lookup import Packet, UnicastRoute
 
 
 class Table(Protocol):
@@ -71,38 +70,26 @@ class LinuxKernel:
     ) -> None:
         self._sockets.close()
 
-    def survey(self) -> Survey:
-        """Return the host's links, addresses and ARP settings."""
-        return surveying.survey(self._sockets)
+    def read_host(self) -> Host:
+        """Return the host's links, addresses, ARP settings and proxy entries."""
+        return host_view.read_host(self._sockets)
 
-    def inspect(self, packets: Iterable[Packet], *, table: bool) -> Inspection:
-        """Return the host in depth, and the ways of `packets`; `table`: IPVS as well."""
-        from lvsdr.kernel.views import inspection_view  # noqa: PLC0415
+    def inspect(self, packets: Callable[[Host], Iterable[Packet]], *, table: bool) -> Host:
+        """Return the host in depth, with the ways of `packets`; `table`: IPVS as well."""
+        from lvsdr.kernel.views import host_in_depth  # noqa: PLC0415
 
-        return inspection_view.inspect(self._sockets, packets, table=table)
+        return host_in_depth.inspect(self._sockets, packets, table=table)
 
     def number_of(self, namespace: int) -> int | None:
         """Return this namespace's number of another one, as its links' other ends have it."""
         with reading("the number of a namespace"):
             return rtm_nsid.number_of(self._sockets.rtnetlink, namespace)
 
-    def route_to(
-        self,
-        destination: IPAddress,
-        *,
-        source: IPAddress | None = None,
-        arriving: str | None = None,
-    ) -> RouteTo:
-        """Return what becomes of a packet to `destination`, sent here or arriving on a link."""
-        from lvsdr.kernel.views import route_lookups  # noqa: PLC0415
-
-        return route_lookups.route_to(self._sockets, destination, source=source, arriving=arriving)
-
-    def leading(self, destinations: Iterable[IPAddress]) -> Mapping[IPAddress, Leading]:
+    def unicast_routes(self, destinations: Iterable[IPAddress]) -> Mapping[IPAddress, UnicastRoute]:
         """Return the unicast routes by which packets to `destinations` would leave."""
         from lvsdr.kernel.views import route_lookups  # noqa: PLC0415
 
-        return route_lookups.leading(self._sockets, destinations)
+        return route_lookups.unicast_routes(self._sockets, destinations)
 
     def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         """Return those of the objects `keys` that are there, as they are.

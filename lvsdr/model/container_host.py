@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.inspection import Inspection
+from lvsdr.model.host import Host
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +19,18 @@ class Outside:
     port: str
     rips: tuple[IPAddress, ...]
     arrival: str | None
-    host: Inspection
+    host: Host
 
     @property
     def gate(self) -> str:
-        """The link through which the host itself reaches the container: the port's bridge, or it.
+        """Return the link through which the host itself reaches the container."""
+        return gate_of(self.port, self.host)
 
-        A port of a bridge speaks no ARP and has no routes.
-        """
-        link = self.host.survey.links[self.port]
-        return str(link.master) if link.enslaved else link.name
+
+def gate_of(port: str, host: Host) -> str:
+    """Return the link that speaks for the host's end of a cable: its bridge, or itself.
+
+    A port of a bridge speaks no ARP and has no routes.
+    """
+    link = host.links[port]
+    return str(link.master) if link.enslaved else link.name

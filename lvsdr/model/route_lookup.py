@@ -1,4 +1,4 @@
-"""What the kernel would do with a packet: the answer to `ip route get`."""
+"""What the kernel would do with a packet: the question and the answer of `ip route get`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,22 @@ from lvsdr.model.address import IPAddress, IPNetwork
 
 
 @dataclass(frozen=True, slots=True)
+class Packet:
+    """A packet whose way is asked for: sent by this host, or arriving on a link (with a source)."""
+
+    destination: IPAddress
+    source: IPAddress | None = None
+    arriving: str | None = None
+
+
+GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
 class RouteTo:
     """Where a packet would go; without a route, `kind` says so and the rest is None.
+
+    GONE where the link on which it was to arrive is no longer there.
 
     `kind` is the kernel's word for a route that it has: unicast, local, broadcast, multicast.
     Else it is blackhole, unreachable or prohibit, as the kernel tells them apart for a packet of
@@ -24,7 +38,7 @@ class RouteTo:
 
 
 @dataclass(frozen=True, slots=True)
-class Leading:
+class UnicastRoute:
     """The unicast route by which a packet would leave: `network` is the route's own destination."""
 
     network: IPNetwork

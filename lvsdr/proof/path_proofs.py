@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from lvsdr.core.situation import Kernel
 from lvsdr.model.address import IPAddress
+from lvsdr.model.host import Host
 from lvsdr.model.path import Approach, Path, PathDetail, Proof
 from lvsdr.model.profile import DirectorProfile
-from lvsdr.model.survey import Survey
+from lvsdr.model.route_lookup import Packet
 from lvsdr.profile.roles.director_paths import paths
 
 Probe = Callable[[Sequence[Path], Sequence[Approach]], Sequence[Proof]]
 
 
-def prove(profile: DirectorProfile, kernel: Kernel, probe: Probe) -> tuple[Proof, ...]:
-    """Return what became of a probe on each path of `profile`, in the profile's order."""
-    survey = kernel.survey()
-    ways = {rip: _approach(rip, profile, kernel, survey) for rip in profile.rips}
+def prove(profile: DirectorProfile, host: Host, probe: Probe) -> tuple[Proof, ...]:
+    """Return what became of a probe on each path of `profile`, in the profile's order.
+
+    The ways to the RIPs have been looked up.
+    """
+    ways = {rip: _approach(rip, profile, host) for rip in profile.rips}
     every = paths(profile)
     found = {path: _unproven(path, ways[path.rip]) for path in every}
     sent = [path for path, proof in found.items() if proof is None]
@@ -36,18 +38,16 @@ def _unproven(path: Path, way: Approach | PathDetail) -> Proof | None:
     return Proof(path, None, "no-source") if lacking else None
 
 
-def _approach(
-    rip: IPAddress, profile: DirectorProfile, kernel: Kernel, survey: Survey
-) -> Approach | PathDetail:
+def _approach(rip: IPAddress, profile: DirectorProfile, host: Host) -> Approach | PathDetail:
     """Return how this host sends to `rip`, or why no probe can be sent there."""
-    route = kernel.route_to(rip)
+    route = host.routes[Packet(rip)]
     if route.kind == "local":
         return "local"
     if route.kind != "unicast" or route.link is None:
         return "no-route"
-    if not survey.links[route.link].speaks_arp:
+    if not host.speaks_arp(route.link):
         return "no-ethernet"
-    source = _source(rip, route.source, route.link, profile, survey)
+    source = _source(rip, route.source, route.link, profile, host)
     if source is None:
         return "no-source"
     return Approach(
@@ -55,14 +55,14 @@ def _approach(
         route.link,
         route.gateway or rip,
         source,
-        _other(rip, route.link, profile, survey),
-        survey.links[route.link].mtu,
+        _other(rip, route.link, profile, host),
+        host.links[route.link].mtu,
     )
 
 
-def _other(rip: IPAddress, link: str, profile: DirectorProfile, survey: Survey) -> IPAddress | None:
+def _other(rip: IPAddress, link: str, profile: DirectorProfile, host: Host) -> IPAddress | None:
     """Return the host's own address of the other family than `rip`."""
-    own = (ip.ip for ip in survey.addresses_of(link) if ip.version != rip.version)
+    own = (ip.ip for ip in host.addresses_of(link) if ip.version != rip.version)
     return next((ip for ip in own if ip not in profile.vips and not ip.is_link_local), None)
 
 
@@ -71,10 +71,10 @@ def _source(
     chosen: IPAddress | None,
     link: str,
     profile: DirectorProfile,
-    survey: Survey,
+    host: Host,
 ) -> IPAddress | None:
     """Return an address of this host that is its own: a VIP is the real server's as well."""
-    own = [ip for ip in survey.addresses_of(link) if ip.version == rip.version]
+    own = [ip for ip in host.addresses_of(link) if ip.version == rip.version]
     near = [ip.ip for ip in own if rip in ip.network]
     candidates = (chosen, *near, *(ip.ip for ip in own if not ip.ip.is_link_local))
     return next((ip for ip in candidates if ip and ip not in profile.vips), None)

@@ -15,7 +15,8 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Answer
 from lvsdr.model.profile import Profile
 from lvsdr.model.watch_event import Event, Spoken
-from lvsdr.proof.verification import Ask, Scene, look
+from lvsdr.proof.profile_segment import Segment, segment_of
+from lvsdr.proof.verification import Ask
 from lvsdr.rules.segment.repeated_events import Muffler
 from lvsdr.rules.segment.who_answers import by_address, directors
 from lvsdr.rules.segment.who_speaks import Judge
@@ -66,7 +67,7 @@ class Watch:
     _down: bool = False
     _looked: float = float("-inf")
     _held: frozenset[IPAddress] = frozenset()
-    _scene: Scene = field(init=False)
+    _segment: Segment = field(init=False)
     _muffler: Muffler = field(init=False)
 
     def run(self, ears: OpenEars, ask: Ask) -> None:
@@ -75,13 +76,15 @@ class Watch:
         Raises CannotRun where it cannot begin. A link that goes away later is an event.
         """
         wanted = self.wanted
-        self._scene = look(wanted.profile, self.kernel.survey(), wanted.link, wanted.dips)
-        question = self._scene.question
+        self._segment = segment_of(
+            wanted.profile, self.kernel.read_host(), wanted.link, wanted.dips
+        )
+        question = self._segment.question
         self._muffler = Muffler(self.clock())
-        with ears(self._scene.link, question.addresses) as listening:
+        with ears(self._segment.link, question.addresses) as listening:
             # The answers are heard twice, here and by the one who listens: nothing is missed.
             judge = self._judge(ask(question))
-            self.begun(self._scene.link)
+            self.begun(self._segment.link)
             try:
                 for doubt in judge.doubts():
                     self._take(doubt)
@@ -93,7 +96,7 @@ class Watch:
                     self.tell(event)
 
     def _listen(self, ears: Ears, judge: Judge) -> None:
-        question = self._scene.question
+        question = self._segment.question
         now = self.clock()
         end = None if self.wanted.seconds is None else now + self.wanted.seconds
         ask_at = now + (self.wanted.ask_every or 0.0)
@@ -110,11 +113,11 @@ class Watch:
                 self.tell(event)
 
     def _judge(self, heard: frozenset[Answer]) -> Judge:
-        scene = self._scene
-        speakers, spoken = scene.speakers(heard), by_address(heard)
-        answered = {vip: directors(vip, spoken.get(vip, ()), speakers) for vip in scene.vips}
+        segment = self._segment
+        speakers, spoken = segment.speakers(heard), by_address(heard)
+        answered = {vip: directors(vip, spoken.get(vip, ()), speakers) for vip in segment.vips}
         told = self.wanted.macs | speakers.dips.keys()
-        return Judge(speakers, answered, rips=scene.rips, told=told, holds=self._holds)
+        return Judge(speakers, answered, rips=segment.rips, told=told, holds=self._holds)
 
     def _hear(self, ears: Ears, judge: Judge, until: float) -> None:
         try:
@@ -131,7 +134,7 @@ class Watch:
             self.wait(max(0.0, until - self.clock()))
 
     def _link_is(self, state: str, message: str) -> None:
-        link = self._scene.link
+        link = self._segment.link
         self._down = state == "DOWN"
         self._take(Event(f"LINK-{state}", WARNING, f"{link} {message}", f"ip link show {link}"))
 
@@ -148,6 +151,6 @@ class Watch:
         """
         now = self.clock()
         if now - self._looked >= _TICK:
-            self._scene = replace(self._scene, survey=self.kernel.survey())
-            self._held, self._looked = self._scene.held, now
+            self._segment = replace(self._segment, host=self.kernel.read_host())
+            self._held, self._looked = self._segment.held, now
         return vip in self._held

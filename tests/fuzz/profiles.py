@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from fake import FakeKernel
 from lvsdr.model.address import IPAddress
+from lvsdr.model.host import HeldAddress, Host, HostLink
 from lvsdr.model.ipvs import RealServer, Service, Timeout, VirtualServer
 from lvsdr.model.objects import Address, Link, Object, ProxyNeighbour, keyed
 from lvsdr.model.objects import Sysctl as Setting
-from lvsdr.model.survey import Survey, SurveyedLink
 from lvsdr.profile.schema import ROLES, document
 
 TORTURE = os.environ.get("LVSDR_TORTURE") == "1"
@@ -222,9 +222,9 @@ TALKING = ("all", "default", "lo", "eth0", "eth1", "tunl0")
 @st.composite
 def hosts(draw: st.DrawFn) -> FakeKernel:
     """Return a host that is as it happens to be, with links eth0, eth1, lo and tunl0."""
-    links = {name: SurveyedLink(name) for name in ("eth0", "eth1")}
-    links["lo"] = SurveyedLink("lo", link_kind="loopback", loopback=True)
-    links["tunl0"] = SurveyedLink("tunl0", link_kind="ipip", arp=False, up=False)
+    links = {name: HostLink(name) for name in ("eth0", "eth1")}
+    links["lo"] = HostLink("lo", link_kind="loopback", loopback=True)
+    links["tunl0"] = HostLink("tunl0", link_kind="ipip", arp=False, up=False)
     objects: list[Object] = [
         Link("lo", "loopback", up=draw(st.booleans()), arp=True),
         Link("tunl0", "ipip", up=False, arp=False, started=False),
@@ -240,8 +240,8 @@ def hosts(draw: st.DrawFn) -> FakeKernel:
     ]
     proxied = st.builds(ProxyNeighbour, st.sampled_from(["", "eth0", "eth1"]), VIPS.map(ip_address))
     objects += draw(st.lists(proxied, max_size=3))
-    own = tuple((link, ip) for link in ("eth0", "eth1") for ip in OWN)
-    return FakeKernel(Survey(links, own), keyed(objects))
+    own = tuple(HeldAddress(link, ip) for link in ("eth0", "eth1") for ip in OWN)
+    return FakeKernel(Host(links, own), keyed(objects))
 
 
 ELSE: IPAddress = ip_address("198.51.100.7")

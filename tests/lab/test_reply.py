@@ -19,7 +19,7 @@ from witnesses import arping, arping_probe
 from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.host import Host
-from lvsdr.model.inspection import Inspection
+from lvsdr.model.host import Host as ThisHost
 from lvsdr.rules.host.arp_reply import Question, packets, reply
 
 HOST_MAC, OWN_MAC = "02:00:00:00:00:11", "02:00:00:00:00:fa"
@@ -161,9 +161,9 @@ def questions() -> list[Question]:
 def predicted(host: Host, asked: list[Question]) -> set[Question]:
     ways = [packet for question in asked for packet in packets(question)]
 
-    def inspect() -> Inspection:
+    def inspect() -> ThisHost:
         with LinuxKernel() as kernel:
-            return kernel.inspect(ways, table=False)
+            return kernel.inspect(lambda _: ways, table=False)
 
     seen = host.inside(inspect)
     return {question for question in asked if reply(question, seen).answers}

@@ -10,7 +10,7 @@ import pytest
 from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.host import Host
-from lvsdr.model.route_lookup import RouteTo
+from lvsdr.model.route_lookup import Packet, RouteTo
 
 ROUTES = """
 link add eth0 type dummy
@@ -35,11 +35,11 @@ def host() -> Iterator[Host]:
 def asked(host: Host, destination: str, **arriving: str) -> RouteTo:
     source = ip_address(arriving.pop("source")) if "source" in arriving else None
 
+    packet = Packet(ip_address(destination), source, arriving.get("arriving"))
+
     def ask() -> RouteTo:
         with LinuxKernel() as kernel:
-            return kernel.route_to(
-                ip_address(destination), source=source, arriving=arriving.get("arriving")
-            )
+            return kernel.inspect(lambda _: [packet], table=False).routes[packet]
 
     return host.inside(ask)
 

@@ -20,12 +20,12 @@ from lvsdr.kernel.netlink.route_socket import RouteSocket
 from lvsdr.kernel.netlink.rtm_address import IFA_F_DEPRECATED, IFA_F_NODAD, RawAddress
 from lvsdr.kernel.netlink.rtm_link import RawLink
 from lvsdr.kernel.netlink.rtm_route import BLACKHOLE, UNREACHABLE, RawRoute
-from lvsdr.kernel.views.survey_view import survey
+from lvsdr.kernel.views.host_view import read_host
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.host import Host
 from lvsdr.model.change import Change
+from lvsdr.model.host import Host as ThisHost
 from lvsdr.model.objects import Link
-from lvsdr.model.survey import Survey
 
 T = TypeVar("T")
 
@@ -86,11 +86,11 @@ def test_a_vlan_lies_on_its_link_and_the_ends_of_a_cable_on_nothing(host: Host) 
         "link add here0.5 link here0 type vlan id 5",
     )
 
-    def surveyed() -> Survey:
+    def seen() -> ThisHost:
         with Sockets() as sockets:
-            return survey(sockets)
+            return read_host(sockets)
 
-    links = host.inside(surveyed).links
+    links = host.inside(seen).links
     host.ip("link del here0")
 
     found = {name: links[name].parent for name in ("here0", "there0", "here0.5")}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from lvsdr.model.inspection import Owner
+from lvsdr.model.owner import Owner
 
 BLOCK = re.compile(r"^\s*virtual_server\s+(\S+)(?:\s+(\S+))?", re.MULTILINE)
 FLUSH = re.compile(r"^\s*lvs_flush(?:_onstop)?\b", re.MULTILINE)

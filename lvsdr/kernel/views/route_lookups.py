@@ -11,8 +11,7 @@ from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.kernel.netlink.rtm_link import Links
 from lvsdr.kernel.netlink.rtm_route import ANYCAST, BROADCAST, LOCAL, MULTICAST, UNICAST
 from lvsdr.model.address import IPAddress
-from lvsdr.model.inspection import Packet
-from lvsdr.model.route_lookup import Leading, RouteTo
+from lvsdr.model.route_lookup import GONE, Packet, RouteTo, UnicastRoute
 
 KINDS = {
     UNICAST: "unicast",
@@ -28,41 +27,35 @@ NOWHERE = {
     errno.ENETUNREACH: "unreachable",
     errno.EACCES: "prohibit",
     errno.EXDEV: "refused",
+    # The link on which it would have arrived has gone since the links were listed.
+    errno.ENODEV: GONE,
 }
 
 
-def route_to(
-    sockets: Sockets,
-    destination: IPAddress,
-    *,
-    source: IPAddress | None = None,
-    arriving: str | None = None,
-) -> RouteTo:
-    """Return what becomes of a packet to `destination` from `source`.
-
-    With `arriving`, a link, as if it came in there (then `source` is needed), else as if this
-    host sent it. No packet is sent. Raises KernelError.
-    """
-    with reading("the links"):
-        links = rtm_link.dump(sockets.rtnetlink)
-    packet = Packet(destination, source, arriving)
-    return routes(sockets, links, [packet])[packet]
-
-
 def routes(sockets: Sockets, links: Links, packets: Iterable[Packet]) -> dict[Packet, RouteTo]:
-    """Return what becomes of each of many packets."""
-    return {packet: _ask(sockets, links, packet) for packet in dict.fromkeys(packets)}
+    """Return what becomes of each of many packets; GONE stands for one whose link is not there."""
+    indexes = {link.name: link.index for link in links.values()}
+    found: dict[Packet, RouteTo] = {}
+    for packet in dict.fromkeys(packets):
+        if packet.arriving is None or packet.arriving in indexes:
+            arriving = None if packet.arriving is None else indexes[packet.arriving]
+            found[packet] = _ask(sockets, links, packet, arriving)
+        else:
+            found[packet] = RouteTo(GONE)
+    return found
 
 
-def leading(sockets: Sockets, destinations: Iterable[IPAddress]) -> dict[IPAddress, Leading]:
+def unicast_routes(
+    sockets: Sockets, destinations: Iterable[IPAddress]
+) -> dict[IPAddress, UnicastRoute]:
     """Return by which unicast route of one link a packet to each of `destinations` would leave."""
     with reading("the links"):
         links = rtm_link.dump(sockets.rtnetlink)
-    found = ((each, _leading(sockets, links, each)) for each in dict.fromkeys(destinations))
+    found = ((each, _unicast_route(sockets, links, each)) for each in dict.fromkeys(destinations))
     return {destination: way for destination, way in found if way is not None}
 
 
-def _leading(sockets: Sockets, links: Links, destination: IPAddress) -> Leading | None:
+def _unicast_route(sockets: Sockets, links: Links, destination: IPAddress) -> UnicastRoute | None:
     with reading(f"the route to {destination}"):
         try:
             found = rtm_route.matching(sockets.rtnetlink, destination)
@@ -72,13 +65,10 @@ def _leading(sockets: Sockets, links: Links, destination: IPAddress) -> Leading 
             return None
     if found.kind != UNICAST or found.link not in links:
         return None
-    return Leading(found.destination, links[found.link].name, found.gateway, found.metric)
+    return UnicastRoute(found.destination, links[found.link].name, found.gateway, found.metric)
 
 
-def _ask(sockets: Sockets, links: Links, packet: Packet) -> RouteTo:
-    arriving = None
-    if packet.arriving is not None:
-        arriving = next(each.index for each in links.values() if each.name == packet.arriving)
+def _ask(sockets: Sockets, links: Links, packet: Packet, arriving: int | None) -> RouteTo:
     wire = sockets.rtnetlink
     with reading(f"the route to {packet.destination}"):
         try:

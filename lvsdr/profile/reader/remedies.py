@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from lvsdr.model.arp_settings import SETTINGS, meaning_of
+
 FORMS: Mapping[str, str] = {
     "name": "a name for a profile",
     "interface": "the name of a link that clients can reach",
@@ -110,28 +112,5 @@ def reason(field: str, value: object) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         if field == "rp_filter":
             return "leave it out to keep the host's own setting, or write 2 (loose)"
-        return {"arp_ignore": _ignore, "arp_announce": _announce}.get(field, _none)(value)
-    return None
-
-
-def _ignore(value: int) -> str:
-    if value == 0:
-        return "0 answers for every address of the host, the VIPs too; write 1"
-    if value == 3:
-        return "3 answers for every VIP of scope global; write 1"
-    if 4 <= value <= 7:
-        return "4 to 7 are reserved, and answer for every address of the host; write 1"
-    return "the kernel answers for every address of the host with it; write 1"
-
-
-def _announce(value: int) -> str:
-    if value in (0, 1):
-        return (
-            "0 and 1 let the host ask in the VIP's name, and who hears it"
-            " sends the VIP's traffic here; write 2"
-        )
-    return "the kernel acts as with 0, and asks in the VIP's name; write 2"
-
-
-def _none(_value: int) -> None:
+        return meaning_of(field, value).refusal if field in SETTINGS else None
     return None

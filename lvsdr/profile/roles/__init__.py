@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lvsdr.model.host import Host
 from lvsdr.model.objects import Key, Objects
 from lvsdr.model.profile import DirectorProfile, Profile
-from lvsdr.model.survey import Survey
 from lvsdr.profile.roles import director, realserver
 from lvsdr.profile.roles.director import standby
 
 __all__ = ["desired", "not_beside", "standby"]
 
 
-def desired(profile: Profile, survey: Survey) -> Objects:
-    """Return what `profile` asks for on the host that `survey` describes.
+def desired(profile: Profile, host: Host) -> Objects:
+    """Return what `profile` asks for on the host that `host` describes.
 
     Raises CannotRun where the host cannot be what the profile says.
     """
     if isinstance(profile, DirectorProfile):
-        return director.desired(profile, survey)
-    return realserver.desired(profile, survey)
+        return director.desired(profile, host)
+    return realserver.desired(profile, host)
 
 
 def not_beside(profile: Profile, wanted: Objects) -> Iterator[Key]:

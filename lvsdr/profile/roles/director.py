@@ -7,25 +7,25 @@ from ipaddress import IPv6Address
 
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import host_interface
+from lvsdr.model.host import Host
 from lvsdr.model.ipvs import SyncDaemon
 from lvsdr.model.objects import Address, Key, Object, Objects, Sysctl, keyed
 from lvsdr.model.profile import DirectorProfile, LabelledVip
-from lvsdr.model.survey import Survey
 from lvsdr.profile.roles.arp_silence import one_answer
 from lvsdr.profile.roles.talking_link import talking_link
 
 
-def desired(profile: DirectorProfile, survey: Survey) -> Objects:
+def desired(profile: DirectorProfile, host: Host) -> Objects:
     """Return the director's objects; raise CannotRun where the host cannot be one."""
-    link = talking_link(profile.interface, survey)
+    link = talking_link(profile.interface, host)
     if not link.up:
         raise CannotRun(
             f"cannot use link {link.name}: it is down",
             hints=[f"ip link set {link.name} up"],
         )
-    _has_addresses_of_its_own(profile, survey)
+    _has_addresses_of_its_own(profile, host)
     addresses = (_on_the_link(profile.interface, vip) for vip in _owned(profile))
-    quiet = one_answer(profile, survey) if profile.arp_flux == "mend" else ()
+    quiet = one_answer(profile, host) if profile.arp_flux == "mend" else ()
     return keyed((*quiet, *_table(profile), *_daemons(profile, "master"), *addresses))
 
 
@@ -84,9 +84,9 @@ def _on_the_link(interface: str, vip: LabelledVip) -> Address:
     return Address(interface, ip, label=vip.label, deprecated=isinstance(ip.ip, IPv6Address))
 
 
-def _has_addresses_of_its_own(profile: DirectorProfile, survey: Survey) -> None:
+def _has_addresses_of_its_own(profile: DirectorProfile, host: Host) -> None:
     vips = frozenset(profile.vips)
-    own = [ip for ip in survey.addresses_of(profile.interface) if ip.ip not in vips]
+    own = [ip for ip in host.addresses_of(profile.interface) if ip.ip not in vips]
     for version in sorted({vip.version for vip in vips}):
         if not any(ip.version == version for ip in own):
             # "who-has RIP tell VIP" is never answered by a real server: it holds the VIP itself.

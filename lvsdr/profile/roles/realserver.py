@@ -7,34 +7,34 @@ from collections.abc import Iterator
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import host_network
 from lvsdr.model.holder_kinds import HOLDER_KINDS
+from lvsdr.model.host import Host
 from lvsdr.model.objects import GUARD_METRIC, Objects, ProxyNeighbour, Route, Sysctl, keyed
 from lvsdr.model.profile import RealServerProfile
-from lvsdr.model.survey import Survey
 from lvsdr.profile.holders import holder_objects
 from lvsdr.profile.roles.arp_silence import silence
 from lvsdr.profile.roles.talking_link import talking_link
 
 
-def desired(profile: RealServerProfile, survey: Survey) -> Objects:
+def desired(profile: RealServerProfile, host: Host) -> Objects:
     """Return the real server's objects; raise CannotRun where the host cannot be one."""
-    talking_link(profile.interface, survey)
-    _is_meant(profile, survey)
-    _holder_is_free(profile, survey)
-    _held_nowhere_else(profile, survey)
+    talking_link(profile.interface, host)
+    _is_meant(profile, host)
+    _holder_is_free(profile, host)
+    _held_nowhere_else(profile, host)
     kind = HOLDER_KINDS[profile.holder]
-    quiet = silence(profile, survey) if _has_ipv4(profile) else ()
+    quiet = silence(profile, host) if _has_ipv4(profile) else ()
     held = holder_objects(kind, profile.holder_link, profile.vips)
-    alone = _unproxied(profile, survey)
+    alone = _unproxied(profile, host)
     return keyed((*quiet, *alone, *held, *_reverse_path(profile), *_guard(profile)))
 
 
-def _unproxied(profile: RealServerProfile, survey: Survey) -> Iterator[ProxyNeighbour]:
+def _unproxied(profile: RealServerProfile, host: Host) -> Iterator[ProxyNeighbour]:
     """Yield the entries that are not to be: whatever arp_ignore says, they speak for a VIP.
 
     Or for a RIP, a container's, with more MACs than one.
     """
-    for entry in survey.proxies:
-        if profile.removes(entry, survey.proxies):
+    for entry in host.proxies:
+        if profile.removes(entry, host.proxies):
             yield ProxyNeighbour(entry.link, entry.address, there=False)
 
 
@@ -61,9 +61,8 @@ def _has_ipv4(profile: RealServerProfile) -> bool:
     return any(vip.version == 4 for vip in profile.vips)
 
 
-def _is_meant(profile: RealServerProfile, survey: Survey) -> None:
-    here = {ip.ip for _, ip in survey.addresses}
-    if profile.rips and not here & set(profile.rips):
+def _is_meant(profile: RealServerProfile, host: Host) -> None:
+    if profile.rips and not host.ips & set(profile.rips):
         raise CannotRun(
             f"cannot use profile {profile.name}: it is for other hosts: none of its rips is an"
             " address of this one",
@@ -71,8 +70,8 @@ def _is_meant(profile: RealServerProfile, survey: Survey) -> None:
         )
 
 
-def _holder_is_free(profile: RealServerProfile, survey: Survey) -> None:
-    link = survey.links.get(profile.holder_link)
+def _holder_is_free(profile: RealServerProfile, host: Host) -> None:
+    link = host.links.get(profile.holder_link)
     wanted = HOLDER_KINDS[profile.holder].link_kind
     if link is not None and not link.loopback and link.link_kind != wanted:
         kind = link.link_kind or "hardware"
@@ -82,16 +81,11 @@ def _holder_is_free(profile: RealServerProfile, survey: Survey) -> None:
         )
 
 
-def _held_nowhere_else(profile: RealServerProfile, survey: Survey) -> None:
-    for link, ip in survey.addresses:
-        if ip.ip in profile.vips and link != profile.holder_link and _answers(survey, link):
+def _held_nowhere_else(profile: RealServerProfile, host: Host) -> None:
+    for link, ip in ((each.link, each.ip) for each in host.addresses):
+        if ip.ip in profile.vips and link != profile.holder_link and host.speaks_arp(link):
             raise CannotRun(
                 f"cannot hold {ip.ip} silently: {link} holds it too, and answers ARP for it"
                 " whatever arp_ignore says",
                 hints=[f"ip address del {ip} dev {link}"],
             )
-
-
-def _answers(survey: Survey, link: str) -> bool:
-    seen = survey.links.get(link)
-    return seen is not None and seen.speaks_arp

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lvsdr.errors import CannotRun
-from lvsdr.model.survey import Survey, SurveyedLink
+from lvsdr.model.host import Host, HostLink
 
 
-def talking_link(interface: str, survey: Survey) -> SurveyedLink:
+def talking_link(interface: str, host: Host) -> HostLink:
     """Return the link `interface`; raise CannotRun where no VIP traffic can arrive on it."""
-    link = survey.links.get(interface)
+    link = host.links.get(interface)
     if link is None:
         raise CannotRun(
             f"cannot use link {interface}: no such link",
-            hints=[f"the links of this host: {', '.join(sorted(survey.links))}"],
+            hints=[f"the links of this host: {', '.join(sorted(host.links))}"],
         )
     if link.enslaved:
-        *between, speaker = masters(link, survey)
+        *between, speaker = masters(link, host)
         parts = "".join(f"{name}, which is a part of " for name in between)
         raise CannotRun(
             f"cannot use link {interface}: it is a part of {parts}{speaker}, which speaks for it",
@@ -31,9 +31,9 @@ def talking_link(interface: str, survey: Survey) -> SurveyedLink:
     return link
 
 
-def masters(link: SurveyedLink, survey: Survey) -> Iterator[str]:
+def masters(link: HostLink, host: Host) -> Iterator[str]:
     """Yield the master of `link`, its master, and so on: the last one speaks for all."""
-    above: SurveyedLink | None = link
+    above: HostLink | None = link
     while above is not None and above.enslaved:
         yield str(above.master)
-        above = survey.links.get(str(above.master))
+        above = host.links.get(str(above.master))

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lvsdr.model.arp_settings import effective, leaks
 from lvsdr.model.finding import ERROR, WARNING, Finding
-from lvsdr.model.inspection import Inspection
+from lvsdr.model.host import Host
 from lvsdr.model.objects import Sysctl
 from lvsdr.model.profile import DirectorProfile, Profile
-from lvsdr.rules.host.arp_settings import effective, leaks
 
 QUIET = "sysctl -w net/ipv4/conf/all/arp_ignore=1; sysctl -w net/ipv4/conf/all/arp_announce=2"
 
 
-def unreachable(profile: Profile, host: Inspection) -> Iterator[Finding]:
+def unreachable(profile: Profile, host: Host) -> Iterator[Finding]:
     """Yield the interface where nobody can find the host through it."""
-    link = host.survey.links.get(profile.interface)
+    link = host.links.get(profile.interface)
     if link is not None and not link.arp:
         yield Finding(
             "LINK-NOARP",
@@ -26,16 +26,14 @@ def unreachable(profile: Profile, host: Inspection) -> Iterator[Finding]:
         )
 
 
-def flux(profile: DirectorProfile, host: Inspection) -> Iterator[Finding]:
+def flux(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
     """Yield the other links of the same segment that answer for the director's VIPs as well."""
     if not any(vip.version == 4 for vip in profile.vips):
         return
-    for link in host.survey.links.values():
-        beside = link.name != profile.interface and host.survey.same_segment(
-            link.name, profile.interface
-        )
-        if beside and link.speaks_arp and leaks(link.name, host.survey):
-            value = effective("arp_ignore", link.name, host.survey)
+    for link in host.links.values():
+        beside = link.name != profile.interface and host.same_segment(link.name, profile.interface)
+        if beside and link.speaks_arp and leaks(link.name, host):
+            value = effective("arp_ignore", link.name, host)
             mended = profile.arp_flux == "mend"
             yield Finding(
                 "ARP-FLUX",

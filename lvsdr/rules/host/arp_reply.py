@@ -11,8 +11,16 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from lvsdr.model.address import IPInterface
+from lvsdr.model.arp_settings import (
+    NOT_SCOPE_HOST,
+    NOTHING,
+    OF_THE_LINK,
+    OF_THE_SUBNET,
+    effective,
+)
 from lvsdr.model.explanation import Reply
-from lvsdr.model.inspection import HeldAddress, Inspection, Packet
+from lvsdr.model.host import HeldAddress, Host
+from lvsdr.model.route_lookup import GONE, Packet
 
 SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
 LINK, HOST = SCOPES["link"], SCOPES["host"]
@@ -35,9 +43,9 @@ def packets(question: Question) -> Iterator[Packet]:
         yield Packet(question.sender, question.target)
 
 
-def reply(question: Question, host: Inspection) -> Reply:
+def reply(question: Question, host: Host) -> Reply:
     """Return what the kernel would do; the routes of `packets(question)` have been asked for."""
-    link = host.survey.links[question.link]
+    link = host.links[question.link]
     if link.enslaved:
         return Reply(False, f"{link.name} is a port of {link.master}, which speaks for it")
     if not link.speaks_arp:
@@ -47,12 +55,7 @@ def reply(question: Question, host: Inspection) -> Reply:
     return _to_asker(question, host)
 
 
-def effective(name: str, link: str, host: Inspection) -> int:
-    """Return the value that the kernel acts on: the larger of `all` and the link's own."""
-    return max(host.pair(name, link))
-
-
-def _to_probe(question: Question, host: Inspection) -> Reply:
+def _to_probe(question: Question, host: Host) -> Reply:
     # A probe is for duplicates: no filter, no proxy, only what the host itself has.
     if host.routes[Packet(question.target)].kind != "local":
         return Reply(False, f"{question.target} is not here, and no proxy answers a probe")
@@ -60,8 +63,10 @@ def _to_probe(question: Question, host: Inspection) -> Reply:
     return Reply(False, silent) if silent else Reply(True, _own(question, host))
 
 
-def _to_asker(question: Question, host: Inspection) -> Reply:
+def _to_asker(question: Question, host: Host) -> Reply:
     arriving = host.routes[Packet(question.target, question.sender, question.link)]
+    if arriving.kind == GONE:
+        return Reply(False, f"{question.link} has gone")
     if arriving.kind == "refused":
         return Reply(False, f"the reverse-path filter of {question.link} drops the question")
     if arriving.kind == "local":
@@ -72,7 +77,7 @@ def _to_asker(question: Question, host: Inspection) -> Reply:
     return Reply(False, f"{question.target} is not here, and would not be forwarded")
 
 
-def _own(question: Question, host: Inspection) -> str:
+def _own(question: Question, host: Host) -> str:
     places = [item.link for item in host.held(question.target)]
     if question.link in places:
         return f"{question.target} is an address of {question.link} itself"
@@ -81,28 +86,27 @@ def _own(question: Question, host: Inspection) -> str:
     return f"{question.target} is {held}, and effective arp_ignore is {value}"
 
 
-def _ignored(question: Question, host: Inspection) -> str:
+def _ignored(question: Question, host: Host) -> str:
     """Return why arp_ignore keeps the host silent, empty if it does not."""
     value = effective("arp_ignore", question.link, host)
     silent = f"effective arp_ignore is {value}: "
-    if value == 8:
+    if value == NOTHING:
         return f"{silent}it answers for nothing"
-    if value in (1, 2):
+    if value in (OF_THE_LINK, OF_THE_SUBNET):
         own = [item for item in host.addresses if item.link == question.link]
-        sender = question.sender if value == 2 else None
+        sender = question.sender if value == OF_THE_SUBNET else None
         if not _confirmed(question.target, sender, own, HOST, host):
-            near = " to askers of its subnet" if value == 2 else ""
+            near = " to askers of its subnet" if value == OF_THE_SUBNET else ""
             return f"{silent}it answers for addresses of {question.link} only{near}"
-    if value == 3 and not any(
-        _confirmed(question.target, None, list(_of(link, host)), LINK, host)
-        for link in host.survey.links
+    if value == NOT_SCOPE_HOST and not any(
+        _confirmed(question.target, None, list(_of(link, host)), LINK, host) for link in host.links
     ):
         return f"{silent}it does not answer for addresses of scope host"
-    # 0 answers for all that is local; 4 to 7 are reserved and answer like 0.
+    # All others answer for whatever is local.
     return ""
 
 
-def _of(link: str, host: Inspection) -> Iterator[HeldAddress]:
+def _of(link: str, host: Host) -> Iterator[HeldAddress]:
     return (item for item in host.addresses if item.link == link)
 
 
@@ -111,7 +115,7 @@ def _confirmed(
     sender: IPv4Address | None,
     own: list[HeldAddress],
     widest: int,
-    host: Inspection,
+    host: Host,
 ) -> bool:
     """Return whether `own`, the addresses of one link, have `target`, and a subnet with both."""
     held = any(
@@ -127,7 +131,7 @@ def _scope(item: HeldAddress) -> int:
     return SCOPES.get(item.scope) or (int(item.scope) if item.scope.isdigit() else 0)
 
 
-def _localnet(link: str, host: Inspection) -> int:
+def _localnet(link: str, host: Host) -> int:
     return LINK if any(host.pair("route_localnet", link)) else HOST
 
 
@@ -135,7 +139,7 @@ def _within(address: IPv4Address, ip: IPInterface) -> bool:
     return address in ip.network
 
 
-def _filtered(question: Question, host: Inspection) -> str:
+def _filtered(question: Question, host: Host) -> str:
     if not any(host.pair("arp_filter", question.link)) or question.sender is None:
         return ""
     back = host.routes[Packet(question.sender, question.target)]
@@ -144,7 +148,7 @@ def _filtered(question: Question, host: Inspection) -> str:
     return f"arp_filter: what goes to {question.sender} leaves through {back.link or 'no link'}"
 
 
-def _as_proxy(question: Question, host: Inspection, out: str | None) -> Reply:
+def _as_proxy(question: Question, host: Host, out: str | None) -> Reply:
     """Return the decision for an address that would be forwarded through the link `out`."""
     link, target = question.link, question.target
     if out == link:
@@ -160,7 +164,7 @@ def _as_proxy(question: Question, host: Inspection, out: str | None) -> Reply:
     return Reply(False, f"{target} is not here: it would be forwarded through {out}")
 
 
-def _media(link: str, out: str | None, host: Inspection) -> bool:
+def _media(link: str, out: str | None, host: Host) -> bool:
     """Return whether medium_id allows a proxy between the links: 0 always, -1 never."""
     arriving = host.number(f"net/ipv4/conf/{link}/medium_id")
     leaving = host.number(f"net/ipv4/conf/{out}/medium_id")

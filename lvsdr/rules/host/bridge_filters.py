@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lvsdr.model.finding import WARNING, Finding
-from lvsdr.model.inspection import Inspection
+from lvsdr.model.host import Host
 from lvsdr.model.profile import Profile
 
 # Two of them follow one another, each as long as the forward delay.
@@ -13,19 +13,19 @@ CLOSED = ("listening", "learning")
 FILTERS = {4: ("iptables", "arptables"), 6: ("ip6tables",)}
 
 
-def own(profile: Profile, host: Inspection) -> Iterator[Finding]:
+def own(profile: Profile, host: Host) -> Iterator[Finding]:
     """Yield the closed ports of the bridge that the profile's interface is, or lies on."""
-    link, links = profile.interface, host.survey.links
+    link, links = profile.interface, host.links
     while link not in host.bridges and link in links and (below := links[link].parent) is not None:
         link = below
     yield from delays(link, host)
 
 
-def delays(bridge: str, host: Inspection) -> Iterator[Finding]:
+def delays(bridge: str, host: Host) -> Iterator[Finding]:
     """Yield the ports of a bridge that let nothing pass yet."""
     seen = host.bridges.get(bridge)
     for port, state in host.ports.items():
-        link = host.survey.links.get(port)
+        link = host.links.get(port)
         if seen is not None and link is not None and link.master == bridge and state in CLOSED:
             yield Finding(
                 "BRIDGE-DELAY",
@@ -37,7 +37,7 @@ def delays(bridge: str, host: Inspection) -> Iterator[Finding]:
             )
 
 
-def filters(bridge: str, host: Inspection, profile: Profile) -> Iterator[Finding]:
+def filters(bridge: str, host: Host, profile: Profile) -> Iterator[Finding]:
     """Yield that frames between the ports of a bridge are shown to the host's firewall."""
     if bridge not in host.bridges:
         return

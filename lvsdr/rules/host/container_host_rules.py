@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address
 
 from lvsdr.model.address import IPAddress, host_interface
-from lvsdr.model.container_host import Outside
+from lvsdr.model.container_host import Outside, gate_of
 from lvsdr.model.explanation import Reply
 from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.holder_kinds import HOLDING_ENDS
-from lvsdr.model.inspection import Inspection, Packet
+from lvsdr.model.host import Host, HostLink
 from lvsdr.model.profile import Profile, RealServerProfile
-from lvsdr.model.survey import Survey, SurveyedLink
+from lvsdr.model.route_lookup import GONE, Packet
 from lvsdr.rules.host import arp_reply, bridge_filters, proxy_arp
 from lvsdr.rules.host.route_questions import FAR, neighbour
 
 # The ids of the findings that may be yielded.
 IDS = ("HOST-ANSWERS", "HOST-ROUTE", "HOST-RETURN", "BRIDGE-DELAY", "BRIDGE-FILTER")
-Inspect = Callable[[Iterable[Packet]], Inspection]
+Inspect = Callable[[Callable[[Host], Iterable[Packet]]], Host]
 _DROPS = {
     "unreachable": "it does not forward them, or has no route for them",
     "refused": "its reverse-path filter drops them",
@@ -39,29 +39,22 @@ def findings(profile: Profile, outside: Outside) -> Iterator[Finding]:
     yield from bridge_filters.filters(outside.gate, outside.host, profile)
 
 
-def look(
-    profile: Profile, inside: Survey, survey: Survey, number: int | None, inspect: Inspect
+def outside_of(
+    profile: Profile, inside: Host, number: int | None, inspect: Inspect
 ) -> Outside | None:
-    """Return the host's side of the container with the survey `inside`, None where it has none.
+    """Return the host's side of the container that is `inside`, None where it has none.
 
-    `survey` is the host's, `number` the host's number of the container's namespace.
+    `number` is the host's number of the container's namespace.
     """
-    port = other_end(profile.interface, inside, survey, number)
+    host = inspect(lambda seen: _packets(profile, inside, seen, number))
+    port = other_end(profile.interface, inside, host, number)
     if port is None:
         return None
-    rips = tuple(
-        ip.ip
-        for ip in inside.addresses_of(profile.interface)
-        if ip.ip not in profile.vips and not ip.ip.is_link_local
-    )
-    link = survey.links[port]
-    gate = str(link.master) if link.enslaved else port
-    arrival = _arrival(rips, gate, survey)
-    asked = _packets(profile, gate, arrival, survey)
-    return Outside(port, rips, arrival, inspect(asked))
+    rips = _rips(profile, inside)
+    return Outside(port, rips, _arrival(rips, gate_of(port, host), host), host)
 
 
-def other_end(interface: str, inside: Survey, survey: Survey, number: int | None) -> str | None:
+def other_end(interface: str, inside: Host, host: Host, number: int | None) -> str | None:
     """Return the link of the host whose other end is the container's interface, or below it."""
     link = inside.links.get(interface)
     while link is not None and link.parent is not None:
@@ -71,36 +64,50 @@ def other_end(interface: str, inside: Survey, survey: Survey, number: int | None
     return next(
         (
             each.name
-            for each in survey.links.values()
+            for each in host.links.values()
             if (each.index, each.below, each.far) == (link.below, link.index, number)
         ),
         None,
     )
 
 
-def _arrival(rips: Iterable[IPAddress], gate: str, survey: Survey) -> str | None:
+def _rips(profile: Profile, inside: Host) -> tuple[IPAddress, ...]:
+    return tuple(
+        ip.ip
+        for ip in inside.addresses_of(profile.interface)
+        if ip.ip not in profile.vips and not ip.ip.is_link_local
+    )
+
+
+def _arrival(rips: Iterable[IPAddress], gate: str, host: Host) -> str | None:
     for rip in rips:
-        for name, ip in survey.addresses:
-            if rip in ip.network and ip.network.num_addresses > 1 and survey.links[name].speaks_arp:
-                return None if name == gate else name
+        for link, ip in ((each.link, each.ip) for each in host.addresses):
+            if rip in ip.network and ip.network.num_addresses > 1 and host.speaks_arp(link):
+                return None if link == gate else link
     return None
 
 
-def _packets(profile: Profile, gate: str, arrival: str | None, survey: Survey) -> Iterator[Packet]:
+def _packets(profile: Profile, inside: Host, host: Host, number: int | None) -> Iterator[Packet]:
+    """Yield the packets whose ways the findings look at; none where the cable ends elsewhere."""
+    port = other_end(profile.interface, inside, host, number)
+    if port is None:
+        return
+    gate = gate_of(port, host)
+    arrival = _arrival(_rips(profile, inside), gate, host)
     for vip in profile.vips:
-        for question in _questions(vip, gate, survey):
+        for question in _questions(vip, gate, host):
             yield from arp_reply.packets(question)
         if arrival is not None:
-            yield _request(vip, arrival, survey)
+            yield _request(vip, arrival, host)
             yield _answer(vip, gate)
 
 
-def _questions(vip: IPAddress, gate: str, survey: Survey) -> tuple[arp_reply.Question, ...]:
+def _questions(vip: IPAddress, gate: str, host: Host) -> tuple[arp_reply.Question, ...]:
     """Return who-has `vip`, as a neighbour asks it on each link but those of containers."""
     if not isinstance(vip, IPv4Address):
         return ()
-    asked = (link.name for link in survey.links.values() if _has_neighbours(link, gate, survey))
-    askers = ((name, neighbour(name, 4, survey)) for name in asked)
+    asked = (link.name for link in host.links.values() if _has_neighbours(link, gate, host))
+    askers = ((name, neighbour(name, 4, host)) for name in asked)
     return tuple(
         arp_reply.Question(name, vip, asker)
         for name, asker in askers
@@ -108,29 +115,28 @@ def _questions(vip: IPAddress, gate: str, survey: Survey) -> tuple[arp_reply.Que
     )
 
 
-def _has_neighbours(link: SurveyedLink, gate: str, survey: Survey) -> bool:
+def _has_neighbours(link: HostLink, gate: str, host: Host) -> bool:
     # An end of a cable without an address of its own is a container's.
-    container = link.link_kind == "veth" and not survey.addresses_of(link.name)
+    container = link.link_kind == "veth" and not host.addresses_of(link.name)
     alone = link.name == gate and link.link_kind != "bridge"
     return link.speaks_arp and not container and not alone
 
 
-def _request(vip: IPAddress, arrival: str, survey: Survey) -> Packet:
-    return Packet(vip, neighbour(arrival, vip.version, survey), arrival)
+def _request(vip: IPAddress, arrival: str, host: Host) -> Packet:
+    return Packet(vip, neighbour(arrival, vip.version, host), arrival)
 
 
 def _answer(vip: IPAddress, gate: str) -> Packet:
     return Packet(FAR[vip.version], vip, gate)
 
 
-def _directs(vip: IPAddress, host: Inspection) -> bool:
+def _directs(vip: IPAddress, host: Host) -> bool:
     """Return whether the host is a director of the VIP: it holds it where it is asked for it."""
-    links = host.survey.links
-    return any(links[item.link].speaks_arp for item in host.held(vip) if item.link in links)
+    return any(map(host.speaks_arp, host.links_with(vip)))
 
 
 def _answers(vip: IPAddress, outside: Outside) -> Iterator[Finding]:
-    for question in _questions(vip, outside.gate, outside.host.survey):
+    for question in _questions(vip, outside.gate, outside.host):
         found = arp_reply.reply(question, outside.host)
         if found.answers:
             yield Finding(
@@ -178,8 +184,8 @@ def _arrives(vip: IPAddress, profile: RealServerProfile, outside: Outside) -> It
     if outside.arrival is None or profile.holder_link in HOLDING_ENDS:
         return
     host = outside.host
-    way = host.routes[_request(vip, outside.arrival, host.survey)]
-    if way.kind == "local":
+    way = host.routes[_request(vip, outside.arrival, host)]
+    if way.kind in ("local", GONE):
         return
     if way.kind != "unicast":
         leads = _DROPS.get(way.kind, way.kind)
@@ -217,7 +223,7 @@ def _returns(vip: IPAddress, outside: Outside) -> Iterator[Finding]:
     if outside.arrival is None:
         return
     kind = outside.host.routes[_answer(vip, outside.gate)].kind
-    if kind == "unicast":
+    if kind in ("unicast", GONE):
         return
     gate, held = outside.gate, outside.host.held(vip)
     if kind == "refused":
@@ -237,9 +243,9 @@ def _returns(vip: IPAddress, outside: Outside) -> Iterator[Finding]:
     )
 
 
-def _loosened(gate: str, host: Inspection) -> str:
+def _loosened(gate: str, host: Host) -> str:
     """Return the commands that let the container's answers pass the reverse-path filter."""
-    if any(ip.version == 4 for ip in host.survey.addresses_of(gate)):
+    if any(ip.version == 4 for ip in host.addresses_of(gate)):
         return f"sysctl -w net/ipv4/conf/{gate}/rp_filter=2"
     # On a link without an address a loose filter is strict (net/ipv4/fib_frontend.c).
     scopes = ("all", gate) if host.pair("rp_filter", gate)[0] else (gate,)

@@ -2,91 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address
 
+from lvsdr.model.arp_settings import RESERVED, SETTINGS, effective, meaning_of
 from lvsdr.model.explanation import Answering, Explanation, Setting
-from lvsdr.model.inspection import Inspection, Packet
-from lvsdr.model.survey import Survey
-from lvsdr.rules.host.arp_reply import Question, packets, reply
+from lvsdr.model.host import Host
+from lvsdr.model.route_lookup import Packet
+from lvsdr.rules.host import arp_reply
+from lvsdr.rules.host.arp_reply import Question, reply
 from lvsdr.rules.host.route_questions import neighbour
 
-IGNORE = {
-    0: "it answers for every address of this host",
-    1: "it answers for addresses of this link only",
-    2: "it answers for addresses of this link only, to askers of their subnet",
-    3: "it answers for every address of this host but those of scope host",
-    8: "it answers for nothing",
-}
-ANNOUNCE = {
-    0: "it asks in any address of this host, a VIP too",
-    1: "it asks in the address of the packet if that is of the target's subnet, a VIP too",
-    2: "it asks in an address of this link",
-}
 FILTER = {
     0: "off",
     1: "strict: drops what comes from where the route does not lead",
     2: "loose: drops what comes from where no route leads",
 }
-RESERVED = "reserved: it acts like 0"
 
 
-def links(named: str | None, survey: Survey) -> list[str]:
-    """Return the links to explain: the named one and the master that speaks for it, or all."""
+def links(named: str | None, host: Host) -> list[str]:
+    """Return the links to explain: the named one and the master that speaks for it, or all.
+
+    None where the host has no link of that name.
+    """
     if named is None:
-        return [link.name for link in survey.links.values() if link.speaks_arp]
-    chosen = [named]
-    while (last := survey.links[chosen[-1]]).enslaved and last.master in survey.links:
+        return [link.name for link in host.links.values() if link.speaks_arp]
+    chosen = [named] if named in host.links else []
+    while chosen and (last := host.links[chosen[-1]]).enslaved and last.master in host.links:
         chosen.append(str(last.master))
     return chosen
 
 
-def ways(which: Iterable[str], extra: Sequence[IPv4Address], survey: Survey) -> Iterator[Packet]:
-    """Yield the packets whose ways the explanation of these links looks up."""
-    for link in which:
-        for address in _addresses(extra, survey):
-            for question in _questions(link, address, survey):
-                yield from packets(question)
+def packets(named: str | None, extra: Sequence[IPv4Address], host: Host) -> Iterator[Packet]:
+    """Yield the packets whose ways the explanation of the links looks up."""
+    for link in links(named, host):
+        for address in _addresses(extra, host):
+            for question in _questions(link, address, host):
+                yield from arp_reply.packets(question)
 
 
-def explanation(link: str, extra: Sequence[IPv4Address], host: Inspection) -> Explanation:
+def explanation(link: str, extra: Sequence[IPv4Address], host: Host) -> Explanation:
     """Return what there is to say of a link; `extra` are addresses that need not be here."""
-    seen = host.survey.links[link]
+    seen = host.links[link]
     return Explanation(
         link=link,
         speaks=seen.speaks_arp,
         through=seen.master if seen.enslaved else None,
         settings=tuple(_settings(link, host)),
-        answers=tuple(
-            _answering(link, address, host) for address in _addresses(extra, host.survey)
-        ),
+        answers=tuple(_answering(link, address, host) for address in _addresses(extra, host)),
     )
 
 
-def _settings(link: str, host: Inspection) -> Iterator[Setting]:
-    def larger(name: str, meanings: dict[int, str]) -> Setting:
-        pair = host.pair(name, link)
-        return Setting(name, *pair, max(pair), meanings.get(max(pair), RESERVED))
+def _settings(link: str, host: Host) -> Iterator[Setting]:
+    def larger(name: str, value: int, meaning: str) -> Setting:
+        return Setting(name, *host.pair(name, link), value, meaning)
 
     def either(name: str, on: str) -> Setting:
         pair = host.pair(name, link)
         return Setting(name, *pair, int(any(pair)), on if any(pair) else "off")
 
     forwarding = host.pair("forwarding", link)
-    yield larger("arp_ignore", IGNORE)
-    yield larger("arp_announce", ANNOUNCE)
+    for name in SETTINGS:
+        value = effective(name, link, host)
+        yield larger(name, value, meaning_of(name, value).meaning)
     yield either("arp_filter", "it answers only where the answer would leave through this link")
     yield either("proxy_arp", "it answers for what it forwards to another link")
     yield either("proxy_arp_pvlan", "it answers for what it forwards back through this link")
     # The kernel asks the link alone here.
     word = "it forwards what arrives here" if forwarding[1] else "off"
     yield Setting("forwarding", *forwarding, forwarding[1], word)
-    yield larger("rp_filter", FILTER)
+    value = effective("rp_filter", link, host)
+    yield larger("rp_filter", value, FILTER.get(value, RESERVED))
     yield either("accept_local", "it takes packets from its own addresses")
 
 
-def _answering(link: str, address: IPv4Address, host: Inspection) -> Answering:
-    *own, probe = _questions(link, address, host.survey)
+def _answering(link: str, address: IPv4Address, host: Host) -> Answering:
+    *own, probe = _questions(link, address, host)
     asked = next(iter(own), None)
     return Answering(
         address,
@@ -96,14 +87,14 @@ def _answering(link: str, address: IPv4Address, host: Inspection) -> Answering:
     )
 
 
-def _questions(link: str, address: IPv4Address, survey: Survey) -> Iterator[Question]:
-    asker = neighbour(link, 4, survey)
-    if isinstance(asker, IPv4Address) and survey.links[link].speaks_arp:
+def _questions(link: str, address: IPv4Address, host: Host) -> Iterator[Question]:
+    asker = neighbour(link, 4, host)
+    if isinstance(asker, IPv4Address) and host.links[link].speaks_arp:
         yield Question(link, address, asker)
     yield Question(link, address, None)
 
 
-def _addresses(extra: Sequence[IPv4Address], survey: Survey) -> tuple[IPv4Address, ...]:
-    own = (ip.ip for _, ip in survey.addresses)
+def _addresses(extra: Sequence[IPv4Address], host: Host) -> tuple[IPv4Address, ...]:
+    own = (each.ip.ip for each in host.addresses)
     mine = (ip for ip in own if isinstance(ip, IPv4Address) and not ip.is_loopback)
     return tuple(dict.fromkeys((*extra, *mine)))

@@ -6,18 +6,18 @@ from collections.abc import Iterator
 
 from lvsdr.model.address import host_interface, host_network
 from lvsdr.model.finding import ERROR, Finding
-from lvsdr.model.inspection import Inspection
+from lvsdr.model.host import Host
 from lvsdr.model.objects import GUARD_METRIC, Address, Route
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.rules.host.route_questions import loop, lost
 
 
-def loops(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
+def loops(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
     """Yield the lost VIPs whose packets the host would send on, back where they came from."""
-    if profile.interface not in host.survey.links:
+    if profile.interface not in host.links:
         return
-    for vip in lost(profile, host.survey):
-        way = host.routes[loop(vip, profile, host.survey)]
+    for vip in lost(profile, host):
+        way = host.routes[loop(vip, profile, host)]
         if way.kind == "unicast":
             missing = Address(profile.holder_link, host_interface(vip))
             guard = Route(host_network(vip), GUARD_METRIC)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from lvsdr.model.finding import Finding
-from lvsdr.model.inspection import Inspection
+from lvsdr.model.host import Host
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.rules.host import (
     arp_flux,
-    arp_settings,
+    arp_leaks,
     bridge_filters,
     forwarding_loops,
     ipvs_table,
@@ -30,16 +30,12 @@ class Rule(Generic[P]):
     """A function over a profile and a host; `ids` are those of the findings that it may yield."""
 
     ids: tuple[str, ...]
-    check: Callable[[P, Inspection], Iterator[Finding]]
-
-
-def _silence(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
-    return arp_settings.silence(profile, host.survey)
+    check: Callable[[P, Host], Iterator[Finding]]
 
 
 REALSERVER: tuple[Rule[RealServerProfile], ...] = (
     Rule(("LINK-NOARP",), arp_flux.unreachable),
-    Rule(("ARP-IGNORE", "ARP-ANNOUNCE", "VIP-ON-LINK"), _silence),
+    Rule(("ARP-IGNORE", "ARP-ANNOUNCE", "VIP-ON-LINK"), arp_leaks.silence),
     Rule(("VIP-PREFIX",), vip_addresses.wide),
     Rule(("VIP-ELSEWHERE",), vip_addresses.elsewhere),
     Rule(("VIP-SOURCE",), vip_addresses.sources),
@@ -72,7 +68,7 @@ DIRECTOR: tuple[Rule[DirectorProfile], ...] = (
 )
 
 
-def findings(profile: Profile, host: Inspection) -> tuple[Finding, ...]:
+def findings(profile: Profile, host: Host) -> tuple[Finding, ...]:
     """Return what the rules of the profile's role find; the ways of its packets are known."""
     if isinstance(profile, DirectorProfile):
         return tuple(found for rule in DIRECTOR for found in rule.check(profile, host))

@@ -7,17 +7,18 @@ from ipaddress import ip_address
 
 from lvsdr.model.address import host_interface
 from lvsdr.model.finding import WARNING, Finding
-from lvsdr.model.inspection import Inspection, Owner
+from lvsdr.model.host import Host
+from lvsdr.model.owner import Owner
 from lvsdr.model.profile import DirectorProfile
 
 KUBERNETES = {"kube-ipvs0": "kube-proxy", "kube-dummy-if": "kube-router"}
 
 
-def kubernetes(profile: DirectorProfile, host: Inspection) -> Iterator[Finding]:
+def kubernetes(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
     """Yield the links of programs that take the whole IPVS table for their own."""
     vips = ",".join(str(host_interface(vip)) for vip in profile.vips)
     for link, program in KUBERNETES.items():
-        if link in host.survey.links:
+        if link in host.links:
             yield Finding(
                 "OWNER-KUBERNETES",
                 WARNING,
@@ -30,7 +31,7 @@ def kubernetes(profile: DirectorProfile, host: Inspection) -> Iterator[Finding]:
             )
 
 
-def keepalived(profile: DirectorProfile, host: Inspection) -> Iterator[Finding]:
+def keepalived(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
     """Yield keepalived's virtual servers that are the profile's too, and its lvs_flush."""
     for owner in host.owners:
         if owner.program == "lvs_flush":
@@ -54,7 +55,7 @@ def keepalived(profile: DirectorProfile, host: Inspection) -> Iterator[Finding]:
             )
 
 
-def network(profile: DirectorProfile, host: Inspection) -> Iterator[Finding]:
+def network(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
     """Yield who sets the addresses of the interface, and drops those that are not its own."""
     for owner in host.owners:
         if owner.claims == (profile.interface,) and owner.program in HINTS:

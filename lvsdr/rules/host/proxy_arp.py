@@ -6,17 +6,17 @@ from collections.abc import Iterator
 
 from lvsdr.model.address import host_network
 from lvsdr.model.finding import ERROR, WARNING, Finding
-from lvsdr.model.inspection import Inspection
+from lvsdr.model.host import Host
 from lvsdr.model.objects import Key, ProxyNeighbour
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.rules.host.arp_reply import Question, reply
 from lvsdr.rules.host.route_questions import lost, questions
 
 
-def active(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
+def active(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
     """Yield the lost VIPs for which the host answers ARP in another's name."""
-    for vip in lost(profile, host.survey):
-        for question in questions(vip, host.survey):
+    for vip in lost(profile, host):
+        for question in questions(vip, host):
             found = reply(question, host)
             if found.proxy:
                 yield Finding(
@@ -31,16 +31,16 @@ def active(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
                 )
 
 
-def private_vlan(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
+def private_vlan(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
     """Yield the links that answer for a VIP from the moment at which it is lost."""
     bare = [
         vip
         for vip in profile.vips
         if vip.version == 4
-        and vip not in lost(profile, host.survey)
+        and vip not in lost(profile, host)
         and host_network(vip) not in host.dead_ends
     ]
-    link = host.survey.links.get(profile.interface)
+    link = host.links.get(profile.interface)
     if bare and link is not None and link.speaks_arp:
         forwards = host.number(f"net/ipv4/conf/{link.name}/forwarding")
         if forwards and any(host.pair("proxy_arp_pvlan", link.name)):
@@ -55,12 +55,12 @@ def private_vlan(profile: RealServerProfile, host: Inspection) -> Iterator[Findi
             )
 
 
-def entries(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
+def entries(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
     """Yield the proxy neighbour entries that name a VIP: those that speak, and those that wait."""
-    gone = lost(profile, host.survey)
+    gone = lost(profile, host)
     for entry in host.proxies:
         vip, link = entry.address, entry.link or "every link"
-        if vip not in profile.vips or entry.link not in ("", *host.survey.links):
+        if vip not in profile.vips or entry.link not in ("", *host.links):
             continue
         hint, about = _removal(entry, profile, host), frozenset({entry.key})
         if vip.version == 6 and answers_nd(entry, host):
@@ -86,10 +86,10 @@ def entries(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
             )
 
 
-def doubled(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
+def doubled(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
     """Yield the entries by which the RIP of a container is at more than one MAC address."""
     for entry in host.proxies:
-        if profile.needless(entry, host.proxies) and entry.link in host.survey.links:
+        if profile.needless(entry, host.proxies) and entry.link in host.links:
             yield Finding(
                 "PROXY-FLUX",
                 WARNING,
@@ -102,20 +102,20 @@ def doubled(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
             )
 
 
-def _speaks(entry: ProxyNeighbour, host: Inspection) -> bool:
+def _speaks(entry: ProxyNeighbour, host: Host) -> bool:
     """Return whether PROXY-ARP tells it already."""
-    asked = questions(entry.address, host.survey)
+    asked = questions(entry.address, host)
     return any(entry.link in ("", item.link) and reply(item, host).proxy for item in asked)
 
 
-def answers_nd(entry: ProxyNeighbour, host: Inspection) -> bool:
+def answers_nd(entry: ProxyNeighbour, host: Host) -> bool:
     """Return whether the host answers neighbour solicitations for what an entry names."""
     # ndisc_recv_ns() of net/ipv6/ndisc.c: the link's own forwarding, and proxy_ndp of either.
     forwards = host.number(f"net/ipv6/conf/{entry.link}/forwarding")
     return bool(forwards) and any(host.pair("proxy_ndp", entry.link, "ipv6"))
 
 
-def _off(proxy: str, question: Question, profile: RealServerProfile, host: Inspection) -> str:
+def _off(proxy: str, question: Question, profile: RealServerProfile, host: Host) -> str:
     if proxy != "neighbour":
         return _switch(proxy, question.link)
     keys = _about(proxy, question)
@@ -130,7 +130,7 @@ def _about(proxy: str, question: Question) -> frozenset[Key]:
     return frozenset(ProxyNeighbour(link, question.target).key for link in links)
 
 
-def _removal(entry: ProxyNeighbour, profile: RealServerProfile, host: Inspection) -> str:
+def _removal(entry: ProxyNeighbour, profile: RealServerProfile, host: Host) -> str:
     if profile.removes(entry, host.proxies):
         return "lvsdr realserver apply"
     if not entry.link:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lvsdr.model.arp_settings import effective
 from lvsdr.model.finding import ERROR, Finding
-from lvsdr.model.inspection import Inspection, Packet
+from lvsdr.model.host import Host
 from lvsdr.model.objects import Sysctl
 from lvsdr.model.profile import RealServerProfile
+from lvsdr.model.route_lookup import Packet
 from lvsdr.rules.host.route_questions import FAR, arrivals, clients, out, sample
 
 
-def reverse_path(profile: RealServerProfile, host: Inspection) -> Iterator[Finding]:
+def reverse_path(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
     """Yield the links on which the reverse-path filter drops clients that could be answered."""
-    for vip in sample(profile, host.survey):
-        for link in arrivals(profile, host.survey):
-            for client in clients(profile, host.survey):
+    for vip in sample(profile, host):
+        for link in arrivals(profile, host):
+            for client in clients(profile, host):
                 reachable = client not in FAR.values() or out(4, host) is not None
                 way = host.routes[Packet(vip, client, link)]
                 if reachable and way.kind == "refused":
@@ -23,10 +25,10 @@ def reverse_path(profile: RealServerProfile, host: Inspection) -> Iterator[Findi
                     break
 
 
-def _dropped(link: str, profile: RealServerProfile, host: Inspection) -> Finding:
-    value = max(host.pair("rp_filter", link))
+def _dropped(link: str, profile: RealServerProfile, host: Host) -> Finding:
+    value = effective("rp_filter", link, host)
     leaves = out(4, host) or profile.interface
-    bare = not any(ip.version == 4 for ip in host.survey.addresses_of(link))
+    bare = not any(ip.version == 4 for ip in host.addresses_of(link))
     # A link without an address of its own cannot be loose: whatever it is, 2 drops too.
     hint = (
         "; ".join(f"sysctl -w net/ipv4/conf/{scope}/rp_filter=0" for scope in ("all", link))

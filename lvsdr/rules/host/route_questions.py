@@ -7,70 +7,74 @@ from ipaddress import IPv4Address, ip_address
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.holder_kinds import HOLDING_ENDS
-from lvsdr.model.inspection import Inspection, Packet
+from lvsdr.model.host import Host
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
-from lvsdr.model.survey import Survey
+from lvsdr.model.route_lookup import Packet
 from lvsdr.rules.host import arp_reply
 
 # Somebody on the Internet: addresses for documentation, to which nothing is ever sent.
 FAR: dict[int, IPAddress] = {4: ip_address("198.51.100.7"), 6: ip_address("2001:db8:ffff::7")}
 
 
-def packets(profile: Profile, survey: Survey) -> Iterator[Packet]:
+def packets(profile: Profile, host: Host) -> Iterator[Packet]:
     """Yield the packets that the rules for `profile` look up."""
     for version in sorted({vip.version for vip in profile.vips}):
         yield Packet(FAR[version])
     if isinstance(profile, DirectorProfile):
         yield from (Packet(rip) for rip in profile.rips)
-    elif profile.interface in survey.links:
-        yield from _of_realserver(profile, survey)
+    else:
+        yield from _of_realserver(profile, host)
 
 
-def _of_realserver(profile: RealServerProfile, survey: Survey) -> Iterator[Packet]:
-    for vip in lost(profile, survey):
-        yield loop(vip, profile, survey)
-        for question in questions(vip, survey):
+def _of_realserver(profile: RealServerProfile, host: Host) -> Iterator[Packet]:
+    for vip in lost(profile, host):
+        if profile.interface in host.links:
+            yield loop(vip, profile, host)
+        for question in questions(vip, host):
             yield from arp_reply.packets(question)
-    for link in arrivals(profile, survey):
-        for source in clients(profile, survey):
-            yield from (Packet(vip, source, link) for vip in sample(profile, survey))
+    for link in arrivals(profile, host):
+        for source in clients(profile, host):
+            yield from (Packet(vip, source, link) for vip in sample(profile, host))
 
 
-def lost(profile: RealServerProfile, survey: Survey) -> tuple[IPAddress, ...]:
+def lost(profile: RealServerProfile, host: Host) -> tuple[IPAddress, ...]:
     """Return the VIPs that no link of the host holds."""
-    held = {ip.ip for _, ip in survey.addresses}
+    held = host.ips
     return tuple(vip for vip in profile.vips if vip not in held)
 
 
-def sample(profile: RealServerProfile, survey: Survey) -> tuple[IPAddress, ...]:
+def sample(profile: RealServerProfile, host: Host) -> tuple[IPAddress, ...]:
     """Return one IPv4 VIP that is held, if any: for the reverse-path filter all are alike."""
-    held = {ip.ip for _, ip in survey.addresses}
+    held = host.ips
     return tuple(vip for vip in profile.vips if vip.version == 4 and vip in held)[:1]
 
 
-def arrivals(profile: RealServerProfile, survey: Survey) -> tuple[str, ...]:
+def arrivals(profile: RealServerProfile, host: Host) -> tuple[str, ...]:
     """Return the links on which a client's packets arrive, as far as they are up."""
     # A tunnel's link is one on which packets come in, the other holders are none.
-    names = (profile.interface, *({profile.holder_link} & HOLDING_ENDS.keys()))
-    return tuple(name for name in names if name in survey.links and survey.links[name].up)
+    names = (
+        profile.interface,
+        *({profile.holder_link} & HOLDING_ENDS.keys()),
+    )
+    return tuple(name for name in names if name in host.links and host.links[name].up)
 
 
-def clients(profile: RealServerProfile, survey: Survey) -> tuple[IPAddress, ...]:
+def clients(profile: RealServerProfile, host: Host) -> tuple[IPAddress, ...]:
     """Return two clients: one far away, one on the segment."""
-    return (FAR[4], neighbour(profile.interface, 4, survey))
+    return (FAR[4], neighbour(profile.interface, 4, host))
 
 
-def loop(vip: IPAddress, profile: RealServerProfile, survey: Survey) -> Packet:
+def loop(vip: IPAddress, profile: RealServerProfile, host: Host) -> Packet:
     """Return a client's packet for `vip` as it comes in on the interface."""
-    return Packet(vip, neighbour(profile.interface, vip.version, survey), profile.interface)
+    return Packet(vip, neighbour(profile.interface, vip.version, host), profile.interface)
 
 
-def questions(vip: IPAddress, survey: Survey) -> tuple[arp_reply.Question, ...]:
+def questions(vip: IPAddress, host: Host) -> tuple[arp_reply.Question, ...]:
     """Return who-has `vip`, as a neighbour asks it on each link that can answer."""
     if not isinstance(vip, IPv4Address):
         return ()
-    speaking = [link.name for link in survey.links.values() if link.speaks_arp]
-    askers = ((name, neighbour(name, 4, survey)) for name in speaking)
+    speaking = [link.name for link in host.links.values() if link.speaks_arp]
+    askers = ((name, neighbour(name, 4, host)) for name in speaking)
     return tuple(
         arp_reply.Question(name, vip, asker)
         for name, asker in askers
@@ -78,16 +82,23 @@ def questions(vip: IPAddress, survey: Survey) -> tuple[arp_reply.Question, ...]:
     )
 
 
-def neighbour(link: str, version: int, survey: Survey) -> IPAddress:
-    """Return an address of the subnet of `link` that is not this host's, else a far one."""
-    own = {ip.ip for _, ip in survey.addresses}
-    for ip in survey.addresses_of(link):
-        if ip.version == version and ip.network.num_addresses > 2 and not ip.is_link_local:
-            return next(host for host in ip.network.hosts() if host not in own)
-    return FAR[version]
+def neighbour(link: str, version: int, host: Host) -> IPAddress:
+    """Return an address of a subnet of `link` that is not this host's, else a far one.
+
+    A small subnet may be this host's as a whole.
+    """
+    own = host.ips
+    near = (
+        each
+        for ip in host.addresses_of(link)
+        if ip.version == version and ip.network.num_addresses > 1 and not ip.is_link_local
+        for each in ip.network.hosts()
+        if each not in own
+    )
+    return next(near, FAR[version])
 
 
-def out(version: int, host: Inspection) -> str | None:
+def out(version: int, host: Host) -> str | None:
     """Return the link through which answers to far clients leave, None without such a route."""
     way = host.routes[Packet(FAR[version])]
     return way.link if way.kind == "unicast" else None

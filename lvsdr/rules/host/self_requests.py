@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lvsdr.model.finding import WARNING, Finding
-from lvsdr.model.inspection import Inspection
+from lvsdr.model.host import Host
 from lvsdr.model.profile import DirectorProfile, Profile
 
 
-def of_itself(profile: Profile, host: Inspection) -> Iterator[Finding]:
+def of_itself(profile: Profile, host: Host) -> Iterator[Finding]:
     """Yield the VIPs to which this host itself has connections, or had a minute ago.
 
     For the kernel a VIP is an address of this host: the request does not leave it.

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from lvsdr.model.address import IPAddress, host_interface
 from lvsdr.model.finding import ERROR, WARNING, Finding
-from lvsdr.model.inspection import HeldAddress, Inspection, Packet
+from lvsdr.model.host import HeldAddress, Host
 from lvsdr.model.objects import Address, Key
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
-from lvsdr.model.route_lookup import RouteTo
+from lvsdr.model.route_lookup import Packet, RouteTo
 from lvsdr.rules.host.route_questions import FAR
 
 
-def wide(profile: Profile, host: Inspection) -> Iterator[Finding]:
+def wide(profile: Profile, host: Host) -> Iterator[Finding]:
     """Yield the VIPs that are held with more than a host's prefix."""
     for item in _holding(profile, host):
         if item.ip.network.num_addresses > 1 and not _told(profile, item, host):
@@ -33,7 +33,7 @@ def wide(profile: Profile, host: Inspection) -> Iterator[Finding]:
             )
 
 
-def elsewhere(profile: Profile, host: Inspection) -> Iterator[Finding]:
+def elsewhere(profile: Profile, host: Host) -> Iterator[Finding]:
     """Yield the VIPs that are on another link than the profile's."""
     right = _link(profile)
     for item in _holding(profile, host):
@@ -54,7 +54,7 @@ def elsewhere(profile: Profile, host: Inspection) -> Iterator[Finding]:
         )
 
 
-def unusable(profile: Profile, host: Inspection) -> Iterator[Finding]:
+def unusable(profile: Profile, host: Host) -> Iterator[Finding]:
     """Yield the IPv6 VIPs that duplicate address detection keeps from being used."""
     for item in _holding(profile, host):
         if item.failed or item.tentative:
@@ -69,7 +69,7 @@ def unusable(profile: Profile, host: Inspection) -> Iterator[Finding]:
             )
 
 
-def dip(profile: DirectorProfile, host: Inspection) -> Iterator[Finding]:
+def dip(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
     """Yield the families in which the director has no address of its own."""
     for version in sorted({vip.version for vip in profile.vips}):
         if _own(profile.interface, version, profile, host) is None:
@@ -83,7 +83,7 @@ def dip(profile: DirectorProfile, host: Inspection) -> Iterator[Finding]:
             )
 
 
-def sources(profile: Profile, host: Inspection) -> Iterator[Finding]:
+def sources(profile: Profile, host: Host) -> Iterator[Finding]:
     """Yield where the host would speak in the name of a VIP, of its own accord."""
     chosen: dict[tuple[IPAddress, str], list[tuple[IPAddress, RouteTo]]] = {}
     rips = profile.rips if isinstance(profile, DirectorProfile) else ()
@@ -102,7 +102,7 @@ def _source(
     link: str,
     ways: list[tuple[IPAddress, RouteTo]],
     profile: Profile,
-    host: Inspection,
+    host: Host,
 ) -> Finding:
     leads = (
         "no real server answers a question in the VIP's name"
@@ -120,9 +120,7 @@ def _source(
     )
 
 
-def _way_of_its_own(
-    destination: IPAddress, way: RouteTo, profile: Profile, host: Inspection
-) -> str:
+def _way_of_its_own(destination: IPAddress, way: RouteTo, profile: Profile, host: Host) -> str:
     assert way.link is not None, "only routes through a link are looked at"
     version = destination.version
     own = _own(way.link, version, profile, host) or _own(None, version, profile, host)
@@ -135,7 +133,7 @@ def _way_of_its_own(
     return f"ip -{version} route replace {to}{via} dev {way.link} src {own}"
 
 
-def _own(link: str | None, version: int, profile: Profile, host: Inspection) -> IPAddress | None:
+def _own(link: str | None, version: int, profile: Profile, host: Host) -> IPAddress | None:
     found = (
         item.ip.ip
         for item in host.addresses
@@ -148,14 +146,14 @@ def _own(link: str | None, version: int, profile: Profile, host: Inspection) -> 
     return next(found, None)
 
 
-def _holding(profile: Profile, host: Inspection) -> Iterator[HeldAddress]:
+def _holding(profile: Profile, host: Host) -> Iterator[HeldAddress]:
     vips = set(profile.vips)
     return (item for item in host.addresses if item.ip.ip in vips)
 
 
-def _told(profile: Profile, item: HeldAddress, host: Inspection) -> bool:
+def _told(profile: Profile, item: HeldAddress, host: Host) -> bool:
     """Return whether VIP-ON-LINK tells it already: a real server that speaks for a VIP."""
-    link = host.survey.links.get(item.link)
+    link = host.links.get(item.link)
     return isinstance(profile, RealServerProfile) and link is not None and link.speaks_arp
 
 

@@ -6,59 +6,59 @@ from collections.abc import Iterator, Mapping
 
 from lvsdr.model.address import IPAddress, host_network
 from lvsdr.model.finding import ERROR, Finding
-from lvsdr.model.route_lookup import REFUSED, RETURNED, Fate, Leading
-from lvsdr.model.survey import Survey
+from lvsdr.model.host import Host
+from lvsdr.model.route_lookup import REFUSED, RETURNED, Fate, UnicastRoute
 
-Ways = Mapping[IPAddress, Leading]
+Routes = Mapping[IPAddress, UnicastRoute]
 
 
-def led(ways: Ways, segment: str, survey: Survey) -> Ways:
-    """Return those of `ways` that lead away from the segment: to a guest, through a tunnel.
+def off_segment(routes: Routes, segment: str, host: Host) -> Routes:
+    """Return those of `routes` that lead away from the segment: to a guest, through a tunnel.
 
     On the segment itself the question who has an address is for those who ask it.
     """
     return {
-        vip: way
-        for vip, way in ways.items()
-        if way.link != segment and not survey.links_with(vip) and way.network.prefixlen
+        vip: route
+        for vip, route in routes.items()
+        if route.link != segment and not host.links_with(vip) and route.network.prefixlen
     }
 
 
-def given_up(ways: Ways, fates: Mapping[IPAddress, Fate], survey: Survey) -> Iterator[Finding]:
+def given_up(routes: Routes, fates: Mapping[IPAddress, Fate], host: Host) -> Iterator[Finding]:
     """Yield the VIPs whose packets come back, or are refused by one who does not have them."""
-    for vip, way in ways.items():
+    for vip, route in routes.items():
         fate = fates[vip]
         if fate.kind in (RETURNED, REFUSED):
             yield Finding(
                 "VIP-GIVEN-UP",
                 ERROR,
-                way.link,
-                f"this host sends packets for {vip} through {way.link}, where nobody has it:"
-                f" {_what_follows(fate, survey)}",
-                "; ".join(_mend(vip, way, survey)),
+                route.link,
+                f"this host sends packets for {vip} through {route.link}, where nobody has it:"
+                f" {_what_follows(fate, host)}",
+                "; ".join(_mend(vip, route, host)),
                 vip=vip,
             )
 
 
-def _what_follows(fate: Fate, survey: Survey) -> str:
+def _what_follows(fate: Fate, host: Host) -> str:
     if fate.kind == RETURNED:
         return "they come back, and go to and fro until their TTL is used up"
-    if fate.by is None or survey.links_with(fate.by):
+    if fate.by is None or host.links_with(fate.by):
         return "no neighbour takes them"
     return f"{fate.by} refuses them"
 
 
-def _mend(vip: IPAddress, way: Leading, survey: Survey) -> Iterator[str]:
+def _mend(vip: IPAddress, route: UnicastRoute, host: Host) -> Iterator[str]:
     """Yield the commands that make this host forget it, what draws packets here first."""
     ip = f"ip -{vip.version}"
-    for entry in survey.proxies:
+    for entry in host.proxies:
         if entry.address == vip and entry.link:
             yield f"{ip} neighbour del proxy {vip} dev {entry.link}"
-    if way.network != host_network(vip):
+    if route.network != host_network(vip):
         # The route is for others as well.
         yield f"{ip} route add unreachable {vip}"
         return
-    metric = f" metric {way.metric}" if way.metric else ""
-    yield f"{ip} route del {vip} dev {way.link}{metric}"
-    if way.gateway is None and survey.links[way.link].speaks_arp:
-        yield f"{ip} neighbour del {vip} dev {way.link}"
+    metric = f" metric {route.metric}" if route.metric else ""
+    yield f"{ip} route del {vip} dev {route.link}{metric}"
+    if route.gateway is None and host.speaks_arp(route.link):
+        yield f"{ip} neighbour del {vip} dev {route.link}"

@@ -1,4 +1,4 @@
-"""The survey: every link and address of the namespace, and its ARP settings."""
+"""The host, as a plan needs it: every link and address, the ARP settings, the proxy entries."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from lvsdr.kernel.netlink.rtm_address import RawAddress
 from lvsdr.kernel.netlink.rtm_link import Links, RawLink
 from lvsdr.kernel.tables.proxy_neighbours import every_proxy
 from lvsdr.kernel.tables.sysctls import values_of
-from lvsdr.model.survey import Survey, SurveyedLink
+from lvsdr.model.host import HeldAddress, Host, HostLink
 
 ARP_SYSCTLS = ("arp_ignore", "arp_announce")
 # Of these the kernel names the other end where it names what other links lie on.
 CABLES = frozenset({"veth", "netkit", "vxcan"})
 
 
-def survey(sockets: Sockets) -> Survey:
-    """Return the host's links, addresses and ARP settings."""
-    return survey_of(sockets, *links_and_addresses(sockets))
+def read_host(sockets: Sockets) -> Host:
+    """Return the host's links, addresses, ARP settings and proxy entries."""
+    return host_of(sockets, *links_and_addresses(sockets))
 
 
 def links_and_addresses(sockets: Sockets) -> tuple[Links, list[RawAddress]]:
@@ -31,25 +31,34 @@ def links_and_addresses(sockets: Sockets) -> tuple[Links, list[RawAddress]]:
         return links, rtm_address.dump(sockets.rtnetlink)
 
 
-def survey_of(sockets: Sockets, links: Links, addresses: Iterable[RawAddress]) -> Survey:
-    """Return the survey that such links and addresses make, with what is read besides."""
-    found = {each.name: _surveyed(each, links) for each in links.values()}
-    held = tuple((name_of(links, each.index), each.ip) for each in addresses)
-    settings = _settings(("all", "default", *found))
-    return Survey(found, held, settings, tuple(every_proxy(sockets, links)))
+def host_of(sockets: Sockets, links: Links, addresses: Iterable[RawAddress]) -> Host:
+    """Return the host that has such links and addresses, with what is read besides."""
+    found = {each.name: _link(each, links) for each in links.values()}
+    return Host(
+        found,
+        tuple(_held(links, each) for each in addresses),
+        _settings(("all", "default", *found)),
+        tuple(every_proxy(sockets, links)),
+    )
 
 
-def name_of(links: Links, index: int) -> str:
-    """Return the name of a link, empty for one that came after the list was made."""
-    return links[index].name if index in links else ""
+def _held(links: Links, found: RawAddress) -> HeldAddress:
+    return HeldAddress(
+        # Empty for one that came after the list was made.
+        link=links[found.index].name if found.index in links else "",
+        ip=found.ip,
+        scope=found.scope,
+        tentative=found.tentative,
+        failed=found.failed,
+    )
 
 
-def _surveyed(found: RawLink, links: Links) -> SurveyedLink:
+def _link(found: RawLink, links: Links) -> HostLink:
     master = links.get(found.master)
     # One in another namespace is numbered there; and the ends of a cable are no base of each other.
     lies = found.far is None and found.kind not in CABLES
     parent = links.get(found.below) if lies else None
-    return SurveyedLink(
+    return HostLink(
         name=found.name,
         link_kind="loopback" if found.loopback else found.kind,
         mac=found.mac,

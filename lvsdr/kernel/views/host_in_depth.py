@@ -1,27 +1,24 @@
-"""The inspection: one dump of each table, every setting that decides who answers, and owners."""
+"""The host in depth: one dump of each table, all settings that decide who answers, and owners."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from lvsdr.kernel.netlink.open_sockets import Sockets
-from lvsdr.kernel.netlink.rtm_address import RawAddress
-from lvsdr.kernel.netlink.rtm_link import Links
 from lvsdr.kernel.tables import guard_routes, ipvs_servers
 from lvsdr.kernel.tables.ipvs_control import STATES, SyncDaemons
 from lvsdr.kernel.tables.sysctls import values_of
 from lvsdr.kernel.views import bridges, connections, owners, route_lookups
-from lvsdr.kernel.views.survey_view import links_and_addresses, name_of, survey_of
-from lvsdr.model.inspection import HeldAddress, Inspection, Packet
+from lvsdr.kernel.views.host_view import host_of, links_and_addresses
+from lvsdr.model.host import Host
 from lvsdr.model.ipvs import SyncDaemon
-from lvsdr.model.survey import Survey
+from lvsdr.model.route_lookup import Packet
 
 ROOT = Path("/")
 
 IPV4 = (
-    "arp_ignore",
-    "arp_announce",
     "arp_filter",
     "proxy_arp",
     "proxy_arp_pvlan",
@@ -35,27 +32,30 @@ IPV6 = ("forwarding", "proxy_ndp", "disable_ipv6")
 
 
 def inspect(
-    sockets: Sockets, packets: Iterable[Packet], *, table: bool, root: Path = ROOT
-) -> Inspection:
-    """Return the host in depth, and the ways of `packets`; `table` asks for IPVS as well.
+    sockets: Sockets,
+    packets: Callable[[Host], Iterable[Packet]],
+    *,
+    table: bool,
+    root: Path = ROOT,
+) -> Host:
+    """Return the host in depth; `packets` says whose ways to look up, by what was just read.
 
-    Raises CannotRun where IPVS is asked for and the kernel has none. Other programs' files are
-    looked for below `root`.
+    `table` asks for IPVS as well: raises CannotRun where the kernel has none. Other programs' files
+    are looked for below `root`.
     """
     links, addresses = links_and_addresses(sockets)
-    seen = survey_of(sockets, links, addresses)
-    return Inspection(
-        survey=seen,
-        addresses=tuple(_held(links, each) for each in addresses),
-        sysctls=_settings(seen),
+    host = host_of(sockets, links, addresses)
+    return replace(
+        host,
+        sysctls={**_settings(host), **host.sysctls},
+        routes=route_lookups.routes(sockets, links, packets(host)),
         dead_ends=guard_routes.dead_ends(sockets),
-        routes=route_lookups.routes(sockets, links, packets),
         real_servers=tuple(ipvs_servers.every_real_server(sockets)) if table else (),
         sync_daemons=_sync_daemons(sockets) if table else frozenset(),
         owners=tuple(owners.owners({link.name: link.index for link in links.values()}, root)),
         bridges=dict(bridges.bridges(links.values())),
         ports=dict(bridges.ports(links.values())),
-        asked_by_itself=connections.to_itself(each.ip.ip for each in addresses),
+        asked_by_itself=connections.to_itself(host.ips),
     )
 
 
@@ -66,18 +66,8 @@ def _sync_daemons(sockets: Sockets) -> frozenset[str]:
     return frozenset(daemon.state for daemon in found if isinstance(daemon, SyncDaemon))
 
 
-def _held(links: Links, found: RawAddress) -> HeldAddress:
-    return HeldAddress(
-        link=name_of(links, found.index),
-        ip=found.ip,
-        scope=found.scope,
-        tentative=found.tentative,
-        failed=found.failed,
-    )
-
-
-def _settings(seen: Survey) -> dict[str, str]:
-    scopes = ("all", "default", *seen.links)
+def _settings(host: Host) -> dict[str, str]:
+    scopes = ("all", "default", *host.links)
     paths = [f"net/ipv4/conf/{scope}/{name}" for scope in scopes for name in IPV4]
     paths += [f"net/ipv6/conf/{scope}/{name}" for scope in scopes for name in IPV6]
     paths += ["net/ipv4/ip_forward", "net/ipv4/vs/backup_only", *bridges.SYSCTLS]

@@ -1,0 +1,88 @@
+"""What makes a real server answer ARP for a VIP, or ask in its name: settings, and addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from lvsdr.model.arp_settings import effective, leaks, meaning_of, path_of
+from lvsdr.model.finding import ERROR, Finding
+from lvsdr.model.host import Host, HostLink
+from lvsdr.model.objects import Key, Sysctl
+from lvsdr.model.profile import RealServerProfile
+
+
+def silence(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
+    """Yield what makes this host answer ARP for a VIP, or ask in its name."""
+    for link in host.links.values():
+        if link.speaks_arp:
+            for rule in RULES:
+                yield from rule(profile, host, link)
+
+
+def _ignores(profile: RealServerProfile, host: Host, link: HostLink) -> Iterator[Finding]:
+    if leaks(link.name, host) and _has_ipv4(profile):
+        value = effective("arp_ignore", link.name, host)
+        yield Finding(
+            "ARP-IGNORE",
+            ERROR,
+            link.name,
+            f"{link.name}: effective arp_ignore is {value}{_trap('arp_ignore', link, host)}: it"
+            " answers for addresses of other links, the VIPs among them",
+            "lvsdr realserver apply",
+            about=_settings("arp_ignore", link),
+        )
+
+
+def _announces(profile: RealServerProfile, host: Host, link: HostLink) -> Iterator[Finding]:
+    value = effective("arp_announce", link.name, host)
+    if not meaning_of("arp_announce", value).silent and _has_ipv4(profile):
+        yield Finding(
+            "ARP-ANNOUNCE",
+            ERROR,
+            link.name,
+            f"{link.name}: effective arp_announce is {value}{_trap('arp_announce', link, host)}:"
+            " it may ask in a VIP's name, and turn the router's entry to this host",
+            "lvsdr realserver apply",
+            about=_settings("arp_announce", link),
+        )
+
+
+def _holds(profile: RealServerProfile, host: Host, link: HostLink) -> Iterator[Finding]:
+    for ip in host.addresses_of(link.name):
+        if ip.ip in profile.vips:
+            yield Finding(
+                "VIP-ON-LINK",
+                ERROR,
+                link.name,
+                f"{link.name} holds {ip.ip} itself, and answers for it whatever arp_ignore says",
+                f"ip address del {ip} dev {link.name}",
+                vip=ip.ip,
+            )
+
+
+def _trap(name: str, link: HostLink, host: Host) -> str:
+    """Return what led somebody to think that it was set: the larger counts, and not everywhere."""
+    pair = {scope: host.sysctls.get(path_of(name, scope), "0") for scope in ("all", link.name)}
+    said = [f"the larger of all={pair['all']} and {link.name}={pair[link.name]}"]
+    idle = [other.name for other in host.links.values() if not other.speaks_arp]
+    useless = [
+        scope for scope in ("default", *idle) if host.sysctls.get(path_of(name, scope), "0") != "0"
+    ]
+    if useless:
+        said.append(f"set on {', '.join(useless)}, where it does nothing")
+    return f" ({'; '.join(said)})" if useless or "0" not in pair.values() else ""
+
+
+def _settings(name: str, link: HostLink) -> frozenset[Key]:
+    return frozenset(Sysctl(path_of(name, scope), "").key for scope in ("all", link.name))
+
+
+def _has_ipv4(profile: RealServerProfile) -> bool:
+    return any(vip.version == 4 for vip in profile.vips)
+
+
+RULES: tuple[Callable[[RealServerProfile, Host, HostLink], Iterator[Finding]], ...] = (
+    _ignores,
+    _announces,
+    _holds,
+)
