@@ -37,7 +37,7 @@ from lvsdr.model.tunnel import IPIP_TUNNEL, TUNNEL_CHECKSUMS, TUNNEL_TYPES
 from lvsdr.profile import schema
 from lvsdr.profile.reader import read, schema_check
 from lvsdr.profile.reader.common_rules import DEEPEST
-from lvsdr.profile.reader.director_fields import director as director_of
+from lvsdr.profile.reader.director_fields import director_profile as director_of
 from lvsdr.profile.reader.quick_check import accepts
 from lvsdr.profile.reader.refusal import Refusal
 from lvsdr.profile.reader.schema_errors import EXPLANATIONS
@@ -676,7 +676,7 @@ def test_the_reader_refuses_by_the_schema_what_jsonschema_refuses(data: Any) -> 
         if not isinstance(data, dict) or data.get("role") != role:
             continue
         try:
-            schema_check.check(document, data, toml=False)
+            schema_check.refuse_mistakes(document, data, toml=False)
             accepted = True
         except Refusal:
             accepted = False
@@ -715,7 +715,7 @@ def test_a_profile_near_to_a_valid_one_is_refused_by_the_schema_where_jsonschema
 ) -> None:
     document = schema.document(data["role"])
     try:
-        schema_check.check(document, data, toml=False)
+        schema_check.refuse_mistakes(document, data, toml=False)
         accepted = True
     except Refusal:
         accepted = False

@@ -21,7 +21,7 @@ IPNetwork = IPv4Network | IPv6Network
 
 
 @lru_cache(maxsize=65536)
-def parsed(text: str) -> IPAddress:
+def parsed_address(text: str) -> IPAddress:
     """Return the address that `text` is; raises ValueError.
 
     The same object for the same text: the same real servers serve many services, and two addresses

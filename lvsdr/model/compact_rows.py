@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
-from lvsdr.model.ipvs import RealServer, alike, settings_of
+from lvsdr.model.ipvs import RealServer, settings_of, with_rip
 from lvsdr.model.objects import Key, Object
-from lvsdr.model.plain_data import Plain, from_plain, parsed_address, to_plain
+from lvsdr.model.plain_data import Plain, exact_address, from_plain, to_plain
 
 
-def rows(items: Iterable[Object]) -> Iterator[Plain]:
+def to_rows(items: Iterable[Object]) -> Iterator[Plain]:
     """Yield the entries that `items` make; of real servers in a row, `rip` is the list of RIPs."""
     for beside, group in groupby(items, _beside_its_rip):
         if beside is None:
@@ -22,8 +22,8 @@ def rows(items: Iterable[Object]) -> Iterator[Plain]:
             yield {"object": first.kind, **to_plain(first), "rip": rips}
 
 
-def objects(entries: Iterable[Plain]) -> Iterator[Object]:
-    """Yield the objects whose `rows` are `entries`.
+def from_rows(entries: Iterable[Plain]) -> Iterator[Object]:
+    """Yield the objects whose `to_rows` are `entries`.
 
     Raises KeyError, TypeError or ValueError where an entry is none.
     """
@@ -38,10 +38,10 @@ def objects(entries: Iterable[Plain]) -> Iterator[Object]:
         assert isinstance(model, RealServer), "from_plain() makes the kind it is asked for"
         yield model
         for text in others:
-            yield alike(model, parsed_address(text), text)
+            yield with_rip(model, exact_address(text), text)
 
 
-def key_rows(keys: Iterable[Key]) -> Iterator[list[Any]]:
+def keys_to_rows(keys: Iterable[Key]) -> Iterator[list[Any]]:
     """Yield the entries that `keys` make; of real servers in a row, one holds all RIPs."""
     for beside, group in groupby(keys, _key_beside_its_rip):
         if beside is None:
@@ -51,8 +51,8 @@ def key_rows(keys: Iterable[Key]) -> Iterator[list[Any]]:
             yield [*head, [key[-2] for key in group], port]
 
 
-def keys(entries: Iterable[list[Any]]) -> Iterator[Key]:
-    """Yield the keys whose `key_rows` are `entries`; raises ValueError or TypeError."""
+def keys_from_rows(entries: Iterable[list[Any]]) -> Iterator[Key]:
+    """Yield the keys whose `keys_to_rows` are `entries`; raises ValueError or TypeError."""
     for entry in entries:
         if entry[0] != RealServer.kind:
             yield tuple(entry)

@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 
 from lvsdr.model.address import IPAddress, endpoint
 from lvsdr.model.objects import DAEMONS, DESTINATIONS, SERVICES, SETTINGS, Key, Object
-from lvsdr.model.scheduler_flags import flags_spoken
+from lvsdr.model.scheduler_flags import flags_in_words
 from lvsdr.model.setting_words import PEOPLE, all_said, setting
-from lvsdr.model.tunnel import IPIP_TUNNEL, Tunnel, tunnel_spoken
+from lvsdr.model.tunnel import IPIP_TUNNEL, Tunnel, tunnel_in_words
 
 
-class Numerous:
+class RemembersKey:
     """Remembers its key, which is asked for again and again: of these there may be many."""
 
     __slots__ = ("_key",)
@@ -34,7 +34,7 @@ class Numerous:
 
 
 @dataclass(frozen=True, slots=True)
-class Service(Numerous):
+class Service(RemembersKey):
     """Which virtual server: protocol, VIP and port, or a firewall mark for one address family.
 
     `protocol` is tcp, udp, sctp or fwmark; with fwmark, `vip` is None and `port` 0.
@@ -58,7 +58,7 @@ class Service(Numerous):
 
 
 @lru_cache(maxsize=65536)
-def shared(service: Service) -> Service:
+def interned(service: Service) -> Service:
     """Return the first service equal to this: of those that are one object none is compared."""
     return service
 
@@ -94,7 +94,7 @@ class VirtualServer(Object):
     def detail(self) -> str:
         said = [
             self.scheduler,
-            flags_spoken(self.scheduler, self.flags),
+            flags_in_words(self.scheduler, self.flags),
             "one-packet" if self.one_packet else "",
             *all_said(settings(self), PEOPLE),
         ]
@@ -106,7 +106,7 @@ class VirtualServer(Object):
 
 
 @dataclass(frozen=True, slots=True)
-class RealServer(Numerous, Object):
+class RealServer(RemembersKey, Object):
     """One real server of a virtual server; `forwarding_method` is dr, tunnel, masquerade, local.
 
     `tunnel` holds the kernel's type, port (host byte order) and flags; all 0 is plain IPIP.
@@ -227,7 +227,7 @@ def settings(server: VirtualServer | RealServer) -> list[tuple[Field[Any], Any]]
     return [(each, getattr(server, each.name)) for each in SETTING_FIELDS[type(server)]]
 
 
-def alike(model: RealServer, rip: IPAddress, text: str) -> RealServer:
+def with_rip(model: RealServer, rip: IPAddress, text: str) -> RealServer:
     """Return a real server that is as `model` but for its RIP, which is written as `text`."""
     made = RealServer(model.service, rip, model.port, *settings_of(model))
     kind, protocol, vip, vip_port, _, port = model.key
@@ -245,6 +245,6 @@ def _detail_of(*values: Any) -> str:
         named["forwarding_method"],
         *all_said(pairs, PEOPLE),
         f"thresholds {upper}/{lower}" if upper or lower else "",
-        tunnel_spoken(*named["tunnel"]),
+        tunnel_in_words(*named["tunnel"]),
     ]
     return ", ".join(filter(None, said))

@@ -13,7 +13,7 @@ SCHEDULER_FLAGS: Mapping[str, tuple[str, int]] = {
 }
 
 
-def flags_spoken(scheduler: str, flags: int) -> str:
+def flags_in_words(scheduler: str, flags: int) -> str:
     """Return the flags of a scheduler by their names, those unknown by their number."""
     if not flags:
         return ""

@@ -9,7 +9,7 @@ Tunnel = tuple[int, int, int]
 IPIP_TUNNEL: Tunnel = (0, 0, 0)
 
 
-def tunnel_spoken(kind: int, port: int, flags: int) -> str:
+def tunnel_in_words(kind: int, port: int, flags: int) -> str:
     """Return a tunnel that is not plain IPIP: its type, port and checksum."""
     if not (kind or port or flags):
         return ""

@@ -85,7 +85,7 @@ class SyncDaemons:
                 self._send(DEL_DAEMON, attribute(STATE, U32.pack(STATES[change.before.state])))
         if isinstance(change.after, SyncDaemon):
             with explained(f"start {change.after.noun} {change.after}", _reasons(change.after)):
-                self._send(NEW_DAEMON, described(change.after))
+                self._send(NEW_DAEMON, daemon_attributes(change.after))
 
     def _send(self, command: int, daemon: bytes) -> None:
         self._sockets.ipvs.ask_family(command, attribute(DAEMON, daemon), ACK)
@@ -107,7 +107,7 @@ def _reasons(daemon: SyncDaemon) -> Reasons:
     }
 
 
-def described(daemon: SyncDaemon) -> bytes:
+def daemon_attributes(daemon: SyncDaemon) -> bytes:
     """Return a sync daemon with all its settings, as attributes."""
     group = GROUP if isinstance(daemon.group, IPv4Address) else GROUP6
     return b"".join(

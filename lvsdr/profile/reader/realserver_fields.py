@@ -9,7 +9,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.holder_kinds import HOLDER_KINDS
 from lvsdr.model.printable import printable
 from lvsdr.model.profile import RealServerProfile
-from lvsdr.profile.reader.network_names import family, host_address, link_name, spoken
+from lvsdr.profile.reader.network_names import family, host_address, ip_version, link_name
 from lvsdr.profile.reader.refusal import misfit
 from lvsdr.profile.reader.remedies import ON_THE_LINK
 from lvsdr.profile.reader.vip_labels import distinct_vips
@@ -18,7 +18,7 @@ from lvsdr.profile.reader.wording import shown
 Entry = Mapping[str, Any]
 
 
-def realserver(data: Entry, name: str) -> RealServerProfile:
+def realserver_profile(data: Entry, name: str) -> RealServerProfile:
     """Return the profile that `data` is, with its defaults filled in; raise Refusal."""
     interface = link_name(data["interface"], ("interface",))
     profile = RealServerProfile(
@@ -76,7 +76,7 @@ def _carries(profile: RealServerProfile) -> None:
         if family(vip) not in carried:
             raise misfit(
                 ("vips", place),
-                f"{profile.holder} carries {spoken(carried[0])} only, not {vip}",
+                f"{profile.holder} carries {ip_version(carried[0])} only, not {vip}",
                 "write dummy as the holder, or put this VIP into a profile of its own",
             )
 

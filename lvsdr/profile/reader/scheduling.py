@@ -8,7 +8,7 @@ from typing import Any
 from lvsdr.model.ipvs import SETTING_FIELDS, RealServer, Service, VirtualServer
 from lvsdr.model.scheduler_flags import SCHEDULER_FLAGS
 from lvsdr.model.tunnel import TUNNEL_CHECKSUMS, TUNNEL_TYPES
-from lvsdr.profile.reader.network_names import spoken
+from lvsdr.profile.reader.network_names import ip_version
 from lvsdr.profile.reader.refusal import misfit
 from lvsdr.profile.reader.wording import Pointer, listed
 
@@ -95,9 +95,10 @@ def _prefix(entry: Entry, where: Pointer, service: Service) -> int | None:
     longest = 128 if service.family == "inet6" else 32
     prefix: int = entry.get("persistence_prefix", longest)
     if prefix > longest:
+        address = f"an {ip_version(service.family)} address"
         raise misfit(
             (*where, "persistence_prefix"),
-            f"{prefix} is more than {longest}, the length of an {spoken(service.family)} address",
+            f"{prefix} is more than {longest}, the length of {address}",
             "for example 24",
         )
     return None if prefix == longest else prefix

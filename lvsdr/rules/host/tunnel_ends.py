@@ -16,7 +16,7 @@ _TCP, _UDP, _GUE, _REMCSUM, _GRE, _CHECKSUM = 20, 8, 4, 8, 4, 4
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class UnpackingLink:
     """The link from which packets come out of the tunnel, and the commands that open it.
 
     `holder` tells whether a profile can have the link as its holder. `port` opens the UDP port of
@@ -37,7 +37,7 @@ class Opening:
         return "; ".join(filter(None, (self.port, self.up)))
 
 
-def opening(tunnel: Tunnel, inner: int, outer: int) -> Opening:
+def unpacking_link(tunnel: Tunnel, inner: int, outer: int) -> UnpackingLink:
     """Return what opens a tunnel; `inner` and `outer` are the versions of IP in and around it."""
     kind, port, flags = tunnel
     name = TUNNEL_TYPES[kind]
@@ -49,12 +49,12 @@ def opening(tunnel: Tunnel, inner: int, outer: int) -> Opening:
         # Those that are there by themselves drop what has a checksum.
         family = "gre" if outer == 4 else "ip6gre"
         made = f"ip link add lvsdrgre type {family} local RIP remote DIP icsum"
-        return Opening("lvsdrgre", f"{made}; ip link set lvsdrgre up")
+        return UnpackingLink("lvsdrgre", f"{made}; ip link set lvsdrgre up")
     end = _ENDS.get(("ipip" if name == "gue" else name, inner, outer))
     if end is None:
         made = f"ip link add {_OF_ITS_OWN} type ip6tnl mode ipip6 local RIP remote DIP"
-        return Opening(_OF_ITS_OWN, f"{made}; ip link set {_OF_ITS_OWN} up", fou)
-    return Opening(end.link, f"modprobe {end.module}; ip link set {end.link} up", fou)
+        return UnpackingLink(_OF_ITS_OWN, f"{made}; ip link set {_OF_ITS_OWN} up", fou)
+    return UnpackingLink(end.link, f"modprobe {end.module}; ip link set {end.link} up", fou)
 
 
 def longest_segment(tunnel: Tunnel, inner: int, outer: int, mtu: int) -> int:
