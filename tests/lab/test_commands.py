@@ -146,10 +146,10 @@ def alike(host: Host) -> list[str]:
     if made:
         text = re.sub(r"fe80:[0-9a-f:]+", "fe80::", text)
     # Of these too: the kernel makes one for each such link, and its link-local address of it.
-    for link in json.loads(host.run("ip", "-j", "link", "show", "type", "ip6tnl").stdout or "[]"):
-        text = text.replace(link["permaddr"], "MAC")
-        shown = host.run("ip", "-j", "address", "show", "dev", link["ifname"]).stdout
-        for each in json.loads(shown)[0]["addr_info"]:
-            if each["scope"] == "link":
-                text = text.replace(each["local"], "fe80::")
+    for link in json.loads(host.run("ip", "-j", "address", "show").stdout):
+        if link["link_type"] == "tunnel6":
+            text = text.replace(link["permaddr"], "MAC")
+            own = [each["local"] for each in link["addr_info"] if each["scope"] == "link"]
+            for address in own:
+                text = text.replace(address, "fe80::")
     return [*text.splitlines(), *sorted(table.splitlines())]
