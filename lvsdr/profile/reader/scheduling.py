@@ -14,6 +14,8 @@ from lvsdr.profile.reader.wording import Pointer, listed
 
 Entry = Mapping[str, Any]
 
+# Of these there may be many to make.
+NAMES = {kind: tuple(each.name for each in known) for kind, known in SETTING_FIELDS.items()}
 CHECKSUMS_OF = {"ipip": ("none",), "gue": TUNNEL_CHECKSUMS, "gre": ("none", "csum")}
 
 
@@ -36,8 +38,7 @@ def virtual_server(entry: Entry, where: Pointer, service: Service) -> VirtualSer
 
 def same_named(kind: type[VirtualServer | RealServer], entry: Entry) -> dict[str, Any]:
     """Return the settings of a server that its entry has by the same name, and as they are."""
-    names = (setting.name for setting in SETTING_FIELDS[kind])
-    return {name: entry[name] for name in names if name in entry}
+    return {name: entry[name] for name in NAMES[kind] if name in entry}
 
 
 def check_thresholds(entry: Entry, where: Pointer) -> None:
