@@ -75,9 +75,9 @@ unit: .venv/.test
 lab: .venv/.test
 	$(MAKE) --output-sync --jobs 3 lab-under-pressure lab-of-stories lab-of-the-rest
 
-PRESSURE := crashes pressure paths path_ways watch failover
+PRESSURE := crashes pressure paths unusual_paths watch failover
 PRESSURE := $(PRESSURE:%=tests/lab/test_%.py)
-STORIES := scenarios two_boxes hooks checks
+STORIES := scenarios two_boxes hooks checker_states
 STORIES := $(STORIES:%=tests/lab/test_%.py)
 # A systemd of its own takes a minute to itself: in `make torture`.
 LATER := tests/lab/test_units.py
@@ -94,7 +94,7 @@ lab-of-the-rest: .venv/.test
 
 # The long form of the tests that are samples in `make test`; two to three hours. Three kernels at
 # once: much of it is waiting, and one of them does not disturb another on two cores.
-LONG := crashes pressure watch reply hooks units
+LONG := crashes pressure watch arp_reply hooks units
 CLUSTERS := lvsdr keepalived ipv6 ipv6-keepalived two-boxes two-boxes-keepalived
 torture: packages-test .venv/.test
 	$(MAKE) --output-sync --keep-going --jobs 3 \

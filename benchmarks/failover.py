@@ -23,7 +23,7 @@ from load import asked, longest_gap  # noqa: E402
 from pairs import LIMIT, Box, Pair, pair  # noqa: E402
 from rig import RIPS, VIP, director, settled  # noqa: E402
 
-from lvsdr.lab import program  # noqa: E402
+from lvsdr.lab.lvsdr_command import lvsdr_command  # noqa: E402
 
 ROUNDS = 5
 Fate = Callable[[Pair], None]
@@ -144,7 +144,7 @@ def costs(made: Pair, script: Path) -> Iterator[tuple[str, float]]:
     assert settled(box.is_standing_by, True, LIMIT)
     yield "shell script", cost(lambda s: _run(box, str(script), "INSTANCE", "VI_1", s, "50"), box)
     words = ("keepalived", "notify", *box.profiles(), "--allow-insecure-profile")
-    hook = program.command(*words, "INSTANCE", "VI_1")
+    hook = lvsdr_command(*words, "INSTANCE", "VI_1")
     yield "lvsdr keepalived notify", cost(lambda s: _run(box, *hook, s, "50"), box)
     assert box.follower is not None
     yield "lvsdr keepalived fifo", cost(lambda s: _say(box, s), box)

@@ -21,8 +21,8 @@ from time import monotonic, process_time
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.host import Host
 from lvsdr.model.ipvs import Service
-from lvsdr.model.path import Approach, Path
-from lvsdr.wire.paths.prove_paths import prove
+from lvsdr.model.path import Path, RealServerRoute
+from lvsdr.wire.paths.prove_paths import prove_paths
 
 DIP = ip_address("10.1.0.1")
 
@@ -52,9 +52,9 @@ def main() -> None:
         # Each link answers for its own address only, and answers leave by whichever comes first.
         for name, value in (("arp_ignore", 1), ("rp_filter", 0)):
             realserver.sysctl(f"net/ipv4/conf/all/{name}", value)
-        approaches = [Approach(rip, "eth0", rip, DIP) for rip in rips]
+        routes = [RealServerRoute(rip, "eth0", rip, DIP) for rip in rips]
         with realserver.inside(listener):
-            measure(director, paths, approaches, asked.rate)
+            measure(director, paths, routes, asked.rate)
             print(realserver.run("nstat", "-asz", "TcpInSegs", "TcpAttemptFails").stdout)
             left = realserver.run("ss", "-Htan", "state", "syn-recv").stdout
             print(f"half-open connections left: {len(left.splitlines())}")
@@ -75,11 +75,11 @@ def listener() -> socket.socket:
     return made
 
 
-def measure(director: Host, paths: list[Path], approaches: list[Approach], rate: int) -> None:
+def measure(director: Host, paths: list[Path], routes: list[RealServerRoute], rate: int) -> None:
     """Prove `paths`, and print what it took."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start, cpu = monotonic(), process_time()
-    proofs = director.inside(lambda: prove(paths, approaches, rate=rate))
+    proofs = director.inside(lambda: prove_paths(paths, routes, rate=rate))
     took, cpu = monotonic() - start, process_time() - cpu
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(f"{len(paths)} paths at --rate {rate}: {took:.1f} s, {cpu:.1f} s of CPU")

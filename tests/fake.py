@@ -15,9 +15,9 @@ from lvsdr.errors import CannotRun, KernelError, LvsdrError
 from lvsdr.model.address import IPAddress, IPInterface, host_network
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.counters import Counters
-from lvsdr.model.finding import Answer
 from lvsdr.model.host import HeldAddress, Host, HostLink
 from lvsdr.model.ipvs import RealServer, VirtualServer
+from lvsdr.model.neighbour_claim import Answer, NeighbourClaim
 from lvsdr.model.objects import (
     NOTHING,
     Address,
@@ -29,10 +29,9 @@ from lvsdr.model.objects import (
     Sysctl,
     keyed,
 )
-from lvsdr.model.path import Approach, PathVerdict, Proof
 from lvsdr.model.path import Path as Route
-from lvsdr.model.route_lookup import GONE, Fate, Packet, RouteTo, UnicastRoute
-from lvsdr.model.watch_event import Spoken
+from lvsdr.model.path import PathVerdict, Proof, RealServerRoute
+from lvsdr.model.route_lookup import GONE, ForwardingOutcome, Packet, RouteTo, UnicastRoute
 from lvsdr.proof.profile_segment import Question
 from lvsdr.proof.watching import Ears
 
@@ -226,7 +225,7 @@ def link_of(item: Object) -> str | None:
 class FakeEars:
     """Hears the same again and again, asked or not."""
 
-    def __init__(self, heard: list[Spoken]) -> None:
+    def __init__(self, heard: list[NeighbourClaim]) -> None:
         self._heard = heard
 
     def ask(self, source4: object, source6: object) -> None:
@@ -235,7 +234,7 @@ class FakeEars:
     def reopen(self) -> None:
         """Listen again."""
 
-    def hear(self, until: float) -> Iterator[Spoken]:
+    def hear(self, until: float) -> Iterator[NeighbourClaim]:
         yield from self._heard
 
 
@@ -251,8 +250,8 @@ class FakeSession(Session):
         self.asked: list[Question] = []
         self.probed: list[Route] = []
         self.verdicts: dict[str, PathVerdict] = {}
-        self.fated: dict[IPAddress, Fate] = {}
-        self.overheard: list[Spoken] = []
+        self.fated: dict[IPAddress, ForwardingOutcome] = {}
+        self.overheard: list[NeighbourClaim] = []
 
     def kernel(self) -> FakeKernel:
         return self._kernel
@@ -274,10 +273,10 @@ class FakeSession(Session):
         self.asked.append(question)
         return self._heard
 
-    def follow(self, ways: Mapping[IPAddress, str]) -> Mapping[IPAddress, Fate]:
-        return {address: self.fated.get(address, Fate("silent")) for address in ways}
+    def follow(self, ways: Mapping[IPAddress, str]) -> Mapping[IPAddress, ForwardingOutcome]:
+        return {address: self.fated.get(address, ForwardingOutcome("silent")) for address in ways}
 
-    def probe(self, paths: Sequence[Route], approaches: Sequence[Approach]) -> Sequence[Proof]:
+    def probe(self, paths: Sequence[Route], routes: Sequence[RealServerRoute]) -> Sequence[Proof]:
         self.probed += paths
         return [Proof(path, self.verdicts.get(str(path.rip), "served")) for path in paths]
 

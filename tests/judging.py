@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from lvsdr.formats.keepalived.conditions import readings
 from lvsdr.formats.keepalived.conf_syntax import lines_of
+from lvsdr.formats.keepalived.configuration import read_by_each_host
 from lvsdr.formats.keepalived.judge import findings
 from lvsdr.model.finding import Finding
 from lvsdr.model.profile import DirectorProfile
@@ -41,7 +41,7 @@ def judged(*texts: str, director: DirectorProfile | None = None) -> list[Finding
     """Return what is found in the files of one cluster: 0.conf, 1.conf, ..."""
     files = [f"{number}.conf" for number in range(len(texts))]
     pairs = zip(files, texts, strict=True)
-    read = [each for file, text in pairs for each in readings(lines_of(text, file), file)]
+    read = [each for file, text in pairs for each in read_by_each_host(lines_of(text, file), file)]
     return list(findings(read, director))
 
 

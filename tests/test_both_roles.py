@@ -24,9 +24,9 @@ from lvsdr.keepalived.rivals import EXPIRE
 from lvsdr.keepalived.transition import enter
 from lvsdr.model.change import Change
 from lvsdr.model.ipvs import RealServer, SyncDaemon
+from lvsdr.model.neighbour_claim import NeighbourClaim
 from lvsdr.model.objects import Address, Sysctl
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
-from lvsdr.model.watch_event import Spoken
 from lvsdr.profile.reader import read
 
 PROFILES = Path(__file__).parent.parent / "profiles"
@@ -188,8 +188,8 @@ def test_a_standby_is_one_though_its_weights_are_refused(
 OTHER = "192.168.1.12"
 
 
-def speaking(*addresses: str) -> list[Spoken]:
-    return [Spoken(ip_address(each), "02:00:00:00:00:12", "reply") for each in addresses]
+def speaking(*addresses: str) -> list[NeighbourClaim]:
+    return [NeighbourClaim(ip_address(each), "02:00:00:00:00:12", "reply") for each in addresses]
 
 
 def weight(session: FakeSession, rip: str = OTHER) -> list[int]:
@@ -393,9 +393,9 @@ def test_a_stranger_that_answers_for_a_vip_takes_nothing_from_anybody(
 ) -> None:
     router = "02:00:00:00:00:99"
     session.overheard = [
-        Spoken(VIP, router, "reply"),
+        NeighbourClaim(VIP, router, "reply"),
         # A proxy of the whole segment answers for the real server too, which does so itself.
-        Spoken(ip_address(OTHER), router, "reply"),
+        NeighbourClaim(ip_address(OTHER), router, "reply"),
         *speaking(OTHER),
     ]
 
@@ -408,7 +408,7 @@ def test_a_stranger_that_answers_for_a_vip_takes_nothing_from_anybody(
 def test_a_real_server_that_asks_in_the_name_of_a_vip_is_no_director(
     session: FakeSession, tmp_path: Path
 ) -> None:
-    asked = Spoken(VIP, "02:00:00:00:00:12", "request")
+    asked = NeighbourClaim(VIP, "02:00:00:00:00:12", "request")
     session.overheard = [asked, *speaking(OTHER)]
 
     report = entered(session, "MASTER", roles(tmp_path))

@@ -18,9 +18,9 @@ from lvsdr.cli.command_table import Later
 from lvsdr.cli.main import cli, run
 from lvsdr.errors import CannotRun, Interrupted
 from lvsdr.model.change import Change
-from lvsdr.model.finding import Answer, Form
 from lvsdr.model.host import HostLink
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.neighbour_claim import Answer, AnswerForm
 from lvsdr.model.objects import Address, Link, Object, Sysctl
 
 PROFILES = Path(__file__).parent.parent / "profiles"
@@ -110,7 +110,7 @@ def test_1_a_real_server_that_answers_is_a_finding(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rip, mac = ip_address("192.168.1.11"), "02:00:00:00:00:11"
-    heard = [Answer(ip, mac, form) for ip in (rip, VIP) for form in get_args(Form)[:2]]
+    heard = [Answer(ip, mac, form) for ip in (rip, VIP) for form in get_args(AnswerForm)[:2]]
     session = FakeSession(host(DIP, *TABLE), tmp_path, heard)
 
     verified = Run(capsys, session, "director", "verify", DIRECTOR, "--format", "json")

@@ -21,9 +21,9 @@ from lvsdr.keepalived.hook import Outcome
 from lvsdr.keepalived.host_roles import Host, Roles
 from lvsdr.keepalived.ledger import Ledger
 from lvsdr.model.ipvs import RealServer, SyncDaemon
+from lvsdr.model.neighbour_claim import NeighbourClaim
 from lvsdr.model.objects import Address, Sysctl, keyed
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
-from lvsdr.model.watch_event import Spoken
 from lvsdr.profile.reader import read
 
 PROFILES = Path(__file__).parent.parent / "profiles"
@@ -212,7 +212,7 @@ def test_a_keepalived_that_stopped_is_not(reader: Reader) -> None:
 
 
 RIVAL = [
-    Spoken(ip_address(each), "02:00:00:00:00:12", "reply")
+    NeighbourClaim(ip_address(each), "02:00:00:00:00:12", "reply")
     for each in ("192.168.1.2", "192.168.1.12")
 ]
 
@@ -447,7 +447,7 @@ def both(tmp_path: Path) -> Reader:
 
 def test_who_has_to_wait_for_another_is_told_once_and_tried_again(both: Reader) -> None:
     both.session.overheard = [
-        Spoken(ip_address(each), "02:00:00:00:00:12", "reply")
+        NeighbourClaim(ip_address(each), "02:00:00:00:00:12", "reply")
         for each in ("192.168.1.2", "192.168.1.12")
     ]
 

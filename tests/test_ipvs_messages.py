@@ -22,8 +22,8 @@ from lvsdr.kernel.netlink.netlink_messages import (
     MULTI,
     NLMSG_DONE,
     REQUEST,
-    attribute,
-    message,
+    pack_attribute,
+    pack_message,
 )
 from lvsdr.kernel.netlink.netlink_socket import GenericSocket
 from lvsdr.kernel.tables import ipvs_batch
@@ -138,7 +138,7 @@ def their_destination(server: RealServer) -> Any:
 
 
 def ours(command: int, attributes: bytes) -> bytes:
-    return message(FAMILY, GENERIC.pack(command, 1) + attributes, SEQUENCE, REQUEST)
+    return pack_message(FAMILY, GENERIC.pack(command, 1) + attributes, SEQUENCE, REQUEST)
 
 
 @given(virtual_servers())
@@ -202,9 +202,9 @@ def listed(server: RealServer, extra: int = 0, *, order: int = 1) -> bytes:
     """Return a real server as a kernel lists it, `extra` bytes of statistics with it."""
     settings = ipvs_dump.listed_bytes(server)
     body, family = settings[: ipvs_dump.SETTINGS_SIZE], settings[ipvs_dump.SETTINGS_SIZE :]
-    connections = b"".join(attribute(kind, bytes(4)) for kind in (7, 8, 9))
-    parts = [body, connections, family, attribute(10, bytes(extra))]
-    return reply(attribute(ipvs_attributes.DEST, b"".join(parts[::order])))
+    connections = b"".join(pack_attribute(kind, bytes(4)) for kind in (7, 8, 9))
+    parts = [body, connections, family, pack_attribute(10, bytes(extra))]
+    return reply(pack_attribute(ipvs_attributes.DEST, b"".join(parts[::order])))
 
 
 def in_one_reply(found: list[bytes]) -> Iterator[bytes]:
@@ -338,4 +338,4 @@ def test_a_listing_is_asked_for_as_a_listing() -> None:
     wire.close()
 
     body = GENERIC.pack(ipvs_messages.GET_DEST, 1) + ipvs_messages.identity(WEB)
-    assert asked == message(FAMILY, body, SEQUENCE, REQUEST | DUMP)
+    assert asked == pack_message(FAMILY, body, SEQUENCE, REQUEST | DUMP)

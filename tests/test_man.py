@@ -23,14 +23,14 @@ from lvsdr import errors
 from lvsdr.cli.command_table import Later
 from lvsdr.cli.main import cli
 from lvsdr.core import book, signals
-from lvsdr.model.finding import Answer, Form
 from lvsdr.model.holder_kinds import HOLDER_KINDS
 from lvsdr.model.ipvs import Service
+from lvsdr.model.neighbour_claim import Answer, AnswerForm
 from lvsdr.model.plain_data import KINDS
 from lvsdr.profile import schema
 from lvsdr.profile.reader import read
 from lvsdr.rules.segment import who_answers
-from lvsdr.rules.segment.mac_owners import Speakers
+from lvsdr.rules.segment.mac_owners import MacOwners
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("lvsdr.8", "lvsdr-profile.5")
@@ -39,7 +39,7 @@ MACRO = re.compile(r"[A-Z][a-z0-9]")
 # A page calls a type by its name; one that lists its values needs none.
 TYPES = {"string": "String", "integer": "Integer", "boolean": "Boolean", "array": "List"}
 TYPES |= {"object": "Object"}
-FORMS: tuple[Form, ...] = get_args(Form)
+FORMS: tuple[AnswerForm, ...] = get_args(AnswerForm)
 
 Command = tuple[str, ...]
 Items = dict[str, str]
@@ -211,8 +211,10 @@ def heard_rules() -> set[str]:
             for forms in combinations(FORMS, number):
                 for macs in ((), (*real_server,), (*real_server, "a", "b")):
                     heard = frozenset(Answer(address, mac, form) for mac in macs for form in forms)
-                    hearing = who_answers.Hearing(heard, Speakers(real_server))
-                    rules |= {each.rule for each in who_answers.answers((address,), hearing)}
+                    hearing = who_answers.SegmentAnswers(heard, MacOwners(real_server))
+                    rules |= {
+                        each.rule for each in who_answers.answer_findings((address,), hearing)
+                    }
     return rules
 
 

@@ -14,14 +14,14 @@ from fuzz.frames import hostile, one
 from lvsdr.model.address import IPAddress
 from lvsdr.model.tunnel import IPIP_TUNNEL, Tunnel
 from lvsdr.wire.frames import encapsulation, icmp, ip, sctp, tcp, udp
-from lvsdr.wire.frames.encapsulation import Outside
+from lvsdr.wire.frames.encapsulation import OuterHeader
 from lvsdr.wire.frames.ethernet import FrameError
 from lvsdr.wire.frames.icmp import Echo, Error
-from lvsdr.wire.frames.ip import Packet
+from lvsdr.wire.frames.ip import IPPacket
 from lvsdr.wire.frames.sctp import Chunk
 from lvsdr.wire.frames.tcp import Segment
 from lvsdr.wire.frames.udp import Datagram
-from lvsdr.wire.paths.probe import ECHO, Probe, Reply, frame, read, reset
+from lvsdr.wire.paths.probe import ECHO, Probe, ProbeReply, decode_reply, probe_frame, reset_frame
 
 US, THEM = "02:00:00:00:00:10", "02:00:00:00:00:11"
 DIP, VIP, RIP = IPv4Address("192.0.2.10"), IPv4Address("192.0.2.2"), IPv4Address("192.0.2.11")
@@ -47,12 +47,12 @@ echoes = st.builds(Echo, numbers16, numbers16, st.booleans())
 
 
 @st.composite
-def packets(draw: st.DrawFn) -> Packet:
-    return Packet(*draw(ends), draw(octets), draw(bodies), draw(octets))
+def packets(draw: st.DrawFn) -> IPPacket:
+    return IPPacket(*draw(ends), draw(octets), draw(bodies), draw(octets))
 
 
 @given(packets(), st.binary(max_size=18))
-def test_a_packet_survives_its_bytes_and_padding(packet: Packet, padding: bytes) -> None:
+def test_a_packet_survives_its_bytes_and_padding(packet: IPPacket, padding: bytes) -> None:
     assert ip.decode(ip.encode(packet) + padding) == packet
 
 
@@ -61,18 +61,18 @@ TUNNELS: list[Tunnel] = [IPIP_TUNNEL, (1, 5555, 0), (1, 5555, 1), (2, 0, 0), (2,
 
 @given(packets(), ends, st.sampled_from(TUNNELS))
 def test_a_packet_survives_a_tunnel(
-    packet: Packet, far: tuple[IPAddress, IPAddress], tunnel: Tunnel
+    packet: IPPacket, far: tuple[IPAddress, IPAddress], tunnel: Tunnel
 ) -> None:
-    outer = ip.decode(ip.encode(encapsulation.within(packet, Outside(*far, tunnel), OURS)))
+    outer = ip.decode(ip.encode(encapsulation.encapsulate(packet, OuterHeader(*far, tunnel), OURS)))
 
     assert (outer.source, outer.destination) == far
-    assert encapsulation.carried(outer) == packet
+    assert encapsulation.quoted_inner(outer) == packet
 
 
 def test_gue_is_udp_with_four_bytes_before_the_packet() -> None:
-    packet = Packet(DIP, VIP, ip.UDP, udp.encode(Datagram(1, 2), DIP, VIP))
+    packet = IPPacket(DIP, VIP, ip.UDP, udp.encode(Datagram(1, 2), DIP, VIP))
 
-    outer = encapsulation.within(packet, Outside(DIP, RIP, (1, 5555, 0)), OURS)
+    outer = encapsulation.encapsulate(packet, OuterHeader(DIP, RIP, (1, 5555, 0)), OURS)
     datagram = udp.decode(outer.payload)
 
     assert (outer.protocol, datagram.source_port, datagram.destination_port) == (17, OURS, 5555)
@@ -80,10 +80,10 @@ def test_gue_is_udp_with_four_bytes_before_the_packet() -> None:
 
 
 def test_gre_with_a_checksum_is_right() -> None:
-    packet = Packet(DIP, VIP, ip.UDP, udp.encode(Datagram(1, 2), DIP, VIP))
+    packet = IPPacket(DIP, VIP, ip.UDP, udp.encode(Datagram(1, 2), DIP, VIP))
 
-    plain = encapsulation.within(packet, Outside(DIP, RIP, (2, 0, 0)))
-    summed = encapsulation.within(packet, Outside(DIP, RIP, (2, 0, 1)))
+    plain = encapsulation.encapsulate(packet, OuterHeader(DIP, RIP, (2, 0, 0)))
+    summed = encapsulation.encapsulate(packet, OuterHeader(DIP, RIP, (2, 0, 1)))
 
     assert plain.payload[:4] == bytes.fromhex("00000800")
     assert summed.payload[:4] == bytes.fromhex("80000800")
@@ -91,12 +91,12 @@ def test_gre_with_a_checksum_is_right() -> None:
 
 
 def test_our_own_datagrams_are_no_tunnel() -> None:
-    assert encapsulation.carried(sent(probe("udp"))) is None
+    assert encapsulation.quoted_inner(sent(probe("udp"))) is None
 
 
 @given(packets(), st.data())
 def test_a_packet_that_is_cut_off_is_refused_but_may_be_quoted(
-    packet: Packet, data: st.DataObject
+    packet: IPPacket, data: st.DataObject
 ) -> None:
     whole = ip.encode(packet)
     header = len(whole) - len(packet.payload)
@@ -173,17 +173,17 @@ def test_icmp_with_a_wrong_bit_is_refused(
 PORT, OURS, NUMBER = 80, 61500, 0xFFFFFFFF
 
 
-def probe(protocol: str, source: IPAddress = DIP, tunnel: Outside | None = None) -> Probe:
+def probe(protocol: str, source: IPAddress = DIP, tunnel: OuterHeader | None = None) -> Probe:
     port = 0 if protocol == ECHO else PORT
     return Probe(protocol, source, VIP_OF[source], port, THEM, 1, tunnel)
 
 
-def sent(asked: Probe, number: int = NUMBER) -> Packet:
+def sent(asked: Probe, number: int = NUMBER) -> IPPacket:
     """Return the packet that carries a probe."""
-    return ip.decode(frame(asked, US, OURS, number)[14:])
+    return ip.decode(probe_frame(asked, US, OURS, number)[14:])
 
 
-def back(packet: Packet) -> bytes:
+def back(packet: IPPacket) -> bytes:
     """Return the frame in which a packet comes back to us."""
     ethertype = b"\x08\x00" if packet.source.version == 4 else b"\x86\xdd"
     mac = bytes.fromhex("020000000010020000000011")
@@ -191,14 +191,14 @@ def back(packet: Packet) -> bytes:
 
 
 def answered(asked: Probe, protocol: int, body: bytes) -> bytes:
-    return back(Packet(asked.target, asked.source, protocol, body))
+    return back(IPPacket(asked.target, asked.source, protocol, body))
 
 
 def quoting(asked: Probe, kind: int, code: int, quote: bytes) -> bytes:
     error = Error(asked.source.version, kind, code, quote)
     body = icmp.encode(error, RIP if asked.source.version == 4 else VIP6, asked.source)
     source = RIP if asked.source.version == 4 else VIP6
-    return back(Packet(source, asked.source, icmp.protocol(source.version), body))
+    return back(IPPacket(source, asked.source, icmp.protocol(source.version), body))
 
 
 @pytest.mark.parametrize(
@@ -218,9 +218,9 @@ def test_the_longest_segment_is_read_out_of_an_answer(options: str, segment: int
     padded = bytes.fromhex(options) + bytes(-len(bytes.fromhex(options)) % 4)
     answer = Segment(PORT, OURS, 7, NUMBER + 1 & 0xFFFFFFFF, tcp.SYN | tcp.ACK, padded)
 
-    _, reply = read(answered(asked, ip.TCP, tcp.encode(answer, asked.target, asked.source)))
+    _, reply = decode_reply(answered(asked, ip.TCP, tcp.encode(answer, asked.target, asked.source)))
 
-    assert reply == Reply("open", THEM, segment=segment)
+    assert reply == ProbeReply("open", THEM, segment=segment)
 
 
 @pytest.mark.parametrize("source", [DIP, DIP6])
@@ -234,16 +234,16 @@ def test_an_answer_over_tcp_is_known_by_what_it_acknowledges(
     segment = Segment(PORT, OURS, 7, NUMBER + 1 & 0xFFFFFFFF, flags)
     body = tcp.encode(segment, asked.target, asked.source)
 
-    label, reply = read(answered(asked, ip.TCP, body))
+    label, reply = decode_reply(answered(asked, ip.TCP, body))
 
-    assert label == asked.label(OURS, NUMBER)
-    assert reply == Reply(kind, THEM)
+    assert label == asked.reply_key(OURS, NUMBER)
+    assert reply == ProbeReply(kind, THEM)
 
 
 def test_a_reset_takes_the_probes_own_way_and_next_number() -> None:
-    asked = probe("tcp", tunnel=Outside(DIP, RIP))
+    asked = probe("tcp", tunnel=OuterHeader(DIP, RIP))
 
-    outer = ip.decode(reset(asked, US, OURS, NUMBER)[14:])
+    outer = ip.decode(reset_frame(asked, US, OURS, NUMBER)[14:])
     inner = ip.decode(outer.payload)
 
     assert (outer.destination, inner.destination, inner.ttl) == (RIP, VIP, 1)
@@ -254,9 +254,9 @@ def test_an_answer_over_udp_is_known_by_its_ports() -> None:
     asked = probe("udp")
     body = udp.encode(Datagram(PORT, OURS, b"hello"), asked.target, asked.source)
 
-    assert read(answered(asked, ip.UDP, body)) == (
-        asked.label(OURS, NUMBER),
-        Reply("open", THEM),
+    assert decode_reply(answered(asked, ip.UDP, body)) == (
+        asked.reply_key(OURS, NUMBER),
+        ProbeReply("open", THEM),
     )
 
 
@@ -265,9 +265,9 @@ def test_an_answer_over_sctp_is_known_by_its_tag(kind: int, said: str) -> None:
     asked = probe("sctp")
     body = sctp.encode(Chunk(PORT, OURS, NUMBER, kind))
 
-    assert read(answered(asked, ip.SCTP, body)) == (
-        asked.label(OURS, NUMBER),
-        Reply(said, THEM),
+    assert decode_reply(answered(asked, ip.SCTP, body)) == (
+        asked.reply_key(OURS, NUMBER),
+        ProbeReply(said, THEM),
     )
 
 
@@ -276,9 +276,9 @@ def test_an_echo_reply_is_known_by_its_numbers(source: IPAddress) -> None:
     asked = probe(ECHO, source)
     body = icmp.encode(Echo(OURS, 77, reply=True), asked.target, asked.source)
 
-    found = read(answered(asked, icmp.protocol(source.version), body))
+    found = decode_reply(answered(asked, icmp.protocol(source.version), body))
 
-    assert found == (asked.label(OURS, 77), Reply("open", THEM))
+    assert found == (asked.reply_key(OURS, 77), ProbeReply("open", THEM))
 
 
 @pytest.mark.parametrize("source", [DIP, DIP6])
@@ -295,22 +295,22 @@ def test_an_error_is_known_by_what_it_quotes(
     codes[4] |= {"expired": (11, 0), "protocol": (3, 2)}
     codes[6] |= {"expired": (3, 0), "protocol": (4, 1)}
     far: IPAddress = RIP if source.version == 4 else VIP6
-    asked = probe(protocol, source, tunnel and Outside(source, far, tunnel))
+    asked = probe(protocol, source, tunnel and OuterHeader(source, far, tunnel))
     number = 77 if protocol == ECHO else NUMBER
     quote = ip.encode(sent(asked, number))
 
-    label, reply = read(quoting(asked, *codes[source.version][reason], quote))
+    label, reply = decode_reply(quoting(asked, *codes[source.version][reason], quote))
 
-    assert label == asked.label(OURS, number)
-    assert reply == Reply(reason, THEM, outer=tunnel is not None)
+    assert label == asked.reply_key(OURS, number)
+    assert reply == ProbeReply(reason, THEM, outer=tunnel is not None)
 
 
 def test_an_error_that_quotes_eight_bytes_is_understood() -> None:
     asked = probe("tcp")
 
-    label, _ = read(quoting(asked, 11, 0, ip.encode(sent(asked))[:28]))
+    label, _ = decode_reply(quoting(asked, 11, 0, ip.encode(sent(asked))[:28]))
 
-    assert label == asked.label(OURS, NUMBER)
+    assert label == asked.reply_key(OURS, NUMBER)
 
 
 @pytest.mark.parametrize(
@@ -327,7 +327,7 @@ def test_an_error_that_quotes_eight_bytes_is_understood() -> None:
 )
 def test_what_answers_no_probe_is_refused(strange: Callable[[Probe], bytes]) -> None:
     with pytest.raises(FrameError):
-        read(strange(probe("tcp")))
+        decode_reply(strange(probe("tcp")))
 
 
 def test_no_frame_whatever_breaks_the_reading() -> None:

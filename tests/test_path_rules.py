@@ -11,21 +11,23 @@ import pytest
 
 from fake import host
 from lvsdr.model.address import IPAddress
-from lvsdr.model.finding import ERROR, WARNING, Answer, Finding, Form
+from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.neighbour_claim import Answer, AnswerForm
 from lvsdr.model.objects import Address
-from lvsdr.model.path import VERDICTS, Approach, Path, PathDetail, PathVerdict, Proof
+from lvsdr.model.path import VERDICTS, Path, PathDetail, PathVerdict, Proof, RealServerRoute
 from lvsdr.model.profile import DirectorProfile, LabelledVip
 from lvsdr.model.tunnel import Tunnel
 from lvsdr.profile.roles.director_paths import paths
 from lvsdr.proof import path_proofs
 from lvsdr.render.path_lines import lines
 from lvsdr.rules.host import route_questions
+from lvsdr.rules.paths import path_faults
 from lvsdr.rules.paths import path_findings as rules
-from lvsdr.wire.paths.probe import Reply
-from lvsdr.wire.paths.prove_paths import macs_of
-from lvsdr.wire.paths.verdicts import Heard, judge
+from lvsdr.wire.paths.next_hops import macs_of
+from lvsdr.wire.paths.probe import ProbeReply
+from lvsdr.wire.paths.verdicts import PathReplies, path_verdict
 
 MACS = MAC, _ = "02:00:00:00:00:11", "02:00:00:00:00:12"
 VIP, OTHER, RIP, SECOND = map(ip_address, ("192.0.2.2", "192.0.2.3", "192.0.2.11", "192.0.2.12"))
@@ -33,12 +35,12 @@ RIP6 = ip_address("2001:db8::11")
 FAR, ROUTER = ip_address("203.0.113.11"), ip_address("192.0.2.1")
 WEB, DNS = Service("tcp", VIP, 80), Service("udp", VIP, 53)
 MARK = Service("fwmark", fwmark=7)
-OPEN, CLOSED = Reply("open", MAC), Reply("closed", MAC)
+OPEN, CLOSED = ProbeReply("open", MAC), ProbeReply("closed", MAC)
 ON_ETH0 = Address("eth0", ip_interface("192.0.2.10/24"))
 
 
-def error(kind: str, *, outer: bool = False) -> Reply:
-    return Reply(kind, MAC, outer)
+def error(kind: str, *, outer: bool = False) -> ProbeReply:
+    return ProbeReply(kind, MAC, outer)
 
 
 def path(service: Service = WEB, method: str = "dr", rip: IPAddress = RIP) -> Path:
@@ -62,41 +64,41 @@ def profile(*servers: RealServer, vips: Sequence[IPAddress] = (VIP,)) -> Directo
 @pytest.mark.parametrize(
     ("asked", "heard", "said"),
     [
-        (path(), Heard(OPEN), ("served", "")),
-        (path(), Heard(CLOSED), ("port-closed", "")),
-        (path(), Heard(CLOSED, port=CLOSED), ("port-closed", "")),
-        (path(), Heard(CLOSED, port=OPEN), ("port-closed", "rip-listens")),
-        (path(DNS), Heard(error("port")), ("port-closed", "rip-may-listen")),
-        (path(DNS), Heard(error("port"), port=error("port")), ("port-closed", "")),
-        (path(), Heard(error("port")), ("filtered", "rejected")),
-        (path(), Heard(error("prohibited")), ("filtered", "rejected")),
-        (path(), Heard(error("expired")), ("vip-missing-and-forwards", "")),
-        (path(), Heard(error("unreachable")), ("vip-missing", "unreachable")),
-        (path(), Heard(vip=OPEN), ("filtered", "held")),
-        (path(DNS), Heard(vip=OPEN), ("served", "")),
-        (path(DNS), Heard(vip=OPEN, limited=True), (None, "rate-limited")),
-        (path(), Heard(vip=error("expired")), ("vip-missing-and-forwards", "")),
-        (path(), Heard(rip=OPEN), ("vip-missing", "")),
-        (path(), Heard(port=CLOSED), ("vip-missing", "")),
-        (path(), Heard(), ("filtered", "mute")),
-        (path(method="tunnel"), Heard(error("port", outer=True)), ("no-tunnel", "")),
-        (path(DNS, "tunnel"), Heard(error("port", outer=True)), ("no-tunnel", "")),
-        (path(method="tunnel"), Heard(error("protocol", outer=True)), ("no-tunnel", "")),
-        (path(method="tunnel"), Heard(error("unreachable", outer=True)), ("down", "")),
-        (path(method="tunnel"), Heard(rip=OPEN), ("filtered", "reverse-path")),
-        (path(method="tunnel"), Heard(rip=OPEN, tunnel=OPEN), ("vip-missing", "")),
-        (path(method="masquerade"), Heard(CLOSED, port=OPEN), ("port-closed", "")),
-        (path(method="masquerade"), Heard(error("unreachable")), ("down", "")),
+        (path(), PathReplies(OPEN), ("served", "")),
+        (path(), PathReplies(CLOSED), ("port-closed", "")),
+        (path(), PathReplies(CLOSED, port=CLOSED), ("port-closed", "")),
+        (path(), PathReplies(CLOSED, port=OPEN), ("port-closed", "rip-listens")),
+        (path(DNS), PathReplies(error("port")), ("port-closed", "rip-may-listen")),
+        (path(DNS), PathReplies(error("port"), port=error("port")), ("port-closed", "")),
+        (path(), PathReplies(error("port")), ("filtered", "rejected")),
+        (path(), PathReplies(error("prohibited")), ("filtered", "rejected")),
+        (path(), PathReplies(error("expired")), ("vip-missing-and-forwards", "")),
+        (path(), PathReplies(error("unreachable")), ("vip-missing", "unreachable")),
+        (path(), PathReplies(vip=OPEN), ("filtered", "held")),
+        (path(DNS), PathReplies(vip=OPEN), ("served", "")),
+        (path(DNS), PathReplies(vip=OPEN, limited=True), (None, "rate-limited")),
+        (path(), PathReplies(vip=error("expired")), ("vip-missing-and-forwards", "")),
+        (path(), PathReplies(rip=OPEN), ("vip-missing", "")),
+        (path(), PathReplies(port=CLOSED), ("vip-missing", "")),
+        (path(), PathReplies(), ("filtered", "mute")),
+        (path(method="tunnel"), PathReplies(error("port", outer=True)), ("no-tunnel", "")),
+        (path(DNS, "tunnel"), PathReplies(error("port", outer=True)), ("no-tunnel", "")),
+        (path(method="tunnel"), PathReplies(error("protocol", outer=True)), ("no-tunnel", "")),
+        (path(method="tunnel"), PathReplies(error("unreachable", outer=True)), ("down", "")),
+        (path(method="tunnel"), PathReplies(rip=OPEN), ("filtered", "reverse-path")),
+        (path(method="tunnel"), PathReplies(rip=OPEN, tunnel=OPEN), ("vip-missing", "")),
+        (path(method="masquerade"), PathReplies(CLOSED, port=OPEN), ("port-closed", "")),
+        (path(method="masquerade"), PathReplies(error("unreachable")), ("down", "")),
     ],
 )
 def test_replies_have_one_meaning(
-    asked: Path, heard: Heard, said: tuple[PathVerdict | None, PathDetail]
+    asked: Path, heard: PathReplies, said: tuple[PathVerdict | None, PathDetail]
 ) -> None:
-    assert judge(asked, heard, routed=False) == said
+    assert path_verdict(asked, heard, routed=False) == said
 
 
 def test_silence_behind_a_router_is_a_host_that_is_down() -> None:
-    assert judge(path(method="tunnel"), Heard(), routed=True) == ("down", "")
+    assert path_verdict(path(method="tunnel"), PathReplies(), routed=True) == ("down", "")
 
 
 # Which paths there are.
@@ -144,21 +146,21 @@ def inspected(wanted: DirectorProfile, *held: Address) -> Host:
     return host(*held).inspect(partial(route_questions.packets, wanted), table=True)
 
 
-def proven(*held: Address, rip: IPAddress = RIP) -> tuple[list[Approach], tuple[Proof, ...]]:
-    approaches: list[Approach] = []
+def proven(*held: Address, rip: IPAddress = RIP) -> tuple[list[RealServerRoute], tuple[Proof, ...]]:
+    routes: list[RealServerRoute] = []
 
-    def probe(asked: Sequence[Path], ways: Sequence[Approach]) -> list[Proof]:
-        approaches.extend(ways)
+    def probe(asked: Sequence[Path], ways: Sequence[RealServerRoute]) -> list[Proof]:
+        routes.extend(ways)
         return [Proof(each, "served") for each in reversed(asked)]
 
     wanted = profile(RealServer(WEB, rip, 80))
-    return approaches, path_proofs.prove(wanted, inspected(wanted, *held), probe)
+    return routes, path_proofs.prove(wanted, inspected(wanted, *held), probe)
 
 
 def test_a_probe_comes_from_the_directors_own_address() -> None:
-    approaches, proofs = proven(ON_ETH0)
+    routes, proofs = proven(ON_ETH0)
 
-    assert approaches == [Approach(RIP, "eth0", RIP, ON_ETH0.ip.ip)]
+    assert routes == [RealServerRoute(RIP, "eth0", RIP, ON_ETH0.ip.ip)]
     assert [proof.verdict for proof in proofs] == ["served"]
 
 
@@ -178,9 +180,9 @@ def test_a_vip_of_the_other_family_is_asked_for_from_an_address_of_that_family()
     six = Service("tcp", ip_address("2001:db8::2"), 80, family="inet6")
     server = RealServer(six, RIP, 80, forwarding_method="tunnel")
     to_it = replace(profile(server), labelled_vips=())
-    asked: list[Approach] = []
+    asked: list[RealServerRoute] = []
 
-    def probe(paths: Sequence[Path], ways: Sequence[Approach]) -> list[Proof]:
+    def probe(paths: Sequence[Path], ways: Sequence[RealServerRoute]) -> list[Proof]:
         asked.extend(ways)
         return [Proof(each, "served") for each in paths]
 
@@ -190,7 +192,7 @@ def test_a_vip_of_the_other_family_is_asked_for_from_an_address_of_that_family()
 
     assert (alone.verdict, alone.detail) == (None, "no-source")
     assert served.verdict == "served"
-    assert [way.other for way in asked] == [own.ip.ip]
+    assert [way.other_source for way in asked] == [own.ip.ip]
 
 
 def test_a_real_server_without_a_route_is_down() -> None:
@@ -214,7 +216,7 @@ def test_a_real_server_without_a_route_is_down() -> None:
     ],
 )
 def test_a_bond_is_one_next_hop_and_two_links_are_two(
-    heard: list[tuple[str, Form]], macs: tuple[str, ...]
+    heard: list[tuple[str, AnswerForm]], macs: tuple[str, ...]
 ) -> None:
     assert macs_of(Answer(RIP, mac, form) for mac, form in heard) == set(macs)
 
@@ -244,14 +246,14 @@ def test_what_cannot_be_proven_is_said_with_its_reason(detail: PathDetail) -> No
     one = found(Proof(path(), None, detail))
 
     assert [(each.rule, each.severity) for each in one] == [("PATH-UNPROVEN", WARNING)]
-    assert rules.UNPROVEN[detail][0] in one[0].message
+    assert path_faults.UNPROVEN[detail][0] in one[0].message
 
 
-@pytest.mark.parametrize("detail", rules.FILTERED)
+@pytest.mark.parametrize("detail", path_faults.FILTERED)
 def test_each_way_to_be_filtered_is_told_apart(detail: PathDetail) -> None:
     one = found(Proof(path(), "filtered", detail))
 
-    assert rules.FILTERED[detail][1] in one[0].message
+    assert path_faults.FILTERED[detail][1] in one[0].message
 
 
 def test_a_real_server_that_is_down_is_one_finding_however_many_its_services() -> None:

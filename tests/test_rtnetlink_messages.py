@@ -66,7 +66,7 @@ class Wire(RouteSocket):
 
 
 def message(kind: int, body: bytes, *, flags: int = MULTI, sequence: int = 1) -> bytes:
-    return netlink_messages.message(kind, body, sequence, flags)
+    return netlink_messages.pack_message(kind, body, sequence, flags)
 
 
 def end(number: int = 0, *, sequence: int = 1, flags: int = MULTI) -> bytes:
@@ -345,7 +345,7 @@ def test_a_namespace_without_a_main_table_has_no_routes() -> None:
 
 
 def test_a_refused_request_says_why() -> None:
-    words = netlink_messages.attribute(1, b"Address already assigned\0")
+    words = netlink_messages.pack_attribute(1, b"Address already assigned\0")
     refusal = message(
         NLMSG_ERROR,
         struct.pack("=i16x", -errno.EEXIST) + words,
@@ -377,10 +377,10 @@ def test_a_reply_shorter_than_a_header_is_an_error() -> None:
 
 
 DECODERS: dict[str, Callable[[memoryview], object]] = {
-    "link": rtm_link.decoded,
-    "address": rtm_address.decoded,
-    "route": rtm_route.decoded,
-    "neighbour": rtm_neighbour.decoded,
+    "link": rtm_link.decode,
+    "address": rtm_address.decode,
+    "route": rtm_route.decode,
+    "neighbour": rtm_neighbour.decode,
 }
 
 
@@ -392,7 +392,7 @@ def test_whatever_comes_is_understood_or_an_error_of_the_system(
     packed = memoryview(message(16, body))
 
     try:
-        netlink_messages.decoded(packed, decode)
+        netlink_messages.decode_message(packed, decode)
     except OSError as error:
         assert error.errno == errno.EPROTO
 
@@ -405,4 +405,4 @@ def test_a_length_that_lies_is_an_error(data: st.DataObject) -> None:
     packed[start : start + 2] = struct.pack("=H", wrong)
 
     with pytest.raises(OSError, match="Protocol error"):
-        netlink_messages.decoded(memoryview(packed), rtm_link.decoded)
+        netlink_messages.decode_message(memoryview(packed), rtm_link.decode)

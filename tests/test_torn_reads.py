@@ -18,9 +18,9 @@ from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.kernel.netlink.rtm_link import Links, RawLink
 from lvsdr.kernel.views import route_lookups
 from lvsdr.model.address import host_network
-from lvsdr.model.finding import Answer
 from lvsdr.model.host import HostLink
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.objects import (
     GUARD_METRIC,
     Address,

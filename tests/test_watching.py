@@ -16,19 +16,20 @@ from fake import FakeKernel, FakeSession, host
 from lvsdr.cli.main import run
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
-from lvsdr.model.finding import ERROR, WARNING, Answer
+from lvsdr.model.finding import ERROR, WARNING
+from lvsdr.model.neighbour_claim import Answer, ClaimForm, NeighbourClaim
 from lvsdr.model.objects import Address
-from lvsdr.model.watch_event import Event, Spoken, Utterance
+from lvsdr.model.watch_event import Event
 from lvsdr.profile.reader import read
 from lvsdr.proof.watching import Wanted, Watch
-from lvsdr.rules.segment.mac_owners import Speakers
-from lvsdr.rules.segment.repeated_events import EVERY, KNOWN, MOST, Muffler
-from lvsdr.rules.segment.who_speaks import GRACE, SETTLED, Judge
+from lvsdr.rules.segment.claim_monitor import GRACE, SETTLED, ClaimMonitor
+from lvsdr.rules.segment.event_rate_limiter import EVERY, KNOWN, MOST, EventRateLimiter
+from lvsdr.rules.segment.mac_owners import MacOwners
 from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
 from lvsdr.wire.frames.arp import Arp
 from lvsdr.wire.frames.ethernet import Frame
+from lvsdr.wire.frames.neighbour_claims import claim_on
 from lvsdr.wire.frames.neighbour_discovery import Advertisement, Solicitation
-from lvsdr.wire.listen import spoken
 
 VIP, VIP6 = IPv4Address("192.168.1.2"), IPv6Address("2001:db8::2")
 RIP, OTHER = IPv4Address("192.168.1.11"), IPv4Address("192.168.1.1")
@@ -74,7 +75,7 @@ GATEWAY6 = IPv6Address("2001:db8::1")
     ],
 )
 def test_a_frame_speaks_in_the_name_of_a_vip_in_one_of_these_forms(frame: bytes, form: str) -> None:
-    found = spoken(frame, frozenset({VIP, VIP6}))
+    found = claim_on({VIP, VIP6}, frame)
 
     assert found is not None
     assert (found.mac, found.form) == (ONE, form)
@@ -95,21 +96,21 @@ def test_a_frame_speaks_in_the_name_of_a_vip_in_one_of_these_forms(frame: bytes,
     ],
 )
 def test_other_frames_do_not(frame: bytes) -> None:
-    assert spoken(frame, frozenset({VIP, VIP6})) is None
+    assert claim_on({VIP, VIP6}, frame) is None
 
 
-# --- the judge -----------------------------------------------------------------------------------
+# --- the monitor ---------------------------------------------------------------------------------
 
 
 @dataclass
 class Bench:
-    """A judge, and what it said of the frames so far."""
+    """A monitor, and what it said of the frames so far."""
 
-    judge: Judge
+    monitor: ClaimMonitor
     said: list[tuple[str, str]] = field(default_factory=list)
 
-    def hear(self, mac: str, form: Utterance = "announcement", now: float = 0.0) -> Self:
-        event = self.judge.hear(Spoken(VIP, mac, form), now)
+    def hear(self, mac: str, form: ClaimForm = "announcement", now: float = 0.0) -> Self:
+        event = self.monitor.hear(NeighbourClaim(VIP, mac, form), now)
         self.said += [(event.rule.partition("-")[2], event.severity)] if event else []
         return self
 
@@ -117,7 +118,9 @@ class Bench:
 def bench(answered: tuple[str, ...] = (ONE,), **known: Any) -> Bench:
     settings = {"rips": [RIP], **known}
     hosts = tuple(frozenset({mac}) for mac in answered)
-    return Bench(Judge(settings.pop("speakers", Speakers({RS: RIP})), {VIP: hosts}, **settings))
+    return Bench(
+        ClaimMonitor(settings.pop("speakers", MacOwners({RS: RIP})), {VIP: hosts}, **settings)
+    )
 
 
 INTRUDER, SPEAKS = ("TWO-DIRECTORS", ERROR), ("SPEAKS", ERROR)
@@ -125,7 +128,7 @@ NEW = ("NEW-DIRECTOR", WARNING)
 
 
 @pytest.mark.parametrize("form", ["request", "reply", "announcement"])
-def test_a_real_server_must_not_speak_at_all_and_the_director_may(form: Utterance) -> None:
+def test_a_real_server_must_not_speak_at_all_and_the_director_may(form: ClaimForm) -> None:
     assert bench().hear(RS, form).hear(ONE, form).said == [SPEAKS]
 
 
@@ -148,7 +151,7 @@ def test_two_that_claim_the_vip_in_turn_are_an_alarm() -> None:
 def test_one_that_only_answers_has_not_taken_over() -> None:
     heard = bench().hear(TWO, "reply", 10.0).hear(TWO, "reply", 10.0 + GRACE)
     early, due, again = (
-        [each.rule for each in heard.judge.due(10.0 + GRACE + late)] for late in (-0.1, 0.0, 0.1)
+        [each.rule for each in heard.monitor.due(10.0 + GRACE + late)] for late in (-0.1, 0.0, 0.1)
     )
 
     assert (heard.said, early, due, again) == ([], [], ["ARP-TWO-DIRECTORS"], [])
@@ -157,12 +160,12 @@ def test_one_that_only_answers_has_not_taken_over() -> None:
 def test_one_that_is_asked_before_it_announces_itself_takes_over() -> None:
     heard = bench().hear(TWO, "reply", 10.0).hear(TWO, now=10.5).hear(TWO, "reply", 11.0)
 
-    assert (heard.said, list(heard.judge.due(100.0))) == ([NEW], [])
+    assert (heard.said, list(heard.monitor.due(100.0))) == ([NEW], [])
 
 
 def test_nobody_takes_over_while_this_host_holds_the_vip() -> None:
     held = {VIP}
-    speakers = Speakers({RS: RIP}, frozenset({ONE}))
+    speakers = MacOwners({RS: RIP}, frozenset({ONE}))
     heard = bench((), speakers=speakers, holds=held.__contains__).hear(ONE).hear(TWO)
     held.clear()
     heard.hear(TWO, now=1.0)
@@ -177,14 +180,14 @@ def test_who_was_told_to_be_the_director_is_it_and_nobody_else() -> None:
 
 
 def test_a_stranger_may_be_a_real_server_that_was_not_heard() -> None:
-    assert bench(speakers=Speakers()).hear(TWO).said == [INTRUDER]
-    assert bench(speakers=Speakers(), rips=()).hear(TWO).said == [INTRUDER]
+    assert bench(speakers=MacOwners()).hear(TWO).said == [INTRUDER]
+    assert bench(speakers=MacOwners(), rips=()).hear(TWO).said == [INTRUDER]
 
 
 def test_a_real_server_that_asks_later_in_its_own_name_is_known_by_that() -> None:
-    heard = bench(speakers=Speakers())
-    heard.judge.hear(Spoken(RIP, TWO, "reply"), 0.0)
-    heard.judge.hear(Spoken(RIP, RS, "request"), 0.0)
+    heard = bench(speakers=MacOwners())
+    heard.monitor.hear(NeighbourClaim(RIP, TWO, "reply"), 0.0)
+    heard.monitor.hear(NeighbourClaim(RIP, RS, "request"), 0.0)
 
     assert heard.hear(RS).hear(TWO).said == [SPEAKS, NEW]
 
@@ -192,13 +195,13 @@ def test_a_real_server_that_asks_later_in_its_own_name_is_known_by_that() -> Non
 def test_where_several_answer_each_of_them_is_an_alarm_and_where_nobody_does_it_is_said() -> None:
     several, nobody = bench((ONE, TWO)), bench(())
 
-    assert [each.severity for each in several.judge.doubts()] == [ERROR]
+    assert [each.severity for each in several.monitor.doubts()] == [ERROR]
     assert several.hear(ONE, "reply").hear(TWO).said == [INTRUDER, INTRUDER]
-    assert [(each.rule, each.severity) for each in nobody.judge.doubts()] == [
+    assert [(each.rule, each.severity) for each in nobody.monitor.doubts()] == [
         ("ARP-NOBODY", WARNING)
     ]
     assert nobody.hear(TWO).hear(TWO).said == [NEW]
-    assert list(bench().judge.doubts()) == []
+    assert list(bench().monitor.doubts()) == []
 
 
 # --- repeated events -----------------------------------------------------------------------------
@@ -209,11 +212,11 @@ def event(number: int = 0, severity: str = ERROR) -> Event:
 
 
 def test_the_same_event_is_told_once_and_then_counted() -> None:
-    muffler = Muffler(0.0)
+    limiter = EventRateLimiter(0.0)
 
-    first = muffler.take(event())
-    others = [muffler.take(event()) for _ in range(10_000)]
-    early, due, again = (list(muffler.due(now)) for now in (EVERY - 1, EVERY, 3 * EVERY))
+    first = limiter.take(event())
+    others = [limiter.take(event()) for _ in range(10_000)]
+    early, due, again = (list(limiter.due(now)) for now in (EVERY - 1, EVERY, 3 * EVERY))
 
     assert first == event()
     assert set(others) == {None}
@@ -221,28 +224,28 @@ def test_the_same_event_is_told_once_and_then_counted() -> None:
 
 
 def test_one_that_goes_on_is_only_counted_and_one_that_rested_is_new() -> None:
-    muffler = Muffler(0.0)
-    muffler.take(event())
-    muffler.take(event())
-    list(muffler.due(EVERY))
+    limiter = EventRateLimiter(0.0)
+    limiter.take(event())
+    limiter.take(event())
+    list(limiter.due(EVERY))
 
-    goes_on = muffler.take(event())
-    list(muffler.due(2 * EVERY))
-    list(muffler.due(3 * EVERY))
-    rested = muffler.take(event())
+    goes_on = limiter.take(event())
+    list(limiter.due(2 * EVERY))
+    list(limiter.due(3 * EVERY))
+    rested = limiter.take(event())
 
     assert (goes_on, rested) == (None, event())
 
 
 def test_of_hosts_without_number_few_are_told_and_none_is_kept() -> None:
-    muffler = Muffler(0.0)
+    limiter = EventRateLimiter(0.0)
 
-    told = [muffler.take(event(number)) for number in range(100_000)]
-    (left,) = muffler.due(EVERY)
+    told = [limiter.take(event(number)) for number in range(100_000)]
+    (left,) = limiter.due(EVERY)
 
     assert sum(each is not None for each in told) == MOST
     assert (left.rule, left.severity, left.count) == ("TOO-MANY", ERROR, 100_000 - MOST)
-    assert len(muffler._kinds) <= KNOWN
+    assert len(limiter._kinds) <= KNOWN
 
 
 # --- the whole of it -----------------------------------------------------------------------------
@@ -251,7 +254,9 @@ def test_of_hosts_without_number_few_are_told_and_none_is_kept() -> None:
 class FakeEars:
     """A segment on which at each second something is said, or the link is down (None)."""
 
-    def __init__(self, *seconds: list[Spoken] | None, then: BaseException | None = None) -> None:
+    def __init__(
+        self, *seconds: list[NeighbourClaim] | None, then: BaseException | None = None
+    ) -> None:
         self.seconds = list(seconds)
         self.then = then
         self.asked = 0
@@ -263,7 +268,7 @@ class FakeEars:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def hear(self, until: float) -> Iterator[Spoken]:
+    def hear(self, until: float) -> Iterator[NeighbourClaim]:
         if not self.seconds and self.then:
             raise self.then
         said = self.seconds.pop(0) if self.seconds else []
@@ -295,7 +300,7 @@ def both(address: IPAddress, mac: str) -> list[Answer]:
 
 
 KNOWN_HOSTS = [*both(VIP, ONE), *both(RIP, RS), *both(IPv4Address("192.168.1.12"), TWO)]
-SPOKEN = Spoken(VIP, RS, "request")
+SPOKEN = NeighbourClaim(VIP, RS, "request")
 
 
 def watched(
@@ -332,7 +337,7 @@ def test_a_signal_is_the_normal_end_with_1_after_an_alarm_and_0_without(
     for name, said in (("alarm", [SPOKEN]), ("none", [])):
         ears = FakeEars(said)
 
-        def strike(until: float, ears: FakeEars = ears) -> Iterator[Spoken]:
+        def strike(until: float, ears: FakeEars = ears) -> Iterator[NeighbourClaim]:
             yield from ears.seconds.pop(0)  # type: ignore[misc]
             signal.raise_signal(signal.SIGTERM)
 
@@ -358,7 +363,7 @@ def followed(ears: FakeEars, **wanted: Any) -> tuple[Watch, list[Event]]:
     clock, told = Clock(), list[Event]()
     hear = ears.hear
 
-    def hear_and_wait(until: float) -> Iterator[Spoken]:
+    def hear_and_wait(until: float) -> Iterator[NeighbourClaim]:
         yield from hear(until)
         clock.now = until
 

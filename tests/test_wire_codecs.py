@@ -9,14 +9,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lvsdr.model.finding import Answer
+from lvsdr.model.neighbour_claim import Answer
 from lvsdr.wire import announce
 from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
 from lvsdr.wire.frames.arp import Arp
 from lvsdr.wire.frames.ethernet import Frame, FrameError
 from lvsdr.wire.frames.neighbour_discovery import Advertisement, Solicitation
+from lvsdr.wire.neighbour_questions import Asker, Questions, neighbour_questions, schedule
 from lvsdr.wire.packet_socket import paced
-from lvsdr.wire.questions import Asker, Questions, questions, schedule
 from lvsdr.wire.who_has import answer
 
 US = "02:00:00:00:00:11"
@@ -120,7 +120,7 @@ def test_an_arp_reply_of_linux_is_read() -> None:
 
 
 def test_arp_questions_have_these_bytes() -> None:
-    asked = questions(ASKER, [VIP])
+    asked = neighbour_questions(ASKER, [VIP])
 
     start = bytes.fromhex("ffffffffffff 020000000011 0806 0001 0800 0604 0001 020000000011")
     assert asked == Questions(
@@ -384,7 +384,7 @@ def test_an_advertisement_without_a_mac_counts_for_the_source_of_its_frame() -> 
 
 
 def test_without_a_source_only_the_probe_is_asked() -> None:
-    asked = questions(Asker(US, None, None), [VIP, VIP6])
+    asked = neighbour_questions(Asker(US, None, None), [VIP, VIP6])
 
     # Proxies answer the probe of IPv6, too, and that is late.
     assert asked == Questions(

@@ -21,7 +21,7 @@ from lvsdr.core.planner import plan
 from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.kernel.netlink.netlink_messages import GENERIC, HEADER, REQUEST
 from lvsdr.kernel.tables import ipvs_batch
-from lvsdr.lab import program
+from lvsdr.lab.lvsdr_command import lvsdr_command
 from lvsdr.model.change import Plan
 from lvsdr.model.objects import Objects, keyed
 from lvsdr.model.profile import DirectorProfile
@@ -94,7 +94,7 @@ def timed(*words: str, text: str | None = None) -> float:
 
 
 def lvsdr(command: str, path: Path) -> float:
-    return timed(*program.command("director", command, str(path)))
+    return timed(*lvsdr_command("director", command, str(path)))
 
 
 def restore(text: str) -> float:

@@ -16,7 +16,7 @@ from lvsdr.errors import ProfileError
 from lvsdr.model.printable import printable
 
 if TYPE_CHECKING:
-    from lvsdr.formats.keepalived.includes import Whole
+    from lvsdr.formats.keepalived.includes import ReadLines
 
 
 @click.command()
@@ -67,7 +67,7 @@ def config(  # noqa: PLR0913 - as many options
 
     It calls this lvsdr with these profiles.
     """
-    from lvsdr.formats.keepalived.conf_writer import Vrrp, configuration, plain
+    from lvsdr.formats.keepalived.conf_writer import Vrrp, conf_lines, plain
 
     roles = roles_of(session, director, realserver)
     words = [shutil.which("lvsdr") or "/usr/local/bin/lvsdr", "keepalived", "notify"]
@@ -76,7 +76,7 @@ def config(  # noqa: PLR0913 - as many options
     hook = " ".join(map(plain, words))
     pipe = None if fifo is None else str(fifo.absolute())
     vrrp = Vrrp(name, router_id, priority, advertise, hook, pipe, os.uname().nodename)
-    lines = list(configuration(roles.director, vrrp, virtual_servers=virtual_servers))
+    lines = list(conf_lines(roles.director, vrrp, virtual_servers=virtual_servers))
     session.show(text=lambda: lines)
 
 
@@ -103,9 +103,9 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     Several files are those of one cluster; what they include is read too. Asks keepalived -t as
     well, where it is installed.
     """
-    from lvsdr.formats.keepalived.conditions import readings
-    from lvsdr.formats.keepalived.config_test import said_by_keepalived
+    from lvsdr.formats.keepalived.configuration import read_by_each_host
     from lvsdr.formats.keepalived.judge import findings
+    from lvsdr.formats.keepalived.syntax_check import said_by_keepalived
     from lvsdr.model.finding import ERROR
     from lvsdr.model.profile import DirectorProfile
     from lvsdr.profile.reader import read
@@ -113,11 +113,11 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
 
     profile = None if director is None else read(director, "director")
     assert profile is None or isinstance(profile, DirectorProfile), "read() holds it to its role"
-    whole = {str(path): _whole(path) for path in files}
+    read_in = {str(path): _lines_of(path) for path in files}
     found = [each for path in files for each in said_by_keepalived(path)]
-    found += [each for read_in in whole.values() for each in read_in.findings]
-    roots = [each for name, it in whole.items() for each in readings(it.lines, name)]
-    found += findings(roots, profile)
+    found += [each for it in read_in.values() for each in it.findings]
+    confs = [each for name, it in read_in.items() for each in read_by_each_host(it.lines, name)]
+    found += findings(confs, profile)
     session.show(
         text=lambda: [*text.findings(found), *([] if found else ["no findings"])],
         json=lambda: json_documents.checked({}, found),
@@ -125,11 +125,11 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     return 1 if any(each.severity == ERROR for each in found) else 0
 
 
-def _whole(path: Path) -> Whole:
-    from lvsdr.formats.keepalived.includes import read_whole
+def _lines_of(path: Path) -> ReadLines:
+    from lvsdr.formats.keepalived.includes import read_lines
 
     try:
-        return read_whole(path)
+        return read_lines(path)
     except OSError as error:
         reason = (error.strerror or "").lower()
         raise ProfileError(f"cannot read {printable(str(path))}: {reason}") from error

@@ -67,25 +67,25 @@ def _list(session: Session) -> int:
 
 
 def _scenario(session: Session, name: str) -> int:
-    from lvsdr.lab import kernels
+    from lvsdr.lab import kernel_choice
     from lvsdr.lab.scenarios import SCENARIOS
 
     if name not in SCENARIOS:
         raise click.UsageError(f"no scenario {name!r}; lvsdr rehearse --list shows those there are")
-    if not kernels.fits():
+    if not kernel_choice.this_kernel_fits():
         return _in_a_kernel_of_its_own(session, "--scenario", name)
     from lvsdr.lab.scenario_play import play
-    from lvsdr.lab.scenario_stage import stage
+    from lvsdr.lab.scenario_stage import build_stage
 
-    with stage(SCENARIOS[name]) as built:
+    with build_stage(SCENARIOS[name]) as built:
         return _told(session, play(built))
 
 
 def _profiles(session: Session, director: Path, realserver: Path) -> int:
-    from lvsdr.lab import kernels
+    from lvsdr.lab import kernel_choice
     from lvsdr.profile.reader import read
 
-    if not kernels.fits():
+    if not kernel_choice.this_kernel_fits():
         for path, role in ((director, "director"), (realserver, "realserver")):
             read(path, role)
         return _in_a_kernel_of_its_own(
@@ -109,11 +109,12 @@ def _told(session: Session, steps: Iterator[Step]) -> int:
 
 
 def _in_a_kernel_of_its_own(session: Session, *arguments: str) -> int:
-    from lvsdr.lab import kernels, program, uml
+    from lvsdr.lab import kernel_choice, uml
+    from lvsdr.lab.lvsdr_command import lvsdr_command
 
-    kernels.require_uml()
+    kernel_choice.require_uml()
     again = [*arguments, "--format", session.output]
-    return uml.run(program.command("rehearse", *again), environment=os.environ)
+    return uml.run(lvsdr_command("rehearse", *again), environment=os.environ)
 
 
 def _verdict(done: list[Step]) -> str:

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from lvsdr.core.workflow import Announcer
     from lvsdr.model.address import IPAddress
     from lvsdr.model.container_host import Outside
-    from lvsdr.model.finding import Answer
-    from lvsdr.model.path import Approach, Path, Proof
+    from lvsdr.model.neighbour_claim import Answer
+    from lvsdr.model.path import Path, Proof, RealServerRoute
     from lvsdr.model.profile import Profile
-    from lvsdr.model.route_lookup import Fate
+    from lvsdr.model.route_lookup import ForwardingOutcome
     from lvsdr.proof.profile_segment import Question
     from lvsdr.proof.watching import Ears
     from lvsdr.render.json_documents import Document
@@ -63,7 +63,7 @@ class Session:
             return None
         from lvsdr.kernel import namespace
         from lvsdr.kernel.linux import LinuxKernel
-        from lvsdr.rules.host import container_host_rules
+        from lvsdr.rules.host import container_cable
 
         inside = container.read_host()
         with ExitStack() as stack:
@@ -76,7 +76,7 @@ class Session:
             host = stack.enter_context(LinuxKernel())
             number = host.number_of(own)
             inspect = partial(host.inspect, table=False)
-            return container_host_rules.outside_of(profile, inside, number, inspect)
+            return container_cable.outside_of(profile, inside, number, inspect)
 
     def kernel(self) -> AbstractContextManager[Kernel]:
         """Return the kernel of this host."""
@@ -120,11 +120,11 @@ class Session:
                 progress=progress,
             )
 
-    def follow(self, ways: Mapping[IPAddress, str]) -> Mapping[IPAddress, Fate]:
+    def follow(self, ways: Mapping[IPAddress, str]) -> Mapping[IPAddress, ForwardingOutcome]:
         """Send a packet to each address, and see what becomes of it."""
-        from lvsdr.wire.paths.forwarded_packets import fates
+        from lvsdr.wire.paths.forwarded_packets import forwarding_outcomes
 
-        return fates(ways, self.seconds)
+        return forwarding_outcomes(ways, self.seconds)
 
     def ears(self, link: str, addresses: tuple[IPAddress, ...]) -> AbstractContextManager[Ears]:
         """Return what listens on `link` for what is said in the name of `addresses`."""
@@ -132,12 +132,14 @@ class Session:
 
         return Listener(link, addresses, rate=self.rate)
 
-    def probe(self, paths: Sequence[Path], approaches: Sequence[Approach]) -> Sequence[Proof]:
+    def probe(self, paths: Sequence[Path], routes: Sequence[RealServerRoute]) -> Sequence[Proof]:
         """Send a probe along each path, with a progress bar."""
-        from lvsdr.wire.paths.prove_paths import prove
+        from lvsdr.wire.paths.prove_paths import prove_paths
 
         with progress_bar("probing the paths") as progress:
-            return prove(paths, approaches, rate=self.rate, seconds=self.seconds, progress=progress)
+            return prove_paths(
+                paths, routes, rate=self.rate, seconds=self.seconds, progress=progress
+            )
 
     def show(self, **outputs: Callable[[], Iterable[str] | Document]) -> bool:
         """Print the output that `--format` chose; those not asked for are not made.

@@ -145,7 +145,7 @@ def consider(
     if beside is not None:
         host = host.without(beside.interface, beside.vips)
     directed = directing(profile, host, record)
-    host = host.less([(each.link, each.ip) for each in directed])
+    host = host.without_held([(each.link, each.ip) for each in directed])
     drained = record.drained.get(owner_of(profile), frozenset())
     desired = _with_drained(roles.desired(profile, host), drained)
     no_quarrel(profile, desired, record)

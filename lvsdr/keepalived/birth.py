@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from lvsdr.keepalived import living
+from lvsdr.formats.keepalived.processes import KEEPALIVED, PROC, program_of
 
 
 def now() -> int:
@@ -14,7 +14,7 @@ def now() -> int:
     return int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
 
 
-def of_this_hook(proc: Path = living.PROC, pid: int | None = None) -> int:
+def of_this_hook(proc: Path = PROC, pid: int | None = None) -> int:
     """Return when keepalived started the hook that this process is, or is a part of, in ticks.
 
     keepalived forks a hook at once, and never waits for it: that is the order of its states, and
@@ -26,7 +26,7 @@ def of_this_hook(proc: Path = living.PROC, pid: int | None = None) -> int:
     started = own
     while parent > 1:
         name, above, born = _seen(proc, parent)
-        if _program(proc, parent, name) == living.KEEPALIVED:
+        if _program(proc, parent, name) == KEEPALIVED:
             return started
         parent, started = above, born
     return own
@@ -35,7 +35,7 @@ def of_this_hook(proc: Path = living.PROC, pid: int | None = None) -> int:
 def _program(proc: Path, pid: int, name: str) -> str:
     """Return what a process runs: its name is what a script around us is called, too."""
     try:
-        return living.program(proc / str(pid))
+        return program_of(proc / str(pid))
     except OSError:
         return name
 

@@ -5,33 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from lvsdr.errors import CannotRun
-
-KEEPALIVED = "keepalived"
-# What proc(5) says of a program that was replaced, as by an upgrade.
-REPLACED = " (deleted)"
-PROC = Path("/proc")
+from lvsdr.formats.keepalived.processes import PROC, keepalived_processes
 
 
 def lives(proc: Path = PROC) -> bool:
     """Return whether a process that runs the program keepalived is in our network namespace."""
-    # Of the thread: the namespace that one has entered is its own.
-    here = (proc / "thread-self/ns/net").readlink()
-    return any(_is_one(each, here) for each in proc.iterdir() if each.name.isdecimal())
-
-
-def program(process: Path) -> str:
-    """Return what the process of a folder in /proc runs; its name may be anything.
-
-    Raises OSError for one that has ended, is a thread of the kernel, or is not for us to look at.
-    """
-    return (process / "exe").readlink().name.removesuffix(REPLACED)
-
-
-def _is_one(process: Path, here: Path) -> bool:
-    try:
-        return program(process) == KEEPALIVED and (process / "ns/net").readlink() == here
-    except OSError:
-        return False
+    return any(keepalived_processes(proc))
 
 
 def deaf() -> CannotRun:

@@ -1,1 +1,1 @@
-"""The only room that speaks netlink and /proc/sys: it observes objects and executes changes."""
+"""The kernel of this host, over netlink and /proc/sys: observe objects, execute changes."""

@@ -1,4 +1,4 @@
-"""Foreign errors become ours, once: every refusal of the kernel says what was being done."""
+"""Errors of the kernel and of pyroute2 become ours; each says what was being done."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Reasons = Mapping[int, tuple[str, tuple[str, ...]]]
 
 @contextmanager
 def explained(doing: str, reasons: Reasons | None = None) -> Iterator[None]:
-    """Raise kernel refusals inside the block as KernelError, saying `doing`.
+    """Turn refusals of the kernel inside the block into KernelError, with `doing` in the message.
 
-    `doing` reads `VERB OBJECT`; `reasons` say what an errno means for this very request.
+    `doing` reads `VERB OBJECT`; `reasons` say what an errno means for this request.
     """
     try:
         yield
@@ -32,7 +32,7 @@ def explained(doing: str, reasons: Reasons | None = None) -> Iterator[None]:
 
 @contextmanager
 def reading(what: str) -> Iterator[None]:
-    """Raise KernelError where `what` cannot be read, CannotRun where it may not be."""
+    """Turn a failure to read `what` into KernelError, or CannotRun where privileges are missing."""
     try:
         with explained(f"read {what}"):
             yield
@@ -45,16 +45,16 @@ def reading(what: str) -> Iterator[None]:
 def refusal(
     doing: str, number: int, reasons: Reasons | None = None, notes: Iterable[str] = ()
 ) -> KernelError:
-    """Return the error that says that the kernel would not do `doing`."""
+    """Return the error that says that the kernel refused `doing`, and why."""
     reason, hints = (reasons or {}).get(number, (os.strerror(number).lower(), ()))
     name = errno.errorcode.get(number, str(number))
     return KernelError(f"cannot {doing}: {reason} ({name})", errno=number, notes=notes, hints=hints)
 
 
 def _pyroute2(name: str) -> tuple[type[Exception], ...]:
-    """Return pyroute2's error of that name; nothing where it is not loaded, and raised nothing.
+    """Return pyroute2's error `name`, as a tuple; it is empty while pyroute2 is not loaded.
 
-    Loading it takes longer than all else that a director does.
+    Without it nothing can raise its errors, and loading it takes longer than the rest of a command.
     """
     loaded = sys.modules.get("pyroute2.netlink.exceptions")
     return () if loaded is None else (getattr(loaded, name),)

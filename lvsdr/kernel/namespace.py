@@ -1,4 +1,4 @@
-"""Network namespaces: entering one, and telling one from another."""
+"""Network namespaces: enter one, visit one, tell one from another."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAMED = Path("/run/netns")
 def enter(name: str) -> None:
     """Move this thread into the namespace `name`: one of `ip netns`, or a path.
 
-    To be called before any socket is opened: a socket stays in the namespace of its making.
+    Call it before any socket is opened: a socket stays in the namespace in which it was opened.
     """
     path = Path(name) if "/" in name else NAMED / name
     try:
@@ -33,13 +33,13 @@ def enter(name: str) -> None:
 
 
 def current() -> int:
-    """Return a descriptor of the namespace that this thread is in; whoever asks closes it."""
+    """Return a descriptor of the namespace that this thread is in; the caller closes it."""
     return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
 
 @contextmanager
 def visiting(descriptor: int) -> Iterator[int]:
-    """Move this thread into another namespace for the block; give a descriptor of its own.
+    """Move this thread into another namespace inside the block; give a descriptor of the old one.
 
     Sockets that were opened before stay where they are; those opened in the block stay there.
     """
@@ -55,9 +55,10 @@ def visiting(descriptor: int) -> Iterator[int]:
 
 
 def identity() -> str:
-    """Return what tells this namespace from all others until the next boot.
+    """Return an identity of this namespace that no other has until the next boot.
 
-    The kernel never gives a cookie twice; an inode, its substitute before Linux 5.14, it does.
+    It is the namespace's cookie, which the kernel never gives twice; before Linux 5.14 it is the
+    inode, which may be given again.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
         try:

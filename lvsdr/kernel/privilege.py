@@ -1,4 +1,4 @@
-"""What this process may do."""
+"""Which capabilities this process has."""
 
 from __future__ import annotations
 

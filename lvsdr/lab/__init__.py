@@ -1,1 +1,1 @@
-"""The throw-away cluster: a kernel of its own, with hosts and cables as network namespaces."""
+"""The throw-away cluster: hosts as network namespaces, joined by cables, on a kernel of its own."""

@@ -12,7 +12,7 @@ from lvsdr.lab import uml
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; return its exit code, or that of our own error."""
+    """Run the command; return its exit code, or that of our own error where it did not run."""
     options = _parser().parse_args(arguments)
     command = options.command[1:] if options.command[:1] == ["--"] else options.command
     if not command:

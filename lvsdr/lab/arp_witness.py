@@ -1,4 +1,4 @@
-"""The lab's own witness: who answers when a host's kernel asks for an address, frame by frame."""
+"""Count the frames that answer when a host's kernel asks for an address, apart from wire/."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _DISCARD = 9
 SECONDS = 1.2
 
 
-def answering(host: Host, link: str, address: IPAddress) -> Counter[str]:
-    """Return the MACs that answer for `address`, and how often, when the host's kernel asks."""
+def count_answers(host: Host, link: str, address: IPAddress) -> Counter[str]:
+    """Let the host's kernel ask for `address`; return how often each MAC answers."""
     host.ip(f"neighbour flush to {address} dev {link}")
     return host.inside(lambda: _counted(link, address))
 
@@ -48,7 +48,7 @@ def _make_the_kernel_ask(address: IPAddress) -> None:
 
 
 def _answered(frame: bytes) -> IPAddress | None:
-    """Return the address for which a frame answers (RFC 826, RFC 4861)."""
+    """Return the address that a frame answers for (RFC 826, RFC 4861), None for other frames."""
     ethertype = int.from_bytes(frame[12:14], "big")
     if ethertype == _ARP and int.from_bytes(frame[20:22], "big") == _REPLY:
         return ip_address(frame[28:32])

@@ -1,4 +1,4 @@
-"""The throw-away cluster: a namespace for each host, and a bridge in one of its own as switch."""
+"""Build a cluster: a namespace for each host, and one with a bridge as the switch."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ class Cluster:
 
 @contextmanager
 def cluster(topology: Topology) -> Iterator[Cluster]:
-    """Build the hosts and cables of `topology`; take them down at the end, whatever happens."""
+    """Build the hosts and cables of `topology` for the block; remove them after it in any case."""
     names = ("switch", "client", *(station.name for station in topology.segment))
     with hosts(names) as made:
         made["switch"].ip(*_switch(topology, made))
         for station in topology.segment:
-            made[station.name].ip(*set_up(topology, station))
+            made[station.name].ip(*address_commands(topology, station))
         _client_side(topology, made["client"], made["gateway"])
         yield Cluster(
             topology=topology,
@@ -71,7 +71,7 @@ def cluster(topology: Topology) -> Iterator[Cluster]:
 
 @contextmanager
 def hosts(names: Iterable[str]) -> Iterator[dict[str, Host]]:
-    """Make hosts with nothing but lo, by their names; delete them at the end."""
+    """Make hosts that have only lo, by their names; delete them after the block."""
     made = {name: Host(name, PREFIX + name) for name in names}
     for host in made.values():
         if host.path.exists():
@@ -90,7 +90,7 @@ def hosts(names: Iterable[str]) -> Iterator[dict[str, Host]]:
 
 
 def _begin() -> None:
-    """Give the host of this thread what each of them has: lo, and no wait for addresses."""
+    """Set up what every host has, on the host of this thread: lo, and no duplicate detection."""
     # A duplicate address would stop IPv6 for a second at each start; there is none here.
     for scope in ("all", "default"):
         Path(f"/proc/sys/net/ipv6/conf/{scope}/accept_dad").write_text("0\n", encoding="ascii")
@@ -114,8 +114,8 @@ def _switch(topology: Topology, made: dict[str, Host]) -> Iterator[str]:
         yield f"link set port{number} master br0 up"
 
 
-def set_up(topology: Topology, station: Station) -> Iterator[str]:
-    """Yield the lines for ip(8) that give a host its addresses and routes, once it is plugged."""
+def address_commands(topology: Topology, station: Station) -> Iterator[str]:
+    """Yield the lines for ip(8) that give a host with a cable its addresses and routes."""
     yield f"link set {station.link} up"
     for ip in station.addresses:
         yield _address(ip, station.link)

@@ -1,4 +1,4 @@
-"""One host of the lab: a network namespace, and what can be done in it."""
+"""One host of the lab: a network namespace, in which programs and functions are run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from time import monotonic, sleep
 from typing import Any, TypeVar
 
 from lvsdr.kernel import namespace
-from lvsdr.lab import program
+from lvsdr.lab.lvsdr_command import lvsdr_command
 from lvsdr.model.holder_kinds import TUNNEL_ENDS
 
 T = TypeVar("T")
@@ -76,7 +76,7 @@ class Host:
         return done
 
     def ip(self, *lines: str) -> None:
-        """Run many commands of `ip` in one process; `lines` leave that first word out."""
+        """Run many commands of `ip` in one process; `lines` are without the word ip."""
         self.run("ip", "-batch", "-", text="\n".join(lines) + "\n")
 
     def sysctl(self, path: str, value: object) -> None:
@@ -85,7 +85,7 @@ class Host:
 
     def lvsdr(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         """Run the real program in this host."""
-        return self.run(*program.command(*map(str, arguments)), check=False)
+        return self.run(*lvsdr_command(*map(str, arguments)), check=False)
 
     def inside(self, work: Callable[[], T]) -> T:
         """Return what `work` returns when called in this host; its sockets stay there."""
@@ -106,12 +106,12 @@ class Host:
             done.set_exception(error)
 
     def state(self) -> str:
-        """Return all that makes this host what it is, as text to compare."""
+        """Return the whole state of this host as text, to compare it before and after."""
         return self.inside(lambda: "".join(f"{line}\n" for line in _state()))
 
 
 def _state() -> Iterator[str]:
-    """Yield what makes the host of this thread, a line for each object and setting."""
+    """Yield the state of the host of this thread, a line for each object and setting."""
     *objects, proxies = _shown()
     deadline = monotonic() + SETTLED
     while any(map(_unsettled, objects[0])) and monotonic() < deadline:
@@ -129,7 +129,7 @@ def _state() -> Iterator[str]:
 
 
 def _shown() -> list[list[dict[str, Any]]]:
-    """Return what ip(8) shows: a list for each of OBJECTS, the links first, and the proxies."""
+    """Return what ip(8) shows: a list for each of OBJECTS, and the proxy neighbours last."""
     words = [_found("ip"), "-j", "-batch", "-"]
     text = "\n".join((*OBJECTS, PROXIES))
     done = subprocess.run(words, input=text, capture_output=True, text=True, check=True)
@@ -137,7 +137,7 @@ def _shown() -> list[list[dict[str, Any]]]:
 
 
 def _unsettled(link: dict[str, Any]) -> bool:
-    """Return whether a link, with its addresses, is about to change by itself."""
+    """Return whether the kernel is about to change a link or its addresses by itself."""
     flags = set(link["flags"])
     rising = "LOWER_UP" in flags and not flags & MUTE and link["operstate"] != "UP"
     # The other end of its cable is down, and the kernel has not yet looked.
@@ -153,7 +153,7 @@ def _settings(folder: str) -> Iterator[str]:
 
 
 def _value(name: str, folder: int) -> str:
-    """Return what a setting is, or why it has no value: an IPv6 secret that was never set."""
+    """Return the value of a setting, or the error: an IPv6 secret may have no value."""
     # By its folder: a whole path costs the kernel as much again for each of its parts.
     setting = os.open(name, os.O_RDONLY, dir_fd=folder)
     try:
@@ -166,8 +166,8 @@ def _value(name: str, folder: int) -> str:
 
 @cache
 def _found(program: str) -> str:
-    """Return where a program lies.
+    """Return the path of a program.
 
-    In User-Mode Linux each attempt to start what is not there costs as much as a start.
+    In User-Mode Linux each attempt to start a file that is not there costs as much as a start.
     """
     return shutil.which(program) or program

@@ -1,4 +1,4 @@
-"""A request of many full packets: who reads it, and what is said on the way about their length."""
+"""Requests of many full packets: whether they arrive, and which ICMP errors about the MTU come."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _ALL, _IPV4, _ICMP, _NEEDED = 0x0003, 0x0800, 1, bytes((3, 4))
 
 
 @contextmanager
-def reading(host: Host, service: Service) -> Iterator[None]:
-    """Read requests to their end, and answer them with the host's name, inside the block.
+def serving_large_requests(host: Host, service: Service) -> Iterator[None]:
+    """Read whole requests and answer them with the host's name, inside the block.
 
-    The host has the VIP already.
+    The host must have the VIP already.
     """
     assert service.vip is not None, "a client asks for an address"
     where = (str(service.vip), service.port)
@@ -37,8 +37,8 @@ def reading(host: Host, service: Service) -> Iterator[None]:
             done.result()
 
 
-def request(source: IPAddress, service: Service) -> str:
-    """Send LENGTH bytes; return who says that they have arrived, or why nobody does."""
+def send_large_request(source: IPAddress, service: Service) -> str:
+    """Send LENGTH bytes; return the name of the host that read them, or why there is none."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as asking:
         asking.settimeout(PATIENCE)
         # What is under way is forgotten at the end, not repeated.
@@ -54,8 +54,8 @@ def request(source: IPAddress, service: Service) -> str:
 
 
 @contextmanager
-def complaints(host: Host, link: str) -> Iterator[Callable[[], Counter[int]]]:
-    """Give a function that returns which MTUs the host was told by ICMP, and how often."""
+def fragmentation_errors(host: Host, link: str) -> Iterator[Callable[[], Counter[int]]]:
+    """Give a function that returns how often ICMP told the host to use each MTU."""
     wire = host.inside(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0))
     with wire:
         wire.bind((link, _ALL))
@@ -77,7 +77,7 @@ def _read(listener: socket.socket, name: bytes) -> None:
 
 
 def _told(wire: socket.socket) -> Iterator[int]:
-    """Yield the MTU of each "fragmentation needed" (RFC 1191) that has come in."""
+    """Yield the MTU of each "fragmentation needed" (RFC 1191) that was received."""
     with suppress(BlockingIOError):
         while True:
             frame, (*_, direction, _hardware, _mac) = wire.recvfrom(2048, socket.MSG_DONTWAIT)

@@ -1,4 +1,4 @@
-"""The rehearsal: two profiles, applied, used, proven and withdrawn on a throw-away cluster."""
+"""The rehearsal: apply two profiles on a throw-away cluster, use it, verify it, withdraw them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LONGEST = 20
 
 
 def rehearse(director_path: Path, realserver_path: Path) -> Iterator[Step]:
-    """Yield each step once it is done; the first that fails is the last before the cleaning up.
+    """Yield each step once it is done; after the first that fails the cluster is removed.
 
     Raises ProfileError where the profiles do not make a cluster that can be built here.
     """
@@ -58,7 +58,7 @@ def _profiles(
 
 
 def _unfit(director: DirectorProfile) -> Iterator[str]:
-    """Yield what the cluster has no hosts or links for."""
+    """Yield what in the profile needs hosts or links that the cluster does not have."""
     for server in director.real_servers:
         if server.forwarding_method == "masquerade":
             yield (
@@ -83,7 +83,7 @@ def _hosts(lab: Cluster) -> Iterator[str]:
 
 
 class _Rehearsal:
-    """The steps on a cluster that stands."""
+    """The steps of a rehearsal, on a cluster that is built."""
 
     def __init__(
         self, lab: Cluster, director: DirectorProfile, director_path: Path, realserver_path: Path
@@ -96,24 +96,24 @@ class _Rehearsal:
         self._managed.append((lab.director, "director"))
 
     def steps(self) -> Iterator[Step]:
-        """Yield each step; stop the story at the first that fails."""
+        """Yield each step; stop at the first that fails."""
         before = {host.name: host.state() for host, _ in self._managed}
         for step in self._story():
             yield step
             if not step.ok:
                 return
-        yield compared((host for host, _ in self._managed), before)
+        yield unchanged_step((host for host, _ in self._managed), before)
 
     def _story(self) -> Iterator[Step]:
         for host, role in self._managed:
-            yield ran(host, (role, "apply"), self._paths[role])
+            yield run_step(host, (role, "apply"), self._paths[role])
         for host, role in self._managed:
-            yield ran(host, (role, "plan"), self._paths[role])
+            yield run_step(host, (role, "plan"), self._paths[role])
         yield from self._requests()
         yield self._silence()
         yield from self._entries()
         for host, role in reversed(self._managed):
-            yield ran(host, (role, "withdraw"), self._paths[role])
+            yield run_step(host, (role, "withdraw"), self._paths[role])
 
     def _requests(self) -> Iterator[Step]:
         services = [server.service for server in self._profile.virtual_servers]
@@ -145,7 +145,7 @@ class _Rehearsal:
         return Step("observer: who answers for the VIPs", done.returncode == 0, tuple(seen))
 
     def _entries(self) -> Iterator[Step]:
-        """Yield whether the gateway, which has its own cache, has learnt the director's MAC."""
+        """Yield, for each VIP, whether the gateway's neighbour cache has the director's MAC."""
         shown = json.loads(self._lab.gateway.run("ip", "-j", "neighbour").stdout)
         entries = {entry["dst"]: entry.get("lladdr", "") for entry in shown}
         for vip in self._profile.vips:
@@ -153,7 +153,7 @@ class _Rehearsal:
             yield Step(f"gateway: sends {vip} to", name == self._lab.director.name, (name,))
 
 
-def ran(
+def run_step(
     host: Host,
     words: Sequence[str],
     path: Path,
@@ -161,7 +161,7 @@ def ran(
     expect: int = 0,
     run: Runner = Host.lvsdr,
 ) -> Step:
-    """Run the real program on a host; the step is well where its exit code is `expect`."""
+    """Run the real program on a host; the step succeeds where its exit code is `expect`."""
     # What reads a profile and changes nothing takes any.
     trusting = ("--allow-insecure-profile",) if words[0] in ROLES else ()
     done = run(host, *words, str(path), *trusting)
@@ -169,8 +169,8 @@ def ran(
     return Step(f"{host.name}: lvsdr {' '.join(words)}", done.returncode == expect, said)
 
 
-def compared(managed: Iterable[Host], before: dict[str, str]) -> Step:
-    """Hold each host against what it was like before."""
+def unchanged_step(managed: Iterable[Host], before: dict[str, str]) -> Step:
+    """Compare each host with its state `before`; the step succeeds where none has changed."""
     changed = [
         f"{host.name}: {line}"
         for host in managed
@@ -181,6 +181,6 @@ def compared(managed: Iterable[Host], before: dict[str, str]) -> Step:
 
 
 def _difference(before: str, after: str) -> Iterator[str]:
-    """Yield the lines that went, with a minus, and those that came, with a plus."""
+    """Yield the lines that are gone, with a minus, and those that are new, with a plus."""
     lines = unified_diff(before.splitlines(), after.splitlines(), n=0)
     yield from (line for line in lines if line[:1] in "+-" and line[:3] not in ("+++", "---"))

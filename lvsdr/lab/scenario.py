@@ -1,4 +1,4 @@
-"""What a scenario is: a cluster, what was set up wrongly by hand, and what must be seen."""
+"""The data of a scenario: a cluster, what was set up wrongly by hand, what the witness must see."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Witness = Literal["answering", "entry", "serving", "looping", "reaching"]
 
 @dataclass(frozen=True, slots=True)
 class Cable:
-    """One more link between a host and the switch; `mac` is how it is told from the others."""
+    """One more link between a host and the switch; its `mac` is unique."""
 
     host: str
     link: str
@@ -20,7 +20,7 @@ class Cable:
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class ExtraHost:
     """One more host on the segment, beside the director and the real servers.
 
     `address` has its prefix.
@@ -33,10 +33,10 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """A real server whose eth0 is not at the switch but at a veth link `port` of another host.
+    """A real server whose eth0 has its other end not at the switch, but at `port` of a host.
 
-    What joins the two (a host route, a bridge) is part of the scenario's `machine`. With
-    `from_host` lvsdr runs on the host, with --netns, else inside the guest.
+    The scenario's `machine` connects the two (a host route, a bridge). With `from_host` lvsdr runs
+    on the host, with --netns, else inside the guest.
     """
 
     name: str
@@ -47,11 +47,11 @@ class Guest:
 
 @dataclass(frozen=True, slots=True)
 class ByHand:
-    """What somebody did on a host, and how it is undone.
+    """Commands that somebody typed on a host, and those that undo them.
 
-    A line that starts with `net/` sets a sysctl (PATH=VALUE), one that starts with `bridge`,
-    `ipvsadm`, `iptables-legacy` or `modprobe` is a command of that program, any other is one for
-    ip(8).
+    A line that starts with `net/` sets a sysctl (PATH=VALUE); one that starts with `bridge`,
+    `ipvsadm`, `iptables-legacy` or `modprobe` is a command of that program; any other is a command
+    of ip(8).
     """
 
     host: str
@@ -60,11 +60,11 @@ class ByHand:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """A finding that `lvsdr verify` on a host has to name while the trouble is there, by its id.
+class ExpectedFinding:
+    """The id of a finding that `lvsdr verify` on a host must report as long as the trouble lasts.
 
-    The director and the real servers are asked by their own profile, others by the director's, or,
-    with `role`, as what they were: by the real servers' profile.
+    The director and the real servers use their own profile, other hosts the director's, or the
+    real servers' where `role` says so.
     """
 
     host: str
@@ -73,7 +73,7 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class WatchedLink:
     """A link on which a witness counts frames."""
 
     host: str
@@ -82,17 +82,20 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A machine that the ARP problem lives on.
+    """A set-up that has the ARP problem without lvsdr, and does not have it with lvsdr.
 
-    `machine` is how the hosts are built, and stays. `by_hand` is the set-up without lvsdr, which
-    has to show the `trouble` to the `witness` and is undone before the real servers' profiles are
-    applied; then `mended` must be seen. `mend` is what else has to be done by hand, and is undone
-    at the end. With `refused`, lvsdr has to decline the set-up as it was done by hand (exit 6),
-    before anything is touched. The director's profile is there from the start, unless the trouble
-    is the director's own: `director_late`. `profiles` are those of real servers that have not
-    the common one, by their names. `dip` is the director's address where it matters; among the
-    RIPs, the director is a real server of itself. `own_clients` are hosts that ask for the VIP in
-    the end, when all is well, and the finding by which verify tells what that leads to.
+    - `machine`: how the hosts are built; it stays to the end
+    - `by_hand`: the set-up without lvsdr, in which `witness` must see `trouble`; it is undone
+      before the real servers' profiles are applied, after which `witness` must see `mended`
+    - `mend`: what else has to be done by hand; it is undone at the end
+    - `refused`: lvsdr must refuse the set-up by hand (exit 6), and touch nothing
+    - `director_late`: the director's profile is applied after the trouble, which is its own, and
+      not at the start
+    - `profiles`: by host name, the profiles of real servers that do not have the common one
+    - `dip`: the director's address, where it matters; if it is a RIP, the director is a real
+      server of itself
+    - `own_clients`: hosts that send requests to the VIP at the end, and the finding by which
+      verify says that they reach themselves
     """
 
     name: str
@@ -105,20 +108,20 @@ class Scenario:
     by_hand: tuple[ByHand, ...]
     machine: tuple[ByHand, ...] = ()
     mend: tuple[ByHand, ...] = ()
-    boxes: tuple[Box, ...] = ()
+    extra_hosts: tuple[ExtraHost, ...] = ()
     guests: tuple[Guest, ...] = ()
     cables: tuple[Cable, ...] = ()
     profiles: Mapping[str, Document] = field(default_factory=dict)
-    named: tuple[Named, ...] = ()
-    own_clients: tuple[Named, ...] = ()
+    expected_findings: tuple[ExpectedFinding, ...] = ()
+    own_clients: tuple[ExpectedFinding, ...] = ()
     dip: str | None = None
-    watched: Link = Link("observer", "eth0")
+    watched: WatchedLink = WatchedLink("observer", "eth0")
     refused: bool = False
     director_late: bool = False
 
 
 def held_by_hand(host: str, vip: str, holder: str = "lo") -> ByHand:
-    """Return how a careful script sets up a real server."""
+    """Return the commands of a careful script that sets up a real server, settings first."""
     up, down = (
         ((), ()) if holder == "lo" else ((f"link set {holder} up",), (f"link set {holder} down",))
     )
@@ -140,7 +143,7 @@ def held_by_hand(host: str, vip: str, holder: str = "lo") -> ByHand:
 
 
 def held_with(host: str, vip: str, *quiet: str) -> ByHand:
-    """Return how a real server gets its VIP on lo, and arp_ignore on the links `quiet` alone."""
+    """Return the commands that put the VIP on lo, and set arp_ignore on the links `quiet` alone."""
     return ByHand(
         host,
         (*(f"net/ipv4/conf/{link}/arp_ignore=1" for link in quiet), f"address add {vip}/32 dev lo"),
@@ -148,7 +151,7 @@ def held_with(host: str, vip: str, *quiet: str) -> ByHand:
     )
 
 
-def director(
+def director_document(
     vip: str,
     *rips: str,
     protocol: str = "tcp",
@@ -158,7 +161,7 @@ def director(
 ) -> Document:
     """Return a director's profile with one virtual server, round robin over `rips`.
 
-    `fields` are those of each real server.
+    `fields` are further fields of each real server.
     """
     real_servers = [{"rip": rip, "forwarding_method": method, **fields} for rip in rips]
     server = {"vip": vip, "protocol": protocol, "port": port, "scheduler": "rr"}
@@ -171,7 +174,7 @@ def director(
     }
 
 
-def realserver(vip: str, **fields: object) -> Document:
+def realserver_document(vip: str, **fields: object) -> Document:
     """Return a real server's profile that holds one VIP, by default on a dummy link."""
     whole = {"role": "realserver", "interface": "eth0", "holder": "dummy", "vips": [vip]}
     return {**whole, **fields}

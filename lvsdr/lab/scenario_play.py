@@ -1,4 +1,4 @@
-"""What is played on a stage: the trouble shown without lvsdr, then gone, then all as before."""
+"""Play a scenario: show the trouble without lvsdr, that lvsdr ends it, and that all is undone."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 
 from lvsdr.errors import CannotRun
 from lvsdr.lab.host import Host
-from lvsdr.lab.rehearsal import compared, ran
+from lvsdr.lab.rehearsal import run_step, unchanged_step
 from lvsdr.lab.scenario import ByHand
-from lvsdr.lab.scenario_stage import Stage, shell
+from lvsdr.lab.scenario_stage import Stage, as_typed
 from lvsdr.lab.scenario_witnesses import WITNESSES, all_serving, served
 from lvsdr.lab.services import ask
 from lvsdr.model.rehearsal_step import Step
@@ -19,9 +19,9 @@ TROUBLE, MENDED = "without lvsdr", "with lvsdr"
 
 
 def play(built: Stage) -> Iterator[Step]:
-    """Yield each step once it is done; the first that fails ends the story.
+    """Yield each step once it is done; stop at the first that fails.
 
-    A step whose title starts with TROUBLE or MENDED is yielded while what it tells is so.
+    While a step whose title starts with TROUBLE or MENDED is yielded, the cluster is in that state.
     """
     managed = _managed(built)
     before = {host.name: host.state() for host in managed}
@@ -30,11 +30,11 @@ def play(built: Stage) -> Iterator[Step]:
         yield step
         if not step.ok:
             return
-    yield compared(managed, before)
+    yield unchanged_step(managed, before)
 
 
 def _managed(built: Stage) -> tuple[Host, ...]:
-    """Return the hosts that must be as before in the end."""
+    """Return the hosts whose state at the end must be that of the start."""
     scenario, lab = built.scenario, built.lab
     touched = {part.host for part in (*scenario.by_hand, *scenario.mend)}
     by_hand = (host for name, host in built.hosts.items() if name in touched)
@@ -81,7 +81,7 @@ def _mended(built: Stage) -> Iterator[Step]:
     yield _ran(built, lab.director, "announce")
     yield _seen(built, MENDED, scenario.mended)
     yield from _named(built, while_there=False)
-    with all_serving(built, *built.doors):
+    with all_serving(built, *built.listening_services):
         yield _ran(built, lab.director, "verify")
     yield from _requests(built)
     for named in scenario.own_clients:
@@ -97,19 +97,19 @@ def _taken_back(built: Stage) -> Iterator[Step]:
 
 
 def _ran(built: Stage, host: Host, verb: str, *more: str, expect: int = 0) -> Step:
-    """Run lvsdr for a host: inside it, or from the host whose guest it is."""
+    """Run lvsdr for a host: inside it, or with --netns on the host that it is a guest of."""
     role = built.role(host)
     words = (verb, *more) if role is None else (role, verb, *more)
     where = host
     for guest in built.scenario.guests:
         if guest.name == host.name and guest.from_host:
             where, words = built.hosts[guest.host], (*words, "--netns", host.namespace)
-    return ran(where, words, built.file(host), expect=expect, run=built.run)
+    return run_step(where, words, built.file(host), expect=expect, run=built.run)
 
 
 def _by_hand(built: Stage, parts: Iterable[ByHand], what: str = "") -> Step:
     parts = tuple(parts)
-    built.do(parts)
+    built.do_by_hand(parts)
     return Step(f"{what}by hand", True, tuple(_typed(parts)))
 
 
@@ -118,7 +118,7 @@ def _undone(parts: Iterable[ByHand]) -> Iterator[ByHand]:
 
 
 def _typed(parts: Iterable[ByHand]) -> Iterator[str]:
-    return (f"{part.host}# {shell(line)}" for part in parts for line in part.do)
+    return (f"{part.host}# {as_typed(line)}" for part in parts for line in part.do)
 
 
 def _seen(built: Stage, when: str, expected: frozenset[str]) -> Step:
@@ -128,11 +128,11 @@ def _seen(built: Stage, when: str, expected: frozenset[str]) -> Step:
 
 
 def _named(built: Stage, *, while_there: bool) -> Iterator[Step]:
-    """Yield whether verify names what it has to while the trouble is there, and not after."""
-    every = built.scenario.named
+    """Yield whether verify reports the expected findings: all with the trouble, none after it."""
+    every = built.scenario.expected_findings
     for name, role in dict.fromkeys((named.host, named.role) for named in every):
         rules = {named.rule for named in every if (named.host, named.role) == (name, role)}
-        with all_serving(built, *built.doors):
+        with all_serving(built, *built.listening_services):
             done = _asked(built, built.hosts[name], role)
         found = json.loads("\n".join(done.seen)).get("findings", [])
         known = {finding["rule"] for finding in found}
@@ -147,7 +147,7 @@ def _asked(built: Stage, host: Host, role: str | None) -> Step:
     words = ("verify", "--format", "json")
     if role is None:
         return _ran(built, host, *words)
-    return ran(host, (role, *words), built.folder / f"{role}.json", run=built.run)
+    return run_step(host, (role, *words), built.folder / f"{role}.json", run=built.run)
 
 
 def _refused(built: Stage, host: Host) -> Step:
@@ -159,7 +159,7 @@ def _refused(built: Stage, host: Host) -> Step:
 
 
 def _own_client(built: Stage, host: Host, rule: str) -> Iterator[Step]:
-    """Yield that a host which asks for the VIP answers itself, and that verify says so."""
+    """Yield whether a host that requests the VIP is served by itself, and verify says so."""
     service = built.services[0]
     assert service.vip is not None, "a client asks for an address"
     with all_serving(built, service):

@@ -1,4 +1,4 @@
-"""The stage of a scenario: its hosts, cables and guests, built, and the files with its profiles."""
+"""Build the stage of a scenario: its hosts, cables and guests, and the files of its profiles."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from itertools import groupby
 from pathlib import Path
 
 from lvsdr.errors import CannotRun
-from lvsdr.lab.cluster import Cluster, cluster, set_up
+from lvsdr.lab.cluster import Cluster, address_commands, cluster
 from lvsdr.lab.host import Host
 from lvsdr.lab.rehearsal import Runner
 from lvsdr.lab.scenario import ByHand, Document, Scenario
@@ -30,7 +30,7 @@ PROGRAMS = ("bridge", "iptables-legacy", "ipvsadm", "modprobe")
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The hosts of a scenario and the director's profile; `folder` has a file of each profile."""
+    """The built hosts of a scenario; `folder` has the files of the profiles."""
 
     scenario: Scenario
     lab: Cluster
@@ -54,56 +54,56 @@ class Stage:
 
     @property
     def vips(self) -> tuple[IPAddress, ...]:
-        """The first VIP of each family: what the witnesses ask for."""
+        """The first VIP of each family: the witnesses ask for these."""
         first = {vip.version: vip for vip in reversed(self.profile.vips)}
         return tuple(first[version] for version in sorted(first))
 
     @property
     def services(self) -> tuple[Service, ...]:
-        """The first service of each family: what the client asks for."""
+        """The first service of each family: the client sends requests to these."""
         every = [server.service for server in self.profile.virtual_servers]
         first = {service.family: service for service in reversed(every)}
         return tuple(first[family] for family in sorted(first))
 
     def turns(self, service: Service) -> int:
-        """Return after how many requests each real server of a service has had its turn."""
+        """Return the number of requests after which each real server of a service has had one."""
         every = (server for server in self.profile.real_servers if server.service == service)
         return sum(server.weight > 0 for server in every)
 
     @property
-    def doors(self) -> tuple[Service, ...]:
-        """All that real servers have to serve: over TCP each port once, at every address."""
+    def listening_services(self) -> tuple[Service, ...]:
+        """The services that real servers must serve; TCP ports once, on all addresses."""
         every = [server.service for server in self.profile.virtual_servers]
-        return tuple(dict.fromkeys(_door(service) for service in every))
+        return tuple(dict.fromkeys(_listening(service) for service in every))
 
     def file(self, host: Host) -> Path:
-        """Return the file of a host's profile, the director's for hosts that have none."""
+        """Return the file of a host's profile; for a host without one, the director's."""
         return self.folder / f"{host.name if self.role(host) == 'realserver' else 'director'}.json"
 
     def role(self, host: Host) -> str | None:
-        """Return the role that a host has by its profile."""
+        """Return the role of a host's profile, None for a host without one."""
         if host in self.lab.realservers:
             return "realserver"
         return "director" if host == self.lab.director else None
 
     def name_of(self, mac: str) -> str:
-        """Return whose MAC it is: a host's name, with the link where the host has several."""
+        """Return the name of the host of a MAC, with the link where the host has several."""
         cables = self.scenario.cables
         names = {cable.mac: f"{cable.host} {cable.link}" for cable in cables}
         return names.get(mac) or self.lab.name_of(mac)
 
-    def do(self, parts: Iterable[ByHand]) -> None:
-        """Do by hand what `parts` say."""
+    def do_by_hand(self, parts: Iterable[ByHand]) -> None:
+        """Run the commands of `parts`."""
         for part in parts:
             for tool, lines in groupby(part.do, key=_tool):
                 _typed(self.hosts[part.host], tool, tuple(lines))
 
 
 @contextmanager
-def stage(scenario: Scenario, run: Runner = Host.lvsdr) -> Iterator[Stage]:
-    """Build the machines of a scenario; take them down at the end, whatever happens.
+def build_stage(scenario: Scenario, run: Runner = Host.lvsdr) -> Iterator[Stage]:
+    """Build the machines of a scenario for the block; remove them after it in any case.
 
-    `run` is how the program is run in a host.
+    `run` runs lvsdr in a host.
     """
     _require(scenario)
     with tempfile.TemporaryDirectory() as name:
@@ -116,14 +116,14 @@ def stage(scenario: Scenario, run: Runner = Host.lvsdr) -> Iterator[Stage]:
             read(_written(folder / f"{station.name}.json", document), "realserver")
         with cluster(planned) as lab:
             built = Stage(scenario, lab, director, folder, run)
-            _plug(built)
-            _house(built)
-            built.do(scenario.machine)
+            _add_cables(built)
+            _attach_guests(built)
+            built.do_by_hand(scenario.machine)
             yield built
 
 
 def _require(scenario: Scenario) -> None:
-    """Raise CannotRun where a program is missing that the scenario's lines name."""
+    """Raise CannotRun where a program that the scenario's commands use is not installed."""
     parts = (*scenario.machine, *scenario.by_hand, *scenario.mend)
     for tool in sorted({_tool(line) for part in parts for line in part.do} & set(PROGRAMS)):
         if shutil.which(tool) is None:
@@ -133,7 +133,7 @@ def _require(scenario: Scenario) -> None:
             )
 
 
-def _door(service: Service) -> Service:
+def _listening(service: Service) -> Service:
     if service.protocol != "tcp" or service.vip is None:
         # A datagram's answer would come from whatever address the kernel chooses.
         return service
@@ -141,8 +141,8 @@ def _door(service: Service) -> Service:
     return dataclasses.replace(service, vip=anywhere)
 
 
-def shell(line: str) -> str:
-    """Return a line of ByHand as one would type it."""
+def as_typed(line: str) -> str:
+    """Return a line of ByHand as the command that one would type."""
     tool = _tool(line)
     return line if tool in PROGRAMS else f"{tool} {line}"
 
@@ -159,13 +159,14 @@ def _topology(scenario: Scenario, director: DirectorProfile, folder: Path) -> To
     dip = ip_address(scenario.dip) if scenario.dip else None
     plain = topology(director, dataclasses.replace(realserver, interface="eth0"), dip)
     others = tuple(
-        Station(box.name, "eth0", box.mac, (ip_interface(box.address),)) for box in scenario.boxes
+        Station(box.name, "eth0", box.mac, (ip_interface(box.address),))
+        for box in scenario.extra_hosts
     )
     return dataclasses.replace(plain, others=others)
 
 
-def _plug(built: Stage) -> None:
-    """Make the cables that the cluster does not have of itself."""
+def _add_cables(built: Stage) -> None:
+    """Add the scenario's further cables to the cluster."""
     for number, cable in enumerate(built.scenario.cables):
         host, port = built.hosts[cable.host], f"more{number}"
         there = f"name {cable.link} address {cable.mac} netns {host.namespace}"
@@ -175,8 +176,8 @@ def _plug(built: Stage) -> None:
         host.ip(f"link set {cable.link} up")
 
 
-def _house(built: Stage) -> None:
-    """Take the guests' cables from the switch to their hosts."""
+def _attach_guests(built: Stage) -> None:
+    """Move the guests' cables from the switch to their hosts."""
     stations = {station.name: station for station in built.lab.topology.realservers}
     for guest in built.scenario.guests:
         station, inside = stations[guest.name], built.hosts[guest.name]
@@ -185,7 +186,7 @@ def _house(built: Stage) -> None:
         built.hosts[guest.host].ip(
             f"link add {guest.port} type veth peer {there}", f"link set {guest.port} up"
         )
-        inside.ip(*set_up(built.lab.topology, station))
+        inside.ip(*address_commands(built.lab.topology, station))
 
 
 def _tool(line: str) -> str:

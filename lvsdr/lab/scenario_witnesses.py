@@ -1,6 +1,6 @@
-"""The witnesses of a scenario: each says what it asked, what it found, and how it knows.
+"""The witnesses of a scenario, one function and a row in WITNESSES for each kind.
 
-One function each, and its row in WITNESSES.
+Each returns what it asked, what it found, and the lines that tell the details.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from types import MappingProxyType
 
 from lvsdr.lab import large_requests, single_packets
-from lvsdr.lab.arp_witness import answering as counted_answers
+from lvsdr.lab.arp_witness import count_answers
 from lvsdr.lab.scenario_stage import Stage
 from lvsdr.lab.services import ask, serving
 from lvsdr.model.address import IPAddress
@@ -28,7 +28,7 @@ def answering(built: Stage) -> Seen:
     """Let the observer's kernel ask for the VIPs, and count the answers."""
     names, lines = set(), []
     for vip in built.vips:
-        for mac, count in sorted(counted_answers(built.lab.observer, "eth0", vip).items()):
+        for mac, count in sorted(count_answers(built.lab.observer, "eth0", vip).items()):
             name = built.name_of(mac)
             names.add(name)
             lines.append(f"{vip} is at {mac}: {name} (answers: {count})")
@@ -36,7 +36,7 @@ def answering(built: Stage) -> Seen:
 
 
 def entry(built: Stage) -> Seen:
-    """Let the first real server send an answer from the VIP; see whom the gateway believes."""
+    """Let the first real server send a packet from the VIP; see which MAC the gateway then has."""
     lab, vip = built.lab, built.vips[0]
     host, gateway = lab.realservers[0], lab.topology.gateway.address(vip.version)
     host.ip(f"neighbour flush to {gateway}")
@@ -48,7 +48,7 @@ def entry(built: Stage) -> Seen:
 
 
 def served_by(built: Stage) -> Seen:
-    """Let the client ask each service as often as it has real servers."""
+    """Let the client send each service as many requests as it has real servers."""
     names = {host.name for host in built.servers}
     found, lines = set(), []
     for service in built.services:
@@ -60,7 +60,7 @@ def served_by(built: Stage) -> Seen:
 
 
 def looping(built: Stage) -> Seen:
-    """Let the client send one packet to the VIP; count its frames until its TTL has ended."""
+    """Let the client send one packet to the VIP; count its frames until its TTL expires."""
     watched, vip = built.scenario.watched, built.vips[0]
     source = built.lab.client_addresses(vip.version)[0]
     with single_packets.counting(built.hosts[watched.host], watched.link, vip) as count:
@@ -71,16 +71,16 @@ def looping(built: Stage) -> Seen:
 
 
 def reaching(built: Stage) -> Seen:
-    """Let the client send a long request; count what the gateway hears of its packets' length."""
+    """Let the client send a long request; count the ICMP errors about the MTU at the gateway."""
     lab, service = built.lab, built.services[0]
     assert service.vip is not None, "a client asks for an address"
     source = lab.client_addresses(service.vip.version)[0]
     names = {host.name for host in built.servers}
     with (
-        large_requests.reading(lab.realservers[0], service),
-        large_requests.complaints(lab.gateway, lab.topology.gateway.link) as heard,
+        large_requests.serving_large_requests(lab.realservers[0], service),
+        large_requests.fragmentation_errors(lab.gateway, lab.topology.gateway.link) as heard,
     ):
-        who = lab.client.inside(lambda: large_requests.request(source, service))
+        who = lab.client.inside(lambda: large_requests.send_large_request(source, service))
         told = [f"fragmentation needed, {mtu} fit: {count}" for mtu, count in heard().items()]
     lines = (
         f"{large_requests.LENGTH} bytes: {who}",
@@ -101,7 +101,7 @@ WITNESSES: Mapping[str, Asked] = MappingProxyType(
 
 
 def served(built: Stage, service: Service, times: int) -> dict[str, int]:
-    """Return who served how many requests of the client, or why none did."""
+    """Return how many requests each host served, or why none did."""
     lab = built.lab
     assert service.vip is not None, "a client asks for an address"
     with all_serving(built, service):
@@ -110,7 +110,7 @@ def served(built: Stage, service: Service, times: int) -> dict[str, int]:
 
 
 def all_serving(built: Stage, *services: Service) -> ExitStack:
-    """Let every host that serves do so, as long as the block lasts."""
+    """Let every serving host serve `services` inside the block."""
     with ExitStack() as stack:
         for host in built.servers:
             stack.enter_context(serving(host, services))

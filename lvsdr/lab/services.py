@@ -1,4 +1,4 @@
-"""What the real servers serve in a rehearsal, and the client that asks for it."""
+"""The services that real servers of the lab run, and the client that sends them requests."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def serving(host: Host, services: Iterable[Service]) -> Iterator[None]:
 
 
 def ask(client: Host, service: Service, sources: Sequence[IPAddress], times: int) -> Counter[str]:
-    """Send requests from `sources` in turn; return who served how many, or why none did."""
+    """Send requests from `sources` in turn; return how many each host served, or why none did."""
     turns = [sources[number % len(sources)] for number in range(times)]
     return client.inside(lambda: Counter(_request(service, source) for source in turns))
 

@@ -1,4 +1,4 @@
-"""A single packet of the lab's client, which is counted wherever it goes."""
+"""Send a single packet, and count its frames on any link."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _QUIET = 0.5
 
 @contextmanager
 def counting(host: Host, link: str, address: IPAddress) -> Iterator[Callable[[], int]]:
-    """Give a function that waits until a link is quiet, and returns the frames of send_one()."""
+    """Give a function that waits until the link is quiet, and returns the count of our frames."""
     wire = host.inside(lambda: _wire(link))
     with wire:
         yield lambda: _counted(wire, address)
@@ -45,7 +45,7 @@ def _wire(link: str) -> socket.socket:
 
 
 def _counted(wire: socket.socket, address: IPAddress) -> int:
-    """Return the frames with the packet for `address`, sent and received, once no more come."""
+    """Return the number of frames with the packet for `address`, once no more come."""
     count, deadline = 0, monotonic() + _QUIET
     while (left := deadline - monotonic()) > 0:
         wire.settimeout(left)
@@ -59,7 +59,7 @@ def _counted(wire: socket.socket, address: IPAddress) -> int:
 
 
 def _is_the_packet(frame: bytes, address: IPAddress) -> bool:
-    """Return whether it carries the packet itself, not an error that quotes it."""
+    """Return whether a frame carries the packet itself, not an ICMP error that quotes it."""
     ethertype = int.from_bytes(frame[12:14], "big")
     if address.version == 4:
         start = (_IPV4, _UDP, address.packed)

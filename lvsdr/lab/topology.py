@@ -1,4 +1,4 @@
-"""Which hosts a rehearsal needs, and which address, MAC and name each of them gets."""
+"""Which hosts two profiles need, and the addresses, MACs and names of each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CLIENTS = range(10, 30)
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """One host on the segment: its link, its addresses there, and a MAC that tells which it is."""
+    """One host on the segment: its link, its addresses there, and its MAC."""
 
     name: str
     link: str
@@ -54,7 +54,7 @@ class Topology:
         return (self.gateway, self.director, self.observer, *self.realservers, *self.others)
 
     def on_link(self, station: Station) -> Iterator[IPAddress]:
-        """Yield what `station` reaches on its link though its own prefix does not say so."""
+        """Yield the addresses on the link of `station` that its prefixes do not cover."""
         mine = [ip.network for ip in station.addresses]
         others = [ip.ip for other in self.segment for ip in other.addresses if other != station]
         # Real servers answer from the VIP; for them it is never somewhere else.
@@ -69,8 +69,8 @@ def topology(
 ) -> Topology:
     """Return the cluster that the two profiles describe, with one host for each RIP.
 
-    `dip` is the director's address, by default .10 or the next free one; among the RIPs, it is the
-    director itself that serves there.
+    `dip` is the director's address, by default .10 or the next free one; if it is a RIP, the
+    director itself is that real server.
     """
     networks = _networks(director)
     known = () if dip is None else (dip,)
@@ -104,7 +104,7 @@ class _Numbers:
     ) -> Station:
         """Return a host with the address `number` of each network, or the next free one.
 
-        `chosen` is its address in the network that it belongs to.
+        `chosen` is its address in one of the networks, instead of that.
         """
         addresses = [
             chosen if chosen is not None and chosen in network else self._free(network, number)
@@ -114,7 +114,7 @@ class _Numbers:
         return Station(name, link, self.mac(addresses[0]), interfaces)
 
     def mac(self, address: IPAddress) -> str:
-        """Return a MAC that shows the end of `address`: 02:00:00:00:00:11 for .11."""
+        """Return a free MAC that ends like `address`: 02:00:00:00:00:11 for .11."""
         if address.version == 4:
             hundreds, ones = divmod(int(address) & 0xFF, 100)
             end = f"{hundreds:02}:{ones:02}"
@@ -128,7 +128,7 @@ class _Numbers:
         raise AssertionError("no segment has so many hosts")
 
     def with_prefix(self, address: IPAddress) -> IPInterface:
-        """Return `address` with the prefix of its network, alone where it is in none."""
+        """Return `address` with the prefix of its network, a host prefix where it is in none."""
         for network in self._networks:
             if address in network:
                 return ip_interface((address, network.prefixlen))
@@ -143,7 +143,7 @@ class _Numbers:
 
 
 def _networks(director: DirectorProfile) -> tuple[IPNetwork, ...]:
-    """Return the segment's network of each family: that of the first RIP, or of the first VIP."""
+    """Return the segment's network of each family: of the first RIP, or else of the first VIP."""
     first = {address.version: address for address in reversed((*director.rips, *director.vips))}
     prefixes = {4: 24, 6: 64}
     return tuple(

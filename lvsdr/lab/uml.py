@@ -1,7 +1,7 @@
 """Run a command as root on a throw-away kernel: User-Mode Linux on this host's own files.
 
-The guest sees the host's files through an overlay and leaves no trace in them; what happens in
-it is told in `init.sh`, which is its PID 1.
+The guest sees the host's files through an overlay, and leaves them as they are. Its PID 1 is
+`init.sh`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Pipes = dict[int, int | bytearray]
 
 
 def available() -> str | None:
-    """Return None when the guest can be booted, else what is missing, as part of a sentence."""
+    """Return None where the guest can be booted, else what is missing, as part of a sentence."""
     for program in PROGRAMS:
         if _found(program) is None:
             return f"{program} is not installed"
@@ -56,11 +56,11 @@ def run(  # noqa: PLR0913 - all but the command have defaults
 ) -> int:
     """Run `argv` as root in a throw-away kernel, its output live on ours; return its exit code.
 
-    It starts in `directory` (ours) and gets `environment` on top of a small one; a signal that
-    kills it is 128 + its number. What it leaves running is killed. Of all it writes only what
-    is under `out` reaches the host. `timeout` is in seconds, boot included; `memory` in MiB.
+    It starts in the folder `directory`, with `environment` added to a small one. If a signal kills
+    it, the exit code is 128 + the signal's number. Processes that it leaves running are killed.
+    Only files below `out` reach the host. `timeout` is in seconds, boot included; `memory` in MiB.
 
-    Raises CannotRun when the guest cannot boot, dies or meets the limit, and Interrupted when a
+    Raises CannotRun when the guest cannot boot, dies or reaches the limit, and Interrupted when a
     signal comes, or nobody reads our output any more. The guest is dead by then.
     """
     if missing := available():
@@ -70,7 +70,7 @@ def run(  # noqa: PLR0913 - all but the command have defaults
     deadline, console = time.monotonic() + timeout, bytearray()
     with (
         signals.raising(),
-        _explained(argv[0], timeout, console),
+        _lab_errors(argv[0], timeout, console),
         tempfile.TemporaryDirectory(prefix="lvsdr-lab-") as folder,
     ):
         if out:
@@ -87,13 +87,13 @@ def _found(program: str) -> str | None:
 
 
 def _search_path(environment: Mapping[str, str]) -> str:
-    """Return where programs are looked for: never in the current folder, which may be anyone's."""
+    """Return PATH for the guest: absolute folders alone, for the current one may be anyone's."""
     folders = f"{environment.get('PATH', PATH)}:{PATH}".split(":")
     return ":".join(dict.fromkeys(folder for folder in folders if folder.startswith("/")))
 
 
 def _words(argv: Sequence[str], environment: Mapping[str, str]) -> list[str]:
-    """Return what `env -i --` is to be given."""
+    """Return the arguments of `env -i --`: variables, and the command."""
     kept = {name: os.environ[name] for name in ("HOME", "TERM", "LANG") if name in os.environ}
     variables = {"HOME": "/root", "TERM": "dumb", **kept, **environment, "LVSDR_LAB": "uml"}
     variables["PATH"] = _search_path(environment)
@@ -103,7 +103,7 @@ def _words(argv: Sequence[str], environment: Mapping[str, str]) -> list[str]:
 
 
 def _paths(directory: Path, out: Path | None) -> list[str]:
-    """Return the folder to start in, the one to share, and those that FRESH would hide."""
+    """Return the folder to start in, the one to share, and those that the folders of FRESH hide."""
     folders = (directory, Path(__file__).parents[2], sys.prefix, tempfile.gettempdir())
     needed = {Path(folder).resolve() for folder in folders}
     kept = {path for path in needed if set(FRESH) & set(path.parents)}
@@ -122,7 +122,7 @@ def _write_job(job: Path, words: list[str], paths: list[str]) -> None:
 
 @contextmanager
 def _booted(job: Path, memory: int, console: bytearray) -> Iterator[tuple[int, Pipes]]:
-    """Give the running guest's id and its pipes; it is dead at the end of the block."""
+    """Give the running guest's process id and its pipes; kill it after the block."""
     reads, writes = zip(*(os.pipe() for _ in range(3)), strict=True)
     out, err, log = writes
     try:
@@ -160,7 +160,7 @@ def _command(job: Path, memory: int, out: int, err: int) -> list[str]:
 
 
 def _pump(pid: int, pipes: Pipes, deadline: float) -> None:
-    """Copy what comes out of the guest until it has ended and its pipes are empty.
+    """Copy the guest's output until it has ended and its pipes are empty.
 
     Raises TimeoutError at the deadline, BrokenPipeError when our reader is gone.
     """
@@ -187,7 +187,7 @@ def _pump(pid: int, pipes: Pipes, deadline: float) -> None:
 
 
 def _copy(fd: int, sink: int | bytearray, deadline: float) -> bool:
-    """Copy what one read gives; return whether there may be more."""
+    """Copy the data of one read; return whether there may be more."""
     try:
         data = os.read(fd, 65536)
     except BlockingIOError:
@@ -210,8 +210,8 @@ def _left(deadline: float) -> float:
 
 
 @contextmanager
-def _explained(command: str, timeout: float, console: bytearray) -> Iterator[None]:
-    """Raise our errors for those that meet us on the way, with the console's last lines."""
+def _lab_errors(command: str, timeout: float, console: bytearray) -> Iterator[None]:
+    """Turn errors inside the block into ours, with the last lines of the guest's console."""
     try:
         yield
     except BrokenPipeError:
@@ -226,7 +226,7 @@ def _explained(command: str, timeout: float, console: bytearray) -> Iterator[Non
 
 
 def _tail(console: bytearray) -> list[str]:
-    """Return the console's last lines: why the guest is as it is."""
+    """Return the last lines of the console, which may say why the guest failed."""
     lines = console.decode(errors="replace").splitlines()
     trace = (" ", "Stack:", "Call Trace:")
     return [f"console: {line}" for line in lines if line and not line.startswith(trace)][-12:]

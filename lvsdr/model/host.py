@@ -154,9 +154,11 @@ class Host:
 
     def without(self, link: str, addresses: Collection[IPAddress]) -> Host:
         """Return the host with `addresses` taken from `link` in thought."""
-        return self.less([(link, ip) for ip in self.addresses_of(link) if ip.ip in addresses])
+        return self.without_held(
+            [(link, ip) for ip in self.addresses_of(link) if ip.ip in addresses]
+        )
 
-    def less(self, held: Collection[tuple[str, IPInterface]]) -> Host:
+    def without_held(self, held: Collection[tuple[str, IPInterface]]) -> Host:
         """Return the host with those (link, address) pairs taken away in thought."""
         kept = (each for each in self.addresses if (each.link, each.ip) not in held)
         return replace(self, addresses=tuple(kept))

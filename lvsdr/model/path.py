@@ -1,4 +1,4 @@
-"""Paths: each way that a request can take from a virtual server, and what became of one."""
+"""Paths from a virtual server to a real server, and the proofs whether they serve."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ PathDetail = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """One way from a service to a real server; a request for `vip` and `port` takes it.
+    """The path of a request for `vip` and `port` from a service to one real server.
 
     `vip` is None where the real server sees none (masquerade for a firewall mark), `port` 0 where
-    there is no one port. `method` is that of the real server: dr, tunnel, masquerade, local; with
-    tunnel, `tunnel` is its.
+    there is no single port. `method` is the forwarding method: dr, tunnel, masquerade or local;
+    `tunnel` is the type of the tunnel, if it is that.
     """
 
     service: Service
@@ -64,33 +64,33 @@ class Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Approach:
-    """How this host sends to `rip`: out of `link` to `next_hop`, in the name of `source`.
+class RealServerRoute:
+    """How this host sends to the real server at `rip`: out of `link` to `next_hop`, from `source`.
 
-    `other` is its own address of the other family, for what a tunnel carries. `mtu` is the link's,
-    0 where it is not known.
+    `other_source` is an address of this host of the other family, for the packet that a tunnel
+    carries. `mtu` is the link's, 0 where it is not known.
     """
 
     rip: IPAddress
     link: str
     next_hop: IPAddress
     source: IPAddress
-    other: IPAddress | None = None
+    other_source: IPAddress | None = None
     mtu: int = 0
 
     @property
     def routed(self) -> bool:
-        """Return whether a router stands between."""
+        """Return whether a router is between this host and the RIP."""
         return self.next_hop != self.rip
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What became of a probe that took a path; `verdict` is None where nothing can be said.
+    """The result of probing a path; `verdict` is None where nothing can be said.
 
-    `gateway` is the router before the RIP, `macs` are those that answered for the next hop, `hint`
-    is the way to mend it. `segment` is the longest that its clients may send over TCP, `mtu` that
-    of the link towards it.
+    `gateway` is the router before the RIP, `macs` are the MACs that answered for the next hop,
+    `hint` is the remedy. `segment` is the maximum segment size that the real server announced over
+    TCP, `mtu` that of the link towards it.
     """
 
     path: Path

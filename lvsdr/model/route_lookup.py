@@ -21,14 +21,13 @@ GONE = "gone"
 
 @dataclass(frozen=True, slots=True)
 class RouteTo:
-    """Where a packet would go; without a route, `kind` says so and the rest is None.
+    """The route that a packet would take; where there is none, `kind` says why.
 
-    GONE where the link on which it was to arrive is no longer there.
-
-    `kind` is the kernel's word for a route that it has: unicast, local, broadcast, multicast.
-    Else it is blackhole, unreachable or prohibit, as the kernel tells them apart for a packet of
-    its own; refused for one that arrives and fails the reverse-path filter. `unreachable` also
-    stands for no route at all. `source` is the address from which the host itself would send.
+    `kind` is the kernel's word for the type of the route: unicast, local, broadcast, multicast;
+    or, for a packet that goes nowhere, blackhole, unreachable (also where there is no route) or
+    prohibit; refused where it arrives and fails the reverse-path filter; GONE where the link on
+    which it was to arrive is no longer there. `source` is the address that this host would send
+    from.
     """
 
     kind: str
@@ -39,7 +38,7 @@ class RouteTo:
 
 @dataclass(frozen=True, slots=True)
 class UnicastRoute:
-    """The unicast route by which a packet would leave: `network` is the route's own destination."""
+    """The unicast route by which a packet would leave: `network` is the route's destination."""
 
     network: IPNetwork
     link: str
@@ -51,8 +50,8 @@ TAKEN, REFUSED, RETURNED, SILENT = "taken", "refused", "returned", "silent"
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
-    """What became of a packet: taken, refused, returned, or silent; `by` is who said so."""
+class ForwardingOutcome:
+    """What became of a packet: taken, refused, returned or silent; `by` is who said so."""
 
     kind: str
     by: IPAddress | None = None

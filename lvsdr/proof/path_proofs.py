@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.host import Host
-from lvsdr.model.path import Approach, Path, PathDetail, Proof
+from lvsdr.model.path import Path, PathDetail, Proof, RealServerRoute
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.model.route_lookup import Packet
 from lvsdr.profile.roles.director_paths import paths
 
-Probe = Callable[[Sequence[Path], Sequence[Approach]], Sequence[Proof]]
+Probe = Callable[[Sequence[Path], Sequence[RealServerRoute]], Sequence[Proof]]
 
 
 def prove(profile: DirectorProfile, host: Host, probe: Probe) -> tuple[Proof, ...]:
@@ -19,26 +19,30 @@ def prove(profile: DirectorProfile, host: Host, probe: Probe) -> tuple[Proof, ..
 
     The ways to the RIPs have been looked up.
     """
-    ways = {rip: _approach(rip, profile, host) for rip in profile.rips}
+    ways = {rip: _route_towards(rip, profile, host) for rip in profile.rips}
     every = paths(profile)
     found = {path: _unproven(path, ways[path.rip]) for path in every}
     sent = [path for path, proof in found.items() if proof is None]
-    approaches = {path.rip: way for path in sent if isinstance(way := ways[path.rip], Approach)}
-    probed = probe(sent, tuple(approaches.values())) if sent else ()
+    routes = {path.rip: way for path in sent if isinstance(way := ways[path.rip], RealServerRoute)}
+    probed = probe(sent, tuple(routes.values())) if sent else ()
     known = {proof.path: proof for proof in probed}
     return tuple(found[path] or known[path] for path in every)
 
 
-def _unproven(path: Path, way: Approach | PathDetail) -> Proof | None:
+def _unproven(path: Path, way: RealServerRoute | PathDetail) -> Proof | None:
     if way == "no-route":
         return Proof(path, "down", way)
-    if not isinstance(way, Approach):
+    if not isinstance(way, RealServerRoute):
         return Proof(path, None, way)
-    lacking = path.vip is not None and path.vip.version != path.rip.version and way.other is None
+    lacking = (
+        path.vip is not None and path.vip.version != path.rip.version and way.other_source is None
+    )
     return Proof(path, None, "no-source") if lacking else None
 
 
-def _approach(rip: IPAddress, profile: DirectorProfile, host: Host) -> Approach | PathDetail:
+def _route_towards(
+    rip: IPAddress, profile: DirectorProfile, host: Host
+) -> RealServerRoute | PathDetail:
     """Return how this host sends to `rip`, or why no probe can be sent there."""
     route = host.routes[Packet(rip)]
     if route.kind == "local":
@@ -50,7 +54,7 @@ def _approach(rip: IPAddress, profile: DirectorProfile, host: Host) -> Approach 
     source = _source(rip, route.source, route.link, profile, host)
     if source is None:
         return "no-source"
-    return Approach(
+    return RealServerRoute(
         rip,
         route.link,
         route.gateway or rip,

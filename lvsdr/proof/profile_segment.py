@@ -9,10 +9,10 @@ from ipaddress import IPv4Address, IPv6Address
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
 from lvsdr.model.arp_settings import leaks
-from lvsdr.model.finding import Answer
 from lvsdr.model.host import Host
+from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.profile import DirectorProfile, Profile
-from lvsdr.rules.segment.mac_owners import Speakers
+from lvsdr.rules.segment.mac_owners import MacOwners
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Segment:
         here = {ip.ip for ip in self.host.addresses_of(self.link)}
         return frozenset(here & set(self.vips))
 
-    def speakers(self, heard: frozenset[Answer]) -> Speakers:
+    def mac_owners(self, heard: frozenset[Answer]) -> MacOwners:
         """Return whose MACs are known once they were asked for their addresses."""
         of_dips = owning_macs(heard, self.dips)
         of_rips = {m: rip for m, rip in owning_macs(heard, self.rips).items() if m not in of_dips}
@@ -64,7 +64,7 @@ class Segment:
         )
         if own_rip is not None and not self.held:
             of_rips |= dict.fromkeys(self.macs, own_rip)
-        return Speakers(of_rips, self.macs, of_dips)
+        return MacOwners(of_rips, self.macs, of_dips)
 
     def own_answers(self) -> frozenset[Answer]:
         """Return what this host itself answers for the VIPs, as its settings say: it hears none."""

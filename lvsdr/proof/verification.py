@@ -9,12 +9,13 @@ from lvsdr.core.book import Book
 from lvsdr.core.situation import Directed, Kernel, consider, directing
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
-from lvsdr.model.finding import ERROR, WARNING, Answer, Finding
+from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.host import Host
+from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.objects import SILENCE
 from lvsdr.model.path import Proof
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
-from lvsdr.model.route_lookup import Fate
+from lvsdr.model.route_lookup import ForwardingOutcome
 from lvsdr.proof.path_proofs import Probe, prove
 from lvsdr.proof.profile_segment import Question, Segment, segment_of
 from lvsdr.rules.host import drift, host_rules, route_questions
@@ -23,7 +24,7 @@ from lvsdr.rules.paths import vip_given_up
 from lvsdr.rules.segment import who_answers
 
 Ask = Callable[[Question], frozenset[Answer]]
-Follow = Callable[[Mapping[IPAddress, str]], Mapping[IPAddress, Fate]]
+Follow = Callable[[Mapping[IPAddress, str]], Mapping[IPAddress, ForwardingOutcome]]
 """Send a packet to each address, through the link it is mapped to, and see what becomes of it."""
 
 
@@ -80,10 +81,10 @@ def any_host(segment: Segment, kernel: Kernel, ask: Ask, follow: Follow) -> Verd
 
     And which VIPs this host itself leads to where nobody has them.
     """
-    return _answering(segment, ask).with_findings(given_up(segment, kernel, follow))
+    return _answering(segment, ask).with_findings(sent_astray(segment, kernel, follow))
 
 
-def given_up(segment: Segment, kernel: Kernel, follow: Follow) -> Iterator[Finding]:
+def sent_astray(segment: Segment, kernel: Kernel, follow: Follow) -> Iterator[Finding]:
     """Yield the VIPs whose packets this host itself leads to where nobody has them."""
     routes = vip_given_up.off_segment(
         kernel.unicast_routes(segment.vips), segment.link, segment.host
@@ -99,7 +100,7 @@ def _inspected(profile: Profile, kernel: Kernel, book: Book) -> tuple[Host, tupl
 
     def apart(host: Host) -> tuple[Host, tuple[Directed, ...]]:
         directed = directing(profile, host, record)
-        return host.less([(each.link, each.ip) for each in directed]), directed
+        return host.without_held([(each.link, each.ip) for each in directed]), directed
 
     host = kernel.inspect(
         lambda seen: route_questions.packets(profile, apart(seen)[0]), table=table
@@ -144,9 +145,10 @@ def _as_director(directed: Iterable[Directed]) -> Iterator[Finding]:
 def _answering(segment: Segment, ask: Ask) -> Verdict:
     """Return who answers for the VIPs on the segment."""
     answered = ask(segment.question)
-    heard, speakers = answered | segment.own_answers(), segment.speakers(answered)
-    found = tuple(who_answers.answers(segment.vips, who_answers.Hearing(heard, speakers)))
+    heard, owners = answered | segment.own_answers(), segment.mac_owners(answered)
+    answers = who_answers.SegmentAnswers(heard, owners)
+    found = tuple(who_answers.answer_findings(segment.vips, answers))
     vips = frozenset(segment.vips)
     spoken = frozenset(item for item in heard if item.address in vips)
     macs = {item.mac for item in spoken}
-    return Verdict(found, spoken, {mac: speakers.host(mac) for mac in macs})
+    return Verdict(found, spoken, {mac: owners.host(mac) for mac in macs})

@@ -12,14 +12,15 @@ from typing import Protocol
 from lvsdr.core.situation import Kernel
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
-from lvsdr.model.finding import ERROR, WARNING, Answer
+from lvsdr.model.finding import ERROR, WARNING
+from lvsdr.model.neighbour_claim import Answer, NeighbourClaim
 from lvsdr.model.profile import Profile
-from lvsdr.model.watch_event import Event, Spoken
+from lvsdr.model.watch_event import Event
 from lvsdr.proof.profile_segment import Segment, segment_of
 from lvsdr.proof.verification import Ask
-from lvsdr.rules.segment.repeated_events import Muffler
-from lvsdr.rules.segment.who_answers import by_address, directors
-from lvsdr.rules.segment.who_speaks import Judge
+from lvsdr.rules.segment.claim_monitor import ClaimMonitor
+from lvsdr.rules.segment.event_rate_limiter import EventRateLimiter
+from lvsdr.rules.segment.who_answers import answers_by_address, director_macs
 
 _TICK = 1.0
 
@@ -27,7 +28,7 @@ _TICK = 1.0
 class Ears(Protocol):
     """What hears the segment."""
 
-    def hear(self, until: float) -> Iterator[Spoken]: ...
+    def hear(self, until: float) -> Iterator[NeighbourClaim]: ...
     def ask(self, source4: IPv4Address | None, source6: IPv6Address | None) -> None: ...
     def reopen(self) -> None: ...
 
@@ -68,7 +69,7 @@ class Watch:
     _looked: float = float("-inf")
     _held: frozenset[IPAddress] = frozenset()
     _segment: Segment = field(init=False)
-    _muffler: Muffler = field(init=False)
+    _limiter: EventRateLimiter = field(init=False)
 
     def run(self, ears: OpenEars, ask: Ask) -> None:
         """Ask once, to know the hosts; then listen until it is over.
@@ -80,22 +81,22 @@ class Watch:
             wanted.profile, self.kernel.read_host(), wanted.link, wanted.dips
         )
         question = self._segment.question
-        self._muffler = Muffler(self.clock())
+        self._limiter = EventRateLimiter(self.clock())
         with ears(self._segment.link, question.addresses) as listening:
             # The answers are heard twice, here and by the one who listens: nothing is missed.
-            judge = self._judge(ask(question))
+            monitor = self._monitor(ask(question))
             self.begun(self._segment.link)
             try:
-                for doubt in judge.doubts():
+                for doubt in monitor.doubts():
                     self._take(doubt)
-                self._listen(listening, judge)
+                self._listen(listening, monitor)
             finally:
-                for event in judge.due(float("inf")):
+                for event in monitor.due(float("inf")):
                     self._take(event)
-                for event in self._muffler.rest():
+                for event in self._limiter.rest():
                     self.tell(event)
 
-    def _listen(self, ears: Ears, judge: Judge) -> None:
+    def _listen(self, ears: Ears, monitor: ClaimMonitor) -> None:
         question = self._segment.question
         now = self.clock()
         end = None if self.wanted.seconds is None else now + self.wanted.seconds
@@ -105,27 +106,27 @@ class Watch:
                 ears.ask(question.source4, question.source6)
                 ask_at = now + self.wanted.ask_every
             until = now + _TICK if end is None else min(end, now + _TICK)
-            self._hear(ears, judge, until)
+            self._hear(ears, monitor, until)
             now = self.clock()
-            for event in judge.due(now):
+            for event in monitor.due(now):
                 self._take(event)
-            for event in self._muffler.due(now):
+            for event in self._limiter.due(now):
                 self.tell(event)
 
-    def _judge(self, heard: frozenset[Answer]) -> Judge:
+    def _monitor(self, heard: frozenset[Answer]) -> ClaimMonitor:
         segment = self._segment
-        speakers, spoken = segment.speakers(heard), by_address(heard)
-        answered = {vip: directors(vip, spoken.get(vip, ()), speakers) for vip in segment.vips}
-        told = self.wanted.macs | speakers.dips.keys()
-        return Judge(speakers, answered, rips=segment.rips, told=told, holds=self._holds)
+        owners, spoken = segment.mac_owners(heard), answers_by_address(heard)
+        answered = {vip: director_macs(vip, spoken.get(vip, ()), owners) for vip in segment.vips}
+        told = self.wanted.macs | owners.dips.keys()
+        return ClaimMonitor(owners, answered, rips=segment.rips, told=told, holds=self._holds)
 
-    def _hear(self, ears: Ears, judge: Judge, until: float) -> None:
+    def _hear(self, ears: Ears, monitor: ClaimMonitor, until: float) -> None:
         try:
             if self._down:
                 ears.reopen()
                 self._link_is("UP", "is up again: what was said meanwhile was not heard")
             for spoken in ears.hear(until):
-                event = judge.hear(spoken, self.clock())
+                event = monitor.hear(spoken, self.clock())
                 if event is not None:
                     self._take(event)
         except CannotRun as failure:
@@ -140,7 +141,7 @@ class Watch:
 
     def _take(self, event: Event) -> None:
         self.alarmed = self.alarmed or event.severity == ERROR
-        told = self._muffler.take(event)
+        told = self._limiter.take(event)
         if told is not None:
             self.tell(told)
 

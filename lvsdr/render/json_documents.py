@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from lvsdr.model.change import Change, Plan
     from lvsdr.model.counters import Standing
     from lvsdr.model.explanation import Explanation, Reply
-    from lvsdr.model.finding import Answer, Finding
+    from lvsdr.model.finding import Finding
+    from lvsdr.model.neighbour_claim import Answer
     from lvsdr.model.objects import Object
     from lvsdr.model.path import Proof
     from lvsdr.model.profile import Profile

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from lvsdr.model.change import Change, Plan
     from lvsdr.model.counters import Counters, Standing
     from lvsdr.model.explanation import Answering, Explanation
-    from lvsdr.model.finding import Answer, Finding
+    from lvsdr.model.finding import Finding
+    from lvsdr.model.neighbour_claim import Answer
     from lvsdr.model.profile import Profile
     from lvsdr.model.rehearsal_step import Step
     from lvsdr.model.watch_event import Event

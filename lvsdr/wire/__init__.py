@@ -1,1 +1,1 @@
-"""Frames: codecs apart from the socket, who answers for an address, and announcements."""
+"""The segment: ask who has an address, listen, announce, and probe paths; frames and sockets."""

@@ -1,4 +1,4 @@
-"""Say on the segment that the VIPs are here, so that caches that hold another host heal."""
+"""Announce VIPs on the segment (gratuitous ARP, unsolicited advertisements), to update caches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lvsdr.wire.packet_socket import PacketSocket, paced
 
 
 class Announcer:
-    """Announcements on `link`, with the socket open before the first change is made.
+    """Announce VIPs on `link`, over a socket that is opened before the first change is made.
 
     Entering it raises CannotRun without the privilege, and for a link on
     which an announcement reaches nobody: a loopback, IFF_NOARP, not Ethernet.
@@ -36,7 +36,7 @@ class Announcer:
         self._wire.__exit__(kind, error, trace)
 
     def announce(self, vips: Iterable[IPAddress], *, count: int = 3, interval: float = 0.1) -> None:
-        """Claim `vips` for this link's MAC address, `count` times, `interval` seconds apart.
+        """Announce `vips` at this link's MAC address, `count` times, `interval` seconds apart.
 
         Returns after the last frame. Raises CannotRun when the link goes down.
         """

@@ -1,4 +1,4 @@
-"""A packet socket on one link: whole frames out, and in what ARP and neighbour discovery say."""
+"""A packet socket on one link: it sends whole frames, and receives those that pass its filter."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from types import TracebackType
 from typing import Self
 
 from lvsdr.errors import CannotRun
-from lvsdr.wire.frames.ethernet import IPV6, frame_filter, mac_text
+from lvsdr.wire.frames.ethernet import IPV6, mac_text
+from lvsdr.wire.packet_filters import ethertype_filter
 
 # From the kernel's headers; Python's socket module has no names for them.
 _ETH_P_ALL = 0x0003
@@ -47,12 +48,12 @@ _REASONS = {
 
 
 class PacketSocket:
-    """Frames of `ethertypes` on `link`, sent and received; of IPv6, neighbour discovery alone.
+    """Send frames on `link`, and receive those of `ethertypes`; of IPv6 neighbour discovery alone.
 
     Entering it raises CannotRun without the privilege, and for a link that
-    is missing or on which nobody asks for neighbours: a loopback, IFF_NOARP,
-    not Ethernet. Without ethertypes it only sends. Instead of ethertypes,
-    `only` may be a BPF program of its own that says which frames pass.
+    is missing or does not use ARP: a loopback, IFF_NOARP, not Ethernet.
+    Without ethertypes it only sends. `only` is a BPF program that takes the
+    place of the filter for ethertypes.
     """
 
     def __init__(self, link: str, *ethertypes: int, only: bytes | None = None) -> None:
@@ -61,7 +62,7 @@ class PacketSocket:
         self._only = only
 
     def __enter__(self) -> Self:
-        with explained(f"cannot open a packet socket on {self.link}", self.link):
+        with link_errors(f"cannot open a packet socket on {self.link}", self.link):
             self._socket = _open(self.link, self._ethertypes, self._only)
         self._poll = poll()
         self._poll.register(self._socket, POLLIN)
@@ -81,9 +82,10 @@ class PacketSocket:
         return mac_text(self._socket.getsockname()[4])
 
     def wait_for_carrier(self, seconds: float = 1.0) -> None:
-        """Return once frames can pass, or raise CannotRun: silence on a dead cable proves nothing.
+        """Return once the link has a carrier; raise CannotRun if it has none within `seconds`.
 
-        The kernel tells of a carrier up to a second after it is there (net/core/link_watch.c).
+        Without a carrier silence proves nothing. The kernel reports a carrier up to a second after
+        it is there (net/core/link_watch.c).
         """
         deadline = monotonic() + seconds
         while not (flags := _flags(self._socket, self.link)) & _IFF_RUNNING:
@@ -96,10 +98,10 @@ class PacketSocket:
             sleep(0.01)
 
     def send(self, frame: bytes) -> None:
-        """Send one whole frame, waiting a little for room in the link's queue."""
+        """Send one whole frame; wait a little where the link's queue is full."""
         # With its ethertype, for filters and bridges that look at it on the way out.
         where = self.link, int.from_bytes(frame[12:14], "big")
-        with explained(f"cannot send on {self.link}", self.link):
+        with link_errors(f"cannot send on {self.link}", self.link):
             for pause in _PAUSES:
                 try:
                     self._socket.sendto(frame, where)
@@ -114,8 +116,8 @@ class PacketSocket:
     def frames(self, until: float) -> Iterator[bytes]:
         """Yield whole frames until the monotonic clock reads `until`.
 
-        After `until` come a few that were queued before it, no more: a flood
-        cannot hold the caller up, nor one who is late starve himself of answers.
+        A few frames that were queued before `until` are yielded after it: a
+        late caller still gets answers, and a flood does not hold it up.
         """
         late = 0
         while late < _BACKLOG and (frame := self._receive(until)) is not None:
@@ -131,7 +133,7 @@ class PacketSocket:
         return frame
 
     def _queued(self) -> bytes | None:
-        with explained(f"cannot listen on {self.link}", self.link):
+        with link_errors(f"cannot listen on {self.link}", self.link):
             try:
                 return self._socket.recv(_LARGEST)
             except BlockingIOError:
@@ -141,10 +143,10 @@ class PacketSocket:
 def paced(
     frames: Sequence[bytes], rounds: int, gap: float, rate: float = RATE
 ) -> list[tuple[float, bytes]]:
-    """Return when to send which frame, in seconds after the start: all of them, `rounds` times.
+    """Return when to send each frame, in seconds after the start, for `rounds` of all `frames`.
 
-    Rounds begin `gap` seconds apart, or later where one takes longer: at most `rate` frames a
-    second. 5,000, a twentieth of a link of 100 Mbit/s, is what queues of switches and hosts bear.
+    Rounds begin `gap` seconds apart, or later where one takes longer at `rate` frames a second.
+    The default of 5,000, a twentieth of 100 Mbit/s, fits the queues of switches and hosts.
     """
     gap = max(gap, len(frames) / rate)
     return [
@@ -158,7 +160,7 @@ def _open(link: str, ethertypes: Sequence[int], only: bytes | None) -> socket.so
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
     try:
         _enlarge_buffer(wire)
-        _attach_filter(wire, only or frame_filter(ethertypes))
+        _attach_filter(wire, only or ethertype_filter(ethertypes))
         _bind(wire, link, _ETH_P_ALL if ethertypes or only else 0)
         _require_neighbours(wire, link)
         if IPV6 in ethertypes:
@@ -223,8 +225,8 @@ def _flags(wire: socket.socket, link: str) -> int:
 
 
 @contextmanager
-def explained(doing: str, link: str) -> Iterator[None]:
-    """Raise CannotRun, saying `doing`, where a socket on `link` fails inside the block."""
+def link_errors(doing: str, link: str) -> Iterator[None]:
+    """Turn an OSError of a socket on `link` into CannotRun; its message starts with `doing`."""
     try:
         yield
     except OSError as error:

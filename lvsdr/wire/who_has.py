@@ -1,4 +1,4 @@
-"""Ask the segment who answers for an address, and hear every answer."""
+"""Ask the segment who has an address, and return every answer."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from operator import itemgetter
 from time import monotonic
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.finding import Answer, Form
+from lvsdr.model.neighbour_claim import Answer, AnswerForm, NeighbourClaim
 from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
-from lvsdr.wire.frames.ethernet import Frame, FrameError
+from lvsdr.wire.frames.neighbour_claims import claim_on
+from lvsdr.wire.neighbour_questions import Asker, Timed, neighbour_questions, schedule
 from lvsdr.wire.packet_socket import RATE, PacketSocket
-from lvsdr.wire.questions import Asker, Timed, questions, schedule
 
 _TICKS = 16
 # A forger may invent MAC addresses faster than memory lasts. Long before, the verdict is clear.
@@ -31,15 +31,15 @@ def who_has(  # noqa: PLR0913 - each is a question of its own, and none can be d
     rate: float = RATE,
     progress: Callable[[float], None] | None = None,
 ) -> frozenset[Answer]:
-    """Ask on `link` for `addresses` in both forms, some times over, and return every answer.
+    """Ask on `link` who has `addresses`, several times in each form, and return every answer.
 
-    Listens `seconds` after the last question that a proxy would answer: it is up to 0.8 s late.
-    A source that is itself asked for is not used, for such a question would claim it. `rate` is
-    in frames a second; `progress` is called with the fraction done, up to 1.0. Only other hosts
-    are heard, never this one. Raises CannotRun.
+    Listens `seconds` after the last question that a proxy would answer: it answers up to 0.8 s
+    late. A source that is among `addresses` is not used, for a question from it would claim it.
+    `rate` is in frames a second; `progress` is called with the fraction done, up to 1.0. Answers of
+    this host itself are not received. Raises CannotRun.
 
-    A proxy keeps 64 questions at a time (proxy_qlen), but only those that it will answer: it is
-    found whatever else is asked for, and heard for as many addresses as fit into its queue.
+    A proxy queues 64 of the questions that it will answer (proxy_qlen): it is found however many
+    addresses are asked for, but answers for no more than fit into its queue.
     """
     wanted = frozenset(addresses)
     if not wanted:
@@ -51,7 +51,7 @@ def who_has(  # noqa: PLR0913 - each is a question of its own, and none can be d
             None if source4 in wanted else source4,
             None if source6 in wanted else source6,
         )
-        timed, end = schedule(questions(asker, wanted), seconds, rate)
+        timed, end = schedule(neighbour_questions(asker, wanted), seconds, rate)
         answers = _distinct(_converse(wire, timed, end, progress), asker, wanted)
         # Again: what was pulled while we listened could not be heard either.
         wire.wait_for_carrier()
@@ -59,25 +59,16 @@ def who_has(  # noqa: PLR0913 - each is a question of its own, and none can be d
 
 
 def answer(data: bytes, asker: Asker, addresses: frozenset[IPAddress]) -> Answer | None:
-    """Return what a frame says about one of `addresses`, or None.
-
-    Where the MAC address inside differs from the frame's source, the one
-    inside counts: it is the one that caches learn.
-    """
-    try:
-        frame = ethernet.decode(data)
-        read = {ethernet.ARP: _arp_answer, ethernet.IPV6: _nd_answer}.get(frame.ethertype)
-        found = read(frame, asker) if read else None
-    except FrameError:
-        return None
+    """Return how a frame answers `asker` about one of `addresses`, or None if it does not."""
+    claim = claim_on(addresses, data)
     # With our own MAC inside it is our own frame, come back through a loop of the segment.
-    if found is None or found.mac == asker.mac or found.address not in addresses:
+    if claim is None or claim.mac == asker.mac:
         return None
-    return found
+    return Answer(claim.address, claim.mac, _answer_form(claim, asker))
 
 
 def ethertypes(addresses: Iterable[IPAddress]) -> set[int]:
-    """Return the protocols that speak of `addresses`."""
+    """Return the EtherTypes of the protocols that resolve `addresses`."""
     return {ethernet.ARP if address.version == 4 else ethernet.IPV6 for address in addresses}
 
 
@@ -104,9 +95,9 @@ def _converse(
     end: float,
     progress: Callable[[float], None] | None,
 ) -> Iterator[bytes]:
-    """Send each question when it is due, and yield all frames that come meanwhile and until `end`.
+    """Send each question when it is due, and yield the frames received until `end`.
 
-    Where a question went out late, there is as much more time to listen.
+    Where a question was sent late, listening lasts longer by as much.
     """
     start, late = monotonic(), 0.0
     tell = progress or (lambda _: None)
@@ -123,28 +114,15 @@ def _converse(
         tell(until / end)
 
 
-def _arp_answer(frame: Frame, asker: Asker) -> Answer:
-    packet = arp.decode(frame.payload)
-    form: Form = "overheard"
-    if packet.operation == arp.REPLY and packet.target_ip == arp.NOBODY:
-        form = "probe"
-    elif packet.operation == arp.REPLY and packet.target_ip == asker.source4:
+def _answer_form(claim: NeighbourClaim, asker: Asker) -> AnswerForm:
+    """Return which of our questions a claim answers, by the address that it is sent to."""
+    if claim.form == "request":
+        return "overheard"
+    if claim.to in (arp.NOBODY, neighbour_discovery.ALL_NODES):
+        form: AnswerForm = "probe"
+    elif claim.to is not None and claim.to in (asker.source4, asker.source6):
         form = "own"
-    return Answer(packet.sender_ip, packet.sender_mac, form)
-
-
-def _nd_answer(frame: Frame, asker: Asker) -> Answer:
-    message = neighbour_discovery.decode(frame.payload)
-    # Without the option the answer still comes from where its frame comes from.
-    mac = message.mac or frame.source
-    if isinstance(message, neighbour_discovery.Solicitation):
-        return Answer(message.source, mac, "overheard")
-    forms: dict[IPv6Address | None, Form] = {
-        asker.source6: "own",
-        neighbour_discovery.ALL_NODES: "probe",
-    }
-    form = forms.get(message.destination, "overheard")
+    else:
+        return "overheard"
     # Only a proxy leaves it to others to override what caches hold (RFC 4861, 7.2.8).
-    if form != "overheard" and not message.override:
-        form = "proxy"
-    return Answer(message.target, mac, form)
+    return form if claim.override else "proxy"

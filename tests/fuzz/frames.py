@@ -8,10 +8,10 @@ from ipaddress import ip_address
 from lvsdr.model.address import IPAddress
 from lvsdr.model.tunnel import IPIP_TUNNEL, Tunnel
 from lvsdr.wire.frames import encapsulation, icmp, ip, sctp, tcp, udp
-from lvsdr.wire.frames.encapsulation import Outside
+from lvsdr.wire.frames.encapsulation import OuterHeader
 from lvsdr.wire.frames.ethernet import FrameError
-from lvsdr.wire.frames.ip import Packet
-from lvsdr.wire.paths.probe import read
+from lvsdr.wire.frames.ip import IPPacket
+from lvsdr.wire.paths.probe import decode_reply
 
 ENDS = (
     (ip_address("192.0.2.2"), ip_address("192.0.2.10")),
@@ -22,7 +22,7 @@ ENDS = (
 def one(data: bytes) -> None:
     """Read a frame; what is no answer is a FrameError and nothing else."""
     try:
-        label, reply = read(data)
+        label, reply = decode_reply(data)
     except FrameError:
         return
     assert len(label) == 5
@@ -56,9 +56,9 @@ def hostile(chance: random.Random) -> bytes:
         if isinstance(message, icmp.Error):
             quote = mutated(message.quote, chance)
             error = icmp.Error(message.version, message.kind, message.code, quote)
-            packet = Packet(*ends, packet.protocol, icmp.encode(error, *ends))
+            packet = IPPacket(*ends, packet.protocol, icmp.encode(error, *ends))
     else:
-        packet = Packet(*ends, packet.protocol, mutated(packet.payload, chance))
+        packet = IPPacket(*ends, packet.protocol, mutated(packet.payload, chance))
     return frame[:14] + ip.encode(packet)
 
 
@@ -66,10 +66,10 @@ def _frames(source: IPAddress, destination: IPAddress) -> list[bytes]:
     ends = source, destination
     segment = tcp.Segment(80, 61500, 1, 2, tcp.SYN | tcp.ACK, tcp.MAXIMUM_SEGMENT)
     echo = icmp.Echo(61500, 7, reply=True)
-    asked = Packet(destination, source, ip.TCP, tcp.encode(segment, destination, source), ttl=1)
+    asked = IPPacket(destination, source, ip.TCP, tcp.encode(segment, destination, source), ttl=1)
     kinds: list[Tunnel] = [IPIP_TUNNEL, (1, 5555, 1), (2, 0, 0), (2, 0, 1)]
-    far = [Outside(destination, source, kind) for kind in kinds]
-    tunnelled = [encapsulation.within(asked, outside, 61500) for outside in far]
+    far = [OuterHeader(destination, source, kind) for kind in kinds]
+    tunnelled = [encapsulation.encapsulate(asked, outside, 61500) for outside in far]
     version = source.version
     errors = [
         icmp.Error(version, kind, code, ip.encode(quote))
@@ -86,7 +86,7 @@ def _frames(source: IPAddress, destination: IPAddress) -> list[bytes]:
     ]
     ethertype = b"\x08\x00" if version == 4 else b"\x86\xdd"
     return [
-        bytes(12) + ethertype + ip.encode(Packet(*ends, protocol, body))
+        bytes(12) + ethertype + ip.encode(IPPacket(*ends, protocol, body))
         for protocol, body in bodies
     ]
 

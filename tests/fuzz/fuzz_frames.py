@@ -15,15 +15,16 @@ from fuzz.mutations import atheris
 
 with atheris.instrument_imports(include=["lvsdr", "ipaddress"]):
     from lvsdr.model.address import IPAddress
-    from lvsdr.rules.segment.mac_owners import Speakers
-    from lvsdr.rules.segment.repeated_events import Muffler
-    from lvsdr.rules.segment.who_speaks import Judge
+    from lvsdr.rules.segment.claim_monitor import ClaimMonitor
+    from lvsdr.rules.segment.event_rate_limiter import EventRateLimiter
+    from lvsdr.rules.segment.mac_owners import MacOwners
     from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
     from lvsdr.wire.frames.arp import Arp
     from lvsdr.wire.frames.ethernet import Frame, FrameError
+    from lvsdr.wire.frames.ip import ICMPV6, checksum_of
+    from lvsdr.wire.frames.neighbour_claims import claim_on
     from lvsdr.wire.frames.neighbour_discovery import Advertisement, Solicitation
-    from lvsdr.wire.listen import spoken
-    from lvsdr.wire.questions import Asker
+    from lvsdr.wire.neighbour_questions import Asker
     from lvsdr.wire.who_has import answer
 
 US, THEM, RS = "02:00:00:00:00:10", "02:00:00:00:00:99", "02:00:00:00:00:11"
@@ -37,8 +38,8 @@ HOSTS = (frozenset({US}),)
 class State:
     """What a watch keeps from frame to frame."""
 
-    judge = Judge(Speakers({RS: RIP}), {VIP: HOSTS, VIP6: HOSTS}, rips=[RIP])
-    muffler = Muffler(0.0)
+    monitor = ClaimMonitor(MacOwners({RS: RIP}), {VIP: HOSTS, VIP6: HOSTS}, rips=[RIP])
+    limiter = EventRateLimiter(0.0)
     now = 0.0
 
 
@@ -57,18 +58,18 @@ def one(data: bytes) -> None:
             assert decode(encode(message)) == message  # type: ignore[arg-type]
     found = answer(data, ASKER, WANTED)
     assert found is None or (found.address in WANTED and found.mac != US)
-    heard = spoken(data, WANTED)
+    heard = claim_on(WANTED, data)
     assert heard is None or heard.address in WANTED
     if found is not None:
         assert heard is not None
         assert (heard.address, heard.mac) == (found.address, found.mac)
     if heard is not None:
         State.now += 0.01
-        event = State.judge.hear(heard, State.now)
+        event = State.monitor.hear(heard, State.now)
         if event is not None:
             assert event.message.isprintable()
-            State.muffler.take(event)
-        for each in (*State.judge.due(State.now), *State.muffler.due(State.now)):
+            State.limiter.take(event)
+        for each in (*State.monitor.due(State.now), *State.limiter.due(State.now)):
             assert each.count > 0
 
 
@@ -79,8 +80,8 @@ def mutate(data: bytes, most: int, seed: int) -> bytes:
         frame[12:14], frame[14], frame[20], frame[21] = b"\x86\xdd", 0x60, 58, 255
         frame[18:20] = (len(frame) - 54).to_bytes(2, "big")
         frame[56:58] = bytes(2)
-        ends = bytes(frame[22:38]), bytes(frame[38:54])
-        frame[56:58] = neighbour_discovery._checksum(*ends, bytes(frame[54:])).to_bytes(2, "big")
+        ends = IPv6Address(bytes(frame[22:38])), IPv6Address(bytes(frame[38:54]))
+        frame[56:58] = checksum_of(*ends, ICMPV6, bytes(frame[54:])).to_bytes(2, "big")
     return bytes(frame)
 
 

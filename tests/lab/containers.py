@@ -11,7 +11,7 @@ from rig import Document, checked, settled, verified
 
 from lvsdr.lab.host import Host
 from lvsdr.lab.scenario import Scenario
-from lvsdr.lab.scenario_stage import Stage, stage
+from lvsdr.lab.scenario_stage import Stage, build_stage
 
 VIP, RIP = "192.168.1.2", "192.168.1.11"
 PATIENCE = 20.0
@@ -57,7 +57,7 @@ def serves(built: Stage) -> set[str]:
 @contextmanager
 def applied(scenario: Scenario, *lines: str) -> Iterator[Stage]:
     """Give a scenario's machines with the profiles applied, once `lines` were typed on the box."""
-    with stage(scenario, program.run) as built:
+    with build_stage(scenario, program.run) as built:
         box, director = built.hosts["box"], built.lab.director
         if lines:
             sh(box, *lines)

@@ -69,7 +69,7 @@ def _reaching(built: Stage) -> set[str]:
     where = (str(service.vip), str(service.port))
     with (
         captured(lab.gateway, "eth0", "icmp[0:2] = 0x0304") as told,
-        large_requests.reading(lab.realservers[0], service),
+        large_requests.serving_large_requests(lab.realservers[0], service),
     ):
         asked = lab.client.run("python3", "-c", LONG, *where, check=False)
     mtus = {int.from_bytes(frame[40:42]) for frame in told}

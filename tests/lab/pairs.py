@@ -22,7 +22,7 @@ from rig import (
 )
 from witnesses import ipvsadm
 
-from lvsdr.formats.keepalived.conf_writer import Vrrp, configuration
+from lvsdr.formats.keepalived.conf_writer import Vrrp, conf_lines
 from lvsdr.lab.cluster import Cluster, cluster
 from lvsdr.lab.host import Host
 from lvsdr.lab.services import serving
@@ -83,7 +83,7 @@ class Box:
         vrrp = Vrrp("VI_1", 51, self.priority, self.advertise, self.notify, fifo, self.host.name)
         file = self.folder / "keepalived.conf"
         checks = self.checked is not None
-        lines = configuration(self.checked or self.wanted, vrrp, virtual_servers=checks)
+        lines = conf_lines(self.checked or self.wanted, vrrp, virtual_servers=checks)
         # Of checks, each minute is the default.
         text = "\n".join(lines).replace("lvs_sched", "delay_loop 1\n    lvs_sched")
         file.write_text(text + "\n")

@@ -15,7 +15,7 @@ from witnesses import arping
 
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.host import Host
-from lvsdr.lab.scenario import director, realserver
+from lvsdr.lab.scenario import director_document, realserver_document
 from lvsdr.lab.scenarios import SCENARIOS
 
 
@@ -23,8 +23,8 @@ def test_answers_that_the_hosts_strict_filter_drops_are_named_and_let_out_by_the
     # In a tunnel the requests are for the RIP: the host needs no route to the VIP.
     tunnelled = replace(
         SCENARIOS["routed"],
-        director=director(VIP, RIP, method="tunnel"),
-        realserver=realserver(VIP, holder="tunl0"),
+        director=director_document(VIP, RIP, method="tunnel"),
+        realserver=realserver_document(VIP, holder="tunl0"),
     )
     strict = "sysctl -qw net/ipv4/conf/veth1/rp_filter=1"
     with applied(tunnelled, *SILENT_HOST, strict) as built:
@@ -128,7 +128,7 @@ def test_a_running_namespace_does_not_follow_the_initial_one(
 def test_a_host_that_cannot_be_looked_at_is_told_and_the_container_set_up_all_the_same(
     tmp_path: Path,
 ) -> None:
-    profile = write(tmp_path, realserver(VIP, interface="lo0"))
+    profile = write(tmp_path, realserver_document(VIP, interface="lo0"))
     lvsdr_there = f"{sys.executable} -m lvsdr realserver apply --netns /proc/$!/ns/net {profile}"
     # Root of a user namespace has no right to the network namespace in which it was made.
     alone = (
@@ -151,7 +151,7 @@ def test_a_host_that_cannot_be_looked_at_is_told_and_the_container_set_up_all_th
 
 
 def test_the_settings_of_a_vlan_can_be_typed_as_they_are_shown(tmp_path: Path) -> None:
-    profile = write(tmp_path, realserver(VIP, interface="bond0.100", arp_scope="links"))
+    profile = write(tmp_path, realserver_document(VIP, interface="bond0.100", arp_scope="links"))
     setting = "net/ipv4/conf/bond0.100/arp_ignore"
     with hosts(["solo"]) as made:
         solo = made["solo"]

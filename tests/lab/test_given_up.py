@@ -15,8 +15,8 @@ from witnesses import captured
 
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.host import Host
-from lvsdr.model.route_lookup import Fate
-from lvsdr.wire.paths.forwarded_packets import fates
+from lvsdr.model.route_lookup import ForwardingOutcome
+from lvsdr.wire.paths.forwarded_packets import forwarding_outcomes
 
 VIP6 = "fd00::2"
 GUEST, GUEST6, GUEST_MAC = "10.0.0.2", "fd10::2", "02:00:00:00:10:02"
@@ -45,10 +45,10 @@ class House:
             self.gateway.run("arping", "-c", "1", "-w", "2", "-I", "eth0", "192.168.1.11")
         return len(seen)
 
-    def fate(self, vip: str = VIP) -> Fate:
+    def fate(self, vip: str = VIP) -> ForwardingOutcome:
         """Return what this program finds out on the host."""
         address = ip_address(vip)
-        return self.host.inside(lambda: fates({address: "veth0"}, 1.0))[address]
+        return self.host.inside(lambda: forwarding_outcomes({address: "veth0"}, 1.0))[address]
 
 
 def send_one(vip: str) -> None:
@@ -106,13 +106,13 @@ def test_a_packet_is_taken_by_one_who_has_the_address(house: House, vip: str, bi
     house.guest.ip(f"address del {vip}/{bits} dev lo")
 
     assert frames == 1
-    assert fate == Fate("taken", ip_address(vip))
+    assert fate == ForwardingOutcome("taken", ip_address(vip))
 
 
 @pytest.mark.parametrize("vip", [VIP, VIP6])
 def test_once_it_was_given_up_a_packet_goes_to_and_fro(house: House, vip: str) -> None:
     assert house.frames(vip) == ROUND_AND_ROUND
-    assert house.fate(vip) == Fate("returned")
+    assert house.fate(vip) == ForwardingOutcome("returned")
 
 
 def test_a_guest_that_does_not_forward_is_silent(house: House) -> None:
@@ -121,18 +121,18 @@ def test_a_guest_that_does_not_forward_is_silent(house: House) -> None:
     frames, fate = house.frames(), house.fate()
     house.guest.sysctl("net/ipv4/ip_forward", 1)
 
-    assert (frames, fate) == (1, Fate("silent"))
+    assert (frames, fate) == (1, ForwardingOutcome("silent"))
 
 
 @pytest.mark.parametrize(
     ("kind", "fate"),
     [
-        ("unreachable", Fate("refused", ip_address(GUEST))),
-        ("blackhole", Fate("silent")),
-        ("throw", Fate("refused", ip_address(GUEST))),
+        ("unreachable", ForwardingOutcome("refused", ip_address(GUEST))),
+        ("blackhole", ForwardingOutcome("silent")),
+        ("throw", ForwardingOutcome("refused", ip_address(GUEST))),
     ],
 )
-def test_a_guard_in_the_guest_ends_it(house: House, kind: str, fate: Fate) -> None:
+def test_a_guard_in_the_guest_ends_it(house: House, kind: str, fate: ForwardingOutcome) -> None:
     house.guest.ip(f"route add {kind} {VIP} metric 4294967294")
 
     frames, seen = house.frames(), house.fate()
@@ -178,7 +178,7 @@ def test_the_guest_is_told_and_what_it_is_told_ends_it(house: House) -> None:
 
     assert "back where they came from" in loops[0]["message"]
     assert held.kind == "taken"
-    assert (guarded, fate) == (1, Fate("refused", ip_address(GUEST)))
+    assert (guarded, fate) == (1, ForwardingOutcome("refused", ip_address(GUEST)))
 
 
 def test_the_host_is_told_and_its_hint_mends_it_in_one_step(house: House) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 from rig import (
@@ -23,7 +26,7 @@ from rig import (
     verified,
     virtual_server,
 )
-from witnesses import arping
+from witnesses import arping, ipvsadm
 
 from lvsdr.core.book import Book
 from lvsdr.kernel import namespace
@@ -81,8 +84,6 @@ def also(*lines: str) -> str:
 SECOND = "ip link add eth1 type dummy; ip link set eth1 up arp on"
 NO_SECOND = "ip link del eth1"
 MACVLAN = "ip link add mv0 link eth0 type macvlan mode bridge; ip link set mv0 up"
-KEEPALIVED = "mkdir -p /etc/keepalived; printf '{}' > /etc/keepalived/keepalived.conf"
-NO_KEEPALIVED = "rm -r /etc/keepalived"
 QUIET = also(conf("all", "arp_ignore", 0), conf("all", "arp_announce", 0))
 # With the other link gone, what was set on this one is given back.
 MENDED = also(conf("eth0", "arp_ignore", 0), conf("eth0", "arp_announce", 0))
@@ -339,6 +340,60 @@ def test_a_real_server_with_another_port_is_found_and_removed(made: Rig) -> None
 
     assert (found.rule, found.rip) == ("PORT-DIFFERS", other.rip)
     assert verdict(made, "director").findings == ()
+
+
+@pytest.mark.parametrize(
+    ("flush", "found", "left"),
+    [
+        ("lvs_flush_on_stop", ["OWNER-KEEPALIVED", "OWNER-FLUSH"], False),
+        ("lvs_flush_on_stop VS", ["OWNER-KEEPALIVED"], True),
+    ],
+)
+def test_a_keepalived_that_runs_here_takes_the_table_away(
+    made: Rig, tmp_path: Path, flush: str, found: list[str], left: bool
+) -> None:
+    """Its virtual servers are in a group, at another port, in a file that it includes."""
+    main, part = tmp_path / "main.conf", tmp_path / "part.conf"
+    main.write_text("include part.conf\n")
+    part.write_text(
+        f"global_defs {{\nrouter_id lab\n{flush}\n}}\n"
+        f"virtual_server_group web {{\n{VIP}-3 8080\n}}\n"
+        "virtual_server group web {\nprotocol TCP\nlvs_method DR\n"
+        f"real_server {RIPS[0]} 8080 {{\n}}\n}}\n"
+    )
+    host = made.lab.director
+    before = set(ipvsadm(host))
+
+    with keepalived(host, main, tmp_path):
+        grown = settled(lambda: set(ipvsadm(host)) > before, True, 10)
+        seen = [(each.rule, each.subject) for each in verdict(made, "director").findings]
+        elsewhere = verdict(made, "realserver").findings
+    after = set(ipvsadm(host))
+    if not left:
+        lvsdr(host, "director", "apply", made.director)
+
+    assert grown
+    assert seen == [(rule, str(part)) for rule in found]
+    assert elsewhere == ()
+    assert after == (before if left else set())
+    assert verdict(made, "director").findings == ()
+
+
+@contextmanager
+def keepalived(host: Host, file: Path, folder: Path) -> Iterator[None]:
+    """Run a keepalived on a host of the lab, and let it stop as systemd does."""
+    command = ["keepalived", "-n", "-l", "-f", str(file)]
+    parts = {"": "main", "vrrp_": "vrrp", "checkers_": "checkers"}
+    command += [f"--{part}pid={folder}/{name}.pid" for part, name in parts.items()]
+    with (folder / "log").open("w") as log:
+        running = subprocess.Popen(
+            ["nsenter", f"--net={host.path}", "--", *command], stdout=log, stderr=log
+        )
+        try:
+            yield
+        finally:
+            running.terminate()
+            running.wait(10)
 
 
 def executed(change: Change) -> None:

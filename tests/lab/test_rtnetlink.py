@@ -194,8 +194,9 @@ def test_routes_that_lead_nowhere_are_those_of_the_main_table(host: Host) -> Non
 
 def test_a_namespace_in_which_nothing_was_ever_up_has_no_routes(host: Host) -> None:
     script = (
-        "from lvsdr.kernel.netlink.route_socket import RouteSocket, route; "
-        "print([route.dump(RouteSocket(), version, 7) for version in (4, 6)])"
+        "from lvsdr.kernel.netlink import rtm_route; "
+        "from lvsdr.kernel.netlink.route_socket import RouteSocket; "
+        "print([rtm_route.dump(RouteSocket(), version, 7) for version in (4, 6)])"
     )
 
     said = host.run("unshare", "--net", sys.executable, "-c", script).stdout

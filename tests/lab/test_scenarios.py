@@ -9,7 +9,7 @@ import pytest
 from onlookers import ONLOOKERS
 
 from lvsdr.lab.scenario_play import MENDED, TROUBLE, play
-from lvsdr.lab.scenario_stage import stage
+from lvsdr.lab.scenario_stage import build_stage
 from lvsdr.lab.scenarios import SCENARIOS
 
 
@@ -18,7 +18,7 @@ def test_a_scenario_shows_its_trouble_and_that_lvsdr_ends_it(name: str) -> None:
     scenario = SCENARIOS[name]
     seen: dict[str, set[str]] = {}
 
-    with stage(scenario, program.run) as built:
+    with build_stage(scenario, program.run) as built:
         steps = []
         for step in play(built):
             steps.append(step)
@@ -35,7 +35,7 @@ def test_a_scenario_shows_its_trouble_and_that_lvsdr_ends_it(name: str) -> None:
 def test_a_trouble_that_is_not_seen_fails_the_rehearsal() -> None:
     harmless = replace(SCENARIOS["alias"], by_hand=())
 
-    with stage(harmless, program.run) as built:
+    with build_stage(harmless, program.run) as built:
         steps = list(play(built))
 
     assert not steps[-1].ok
@@ -48,7 +48,7 @@ def test_what_is_left_behind_fails_the_rehearsal() -> None:
     (by_hand,) = scenario.by_hand
     littered = replace(scenario, by_hand=(replace(by_hand, undo=by_hand.undo[:1]),))
 
-    with stage(littered, program.run) as built:
+    with build_stage(littered, program.run) as built:
         steps = list(play(built))
 
     assert [step.title for step in steps if not step.ok] == [steps[-1].title]

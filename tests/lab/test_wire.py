@@ -22,7 +22,7 @@ import pytest
 
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
-from lvsdr.model.finding import Answer
+from lvsdr.model.neighbour_claim import Answer
 from lvsdr.wire.announce import Announcer
 from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
 from lvsdr.wire.frames.arp import Arp

@@ -1,4 +1,4 @@
-"""keepalived.conf as each director reads it: `@host` lines left out, `$NAME` filled in."""
+"""The lines of keepalived.conf that one host reads: `@host` left out, `$NAME` filled in."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lvsdr.formats.keepalived.conf_syntax import Block, Line, parsed
+from lvsdr.formats.keepalived.conf_syntax import Line
 
 CONDITION = re.compile(r"\s*@(?P<other>\^?)(?P<host>[^\s\\]+)(?P<rest>.*)", re.ASCII)
 NAMED = re.compile(r"\s*(?:\$\w+=\s*)?@\^?([^\s\\]+)", re.ASCII)
@@ -17,37 +17,15 @@ REFERENCE = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<bare>\w+)(?=\s|$))", re.AS
 MOST_HOSTS, LONGEST_LINE, MOST_FILLED_IN, STEP = 64, 1 << 16, 1 << 21, 100
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What one host reads in a file; `host` is its config-id, None where all read the same."""
-
-    file: str
-    host: str | None
-    root: Block
-
-    @property
-    def name(self) -> str:
-        return self.file + self.on_host
-
-    @property
-    def on_host(self) -> str:
-        """Return which host reads so, in brackets; nothing where all do."""
-        return "" if self.host is None else f" (on {self.host or 'any other host'})"
+def named_hosts(lines: Iterable[Line]) -> list[str]:
+    """Return the hosts that `@` lines name, by their config-id."""
+    found = (NAMED.match(each.text) for each in lines)
+    return list(dict.fromkeys(each[1] for each in found if each))[:MOST_HOSTS]
 
 
-def readings(lines: Iterable[Line], file: str) -> list[Reading]:
-    """Return what each host reads in `file`: those that `@` lines name, and any other.
-
-    A cluster has two directors at least: where two have a name, no other one is expected.
-    """
-    all_lines = list(lines)
-    found = (NAMED.match(each.text) for each in all_lines)
-    hosts = list(dict.fromkeys(each[1] for each in found if each))[:MOST_HOSTS]
-    if not hosts:
-        return [Reading(file, None, parsed(_Reader("").read(all_lines)))]
-    if len(hosts) == 1:
-        hosts.append("")
-    return [Reading(file, host, parsed(_Reader(host).read(all_lines))) for host in hosts]
+def lines_for(lines: Sequence[Line], host: str) -> Iterator[Line]:
+    """Yield the lines that a host reads, names filled in; never raises. "" is one without name."""
+    return _Reader(host).read(lines)
 
 
 @dataclass(slots=True)

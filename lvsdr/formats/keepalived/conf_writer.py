@@ -36,7 +36,7 @@ class Vrrp:
     host: str | None = None
 
 
-def configuration(
+def conf_lines(
     profile: DirectorProfile, vrrp: Vrrp, *, virtual_servers: bool = False
 ) -> Iterator[str]:
     """Yield the lines of a configuration; raise ProfileError for what keepalived has no words."""

@@ -19,70 +19,110 @@ KEYWORDS = frozenset({"include", *(f"include{each}" for each in "rmwba")})
 # Files of keepalived are small, and few; who makes them otherwise must not use up the memory.
 LARGEST, MOST, DEEPEST = 1 << 20, 1000, 20
 MOST_BRACES = 256
+ROOT = Path("/")
 
 
 @dataclass(slots=True)
-class Whole:
-    """A configuration with all that it includes, and what was found on the way."""
+class ReadLines:
+    """The lines of a file with all that it includes, and what was found on the way.
+
+    `unread` says which parts keepalived may have read, and we could not.
+    """
 
     lines: list[Line] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    files: list[Path] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    files: int = 0
 
 
-def read_whole(path: Path) -> Whole:
-    """Return the configuration in `path`; raise OSError where that one cannot be read."""
-    whole = Whole()
-    whole.lines += _lines(path, _text(path), whole, (path.resolve(),))
-    return whole
+def read_lines(path: Path, root: Path = ROOT) -> ReadLines:
+    """Return the lines of the file at `path`; raise OSError where that one cannot be read.
 
-
-def _lines(path: Path, text: str, whole: Whole, above: tuple[Path, ...]) -> Iterator[Line]:
-    """Yield the lines of a file, and those of an included one in the place of its `include`.
-
-    The braces of a file need not be balanced: what counts is the whole.
+    Names are as keepalived sees them, which sees `root` as its root.
     """
-    whole.files.append(path)
-    for there in lines_of(text, str(path)):
-        words = words_of(there.text)
-        if len(words) < 2 or words[0] not in KEYWORDS:
-            yield there
-            continue
-        for included in _included(words[1], path.parent, there, whole):
-            yield from _of_included(included, there, whole, above)
+    reading = _Including(root, ReadLines())
+    text, real = reading.opened(path)
+    reading.done.lines += reading.lines(path, text, (real,))
+    return reading.done
 
 
-def _of_included(path: Path, there: Line, whole: Whole, above: tuple[Path, ...]) -> Iterator[Line]:
-    try:
-        real = path.resolve()
-        text = _text(path)
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        fault = _fault(there, f"{path} cannot be read: {reason.lower()}", path, ERROR)
-        whole.findings.append(fault)
-        return
-    if real in above or len(above) > DEEPEST:
-        whole.findings.append(_fault(there, f"{path} includes itself", path, ERROR))
-    elif len(whole.files) >= MOST:
-        whole.findings.append(_fault(there, f"more than {MOST} files are included", path, ERROR))
-    else:
-        yield from _lines(path, text, whole, (*above, real))
+@dataclass(frozen=True, slots=True)
+class _Including:
+    root: Path
+    done: ReadLines
 
+    def lines(self, path: Path, text: str, above: tuple[Path, ...]) -> Iterator[Line]:
+        """Yield the lines of a file, and those of an included one in the place of its `include`.
 
-def _included(pattern: str, folder: Path, there: Line, whole: Whole) -> list[Path]:
-    """Return the files that a pattern of glob(7), with braces as in csh, means in a folder."""
-    found = [folder / name for each in _braces(pattern) for name in _matching(each, folder)]
-    files = [path for path in found if not _is_folder(path)]
-    if not files:
-        fault = f"no file is {printable(pattern)}, and keepalived goes on without it"
-        whole.findings.append(_fault(there, fault, folder / pattern, WARNING))
-    return files
+        The braces of a file need not be balanced: what counts is the whole.
+        """
+        self.done.files += 1
+        for there in lines_of(text, str(path)):
+            words = words_of(there.text)
+            if len(words) < 2 or words[0] not in KEYWORDS:
+                yield there
+                continue
+            for included in self._included(words[1], path.parent, there):
+                yield from self._of_included(included, there, above)
 
+    def opened(self, path: Path) -> tuple[str, Path]:
+        """Return what a file says, and what it really is; raise OSError where it is none."""
+        place = self._place(path)
+        try:
+            return text_of(place), place.resolve()
+        except (RuntimeError, ValueError) as error:
+            raise OSError(0, str(error)) from error
 
-def _matching(pattern: str, folder: Path) -> list[str]:
-    if not has_magic(pattern):
-        return [pattern]
-    return sorted(glob(pattern, root_dir=folder))  # noqa: PTH207 - Path.glob takes none from /
+    def _place(self, path: Path) -> Path:
+        return path if self.root == ROOT else self.root / str(path).lstrip("/")
+
+    def _of_included(self, path: Path, there: Line, above: tuple[Path, ...]) -> Iterator[Line]:
+        try:
+            text, real = self.opened(path)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            # Where there is none, keepalived has read none; a name to fill in may stand for one.
+            self._fault(
+                there,
+                path,
+                f"{path} cannot be read: {reason}",
+                unread=not isinstance(error, FileNotFoundError) or "$" in str(path),
+            )
+            return
+        if real in above or len(above) > DEEPEST:
+            self._fault(there, path, f"{path} includes itself")
+        elif self.done.files >= MOST:
+            self._fault(there, path, f"more than {MOST} files are included")
+        else:
+            yield from self.lines(path, text, (*above, real))
+
+    def _included(self, pattern: str, folder: Path, there: Line) -> list[Path]:
+        """Return the files that a pattern of glob(7), with braces as in csh, means in a folder."""
+        found = [path for each in _braces(pattern) for path in self._matching(each, folder)]
+        files = [path for path in found if not _is_folder(self._place(path))]
+        if not files:
+            text = f"no file is {printable(pattern)}, and keepalived goes on without it"
+            path = folder / pattern
+            self._fault(there, path, text, severity=WARNING, unread=False)
+        return files
+
+    def _matching(self, pattern: str, folder: Path) -> list[Path]:
+        if not has_magic(pattern):
+            return [folder / pattern]
+        base = ROOT if pattern.startswith("/") else folder
+        # Path.glob takes no pattern from /, and none with `..`.
+        names = glob(pattern.lstrip("/"), root_dir=self._place(base))  # noqa: PTH207
+        return [base / name for name in sorted(names)]
+
+    def _fault(
+        self, there: Line, path: Path, text: str, *, severity: str = ERROR, unread: bool = True
+    ) -> None:
+        where = f"{there.file}:{there.number}"
+        hint = f"ls -l {shlex.quote(printable(str(path)))}"
+        fault = Finding("KEEPALIVED-INCLUDE", severity, there.file, f"{where}: {text}", hint)
+        self.done.findings.append(fault)
+        if unread:
+            self.done.unread.append(fault.message)
 
 
 def _is_folder(path: Path) -> bool:
@@ -108,7 +148,8 @@ def _braces(pattern: str) -> list[str]:
     return [*dict.fromkeys((*done, *open_))]
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Return what a file says; raise OSError for what is none, or larger than any of keepalived."""
     # Not to wait for a pipe that somebody has put there.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
@@ -118,9 +159,3 @@ def _text(path: Path) -> str:
         if seen.st_size > LARGEST:
             raise OSError(0, f"it has more than {LARGEST} bytes")
         return file.read(LARGEST).decode("utf-8", "replace")
-
-
-def _fault(there: Line, text: str, path: Path, severity: str) -> Finding:
-    where = f"{there.file}:{there.number}"
-    hint = f"ls -l {shlex.quote(printable(str(path)))}"
-    return Finding("KEEPALIVED-INCLUDE", severity, there.file, f"{where}: {text}", hint)

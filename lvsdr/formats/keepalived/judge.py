@@ -1,77 +1,72 @@
-"""keepalived.conf judged: what will bite beside lvsdr."""
+"""keepalived.conf judged: what will go wrong beside lvsdr."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from lvsdr.formats.keepalived.conditions import Reading
-from lvsdr.formats.keepalived.conf_syntax import Block
-from lvsdr.formats.keepalived.conf_vips import of_masters, of_owners
-from lvsdr.formats.keepalived.hook_scripts import calls_lvsdr, of_scripts, of_stops, of_users
-from lvsdr.formats.keepalived.virtual_routers import interface_of, of_instance, of_routers
+from lvsdr.formats.keepalived.configuration import Configuration
+from lvsdr.formats.keepalived.judge_hooks import (
+    hooks_not_run_by_root,
+    hooks_without_stop,
+    script_faults,
+)
+from lvsdr.formats.keepalived.judge_routers import router_faults, router_id_clashes
+from lvsdr.formats.keepalived.judge_vips import vip_faults, vips_of_two_routers
+from lvsdr.formats.keepalived.virtual_servers import ServiceBlock
 from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.profile import DirectorProfile
 
 
 def findings(
-    readings: Sequence[Reading], director: DirectorProfile | None = None
+    confs: Sequence[Configuration], director: DirectorProfile | None = None
 ) -> Iterator[Finding]:
-    """Yield what is wrong in each reading, and between those of one cluster; each once."""
-    yield from dict.fromkeys(_all(readings, director))
+    """Yield what is wrong in each configuration, and between those of one cluster; each once."""
+    yield from dict.fromkeys(_all(confs, director))
 
 
-def _all(readings: Sequence[Reading], director: DirectorProfile | None) -> Iterator[Finding]:
-    for reading in readings:
-        yield from of_scripts(reading)
-        yield from of_users(reading, certain=director is not None)
-        yield from _beside_lvsdr(reading, director)
-        yield from of_stops(reading)
-        for instance in reading.root.all("vrrp_instance"):
-            yield from of_instance(reading, instance)
+def _all(confs: Sequence[Configuration], director: DirectorProfile | None) -> Iterator[Finding]:
+    for conf in confs:
+        yield from script_faults(conf)
+        yield from hooks_not_run_by_root(conf, certain=director is not None)
+        yield from _beside_lvsdr(conf, director)
+        yield from hooks_without_stop(conf)
+        for router in conf.routers():
+            yield from router_faults(conf, router)
         if director is not None:
-            yield from of_owners(reading, director)
-    yield from of_routers(readings)
-    yield from of_masters(readings)
+            yield from vip_faults(conf, director)
+    yield from router_id_clashes(confs)
+    yield from vips_of_two_routers(confs)
 
 
-def _beside_lvsdr(reading: Reading, director: DirectorProfile | None) -> Iterator[Finding]:
+def _beside_lvsdr(conf: Configuration, director: DirectorProfile | None) -> Iterator[Finding]:
     """Yield what takes lvsdr's table away: a profile has one, whatever the hooks are called."""
-    root = reading.root
-    called = calls_lvsdr(root)
+    called = conf.calls_lvsdr()
     if not called and director is None:
         return
-    for block in root.all("virtual_server", "virtual_server_group"):
-        if called or (director is not None and _serves(block, director)):
+    for each in conf.services():
+        if called or (director is not None and _serves(each, director)):
             yield Finding(
                 "KEEPALIVED-VIRTUAL-SERVER",
                 ERROR,
-                reading.file,
-                f"{block.where}: keepalived manages {block.value}, and lvsdr has a table as well:"
-                " keepalived takes its services away when it stops",
+                conf.file,
+                f"{each.block.where}: keepalived manages {each.block.value}, and lvsdr has a table"
+                " as well: keepalived takes its services away when it stops",
                 "remove the virtual_server blocks, or the hooks of lvsdr",
             )
-    for each in root.within("global_defs", "lvs_flush", "lvs_flush_onstop", "lvs_flush_on_stop"):
+    for flush in conf.flushes():
         yield Finding(
             "KEEPALIVED-LVS-FLUSH",
             ERROR,
-            reading.file,
-            f"{each.where}: {each.name} empties the whole IPVS table, that of lvsdr too",
-            f"remove {each.name}",
+            conf.file,
+            f"{flush.where}: {flush.name} empties the whole IPVS table, that of lvsdr too",
+            f"remove {flush.name}",
         )
 
 
-def _serves(block: Block, director: DirectorProfile) -> bool:
+def _serves(block: ServiceBlock, director: DirectorProfile) -> bool:
     """Return whether a virtual_server, or a group, speaks of a service of the profile."""
-    of_group = block.name == "virtual_server_group"
-    lines = [each.words for each in block.inner] if of_group else [block.words[1:]]
-    marks = {str(each.service.fwmark) for each in director.virtual_servers}
+    services = [each.service for each in director.virtual_servers]
+    marks = {str(each.fwmark) for each in services if each.fwmark is not None}
     return any(
-        line[1:2] and line[1] in marks if line[:1] == ["fwmark"] else _is_vip(line, director)
-        for line in lines
+        line.fwmark in marks or any(line.has(vip) for vip in director.vips) for line in block.lines
     )
-
-
-def _is_vip(line: Sequence[str], director: DirectorProfile) -> bool:
-    # A group may have a range: 192.0.2.1-9.
-    address = interface_of(line[0].partition("-")[0]) if line else None
-    return address is not None and address.ip in director.vips

@@ -1,1 +1,1 @@
-"""The bytes that are exchanged with the kernel over netlink."""
+"""Netlink: sockets, and the messages that are exchanged with the kernel."""

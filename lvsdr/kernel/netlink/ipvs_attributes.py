@@ -20,7 +20,7 @@ from lvsdr.kernel.netlink.netlink_messages import (
     Attributes,
     as_number,
     as_text,
-    attribute,
+    pack_attribute,
 )
 from lvsdr.model.ipvs import SETTING_FIELDS, RealServer, Service, Settings, VirtualServer
 
@@ -99,13 +99,13 @@ def sent_settings(settings: Settings) -> bytes:
 @lru_cache(maxsize=1024)
 def dest_port(port: int) -> bytes:
     """Return the port of a real server as an attribute."""
-    return attribute(DEST_PORT, BE16.pack(port))
+    return pack_attribute(DEST_PORT, BE16.pack(port))
 
 
 def _packed(settings: Settings) -> dict[int, bytes]:
     values = dict(zip(SETTING_NAMES, settings, strict=True))
     return {
-        kind: attribute(kind, form.pack(number))
+        kind: pack_attribute(kind, form.pack(number))
         for row in REAL_SERVER
         for (kind, form), number in zip(
             row.forms.items(), row.numbers(values[row.field]), strict=True
@@ -227,7 +227,7 @@ def virtual_server_settings(server: VirtualServer) -> bytes:
     flags = sum(row.bits(server) for row in VIRTUAL_SERVER)
     values = {row.number: row.packed(server) for row in VIRTUAL_SERVER}
     values[FLAGS] = FLAGS_AND_MASK.pack(flags, ALL_FLAGS)
-    return b"".join(attribute(kind, value) for kind, value in sorted(values.items()) if value)
+    return b"".join(pack_attribute(kind, value) for kind, value in sorted(values.items()) if value)
 
 
 def virtual_server_fields(service: Service, found: Attributes) -> dict[str, Any]:

@@ -17,11 +17,11 @@ from lvsdr.kernel.netlink.netlink_messages import (
     U32,
     Attributes,
     as_number,
-    attribute,
-    attributes,
-    decoded,
-    opened,
-    singly,
+    decode_message,
+    each_message,
+    pack_attribute,
+    unpack_attributes,
+    unpack_message,
 )
 from lvsdr.kernel.netlink.netlink_socket import GenericSocket
 from lvsdr.model.address import IPAddress
@@ -30,20 +30,20 @@ from lvsdr.model.ipvs import RealServer, Service, Settings, VirtualServer, setti
 # In a listed real server its settings come first, then the connections that it has, then its
 # family, then statistics. Another kernel may list them otherwise: then nothing is known by its
 # bytes, and all is decoded.
-LISTED_ADDRESS = attribute(carried.DEST_ADDR, bytes(16))
+LISTED_ADDRESS = pack_attribute(carried.DEST_ADDR, bytes(16))
 NO_SETTINGS = settings_of(RealServer(Service("fwmark"), ip_address(0), 0))
 PORT_SIZE = len(carried.dest_port(0))
 SETTINGS_SIZE = len(LISTED_ADDRESS) + PORT_SIZE + len(carried.listed_settings(NO_SETTINGS))
-CONNECTIONS_SIZE = 3 * len(attribute(0, U32.pack(0)))
-FAMILY_SIZE = len(attribute(carried.ADDR_FAMILY, U16.pack(0)))
+CONNECTIONS_SIZE = 3 * len(pack_attribute(0, U32.pack(0)))
+FAMILY_SIZE = len(pack_attribute(carried.ADDR_FAMILY, U16.pack(0)))
 START = HEADER.size + GENERIC.size + 4
 LEAST = START + SETTINGS_SIZE + CONNECTIONS_SIZE + FAMILY_SIZE
 
 
 def virtual_servers(wire: GenericSocket) -> Iterator[VirtualServer]:
     """Yield the virtual servers of the namespace; raises OSError."""
-    for message in singly(wire.dump(ipvs_messages.GET_SERVICE)):
-        yield decoded(message, _virtual_server)
+    for message in each_message(wire.dump(ipvs_messages.GET_SERVICE)):
+        yield decode_message(message, _virtual_server)
 
 
 def real_servers(
@@ -60,7 +60,7 @@ def real_servers(
             if server is None:
                 start = place * length
                 message = chunk[start : start + length]
-                server = decoded(message, partial(_real_server, service))
+                server = decode_message(message, partial(_real_server, service))
             yield server
 
 
@@ -74,7 +74,7 @@ def listed_bytes(server: RealServer) -> bytes:
 @lru_cache(maxsize=1024)
 def _after(family: int, port: int, settings: Settings) -> bytes:
     """Return what is known of a listed real server after its address."""
-    family_is = attribute(carried.ADDR_FAMILY, U16.pack(family))
+    family_is = pack_attribute(carried.ADDR_FAMILY, U16.pack(family))
     return carried.dest_port(port) + carried.listed_settings(settings) + family_is
 
 
@@ -90,7 +90,7 @@ def _packed(chunk: memoryview, length: int) -> Iterator[bytes]:
 
 def of_service(message: memoryview) -> tuple[Service, Attributes]:
     """Return which virtual server a message lists, and its attributes."""
-    found = attributes(opened(message, GENERIC)[1][carried.SERVICE])
+    found = unpack_attributes(unpack_message(message, GENERIC)[1][carried.SERVICE])
     number = as_number(found[carried.AF])
     family = "inet6" if number == socket.AF_INET6 else "inet"
     if carried.FWMARK in found:
@@ -107,7 +107,7 @@ def of_service(message: memoryview) -> tuple[Service, Attributes]:
 
 def of_real_server(message: memoryview, service: Service) -> tuple[IPAddress, int, Attributes]:
     """Return the address and port of a listed real server of `service`, and its attributes."""
-    found = attributes(opened(message, GENERIC)[1][carried.DEST])
+    found = unpack_attributes(unpack_message(message, GENERIC)[1][carried.DEST])
     # Kernels before 3.18 know no real server of another family than its service's.
     family: int = ipvs_messages.FAMILIES[service.family]
     if carried.ADDR_FAMILY in found:

@@ -24,7 +24,7 @@ from lvsdr.kernel.netlink.ipvs_attributes import (
     sent_settings,
     virtual_server_settings,
 )
-from lvsdr.kernel.netlink.netlink_messages import U16, U32, attribute
+from lvsdr.kernel.netlink.netlink_messages import U16, U32, pack_attribute
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer, settings_of
 
 # linux/ip_vs.h
@@ -38,12 +38,12 @@ FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
 
 def identity(service: Service) -> bytes:
     """Return what tells a service from others, as an attribute."""
-    return attribute(SERVICE, _identity(service))
+    return pack_attribute(SERVICE, _identity(service))
 
 
 def virtual_server(server: VirtualServer) -> bytes:
     """Return a virtual server with all its settings, as an attribute."""
-    return attribute(SERVICE, _identity(server.service) + virtual_server_settings(server))
+    return pack_attribute(SERVICE, _identity(server.service) + virtual_server_settings(server))
 
 
 def real_server(server: RealServer) -> bytes:
@@ -64,12 +64,12 @@ def family_and_bytes(server: RealServer) -> tuple[int, bytes]:
 
 def _dest_head(family: int, size: int) -> tuple[bytes, bytes]:
     """Return what stands before and after the address of a real server."""
-    family_is = attribute(ADDR_FAMILY, U16.pack(family))
-    address = attribute(DEST_ADDR, bytes(size))
+    family_is = pack_attribute(ADDR_FAMILY, U16.pack(family))
+    address = pack_attribute(DEST_ADDR, bytes(size))
     any_server = RealServer(Service("fwmark"), IPv4Address(0), 0)
     settings = dest_port(0) + sent_settings(settings_of(any_server))
     length = len(address) + len(family_is) + len(settings)
-    return attribute(DEST, bytes(length))[:4] + address[:4], family_is
+    return pack_attribute(DEST, bytes(length))[:4] + address[:4], family_is
 
 
 DEST_HEADS: Mapping[int, tuple[bytes, bytes]] = {
@@ -79,14 +79,14 @@ DEST_HEADS: Mapping[int, tuple[bytes, bytes]] = {
 
 
 def _identity(service: Service) -> bytes:
-    family = attribute(AF, U16.pack(FAMILIES[service.family]))
+    family = pack_attribute(AF, U16.pack(FAMILIES[service.family]))
     if service.vip is None:
-        return family + attribute(FWMARK, U32.pack(service.fwmark))
+        return family + pack_attribute(FWMARK, U32.pack(service.fwmark))
     return b"".join(
         (
             family,
-            attribute(PROTOCOL, U16.pack(PROTOCOLS[service.protocol])),
-            attribute(ADDR, service.vip.packed),
-            attribute(PORT, BE16.pack(service.port)),
+            pack_attribute(PROTOCOL, U16.pack(PROTOCOLS[service.protocol])),
+            pack_attribute(ADDR, service.vip.packed),
+            pack_attribute(PORT, BE16.pack(service.port)),
         )
     )

@@ -1,4 +1,4 @@
-"""Messages of netlink and their attributes: made, walked, and opened where they lie."""
+"""Messages of netlink and their attributes, packed and unpacked without copying."""
 
 from __future__ import annotations
 
@@ -28,95 +28,98 @@ NOTHING = memoryview(b"")
 
 Item = TypeVar("Item")
 Attributes = Mapping[int, memoryview]
-"""The values of attributes, by their kinds."""
+"""The values of attributes by their kinds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why the kernel refused a request: an errno, and its own words where it has some."""
+    """Why the kernel refused a request: an errno, and the kernel's own message, if any."""
 
     errno: int
     said: str = ""
 
 
-def message(kind: int, body: bytes, sequence: int, flags: int) -> bytes:
+def pack_message(kind: int, body: bytes, sequence: int, flags: int) -> bytes:
     """Return one message."""
     return HEADER.pack(HEADER.size + len(body), kind, flags, sequence, 0) + body
 
 
-def attribute(kind: int, value: bytes) -> bytes:
+def pack_attribute(kind: int, value: bytes) -> bytes:
     """Return one attribute, padded to four bytes as every message and attribute is."""
     length = ATTRIBUTE.size + len(value)
     return ATTRIBUTE.pack(length, kind) + value + bytes(-length % 4)
 
 
-def attributes(packed: memoryview) -> dict[int, memoryview]:
-    """Return the values of attributes by their kinds; raise OSError where a length lies."""
+def unpack_attributes(packed: memoryview) -> dict[int, memoryview]:
+    """Return the values of attributes by their kinds; raise OSError where a length is wrong."""
     found = {}
     while len(packed) >= ATTRIBUTE.size:
         length, kind = ATTRIBUTE.unpack_from(packed)
         if not ATTRIBUTE.size <= length <= len(packed):
-            raise broken()
+            raise malformed()
         found[kind & NLA_TYPE] = packed[ATTRIBUTE.size : length]
         packed = packed[length + -length % 4 :]
     return found
 
 
-def opened(message: memoryview, form: struct.Struct) -> tuple[tuple[int, ...], Attributes]:
-    """Return the fields of a message that follow its header, and its attributes; raises OSError."""
+def unpack_message(message: memoryview, form: struct.Struct) -> tuple[tuple[int, ...], Attributes]:
+    """Return the fields of a message after its header, in `form`, and its attributes.
+
+    Raises OSError.
+    """
     if len(message) < HEADER.size + form.size:
-        raise broken()
+        raise malformed()
     fields = form.unpack_from(message, HEADER.size)
-    return fields, attributes(message[HEADER.size + form.size + -form.size % 4 :])
+    return fields, unpack_attributes(message[HEADER.size + form.size + -form.size % 4 :])
 
 
-def singly(listing: Iterable[tuple[memoryview, int]]) -> Iterator[memoryview]:
-    """Yield one by one the messages of a list."""
+def each_message(listing: Iterable[tuple[memoryview, int]]) -> Iterator[memoryview]:
+    """Yield each message of chunks whose messages all have the given size."""
     for chunk, length in listing:
         yield from (chunk[start : start + length] for start in range(0, len(chunk), length))
 
 
-def decoded(message: memoryview, decode: Callable[[memoryview], Item]) -> Item:
-    """Return what `decode` makes of a message; raises OSError where it can make nothing of it."""
+def decode_message(message: memoryview, decode: Callable[[memoryview], Item]) -> Item:
+    """Return `decode(message)`; raise OSError where the message is malformed."""
     try:
         return decode(message)
     except (LookupError, ValueError, struct.error) as error:
-        raise broken() from error
+        raise malformed() from error
 
 
 def as_number(packed: memoryview) -> int:
-    """Return a number without a sign, in host byte order."""
+    """Return the unsigned number in `packed`, which is in host byte order."""
     return int.from_bytes(packed, sys.byteorder)
 
 
 def as_text(packed: memoryview) -> str:
-    """Return a text that a zero ends."""
+    """Return the text in `packed` before its zero byte."""
     return bytes(packed).partition(b"\0")[0].decode(errors="replace")
 
 
-def broken() -> OSError:
-    """Return the error that tells of a message that is not as Linux says it is."""
+def malformed() -> OSError:
+    """Return the error for a message that does not have the layout that Linux documents."""
     return OSError(errno.EPROTO, os.strerror(errno.EPROTO))
 
 
-def walk(chunk: memoryview) -> Iterator[memoryview]:
-    """Yield the messages of a reply, each with its header; raise OSError where a length lies."""
+def walk_messages(chunk: memoryview) -> Iterator[memoryview]:
+    """Yield the messages of a reply with their headers; raise OSError where a length is wrong."""
     while len(chunk) >= HEADER.size:
-        length = length_of(chunk)
+        length = message_length(chunk)
         if not HEADER.size <= length <= len(chunk):
-            raise broken()
+            raise malformed()
         yield chunk[:length]
         chunk = chunk[length + -length % 4 :]
 
 
-def length_of(chunk: memoryview) -> int:
-    """Return the length of the first message of a reply, as that says."""
+def message_length(chunk: memoryview) -> int:
+    """Return the length of the first message of a reply, as in its header."""
     (length,) = U32.unpack_from(chunk)
     return int(length)
 
 
-def sound(requests: bytes | bytearray) -> bool:
-    """Return whether the lengths of many requests lead from each to the next, and to the end."""
+def lengths_add_up(requests: bytes | bytearray) -> bool:
+    """Return whether the lengths of the requests add up to the whole: else a batch would break."""
     offset = 0
     while offset + HEADER.size <= len(requests):
         (length,) = U32.unpack_from(requests, offset)
@@ -126,8 +129,8 @@ def sound(requests: bytes | bytearray) -> bool:
     return offset == len(requests)
 
 
-def even(chunk: memoryview, head: tuple[int, int, int, int]) -> bool:
-    """Return whether every message of the chunk has the head LENGTH, KIND, FLAGS, SEQUENCE."""
+def all_have_header(chunk: memoryview, head: tuple[int, int, int, int]) -> bool:
+    """Return whether every message of the chunk has this header: LENGTH, KIND, FLAGS, SEQUENCE."""
     length = head[0]
     if length < HEADER.size or len(chunk) % length:
         return False
@@ -135,8 +138,8 @@ def even(chunk: memoryview, head: tuple[int, int, int, int]) -> bool:
     return all(each == head for each in heads)
 
 
-def consent(message: memoryview) -> None:
-    """Raise OSError where an answer, or the end of a list, is a refusal."""
+def raise_if_refused(message: memoryview) -> None:
+    """Raise OSError where an acknowledgement, or the end of a dump, carries an error."""
     # With NETLINK_CAP_ACK the header of the request comes back, and nothing else of it; at the
     # end of a list not even that.
     is_answer = HEADER.unpack_from(message)[1] == NLMSG_ERROR
@@ -145,20 +148,20 @@ def consent(message: memoryview) -> None:
         raise OSError(refused.errno, refused.said or os.strerror(refused.errno))
 
 
-def answered(message: memoryview) -> tuple[int, Refused]:
-    """Return which request an answer belongs to, and what it says; errno 0 is consent."""
+def unpack_ack(message: memoryview) -> tuple[int, Refused]:
+    """Return the sequence number of an acknowledgement, and its error; errno 0 is success."""
     _, kind, _, sequence, _ = HEADER.unpack_from(message)
     if kind != NLMSG_ERROR:
-        raise broken()
+        raise malformed()
     return sequence, _refused(message, HEADER.size)
 
 
 def _refused(message: memoryview, between: int) -> Refused:
     after = HEADER.size + NUMBER.size
     if len(message) < after:
-        raise broken()
+        raise malformed()
     (number,) = NUMBER.unpack_from(message, HEADER.size)
     words: Attributes = {}
     if HEADER.unpack_from(message)[2] & ACK_TLVS:
-        words = attributes(message[after + between :])
+        words = unpack_attributes(message[after + between :])
     return Refused(-number, as_text(words.get(ERROR_TEXT, memoryview(b""))))

@@ -1,4 +1,4 @@
-"""Netlink sockets: many requests in one send, and replies read where they lie."""
+"""Netlink sockets: requests, dumps, and batches of many requests in one send."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from lvsdr.kernel.netlink.netlink_messages import (
     NLMSG_NOOP,
     REQUEST,
     Refused,
-    answered,
+    all_have_header,
     as_number,
-    attribute,
-    broken,
-    consent,
-    even,
-    length_of,
-    message,
-    opened,
-    sound,
-    walk,
+    lengths_add_up,
+    malformed,
+    message_length,
+    pack_attribute,
+    pack_message,
+    raise_if_refused,
+    unpack_ack,
+    unpack_message,
+    walk_messages,
 )
 
 # linux/netlink.h, linux/genetlink.h; the socket module knows but a few of them.
@@ -46,7 +46,7 @@ LARGEST_REPLY = 1 << 16
 
 
 class NetlinkSocket:
-    """A socket of one netlink protocol, bound in the namespace that it is made in."""
+    """A socket of one netlink protocol, bound in the namespace in which it is opened."""
 
     def __init__(self, protocol: int) -> None:
         self._socket = socket.socket(
@@ -69,35 +69,35 @@ class NetlinkSocket:
         self._socket.close()
 
     def sequence(self, count: int = 1) -> int:
-        """Return the first of `count` numbers that no earlier request has."""
+        """Reserve `count` sequence numbers that no earlier request has, and return the first."""
         first = self._sequence + 1
         self._sequence += count
         return first
 
     def ask(self, kind: int, body: bytes, flags: int = 0) -> memoryview | None:
-        """Send one request; return its answer, None where that is mere consent.
+        """Send one request; return its answer, None where that is only an acknowledgement.
 
-        The answer is overwritten by the next. Raises OSError.
+        The next answer overwrites it. Raises OSError.
         """
         sequence = self.sequence()
-        self._socket.send(message(kind, body, sequence, REQUEST | flags))
+        self._socket.send(pack_message(kind, body, sequence, REQUEST | flags))
         while True:
-            for answer in walk(self._received()):
+            for answer in walk_messages(self._received()):
                 _, is_of, _, number, _ = HEADER.unpack_from(answer)
                 # What a dump that was left behind still has to say is not for us.
                 if number == sequence:
                     if is_of != NLMSG_ERROR:
                         return answer
-                    consent(answer)
+                    raise_if_refused(answer)
                     return None
 
     def batch(self, requests: bytes | bytearray) -> Mapping[int, Refused]:
-        """Send many requests at once; return those refused, by their sequence numbers.
+        """Send many requests at once; return the refusals by their sequence numbers.
 
-        No request asks for an answer, since only a refusal matters. Raises OSError where the
-        answers did not all arrive: then nobody knows what was refused.
+        The requests must not ask for acknowledgements, for only refusals matter. Raises OSError
+        where refusals were lost: then it is unknown what was refused.
         """
-        assert sound(requests), "a broken length ends the batch, and nobody would be told"
+        assert lengths_add_up(requests), "a broken length ends the batch, and nobody would be told"
         # To a message that is nothing but a wish to be answered, the kernel says that it came
         # to the end. It has answered all before it, and this, by the time that send returns.
         marker = self.sequence()
@@ -105,34 +105,34 @@ class NetlinkSocket:
         self._socket.send(requests + end)
         refused: dict[int, Refused] = {}
         while marker not in refused:
-            for reply in walk(self._received(socket.MSG_DONTWAIT)):
-                sequence, refusal = answered(reply)
+            for reply in walk_messages(self._received(socket.MSG_DONTWAIT)):
+                sequence, refusal = unpack_ack(reply)
                 refused[sequence] = refusal
         del refused[marker]
         return refused
 
-    def listed(self, kind: int, body: bytes, each: int) -> Iterator[tuple[memoryview, int]]:
-        """Yield what the kernel lists: messages of one size in a row, and that size.
+    def dump_chunks(self, kind: int, body: bytes, each: int) -> Iterator[tuple[memoryview, int]]:
+        """Yield a dump in chunks of messages of one size, each with that size.
 
-        `each` is the kind of its messages. What was yielded is overwritten by the next. Raises
-        OSError, EINTR where the list changed under the kernel's hands, at the end of it: before
-        that the socket could not be asked again.
+        `each` is the kind of the messages. The next chunk overwrites the last. Raises OSError:
+        EINTR where the kernel's list changed during the dump, raised at the end of the dump, so
+        that the socket can be used again.
         """
         sequence, whole = self.sequence(), True
-        self._socket.send(message(kind, body, sequence, REQUEST | DUMP))
+        self._socket.send(pack_message(kind, body, sequence, REQUEST | DUMP))
         while True:
             chunk = self._received()
-            length = length_of(chunk)
-            if even(chunk, (length, each, MULTI, sequence)):
+            length = message_length(chunk)
+            if all_have_header(chunk, (length, each, MULTI, sequence)):
                 yield chunk, length
                 continue
-            for part in walk(chunk):
+            for part in walk_messages(chunk):
                 _, is_of, flags, number, _ = HEADER.unpack_from(part)
                 if number != sequence:
                     continue
                 whole = whole and not flags & DUMP_INTERRUPTED
                 if is_of in (NLMSG_ERROR, NLMSG_DONE):
-                    consent(part)
+                    raise_if_refused(part)
                     if not whole:
                         raise OSError(errno.EINTR, os.strerror(errno.EINTR))
                     return
@@ -146,9 +146,9 @@ class NetlinkSocket:
             # Half of what it takes: still the answers to 500 requests, more than one batch has.
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
         for option in (NETLINK_CAP_ACK, NETLINK_EXT_ACK):
-            self._wish(option)
+            self._try_option(option)
 
-    def _wish(self, option: int) -> None:
+    def _try_option(self, option: int) -> None:
         # Kernels before 4.12 lack the words to an errno, those before 4.20 strict checking.
         with suppress(OSError):
             self._socket.setsockopt(SOL_NETLINK, option, 1)
@@ -159,12 +159,12 @@ class NetlinkSocket:
         if length > len(self._view):
             raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
         if length < HEADER.size:
-            raise broken()
+            raise malformed()
         return self._view[:length]
 
 
 class GenericSocket(NetlinkSocket):
-    """A socket that speaks to one family of generic netlink, whose id is asked for once."""
+    """A socket for one family of generic netlink; its id is asked for once."""
 
     def __init__(self, family: str) -> None:
         super().__init__(NETLINK_GENERIC)
@@ -177,17 +177,17 @@ class GenericSocket(NetlinkSocket):
     def ask_family(
         self, command: int, attributes: bytes = b"", flags: int = 0
     ) -> memoryview | None:
-        """Have the family carry out a command, as `ask` does; raises OSError."""
+        """Send a command of the family, as `ask` does; raises OSError."""
         return self.ask(self.family, GENERIC.pack(command, 1) + attributes, flags)
 
     def dump(self, command: int, attributes: bytes = b"") -> Iterator[tuple[memoryview, int]]:
-        """Yield what a command of the family lists, as `listed` does; raises OSError."""
-        return self.listed(self.family, GENERIC.pack(command, 1) + attributes, self.family)
+        """Yield the dump of a command of the family, as `dump_chunks` does; raises OSError."""
+        return self.dump_chunks(self.family, GENERIC.pack(command, 1) + attributes, self.family)
 
     def _family_id(self, name: str) -> int:
-        asked = attribute(FAMILY_NAME, name.encode() + b"\0")
+        asked = pack_attribute(FAMILY_NAME, name.encode() + b"\0")
         answer = self.ask(GENL_CONTROL, GENERIC.pack(GET_FAMILY, 1) + asked)
         if answer is None:
-            raise broken()
-        _, found = opened(answer, GENERIC)
+            raise malformed()
+        _, found = unpack_message(answer, GENERIC)
         return as_number(found[FAMILY_ID])

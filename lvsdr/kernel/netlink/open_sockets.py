@@ -1,4 +1,4 @@
-"""The netlink sockets of one namespace, opened when first needed and again after a failure."""
+"""The netlink sockets of one namespace; each is opened when it is first needed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lvsdr.kernel.netlink.route_socket import RouteSocket
 
 
 class Sockets:
-    """The raw sockets and pyroute2's; all belong to the namespace in which they were opened."""
+    """Our netlink sockets and pyroute2's, of the namespace in which they are opened."""
 
     def __init__(self) -> None:
         self._rtnetlink: RouteSocket | None = None
@@ -32,7 +32,7 @@ class Sockets:
 
     @property
     def rtnetlink(self) -> RouteSocket:
-        """Return the open raw route socket; raises KernelError."""
+        """Return our route socket; raises KernelError."""
         if self._rtnetlink is None:
             with explained("open a route socket"):
                 self._rtnetlink = RouteSocket()
@@ -40,7 +40,7 @@ class Sockets:
 
     @property
     def route(self) -> Any:
-        """Return pyroute2's open route socket, for what is rare; raises KernelError."""
+        """Return pyroute2's route socket, for rare requests; raises KernelError."""
         if self._route is None:
             # Here and not above: loading it takes longer than a director's whole table.
             from pyroute2.iproute.linux import IPRoute  # noqa: PLC0415
@@ -52,7 +52,7 @@ class Sockets:
 
     @property
     def ipvs(self) -> GenericSocket:
-        """Return the open IPVS socket; raises CannotRun where the kernel has no IPVS."""
+        """Return the IPVS socket; raises CannotRun where the kernel has no IPVS."""
         if self._ipvs is None:
             with explained("open an IPVS socket"):
                 try:
@@ -66,7 +66,7 @@ class Sockets:
         self.ipvs.fileno()
 
     def close(self) -> None:
-        """Close what is open; what is asked for next is opened anew."""
+        """Close the open sockets; a socket that is needed later is opened anew."""
         for socket in (self._rtnetlink, self._route, self._ipvs):
             if socket is not None:
                 socket.close()

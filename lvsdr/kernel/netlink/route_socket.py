@@ -1,8 +1,8 @@
-"""What each command does with links, addresses and routes, over a raw route socket.
+"""Our own route socket, for the requests about links, addresses and routes that commands make.
 
-That is every read, and what is written along with a VIP; what is rare goes through pyroute2, whose
-import takes longer than all that most commands do. Byte layouts are those of linux/rtnetlink.h,
-if_link.h and if_addr.h; a test holds them against pyroute2's.
+It makes all reads, and the writes that come with a VIP. Rare requests go through pyroute2, whose
+import takes longer than the rest of most commands. Byte layouts are those of linux/rtnetlink.h,
+if_link.h and if_addr.h; a test compares them with pyroute2's.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 
-from lvsdr.kernel.netlink.netlink_messages import ACK, Item, broken, decoded, singly
+from lvsdr.kernel.netlink.netlink_messages import ACK, Item, decode_message, each_message, malformed
 from lvsdr.kernel.netlink.netlink_socket import NETLINK_ROUTE, NetlinkSocket
 
 NETLINK_GET_STRICT_CHK = 12
@@ -22,28 +22,28 @@ ATTEMPTS = 10
 
 
 class RouteSocket(NetlinkSocket):
-    """A socket that speaks rtnetlink."""
+    """A socket for rtnetlink."""
 
     def __init__(self) -> None:
         super().__init__(NETLINK_ROUTE)
         # Strict checking lets the kernel filter dumps: a router's table may be large.
-        self._wish(NETLINK_GET_STRICT_CHK)
+        self._try_option(NETLINK_GET_STRICT_CHK)
 
     def change(self, kind: int, body: bytes, flags: int = 0) -> None:
-        """Have one change carried out; raises OSError."""
+        """Request one change; raises OSError."""
         self.ask(kind, body, ACK | flags)
 
     def get(self, kind: int, body: bytes, decode: Callable[[memoryview], Item]) -> Item:
-        """Return the one thing that is asked for; raises OSError."""
+        """Request one object, and return it decoded; raises OSError."""
         answer = self.ask(kind, body)
         if answer is None:
-            raise broken()
-        return decoded(answer, decode)
+            raise malformed()
+        return decode_message(answer, decode)
 
     def dump(self, kind: int, body: bytes, decode: Callable[[memoryview], Item]) -> list[Item]:
-        """Return all that the kernel lists; raises OSError.
+        """Return the objects of a dump, decoded; raises OSError.
 
-        Where links come and go all the time, as on a host of containers, a list is often torn.
+        A dump that changed while it was read is repeated, which is frequent on hosts of containers.
         """
         for _ in range(ATTEMPTS - 1):
             try:
@@ -54,4 +54,7 @@ class RouteSocket(NetlinkSocket):
 
     def _dump(self, kind: int, body: bytes, decode: Callable[[memoryview], Item]) -> list[Item]:
         # What makes a thing, and so lists it, has a number two below that of asking for it.
-        return [decoded(each, decode) for each in singly(self.listed(kind, body, kind - 2))]
+        return [
+            decode_message(each, decode)
+            for each in each_message(self.dump_chunks(kind, body, kind - 2))
+        ]

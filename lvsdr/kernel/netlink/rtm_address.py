@@ -1,4 +1,4 @@
-"""Addresses of links: listed, added, deleted (linux/if_addr.h)."""
+"""rtnetlink: dump, add and delete addresses (linux/if_addr.h)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ import struct
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface
 
-from lvsdr.kernel.netlink.netlink_messages import U32, as_number, as_text, attribute, opened
+from lvsdr.kernel.netlink.netlink_messages import (
+    U32,
+    as_number,
+    as_text,
+    pack_attribute,
+    unpack_message,
+)
 from lvsdr.kernel.netlink.route_socket import CREATE, EXCLUSIVE, RouteSocket
 from lvsdr.model.address import IPInterface
 
@@ -24,7 +30,7 @@ SCOPE_NAMES = {number: name for name, number in SCOPES.items()}
 
 @dataclass(frozen=True, slots=True)
 class RawAddress:
-    """An address as the kernel shows it, on the link `index`; the label is IPv4's alone."""
+    """An address as the kernel shows it, on the link `index`; only IPv4 has a label."""
 
     index: int
     ip: IPInterface
@@ -48,7 +54,7 @@ class RawAddress:
 def dump(wire: RouteSocket, index: int = 0) -> list[RawAddress]:
     """Return every address of the namespace, or those of one link; raises OSError."""
     body = IFADDRMSG.pack(socket.AF_UNSPEC, 0, 0, 0, index)
-    found = wire.dump(RTM_GETADDR, body, decoded)
+    found = wire.dump(RTM_GETADDR, body, decode)
     # Kernels before 4.20 know no filter.
     return [address for address in found if index in (0, address.index)]
 
@@ -59,12 +65,12 @@ def add(wire: RouteSocket, address: RawAddress) -> None:
     scope = SCOPES[address.scope] if address.scope in SCOPES else int(address.scope)
     body = _identity(address, scope)
     if address.label is not None:
-        body += attribute(IFA_LABEL, address.label.encode() + b"\0")
+        body += pack_attribute(IFA_LABEL, address.label.encode() + b"\0")
     if address.flags:
-        body += attribute(IFA_FLAGS, U32.pack(address.flags & ~IFA_F_DEPRECATED))
+        body += pack_attribute(IFA_FLAGS, U32.pack(address.flags & ~IFA_F_DEPRECATED))
     if address.deprecated:
         # No flag that one may set: the kernel knows an old address by its lifetime.
-        body += attribute(IFA_CACHEINFO, CACHEINFO.pack(0, FOREVER))
+        body += pack_attribute(IFA_CACHEINFO, CACHEINFO.pack(0, FOREVER))
     wire.change(RTM_NEWADDR, body, CREATE | EXCLUSIVE)
 
 
@@ -73,9 +79,9 @@ def delete(wire: RouteSocket, address: RawAddress) -> None:
     wire.change(RTM_DELADDR, _identity(address, 0))
 
 
-def decoded(message: memoryview) -> RawAddress:
-    """Return the address that a message tells of."""
-    (family, length, flags, scope, index), found = opened(message, IFADDRMSG)
+def decode(message: memoryview) -> RawAddress:
+    """Return the address in a message."""
+    (family, length, flags, scope, index), found = unpack_message(message, IFADDRMSG)
     # On a point-to-point link IFA_ADDRESS is the peer's, IFA_LOCAL ours.
     packed = bytes(found[IFA_LOCAL] if IFA_LOCAL in found else found[IFA_ADDRESS])
     ipv4 = family == socket.AF_INET
@@ -94,6 +100,6 @@ def _identity(address: RawAddress, scope: int) -> bytes:
     family, length = socket.AF_INET if ipv4 else socket.AF_INET6, address.ip.network.prefixlen
     packed = address.ip.packed
     # IPv4 knows its own address by IFA_LOCAL, and the other end's by IFA_ADDRESS.
-    own = attribute(IFA_LOCAL, packed) if ipv4 else b""
+    own = pack_attribute(IFA_LOCAL, packed) if ipv4 else b""
     header = IFADDRMSG.pack(family, length, 0, scope, address.index)
-    return header + attribute(IFA_ADDRESS, packed) + own
+    return header + pack_attribute(IFA_ADDRESS, packed) + own

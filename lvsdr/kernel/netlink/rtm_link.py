@@ -1,4 +1,4 @@
-"""Links: listed, found by their names, set up (linux/if_link.h)."""
+"""rtnetlink: dump links, find one by its name, set its flags (linux/if_link.h)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from lvsdr.kernel.netlink.netlink_messages import (
     U32,
     as_number,
     as_text,
-    attribute,
-    attributes,
-    opened,
+    pack_attribute,
+    unpack_attributes,
+    unpack_message,
 )
 from lvsdr.kernel.netlink.route_socket import RouteSocket
 
@@ -24,7 +24,7 @@ IFLA_LINKINFO, IFLA_EXT_MASK, IFLA_LINK_NETNSID = 18, 29, 37
 IFLA_INFO_KIND, IFLA_INFO_DATA, IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
 # Counters are two thirds of what the kernel says of a link.
 RTEXT_FILTER_SKIP_STATS = 0x8
-WITHOUT_COUNTERS = attribute(IFLA_EXT_MASK, U32.pack(RTEXT_FILTER_SKIP_STATS))
+WITHOUT_COUNTERS = pack_attribute(IFLA_EXT_MASK, U32.pack(RTEXT_FILTER_SKIP_STATS))
 
 IFF_UP, IFF_LOOPBACK, IFF_NOARP = 0x1, 0x8, 0x80
 
@@ -33,10 +33,11 @@ IFF_UP, IFF_LOOPBACK, IFF_NOARP = 0x1, 0x8, 0x80
 class RawLink:
     """A link as the kernel shows it.
 
-    `kind` is the kernel's word, empty for hardware, `data` its own attributes; `master` is the
-    index of the link that it is part of, `part_of` that one's kind, `part` what it has as a part
-    of it. `below` is the index of the link that it lies on, or of its other end (veth); `far` the
-    number of the namespace where that one is, None for this one. Indexes are 0 for none.
+    `kind` is the kernel's word (IFLA_INFO_KIND), empty for hardware, and `data` the attributes of
+    that kind. `master` is the index of the bridge or bond that it is a port of, `part_of` the kind
+    of that, `part` the attributes of the port. `below` is the index of the link that it lies on,
+    or of its peer (veth); `far` is the number of the namespace of that link, None for this one.
+    An index of 0 means none.
     """
 
     index: int
@@ -73,24 +74,24 @@ Links = dict[int, RawLink]
 def dump(socket: RouteSocket) -> Links:
     """Return every link of the namespace; raises OSError."""
     body = _described(0) + WITHOUT_COUNTERS
-    return {link.index: link for link in socket.dump(RTM_GETLINK, body, decoded)}
+    return {link.index: link for link in socket.dump(RTM_GETLINK, body, decode)}
 
 
 def find(socket: RouteSocket, name: str) -> RawLink:
     """Return the link `name`; raises OSError, ENODEV where there is none."""
     body = _described(0) + WITHOUT_COUNTERS + _named(name)
-    return socket.get(RTM_GETLINK, body, decoded)
+    return socket.get(RTM_GETLINK, body, decode)
 
 
 def set_flags(socket: RouteSocket, index: int, flags: int, mask: int) -> None:
-    """Set those flags of a link that `mask` names; raises OSError."""
+    """Set the flags of a link that are in `mask` to `flags`; raises OSError."""
     socket.change(RTM_NEWLINK, _described(index, flags, mask))
 
 
-def decoded(message: memoryview) -> RawLink:
-    """Return the link that a message tells of."""
-    (_, _, index, flags, _), found = opened(message, IFINFOMSG)
-    info = attributes(found.get(IFLA_LINKINFO, NOTHING))
+def decode(message: memoryview) -> RawLink:
+    """Return the link in a message."""
+    (_, _, index, flags, _), found = unpack_message(message, IFINFOMSG)
+    info = unpack_attributes(found.get(IFLA_LINKINFO, NOTHING))
     return RawLink(
         index=index,
         name=as_text(found[IFLA_IFNAME]),
@@ -113,4 +114,4 @@ def _described(index: int, flags: int = 0, mask: int = 0) -> bytes:
 
 
 def _named(name: str) -> bytes:
-    return attribute(IFLA_IFNAME, name.encode() + b"\0")
+    return pack_attribute(IFLA_IFNAME, name.encode() + b"\0")

@@ -1,4 +1,4 @@
-"""Neighbours for whom this host answers: listed (linux/neighbour.h)."""
+"""rtnetlink: dump proxy neighbours (linux/neighbour.h)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from lvsdr.kernel.netlink.netlink_messages import NOTHING, as_number, opened
+from lvsdr.kernel.netlink.netlink_messages import NOTHING, as_number, unpack_message
 from lvsdr.kernel.netlink.route_socket import FAMILIES, RouteSocket
 from lvsdr.model.address import IPAddress
 
@@ -19,7 +19,7 @@ NTF_PROXY, NTF_ROUTER = 0x08, 0x80
 
 @dataclass(frozen=True, slots=True)
 class RawProxy:
-    """An address for which this host answers on the link `index`, on every one where that is 0."""
+    """An address that this host answers for as a proxy, on the link `index`; 0 means every link."""
 
     index: int
     address: IPAddress
@@ -33,14 +33,14 @@ def dump_proxies(wire: RouteSocket) -> list[RawProxy]:
         found
         for family in FAMILIES.values()
         # Without the flag the kernel lists its cache instead.
-        for found in wire.dump(RTM_GETNEIGH, NDMSG.pack(family, 0, 0, NTF_PROXY, 0), decoded)
+        for found in wire.dump(RTM_GETNEIGH, NDMSG.pack(family, 0, 0, NTF_PROXY, 0), decode)
         if found is not None
     ]
 
 
-def decoded(message: memoryview) -> RawProxy | None:
-    """Return the proxy entry that a message tells of, None where it is another neighbour."""
-    (_, index, _, flags, _), found = opened(message, NDMSG)
+def decode(message: memoryview) -> RawProxy | None:
+    """Return the proxy entry in a message, None where it is another neighbour."""
+    (_, index, _, flags, _), found = unpack_message(message, NDMSG)
     if not flags & NTF_PROXY or NDA_DST not in found:
         return None
     protocol = as_number(found.get(NDA_PROTOCOL, NOTHING))

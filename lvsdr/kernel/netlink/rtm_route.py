@@ -1,4 +1,4 @@
-"""Routes: listed by type, added, deleted; and where one packet would go (linux/rtnetlink.h)."""
+"""rtnetlink: dump, add and delete routes, and look up the route of a packet (linux/rtnetlink.h)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from lvsdr.kernel.netlink.netlink_messages import (
     U32,
     Attributes,
     as_number,
-    attribute,
-    opened,
+    pack_attribute,
+    unpack_message,
 )
 from lvsdr.kernel.netlink.route_socket import CREATE, EXCLUSIVE, FAMILIES, RouteSocket
 from lvsdr.model.address import IPAddress, IPNetwork
@@ -32,7 +32,7 @@ UNICAST, LOCAL, BROADCAST, ANYCAST, MULTICAST, BLACKHOLE, UNREACHABLE = range(1,
 
 @dataclass(frozen=True, slots=True)
 class RawRoute:
-    """A route as the kernel shows it; `link` is the index of the link that it leads out of."""
+    """A route as the kernel shows it; `link` is the index of its outgoing link."""
 
     kind: int
     destination: IPNetwork
@@ -47,7 +47,7 @@ def dump(wire: RouteSocket, version: int, kind: int) -> list[RawRoute]:
     """Return the main table's routes of one type; raises OSError."""
     body = RTMSG.pack(FAMILIES[version], 0, 0, 0, RT_TABLE_MAIN, 0, 0, kind, 0)
     try:
-        found = wire.dump(RTM_GETROUTE, body, decoded)
+        found = wire.dump(RTM_GETROUTE, body, decode)
     except FileNotFoundError:
         # Before its first route a namespace has not even the main table.
         return []
@@ -68,31 +68,31 @@ def delete(wire: RouteSocket, route: RawRoute) -> None:
 def of_packet(
     wire: RouteSocket, destination: IPAddress, source: IPAddress | None, arriving: int | None
 ) -> RawRoute:
-    """Return the route of a packet: one of this host's, or one that arrives on a link (its index).
+    """Return the route of a packet that this host sends, or that arrives on the link `arriving`.
 
-    Raises OSError: what a route that leads nowhere says to a sender, it says here too.
+    Raises OSError, also for a route that leads nowhere: with the errno that a sender would get.
     """
     length = destination.max_prefixlen
-    parts = [attribute(RTA_DST, destination.packed)]
+    parts = [pack_attribute(RTA_DST, destination.packed)]
     if source is not None:
-        parts.append(attribute(RTA_SRC, source.packed))
+        parts.append(pack_attribute(RTA_SRC, source.packed))
     if arriving is not None:
-        parts.append(attribute(RTA_IIF, U32.pack(arriving)))
+        parts.append(pack_attribute(RTA_IIF, U32.pack(arriving)))
     family, source_length = FAMILIES[destination.version], 0 if source is None else length
     header = RTMSG.pack(family, length, source_length, 0, 0, 0, 0, 0, 0)
-    return wire.get(RTM_GETROUTE, header + b"".join(parts), decoded)
+    return wire.get(RTM_GETROUTE, header + b"".join(parts), decode)
 
 
 def matching(wire: RouteSocket, destination: IPAddress) -> RawRoute:
-    """Return the route of the table that a packet of this host's would take; raises OSError."""
+    """Return the entry of the table by which this host would send a packet; raises OSError."""
     family, length = FAMILIES[destination.version], destination.max_prefixlen
     header = RTMSG.pack(family, length, 0, 0, 0, 0, 0, 0, RTM_F_FIB_MATCH)
-    return wire.get(RTM_GETROUTE, header + attribute(RTA_DST, destination.packed), decoded)
+    return wire.get(RTM_GETROUTE, header + pack_attribute(RTA_DST, destination.packed), decode)
 
 
-def decoded(message: memoryview) -> RawRoute:
-    """Return the route that a message tells of."""
-    (family, length, _, _, table, _, _, kind, _), found = opened(message, RTMSG)
+def decode(message: memoryview) -> RawRoute:
+    """Return the route in a message."""
+    (family, length, _, _, table, _, _, kind, _), found = unpack_message(message, RTMSG)
     anywhere = bytes(4 if family == socket.AF_INET else 16)
     return RawRoute(
         kind=kind,
@@ -109,8 +109,8 @@ def _described(route: RawRoute) -> bytes:
     destination = route.destination
     family, length = FAMILIES[destination.version], destination.prefixlen
     header = RTMSG.pack(family, length, 0, 0, route.table, RTPROT_STATIC, 0, route.kind, 0)
-    address = attribute(RTA_DST, destination.network_address.packed)
-    return header + address + attribute(RTA_PRIORITY, U32.pack(route.metric))
+    address = pack_attribute(RTA_DST, destination.network_address.packed)
+    return header + address + pack_attribute(RTA_PRIORITY, U32.pack(route.metric))
 
 
 def _address(found: Attributes, kind: int) -> IPAddress | None:

@@ -1,1 +1,1 @@
-"""What this host holds and lvsdr manages: observed as objects, changed by changes."""
+"""The tables that lvsdr manages: each observes its objects and executes changes to them."""

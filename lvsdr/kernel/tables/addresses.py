@@ -1,4 +1,4 @@
-"""Addresses of links."""
+"""The table of addresses: observe them, add and delete them."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Addresses:
             yield from (_address(name, item) for item in found if _key(name, item) in wanted)
 
     def on_links(self, keys: Iterable[Key]) -> Iterator[Object]:
-        """Yield the addresses of the links `keys`, but for those that the kernel gave them."""
+        """Yield the addresses of the links `keys`, without those that the kernel assigns itself."""
         for name in sorted({str(key[1]) for key in keys}):
             with reading("the addresses"):
                 found = self._on(name)
             yield from (_address(name, item) for item in found if not item.ip.is_link_local)
 
     def execute(self, change: Change) -> None:
-        """Add or delete one address; label and scope change only by doing both."""
+        """Add or delete one address; a change of label or scope deletes and adds it."""
         wire = self._sockets.rtnetlink
         with explained(f"{change.verb} address {change.subject}", _reasons(change)):
             if isinstance(change.before, Address):
@@ -45,7 +45,7 @@ class Addresses:
                 raw.add(wire, self._raw(change.after))
 
     def _on(self, name: str) -> list[RawAddress]:
-        """Return the addresses of a link; none where there is no such link (any more)."""
+        """Return the addresses of a link, none where there is no such link."""
         wire = self._sockets.rtnetlink
         try:
             return raw.dump(wire, links.find(wire, name).index)

@@ -1,4 +1,4 @@
-"""Routes that lead nowhere, in the main table."""
+"""The table of guard routes: unreachable and blackhole routes in the main table."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TYPES = {"blackhole": BLACKHOLE, "unreachable": UNREACHABLE}
 
 
 class Routes:
-    """The routes of the namespace that are of no use to anybody but a lost packet."""
+    """The routes of the main table that drop packets."""
 
     def __init__(self, sockets: Sockets) -> None:
         self._sockets = sockets
@@ -40,7 +40,7 @@ class Routes:
 
 
 def dead_ends(sockets: Sockets) -> frozenset[IPNetwork]:
-    """Return the destinations of the main table's routes that lead nowhere."""
+    """Return the destinations of all unreachable and blackhole routes of the main table."""
     return frozenset(route.destination for route in _all(sockets, FAMILIES))
 
 

@@ -1,4 +1,4 @@
-"""What IPVS has besides its table: timeouts and sync daemons."""
+"""The settings of IPVS besides its servers: timeouts and sync daemons."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from lvsdr.kernel.netlink.netlink_messages import (
     U32,
     as_number,
     as_text,
-    attribute,
-    attributes,
-    broken,
-    decoded,
-    opened,
-    singly,
+    decode_message,
+    each_message,
+    malformed,
+    pack_attribute,
+    unpack_attributes,
+    unpack_message,
 )
 from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.model.change import Change
@@ -38,18 +38,18 @@ STATE_NAMES = {number: name for name, number in STATES.items()}
 
 
 class Timeouts:
-    """How long IPVS remembers connections, in the namespace."""
+    """The timeouts after which IPVS forgets connections, of the namespace."""
 
     def __init__(self, sockets: Sockets) -> None:
         self._sockets = sockets
 
     def observe(self, keys: Iterable[Key]) -> Iterator[Object]:
-        """Yield each timeout of `keys`: they are always there."""
+        """Yield each timeout of `keys`; all of them always exist."""
         with reading("the timeouts"):
             answer = self._sockets.ipvs.ask_family(GET_CONFIG)
             if answer is None:
-                raise broken()
-            _, found = opened(answer, GENERIC)
+                raise malformed()
+            _, found = unpack_message(answer, GENERIC)
             seconds = {kind: as_number(value) for kind, value in found.items()}
         for _, protocol in keys:
             # A kernel without the protocol says nothing of it.
@@ -57,15 +57,15 @@ class Timeouts:
                 yield Timeout(str(protocol), seconds[TIMEOUTS[str(protocol)]])
 
     def execute(self, change: Change) -> None:
-        """Set one timeout: what a request does not name stays as it is."""
+        """Set one timeout; those that the request does not name stay as they are."""
         assert isinstance(change.after, Timeout), "every timeout has a value to go back to"
         with explained(f"set {change.after}"):
-            value = attribute(TIMEOUTS[change.after.protocol], U32.pack(change.after.seconds))
+            value = pack_attribute(TIMEOUTS[change.after.protocol], U32.pack(change.after.seconds))
             self._sockets.ipvs.ask_family(SET_CONFIG, value, ACK)
 
 
 class SyncDaemons:
-    """The sync daemons of the namespace: at most one that sends and one that receives."""
+    """The sync daemons of the namespace: at most one master and one backup."""
 
     def __init__(self, sockets: Sockets) -> None:
         self._sockets = sockets
@@ -74,21 +74,21 @@ class SyncDaemons:
         """Yield each sync daemon that is there."""
         wanted = set(keys)
         with reading("the sync daemons"):
-            listed = singly(self._sockets.ipvs.dump(GET_DAEMON))
-            found = [decoded(each, _daemon) for each in listed]
+            listed = each_message(self._sockets.ipvs.dump(GET_DAEMON))
+            found = [decode_message(each, _daemon) for each in listed]
         yield from (daemon for daemon in found if daemon.key in wanted)
 
     def execute(self, change: Change) -> None:
         """Start or stop one daemon; one that changes is stopped and started again."""
         if isinstance(change.before, SyncDaemon):
             with explained(f"stop {change.before.noun} {change.before}"):
-                self._send(DEL_DAEMON, attribute(STATE, U32.pack(STATES[change.before.state])))
+                self._send(DEL_DAEMON, pack_attribute(STATE, U32.pack(STATES[change.before.state])))
         if isinstance(change.after, SyncDaemon):
             with explained(f"start {change.after.noun} {change.after}", _reasons(change.after)):
                 self._send(NEW_DAEMON, daemon_attributes(change.after))
 
     def _send(self, command: int, daemon: bytes) -> None:
-        self._sockets.ipvs.ask_family(command, attribute(DAEMON, daemon), ACK)
+        self._sockets.ipvs.ask_family(command, pack_attribute(DAEMON, daemon), ACK)
 
 
 def _reasons(daemon: SyncDaemon) -> Reasons:
@@ -112,20 +112,20 @@ def daemon_attributes(daemon: SyncDaemon) -> bytes:
     group = GROUP if isinstance(daemon.group, IPv4Address) else GROUP6
     return b"".join(
         (
-            attribute(STATE, U32.pack(STATES[daemon.state])),
-            attribute(LINK, daemon.link.encode() + b"\0"),
-            attribute(SYNC_ID, U32.pack(daemon.syncid)),
-            attribute(MAXLEN, U16.pack(daemon.maxlen)),
-            attribute(group, daemon.group.packed),
+            pack_attribute(STATE, U32.pack(STATES[daemon.state])),
+            pack_attribute(LINK, daemon.link.encode() + b"\0"),
+            pack_attribute(SYNC_ID, U32.pack(daemon.syncid)),
+            pack_attribute(MAXLEN, U16.pack(daemon.maxlen)),
+            pack_attribute(group, daemon.group.packed),
             # Unlike other ports of IPVS, in host byte order.
-            attribute(PORT, U16.pack(daemon.port)),
-            attribute(TTL, U8.pack(daemon.ttl)),
+            pack_attribute(PORT, U16.pack(daemon.port)),
+            pack_attribute(TTL, U8.pack(daemon.ttl)),
         )
     )
 
 
 def _daemon(message: memoryview) -> SyncDaemon:
-    found = attributes(opened(message, GENERIC)[1][DAEMON])
+    found = unpack_attributes(unpack_message(message, GENERIC)[1][DAEMON])
     return SyncDaemon(
         state=STATE_NAMES[as_number(found[STATE])],
         link=as_text(found[LINK]),

@@ -1,4 +1,4 @@
-"""Links that hold VIPs: made, brought up, taken away."""
+"""The table of links that hold VIPs: make, set up and delete them."""
 
 from __future__ import annotations
 
@@ -73,16 +73,16 @@ class Links:
             self._unstart(index)
 
     def _unstart(self, index: int) -> None:
-        """Take the queueing discipline away that the link got when it first came up.
+        """Remove the queueing discipline that the link got when it first came up.
 
-        The kernel keeps it when the link goes down, and deletes none that it chose itself: so
-        another takes its place first.
+        The kernel keeps it when the link goes down, and does not delete one that it chose itself:
+        another has to replace it first.
         """
         self._stand_in("replace", index, kind="pfifo")
         self._stand_in("del", index)
 
     def _remove_stand_in(self, index: int) -> None:
-        """Take away what a run that was killed between the two has left."""
+        """Delete the replacement that a run left which was killed between the two steps."""
         if STAND_IN in [qdisc["handle"] for qdisc in self._sockets.route.get_qdiscs(index=index)]:
             self._stand_in("del", index)
 

@@ -1,4 +1,4 @@
-"""Proxy neighbours: the addresses for which a link answers in another's name."""
+"""The table of proxy neighbours: addresses that this host answers for on a link as a proxy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Proxies:
         self._sockets = sockets
 
     def observe(self, keys: Iterable[Key]) -> Iterator[Object]:
-        """Yield each entry, those that are not there as such."""
+        """Yield each entry; one that does not exist is an object that says so."""
         found = {entry.key: entry for entry in every_proxy(self._sockets)}
         for key in keys:
             _, link, address = key

@@ -1,4 +1,4 @@
-"""Sysctls, read and written through /proc/sys of the current network namespace."""
+"""The table of sysctls: read and written through /proc/sys of the current network namespace."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ class Sysctls:
                 yield Sysctl(str(path), value)
 
     def execute(self, change: Change) -> None:
-        """Write the new value; a sysctl cannot be made or removed."""
+        """Write the new value; a sysctl cannot be created or deleted."""
         assert isinstance(change.after, Sysctl), "every sysctl has a value to go back to"
         with explained(f"set sysctl {change.after}", NOT_THERE):
             (ROOT / change.after.path).write_text(change.after.value + "\n", encoding="ascii")
 
 
 def value_of(path: str) -> str | None:
-    """Return the value of a sysctl; that of `default` for a link that is not there yet.
+    """Return the value of a sysctl; for a link that does not exist yet, the value of `default`.
 
-    A link starts with the values of `default`, so that is what it goes back to.
+    A new link starts with the values of `default`, so they are what it goes back to.
     """
     value = _read(path)
     parts = path.split("/")

@@ -1,1 +1,1 @@
-"""What lvsdr only reads of this host."""
+"""Views: what lvsdr reads of this host, and never changes."""

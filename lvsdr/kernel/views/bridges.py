@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lvsdr.kernel.netlink.netlink_messages import NOTHING, as_number, attributes
+from lvsdr.kernel.netlink.netlink_messages import NOTHING, as_number, unpack_attributes
 from lvsdr.kernel.netlink.rtm_link import RawLink
 from lvsdr.model.bridge import Bridge
 
@@ -23,7 +23,7 @@ def bridges(links: Iterable[RawLink]) -> Iterator[tuple[str, Bridge]]:
     """Yield each bridge among the links; raises OSError."""
     for link in links:
         if link.kind == "bridge":
-            kinds = attributes(memoryview(link.data))
+            kinds = unpack_attributes(memoryview(link.data))
             data = {kind: as_number(value) for kind, value in kinds.items()}
             switched = (name for name, kind in IFLA_BR_NF_CALL.items() if data.get(kind))
             stp, delay = data.get(IFLA_BR_STP_STATE), data.get(IFLA_BR_FORWARD_DELAY, 0) / TICKS
@@ -34,5 +34,5 @@ def ports(links: Iterable[RawLink]) -> Iterator[tuple[str, str]]:
     """Yield the state of each port of a bridge; raises OSError."""
     for link in links:
         if link.part_of == "bridge":
-            state = attributes(memoryview(link.part)).get(IFLA_BRPORT_STATE, NOTHING)
+            state = unpack_attributes(memoryview(link.part)).get(IFLA_BRPORT_STATE, NOTHING)
             yield link.name, STATES[as_number(state)]

@@ -1,4 +1,4 @@
-"""To which of its own addresses this host has connections, as the kernel's own table shows it."""
+"""Which of its own addresses this host has TCP connections to, by /proc/net/tcp."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _TABLES = {4: "tcp", 6: "tcp6"}
 
 
 def to_itself(own: Iterable[IPAddress], net: Path = _NET) -> frozenset[IPAddress]:
-    """Return those of `own` to which a connection over TCP leads, or has led a minute ago.
+    """Return those of `own` to which a TCP connection leads, or has led in the last minute.
 
-    Of a connection between two of them both count: what is left of it may be the end of the one
-    who answered. Reads one line for each; a kernel without one of the tables has none of these.
+    Both ends of a connection between two of them count: what is left of it may be the end that
+    answered. Reads one line for each connection; a kernel without a family has none of that.
     """
     wanted = set(own)
     found: set[IPAddress] = set()

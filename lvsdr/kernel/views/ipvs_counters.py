@@ -11,9 +11,9 @@ from lvsdr.kernel.netlink.netlink_messages import (
     NOTHING,
     Attributes,
     as_number,
-    attributes,
-    decoded,
-    singly,
+    decode_message,
+    each_message,
+    unpack_attributes,
 )
 from lvsdr.kernel.netlink.netlink_socket import GenericSocket
 from lvsdr.kernel.netlink.open_sockets import Sockets
@@ -43,8 +43,8 @@ def counters(sockets: Sockets, services: Collection[Key]) -> dict[Key, Counters]
         return found
     with reading("the counters"):
         wire = sockets.ipvs
-        listed = singly(wire.dump(ipvs_messages.GET_SERVICE))
-        for service, traffic in [decoded(each, _virtual_server) for each in listed]:
+        listed = each_message(wire.dump(ipvs_messages.GET_SERVICE))
+        for service, traffic in [decode_message(each, _virtual_server) for each in listed]:
             key = (VirtualServer.kind, *service.key)
             if key in services:
                 real_servers = dict(_real_servers(wire, service))
@@ -54,8 +54,8 @@ def counters(sockets: Sockets, services: Collection[Key]) -> dict[Key, Counters]
 
 
 def _real_servers(wire: GenericSocket, service: Service) -> Iterator[tuple[Key, Counters]]:
-    for message in singly(wire.dump(ipvs_messages.GET_DEST, ipvs_messages.identity(service))):
-        rip, port, counted = decoded(message, partial(_real_server, service))
+    for message in each_message(wire.dump(ipvs_messages.GET_DEST, ipvs_messages.identity(service))):
+        rip, port, counted = decode_message(message, partial(_real_server, service))
         yield (RealServer.kind, *service.key, str(rip), port), counted
 
 
@@ -80,7 +80,7 @@ def _real_server(service: Service, message: memoryview) -> tuple[IPAddress, int,
 
 
 def _traffic(found: Attributes) -> tuple[Traffic, Traffic]:
-    stats = attributes(found[STATS64] if STATS64 in found else found[STATS])
+    stats = unpack_attributes(found[STATS64] if STATS64 in found else found[STATS])
     numbers = {kind: as_number(value) for kind, value in stats.items()}
     totals, rates = (
         Traffic(*(numbers.get(kind, 0) for kind in kinds)) for kinds in (TOTALS, RATES)

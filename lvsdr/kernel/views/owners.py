@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from lvsdr.formats.keepalived.configuration import Configuration, read_by
+from lvsdr.formats.keepalived.includes import read_lines
+from lvsdr.formats.keepalived.processes import in_use
 from lvsdr.model.owner import Owner
+from lvsdr.model.printable import printable
 
-BLOCK = re.compile(r"^\s*virtual_server\s+(\S+)(?:\s+(\S+))?", re.MULTILINE)
-FLUSH = re.compile(r"^\s*lvs_flush(?:_onstop)?\b", re.MULTILINE)
-COMMENT = re.compile(r"[#!].*")
 KEPT = re.compile(r"^\s*KeepConfiguration\s*=\s*(yes|true|1|on|static)\s*$", re.MULTILINE)
 MANAGED = re.compile(r"^managed=(?:true|1)$", re.MULTILINE)
 
@@ -25,14 +26,43 @@ def owners(links: Mapping[str, int], root: Path) -> Iterator[Owner]:
 
 
 def _keepalived(root: Path) -> Iterator[Owner]:
-    for path in sorted((root / "etc/keepalived").glob("*.conf")):
-        text = COMMENT.sub("", _text(path))
-        place = f"/{path.relative_to(root)}"
-        blocks = tuple(" ".join(filter(None, found)) for found in BLOCK.findall(text))
-        if blocks:
-            yield Owner("keepalived", place, blocks)
-        if FLUSH.search(text):
-            yield Owner("lvs_flush", place)
+    """Yield what keepalived has in each file that is in use, and what of one cannot be read.
+
+    What cannot be read is an owner that says so: no reason for a command to fail.
+    """
+    for used in in_use(root):
+        # Of a container, the files are where its keepalived sees them.
+        prefix = "" if used.root == root else str(used.root)
+        place = prefix + str(used.file)
+        try:
+            read = read_lines(used.file, used.root)
+        except OSError as error:
+            # Without a file, keepalived is not started at boot.
+            if used.running or not isinstance(error, FileNotFoundError):
+                reason = (error.strerror or str(error)).lower()
+                yield _unread(place, f"{place} cannot be read: {reason}")
+            continue
+        yield from _claims(read_by(read.lines, str(used.file), used.host), prefix)
+        yield from (_unread(place, each) for each in read.unread)
+
+
+def _claims(conf: Configuration, prefix: str) -> Iterator[Owner]:
+    """Yield what each file of a configuration, and what it includes, claims for keepalived."""
+    claims: dict[str, list[str]] = {}
+    for line in (line for block in conf.services() if block.used for line in block.lines):
+        claims.setdefault(line.file, []).append(str(line))
+    for each in conf.addresses():
+        claims.setdefault(each.file, []).append(str(each.address.ip))
+    flushes: dict[str, list[str]] = {}
+    for flush in conf.flushes():
+        flushes.setdefault(flush.file, []).append(flush.name)
+    for program, by_file in (("keepalived", claims), ("lvs_flush", flushes)):
+        for file, told in by_file.items():
+            yield Owner(program, printable(prefix + file), tuple(dict.fromkeys(told)))
+
+
+def _unread(place: str, what: str) -> Owner:
+    return Owner("keepalived", printable(place), unread=printable(what))
 
 
 def _networkd(name: str, index: int, root: Path) -> Iterator[Owner]:

@@ -1,4 +1,4 @@
-"""The scenarios, one module each: what is in this folder is found."""
+"""The scenarios, one module each; every module in this folder is found by itself."""
 
 from __future__ import annotations
 

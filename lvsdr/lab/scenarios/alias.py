@@ -1,6 +1,6 @@
 """The VIP as an alias of eth0: nothing silences it, and lvsdr refuses to go on beside it."""
 
-from lvsdr.lab.scenario import ByHand, Scenario, director, realserver
+from lvsdr.lab.scenario import ByHand, Scenario, director_document, realserver_document
 
 VIP = "192.168.1.2"
 SET = "net/ipv4/conf/all"
@@ -8,8 +8,8 @@ SET = "net/ipv4/conf/all"
 SCENARIO = Scenario(
     name="alias",
     summary="the VIP on eth0:0 of a real server: it answers whatever arp_ignore says",
-    director=director(VIP, "192.168.1.11"),
-    realserver=realserver(VIP),
+    director=director_document(VIP, "192.168.1.11"),
+    realserver=realserver_document(VIP),
     witness="answering",
     trouble=frozenset({"director", "rs1"}),
     mended=frozenset({"director"}),

@@ -1,6 +1,13 @@
-"""A bond under a bridge: settings of the slaves and of the bond do nothing."""
+"""A bond under a bridge: ARP settings of the slaves and of the bond have no effect."""
 
-from lvsdr.lab.scenario import ByHand, Cable, Scenario, director, held_with, realserver
+from lvsdr.lab.scenario import (
+    ByHand,
+    Cable,
+    Scenario,
+    director_document,
+    held_with,
+    realserver_document,
+)
 
 VIP = "192.168.1.2"
 RIP = "192.168.1.11"
@@ -18,8 +25,8 @@ BONDED = (
 SCENARIO = Scenario(
     name="bond",
     summary="a bond under a bridge: arp_ignore on slaves and bond does nothing",
-    director=director(VIP, RIP),
-    realserver=realserver(VIP, interface="br0"),
+    director=director_document(VIP, RIP),
+    realserver=realserver_document(VIP, interface="br0"),
     witness="answering",
     trouble=frozenset({"director", "rs1"}),
     mended=frozenset({"director"}),

@@ -1,6 +1,6 @@
-"""The real server's address is on a bridge: a setting of its port does nothing."""
+"""The real server's address is on a bridge: an ARP setting of its port has no effect."""
 
-from lvsdr.lab.scenario import ByHand, Scenario, director, held_with, realserver
+from lvsdr.lab.scenario import ByHand, Scenario, director_document, held_with, realserver_document
 
 VIP = "192.168.1.2"
 RIP = "192.168.1.11"
@@ -8,8 +8,8 @@ RIP = "192.168.1.11"
 SCENARIO = Scenario(
     name="bridge",
     summary="the uplink is a port of a bridge: arp_ignore on the port does nothing",
-    director=director(VIP, RIP),
-    realserver=realserver(VIP, interface="br0"),
+    director=director_document(VIP, RIP),
+    realserver=realserver_document(VIP, interface="br0"),
     witness="answering",
     trouble=frozenset({"director", "rs1"}),
     mended=frozenset({"director"}),

@@ -1,6 +1,14 @@
 """A container in its host's bridge: only the settings of its own namespace count."""
 
-from lvsdr.lab.scenario import Box, ByHand, Guest, Named, Scenario, director, realserver
+from lvsdr.lab.scenario import (
+    ByHand,
+    ExpectedFinding,
+    ExtraHost,
+    Guest,
+    Scenario,
+    director_document,
+    realserver_document,
+)
 
 VIP = "192.168.1.2"
 RIP = "192.168.1.11"
@@ -11,12 +19,12 @@ OF_THE_HOST = ("all", "br0", "eth0", "veth1")
 SCENARIO = Scenario(
     name="bridged",
     summary="a container in its host's bridge: arp_ignore on host, bridge and ports does nothing",
-    director=director(VIP, RIP),
-    realserver=realserver(VIP),
+    director=director_document(VIP, RIP),
+    realserver=realserver_document(VIP),
     witness="answering",
     trouble=frozenset({"director", "rs1"}),
     mended=frozenset({"director"}),
-    boxes=(Box("box", BOX, MAC),),
+    extra_hosts=(ExtraHost("box", BOX, MAC),),
     guests=(Guest("rs1", "box", "veth1", from_host=True),),
     machine=(
         ByHand(
@@ -39,5 +47,5 @@ SCENARIO = Scenario(
         ),
         ByHand("rs1", (f"address add {VIP}/32 dev lo",), (f"address del {VIP}/32 dev lo",)),
     ),
-    named=(Named("rs1", "ARP-IGNORE"),),
+    expected_findings=(ExpectedFinding("rs1", "ARP-IGNORE"),),
 )

@@ -1,6 +1,13 @@
 """A bridge that filters VLANs: the layer-3 link is br0.100, and only its settings count."""
 
-from lvsdr.lab.scenario import ByHand, Named, Scenario, director, held_with, realserver
+from lvsdr.lab.scenario import (
+    ByHand,
+    ExpectedFinding,
+    Scenario,
+    director_document,
+    held_with,
+    realserver_document,
+)
 
 VIP = "192.168.1.2"
 RIP = "192.168.1.11"
@@ -9,8 +16,8 @@ BELOW = ("eth0", "br0")
 SCENARIO = Scenario(
     name="brvlan",
     summary="a VLAN on a filtering bridge, br0.100: arp_ignore on port and bridge does nothing",
-    director=director(VIP, RIP),
-    realserver=realserver(VIP, interface="br0.100", arp_scope="links"),
+    director=director_document(VIP, RIP),
+    realserver=realserver_document(VIP, interface="br0.100", arp_scope="links"),
     witness="answering",
     trouble=frozenset({"director", "rs1"}),
     mended=frozenset({"director"}),
@@ -33,5 +40,5 @@ SCENARIO = Scenario(
         ),
     ),
     by_hand=(held_with("rs1", VIP, *BELOW),),
-    named=(Named("rs1", "ARP-IGNORE"),),
+    expected_findings=(ExpectedFinding("rs1", "ARP-IGNORE"),),
 )

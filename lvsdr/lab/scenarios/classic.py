@@ -1,6 +1,6 @@
 """The classic: the VIP as an alias of lo, which every link answers for."""
 
-from lvsdr.lab.scenario import ByHand, Scenario, director, realserver
+from lvsdr.lab.scenario import ByHand, Scenario, director_document, realserver_document
 
 VIP = "192.168.1.2"
 RIPS = ("192.168.1.11", "192.168.1.12")
@@ -8,8 +8,8 @@ RIPS = ("192.168.1.11", "192.168.1.12")
 SCENARIO = Scenario(
     name="classic",
     summary="the VIP on lo of the real servers: each of them answers ARP for it",
-    director=director(VIP, *RIPS),
-    realserver=realserver(VIP, holder="lo"),
+    director=director_document(VIP, *RIPS),
+    realserver=realserver_document(VIP, holder="lo"),
     witness="answering",
     trouble=frozenset({"director", "rs1", "rs2"}),
     mended=frozenset({"director"}),

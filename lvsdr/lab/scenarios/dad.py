@@ -1,6 +1,12 @@
 """Duplicate address detection: the real server has the VIP on eth0, so the director cannot."""
 
-from lvsdr.lab.scenario import ByHand, Named, Scenario, director, realserver
+from lvsdr.lab.scenario import (
+    ByHand,
+    ExpectedFinding,
+    Scenario,
+    director_document,
+    realserver_document,
+)
 
 VIP = "fd00::2"
 RIP = "fd00::11"
@@ -8,8 +14,8 @@ RIP = "fd00::11"
 SCENARIO = Scenario(
     name="dad",
     summary="an IPv6 VIP that a real server has on eth0: the director cannot use it",
-    director=director(VIP, RIP),
-    realserver=realserver(VIP),
+    director=director_document(VIP, RIP),
+    realserver=realserver_document(VIP),
     witness="answering",
     trouble=frozenset({"rs1"}),
     mended=frozenset({"director"}),
@@ -34,6 +40,6 @@ SCENARIO = Scenario(
             ),
         ),
     ),
-    named=(Named("director", "VIP-DAD"),),
+    expected_findings=(ExpectedFinding("director", "VIP-DAD"),),
     director_late=True,
 )

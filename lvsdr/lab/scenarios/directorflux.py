@@ -1,6 +1,13 @@
 """A director with several links in one subnet: each of them answers for the VIP."""
 
-from lvsdr.lab.scenario import ByHand, Cable, Named, Scenario, director, realserver
+from lvsdr.lab.scenario import (
+    ByHand,
+    Cable,
+    ExpectedFinding,
+    Scenario,
+    director_document,
+    realserver_document,
+)
 
 VIP = "192.168.18.2"
 RIP = "192.168.18.21"
@@ -8,8 +15,8 @@ RIP = "192.168.18.21"
 SCENARIO = Scenario(
     name="directorflux",
     summary="a director with three links in one subnet: each answers for the VIP",
-    director=director(VIP, RIP),
-    realserver=realserver(VIP),
+    director=director_document(VIP, RIP),
+    realserver=realserver_document(VIP),
     witness="answering",
     trouble=frozenset({"director", "director eth3", "director eth4"}),
     mended=frozenset({"director"}),
@@ -34,6 +41,6 @@ SCENARIO = Scenario(
             (f"address del {VIP}/32 dev eth0", f"ipvsadm -D -t {VIP}:80"),
         ),
     ),
-    named=(Named("director", "ARP-FLUX"),),
+    expected_findings=(ExpectedFinding("director", "ARP-FLUX"),),
     director_late=True,
 )

@@ -1,9 +1,15 @@
-"""A VIP of each family: each has its own way to be answered for by a real server."""
+"""A VIP of each family: a real server answers for one by ARP, for the other by IPv6."""
 
-from lvsdr.lab.scenario import ByHand, Named, Scenario, director, realserver
+from lvsdr.lab.scenario import (
+    ByHand,
+    ExpectedFinding,
+    Scenario,
+    director_document,
+    realserver_document,
+)
 
 VIP, VIP6 = "192.168.1.2", "fd00::2"
-FOUR, SIX = director(VIP, "192.168.1.11"), director(VIP6, "fd00::12")
+FOUR, SIX = director_document(VIP, "192.168.1.11"), director_document(VIP6, "fd00::12")
 
 SCENARIO = Scenario(
     name="dualstack",
@@ -13,7 +19,7 @@ SCENARIO = Scenario(
         "vips": [*FOUR["vips"], *SIX["vips"]],
         "virtual_servers": [*FOUR["virtual_servers"], *SIX["virtual_servers"]],
     },
-    realserver={**realserver(VIP), "vips": [VIP, VIP6]},
+    realserver={**realserver_document(VIP), "vips": [VIP, VIP6]},
     witness="answering",
     trouble=frozenset({"director", "rs1", "rs2"}),
     mended=frozenset({"director"}),
@@ -30,5 +36,5 @@ SCENARIO = Scenario(
             (f"address del {VIP6}/128 dev eth0",),
         ),
     ),
-    named=(Named("rs1", "ARP-IGNORE"), Named("rs2", "VIP-ON-LINK")),
+    expected_findings=(ExpectedFinding("rs1", "ARP-IGNORE"), ExpectedFinding("rs2", "VIP-ON-LINK")),
 )

@@ -1,24 +1,35 @@
 """A guest has given the address up, and its host still leads packets for it there."""
 
-from lvsdr.lab.scenario import Box, ByHand, Link, Named, Scenario, director, realserver
+from lvsdr.lab.scenario import (
+    ByHand,
+    ExpectedFinding,
+    ExtraHost,
+    Scenario,
+    WatchedLink,
+    director_document,
+    realserver_document,
+)
 
 VIP, GUEST_MAC = "192.168.1.2", "02:00:00:00:30:02"
 
 SCENARIO = Scenario(
     name="failover-ip",
     summary="an address that a guest has given up and its host still routes there: it goes round",
-    director=director(VIP, "192.168.1.11"),
-    realserver=realserver(VIP),
+    director=director_document(VIP, "192.168.1.11"),
+    realserver=realserver_document(VIP),
     # The address becomes the director's after that.
     director_late=True,
     witness="looping",
-    watched=Link("host", "veth0"),
+    watched=WatchedLink("host", "veth0"),
     trouble=frozenset({"62"}),
     mended=frozenset({"0"}),
-    named=(Named("host", "VIP-GIVEN-UP"), Named("guest", "VIP-LOOPS", role="realserver")),
-    boxes=(
-        Box("host", "192.168.1.30/24", "02:00:00:00:00:30"),
-        Box("guest", "192.168.1.31/24", "02:00:00:00:00:31"),
+    expected_findings=(
+        ExpectedFinding("host", "VIP-GIVEN-UP"),
+        ExpectedFinding("guest", "VIP-LOOPS", role="realserver"),
+    ),
+    extra_hosts=(
+        ExtraHost("host", "192.168.1.30/24", "02:00:00:00:00:30"),
+        ExtraHost("guest", "192.168.1.31/24", "02:00:00:00:00:31"),
     ),
     machine=(
         ByHand("guest", ("link del eth0",)),

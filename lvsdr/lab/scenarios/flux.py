@@ -1,14 +1,21 @@
 """Several links in one subnet: each answers for every address of the host."""
 
-from lvsdr.lab.scenario import ByHand, Cable, Scenario, director, held_with, realserver
+from lvsdr.lab.scenario import (
+    ByHand,
+    Cable,
+    Scenario,
+    director_document,
+    held_with,
+    realserver_document,
+)
 
 VIP = "192.168.18.2"
 
 SCENARIO = Scenario(
     name="flux",
     summary="a real server with three links in one subnet, one of them made silent",
-    director=director(VIP, "192.168.18.10"),
-    realserver=realserver(VIP),
+    director=director_document(VIP, "192.168.18.10"),
+    realserver=realserver_document(VIP),
     witness="answering",
     dip="192.168.18.20",
     trouble=frozenset({"director", "rs1 eth3", "rs1 eth4"}),

@@ -1,6 +1,12 @@
-"""Tunnel forwarding by GUE: nothing comes out of it before its UDP port is open."""
+"""Tunnel forwarding by GUE: nothing is decapsulated before its UDP port is open."""
 
-from lvsdr.lab.scenario import ByHand, Named, Scenario, director, realserver
+from lvsdr.lab.scenario import (
+    ByHand,
+    ExpectedFinding,
+    Scenario,
+    director_document,
+    realserver_document,
+)
 
 VIP = "192.168.1.2"
 PORT = 5555
@@ -8,8 +14,10 @@ PORT = 5555
 SCENARIO = Scenario(
     name="gue",
     summary="tunnel forwarding by GUE to a real server whose UDP port is closed",
-    director=director(VIP, "192.168.1.11", method="tunnel", tunnel_type="gue", tunnel_port=PORT),
-    realserver=realserver(VIP, holder="tunl0"),
+    director=director_document(
+        VIP, "192.168.1.11", method="tunnel", tunnel_type="gue", tunnel_port=PORT
+    ),
+    realserver=realserver_document(VIP, holder="tunl0"),
     witness="serving",
     trouble=frozenset({"nobody"}),
     mended=frozenset({"rs1"}),
@@ -35,5 +43,5 @@ SCENARIO = Scenario(
     ),
     # lvsdr says it, and the host does it.
     mend=(ByHand("rs1", (f"fou add port {PORT} gue",), (f"fou del port {PORT}",)),),
-    named=(Named("director", "PATH-NO-TUNNEL"),),
+    expected_findings=(ExpectedFinding("director", "PATH-NO-TUNNEL"),),
 )

@@ -1,14 +1,14 @@
 """The VIP on eth0 of a real server, in IPv6: it answers neighbour discovery for it."""
 
-from lvsdr.lab.scenario import ByHand, Scenario, director, realserver
+from lvsdr.lab.scenario import ByHand, Scenario, director_document, realserver_document
 
 VIP = "fd00::2"
 
 SCENARIO = Scenario(
     name="ipv6",
     summary="an IPv6 VIP on eth0 of a real server: it answers neighbour solicitations",
-    director=director(VIP, "fd00::11"),
-    realserver=realserver(VIP),
+    director=director_document(VIP, "fd00::11"),
+    realserver=realserver_document(VIP),
     witness="answering",
     trouble=frozenset({"director", "rs1"}),
     mended=frozenset({"director"}),

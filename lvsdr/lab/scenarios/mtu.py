@@ -1,6 +1,13 @@
-"""A tunnel is narrower than its link, and what says so is filtered: long requests stand still."""
+"""A tunnel's MTU is below that of its link, and ICMP errors are filtered: long requests hang."""
 
-from lvsdr.lab.scenario import ByHand, Named, Scenario, director, held_by_hand, realserver
+from lvsdr.lab.scenario import (
+    ByHand,
+    ExpectedFinding,
+    Scenario,
+    director_document,
+    held_by_hand,
+    realserver_document,
+)
 
 VIP = "192.168.1.2"
 RIP = "192.168.1.11"
@@ -10,8 +17,8 @@ CLAMP = f"OUTPUT -s {VIP} -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 144
 SCENARIO = Scenario(
     name="mtu",
     summary="tunnel forwarding with ICMP filtered on the way: long requests stand still",
-    director=director(VIP, RIP, method="tunnel"),
-    realserver=realserver(VIP, holder="tunl0"),
+    director=director_document(VIP, RIP, method="tunnel"),
+    realserver=realserver_document(VIP, holder="tunl0"),
     witness="reaching",
     trouble=frozenset({"nobody"}),
     mended=frozenset({"rs1"}),
@@ -29,5 +36,5 @@ SCENARIO = Scenario(
             (f"iptables-legacy -t mangle -D {CLAMP}",),
         ),
     ),
-    named=(Named("director", "TUNNEL-MTU"),),
+    expected_findings=(ExpectedFinding("director", "TUNNEL-MTU"),),
 )

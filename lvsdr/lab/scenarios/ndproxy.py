@@ -1,14 +1,20 @@
 """A real server that answers neighbour solicitations for an IPv6 VIP as a proxy."""
 
-from lvsdr.lab.scenario import ByHand, Named, Scenario, director, realserver
+from lvsdr.lab.scenario import (
+    ByHand,
+    ExpectedFinding,
+    Scenario,
+    director_document,
+    realserver_document,
+)
 
 VIP = "fd00::2"
 
 SCENARIO = Scenario(
     name="ndproxy",
     summary="an IPv6 VIP in a proxy entry of a real server that forwards: it answers",
-    director=director(VIP, "fd00::11"),
-    realserver=realserver(VIP),
+    director=director_document(VIP, "fd00::11"),
+    realserver=realserver_document(VIP),
     witness="answering",
     trouble=frozenset({"director", "rs1"}),
     mended=frozenset({"director"}),
@@ -29,5 +35,5 @@ SCENARIO = Scenario(
             ),
         ),
     ),
-    named=(Named("rs1", "PROXY-NDP"),),
+    expected_findings=(ExpectedFinding("rs1", "PROXY-NDP"),),
 )

@@ -1,14 +1,20 @@
-"""NOARP on a bond and its slaves does nothing; on the bridge above them it hides the host."""
+"""NOARP on a bond and its slaves has no effect; on the bridge above it hides the host."""
 
-from lvsdr.lab.scenario import ByHand, Named, Scenario, director, realserver
+from lvsdr.lab.scenario import (
+    ByHand,
+    ExpectedFinding,
+    Scenario,
+    director_document,
+    realserver_document,
+)
 from lvsdr.lab.scenarios.bond import BELOW, RIP, VIP
 from lvsdr.lab.scenarios.bond import SCENARIO as BOND
 
 SCENARIO = Scenario(
     name="noarp",
     summary="a bond under a bridge, made silent by NOARP: nothing on slaves and bond, fatal on br0",
-    director=director(VIP, RIP),
-    realserver=realserver(VIP, interface="br0"),
+    director=director_document(VIP, RIP),
+    realserver=realserver_document(VIP, interface="br0"),
     witness="serving",
     trouble=frozenset({"nobody"}),
     mended=frozenset({"rs1"}),
@@ -22,6 +28,6 @@ SCENARIO = Scenario(
             (f"address del {VIP}/32 dev lo", "link set br0 arp on"),
         ),
     ),
-    named=(Named("rs1", "LINK-NOARP"),),
+    expected_findings=(ExpectedFinding("rs1", "LINK-NOARP"),),
     refused=True,
 )

@@ -1,6 +1,13 @@
 """A host that has published its container's address, and the VIP, on each of its links."""
 
-from lvsdr.lab.scenario import ByHand, Cable, Named, Scenario, director, realserver
+from lvsdr.lab.scenario import (
+    ByHand,
+    Cable,
+    ExpectedFinding,
+    Scenario,
+    director_document,
+    realserver_document,
+)
 
 VIP, CONTAINER = "192.168.18.2", "192.168.18.77"
 LINKS = ("eth0", "eth3", "eth4")
@@ -8,13 +15,13 @@ LINKS = ("eth0", "eth3", "eth4")
 SCENARIO = Scenario(
     name="proxies",
     summary="the VIP published by ip neighbour add proxy on each link of a real server",
-    director=director(VIP, "192.168.18.10"),
-    realserver=realserver(VIP, proxy_entries="remove", rips=["192.168.18.10", CONTAINER]),
+    director=director_document(VIP, "192.168.18.10"),
+    realserver=realserver_document(VIP, proxy_entries="remove", rips=["192.168.18.10", CONTAINER]),
     witness="answering",
     dip="192.168.18.20",
     trouble=frozenset({"director", "rs1", "rs1 eth3", "rs1 eth4"}),
     mended=frozenset({"director"}),
-    named=(Named("rs1", "PROXY-ARP"), Named("rs1", "PROXY-FLUX")),
+    expected_findings=(ExpectedFinding("rs1", "PROXY-ARP"), ExpectedFinding("rs1", "PROXY-FLUX")),
     cables=(
         Cable("rs1", "eth3", "02:00:00:00:03:11"),
         Cable("rs1", "eth4", "02:00:00:00:04:12"),

@@ -1,14 +1,14 @@
 """A container behind its host, which answers for what it has a route to: the VIP as well."""
 
 from lvsdr.lab.scenario import (
-    Box,
     ByHand,
+    ExpectedFinding,
+    ExtraHost,
     Guest,
-    Named,
     Scenario,
-    director,
+    director_document,
     held_by_hand,
-    realserver,
+    realserver_document,
 )
 
 VIP = "192.168.1.2"
@@ -19,12 +19,12 @@ GATEWAY = "169.254.1.1"
 SCENARIO = Scenario(
     name="routed",
     summary="a container behind proxy_arp of its host: with a route to the VIP the host answers",
-    director=director(VIP, RIP),
-    realserver=realserver(VIP),
+    director=director_document(VIP, RIP),
+    realserver=realserver_document(VIP),
     witness="answering",
     trouble=frozenset({"box", "director"}),
     mended=frozenset({"director"}),
-    boxes=(Box("box", "192.168.1.21/24", "02:00:00:00:00:21"),),
+    extra_hosts=(ExtraHost("box", "192.168.1.21/24", "02:00:00:00:00:21"),),
     guests=(Guest("rs1", "box", "veth1", from_host=True),),
     machine=(
         ByHand(
@@ -55,7 +55,7 @@ SCENARIO = Scenario(
         ),
         held_by_hand("rs1", VIP),
     ),
-    named=(Named("rs1", "HOST-ANSWERS"),),
+    expected_findings=(ExpectedFinding("rs1", "HOST-ANSWERS"),),
     refused=True,
     mend=(
         ByHand(

@@ -1,6 +1,12 @@
 """A director that is a real server of itself; and a real server that is a client of itself."""
 
-from lvsdr.lab.scenario import ByHand, Named, Scenario, director, realserver
+from lvsdr.lab.scenario import (
+    ByHand,
+    ExpectedFinding,
+    Scenario,
+    director_document,
+    realserver_document,
+)
 
 VIP = "192.168.1.2"
 DIP, RIP = "192.168.1.10", "192.168.1.11"
@@ -19,8 +25,8 @@ UNDO = (
 SCENARIO = Scenario(
     name="samehost",
     summary="a director that is a real server too, and set up like one: nobody answers",
-    director=director(VIP, RIP, DIP),
-    realserver=realserver(VIP),
+    director=director_document(VIP, RIP, DIP),
+    realserver=realserver_document(VIP),
     dip=DIP,
     witness="serving",
     trouble=frozenset({"nobody"}),
@@ -38,7 +44,7 @@ SCENARIO = Scenario(
             (*UNDO, f"ipvsadm -D -t {VIP}:80"),
         ),
     ),
-    named=(Named("director", "VIP-ELSEWHERE"),),
-    own_clients=(Named("rs1", "SELF-CLIENT"),),
+    expected_findings=(ExpectedFinding("director", "VIP-ELSEWHERE"),),
+    own_clients=(ExpectedFinding("rs1", "SELF-CLIENT"),),
     director_late=True,
 )

@@ -1,18 +1,25 @@
 """A container in a bridge with spanning tree: a minute in which no frame passes."""
 
-from lvsdr.lab.scenario import ByHand, Named, Scenario, director, held_by_hand, realserver
+from lvsdr.lab.scenario import (
+    ByHand,
+    ExpectedFinding,
+    Scenario,
+    director_document,
+    held_by_hand,
+    realserver_document,
+)
 from lvsdr.lab.scenarios.bridged import RIP, VIP
 from lvsdr.lab.scenarios.bridged import SCENARIO as BRIDGED
 
 SCENARIO = Scenario(
     name="stp",
     summary="a container in a bridge with spanning tree: its port stays closed for a minute",
-    director=director(VIP, RIP),
-    realserver=realserver(VIP),
+    director=director_document(VIP, RIP),
+    realserver=realserver_document(VIP),
     witness="serving",
     trouble=frozenset({"nobody"}),
     mended=frozenset({"rs1"}),
-    boxes=BRIDGED.boxes,
+    extra_hosts=BRIDGED.extra_hosts,
     guests=BRIDGED.guests,
     machine=BRIDGED.machine,
     by_hand=(
@@ -27,5 +34,5 @@ SCENARIO = Scenario(
         ),
         held_by_hand("rs1", VIP),
     ),
-    named=(Named("rs1", "BRIDGE-DELAY"),),
+    expected_findings=(ExpectedFinding("rs1", "BRIDGE-DELAY"),),
 )

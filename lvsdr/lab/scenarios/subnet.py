@@ -1,10 +1,17 @@
 """A real server in another subnet: direct routing does not cross the router, a tunnel does."""
 
-from lvsdr.lab.scenario import ByHand, Named, Scenario, director, held_by_hand, realserver
+from lvsdr.lab.scenario import (
+    ByHand,
+    ExpectedFinding,
+    Scenario,
+    director_document,
+    held_by_hand,
+    realserver_document,
+)
 
 VIP = "192.168.1.2"
 NEAR, FAR, ROUTER = "192.168.1.11", "192.168.2.11", "192.168.2.1"
-TO_BOTH = director(VIP, NEAR, FAR)
+TO_BOTH = director_document(VIP, NEAR, FAR)
 # The near one is drained, so that each request goes to the far one.
 REAL_SERVERS = [
     {"rip": NEAR, "weight": 0},
@@ -18,7 +25,7 @@ SCENARIO = Scenario(
         **TO_BOTH,
         "virtual_servers": [{**TO_BOTH["virtual_servers"][0], "real_servers": REAL_SERVERS}],
     },
-    realserver=realserver(VIP, holder="tunl0"),
+    realserver=realserver_document(VIP, holder="tunl0"),
     witness="serving",
     trouble=frozenset({"nobody"}),
     mended=frozenset({"rs2"}),
@@ -55,6 +62,6 @@ SCENARIO = Scenario(
             (f"address del {VIP}/32 dev eth0", f"ipvsadm -D -t {VIP}:80"),
         ),
     ),
-    named=(Named("director", "PATH-NO-TUNNEL"),),
+    expected_findings=(ExpectedFinding("director", "PATH-NO-TUNNEL"),),
     director_late=True,
 )

@@ -1,14 +1,20 @@
 """Tunnel forwarding: a strict rp_filter drops what comes out of the tunnel."""
 
-from lvsdr.lab.scenario import ByHand, Scenario, director, held_by_hand, realserver
+from lvsdr.lab.scenario import (
+    ByHand,
+    Scenario,
+    director_document,
+    held_by_hand,
+    realserver_document,
+)
 
 VIP = "192.168.1.2"
 
 SCENARIO = Scenario(
     name="tunnel",
     summary="tunnel forwarding: a strict rp_filter drops the requests",
-    director=director(VIP, "192.168.1.11", method="tunnel"),
-    realserver=realserver(VIP, holder="tunl0"),
+    director=director_document(VIP, "192.168.1.11", method="tunnel"),
+    realserver=realserver_document(VIP, holder="tunl0"),
     witness="serving",
     trouble=frozenset({"nobody"}),
     mended=frozenset({"rs1"}),

@@ -1,6 +1,12 @@
 """Tunnel forwarding of IPv6 in IPv6: the VIP is held, and the tunnel's link is down."""
 
-from lvsdr.lab.scenario import ByHand, Named, Scenario, director, realserver
+from lvsdr.lab.scenario import (
+    ByHand,
+    ExpectedFinding,
+    Scenario,
+    director_document,
+    realserver_document,
+)
 
 VIP = "fd00::2"
 RIP = "fd00::11"
@@ -8,8 +14,8 @@ RIP = "fd00::11"
 SCENARIO = Scenario(
     name="tunnel6",
     summary="tunnel forwarding of IPv6 in IPv6: the tunnel's link is down",
-    director=director(VIP, RIP, method="tunnel"),
-    realserver=realserver(VIP, holder="ip6tnl0"),
+    director=director_document(VIP, RIP, method="tunnel"),
+    realserver=realserver_document(VIP, holder="ip6tnl0"),
     witness="serving",
     trouble=frozenset({"nobody"}),
     mended=frozenset({"rs1"}),
@@ -21,5 +27,5 @@ SCENARIO = Scenario(
             (f"address del {VIP}/128 dev lo",),
         ),
     ),
-    named=(Named("director", "PATH-NO-TUNNEL"),),
+    expected_findings=(ExpectedFinding("director", "PATH-NO-TUNNEL"),),
 )

@@ -1,6 +1,14 @@
-"""The VIP's segment is a VLAN over a bond: the link's name has a dot, and its own settings."""
+"""The VIP's segment is a VLAN over a bond: a link with a dot in its name and its own settings."""
 
-from lvsdr.lab.scenario import ByHand, Cable, Named, Scenario, director, held_with, realserver
+from lvsdr.lab.scenario import (
+    ByHand,
+    Cable,
+    ExpectedFinding,
+    Scenario,
+    director_document,
+    held_with,
+    realserver_document,
+)
 from lvsdr.lab.scenarios.bond import BELOW, BONDED
 
 VIP = "192.168.1.2"
@@ -9,8 +17,8 @@ RIP = "192.168.1.11"
 SCENARIO = Scenario(
     name="vlan",
     summary="a VLAN over a bond, bond0.100: arp_ignore on slaves and bond does nothing",
-    director=director(VIP, RIP),
-    realserver=realserver(VIP, interface="bond0.100", arp_scope="links"),
+    director=director_document(VIP, RIP),
+    realserver=realserver_document(VIP, interface="bond0.100", arp_scope="links"),
     witness="answering",
     trouble=frozenset({"director", "rs1"}),
     mended=frozenset({"director"}),
@@ -38,5 +46,5 @@ SCENARIO = Scenario(
         ),
     ),
     by_hand=(held_with("rs1", VIP, *BELOW),),
-    named=(Named("rs1", "ARP-IGNORE"),),
+    expected_findings=(ExpectedFinding("rs1", "ARP-IGNORE"),),
 )

@@ -31,8 +31,10 @@ def flux(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
     if not any(vip.version == 4 for vip in profile.vips):
         return
     for link in host.links.values():
-        beside = link.name != profile.interface and host.same_segment(link.name, profile.interface)
-        if beside and link.speaks_arp and leaks(link.name, host):
+        also_there = link.name != profile.interface and host.same_segment(
+            link.name, profile.interface
+        )
+        if also_there and link.speaks_arp and leaks(link.name, host):
             value = effective("arp_ignore", link.name, host)
             mended = profile.arp_flux == "mend"
             yield Finding(

@@ -11,7 +11,7 @@ from lvsdr.model.objects import Key, Sysctl
 from lvsdr.model.profile import RealServerProfile
 
 
-def silence(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
+def speaks_for_vips(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
     """Yield what makes this host answer ARP for a VIP, or ask in its name."""
     for link in host.links.values():
         if link.speaks_arp:

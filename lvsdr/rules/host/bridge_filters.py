@@ -13,15 +13,15 @@ CLOSED = ("listening", "learning")
 FILTERS = {4: ("iptables", "arptables"), 6: ("ip6tables",)}
 
 
-def own(profile: Profile, host: Host) -> Iterator[Finding]:
+def closed_ports(profile: Profile, host: Host) -> Iterator[Finding]:
     """Yield the closed ports of the bridge that the profile's interface is, or lies on."""
     link, links = profile.interface, host.links
     while link not in host.bridges and link in links and (below := links[link].parent) is not None:
         link = below
-    yield from delays(link, host)
+    yield from closed_ports_of(link, host)
 
 
-def delays(bridge: str, host: Host) -> Iterator[Finding]:
+def closed_ports_of(bridge: str, host: Host) -> Iterator[Finding]:
     """Yield the ports of a bridge that let nothing pass yet."""
     seen = host.bridges.get(bridge)
     for port, state in host.ports.items():
@@ -37,7 +37,7 @@ def delays(bridge: str, host: Host) -> Iterator[Finding]:
             )
 
 
-def filters(bridge: str, host: Host, profile: Profile) -> Iterator[Finding]:
+def firewalled(bridge: str, host: Host, profile: Profile) -> Iterator[Finding]:
     """Yield that frames between the ports of a bridge are shown to the host's firewall."""
     if bridge not in host.bridges:
         return

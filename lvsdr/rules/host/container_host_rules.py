@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from ipaddress import IPv4Address
+from collections.abc import Iterator
 
 from lvsdr.model.address import IPAddress, host_interface
-from lvsdr.model.container_host import Outside, gate_of
+from lvsdr.model.container_host import Outside
 from lvsdr.model.explanation import Reply
 from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.holder_kinds import HOLDING_ENDS
-from lvsdr.model.host import Host, HostLink
+from lvsdr.model.host import Host
 from lvsdr.model.profile import Profile, RealServerProfile
-from lvsdr.model.route_lookup import GONE, Packet
+from lvsdr.model.route_lookup import GONE
 from lvsdr.rules.host import arp_reply, bridge_filters, proxy_arp
-from lvsdr.rules.host.route_questions import FAR, neighbour
+from lvsdr.rules.host.container_cable import answer, questions, request
 
 # The ids of the findings that may be yielded.
 IDS = ("HOST-ANSWERS", "HOST-ROUTE", "HOST-RETURN", "BRIDGE-DELAY", "BRIDGE-FILTER")
-Inspect = Callable[[Callable[[Host], Iterable[Packet]]], Host]
 _DROPS = {
     "unreachable": "it does not forward them, or has no route for them",
     "refused": "its reverse-path filter drops them",
@@ -35,99 +33,8 @@ def findings(profile: Profile, outside: Outside) -> Iterator[Finding]:
                 yield from _answers(vip, outside)
                 yield from _arrives(vip, profile, outside)
                 yield from _returns(vip, outside)
-    yield from bridge_filters.delays(outside.gate, outside.host)
-    yield from bridge_filters.filters(outside.gate, outside.host, profile)
-
-
-def outside_of(
-    profile: Profile, inside: Host, number: int | None, inspect: Inspect
-) -> Outside | None:
-    """Return the host's side of the container that is `inside`, None where it has none.
-
-    `number` is the host's number of the container's namespace.
-    """
-    host = inspect(lambda seen: _packets(profile, inside, seen, number))
-    port = other_end(profile.interface, inside, host, number)
-    if port is None:
-        return None
-    rips = _rips(profile, inside)
-    return Outside(port, rips, _arrival(rips, gate_of(port, host), host), host)
-
-
-def other_end(interface: str, inside: Host, host: Host, number: int | None) -> str | None:
-    """Return the link of the host whose other end is the container's interface, or below it."""
-    link = inside.links.get(interface)
-    while link is not None and link.parent is not None:
-        link = inside.links.get(link.parent)
-    if link is None or number is None:
-        return None
-    return next(
-        (
-            each.name
-            for each in host.links.values()
-            if (each.index, each.below, each.far) == (link.below, link.index, number)
-        ),
-        None,
-    )
-
-
-def _rips(profile: Profile, inside: Host) -> tuple[IPAddress, ...]:
-    return tuple(
-        ip.ip
-        for ip in inside.addresses_of(profile.interface)
-        if ip.ip not in profile.vips and not ip.ip.is_link_local
-    )
-
-
-def _arrival(rips: Iterable[IPAddress], gate: str, host: Host) -> str | None:
-    for rip in rips:
-        for link, ip in ((each.link, each.ip) for each in host.addresses):
-            if rip in ip.network and ip.network.num_addresses > 1 and host.speaks_arp(link):
-                return None if link == gate else link
-    return None
-
-
-def _packets(profile: Profile, inside: Host, host: Host, number: int | None) -> Iterator[Packet]:
-    """Yield the packets whose ways the findings look at; none where the cable ends elsewhere."""
-    port = other_end(profile.interface, inside, host, number)
-    if port is None:
-        return
-    gate = gate_of(port, host)
-    arrival = _arrival(_rips(profile, inside), gate, host)
-    for vip in profile.vips:
-        for question in _questions(vip, gate, host):
-            yield from arp_reply.packets(question)
-        if arrival is not None:
-            yield _request(vip, arrival, host)
-            yield _answer(vip, gate)
-
-
-def _questions(vip: IPAddress, gate: str, host: Host) -> tuple[arp_reply.Question, ...]:
-    """Return who-has `vip`, as a neighbour asks it on each link but those of containers."""
-    if not isinstance(vip, IPv4Address):
-        return ()
-    asked = (link.name for link in host.links.values() if _has_neighbours(link, gate, host))
-    askers = ((name, neighbour(name, 4, host)) for name in asked)
-    return tuple(
-        arp_reply.Question(name, vip, asker)
-        for name, asker in askers
-        if isinstance(asker, IPv4Address)
-    )
-
-
-def _has_neighbours(link: HostLink, gate: str, host: Host) -> bool:
-    # An end of a cable without an address of its own is a container's.
-    container = link.link_kind == "veth" and not host.addresses_of(link.name)
-    alone = link.name == gate and link.link_kind != "bridge"
-    return link.speaks_arp and not container and not alone
-
-
-def _request(vip: IPAddress, arrival: str, host: Host) -> Packet:
-    return Packet(vip, neighbour(arrival, vip.version, host), arrival)
-
-
-def _answer(vip: IPAddress, gate: str) -> Packet:
-    return Packet(FAR[vip.version], vip, gate)
+    yield from bridge_filters.closed_ports_of(outside.gate, outside.host)
+    yield from bridge_filters.firewalled(outside.gate, outside.host, profile)
 
 
 def _directs(vip: IPAddress, host: Host) -> bool:
@@ -136,7 +43,7 @@ def _directs(vip: IPAddress, host: Host) -> bool:
 
 
 def _answers(vip: IPAddress, outside: Outside) -> Iterator[Finding]:
-    for question in _questions(vip, outside.gate, outside.host):
+    for question in questions(vip, outside.gate, outside.host):
         found = arp_reply.reply(question, outside.host)
         if found.answers:
             yield Finding(
@@ -184,7 +91,7 @@ def _arrives(vip: IPAddress, profile: RealServerProfile, outside: Outside) -> It
     if outside.arrival is None or profile.holder_link in HOLDING_ENDS:
         return
     host = outside.host
-    way = host.routes[_request(vip, outside.arrival, host)]
+    way = host.routes[request(vip, outside.arrival, host)]
     if way.kind in ("local", GONE):
         return
     if way.kind != "unicast":
@@ -222,7 +129,7 @@ def _returns(vip: IPAddress, outside: Outside) -> Iterator[Finding]:
     """Yield that the container's answers, sent from the VIP, do not leave the host."""
     if outside.arrival is None:
         return
-    kind = outside.host.routes[_answer(vip, outside.gate)].kind
+    kind = outside.host.routes[answer(vip, outside.gate)].kind
     if kind in ("unicast", GONE):
         return
     gate, held = outside.gate, outside.host.held(vip)

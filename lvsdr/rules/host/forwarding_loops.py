@@ -9,15 +9,15 @@ from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.host import Host
 from lvsdr.model.objects import GUARD_METRIC, Address, Route
 from lvsdr.model.profile import RealServerProfile
-from lvsdr.rules.host.route_questions import loop, lost
+from lvsdr.rules.host.route_questions import client_packet, lost_vips
 
 
 def loops(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
     """Yield the lost VIPs whose packets the host would send on, back where they came from."""
     if profile.interface not in host.links:
         return
-    for vip in lost(profile, host):
-        way = host.routes[loop(vip, profile, host)]
+    for vip in lost_vips(profile, host):
+        way = host.routes[client_packet(vip, profile, host)]
         if way.kind == "unicast":
             missing = Address(profile.holder_link, host_interface(vip))
             guard = Route(host_network(vip), GUARD_METRIC)

@@ -35,18 +35,18 @@ class Rule(Generic[P]):
 
 REALSERVER: tuple[Rule[RealServerProfile], ...] = (
     Rule(("LINK-NOARP",), arp_flux.unreachable),
-    Rule(("ARP-IGNORE", "ARP-ANNOUNCE", "VIP-ON-LINK"), arp_leaks.silence),
+    Rule(("ARP-IGNORE", "ARP-ANNOUNCE", "VIP-ON-LINK"), arp_leaks.speaks_for_vips),
     Rule(("VIP-PREFIX",), vip_addresses.wide),
     Rule(("VIP-ELSEWHERE",), vip_addresses.elsewhere),
     Rule(("VIP-SOURCE",), vip_addresses.sources),
     Rule(("VIP-DAD",), vip_addresses.unusable),
     Rule(("VIP-LOOPS",), forwarding_loops.loops),
-    Rule(("PROXY-ARP",), proxy_arp.active),
+    Rule(("PROXY-ARP",), proxy_arp.answering),
     Rule(("PROXY-PVLAN",), proxy_arp.private_vlan),
-    Rule(("PROXY-ENTRY", "PROXY-NDP"), proxy_arp.entries),
-    Rule(("PROXY-FLUX",), proxy_arp.doubled),
+    Rule(("PROXY-ENTRY", "PROXY-NDP"), proxy_arp.vip_entries),
+    Rule(("PROXY-FLUX",), proxy_arp.doubled_rips),
     Rule(("RP-FILTER",), reverse_path_filter.reverse_path),
-    Rule(("BRIDGE-DELAY",), bridge_filters.own),
+    Rule(("BRIDGE-DELAY",), bridge_filters.closed_ports),
     Rule(("SELF-CLIENT",), self_requests.of_itself),
 )
 
@@ -58,13 +58,13 @@ DIRECTOR: tuple[Rule[DirectorProfile], ...] = (
     Rule(("VIP-SOURCE",), vip_addresses.sources),
     Rule(("VIP-DAD",), vip_addresses.unusable),
     Rule(("ARP-FLUX",), arp_flux.flux),
-    Rule(("PORT-DIFFERS",), ipvs_table.ports),
+    Rule(("PORT-DIFFERS",), ipvs_table.differing_ports),
     Rule(("SELF-CLIENT",), self_requests.of_itself),
-    Rule(("BACKUP-ONLY", "BACKUP-BYPASS", "SYNC-ROLE"), ipvs_table.daemons),
+    Rule(("BACKUP-ONLY", "BACKUP-BYPASS", "SYNC-ROLE"), ipvs_table.sync_roles),
     Rule(("OWNER-KUBERNETES",), other_programs.kubernetes),
     Rule(("OWNER-KEEPALIVED", "OWNER-FLUSH"), other_programs.keepalived),
     Rule(("OWNER-NETWORK",), other_programs.network),
-    Rule(("BRIDGE-DELAY",), bridge_filters.own),
+    Rule(("BRIDGE-DELAY",), bridge_filters.closed_ports),
 )
 
 

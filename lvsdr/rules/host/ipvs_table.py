@@ -14,7 +14,7 @@ BACKUP_ONLY = "net/ipv4/vs/backup_only"
 FLAGS = {"tcp": "-t", "udp": "-u", "sctp": "--sctp-service"}
 
 
-def ports(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
+def differing_ports(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
     """Yield the real servers of the profile's services that are asked on a port of their own."""
     services = {server.service for server in profile.virtual_servers}
     for server in host.real_servers:
@@ -40,7 +40,7 @@ def _removal(server: RealServer) -> str:
     return f"ipvsadm -d {FLAGS[service.protocol]} {where} -r {endpoint(server.rip, server.port)}"
 
 
-def daemons(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
+def sync_roles(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
     """Yield what the sync daemons and `backup_only` make of an active director."""
     roles = host.sync_daemons
     only = host.number(BACKUP_ONLY)

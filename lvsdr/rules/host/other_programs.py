@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Set
 from ipaddress import ip_address
 
-from lvsdr.model.address import host_interface
+from lvsdr.model.address import IPAddress, host_interface
 from lvsdr.model.finding import WARNING, Finding
 from lvsdr.model.host import Host
 from lvsdr.model.owner import Owner
 from lvsdr.model.profile import DirectorProfile
 
 KUBERNETES = {"kube-ipvs0": "kube-proxy", "kube-dummy-if": "kube-router"}
+IN_GROUP = " (group "
 
 
 def kubernetes(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
@@ -32,27 +34,71 @@ def kubernetes(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
 
 
 def keepalived(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
-    """Yield keepalived's virtual servers that are the profile's too, and its lvs_flush."""
+    """Yield what keepalived has of the profile: its virtual servers, its VIPs, the whole table."""
+    vips = frozenset(profile.vips)
+    marks = {str(each.service.fwmark) for each in profile.virtual_servers} - {"None"}
     for owner in host.owners:
         if owner.program == "lvs_flush":
-            yield Finding(
-                "OWNER-FLUSH",
-                WARNING,
-                owner.place,
-                f"{owner.place} has lvs_flush: keepalived empties the whole IPVS table",
-                f"sed -i '/^[[:space:]]*lvs_flush/d' {owner.place}; systemctl reload keepalived",
-            )
-        claimed = [claim for claim in owner.claims if _ours(claim, profile)]
-        if owner.program == "keepalived" and claimed:
-            yield Finding(
-                "OWNER-KEEPALIVED",
-                WARNING,
-                owner.place,
-                f"{owner.place} has virtual_server {claimed[0]}: keepalived removes it when it"
-                " stops, and changes its real servers",
-                f"sed -i '/^[[:space:]]*virtual_server {claimed[0]}[[:space:]{{]/,/^}}/d'"
-                f" {owner.place}; systemctl reload keepalived",
-            )
+            yield _flushed(owner)
+        if owner.program == "keepalived":
+            served = next((each for each in owner.claims if _serves(each, vips, marks)), None)
+            if served is not None:
+                yield _served_by_keepalived(owner, served)
+            if profile.vips_owner == "lvsdr":
+                claims = frozenset(owner.claims)
+                held = (vip for vip in profile.vips if str(vip) in claims)
+                yield from (_held_by_keepalived(owner, vip) for vip in held)
+            if owner.unread:
+                yield _unread(owner)
+
+
+def _flushed(owner: Owner) -> Finding:
+    return Finding(
+        "OWNER-FLUSH",
+        WARNING,
+        owner.place,
+        f"{owner.place} has {' and '.join(owner.claims)}: keepalived empties the whole IPVS table",
+        f"sed -i '/^[[:space:]]*lvs_flush/d' {shlex.quote(owner.place)};"
+        " systemctl reload keepalived",
+    )
+
+
+def _served_by_keepalived(owner: Owner, claim: str) -> Finding:
+    place = shlex.quote(owner.place)
+    hint = (
+        f"take it out of that virtual_server_group in {place}, then: systemctl reload keepalived"
+        if IN_GROUP in claim
+        else f"sed -i '/^[[:space:]]*virtual_server {claim}[[:space:]{{]/,/^}}/d' {place};"
+        " systemctl reload keepalived"
+    )
+    return _finding(
+        owner,
+        f"{owner.place} has virtual_server {claim}: keepalived removes it when it stops, and"
+        " changes its real servers",
+        hint,
+    )
+
+
+def _held_by_keepalived(owner: Owner, vip: IPAddress) -> Finding:
+    return _finding(
+        owner,
+        f"{owner.place} has the address {vip}: keepalived puts it on a link and takes it away,"
+        " and so does lvsdr",
+        'write "vips_owner": "keepalived" in the profile, or remove it from that file',
+        vip,
+    )
+
+
+def _unread(owner: Owner) -> Finding:
+    return _finding(
+        owner,
+        f"{owner.unread}: whether keepalived has the VIPs and services of the profile is unknown",
+        f"ls -l {shlex.quote(owner.place)}",
+    )
+
+
+def _finding(owner: Owner, message: str, hint: str, vip: IPAddress | None = None) -> Finding:
+    return Finding("OWNER-KEEPALIVED", WARNING, owner.place, message, hint, vip=vip)
 
 
 def network(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
@@ -85,12 +131,20 @@ def _network_manager(_: Owner, profile: DirectorProfile) -> str:
 HINTS = {"systemd-networkd": _networkd, "NetworkManager": _network_manager}
 
 
-def _ours(claim: str, profile: DirectorProfile) -> bool:
-    """Return whether `ADDRESS PORT` or `fwmark MARK` is one of the profile's services."""
-    first, _, second = claim.partition(" ")
+def _serves(claim: str, vips: Set[IPAddress], marks: Set[str]) -> bool:
+    """Return whether a claim of keepalived, as Owner writes them, is a service of the profile."""
+    first, _, second = claim.partition(IN_GROUP)[0].partition(" ")
+    if not second:
+        # An address on a link.
+        return False
     if first == "fwmark":
-        return any(str(server.service.fwmark) == second for server in profile.virtual_servers)
+        return second in marks
+    start, _, end = first.partition("-")
     try:
-        return ip_address(first) in profile.vips
+        low, high = ip_address(start), ip_address(end or start)
     except ValueError:
         return False
+    if low == high:
+        return low in vips
+    of_family = (int(vip) for vip in vips if vip.version == low.version)
+    return any(int(low) <= vip <= int(high) for vip in of_family)

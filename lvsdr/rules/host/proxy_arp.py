@@ -10,13 +10,13 @@ from lvsdr.model.host import Host
 from lvsdr.model.objects import Key, ProxyNeighbour
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.rules.host.arp_reply import Question, reply
-from lvsdr.rules.host.route_questions import lost, questions
+from lvsdr.rules.host.route_questions import arp_questions, lost_vips
 
 
-def active(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
+def answering(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
     """Yield the lost VIPs for which the host answers ARP in another's name."""
-    for vip in lost(profile, host):
-        for question in questions(vip, host):
+    for vip in lost_vips(profile, host):
+        for question in arp_questions(vip, host):
             found = reply(question, host)
             if found.proxy:
                 yield Finding(
@@ -37,7 +37,7 @@ def private_vlan(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
         vip
         for vip in profile.vips
         if vip.version == 4
-        and vip not in lost(profile, host)
+        and vip not in lost_vips(profile, host)
         and host_network(vip) not in host.dead_ends
     ]
     link = host.links.get(profile.interface)
@@ -55,9 +55,9 @@ def private_vlan(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
             )
 
 
-def entries(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
+def vip_entries(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
     """Yield the proxy neighbour entries that name a VIP: those that speak, and those that wait."""
-    gone = lost(profile, host)
+    gone = lost_vips(profile, host)
     for entry in host.proxies:
         vip, link = entry.address, entry.link or "every link"
         if vip not in profile.vips or entry.link not in ("", *host.links):
@@ -86,7 +86,7 @@ def entries(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
             )
 
 
-def doubled(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
+def doubled_rips(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
     """Yield the entries by which the RIP of a container is at more than one MAC address."""
     for entry in host.proxies:
         if profile.needless(entry, host.proxies) and entry.link in host.links:
@@ -104,7 +104,7 @@ def doubled(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
 
 def _speaks(entry: ProxyNeighbour, host: Host) -> bool:
     """Return whether PROXY-ARP tells it already."""
-    asked = questions(entry.address, host)
+    asked = arp_questions(entry.address, host)
     return any(entry.link in ("", item.link) and reply(item, host).proxy for item in asked)
 
 

@@ -10,15 +10,21 @@ from lvsdr.model.host import Host
 from lvsdr.model.objects import Sysctl
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.model.route_lookup import Packet
-from lvsdr.rules.host.route_questions import FAR, arrivals, clients, out, sample
+from lvsdr.rules.host.route_questions import (
+    FAR,
+    arrival_links,
+    link_to_far_clients,
+    one_held_vip,
+    sample_clients,
+)
 
 
 def reverse_path(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
     """Yield the links on which the reverse-path filter drops clients that could be answered."""
-    for vip in sample(profile, host):
-        for link in arrivals(profile, host):
-            for client in clients(profile, host):
-                reachable = client not in FAR.values() or out(4, host) is not None
+    for vip in one_held_vip(profile, host):
+        for link in arrival_links(profile, host):
+            for client in sample_clients(profile, host):
+                reachable = client not in FAR.values() or link_to_far_clients(4, host) is not None
                 way = host.routes[Packet(vip, client, link)]
                 if reachable and way.kind == "refused":
                     yield _dropped(link, profile, host)
@@ -27,7 +33,7 @@ def reverse_path(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
 
 def _dropped(link: str, profile: RealServerProfile, host: Host) -> Finding:
     value = effective("rp_filter", link, host)
-    leaves = out(4, host) or profile.interface
+    leaves = link_to_far_clients(4, host) or profile.interface
     bare = not any(ip.version == 4 for ip in host.addresses_of(link))
     # A link without an address of its own cannot be loose: whatever it is, 2 drops too.
     hint = (

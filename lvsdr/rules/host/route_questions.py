@@ -27,29 +27,29 @@ def packets(profile: Profile, host: Host) -> Iterator[Packet]:
 
 
 def _of_realserver(profile: RealServerProfile, host: Host) -> Iterator[Packet]:
-    for vip in lost(profile, host):
+    for vip in lost_vips(profile, host):
         if profile.interface in host.links:
-            yield loop(vip, profile, host)
-        for question in questions(vip, host):
+            yield client_packet(vip, profile, host)
+        for question in arp_questions(vip, host):
             yield from arp_reply.packets(question)
-    for link in arrivals(profile, host):
-        for source in clients(profile, host):
-            yield from (Packet(vip, source, link) for vip in sample(profile, host))
+    for link in arrival_links(profile, host):
+        for source in sample_clients(profile, host):
+            yield from (Packet(vip, source, link) for vip in one_held_vip(profile, host))
 
 
-def lost(profile: RealServerProfile, host: Host) -> tuple[IPAddress, ...]:
+def lost_vips(profile: RealServerProfile, host: Host) -> tuple[IPAddress, ...]:
     """Return the VIPs that no link of the host holds."""
     held = host.ips
     return tuple(vip for vip in profile.vips if vip not in held)
 
 
-def sample(profile: RealServerProfile, host: Host) -> tuple[IPAddress, ...]:
+def one_held_vip(profile: RealServerProfile, host: Host) -> tuple[IPAddress, ...]:
     """Return one IPv4 VIP that is held, if any: for the reverse-path filter all are alike."""
     held = host.ips
     return tuple(vip for vip in profile.vips if vip.version == 4 and vip in held)[:1]
 
 
-def arrivals(profile: RealServerProfile, host: Host) -> tuple[str, ...]:
+def arrival_links(profile: RealServerProfile, host: Host) -> tuple[str, ...]:
     """Return the links on which a client's packets arrive, as far as they are up."""
     # A tunnel's link is one on which packets come in, the other holders are none.
     names = (
@@ -59,17 +59,17 @@ def arrivals(profile: RealServerProfile, host: Host) -> tuple[str, ...]:
     return tuple(name for name in names if name in host.links and host.links[name].up)
 
 
-def clients(profile: RealServerProfile, host: Host) -> tuple[IPAddress, ...]:
+def sample_clients(profile: RealServerProfile, host: Host) -> tuple[IPAddress, ...]:
     """Return two clients: one far away, one on the segment."""
     return (FAR[4], neighbour(profile.interface, 4, host))
 
 
-def loop(vip: IPAddress, profile: RealServerProfile, host: Host) -> Packet:
+def client_packet(vip: IPAddress, profile: RealServerProfile, host: Host) -> Packet:
     """Return a client's packet for `vip` as it comes in on the interface."""
     return Packet(vip, neighbour(profile.interface, vip.version, host), profile.interface)
 
 
-def questions(vip: IPAddress, host: Host) -> tuple[arp_reply.Question, ...]:
+def arp_questions(vip: IPAddress, host: Host) -> tuple[arp_reply.Question, ...]:
     """Return who-has `vip`, as a neighbour asks it on each link that can answer."""
     if not isinstance(vip, IPv4Address):
         return ()
@@ -98,7 +98,7 @@ def neighbour(link: str, version: int, host: Host) -> IPAddress:
     return next(near, FAR[version])
 
 
-def out(version: int, host: Host) -> str | None:
+def link_to_far_clients(version: int, host: Host) -> str | None:
     """Return the link through which answers to far clients leave, None without such a route."""
     way = host.routes[Packet(FAR[version])]
     return way.link if way.kind == "unicast" else None

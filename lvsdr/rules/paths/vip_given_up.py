@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from lvsdr.model.address import IPAddress, host_network
 from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.host import Host
-from lvsdr.model.route_lookup import REFUSED, RETURNED, Fate, UnicastRoute
+from lvsdr.model.route_lookup import REFUSED, RETURNED, ForwardingOutcome, UnicastRoute
 
 Routes = Mapping[IPAddress, UnicastRoute]
 
@@ -24,7 +24,9 @@ def off_segment(routes: Routes, segment: str, host: Host) -> Routes:
     }
 
 
-def given_up(routes: Routes, fates: Mapping[IPAddress, Fate], host: Host) -> Iterator[Finding]:
+def given_up(
+    routes: Routes, fates: Mapping[IPAddress, ForwardingOutcome], host: Host
+) -> Iterator[Finding]:
     """Yield the VIPs whose packets come back, or are refused by one who does not have them."""
     for vip, route in routes.items():
         fate = fates[vip]
@@ -40,7 +42,7 @@ def given_up(routes: Routes, fates: Mapping[IPAddress, Fate], host: Host) -> Ite
             )
 
 
-def _what_follows(fate: Fate, host: Host) -> str:
+def _what_follows(fate: ForwardingOutcome, host: Host) -> str:
     if fate.kind == RETURNED:
         return "they come back, and go to and fro until their TTL is used up"
     if fate.by is None or host.links_with(fate.by):

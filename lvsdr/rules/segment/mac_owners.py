@@ -1,4 +1,4 @@
-"""Whose MAC address it is that speaks: a real server's, the director's, a virtual router's."""
+"""Which host a MAC address belongs to: a real server, the director, a virtual router."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _VIRTUAL_ROUTERS = ("00:00:5e:00:01:", "00:00:5e:00:02:")
 
 
 @dataclass(frozen=True, slots=True)
-class Speakers:
-    """What is known of the segment's hosts, each of which may have several MAC addresses.
+class MacOwners:
+    """The known hosts of the segment by their MAC addresses; a host may have several.
 
-    `rips` and `dips` say which real server or director answers for its own address with a MAC;
-    `mine` are the MACs of this host, where it is a director or none of the profile's hosts.
+    `rips` and `dips` map a MAC to the address of the real server or director that answers with it;
+    `mine` are the MACs of this host, where it is not a real server.
     """
 
     rips: Mapping[str, IPAddress] = field(default_factory=dict)
@@ -25,7 +25,7 @@ class Speakers:
     dips: Mapping[str, IPAddress] = field(default_factory=dict)
 
     def host(self, mac: str) -> str:
-        """Return a name for the host whose `mac` is: the same for all its known MACs."""
+        """Return a name for the host of `mac`; all its known MACs have the same."""
         if mac in self.rips:
             return f"real server {self.rips[mac]}"
         if mac in self.mine:
@@ -35,15 +35,15 @@ class Speakers:
         return stranger(mac)
 
     def same(self, mac: str) -> str:
-        """Return what MACs of one host have in common: its name, or for a stranger the MAC."""
+        """Return a key that all MACs of one host share: its name; for an unknown host the MAC."""
         known = mac in self.rips or mac in self.mine or mac in self.dips
         return self.host(mac) if known else mac
 
 
 def stranger(mac: str) -> str:
-    """Return what a MAC alone tells of its host: a virtual router's number, or the vendor prefix.
+    """Return a name for an unknown host: by its MAC a virtual router, or the vendor prefix.
 
-    A locally administered one has no vendor: somebody, or a program, made it up.
+    A locally administered MAC has no vendor: a person or a program chose it.
     """
     for prefix in _VIRTUAL_ROUTERS:
         if mac.startswith(prefix):

@@ -1,4 +1,4 @@
-"""What the answers on the wire mean: who speaks for a VIP, and who should."""
+"""Who answers ARP or neighbour discovery for a VIP, and who must not."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.finding import ERROR, WARNING, Answer, Finding
-from lvsdr.rules.segment.mac_owners import Speakers
+from lvsdr.model.finding import ERROR, WARNING, Finding
+from lvsdr.model.neighbour_claim import Answer
+from lvsdr.rules.segment.mac_owners import MacOwners
 
 PROXY = {
     "ARP": "on that host: ip neighbour show proxy; sysctl -a -r proxy_arp",
@@ -22,19 +23,19 @@ _SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Hearing:
-    """All that was heard about the VIPs, and from whom.
+class SegmentAnswers:
+    """All answers about the VIPs, and the owners of their MACs.
 
-    `heard` holds what this host answers as well, in the form "self".
+    `answers` also has what this host itself answers, in the form "self".
     """
 
-    heard: frozenset[Answer]
-    speakers: Speakers = field(default_factory=Speakers)
+    answers: frozenset[Answer]
+    owners: MacOwners = field(default_factory=MacOwners)
 
 
 @dataclass(frozen=True, slots=True)
-class Voice:
-    """One host that spoke for a VIP: with these MACs, and what each of them said in which form."""
+class AnsweringHost:
+    """One host that claimed a VIP, its MACs, and in `spoken` the forms of answers of each MAC."""
 
     name: str
     macs: tuple[str, ...]
@@ -49,97 +50,99 @@ class Voice:
         return f"{self.name} ({', '.join(self.macs)})"
 
 
-def answers(vips: Iterable[IPAddress], hearing: Hearing) -> Iterator[Finding]:
-    """Yield a finding for each real server and proxy that spoke for a VIP, and if not one director.
+def answer_findings(vips: Iterable[IPAddress], found: SegmentAnswers) -> Iterator[Finding]:
+    """Yield findings for each real server or proxy that claims a VIP, and if not one director does.
 
-    MACs of one host count as one. Where that cannot be told, the finding says so.
+    Several MACs of one host count as one host. Where that is uncertain, the finding says so.
     """
-    spoken = by_address(hearing.heard)
+    spoken = answers_by_address(found.answers)
     for vip in vips:
-        voices = _voices(spoken.get(vip, ()), hearing.speakers)
-        directors, proxies = _strangers(vip, voices)
-        yield from (_real_server(vip, voice) for voice in voices if voice.rip is not None)
+        hosts = _hosts(spoken.get(vip, ()), found.owners)
+        directors, proxies = _strangers(vip, hosts)
+        yield from (_real_server(vip, host) for host in hosts if host.rip is not None)
         if len(directors) == len(proxies) == 1 and directors[0].forms == {"probe"}:
             # Linux's balance-alb gives each asker another MAC: the probe's is nobody, 0.0.0.0.
             yield _perhaps_one(vip, [*proxies, *directors])
             continue
-        yield from (_proxy(vip, voice) for voice in proxies)
+        yield from (_proxy(vip, host) for host in proxies)
         if vip.version == 4:
-            yield from (_flux(vip, voice) for voice in directors if len(_at_once(voice)) > 1)
+            yield from (_flux(vip, host) for host in directors if len(_at_once(host)) > 1)
         if not directors:
             yield _nobody(vip)
         if len(directors) > 1:
-            yield _several(vip, directors, bool(hearing.speakers.rips))
+            yield _several(vip, directors, bool(found.owners.rips))
 
 
-def directors(
-    vip: IPAddress, spoken: Iterable[Answer], speakers: Speakers
+def director_macs(
+    vip: IPAddress, spoken: Iterable[Answer], owners: MacOwners
 ) -> tuple[frozenset[str], ...]:
-    """Return the MACs of each host that answers for `vip` as a director does, if it did alone."""
-    return tuple(frozenset(each.macs) for each in _strangers(vip, _voices(spoken, speakers))[0])
+    """Return the MACs of each host that answers for `vip` as a director does."""
+    return tuple(frozenset(each.macs) for each in _strangers(vip, _hosts(spoken, owners))[0])
 
 
-def by_address(heard: Iterable[Answer]) -> dict[IPAddress, list[Answer]]:
-    """Return what was heard about each address."""
+def answers_by_address(heard: Iterable[Answer]) -> dict[IPAddress, list[Answer]]:
+    """Return the answers for each address."""
     found: dict[IPAddress, list[Answer]] = {}
     for answer in heard:
         found.setdefault(answer.address, []).append(answer)
     return found
 
 
-def _voices(spoken: Iterable[Answer], speakers: Speakers) -> list[Voice]:
-    """Return the hosts behind the MACs, in the order of these."""
+def _hosts(spoken: Iterable[Answer], owners: MacOwners) -> list[AnsweringHost]:
+    """Return the hosts that the MACs belong to, in the order of these."""
     hosts: dict[str, list[Answer]] = {}
     for answer in sorted(spoken, key=lambda each: each.mac):
-        hosts.setdefault(speakers.same(answer.mac), []).append(answer)
+        hosts.setdefault(owners.same(answer.mac), []).append(answer)
     return [
-        Voice(
-            speakers.host(answers[0].mac),
+        AnsweringHost(
+            owners.host(answers[0].mac),
             tuple(dict.fromkeys(answer.mac for answer in answers)),
             frozenset((answer.mac, answer.form) for answer in answers),
-            speakers.rips.get(answers[0].mac),
+            owners.rips.get(answers[0].mac),
         )
         for answers in hosts.values()
     ]
 
 
-def _strangers(vip: IPAddress, voices: Iterable[Voice]) -> tuple[list[Voice], list[Voice]]:
-    """Return those that are no real servers: directors, and proxies."""
-    others = [voice for voice in voices if voice.rip is None]
-    proxies = [voice for voice in others if _as_proxy(voice, vip)]
-    return [voice for voice in others if voice not in proxies], proxies
+def _strangers(
+    vip: IPAddress, hosts: Iterable[AnsweringHost]
+) -> tuple[list[AnsweringHost], list[AnsweringHost]]:
+    """Return the hosts that are not real servers: those like directors, and proxies."""
+    others = [host for host in hosts if host.rip is None]
+    proxies = [host for host in others if _as_proxy(host, vip)]
+    return [host for host in others if host not in proxies], proxies
 
 
-def _as_proxy(voice: Voice, vip: IPAddress) -> bool:
-    """Return whether it answered as a proxy does, and in no other way."""
-    asked = voice.forms - {"overheard"}
+def _as_proxy(host: AnsweringHost, vip: IPAddress) -> bool:
+    """Return whether a host answered as a proxy does, and in no other form."""
+    asked = host.forms - {"overheard"}
     # ARP's proxies are not asked by the 0.0.0.0 form; those of IPv6 mark what they say.
     return asked == ({"own"} if vip.version == 4 else {"proxy"})
 
 
-def _real_server(vip: IPAddress, voice: Voice) -> Finding:
+def _real_server(vip: IPAddress, host: AnsweringHost) -> Finding:
     protocol = _protocol(vip)
-    if voice.forms == {"overheard"}:
-        rule, message = "SPEAKS", f"{voice} speaks in the name of {vip} without being asked"
-    elif _as_proxy(voice, vip):
-        return _proxy(vip, voice)
+    if host.forms == {"overheard"}:
+        rule, message = "SPEAKS", f"{host} speaks in the name of {vip} without being asked"
+    elif _as_proxy(host, vip):
+        return _proxy(vip, host)
     else:
         rule, message = (
             "ANSWER",
-            f"{voice} answers {protocol} for {vip}: traffic bypasses the director",
+            f"{host} answers {protocol} for {vip}: traffic bypasses the director",
         )
-    return _finding(f"{protocol}-{rule}", vip, voice, message, APPLY)
+    return _finding(f"{protocol}-{rule}", vip, host, message, APPLY)
 
 
-def _proxy(vip: IPAddress, voice: Voice) -> Finding:
+def _proxy(vip: IPAddress, host: AnsweringHost) -> Finding:
     protocol = _protocol(vip)
-    message = f"{voice} answers {protocol} for {vip} as a proxy"
-    return _finding(f"{protocol}-PROXY", vip, voice, message, PROXY[protocol])
+    message = f"{host} answers {protocol} for {vip} as a proxy"
+    return _finding(f"{protocol}-PROXY", vip, host, message, PROXY[protocol])
 
 
-def _finding(rule: str, vip: IPAddress, voice: Voice, message: str, hint: str) -> Finding:
-    subject = str(voice.rip or voice.macs[0])
-    return Finding(rule, ERROR, subject, message, hint, vip=vip, mac=voice.macs[0], rip=voice.rip)
+def _finding(rule: str, vip: IPAddress, host: AnsweringHost, message: str, hint: str) -> Finding:
+    subject = str(host.rip or host.macs[0])
+    return Finding(rule, ERROR, subject, message, hint, vip=vip, mac=host.macs[0], rip=host.rip)
 
 
 def _nobody(vip: IPAddress) -> Finding:
@@ -153,28 +156,28 @@ def _nobody(vip: IPAddress) -> Finding:
     )
 
 
-def _at_once(voice: Voice) -> frozenset[str]:
-    """Return the MACs in which a host answers one and the same question.
+def _at_once(host: AnsweringHost) -> frozenset[str]:
+    """Return the MACs with which a host answers one and the same question.
 
-    A bond gives each asker one of its MACs; several links of a host in one subnet answer each.
+    A bond answers each asker with one of its MACs; of several links in one subnet each answers.
     """
-    own = {mac for mac, form in voice.spoken if form == "self"}
+    own = {mac for mac, form in host.spoken if form == "self"}
     return max(
         (
-            frozenset(own | {mac for mac, said in voice.spoken if said == form})
+            frozenset(own | {mac for mac, said in host.spoken if said == form})
             for form in ("own", "probe")
         ),
         key=len,
     )
 
 
-def _flux(vip: IPAddress, voice: Voice) -> Finding:
-    macs = sorted(_at_once(voice))
+def _flux(vip: IPAddress, host: AnsweringHost) -> Finding:
+    macs = sorted(_at_once(host))
     return Finding(
         "ARP-FLUX",
         WARNING,
         str(vip),
-        f"{voice.name} answers each question for {vip} with {len(macs)} MAC addresses"
+        f"{host.name} answers each question for {vip} with {len(macs)} MAC addresses"
         f" ({', '.join(macs)}): several of its links are on this segment, and it is no bond",
         FLUX,
         vip=vip,
@@ -182,36 +185,36 @@ def _flux(vip: IPAddress, voice: Voice) -> Finding:
     )
 
 
-def _perhaps_one(vip: IPAddress, voices: Sequence[Voice]) -> Finding:
+def _perhaps_one(vip: IPAddress, hosts: Sequence[AnsweringHost]) -> Finding:
     return Finding(
         f"{_protocol(vip)}-TWO-DIRECTORS",
         WARNING,
         str(vip),
-        f"{_listed(voices)} answer for {vip}, each one form of the question: one host with a bond"
+        f"{_listed(hosts)} answer for {vip}, each one form of the question: one host with a bond"
         " (balance-alb), or two hosts",
         ONE_HOST,
         vip=vip,
-        mac=voices[0].macs[0],
+        mac=hosts[0].macs[0],
     )
 
 
-def _several(vip: IPAddress, voices: Sequence[Voice], rips_known: bool) -> Finding:
+def _several(vip: IPAddress, hosts: Sequence[AnsweringHost], rips_known: bool) -> Finding:
     who = "hosts that are no real servers" if rips_known else "hosts"
     # Without the RIPs one of them may be a real server, and the director must not be the one to go.
     return Finding(
         f"{_protocol(vip)}-TWO-DIRECTORS",
         ERROR,
         str(vip),
-        f"{len(voices)} {who} answer for {vip}: {_listed(voices)}",
+        f"{len(hosts)} {who} answer for {vip}: {_listed(hosts)}",
         WITHDRAW if rips_known else UNKNOWN,
         vip=vip,
-        mac=voices[0].macs[0],
+        mac=hosts[0].macs[0],
     )
 
 
-def _listed(voices: Sequence[Voice]) -> str:
-    more = f" and {len(voices) - _SHOWN} more" if len(voices) > _SHOWN else ""
-    return ", ".join(map(str, voices[:_SHOWN])) + more
+def _listed(hosts: Sequence[AnsweringHost]) -> str:
+    more = f" and {len(hosts) - _SHOWN} more" if len(hosts) > _SHOWN else ""
+    return ", ".join(map(str, hosts[:_SHOWN])) + more
 
 
 def _protocol(vip: IPAddress) -> str:

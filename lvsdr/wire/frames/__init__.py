@@ -1,1 +1,1 @@
-"""Packets and frames, encoded and decoded: a module a protocol."""
+"""Codecs for frames and packets, one module for each protocol."""

@@ -20,7 +20,7 @@ _KIND = (_ETHERNET, _IPV4, _MAC_LENGTH, _IP_LENGTH)
 
 @dataclass(frozen=True, slots=True)
 class Arp:
-    """One ARP packet: `sender_mac` is what a hearer learns for `sender_ip`."""
+    """One ARP packet; a receiver may learn that `sender_ip` is at `sender_mac`."""
 
     operation: int
     sender_mac: str
@@ -44,8 +44,8 @@ def encode(packet: Arp) -> bytes:
 def decode(data: bytes) -> Arp:
     """Return the packet in `data`, padding ignored, or raise FrameError.
 
-    Only IPv4 over Ethernet is well formed, and only a request or a reply
-    (RFC 826): nobody learns from RARP and the like.
+    Anything but a request or a reply for IPv4 over Ethernet is refused
+    (RFC 826): no cache learns from RARP and the like.
     """
     if len(data) < _PACKET.size:
         raise FrameError(f"{len(data)} bytes are too few for ARP")
@@ -64,27 +64,27 @@ def decode(data: bytes) -> Arp:
 
 
 def question(mac: str, source: IPv4Address, address: IPv4Address) -> Arp:
-    """Ask who has `address`, in the name of `source`: proxies answer too."""
+    """Return the request for `address` from `source`; proxies answer it, too."""
     return Arp(REQUEST, mac, source, UNKNOWN, address)
 
 
 def probe(mac: str, address: IPv4Address) -> Arp:
-    """Ask who has `address` in nobody's name (RFC 5227, 2.1.1): no cache learns from it."""
+    """Return the request for `address` from 0.0.0.0 (RFC 5227, 2.1.1); no cache learns from it."""
     return Arp(REQUEST, mac, NOBODY, UNKNOWN, address)
 
 
 def gratuitous_request(mac: str, vip: IPv4Address) -> Arp:
-    """Claim `vip` in the request form, the announcement of RFC 5227, 2.3."""
+    """Return the announcement of `vip` as a request (RFC 5227, 2.3)."""
     return Arp(REQUEST, mac, vip, UNKNOWN, vip)
 
 
 def gratuitous_reply(mac: str, vip: IPv4Address) -> Arp:
-    """Claim `vip` in the reply form; the target MAC is the claimed one (RFC 5944, 4.6)."""
+    """Return the announcement of `vip` as a reply, its target MAC the sender's (RFC 5944, 4.6)."""
     return Arp(REPLY, mac, vip, mac, vip)
 
 
 def broadcast(packet: Arp) -> bytes:
-    """Return the whole frame that carries `packet` to everyone on the segment."""
+    """Return the whole frame that broadcasts `packet` on the segment."""
     return ethernet.encode(
         Frame(BROADCAST, packet.sender_mac, ethernet.ARP, encode(packet)),
     )

@@ -1,4 +1,4 @@
-"""Packets within packets, as IPVS sends them: in IP, in UDP (GUE), in GRE."""
+"""Tunnel packets as IPVS sends them: IP in IP, in UDP (GUE), or in GRE."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.tunnel import IPIP_TUNNEL, TUNNEL_TYPES, Tunnel
 from lvsdr.wire.frames import ip, udp
 from lvsdr.wire.frames.ethernet import FrameError
-from lvsdr.wire.frames.ip import IPIP, IPV6_IN_IP, UDP, Packet, checksum, encode
+from lvsdr.wire.frames.ip import IPIP, IPV6_IN_IP, UDP, IPPacket, checksum, encode
 
 GRE = 47
 _CHECKSUM = 1
@@ -22,35 +22,35 @@ _UDP_HEADER = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
-    """What a packet is put into: from whom, to whom, and the kernel's type of the tunnel."""
+class OuterHeader:
+    """The outer header of a tunnel packet: its two ends, and the tunnel's type in the kernel."""
 
     source: IPAddress
     destination: IPAddress
     tunnel: Tunnel = IPIP_TUNNEL
 
 
-def within(packet: Packet, outside: Outside, ours: int = 0) -> Packet:
+def encapsulate(packet: IPPacket, outer: OuterHeader, ours: int = 0) -> IPPacket:
     """Return the packet that carries `packet`; `ours` is the source port of GUE.
 
-    GUE's remote checksum offload is left out: who has it takes packets without it as well.
+    GUE's remote checksum offload is left out: a receiver that has it takes packets without it, too.
     """
-    source, destination = outside.source, outside.destination
-    kind, port, flags = outside.tunnel
+    source, destination = outer.source, outer.destination
+    kind, port, flags = outer.tunnel
     inner = IPIP if packet.source.version == 4 else IPV6_IN_IP
     body = encode(packet)
     if TUNNEL_TYPES[kind] == "gre":
-        return Packet(source, destination, GRE, _gre(packet.source.version, body, flags))
+        return IPPacket(source, destination, GRE, _gre(packet.source.version, body, flags))
     if TUNNEL_TYPES[kind] == "gue":
         datagram = udp.Datagram(ours, port, _GUE.pack(0, inner, 0) + body)
-        return Packet(source, destination, UDP, udp.encode(datagram, source, destination))
-    return Packet(source, destination, inner, body)
+        return IPPacket(source, destination, UDP, udp.encode(datagram, source, destination))
+    return IPPacket(source, destination, inner, body)
 
 
-def carried(outer: Packet) -> Packet | None:
-    """Return what is in a packet of ours that an ICMP error quotes, None where it is no tunnel's.
+def quoted_inner(outer: IPPacket) -> IPPacket | None:
+    """Return the packet inside a tunnel packet of ours that an ICMP error quotes.
 
-    Raises FrameError where too little of it is quoted.
+    None where the quoted packet is not a tunnel's. Raises FrameError where too little is quoted.
     """
     start = _start(outer)
     if start is None:
@@ -60,8 +60,8 @@ def carried(outer: Packet) -> Packet | None:
     return ip.quoted(outer.payload[start:])
 
 
-def _start(outer: Packet) -> int | None:
-    """Return where the packet inside begins."""
+def _start(outer: IPPacket) -> int | None:
+    """Return the offset of the inner packet, None where there is no tunnel."""
     if outer.protocol in (IPIP, IPV6_IN_IP):
         return 0
     if outer.protocol == GRE:

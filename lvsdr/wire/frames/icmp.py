@@ -1,4 +1,4 @@
-"""ICMP (RFC 792) and ICMPv6 (RFC 4443): echo, and the errors that quote a packet."""
+"""ICMP (RFC 792) and ICMPv6 (RFC 4443): echo, and errors, which quote a packet."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Echo:
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """An error: the type, the code, and the start of the packet that it is about."""
+    """An error: its type and code, and in `quote` the start of the packet that caused it."""
 
     version: int
     kind: int
@@ -53,7 +53,7 @@ class Error:
 
 
 def encode(message: Echo | Error, source: IPAddress, destination: IPAddress) -> bytes:
-    """Return the bytes of `message`, with the checksum for its way between the two ends."""
+    """Return the bytes of `message`, its checksum filled in for these two addresses."""
     if isinstance(message, Echo):
         kind = (_REPLY if message.reply else _REQUEST)[source.version]
         start, end, body = (kind, 0), (message.identifier, message.sequence), b""
@@ -66,7 +66,7 @@ def encode(message: Echo | Error, source: IPAddress, destination: IPAddress) -> 
 def decode(data: bytes, source: IPAddress, destination: IPAddress) -> Echo | Error:
     """Return the message in `data`, which came from `source`, or raise FrameError.
 
-    What is neither an echo nor an error is refused.
+    Messages of other types than echo and error are refused.
     """
     if len(data) < _HEADER.size:
         raise FrameError(f"{len(data)} bytes are too few for ICMP")

@@ -22,7 +22,7 @@ _FRAGMENT = 0x3FFF
 
 
 @dataclass(frozen=True, slots=True)
-class Packet:
+class IPPacket:
     """One IP packet of either family; `ttl` is the hop limit of IPv6."""
 
     source: IPAddress
@@ -32,8 +32,8 @@ class Packet:
     ttl: int = TTL
 
 
-def encode(packet: Packet) -> bytes:
-    """Return the bytes of `packet`; a packet of IPv4 is never fragmented."""
+def encode(packet: IPPacket) -> bytes:
+    """Return the bytes of `packet`; IPv4 has "don't fragment" set."""
     ends = packet.source.packed, packet.destination.packed
     length = len(packet.payload)
     if packet.source.version == 6:
@@ -45,11 +45,11 @@ def encode(packet: Packet) -> bytes:
     return header + packet.payload
 
 
-def decode(data: bytes) -> Packet:
+def decode(data: bytes) -> IPPacket:
     """Return the packet in `data`, padding ignored, or raise FrameError.
 
-    Options of IPv4 are skipped, extension headers of IPv6 are the payload. A
-    fragment is refused.
+    Options of IPv4 are skipped; extension headers of IPv6 count as payload.
+    An IPv4 fragment is refused.
     """
     packet, length = _decode(data)
     if len(packet.payload) < length:
@@ -59,16 +59,16 @@ def decode(data: bytes) -> Packet:
     return packet
 
 
-def quoted(data: bytes) -> Packet:
-    """Return the packet that an ICMP error quotes, cut off as it may be, or raise FrameError.
+def quoted(data: bytes) -> IPPacket:
+    """Return the packet that an ICMP error quotes, even if truncated, or raise FrameError.
 
-    Its checksum is not looked at: whoever forwards a packet changes the TTL.
+    Its checksum is not verified: a router on the way changes the TTL.
     """
     return _decode(data)[0]
 
 
 def checksum(data: bytes) -> int:
-    """Return the checksum of RFC 1071: 0 for data that carries its right one."""
+    """Return the checksum of RFC 1071; it is 0 over data that contains its correct checksum."""
     data += b"\0" * (len(data) % 2)
     total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
@@ -77,15 +77,15 @@ def checksum(data: bytes) -> int:
 
 
 def checksum_of(source: IPAddress, destination: IPAddress, protocol: int, body: bytes) -> int:
-    """Return the checksum of `body` with the pseudo header of either family before it."""
+    """Return the checksum of `body` and its pseudo header, of either family."""
     ends = source.packed, destination.packed
     if source.version == 6:
         return checksum(_PSEUDO6.pack(*ends, len(body), protocol) + body)
     return checksum(_PSEUDO4.pack(*ends, 0, protocol, len(body)) + body)
 
 
-def _decode(data: bytes) -> tuple[Packet, int]:
-    """Return the packet, its payload perhaps cut off, and how long that should be."""
+def _decode(data: bytes) -> tuple[IPPacket, int]:
+    """Return the packet, its payload possibly truncated, and the full length of that."""
     version = data[0] >> 4 if data else 0
     if version == 4:
         return _decode4(data)
@@ -94,7 +94,7 @@ def _decode(data: bytes) -> tuple[Packet, int]:
     raise FrameError(f"version {version} of the Internet Protocol")
 
 
-def _decode4(data: bytes) -> tuple[Packet, int]:
+def _decode4(data: bytes) -> tuple[IPPacket, int]:
     if len(data) < _IPV4.size:
         raise FrameError(f"{len(data)} bytes are too few for IPv4")
     first, _, total, _, fragment, ttl, protocol, _, source, destination = _IPV4.unpack_from(data)
@@ -105,12 +105,12 @@ def _decode4(data: bytes) -> tuple[Packet, int]:
         raise FrameError("a fragment")
     payload = data[start:total]
     ends = IPv4Address(source), IPv4Address(destination)
-    return Packet(*ends, protocol, payload, ttl), total - start
+    return IPPacket(*ends, protocol, payload, ttl), total - start
 
 
-def _decode6(data: bytes) -> tuple[Packet, int]:
+def _decode6(data: bytes) -> tuple[IPPacket, int]:
     if len(data) < _IPV6.size:
         raise FrameError(f"{len(data)} bytes are too few for IPv6")
     _, length, protocol, ttl, source, destination = _IPV6.unpack_from(data)
     payload = data[_IPV6.size : _IPV6.size + length]
-    return Packet(IPv6Address(source), IPv6Address(destination), protocol, payload, ttl), length
+    return IPPacket(IPv6Address(source), IPv6Address(destination), protocol, payload, ttl), length

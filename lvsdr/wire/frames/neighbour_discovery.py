@@ -6,19 +6,16 @@ import struct
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 
-from lvsdr.wire.frames import ethernet
+from lvsdr.wire.frames import ethernet, ip
 from lvsdr.wire.frames.ethernet import Frame, FrameError, mac_bytes, mac_text
+from lvsdr.wire.frames.ip import ICMPV6, IPPacket, checksum_of
 
 SOLICITATION = 135
 ADVERTISEMENT = 136
 NOBODY = IPv6Address(0)
 ALL_NODES = IPv6Address("ff02::1")
 
-_IP = struct.Struct("!IHBB16s16s")
 _ICMP = struct.Struct("!BBHI16s")
-_PSEUDO = struct.Struct("!16s16sII")
-_VERSION = 6
-_ICMPV6 = 58
 # A router lowers it, so 255 proves that the sender is on this segment (RFC 4861, 3.1).
 _HOP_LIMIT = 255
 _SOURCE_MAC, _TARGET_MAC = 1, 2
@@ -28,7 +25,7 @@ _SOLICITED_NODE = int(IPv6Address("ff02::1:ff00:0"))
 
 @dataclass(frozen=True, slots=True)
 class Solicitation:
-    """Ask who has `target`; `mac` is the source link-layer address option, or None."""
+    """A question for `target`; `mac` is the source link-layer address option, or None."""
 
     source: IPv6Address
     destination: IPv6Address
@@ -38,7 +35,7 @@ class Solicitation:
 
 @dataclass(frozen=True, slots=True)
 class Advertisement:
-    """Say who has `target`; `mac` is the target link-layer address option, or None."""
+    """An answer for `target`; `mac` is the target link-layer address option, or None."""
 
     source: IPv6Address
     destination: IPv6Address
@@ -59,17 +56,18 @@ def encode(message: Message) -> bytes:
     else:
         kind, flags, option = ADVERTISEMENT, _flags(message), _TARGET_MAC
     options = bytes([option, 1]) + mac_bytes(message.mac) if message.mac else b""
-    ends = message.source.packed, message.destination.packed
-    body = _ICMP.pack(kind, 0, 0, flags, message.target.packed) + options
-    body = _ICMP.pack(kind, 0, _checksum(*ends, body), flags, message.target.packed) + options
-    return _IP.pack(_VERSION << 28, len(body), _ICMPV6, _HOP_LIMIT, *ends) + body
+    ends = message.source, message.destination
+    blank = _ICMP.pack(kind, 0, 0, flags, message.target.packed) + options
+    filled = checksum_of(*ends, ICMPV6, blank)
+    body = _ICMP.pack(kind, 0, filled, flags, message.target.packed) + options
+    return ip.encode(IPPacket(*ends, ICMPV6, body, _HOP_LIMIT))
 
 
 def decode(data: bytes) -> Message:
     """Return the message in the IPv6 packet `data`, padding ignored, or raise FrameError.
 
-    What RFC 4861 (7.1.1, 7.1.2) tells a node to discard is malformed; so is
-    a packet with extension headers, which no neighbour sends.
+    Messages that RFC 4861 (7.1.1, 7.1.2) tells a node to discard are refused,
+    and packets with extension headers, which no neighbour sends.
     """
     source, destination, body = _decode_ip(data)
     if len(body) < _ICMP.size:
@@ -78,7 +76,7 @@ def decode(data: bytes) -> Message:
     target = IPv6Address(packed)
     if kind not in (SOLICITATION, ADVERTISEMENT) or code or target.is_multicast:
         raise FrameError("neither a neighbour solicitation nor an advertisement")
-    if _checksum(source.packed, destination.packed, body):
+    if checksum_of(source, destination, ICMPV6, body):
         raise FrameError("the ICMPv6 checksum is wrong")
     options = _options(body[_ICMP.size :])
     if kind == SOLICITATION:
@@ -87,21 +85,21 @@ def decode(data: bytes) -> Message:
 
 
 def question(mac: str, source: IPv6Address, address: IPv6Address) -> Solicitation:
-    """Ask who has `address`, in the name of `source`."""
+    """Return the solicitation for `address` from `source`."""
     return Solicitation(source, solicited_node(address), address, mac)
 
 
 def probe(address: IPv6Address) -> Solicitation:
-    """Ask who has `address` in nobody's name, as duplicate address detection does (RFC 4862).
+    """Return the solicitation from the unspecified address, as in duplicate detection (RFC 4862).
 
-    A host that is itself in the middle of that detection for `address` gives
-    the address up when it hears this.
+    A host that is itself detecting duplicates of `address` gives the address
+    up when it receives this.
     """
     return Solicitation(NOBODY, solicited_node(address), address, None)
 
 
 def unsolicited(mac: str, vip: IPv6Address) -> Advertisement:
-    """Claim `vip` before everyone, overriding what caches hold (RFC 4861, 7.2.6)."""
+    """Return the unsolicited advertisement of `vip`, which overrides caches (RFC 4861, 7.2.6)."""
     return Advertisement(vip, ALL_NODES, vip, mac, override=True)
 
 
@@ -112,7 +110,7 @@ def multicast(mac: str, message: Message) -> bytes:
 
 
 def solicited_node(address: IPv6Address) -> IPv6Address:
-    """Return the group in which the owner of `address` listens (RFC 4291, 2.7.1)."""
+    """Return the solicited-node multicast address of `address` (RFC 4291, 2.7.1)."""
     return IPv6Address(_SOLICITED_NODE | (int(address) & 0xFFFFFF))
 
 
@@ -130,17 +128,17 @@ def _flags(message: Advertisement) -> int:
 
 
 def _decode_ip(data: bytes) -> tuple[IPv6Address, IPv6Address, bytes]:
-    if len(data) < _IP.size:
-        raise FrameError(f"{len(data)} bytes are too few for IPv6")
-    first, length, header, hop_limit, source, destination = _IP.unpack_from(data)
-    body = data[_IP.size : _IP.size + length]
-    if first >> 28 != _VERSION or header != _ICMPV6 or len(body) < length:
-        raise FrameError("not a whole ICMPv6 packet")
-    if hop_limit != _HOP_LIMIT:
-        raise FrameError(f"hop limit {hop_limit}: it came through a router")
-    if source.startswith(b"\xff"):
+    packet = ip.decode(data)
+    source, destination = packet.source, packet.destination
+    if not (isinstance(source, IPv6Address) and isinstance(destination, IPv6Address)):
+        raise FrameError("neighbour discovery is of IPv6 alone")
+    if packet.protocol != ICMPV6:
+        raise FrameError("not an ICMPv6 packet")
+    if packet.ttl != _HOP_LIMIT:
+        raise FrameError(f"hop limit {packet.ttl}: it came through a router")
+    if source.is_multicast:
         raise FrameError("a group cannot speak")
-    return IPv6Address(source), IPv6Address(destination), body
+    return source, destination, packet.payload
 
 
 def _solicitation(
@@ -167,7 +165,7 @@ def _advertisement(
 
 
 def _options(data: bytes) -> dict[int, str]:
-    """Return the link-layer address options by their type: of two, the first, as Linux does."""
+    """Return the link-layer address options by type; of two alike the first, as Linux does."""
     found: dict[int, str] = {}
     while data:
         length = data[1] * 8 if len(data) > 1 else 0
@@ -179,13 +177,3 @@ def _options(data: bytes) -> dict[int, str]:
             found.setdefault(data[0], mac_text(data[2:8]))
         data = data[length:]
     return found
-
-
-def _checksum(source: bytes, destination: bytes, body: bytes) -> int:
-    """Return the checksum of RFC 4443, 2.3: 0 for a body that carries its right one."""
-    data = _PSEUDO.pack(source, destination, len(body), _ICMPV6) + body + b"\0" * (len(body) % 2)
-    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    # Twice: the first fold may carry again.
-    total = (total & 0xFFFF) + (total >> 16)
-    total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF

@@ -1,4 +1,4 @@
-"""SCTP (RFC 9260): the first packet of an association, and the first chunk of what comes back."""
+"""SCTP (RFC 9260): the packet that opens an association, and the first chunk of the answer."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _WINDOW, _STREAMS = 65535, 1
 class Chunk:
     """A packet of one chunk; `tag` is the verification tag, 0 with an INIT.
 
-    `initiate_tag` is what an INIT or an INIT ACK asks the other side to put
-    there, 0 with other chunks.
+    `initiate_tag` is the tag that an INIT or an INIT ACK asks the other side to
+    use, 0 with other chunks.
     """
 
     source_port: int

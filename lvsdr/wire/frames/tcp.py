@@ -1,4 +1,4 @@
-"""TCP segments (RFC 9293), as far as asking whether somebody listens needs them."""
+"""TCP segments (RFC 9293) without data: enough to probe whether a port is open."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Segment:
 
 
 def encode(segment: Segment, source: IPAddress, destination: IPAddress) -> bytes:
-    """Return the bytes of `segment`, with the checksum for its way between the two ends."""
+    """Return the bytes of `segment`, its checksum filled in for these two addresses."""
     start = (
         *(segment.source_port, segment.destination_port),
         *(segment.sequence, segment.acknowledgment),
@@ -44,8 +44,8 @@ def encode(segment: Segment, source: IPAddress, destination: IPAddress) -> bytes
 def decode(data: bytes) -> Segment:
     """Return the segment in `data`, or raise FrameError.
 
-    The checksum is not looked at: between hosts of one machine nobody fills
-    it in, and the packet socket sees the segment as it is.
+    The checksum is not verified: between hosts on one machine it is left
+    unfilled, and a packet socket sees the segment so.
     """
     if len(data) < _HEADER.size:
         raise FrameError(f"{len(data)} bytes are too few for TCP")
@@ -58,7 +58,7 @@ def decode(data: bytes) -> Segment:
 
 
 def maximum_segment(segment: Segment) -> int | None:
-    """Return the longest segment that the sender of a SYN wants to be sent, if it says so."""
+    """Return the value of the maximum segment size option, None where there is none."""
     options = segment.options
     while len(options) > 1 and options[0] != _END:
         length = 1 if options[0] == _NOTHING else options[1]

@@ -22,7 +22,7 @@ class Datagram:
 
 
 def encode(datagram: Datagram, source: IPAddress, destination: IPAddress) -> bytes:
-    """Return the bytes of `datagram`, with the checksum for its way between the two ends."""
+    """Return the bytes of `datagram`, its checksum filled in for these two addresses."""
     start = datagram.source_port, datagram.destination_port, _HEADER.size + len(datagram.data)
     blank = _HEADER.pack(*start, 0) + datagram.data
     # 0 stands for none (RFC 768), and is refused on IPv6.

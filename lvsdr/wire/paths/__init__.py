@@ -1,1 +1,1 @@
-"""Probes that take the path of a request, and what their answers say."""
+"""Probes that take the path of a client's request, and what the replies to them say."""

@@ -1,7 +1,7 @@
-"""What becomes of a packet that this host sends on: taken, refused, or sent back.
+"""What becomes of a packet that this host forwards: taken, refused, or sent back to us.
 
-One empty datagram to the discard port, by the routes of this host; it may travel two hops, no more.
-Whoever forwards it to us again does so with the last of them, and we see it arrive.
+An empty datagram is sent to the discard port, by the routes of this host, with a TTL of two hops.
+A host that sends it back to us uses up the last of them, and we see it arrive.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from select import POLLERR, POLLIN, poll
 from time import monotonic
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.route_lookup import REFUSED, RETURNED, SILENT, TAKEN, Fate
+from lvsdr.model.route_lookup import REFUSED, RETURNED, SILENT, TAKEN, ForwardingOutcome
 from lvsdr.wire.frames import ip, udp
 from lvsdr.wire.frames.ethernet import IPV4, IPV6, FrameError
 from lvsdr.wire.frames.ip import UDP
-from lvsdr.wire.packet_socket import explained
+from lvsdr.wire.packet_socket import link_errors
 
 DISCARD, HOPS = 9, 2
 # linux/in.h, linux/in6.h and linux/errqueue.h, for which Python has no names.
@@ -34,31 +34,33 @@ UNREACHABLE, PORT, NOBODY = {4: 3, 6: 1}, {4: 3, 6: 4}, {4: (0, 1), 6: (0, 3)}
 _LARGEST = 65536
 
 
-def fates(ways: Mapping[IPAddress, str], seconds: float) -> dict[IPAddress, Fate]:
-    """Return what becomes of a packet to each address, sent through the link it is mapped to.
+def forwarding_outcomes(
+    links: Mapping[IPAddress, str], seconds: float
+) -> dict[IPAddress, ForwardingOutcome]:
+    """Return what becomes of a packet to each address; `links` says which link it leaves by.
 
-    Waits `seconds` at the most, less where all is known before. Raises CannotRun.
+    Returns once all outcomes are known, after `seconds` at the latest. Raises CannotRun.
     """
     with ExitStack() as stack:
-        asking = _Asking()
-        for address, link in ways.items():
-            with explained(f"cannot send to {address}", link):
-                asking.senders[address] = stack.enter_context(_sender(address))
-        for link, version in sorted({(link, address.version) for address, link in ways.items()}):
-            with explained(f"cannot listen on {link}", link):
-                asking.ears.append(stack.enter_context(_ear(link, version)))
-        asking.send()
-        asking.listen(monotonic() + seconds)
-    return {address: asking.found.get(address, Fate(SILENT)) for address in ways}
+        attempt = _Attempt()
+        for address, link in links.items():
+            with link_errors(f"cannot send to {address}", link):
+                attempt.senders[address] = stack.enter_context(_sender(address))
+        for link, version in sorted({(link, address.version) for address, link in links.items()}):
+            with link_errors(f"cannot listen on {link}", link):
+                attempt.receivers.append(stack.enter_context(_receiver(link, version)))
+        attempt.send()
+        attempt.listen(monotonic() + seconds)
+    return {address: attempt.found.get(address, ForwardingOutcome(SILENT)) for address in links}
 
 
 @dataclass(frozen=True, slots=True)
-class _Asking:
-    """The sockets from which the packets go, those that see them come back, and what is known."""
+class _Attempt:
+    """The sockets that send the packets, those that see them come back, and the outcomes so far."""
 
     senders: dict[IPAddress, socket.socket] = field(default_factory=dict)
-    ears: list[socket.socket] = field(default_factory=list)
-    found: dict[IPAddress, Fate] = field(default_factory=dict)
+    receivers: list[socket.socket] = field(default_factory=list)
+    found: dict[IPAddress, ForwardingOutcome] = field(default_factory=dict)
 
     def send(self) -> None:
         for address, sender in self.senders.items():
@@ -66,27 +68,27 @@ class _Asking:
                 sender.sendto(b"", (str(address), DISCARD))
             except OSError:
                 # The routes have changed since, and lead nowhere now.
-                self.found[address] = Fate(REFUSED)
+                self.found[address] = ForwardingOutcome(REFUSED)
 
     def listen(self, deadline: float) -> None:
         waiting = poll()
-        for each in (*self.ears, *self.senders.values()):
+        for each in (*self.receivers, *self.senders.values()):
             waiting.register(each, POLLIN | POLLERR)
         while self.found.keys() < self.senders.keys() and (left := deadline - monotonic()) > 0:
             if waiting.poll(left * 1000):
                 self._look()
 
     def _look(self) -> None:
-        for ear in self.ears:
-            self._returned(ear)
+        for receiver in self.receivers:
+            self._returned(receiver)
         for address, sender in self.senders.items():
-            fate = _told(address, sender)
-            if fate is not None:
-                self.found.setdefault(address, fate)
+            outcome = _outcome(address, sender)
+            if outcome is not None:
+                self.found.setdefault(address, outcome)
 
-    def _returned(self, ear: socket.socket) -> None:
+    def _returned(self, receiver: socket.socket) -> None:
         try:
-            packet = ip.decode(ear.recv(_LARGEST))
+            packet = ip.decode(receiver.recv(_LARGEST))
             sender = self.senders.get(packet.destination)
             if sender is None or packet.protocol != UDP:
                 return
@@ -95,7 +97,7 @@ class _Asking:
             return
         if datagram.source_port == sender.getsockname()[1]:
             # It outweighs what an ICMP error may have said before.
-            self.found[packet.destination] = Fate(RETURNED)
+            self.found[packet.destination] = ForwardingOutcome(RETURNED)
 
 
 def _sender(address: IPAddress) -> socket.socket:
@@ -108,8 +110,8 @@ def _sender(address: IPAddress) -> socket.socket:
     return made
 
 
-def _ear(link: str, version: int) -> socket.socket:
-    """Return a socket that sees what arrives on `link`, without its link-layer header."""
+def _receiver(link: str, version: int) -> socket.socket:
+    """Return a socket that receives the packets arriving on `link`, without link-layer headers."""
     protocol = IPV4 if version == 4 else IPV6
     kind = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
     # Protocol 0 receives nothing: so nothing of another link comes in before it is bound.
@@ -118,8 +120,8 @@ def _ear(link: str, version: int) -> socket.socket:
     return made
 
 
-def _told(address: IPAddress, sender: socket.socket) -> Fate | None:
-    """Return what an error or an answer says that has come to `sender`; None: nothing."""
+def _outcome(address: IPAddress, sender: socket.socket) -> ForwardingOutcome | None:
+    """Return the outcome that an error or an answer at `sender` tells, None where there is none."""
     try:
         _, ancillary, _, _ = sender.recvmsg(_LARGEST, _LARGEST, MSG_ERRQUEUE)
     except BlockingIOError:
@@ -127,7 +129,7 @@ def _told(address: IPAddress, sender: socket.socket) -> Fate | None:
             sender.recv(_LARGEST)
         except OSError:
             return None
-        return Fate(TAKEN)
+        return ForwardingOutcome(TAKEN)
     _, origin, kind, code, _ = _ERROR.unpack_from(data := ancillary[0][2])
     version = address.version
     if origin not in BY_ICMP or kind != UNREACHABLE[version]:
@@ -135,5 +137,5 @@ def _told(address: IPAddress, sender: socket.socket) -> Fate | None:
         return None
     by = ip_address(data[_ERROR.size :][_OFFENDER[version]])
     if by == address or code == PORT[version]:
-        return Fate(TAKEN, by)
-    return Fate(REFUSED, by) if code in NOBODY[version] else None
+        return ForwardingOutcome(TAKEN, by)
+    return ForwardingOutcome(REFUSED, by) if code in NOBODY[version] else None

@@ -1,4 +1,4 @@
-"""One probe: the frame that carries it, and which frame answers it with what."""
+"""One probe: the frame that carries it, and what a received frame answers to which probe."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from functools import lru_cache
 
 from lvsdr.model.address import IPAddress
 from lvsdr.wire.frames import encapsulation, ethernet, icmp, ip, sctp, tcp, udp
-from lvsdr.wire.frames.encapsulation import Outside
+from lvsdr.wire.frames.encapsulation import OuterHeader
 from lvsdr.wire.frames.ethernet import Frame, FrameError
-from lvsdr.wire.frames.ip import ICMP, ICMPV6, SCTP, TCP, UDP, Packet
+from lvsdr.wire.frames.ip import ICMP, ICMPV6, SCTP, TCP, UDP, IPPacket
 
 ECHO = "echo"
 PROTOCOLS = {"tcp": TCP, "udp": UDP, "sctp": SCTP}
 
-Label = tuple[str, int, IPAddress, int, int]
-"""What an answer is known by: protocol, our port, who is asked, its port, and our number."""
+ReplyKey = tuple[str, int, IPAddress, int, int]
+"""What a reply is matched by: protocol, our port, the target, its port, and our number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Does anybody at `target` and `port` serve? Asked through `mac`, and in `tunnel`, if any.
+    """The question whether `target` serves `port`, sent to the next hop at `mac`.
 
-    `protocol` is tcp, udp, sctp or echo, which has no port.
+    `protocol` is tcp, udp, sctp or echo, which has no port. With `tunnel` it is encapsulated.
     """
 
     protocol: str
@@ -31,20 +31,20 @@ class Probe:
     port: int
     mac: str
     ttl: int
-    tunnel: Outside | None = None
+    tunnel: OuterHeader | None = None
 
-    def label(self, ours: int, number: int) -> Label:
-        """Return what the answer will be known by; a datagram of UDP has no room for a number."""
+    def reply_key(self, ours: int, number: int) -> ReplyKey:
+        """Return the key by which a reply is matched; UDP has no room for a number."""
         return self.protocol, ours, self.target, self.port, 0 if self.protocol == "udp" else number
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What came back: open, closed, or the reason of an ICMP error.
+class ProbeReply:
+    """What came back, in `kind`: open, closed, or the reason of an ICMP error.
 
-    `outer` tells an error about the tunnel's packet from one about the
-    packet inside. An open TCP connection waits to be reset; `segment` is
-    the longest that its host wants to be sent.
+    `outer` is True for an error about the tunnel packet, not about the packet
+    inside. An open TCP connection has to be reset; `segment` is the maximum
+    segment size that its host announced.
     """
 
     kind: str
@@ -53,8 +53,8 @@ class Reply:
     segment: int | None = None
 
 
-def frame(probe: Probe, mac: str, ours: int, number: int) -> bytes:
-    """Return the whole frame that carries `probe` from `mac`, and makes its answer known."""
+def probe_frame(probe: Probe, mac: str, ours: int, number: int) -> bytes:
+    """Return the frame of `probe` from `mac`; the reply will have the key of `ours`, `number`."""
     ends = probe.source, probe.target
     if probe.protocol == "tcp":
         segment = tcp.Segment(ours, probe.port, number, 0, tcp.SYN, tcp.MAXIMUM_SEGMENT)
@@ -65,40 +65,40 @@ def frame(probe: Probe, mac: str, ours: int, number: int) -> bytes:
         body = sctp.encode(sctp.Chunk(ours, probe.port, 0, sctp.INIT, number))
     else:
         body = icmp.encode(icmp.Echo(ours, number), *ends)
-    return _carried(probe, mac, body, ours)
+    return _in_frame(probe, mac, body, ours)
 
 
-def reset(probe: Probe, mac: str, ours: int, number: int) -> bytes:
-    """Return the frame that ends the connection which a TCP probe may have begun.
+def reset_frame(probe: Probe, mac: str, ours: int, number: int) -> bytes:
+    """Return the frame that resets the connection that a TCP probe may have opened.
 
-    By the same way as the probe, so that it meets the same host.
+    It takes the same path as the probe, so that it reaches the same host.
     """
     segment = tcp.Segment(ours, probe.port, number + 1 & 0xFFFFFFFF, 0, tcp.RST)
-    return _carried(probe, mac, tcp.encode(segment, probe.source, probe.target), ours)
+    return _in_frame(probe, mac, tcp.encode(segment, probe.source, probe.target), ours)
 
 
-def read(data: bytes) -> tuple[Label, Reply]:
-    """Return which probe a frame answers, and with what, or raise FrameError."""
+def decode_reply(data: bytes) -> tuple[ReplyKey, ProbeReply]:
+    """Return the key of the probe that a frame answers, and the reply, or raise FrameError."""
     received = ethernet.decode(data)
     packet = ip.decode(received.payload)
     if packet.protocol not in (ICMP, ICMPV6):
-        label, kind = _READERS[_protocol(packet)](packet)
-        return label, Reply(kind, received.source, segment=_segment(packet))
+        key, kind = _READERS[_protocol(packet)](packet)
+        return key, ProbeReply(kind, received.source, segment=_segment(packet))
     message = icmp.decode(packet.payload, packet.source, packet.destination)
     if isinstance(message, icmp.Echo):
         if not message.reply:
             raise FrameError("an echo request answers nothing")
-        label = (ECHO, message.identifier, packet.source, 0, message.sequence)
-        return label, Reply("open", received.source)
-    label, outer = _quoted(message.quote)
-    return label, Reply(message.reason, received.source, outer)
+        key = (ECHO, message.identifier, packet.source, 0, message.sequence)
+        return key, ProbeReply("open", received.source)
+    key, outer = _quoted_probe(message.quote)
+    return key, ProbeReply(message.reason, received.source, outer)
 
 
-def _carried(probe: Probe, mac: str, body: bytes, ours: int) -> bytes:
+def _in_frame(probe: Probe, mac: str, body: bytes, ours: int) -> bytes:
     protocol = PROTOCOLS.get(probe.protocol) or icmp.protocol(probe.target.version)
-    packet = Packet(probe.source, probe.target, protocol, body, probe.ttl)
+    packet = IPPacket(probe.source, probe.target, protocol, body, probe.ttl)
     if probe.tunnel is not None:
-        packet = encapsulation.within(packet, probe.tunnel, ours)
+        packet = encapsulation.encapsulate(packet, probe.tunnel, ours)
     ethertype = ethernet.IPV6 if packet.source.version == 6 else ethernet.IPV4
     return _header(probe.mac, mac, ethertype) + ip.encode(packet)
 
@@ -108,33 +108,33 @@ def _header(destination: str, source: str, ethertype: int) -> bytes:
     return ethernet.encode(Frame(destination, source, ethertype, b""))
 
 
-def _protocol(packet: Packet) -> int:
+def _protocol(packet: IPPacket) -> int:
     if packet.protocol not in _READERS:
         raise FrameError(f"protocol {packet.protocol} answers no probe")
     return packet.protocol
 
 
-def _tcp(packet: Packet) -> tuple[Label, str]:
+def _tcp(packet: IPPacket) -> tuple[ReplyKey, str]:
     found = tcp.decode(packet.payload)
     number = found.acknowledgment - 1 & 0xFFFFFFFF
-    label = ("tcp", found.destination_port, packet.source, found.source_port, number)
+    key = ("tcp", found.destination_port, packet.source, found.source_port, number)
     kinds = {tcp.SYN | tcp.ACK: "open", tcp.RST | tcp.ACK: "closed"}
     kind = kinds.get(found.flags & (tcp.SYN | tcp.RST | tcp.ACK))
     if kind is None:
         raise FrameError("neither accepts a connection nor refuses it")
-    return label, kind
+    return key, kind
 
 
-def _segment(packet: Packet) -> int | None:
+def _segment(packet: IPPacket) -> int | None:
     return tcp.maximum_segment(tcp.decode(packet.payload)) if packet.protocol == TCP else None
 
 
-def _udp(packet: Packet) -> tuple[Label, str]:
+def _udp(packet: IPPacket) -> tuple[ReplyKey, str]:
     found = udp.decode(packet.payload)
     return ("udp", found.destination_port, packet.source, found.source_port, 0), "open"
 
 
-def _sctp(packet: Packet) -> tuple[Label, str]:
+def _sctp(packet: IPPacket) -> tuple[ReplyKey, str]:
     found = sctp.decode(packet.payload)
     kind = {sctp.INIT_ACK: "open", sctp.ABORT: "closed"}.get(found.kind)
     if kind is None:
@@ -145,10 +145,10 @@ def _sctp(packet: Packet) -> tuple[Label, str]:
 _READERS = {TCP: _tcp, UDP: _udp, SCTP: _sctp}
 
 
-def _quoted(quote: bytes) -> tuple[Label, bool]:
-    """Return which of our probes an ICMP error is about, and whether about the tunnel's packet."""
+def _quoted_probe(quote: bytes) -> tuple[ReplyKey, bool]:
+    """Return the key of the probe that an ICMP error quotes, and whether it quotes a tunnel."""
     packet = ip.quoted(quote)
-    inner = encapsulation.carried(packet)
+    inner = encapsulation.quoted_inner(packet)
     outer, packet = inner is not None, inner or packet
     body = packet.payload
     names = {number: name for name, number in PROTOCOLS.items()}

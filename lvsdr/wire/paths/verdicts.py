@@ -5,39 +5,40 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lvsdr.model.path import Path, PathDetail, PathVerdict
-from lvsdr.wire.paths.probe import Reply
+from lvsdr.wire.paths.probe import ProbeReply
 
-Judgement = tuple[PathVerdict | None, PathDetail]
+_Verdict = tuple[PathVerdict | None, PathDetail]
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class PathReplies:
     """The replies to a path's probes, None for silence.
 
-    `service` is what a client would ask. The others are asked where that did
-    not say enough: `vip` echo by the same way, `rip` echo of the host itself,
-    `port` the service's port there, `tunnel` echo of the RIP through the
-    tunnel. `limited`: the host may have kept an error to itself.
+    `service` is the reply to what a client would send. The others are sent
+    where that does not say enough: `vip` an echo to the VIP by the same path,
+    `rip` an echo to the RIP, `port` the service's port on the RIP, `tunnel` an
+    echo to the RIP inside the tunnel. `limited` is True where the host's ICMP
+    rate limit may have held an error back.
     """
 
-    service: Reply | None = None
-    vip: Reply | None = None
-    rip: Reply | None = None
-    port: Reply | None = None
-    tunnel: Reply | None = None
+    service: ProbeReply | None = None
+    vip: ProbeReply | None = None
+    rip: ProbeReply | None = None
+    port: ProbeReply | None = None
+    tunnel: ProbeReply | None = None
     limited: bool = False
 
 
-def judge(path: Path, heard: Heard, *, routed: bool) -> Judgement:
-    """Return the verdict on a path whose next hop is there, and what to add to it."""
-    reply = heard.service
+def path_verdict(path: Path, replies: PathReplies, *, routed: bool) -> _Verdict:
+    """Return the verdict on a path whose next hop answers, and its detail."""
+    reply = replies.service
     if reply is None:
-        return _silent(path, heard, routed)
+        return _silent(path, replies, routed)
     if reply.kind == "open":
         return "served", ""
     closed = reply.kind == "closed" or (path.service.protocol, reply.kind) in _REFUSED
     if closed and not reply.outer:
-        return "port-closed", _elsewhere(path, heard)
+        return "port-closed", _elsewhere(path, replies)
     return _refused(reply, path)
 
 
@@ -45,16 +46,16 @@ def judge(path: Path, heard: Heard, *, routed: bool) -> Judgement:
 _REFUSED = {("udp", "port"), ("sctp", "protocol")}
 
 
-def _elsewhere(path: Path, heard: Heard) -> PathDetail:
+def _elsewhere(path: Path, replies: PathReplies) -> PathDetail:
     """Return whether the service listens at the RIP instead, the most common mistake."""
     if path.method == "masquerade":
         return ""
-    if heard.port is not None:
-        return "rip-listens" if heard.port.kind == "open" else ""
+    if replies.port is not None:
+        return "rip-listens" if replies.port.kind == "open" else ""
     return "rip-may-listen" if path.service.protocol == "udp" else ""
 
 
-def _refused(reply: Reply, path: Path) -> Judgement:
+def _refused(reply: ProbeReply, path: Path) -> _Verdict:
     if reply.outer and reply.kind in ("protocol", "port"):
         # Without a module of its own the kernel knows no such protocol, with one no such tunnel.
         return "no-tunnel", ""
@@ -69,23 +70,23 @@ def _refused(reply: Reply, path: Path) -> Judgement:
     return "filtered", "rejected"
 
 
-def _silent(path: Path, heard: Heard, routed: bool) -> Judgement:
-    if heard.vip is not None:
-        return _held(path, heard) if heard.vip.kind == "open" else _refused(heard.vip, path)
-    if heard.rip is None and heard.port is None:
+def _silent(path: Path, replies: PathReplies, routed: bool) -> _Verdict:
+    if replies.vip is not None:
+        return _held(path, replies) if replies.vip.kind == "open" else _refused(replies.vip, path)
+    if replies.rip is None and replies.port is None:
         # A router's MAC address proves nothing of the host behind it.
         return ("down", "") if routed else ("filtered", "mute")
-    if heard.rip is not None and heard.rip.kind in ("unreachable", "expired"):
+    if replies.rip is not None and replies.rip.kind in ("unreachable", "expired"):
         return "down", ""
     # What carries the other family cannot carry an echo of the RIP.
     alike = path.vip is None or path.vip.version == path.rip.version
-    if path.method == "tunnel" and alike and heard.tunnel is None:
+    if path.method == "tunnel" and alike and replies.tunnel is None:
         return "filtered", "reverse-path"
     return "vip-missing", ""
 
 
-def _held(path: Path, heard: Heard) -> Judgement:
+def _held(path: Path, replies: PathReplies) -> _Verdict:
     if path.service.protocol != "udp":
         return "filtered", "held"
     # Who has nothing to say to an empty datagram says nothing; a closed port would be refused.
-    return (None, "rate-limited") if heard.limited else ("served", "")
+    return (None, "rate-limited") if replies.limited else ("served", "")

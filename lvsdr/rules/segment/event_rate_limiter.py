@@ -1,4 +1,4 @@
-"""Events that come again and again: told at once the first time, then counted."""
+"""Limit repeated events: the first of each kind is reported at once, the others are counted."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class _Kind:
     more: int = 0
 
 
-class Muffler:
-    """Lets the first event of each kind pass; of the others tells how many, every `EVERY` seconds.
+class EventRateLimiter:
+    """Pass the first event of each kind, and report a count of the others every `EVERY` seconds.
 
-    Of a kind are events of the same rule, VIP, MAC and form. A kind that was not there for that
-    long is new again. No more than `MOST` new kinds pass in that time; the rest are counted.
+    Events of the same rule, VIP, MAC and form are of one kind. A kind without an event for `EVERY`
+    seconds is new again. At most `MOST` new kinds pass in that time; the rest are counted.
     """
 
     def __init__(self, now: float) -> None:
@@ -35,7 +35,7 @@ class Muffler:
         self._severity = WARNING
 
     def take(self, event: Event) -> Event | None:
-        """Return the event if it is to be told now."""
+        """Return the event if it is to be reported now, None if it is only counted."""
         kind = event.rule, event.vip, event.mac, event.form
         if kind in self._kinds:
             self._kinds[kind].more += 1
@@ -50,13 +50,13 @@ class Muffler:
         return event
 
     def due(self, now: float) -> Iterator[Event]:
-        """Yield the counts, if it is time for them."""
+        """Yield the counts, if `EVERY` seconds have passed."""
         if now - self._start >= EVERY:
             yield from self.rest()
             self._start = now
 
     def rest(self) -> Iterator[Event]:
-        """Yield the counts since they were last told."""
+        """Yield the counts since the last report."""
         for kind in self._kinds.values():
             if kind.more:
                 message = f"{kind.last.message} ({kind.more} times more)"

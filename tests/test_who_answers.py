@@ -1,4 +1,4 @@
-"""What settings and answers mean."""
+"""What answers on the segment mean, and what ARP settings do."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from ipaddress import ip_address, ip_interface
 import pytest
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.finding import WARNING, Answer, Finding, Form
+from lvsdr.model.finding import WARNING, Finding
 from lvsdr.model.host import HeldAddress, Host, HostLink
+from lvsdr.model.neighbour_claim import Answer, AnswerForm
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.proof.profile_segment import owning_macs
-from lvsdr.rules.host.arp_leaks import silence
-from lvsdr.rules.segment.mac_owners import Speakers
-from lvsdr.rules.segment.who_answers import Hearing, answers
+from lvsdr.rules.host.arp_leaks import speaks_for_vips
+from lvsdr.rules.segment.mac_owners import MacOwners
+from lvsdr.rules.segment.who_answers import SegmentAnswers, answer_findings
 
 VIP, VIP6 = ip_address("192.0.2.10"), ip_address("2001:db8::10")
 RIP, DIP = ip_address("192.0.2.11"), ip_address("192.0.2.5")
@@ -23,16 +24,15 @@ PROFILE = RealServerProfile("rs", "eth0", "lo", "lo", (VIP,))
 
 
 def heard(
-    *spoken: tuple[str, Form], vip: IPAddress = VIP, mine: str | None = None
+    *spoken: tuple[str, AnswerForm], vip: IPAddress = VIP, mine: str | None = None
 ) -> list[tuple[str, str | None]]:
     own = [] if mine is None else [Answer(vip, mine, "self")]
-    hearing = Hearing(
-        frozenset([*own, *(Answer(vip, mac, form) for mac, form in spoken)]), Speakers({RS: RIP})
-    )
-    return [(found.rule, found.mac) for found in answers([vip], hearing)]
+    heard = [*own, *(Answer(vip, mac, form) for mac, form in spoken)]
+    answers = SegmentAnswers(frozenset(heard), MacOwners({RS: RIP}))
+    return [(found.rule, found.mac) for found in answer_findings([vip], answers)]
 
 
-def both(mac: str) -> tuple[tuple[str, Form], tuple[str, Form]]:
+def both(mac: str) -> tuple[tuple[str, AnswerForm], tuple[str, AnswerForm]]:
     return (mac, "own"), (mac, "probe")
 
 
@@ -80,56 +80,56 @@ def test_two_hosts_that_are_no_real_servers_are_two_directors() -> None:
     assert heard(*both(ONE), (TWO, "overheard")) == [("ARP-TWO-DIRECTORS", ONE)]
 
 
-def known(speakers: Speakers, *spoken: tuple[str, Form]) -> list[Finding]:
+def known(owners: MacOwners, *spoken: tuple[str, AnswerForm]) -> list[Finding]:
     heard = frozenset(Answer(VIP, mac, form) for mac, form in spoken)
-    return list(answers([VIP], Hearing(heard, speakers)))
+    return list(answer_findings([VIP], SegmentAnswers(heard, owners)))
 
 
 ONE_HOST = [
-    pytest.param(Speakers(mine=frozenset({ONE, TWO})), id="this host"),
-    pytest.param(Speakers(dips={ONE: DIP, TWO: DIP}), id="the director"),
+    pytest.param(MacOwners(mine=frozenset({ONE, TWO})), id="this host"),
+    pytest.param(MacOwners(dips={ONE: DIP, TWO: DIP}), id="the director"),
 ]
 
 
-@pytest.mark.parametrize("speakers", ONE_HOST)
-def test_a_bond_of_the_director_gives_each_asker_one_mac_and_is_right(speakers: Speakers) -> None:
-    assert known(speakers, (ONE, "own"), (TWO, "probe")) == []
+@pytest.mark.parametrize("owners", ONE_HOST)
+def test_a_bond_of_the_director_gives_each_asker_one_mac_and_is_right(owners: MacOwners) -> None:
+    assert known(owners, (ONE, "own"), (TWO, "probe")) == []
 
 
-@pytest.mark.parametrize("speakers", ONE_HOST)
-def test_links_of_the_director_that_answer_one_question_are_flux(speakers: Speakers) -> None:
-    (found,) = known(speakers, *both(ONE), *both(TWO))
+@pytest.mark.parametrize("owners", ONE_HOST)
+def test_links_of_the_director_that_answer_one_question_are_flux(owners: MacOwners) -> None:
+    (found,) = known(owners, *both(ONE), *both(TWO))
 
     assert (found.rule, found.severity, found.mac) == ("ARP-FLUX", WARNING, ONE)
     assert f"2 MAC addresses ({ONE}, {TWO})" in found.message
 
 
 def test_a_link_that_this_host_hears_beside_its_own_answer_is_flux() -> None:
-    speakers = Speakers(mine=frozenset({ONE, TWO}))
+    owners = MacOwners(mine=frozenset({ONE, TWO}))
 
-    (found,) = known(speakers, (ONE, "self"), (TWO, "probe"))
+    (found,) = known(owners, (ONE, "self"), (TWO, "probe"))
 
     assert found.rule == "ARP-FLUX"
 
 
 def test_two_directors_that_are_known_are_two_all_the_same() -> None:
-    speakers = Speakers(dips={ONE: DIP, TWO: ip_address("192.0.2.9")})
+    owners = MacOwners(dips={ONE: DIP, TWO: ip_address("192.0.2.9")})
 
-    (found,) = known(speakers, *both(ONE), *both(TWO))
+    (found,) = known(owners, *both(ONE), *both(TWO))
 
     assert found.rule == "ARP-TWO-DIRECTORS"
     assert f"director 192.0.2.5 ({ONE}), director 192.0.2.9 ({TWO})" in found.message
 
 
 def test_a_real_server_with_several_macs_is_named_once_with_all_of_them() -> None:
-    (found,) = known(Speakers({RS: RIP, TWO: RIP}), *both(ONE), (RS, "probe"), (TWO, "own"))
+    (found,) = known(MacOwners({RS: RIP, TWO: RIP}), *both(ONE), (RS, "probe"), (TWO, "own"))
 
     assert (found.rule, found.rip) == ("ARP-ANSWER", RIP)
     assert f"real server 192.0.2.11 ({TWO}, {RS})" in found.message
 
 
 def test_one_mac_for_each_form_may_be_a_bond_and_is_a_warning() -> None:
-    (found,) = known(Speakers(), (ONE, "own"), (TWO, "probe"))
+    (found,) = known(MacOwners(), (ONE, "own"), (TWO, "probe"))
 
     assert (found.rule, found.severity) == ("ARP-TWO-DIRECTORS", WARNING)
     assert "--dip" in found.hint
@@ -138,7 +138,7 @@ def test_one_mac_for_each_form_may_be_a_bond_and_is_a_warning() -> None:
 def test_of_thousands_that_answer_a_few_are_listed() -> None:
     macs = [f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}" for number in range(3000)]
 
-    (found,) = known(Speakers(), *((mac, "probe") for mac in macs))
+    (found,) = known(MacOwners(), *((mac, "probe") for mac in macs))
 
     assert found.message.endswith("and 2992 more")
     assert len(found.message) < 600
@@ -156,11 +156,11 @@ def test_of_thousands_that_answer_a_few_are_listed() -> None:
     ],
 )
 def test_a_mac_alone_tells_this_of_its_host(mac: str, name: str) -> None:
-    assert Speakers().host(mac) == name
+    assert MacOwners().host(mac) == name
 
 
 def test_a_mac_of_a_real_server_is_known_by_its_answer_for_the_rip() -> None:
-    told: dict[str, list[tuple[str, Form]]] = {
+    told: dict[str, list[tuple[str, AnswerForm]]] = {
         "a bond": [(RS, "own"), (TWO, "probe")],
         "two links": [*both(RS), *both(TWO)],
         "beside a proxy": [*both(RS), (TWO, "own")],
@@ -208,12 +208,12 @@ def settings(ignore: tuple[int, int], announce: tuple[int, int]) -> Host:
 
 @pytest.mark.parametrize("pair", [(1, 0), (0, 1), (2, 1), (8, 0), (1, 2)])
 def test_these_values_of_arp_ignore_are_silent(pair: tuple[int, int]) -> None:
-    assert list(silence(PROFILE, settings(pair, (2, 0)))) == []
+    assert list(speaks_for_vips(PROFILE, settings(pair, (2, 0)))) == []
 
 
 @pytest.mark.parametrize("pair", [(0, 0), (3, 1), (1, 3), (1, 4), (7, 0)])
 def test_these_values_of_arp_ignore_answer_for_vips(pair: tuple[int, int]) -> None:
-    (found,) = silence(PROFILE, settings(pair, (2, 0)))
+    (found,) = speaks_for_vips(PROFILE, settings(pair, (2, 0)))
 
     assert (found.rule, found.subject) == ("ARP-IGNORE", "eth0")
     assert f"effective arp_ignore is {max(pair)}" in found.message
@@ -221,7 +221,7 @@ def test_these_values_of_arp_ignore_answer_for_vips(pair: tuple[int, int]) -> No
 
 @pytest.mark.parametrize("pair", [(0, 0), (1, 0), (0, 1), (2, 3)])
 def test_these_values_of_arp_announce_ask_in_a_vips_name(pair: tuple[int, int]) -> None:
-    (found,) = silence(PROFILE, settings((1, 0), pair))
+    (found,) = speaks_for_vips(PROFILE, settings((1, 0), pair))
 
     assert (found.rule, found.subject) == ("ARP-ANNOUNCE", "eth0")
 
@@ -230,7 +230,7 @@ def test_a_vip_on_a_link_that_speaks_is_found_whatever_the_settings() -> None:
     address = HeldAddress("eth0", ip_interface("192.0.2.10/24"))
     held = replace(settings((1, 0), (2, 0)), addresses=(address,))
 
-    (found,) = silence(PROFILE, held)
+    (found,) = speaks_for_vips(PROFILE, held)
 
     assert (found.rule, found.vip) == ("VIP-ON-LINK", VIP)
     assert found.hint == "ip address del 192.0.2.10/24 dev eth0"
@@ -239,4 +239,4 @@ def test_a_vip_on_a_link_that_speaks_is_found_whatever_the_settings() -> None:
 def test_ipv6_vips_need_no_arp_settings() -> None:
     profile = RealServerProfile("rs", "eth0", "lo", "lo", (VIP6,))
 
-    assert list(silence(profile, settings((0, 0), (0, 0)))) == []
+    assert list(speaks_for_vips(profile, settings((0, 0), (0, 0)))) == []

@@ -11,7 +11,8 @@ from pathlib import Path
 import click
 import pytest
 
-from lvsdr.lab import program, uml
+from lvsdr.lab import uml
+from lvsdr.lab.lvsdr_command import lvsdr_command
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = Path(click.__file__).parents[1]
@@ -48,7 +49,7 @@ def test_the_program_started_again_runs_nothing_of_the_current_folder(
 ) -> None:
     checked = [str(path) for path in sorted((ROOT / "profiles").iterdir())]
 
-    done = ran(program.command("check", *checked), folder, {**os.environ, "PYTHONPATH": variable})
+    done = ran(lvsdr_command("check", *checked), folder, {**os.environ, "PYTHONPATH": variable})
 
     assert (done.returncode, MARK in done.stdout, done.stderr) == (0, False, "")
 

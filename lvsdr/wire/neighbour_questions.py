@@ -1,4 +1,4 @@
-"""Which questions find every host that speaks for an address, and when to ask them."""
+"""The questions that find every host that answers for an address, and when to send them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BURST = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Our MAC address, and the address in whose name we ask, where there is one."""
+    """Our MAC address, and our IP address of each family, where we have one to ask from."""
 
     mac: str
     source4: IPv4Address | None
@@ -33,17 +33,18 @@ class Asker:
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """Frames that ask: those that a proxy answers, and late; and those that only owners answer."""
+    """Frames that ask: `late` ones, which proxies answer with a delay, and `prompt` ones."""
 
     late: tuple[bytes, ...]
     prompt: tuple[bytes, ...]
 
 
-def questions(asker: Asker, addresses: Iterable[IPAddress]) -> Questions:
+def neighbour_questions(asker: Asker, addresses: Iterable[IPAddress]) -> Questions:
     """Return the frames that ask for `addresses` in each form that `asker` can use.
 
-    In its own name, which finds proxies; and on IPv4 in nobody's, which finds hosts that hide from
-    senders of another subnet (rp_filter). On IPv6 in nobody's only where there is no other.
+    A question from its own address finds proxies; an ARP probe, from 0.0.0.0, finds hosts that do
+    not answer senders of another subnet (rp_filter). On IPv6 a question from the unspecified
+    address is used only where the asker has no address.
     """
     late: list[bytes] = []
     prompt: list[bytes] = []
@@ -67,14 +68,14 @@ def questions(asker: Asker, addresses: Iterable[IPAddress]) -> Questions:
 
 
 def schedule(asked: Questions, seconds: float, rate: float) -> tuple[list[Timed], float]:
-    """Return when to send which question, and when to stop listening, in seconds after the start.
+    """Return when to send each question, and when to stop listening, in seconds after the start.
 
-    What a proxy answers is asked first. The `seconds` for which it has to be waited for run while
-    the probes go out: a proxy stays silent on these, and whoever answers them does so at once.
+    The questions that proxies answer go first. Proxies have `seconds` to answer, during which the
+    prompt questions go out: only owners answer those, and at once.
 
-    Rounds are against loss, which comes in bursts: a queue that overflows, a port that is being
-    moved. Few questions are asked in three rounds, 0.15 s apart. Many are asked in two; then each
-    address is asked in every form twice, rounds as far apart as one takes, and four times in all.
+    Questions are repeated because frames get lost in bursts: a queue overflows, a switch learns a
+    port anew. Few questions are sent in three rounds, 0.15 s apart. Many are sent in two rounds, as
+    far apart as one takes, so that each address is asked for twice in every form.
     """
     rounds = _FEW if len(asked.late) + len(asked.prompt) < _CROWD else _MANY
     late = paced(asked.late, rounds, _GAP, rate)

@@ -1,4 +1,4 @@
-"""What keepalived itself says of a file, where it is installed."""
+"""What keepalived itself says of a file, by `keepalived -t`, where it is installed."""
 
 from __future__ import annotations
 

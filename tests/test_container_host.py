@@ -17,7 +17,7 @@ from lvsdr.model.objects import ProxyNeighbour
 from lvsdr.model.profile import DirectorProfile, LabelledVip, RealServerProfile
 from lvsdr.model.route_lookup import Packet, RouteTo
 from lvsdr.profile.roles.talking_link import talking_link
-from lvsdr.rules.host import container_host_rules, host_rules
+from lvsdr.rules.host import container_cable, container_host_rules, host_rules
 from lvsdr.rules.host.route_questions import FAR
 
 VIP, RIP = (ip_address(f"192.0.2.{end}") for end in (10, 11))
@@ -57,7 +57,7 @@ def host(
         routes = {packet: back if packet.destination in FAR.values() else way for packet in asked}
         return replace(seen, routes=routes, **more)
 
-    found = container_host_rules.outside_of(profile, INSIDE, 0, inspected)
+    found = container_cable.outside_of(profile, INSIDE, 0, inspected)
     assert found is not None
     return found
 
@@ -77,22 +77,22 @@ def hint(seen: Outside, profile: Any = REALSERVER) -> str:
 def test_the_other_end_of_the_containers_cable_is_known() -> None:
     seen = host().host
 
-    assert container_host_rules.other_end("eth0", INSIDE, seen, 0) == "veth1"
+    assert container_cable.other_end("eth0", INSIDE, seen, 0) == "veth1"
 
 
 @pytest.mark.parametrize("number", [None, 1])
 def test_a_cable_to_another_namespace_is_none_of_the_containers(number: int | None) -> None:
     seen = host().host
 
-    assert container_host_rules.other_end("eth0", INSIDE, seen, number) is None
-    assert container_host_rules.outside_of(REALSERVER, INSIDE, number, lambda _: seen) is None
+    assert container_cable.other_end("eth0", INSIDE, seen, number) is None
+    assert container_cable.outside_of(REALSERVER, INSIDE, number, lambda _: seen) is None
 
 
 def test_a_vlan_on_the_cable_has_the_cables_other_end() -> None:
     vlan = HostLink("eth0.100", link_kind="vlan", index=3, below=2, parent="eth0")
     inside = replace(INSIDE, links={**INSIDE.links, "eth0.100": vlan})
 
-    assert container_host_rules.other_end("eth0.100", inside, host().host, 0) == "veth1"
+    assert container_cable.other_end("eth0.100", inside, host().host, 0) == "veth1"
 
 
 # --- a routed container --------------------------------------------------------------------------

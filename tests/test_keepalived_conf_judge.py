@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import signal
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
 from judging import GOOD, judged, profile, rules
-from lvsdr.formats.keepalived.conditions import readings
-from lvsdr.formats.keepalived.conf_syntax import lines_of
-from lvsdr.formats.keepalived.config_test import ended_by
+from lvsdr.formats.keepalived.conf_syntax import lines_of, parsed
+from lvsdr.formats.keepalived.configuration import read_by_each_host
+from lvsdr.formats.keepalived.syntax_check import ended_by
+from lvsdr.formats.keepalived.virtual_servers import services_in
 from lvsdr.model.finding import ERROR, WARNING
 
 HOOK = '    notify "/bin/true lvsdr"\n'
@@ -47,6 +49,8 @@ def test_a_second_global_defs_counts_as_the_first_one() -> None:
     [
         TABLE,
         "virtual_server_group G {\n192.168.1.1-9 80\n192.168.1.2 80\n}\n",
+        "virtual_server_group G {\n192.168.1.0-9 80\n}\n",
+        "virtual_server_group G {\n192.168.1.0/29 80\n}\n",
         "virtual_server fwmark 7 {\n}\n",
     ],
 )
@@ -66,6 +70,42 @@ def test_a_table_of_other_vips_beside_other_hooks_is_no_fault(tmp_path: Path) ->
     others = TABLE.replace("192.168.1.2", "192.168.1.3") + "virtual_server fwmark 8 {\n}\n"
 
     assert rules(wrapped + others, director=profile(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "rule"),
+    [
+        ("lvs_flush_on_stop", ["KEEPALIVED-LVS-FLUSH"]),
+        ("lvs_flush_onstop", ["KEEPALIVED-LVS-FLUSH"]),
+        ("lvs_flush_on_stop VS", []),
+    ],
+)
+def test_keepalived_may_take_away_its_own_services_alone(words: str, rule: list[str]) -> None:
+    assert rules(f"{GOOD}global_defs {{\n{words}\n}}\n") == rule
+
+
+@pytest.mark.parametrize(
+    ("text", "has", "has_not"),
+    [
+        ("192.0.2.10-13", ["192.0.2.10", "192.0.2.13"], ["192.0.2.9", "192.0.2.14", "::a"]),
+        ("192.0.2.20-10", [], ["192.0.2.10", "192.0.2.15", "192.0.2.20"]),
+        ("192.0.2.0/30", ["192.0.2.0", "192.0.2.3"], ["192.0.2.4"]),
+        ("fd00::10-1f", ["fd00::10", "fd00::1a", "fd00::1f"], ["fd00::20", "192.0.2.1"]),
+        ("192.0.2.10-256", [], ["192.0.2.10"]),
+        ("192.0.2.10-x", [], ["192.0.2.10"]),
+        ("web.example", [], ["192.0.2.10"]),
+    ],
+)
+def test_a_line_of_a_group_may_name_many_addresses(
+    text: str, has: list[str], has_not: list[str]
+) -> None:
+    (group,) = services_in(parsed(lines_of(f"virtual_server_group G {{\n{text} 80\n}}\n")))
+
+    def named(addresses: list[str]) -> list[str]:
+        ips = [ip_address(each) for each in addresses]
+        return [str(ip) for ip in ips if any(line.has(ip) for line in group.lines)]
+
+    assert (named(has), named(has_not)) == (has, [])
 
 
 # Who is told of a stop.
@@ -261,7 +301,7 @@ def test_a_macvlan_has_the_name_and_mac_that_it_will_have(
 def read_by(text: str) -> dict[str | None, list[list[str]]]:
     return {
         each.host: [block.words for block in each.root.inner]
-        for each in readings(lines_of(text, "/etc/keepalived/k.conf"), "k.conf")
+        for each in read_by_each_host(lines_of(text, "/etc/keepalived/k.conf"), "k.conf")
     }
 
 

@@ -1,4 +1,4 @@
-"""The hooks in keepalived.conf: whether keepalived will run them, as whom, and when it stops."""
+"""The hooks of keepalived.conf judged: whether keepalived runs them, as whom, and at its stop."""
 
 from __future__ import annotations
 
@@ -7,94 +7,63 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from lvsdr.formats.keepalived.conditions import Reading
 from lvsdr.formats.keepalived.conf_syntax import Block
+from lvsdr.formats.keepalived.configuration import FIFO_READERS, HOOKS, VRRP_FIFOS, Configuration
 from lvsdr.formats.keepalived.script_security import script_fault
 from lvsdr.model.finding import ERROR, WARNING, Finding
 
-TALKERS = ("vrrp_instance", "vrrp_sync_group")
-# Those that say which state an instance is in.
-HOOKS = tuple("notify" + each for each in ("", "_master", "_backup", "_fault", "_stop", "_deleted"))
-VRRP_FIFOS = ("notify_fifo", "vrrp_notify_fifo")
-FIFOS = (*VRRP_FIFOS, "lvs_notify_fifo")
-READERS = tuple(f"{each}_script" for each in FIFOS)
-# Others that keepalived runs, in which blocks: keepalived.conf(5).
-OTHERS = {
-    "global_defs": (*READERS, "startup_script", "shutdown_script"),
-    **dict.fromkeys(TALKERS, ("notify_master_rx_lower_pri",)),
-    "vrrp_script": ("script",),
-    "virtual_server": ("quorum_up", "quorum_down"),
-    "real_server": ("notify_up", "notify_down"),
-    "MISC_CHECK": ("misc_path",),
-}
-DEEPEST = 5
 # The user that keepalived takes where there is no script_user; root, where it does not exist.
 USER = "keepalived_script"
 
 
-def hooks(root: Block) -> Iterator[Block]:
-    """Yield the hooks that say a state; a bare notify_deleted is a switch, and no hook."""
-    for talker in root.all(*TALKERS):
-        for hook in talker.all(*HOOKS):
-            if hook.name != "notify_deleted" or hook.value:
-                yield hook
-
-
-def calls_lvsdr(root: Block) -> bool:
-    """Return whether lvsdr hears of states: by a hook, or at a FIFO."""
-    return any(root.within("global_defs", *FIFOS)) or any("lvsdr" in h.value for h in hooks(root))
-
-
-def of_scripts(reading: Reading) -> Iterator[Finding]:
+def script_faults(conf: Configuration) -> Iterator[Finding]:
     """Yield the scripts of a file that keepalived will not run, or would run for anybody."""
-    found = [*hooks(reading.root), *_others(reading.root)]
-    secure = any(reading.root.within("global_defs", "enable_script_security"))
+    found = list(conf.scripts())
+    secure = any(conf.global_defs("enable_script_security"))
     if found and not secure:
         yield Finding(
             "KEEPALIVED-SCRIPT-SECURITY",
             WARNING,
-            reading.file,
-            f"{reading.file}: enable_script_security is missing: keepalived runs hooks that others"
+            conf.file,
+            f"{conf.file}: enable_script_security is missing: keepalived runs hooks that others"
             " may write",
             "add to global_defs: enable_script_security",
         )
     for script in found:
-        yield from _script(reading.file, script, secure=secure)
+        yield from _script(conf.file, script, secure=secure)
 
 
-def of_users(reading: Reading, *, certain: bool) -> Iterator[Finding]:
+def hooks_not_run_by_root(conf: Configuration, *, certain: bool) -> Iterator[Finding]:
     """Yield the hooks that keepalived runs without the privileges that lvsdr needs.
 
     Where it is `certain` that lvsdr is called and no hook says so, each one may lead to it.
     """
-    root = reading.root
-    found = [*hooks(root), *root.within("global_defs", *READERS)]
+    found = [*conf.hooks(), *conf.global_defs(*FIFO_READERS)]
     by_name = [hook for hook in found if "lvsdr" in hook.value]
     for hook in by_name or (found if certain else []):
-        user = _user(hook, root)
+        user = _user(hook, conf)
         if not _is_root(user):
             yield Finding(
                 "KEEPALIVED-SCRIPT-USER",
                 ERROR,
-                reading.file,
+                conf.file,
                 f"{hook.where}: keepalived runs {hook.name} as {user}, and lvsdr needs the"
                 " privileges of root: it would change nothing",
                 "add to global_defs: script_user root; and name no user after the hook",
             )
 
 
-def of_stops(reading: Reading) -> Iterator[Finding]:
+def hooks_without_stop(conf: Configuration) -> Iterator[Finding]:
     """Yield the instances and groups whose hooks hear of all but the end of keepalived."""
-    root = reading.root
-    if any(root.within("global_defs", *VRRP_FIFOS)):
+    if any(conf.global_defs(*VRRP_FIFOS)):
         return
-    for talker in root.all(*TALKERS):
+    for talker in conf.talkers():
         speaks = {each.name for each in talker.all("notify_master", "notify_backup")}
-        if speaks and not any(_hears_of_stop(each) for each in (talker, *_kin(talker, root))):
+        if speaks and not any(_hears_of_stop(each) for each in (talker, *_kin(talker, conf.root))):
             yield Finding(
                 "KEEPALIVED-NO-STOP",
                 ERROR,
-                reading.file,
+                conf.file,
                 f"{talker.where}: {talker.value}: nobody is told when keepalived stops: VIP and"
                 " table stay behind",
                 "add notify_stop, or put notify in place of the others",
@@ -116,13 +85,6 @@ def _kin(talker: Block, root: Block) -> Iterator[Block]:
 
 def _members(group: Block) -> set[str]:
     return {word for part in group.all("group") for each in part.inner for word in each.words}
-
-
-def _others(block: Block, depth: int = 0) -> Iterator[Block]:
-    if depth < DEEPEST:
-        for inner in block.inner:
-            yield from inner.all(*OTHERS.get(inner.name, ()))
-            yield from _others(inner, depth + 1)
 
 
 def _script(file: str, script: Block, *, secure: bool) -> Iterator[Finding]:
@@ -157,8 +119,8 @@ def _split(command: str) -> list[str]:
         return command.split()
 
 
-def _user(hook: Block, root: Block) -> str:
-    named = [each.value for each in root.within("global_defs", "script_user") if each.value]
+def _user(hook: Block, conf: Configuration) -> str:
+    named = [each.value for each in conf.global_defs("script_user") if each.value]
     if len(hook.words) > 2:
         return hook.words[2]
     if named:

@@ -1,4 +1,4 @@
-"""What it means that somebody speaks in a VIP's name, frame by frame, while watching."""
+"""Watch the claims on VIPs, frame by frame, and report hosts that must not make them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING
-from lvsdr.model.watch_event import Event, Spoken
-from lvsdr.rules.segment.mac_owners import Speakers
+from lvsdr.model.neighbour_claim import NeighbourClaim
+from lvsdr.model.watch_event import Event
+from lvsdr.rules.segment.mac_owners import MacOwners
 from lvsdr.rules.segment.who_answers import APPLY, WITHDRAW
 
 # Within so many seconds of one change of director, another is no failover: two claim the VIP.
@@ -20,20 +21,21 @@ TELL = "lvsdr watch --director-mac MAC, or --dip DIP"
 LOOK = "lvsdr verify PROFILE"
 
 
-class Judge:
-    """Knows the director of each VIP, by its MACs, and tells of whoever else speaks.
+class ClaimMonitor:
+    """Know the MACs of each VIP's director, and report every other host that claims the VIP.
 
-    `answered` are the hosts that were found to answer for each VIP as a director does. `told` are
-    MACs that a person says are the director's; `holds` says whether this host holds a VIP.
+    `answered` has, for each VIP, the MACs of each host that answers for it as a director does.
+    `told` are MACs that the user says are the director's; `holds` says whether this host holds a
+    VIP.
 
-    A new host that announces a VIP, or asks in its name, is the new director, and told of once, if
-    it can be known to be no real server. One that only answers has not taken over: who does so
-    announces it, after `GRACE` seconds at the latest. All others are intruders.
+    An unknown host that announces a VIP, or sends a request from it, is taken for the new director
+    and reported once, if it is certain that it is not a real server. A host that only answers has
+    to announce the VIP within `GRACE` seconds to count as such. All others are intruders.
     """
 
     def __init__(
         self,
-        speakers: Speakers,
+        speakers: MacOwners,
         answered: Mapping[IPAddress, tuple[frozenset[str], ...]],
         *,
         rips: Iterable[IPAddress] = (),
@@ -50,10 +52,10 @@ class Judge:
         self._told = told
         self._holds = holds
         self._changed: dict[IPAddress, float] = {}
-        self._pending: dict[tuple[IPAddress, str], tuple[float, Spoken]] = {}
+        self._pending: dict[tuple[IPAddress, str], tuple[float, NeighbourClaim]] = {}
 
-    def hear(self, spoken: Spoken, now: float) -> Event | None:
-        """Return what it means, or None if it is right; `now` is in seconds, of any clock."""
+    def hear(self, spoken: NeighbourClaim, now: float) -> Event | None:
+        """Return the event that a claim causes, None if it is right; `now` is in seconds."""
         if spoken.address not in self._directors:
             self._learn(spoken)
             return None
@@ -70,7 +72,7 @@ class Judge:
         return None if mac in self._directors[vip] else self._stranger(spoken, now)
 
     def due(self, now: float) -> Iterator[Event]:
-        """Yield an event for each host that has answered, and not announced itself in time."""
+        """Yield an event for each host that answered, but did not announce the VIP in time."""
         for key, (deadline, spoken) in list(self._pending.items()):
             if now >= deadline:
                 del self._pending[key]
@@ -88,8 +90,8 @@ class Judge:
                 message = f"nobody answers for {vip}: who announces it is taken for the director"
                 yield Event(f"{_protocol(vip)}-NOBODY", WARNING, message, LOOK, vip=vip)
 
-    def _learn(self, spoken: Spoken) -> None:
-        """Take the sender of a question in a RIP's name for its owner: no proxy asks so."""
+    def _learn(self, spoken: NeighbourClaim) -> None:
+        """Take the sender of a request from a RIP for its owner; proxies send none."""
         leads = any(spoken.mac in macs for macs in self._directors.values())
         if spoken.form != "reply" and not leads and spoken.address in self._unheard:
             self._rips[spoken.mac] = spoken.address
@@ -98,7 +100,7 @@ class Judge:
     def _unheard(self) -> frozenset[IPAddress]:
         return self._wanted.difference(self._rips.values())
 
-    def _stranger(self, spoken: Spoken, now: float) -> Event | None:
+    def _stranger(self, spoken: NeighbourClaim, now: float) -> Event | None:
         vip = spoken.address
         reason = self._objection(vip, now - self._changed.get(vip, now - SETTLED))
         if reason:
@@ -114,7 +116,10 @@ class Judge:
         return self._event("NEW-DIRECTOR", WARNING, spoken, message, LOOK)
 
     def _objection(self, vip: IPAddress, since: float) -> str:
-        """Return why a stranger cannot be the new director, `since` so long after the last."""
+        """Return why an unknown host cannot be the new director, "" if it can.
+
+        `since` is the seconds since the director last changed.
+        """
         if len(self._answered[vip]) > 1:
             return "several hosts answer for it"
         if not self._wanted:
@@ -126,11 +131,11 @@ class Judge:
             return f"the director has changed {since:.0f} s before"
         return ""
 
-    def _intrudes(self, spoken: Spoken, reason: str, hint: str = WITHDRAW) -> Event:
+    def _intrudes(self, spoken: NeighbourClaim, reason: str, hint: str = WITHDRAW) -> Event:
         message = f"{self._named(spoken)}: {reason}"
         return self._event("TWO-DIRECTORS", ERROR, spoken, message, hint)
 
-    def _named(self, spoken: Spoken) -> str:
+    def _named(self, spoken: NeighbourClaim) -> str:
         host = f"{self._host(spoken.mac)} ({spoken.mac})"
         return f"{host} {SAYS[spoken.form]} {spoken.address}"
 
@@ -138,7 +143,9 @@ class Judge:
         rip = self._rips.get(mac)
         return f"real server {rip}" if rip else self._speakers.host(mac)
 
-    def _event(self, rule: str, severity: str, spoken: Spoken, message: str, hint: str) -> Event:
+    def _event(
+        self, rule: str, severity: str, spoken: NeighbourClaim, message: str, hint: str
+    ) -> Event:
         return Event(
             f"{_protocol(spoken.address)}-{rule}",
             severity,

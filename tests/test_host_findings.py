@@ -215,8 +215,11 @@ def test_keepalived_is_told_of_where_it_has_a_service_of_the_profile(
 
 
 def test_keepalived_is_read_without_its_comments(tmp_path: Path) -> None:
+    enabled = tmp_path / "etc/systemd/system/multi-user.target.wants/keepalived.service"
     folder = tmp_path / "etc/keepalived"
-    folder.mkdir(parents=True)
+    for each in (enabled.parent, folder):
+        each.mkdir(parents=True)
+    enabled.touch()
     (folder / "keepalived.conf").write_text(
         "global_defs {\n  lvs_flush\n}\n# virtual_server 10.0.0.1 80 {\n"
         "virtual_server 192.0.2.10 80 { ! virtual_server 10.0.0.2 80\n}\n"

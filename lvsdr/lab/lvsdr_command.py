@@ -1,4 +1,4 @@
-"""The running program, to be started once more: isolated, and from where it runs now."""
+"""The command that starts the running program once more, isolated, from the same files."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ ROOT = str(Path(__file__).parents[2])
 START = "import sys; sys.path[:] = {path!r}; from lvsdr.cli.main import main; main()"
 
 
-def command(*arguments: str) -> list[str]:
-    """Return the words that run this program again, with `arguments`.
+def lvsdr_command(*arguments: str) -> list[str]:
+    """Return the command that runs this program again, with `arguments`.
 
-    Python is isolated (-I), for it may be root's: neither the current folder nor the environment
-    adds to where modules come from. They come from where ours do, so that what runs there is what
-    runs here, however it was started.
+    Python is isolated (-I), for it may run as root: neither the current folder nor the environment
+    adds folders of modules. The folders are those of the running program, so that the same program
+    runs, however this one was started.
     """
     return [sys.executable, "-I", "-c", START.format(path=_path()), *arguments]
 

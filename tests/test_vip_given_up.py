@@ -13,7 +13,7 @@ from lvsdr.model.finding import Finding
 from lvsdr.model.host import HeldAddress, Host, HostLink
 from lvsdr.model.objects import Address, ProxyNeighbour
 from lvsdr.model.profile import RealServerProfile
-from lvsdr.model.route_lookup import Fate, UnicastRoute
+from lvsdr.model.route_lookup import ForwardingOutcome, UnicastRoute
 from lvsdr.proof import verification
 from lvsdr.proof.profile_segment import segment_of
 from lvsdr.rules.paths.vip_given_up import given_up, off_segment
@@ -25,11 +25,11 @@ VETH, TUNNEL = HostLink("veth0", link_kind="veth"), HostLink("tunnel", arp=False
 LINKS = {link.name: link for link in (ETH0, LO, VETH, TUNNEL)}
 HOST = Host(LINKS, (HeldAddress("veth0", ip_interface("10.0.0.1/24")),))
 ON_LINK = UnicastRoute(ip_network("192.0.2.2/32"), "veth0")
-BACK = Fate("returned")
+BACK = ForwardingOutcome("returned")
 PROFILE = RealServerProfile("rs", "eth0", "lo", "lo", (VIP,))
 
 
-def told(way: UnicastRoute, fate: Fate = BACK, seen: Host = HOST) -> Finding:
+def told(way: UnicastRoute, fate: ForwardingOutcome = BACK, seen: Host = HOST) -> Finding:
     (finding,) = given_up({VIP: way}, {VIP: fate}, seen)
     return finding
 
@@ -52,7 +52,7 @@ def test_a_vip_of_this_host_is_not_followed() -> None:
 
 @pytest.mark.parametrize("kind", ["taken", "silent"])
 def test_what_somebody_may_have_taken_is_no_fault(kind: str) -> None:
-    assert list(given_up({VIP: ON_LINK}, {VIP: Fate(kind)}, HOST)) == []
+    assert list(given_up({VIP: ON_LINK}, {VIP: ForwardingOutcome(kind)}, HOST)) == []
 
 
 def test_the_hint_ends_what_draws_packets_then_the_route_then_the_neighbour() -> None:
@@ -83,12 +83,12 @@ def test_a_route_for_others_too_stays() -> None:
     ("fate", "words"),
     [
         (BACK, "they come back, and go to and fro until their TTL is used up"),
-        (Fate("refused", GUEST), "10.0.0.2 refuses them"),
-        (Fate("refused", OWN), "no neighbour takes them"),
-        (Fate("refused"), "no neighbour takes them"),
+        (ForwardingOutcome("refused", GUEST), "10.0.0.2 refuses them"),
+        (ForwardingOutcome("refused", OWN), "no neighbour takes them"),
+        (ForwardingOutcome("refused"), "no neighbour takes them"),
     ],
 )
-def test_what_follows_is_told(fate: Fate, words: str) -> None:
+def test_what_follows_is_told(fate: ForwardingOutcome, words: str) -> None:
     assert told(ON_LINK, fate).message.endswith(f"where nobody has it: {words}")
 
 
@@ -103,7 +103,7 @@ def test_a_packet_is_sent_only_where_this_host_leads_it_away(tmp_path: Path) -> 
 
     def found(link: str) -> list[Finding]:
         segment = segment_of(PROFILE, kernel.read_host(), link)
-        return list(verification.given_up(segment, kernel, session.follow))
+        return list(verification.sent_astray(segment, kernel, session.follow))
 
     assert [each.subject for each in found("veth0")] == ["eth0"]
     assert [each.rule for each in found("tunnel")] == ["VIP-GIVEN-UP"]

@@ -1,4 +1,4 @@
-"""Which kernel a rehearsal runs on: this host's own, or a throw-away one."""
+"""Choose the kernel of a rehearsal: this host's own, or a throw-away one."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.lab import uml
 
 
-def fits() -> bool:
-    """Return whether a cluster can be built on the kernel that we run on."""
+def this_kernel_fits() -> bool:
+    """Return whether a cluster can be built on the running kernel: as root, with IPVS."""
     if os.environ.get("LVSDR_LAB") == "uml":
         return True
     return os.geteuid() == 0 and _has_ipvs()
 
 
 def require_uml() -> None:
-    """Raise CannotRun where the throw-away kernel cannot be started either."""
+    """Raise CannotRun where the throw-away kernel cannot be started."""
     missing = uml.available()
     if missing is not None:
         raise CannotRun(
