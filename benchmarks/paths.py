@@ -19,7 +19,7 @@ from ipaddress import ip_address
 from time import monotonic, process_time
 
 from lvsdr.lab.cluster import hosts
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.model.ipvs import Service
 from lvsdr.model.path import Path, RealServerRoute
 from lvsdr.wire.paths.prove_paths import prove_paths

@@ -15,8 +15,8 @@ from typing import Any
 
 from fake import FakeKernel
 from lvsdr.core.book import Book
-from lvsdr.core.record import Record
-from lvsdr.core.situation import Situation, consider, consider_withdrawing, owner_of
+from lvsdr.core.record import Record, owner_of
+from lvsdr.core.situation import Situation, plan_apply, plan_withdrawal
 from lvsdr.model.host import HeldAddress, Host, HostLink
 from lvsdr.model.objects import keyed
 from lvsdr.model.plain_data import from_plain
@@ -61,7 +61,7 @@ class Case:
         return book
 
     def situation(self, kernel: FakeKernel, book: Book) -> Situation:
-        return (consider_withdrawing if self.withdraws else consider)(self.profile, kernel, book)
+        return (plan_withdrawal if self.withdraws else plan_apply)(self.profile, kernel, book)
 
     def _record(self) -> Record:
         path = self.path / "baseline.json"

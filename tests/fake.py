@@ -78,7 +78,7 @@ class FakeKernel:
 
     def lose_service(self, service: Key) -> None:
         """Take a virtual server away, and with it its real servers."""
-        self.lose(service, *self.tenants({service}))
+        self.lose(service, *self.children({service}))
 
     def lose(self, *keys: Key) -> None:
         """Take objects away."""
@@ -152,16 +152,16 @@ class FakeKernel:
         settings = (Sysctl(str(key[1]), "0") for key in keys if key[0] == Sysctl.kind)
         return found | keyed(each for each in settings if link_of(each) in self._gone)
 
-    def tenants(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
+    def children(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         self._read()
         objects = self.objects.values()
-        return keyed(item for item in objects if item.needs in keys)
+        return keyed(item for item in objects if item.parent_key in keys)
 
     def counters(self, services: Collection[Key]) -> dict[Key, Counters]:
         """Return what was said of the virtual servers and their real servers, else zeros."""
         self._read()
         objects = self.objects.values()
-        keys = [item.key for item in objects if {item.key, item.needs} & set(services)]
+        keys = [item.key for item in objects if {item.key, item.parent_key} & set(services)]
         return {key: self.counted.get(key, Counters()) for key in keys}
 
     def require(self, todo: Plan) -> None:
@@ -198,7 +198,7 @@ class FakeKernel:
 
     def _fits(self, change: Change) -> bool:
         """Return whether all is still as the change takes it to be."""
-        below = change.subject.needs
+        below = change.subject.parent_key
         served = below is None or below[0] != VirtualServer.kind or below in self.objects
         return served and self.objects.get(change.key) == change.before
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from ipaddress import ip_address, ip_interface
 from pathlib import Path
 from threading import Thread
@@ -15,13 +14,14 @@ import pytest
 
 from fake import FakeSession, host
 from lvsdr.cli.main import run
-from lvsdr.errors import CannotRun, LvsdrError, ProfileError
+from lvsdr.core.plan_order import EXPIRE_NODEST_CONN
+from lvsdr.errors import CannotRun, KernelError, LvsdrError, ProfileError
 from lvsdr.keepalived.hook import AGAIN, Outcome, follow
-from lvsdr.keepalived.host_roles import Host, Report, Roles
+from lvsdr.keepalived.host_roles import HostAccess, Report, Roles
 from lvsdr.keepalived.ledger import Ledger
-from lvsdr.keepalived.notice import Notice
-from lvsdr.keepalived.rivals import EXPIRE
-from lvsdr.keepalived.transition import enter
+from lvsdr.keepalived.rivals import spare
+from lvsdr.keepalived.transition import enter_state
+from lvsdr.keepalived.vrrp_states import Notice
 from lvsdr.model.change import Change
 from lvsdr.model.ipvs import RealServer, SyncDaemon
 from lvsdr.model.neighbour_claim import NeighbourClaim
@@ -56,9 +56,16 @@ def roles(folder: Path, **fields: object) -> Roles:
     return Roles(director, served)
 
 
+def access(
+    session: FakeSession, *, grace: float = 0, more: Callable[[], list[str]] = list
+) -> HostAccess:
+    """Return what one program has; `more` is what its FIFO says when it is asked."""
+    ledger = Ledger(session.book(), more=more)
+    return HostAccess(session.kernel(), ledger, session.announcer, session.ears, grace=grace)
+
+
 def entered(session: FakeSession, state: str, what: Roles) -> Report:
-    made = Host(session.kernel(), session.book(), session.announcer, session.ears, grace=0)
-    return enter(state, what, made)
+    return enter_state(state, what, access(session))
 
 
 def ran(session: FakeSession, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
@@ -182,6 +189,25 @@ def test_a_standby_is_one_though_its_weights_are_refused(
     assert len(report.notes) == 1
 
 
+def test_a_weight_that_is_refused_does_not_keep_the_others(
+    session: FakeSession, tmp_path: Path
+) -> None:
+    servers = [{"rip": f"192.168.1.{end}"} for end in (11, 12, 13)]
+    web = {"vip": "192.168.1.2", "protocol": "tcp", "port": 80, "real_servers": servers}
+    what = roles(tmp_path, virtual_servers=[web])
+    entered(session, "MASTER", what)
+    session.kernel().refuse = [len(session.kernel().sent)]
+    made = access(session)
+
+    with pytest.raises(KernelError) as refused:
+        spare(what.director, session.kernel().read_host(), made)
+
+    assert (weight(session, "192.168.1.12"), weight(session, "192.168.1.13")) == ([1], [0])
+    assert refused.value.notes == [
+        "done, and not undone: ~ 192.168.1.13:80 of tcp 192.168.1.2:80 (dr, weight 0)"
+    ]
+
+
 # How one becomes the director while another may be it still.
 
 
@@ -215,8 +241,13 @@ def test_who_takes_over_chooses_itself_before_it_schedules_and_the_other_one_lat
     assert spared < kinds.index(Address.kind) < shared
     if standby == "synced":
         assert spared < kinds.index(SyncDaemon.kind)
-        assert [each.after for each in sent if each.after in (EXPIRE, KEPT)] == [EXPIRE, KEPT]
-        assert [each.after for each in sent].index(EXPIRE) < kinds.index(SyncDaemon.kind)
+        assert [each.after for each in sent if each.after in (EXPIRE_NODEST_CONN, KEPT)] == [
+            EXPIRE_NODEST_CONN,
+            KEPT,
+        ]
+        assert [each.after for each in sent].index(EXPIRE_NODEST_CONN) < kinds.index(
+            SyncDaemon.kind
+        )
     assert not report.waits
     assert report.announced == (VIP,)
 
@@ -230,13 +261,13 @@ def test_who_takes_over_serves_alone_for_as_long_as_another_one_may_go_on(
     session: FakeSession, tmp_path: Path
 ) -> None:
     what = roles(tmp_path)
-    made = Host(session.kernel(), session.book(), session.announcer, session.ears, grace=0.2)
+    made = access(session, grace=0.2)
 
-    first = enter("MASTER", what, made)
+    first = enter_state("MASTER", what, made)
     meanwhile = weight(session)
-    again = enter("MASTER", what, made)
+    again = enter_state("MASTER", what, made, Report(silent_since=first.silent_since))
     sleep(0.3)
-    last = enter("MASTER", what, made)
+    last = enter_state("MASTER", what, made, Report(silent_since=again.silent_since))
 
     assert (first.waits, again.waits, last.waits) == (True, True, False)
     assert (meanwhile, weight(session)) == ([0], [1])
@@ -246,10 +277,10 @@ def test_who_takes_over_serves_alone_for_as_long_as_another_one_may_go_on(
 def test_a_hook_ends_when_nobody_has_to_be_waited_for_any_more(
     session: FakeSession, tmp_path: Path
 ) -> None:
-    made = Host(session.kernel(), session.book(), session.announcer, session.ears, grace=0.2)
-    notice = Notice("INSTANCE", "VI_1", "MASTER")
+    made = access(session, grace=0.2)
+    notice = Notice("INSTANCE", "VI_1", "MASTER", told_at=1)
 
-    done = follow(notice, 1, lambda: roles(tmp_path), made, 1.0)
+    done = follow(notice, lambda: roles(tmp_path), made, 1.0)
 
     assert (done.state, done.report.waits, weight(session)) == ("MASTER", False, [1])
     assert done.report.announced == (VIP,)
@@ -258,12 +289,12 @@ def test_a_hook_ends_when_nobody_has_to_be_waited_for_any_more(
 
 
 def following(
-    notice: Notice, folder: Path, made: Host, timeout: float
+    notice: Notice, folder: Path, made: HostAccess, timeout: float
 ) -> tuple[Thread, list[Outcome]]:
     """Start a hook; return its thread, and where its outcome will be."""
     done: list[Outcome] = []
     thread = Thread(
-        target=lambda: done.append(follow(notice, 1, lambda: roles(folder), made, timeout))
+        target=lambda: done.append(follow(notice, lambda: roles(folder), made, timeout))
     )
     thread.start()
     return thread, done
@@ -272,11 +303,11 @@ def following(
 def test_a_hook_that_waits_goes_on_though_another_has_the_lock(
     session: FakeSession, tmp_path: Path
 ) -> None:
-    made = Host(session.kernel(), session.book(), session.announcer, session.ears, grace=0.4)
+    made = access(session, grace=0.4)
     session.overheard = speaking(str(VIP), OTHER)
-    notice = Notice("INSTANCE", "VI_1", "MASTER")
+    notice = Notice("INSTANCE", "VI_1", "MASTER", told_at=1)
     thread, done = following(notice, tmp_path, made, 0.1)
-    until(lambda: weight(session) == [0] and notice.key in Ledger(session.book()).entries())
+    until(lambda: weight(session) == [0] and notice.key in Ledger(session.book()).notices())
 
     with session.book().locked(5):
         sleep(AGAIN + 0.3)
@@ -290,18 +321,17 @@ def test_a_hook_that_waits_goes_on_though_another_has_the_lock(
 def test_a_hook_that_waits_gives_way_to_what_another_instance_says(
     session: FakeSession, tmp_path: Path
 ) -> None:
-    made = Host(session.kernel(), session.book(), session.announcer, session.ears, grace=0.4)
-    at_once = replace(made, grace=0)
+    made, at_once = access(session, grace=0.4), access(session)
     session.overheard = speaking(str(VIP), OTHER)
-    thread, done = following(Notice("GROUP", "G", "MASTER"), tmp_path, made, 5.0)
+    thread, done = following(Notice("GROUP", "G", "MASTER", told_at=1), tmp_path, made, 5.0)
     until(lambda: weight(session) == [0])
 
-    follow(Notice("INSTANCE", "A", "BACKUP"), 2, lambda: roles(tmp_path), at_once, 5.0)
+    follow(Notice("INSTANCE", "A", "BACKUP", told_at=2), lambda: roles(tmp_path), at_once, 5.0)
     thread.join()
 
     assert ON_ETH0.key not in session.kernel().objects
     assert [each.report.waits for each in done] == [False]
-    assert all(each.settled for each in Ledger(session.book()).entries().values())
+    assert all(each.settled for each in Ledger(session.book()).notices().values())
 
 
 def test_a_standby_that_goes_on_ends_when_master_is_said(
@@ -309,14 +339,14 @@ def test_a_standby_that_goes_on_ends_when_master_is_said(
 ) -> None:
     what = roles(tmp_path)
     entered(session, "MASTER", what)
-    made = Host(session.kernel(), session.book(), session.announcer, session.ears, grace=30)
-    notice = Notice("INSTANCE", "A", "BACKUP")
+    made = access(session, grace=30)
+    notice = Notice("INSTANCE", "A", "BACKUP", told_at=1)
     began = monotonic()
-    thread = Thread(target=lambda: follow(notice, 1, lambda: what, made, 1.0))
+    thread = Thread(target=lambda: follow(notice, lambda: what, made, 1.0))
     thread.start()
     until(lambda: ON_ETH0.key not in session.kernel().objects)
 
-    follow(replace(notice, state="MASTER"), 2, lambda: what, replace(made, grace=0), 10.0)
+    follow(replace(notice, state="MASTER", told_at=2), lambda: what, access(session), 10.0)
     thread.join()
 
     assert monotonic() - began < 20
@@ -338,7 +368,7 @@ def test_a_hook_that_gives_up_waiting_exits_1(
 ) -> None:
     roles(tmp_path)
     session.overheard = speaking(str(VIP), OTHER)
-    monkeypatch.setattr(Host, "patience", 0.0)
+    monkeypatch.setattr(HostAccess, "patience", 0.0)
     profiles = ("--director", str(tmp_path / "director.json"))
     served = ("--realserver", str(PROFILES / "realserver.json"))
     words = ("keepalived", "notify", "--allow-insecure-profile", *profiles, *served)
@@ -352,10 +382,12 @@ def test_a_hook_that_gives_up_waiting_exits_1(
 def test_a_hook_that_waits_for_a_director_that_stays_ends_all_the_same(
     session: FakeSession, tmp_path: Path
 ) -> None:
-    made = Host(session.kernel(), session.book(), session.announcer, session.ears, grace=0.1)
+    made = access(session, grace=0.1)
     session.overheard = speaking(str(VIP), OTHER)
 
-    done = follow(Notice("INSTANCE", "VI_1", "MASTER"), 1, lambda: roles(tmp_path), made, 1.0)
+    done = follow(
+        Notice("INSTANCE", "VI_1", "MASTER", told_at=1), lambda: roles(tmp_path), made, 1.0
+    )
 
     assert (done.state, done.report.waits, weight(session)) == ("MASTER", True, [0])
     assert len(done.report.notes) == 1
@@ -440,21 +472,19 @@ def test_whose_vips_keepalived_takes_may_have_its_table_for_a_while(
     session: FakeSession, tmp_path: Path, owner: str, waits: bool
 ) -> None:
     what = roles(tmp_path, standby="empty", vips_owner=owner)
-    made = Host(session.kernel(), session.book(), session.announcer, session.ears, grace=0.1)
+    made = access(session, grace=0.1)
 
-    assert enter("MASTER", what, made).waits == waits
+    assert enter_state("MASTER", what, made).waits == waits
 
 
 def test_who_was_overtaken_announces_nothing_more(session: FakeSession, tmp_path: Path) -> None:
     what = Roles(roles(tmp_path).director)
-    turns = iter((False, True))
-    overtaken = partial(next, turns, True)
-    made = Host(
-        session.kernel(), session.book(), session.announcer, session.ears, overtaken=overtaken
-    )
+    said = iter(([], ['INSTANCE "VI_1" BACKUP 100']))
+    made = access(session, more=lambda: next(said, []))
+    made.ledger.begin(made.ledger.add(Notice("INSTANCE", "VI_1", "MASTER")))
 
-    report = enter("MASTER", what, made)
-    none = enter("MASTER", Roles(replace(what.director, vips_owner="keepalived")), made)
+    report = enter_state("MASTER", what, made)
+    none = enter_state("MASTER", Roles(replace(what.director, vips_owner="keepalived")), made)
 
     assert session.announced == [VIP]
     assert (report.announced, none.announced) == ((VIP,), ())

@@ -552,7 +552,11 @@ def test_a_plan_imports_neither_pyroute2_nor_what_explains_a_bad_profile() -> No
     assert loaded & {"lvsdr.render.json_documents", "lvsdr.render.commands"} == set()
     assert loaded & {"lvsdr.profile.reader.schema_errors", "hashlib"} == set()
     # What only the rules look at.
-    assert loaded & {f"lvsdr.model.{name}" for name in ("bridge", "owner", "route_lookup")} == set()
+    assert (
+        loaded
+        & {f"lvsdr.model.{name}" for name in ("bridge_state", "config_owner", "route_lookup")}
+        == set()
+    )
 
 
 def test_the_overview_says_of_each_command_what_its_own_help_says() -> None:

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from lvsdr.errors import CannotRun
-from lvsdr.model.bridge import Bridge
-from lvsdr.model.container_host import Outside
+from lvsdr.model.bridge_state import Bridge
+from lvsdr.model.container_host import ContainerHost
 from lvsdr.model.finding import WARNING
 from lvsdr.model.host import HeldAddress, Host, HostLink
 from lvsdr.model.objects import ProxyNeighbour
 from lvsdr.model.profile import DirectorProfile, LabelledVip, RealServerProfile
 from lvsdr.model.route_lookup import Packet, RouteTo
-from lvsdr.profile.roles.talking_link import talking_link
+from lvsdr.profile.roles.role_interface import usable_interface
 from lvsdr.rules.host import container_cable, container_host_rules, host_rules
 from lvsdr.rules.host.route_questions import FAR
 
@@ -45,7 +45,7 @@ def host(
     profile: Any = REALSERVER,
     held: tuple[str, ...] = ("eth0 192.0.2.21/24", "eth0 2001:db8::21/64"),
     **more: Any,
-) -> Outside:
+) -> ContainerHost:
     """Return the host of the container: `way` is that of requests, `back` that of answers."""
     known = {link.name: link for link in (ETH0, LO, *(links or (VETH1,)))}
     pairs = (item.split() for item in held)
@@ -57,16 +57,16 @@ def host(
         routes = {packet: back if packet.destination in FAR.values() else way for packet in asked}
         return replace(seen, routes=routes, **more)
 
-    found = container_cable.outside_of(profile, INSIDE, 0, inspected)
+    found = container_cable.container_host_of(profile, INSIDE, 0, inspected)
     assert found is not None
     return found
 
 
-def found(seen: Outside, profile: Any = REALSERVER) -> list[tuple[str, str]]:
+def found(seen: ContainerHost, profile: Any = REALSERVER) -> list[tuple[str, str]]:
     return [(each.rule, each.subject) for each in container_host_rules.findings(profile, seen)]
 
 
-def hint(seen: Outside, profile: Any = REALSERVER) -> str:
+def hint(seen: ContainerHost, profile: Any = REALSERVER) -> str:
     (finding,) = container_host_rules.findings(profile, seen)
     return finding.hint
 
@@ -85,7 +85,7 @@ def test_a_cable_to_another_namespace_is_none_of_the_containers(number: int | No
     seen = host().host
 
     assert container_cable.other_end("eth0", INSIDE, seen, number) is None
-    assert container_cable.outside_of(REALSERVER, INSIDE, number, lambda _: seen) is None
+    assert container_cable.container_host_of(REALSERVER, INSIDE, number, lambda _: seen) is None
 
 
 def test_a_vlan_on_the_cable_has_the_cables_other_end() -> None:
@@ -226,7 +226,7 @@ def test_a_container_in_a_subnet_of_its_own_is_not_asked_for_on_the_segment() ->
 # --- a bridge ------------------------------------------------------------------------------------
 
 
-def bridged(bridge: Bridge, state_of_port: str = "forwarding", **more: Any) -> Outside:
+def bridged(bridge: Bridge, state_of_port: str = "forwarding", **more: Any) -> ContainerHost:
     return host(
         replace(ETH0, master="br0", master_kind="bridge"),
         PORT,
@@ -300,7 +300,7 @@ def test_a_slave_is_refused_with_the_name_of_the_last_master() -> None:
     }
 
     with pytest.raises(CannotRun) as refused:
-        talking_link("eth0", Host(links))
+        usable_interface("eth0", Host(links))
 
     assert "it is a part of bond0, which is a part of br0, which speaks" in refused.value.message
     assert refused.value.hints == ['write "interface": "br0" in the profile']

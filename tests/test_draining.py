@@ -178,7 +178,9 @@ def test_it_waits_as_long_as_there_is_something_left() -> None:
     pauses: list[float] = []
 
     rounds = list(
-        draining.waiting([ELEVEN], kernel, persistent=False, timeout=60, pause=pauses.append)
+        draining.wait_for_connections(
+            [ELEVEN], kernel, persistent=False, timeout=60, pause=pauses.append
+        )
     )
 
     assert [standing.counters.active for (standing,) in rounds] == [3, 2, 1, 0]
@@ -223,7 +225,7 @@ def test_2_what_the_profile_has_not_cannot_be_drained(
     assert isinstance(profile, DirectorProfile)
 
     with pytest.raises(ProfileError) as refused:
-        draining.chosen(profile, rip, services)
+        draining.real_servers_at(profile, rip, services)
 
     assert message in refused.value.message
     assert hint in refused.value.hints[0]
@@ -245,11 +247,14 @@ def test_a_virtual_server_is_chosen_by_its_name(tmp_path: Path) -> None:
     profile = read(path)
     assert isinstance(profile, DirectorProfile)
 
-    every = draining.chosen(profile, "fd00:0::3", ())
-    two = draining.chosen(profile, "fd00::3", ("udp:[fd00:0::2]:80", "fwmark:7"))
+    every = draining.real_servers_at(profile, "fd00:0::3", ())
+    two = draining.real_servers_at(profile, "fd00::3", ("udp:[fd00:0::2]:80", "fwmark:7"))
 
     assert len(every) == 3
-    assert [draining.written(each.service) for each in two] == ["udp:[fd00::2]:80", "fwmark:7"]
+    assert [draining.service_option(each.service) for each in two] == [
+        "udp:[fd00::2]:80",
+        "fwmark:7",
+    ]
 
 
 def test_6_a_profile_that_was_not_applied_has_nothing_to_drain(

@@ -13,13 +13,14 @@ import pytest
 from fake import FakeSession, host
 from lvsdr.cli.main import run
 from lvsdr.errors import CannotRun, LvsdrError
-from lvsdr.keepalived import birth
-from lvsdr.keepalived.checker_states import Health, Server, from_line
+from lvsdr.keepalived.checker_states import Health, Server, server_from_line
 from lvsdr.keepalived.following import Following
-from lvsdr.keepalived.hearing import Heard
 from lvsdr.keepalived.hook import Outcome
-from lvsdr.keepalived.host_roles import Host, Roles
+from lvsdr.keepalived.host_roles import HostAccess, Roles
+from lvsdr.keepalived.keepalived_process import ticks_now
 from lvsdr.keepalived.ledger import Ledger
+from lvsdr.keepalived.telling import ToldLater
+from lvsdr.keepalived.vrrp_states import Notice
 from lvsdr.model.ipvs import RealServer, SyncDaemon
 from lvsdr.model.neighbour_claim import NeighbourClaim
 from lvsdr.model.objects import Address, Sysctl, keyed
@@ -52,15 +53,24 @@ class Reader:
 
     def another(self) -> Following:
         """Return a reader that starts now."""
+        session = self.session
+        ledger = Ledger(session.book(), more=lambda: self.later.pop(0) if self.later else [])
         return Following(
+            HostAccess(session.kernel(), ledger, session.announcer, session.ears, grace=0),
             self._roles,
             1.0,
-            Heard(None, lambda: self.later.pop(0) if self.later else []),
-            self.done.append,
-            self.lines.append,
-            self.failures.append,
+            ToldLater(self),
             lambda: self.lives,
         )
+
+    def outcome(self, outcome: Outcome) -> None:
+        self.done.append(outcome)
+
+    def line(self, line: str) -> None:
+        self.lines.append(line)
+
+    def failed(self, failure: LvsdrError) -> None:
+        self.failures.append(failure)
 
     def _roles(self) -> Roles:
         if self.broken is not None:
@@ -79,17 +89,9 @@ class Reader:
         assert isinstance(served, RealServerProfile)
         return Roles(profile, served)
 
-    def hears(self, *lines: str, spoken: bool = True, grace: float = 0) -> None:
-        session = self.session
-        made = Host(
-            session.kernel(),
-            session.book(),
-            session.announcer,
-            session.ears,
-            grace=grace,
-            overtaken=self.following.heard.overtaken,
-        )
-        self.following.take(lines, made, spoken=spoken)
+    def hears(self, *lines: str, has_writer: bool = True, grace: float = 0) -> None:
+        made = replace(self.following.access, announcer=self.session.announcer, grace=grace)
+        replace(self.following, access=made).take(lines, has_writer=has_writer)
 
     def states(self) -> list[tuple[str, str | None]]:
         """Return what was said, and what was done about it, since this was asked last."""
@@ -99,7 +101,8 @@ class Reader:
 
     def left(self, state: str) -> None:
         """Leave what a reader does that was killed in the middle."""
-        Ledger(self.session.book()).tell(KEY, state, birth.now())
+        kind, name = KEY.split()
+        Ledger(self.session.book()).add(Notice(kind, name, state, told_at=ticks_now()))
 
     @property
     def is_director(self) -> bool:
@@ -130,7 +133,7 @@ def test_nobody_becomes_the_director_by_what_was_left_where_keepalived_has_gone(
 ) -> None:
     reader.left("MASTER")
 
-    reader.hears(spoken=False)
+    reader.hears(has_writer=False)
 
     assert not reader.is_director
 
@@ -142,7 +145,7 @@ def test_a_host_that_was_the_director_stands_by_where_its_stop_was_read_by_nobod
     before = reader.is_director
     reader.following = reader.another()
 
-    reader.hears(spoken=False)
+    reader.hears(has_writer=False)
 
     assert (before, reader.is_director) == (True, False)
 
@@ -178,10 +181,10 @@ def test_what_failed_is_told_once_and_tried_until_it_is_done(reader: Reader) -> 
 def test_a_keepalived_that_went_without_a_word_is_told_of(reader: Reader) -> None:
     reader.hears('INSTANCE "VI_1" MASTER 100')
 
-    reader.hears(spoken=False)
+    reader.hears(has_writer=False)
     before = list(reader.failures)
-    reader.hears(spoken=False)
-    reader.hears(spoken=False)
+    reader.hears(has_writer=False)
+    reader.hears(has_writer=False)
 
     assert (reader.is_director, before, len(reader.failures)) == (True, [], 1)
     assert "has gone without a word" in reader.failures[0].message
@@ -191,9 +194,9 @@ def test_a_keepalived_that_closes_the_fifo_for_a_moment_has_not_gone(reader: Rea
     """As it does when it is reloaded."""
     reader.hears('INSTANCE "VI_1" MASTER 100', f"VS {WEB} UP")
 
-    reader.hears(spoken=False)
+    reader.hears(has_writer=False)
     reader.hears()
-    reader.hears(spoken=False)
+    reader.hears(has_writer=False)
 
     assert reader.failures == []
     assert len(Health(reader.session.book()).servers()) == 1
@@ -202,8 +205,8 @@ def test_a_keepalived_that_closes_the_fifo_for_a_moment_has_not_gone(reader: Rea
 def test_a_keepalived_that_stopped_is_not(reader: Reader) -> None:
     reader.hears('INSTANCE "VI_1" MASTER 100')
 
-    reader.hears('INSTANCE "VI_1" STOP 100', spoken=False)
-    reader.hears(spoken=False)
+    reader.hears('INSTANCE "VI_1" STOP 100', has_writer=False)
+    reader.hears(has_writer=False)
 
     assert (reader.is_director, reader.failures) == (False, [])
 
@@ -254,8 +257,8 @@ def test_nobody_is_taken_for_a_master_still_beside_one_that_is_none(
     reader: Reader, line: str
 ) -> None:
     reader.hears('INSTANCE "VI_1" MASTER 100', 'INSTANCE "VI_2" MASTER 100')
-    reader.hears(spoken=False)
-    reader.hears(spoken=False)
+    reader.hears(has_writer=False)
+    reader.hears(has_writer=False)
     reader.states()
 
     reader.hears(line)
@@ -267,8 +270,8 @@ def test_nobody_is_taken_for_a_master_still_beside_one_that_is_none(
 
 def test_a_master_that_is_assumed_comes_before_what_is_said(reader: Reader) -> None:
     reader.hears('INSTANCE "VI_1" MASTER 100')
-    reader.hears(spoken=False)
-    reader.hears(spoken=False)
+    reader.hears(has_writer=False)
+    reader.hears(has_writer=False)
     reader.states()
 
     reader.hears('INSTANCE "VI_2" MASTER 100')
@@ -312,9 +315,9 @@ def test_a_master_that_is_overtaken_announces_nothing_more(reader: Reader) -> No
     assert not reader.is_director
 
 
-def test_nothing_is_told_before_it_is_done(reader: Reader) -> None:
+def test_nothing_is_told_before_it_is_done(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[bool] = []
-    reader.following.line = lambda _: seen.append(reader.is_director)
+    monkeypatch.setattr(reader, "line", lambda _: seen.append(reader.is_director))
 
     reader.hears(f"VS {WEB} UP", 'INSTANCE "VI_1" MASTER 100')
 
@@ -322,11 +325,11 @@ def test_nothing_is_told_before_it_is_done(reader: Reader) -> None:
 
 
 def test_nobody_is_reminded_of_a_director_whose_keepalived_has_gone(reader: Reader) -> None:
-    reader.following.reminder.after = (0.0, 0.0)
+    reader.following.known.reminder.after = (0.0, 0.0)
     reader.hears('INSTANCE "VI_1" MASTER 100')
     at_first = len(reader.session.announced)
 
-    reader.hears(spoken=False)
+    reader.hears(has_writer=False)
     silent = len(reader.session.announced)
     reader.hears()
 
@@ -334,7 +337,7 @@ def test_nobody_is_reminded_of_a_director_whose_keepalived_has_gone(reader: Read
 
 
 def test_what_comes_during_a_reminder_is_done_at_once(reader: Reader) -> None:
-    reader.following.reminder.after = (0.0, 0.0)
+    reader.following.known.reminder.after = (0.0, 0.0)
     reader.hears('INSTANCE "VI_1" MASTER 100')
     announced = len(reader.session.announced)
     reader.later = [['INSTANCE "VI_1" BACKUP 100']]
@@ -352,7 +355,7 @@ def test_a_keepalived_that_lives_has_not_gone(reader: Reader) -> None:
     reader.lives = True
 
     for _ in range(6):
-        reader.hears(spoken=False)
+        reader.hears(has_writer=False)
 
     assert reader.is_director
     assert [each.hints for each in reader.failures] == [["systemctl reload keepalived"]]
@@ -366,10 +369,10 @@ def test_a_reader_that_cannot_hear_a_keepalived_does_not_take_it_for_stopped(
     reader.lives = True
     reader.following = reader.another()
 
-    reader.hears(spoken=False)
+    reader.hears(has_writer=False)
     meanwhile = reader.is_director
     reader.lives = False
-    reader.hears(spoken=False)
+    reader.hears(has_writer=False)
 
     assert (meanwhile, reader.is_director) == (True, False)
 
@@ -385,8 +388,8 @@ def test_what_checks_say_is_exported_until_keepalived_ends(
 
     code = run(("keepalived", "status", "--format", "json"), reader.session)
     shown = json.loads(capsys.readouterr().out)
-    reader.hears(spoken=False)
-    reader.hears(spoken=False)
+    reader.hears(has_writer=False)
+    reader.hears(has_writer=False)
 
     servers = [(each["real_server"], each["state"]) for each in shown["servers"]]
     assert code == 0
@@ -401,7 +404,7 @@ def test_a_state_that_was_not_carried_out_is_shown(
     reader: Reader, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reader.left("MASTER")
-    Health(reader.session.book()).tell([Server(WEB, None, "UP", 0)])
+    Health(reader.session.book()).write_down([Server(WEB, None, "UP", 0)])
 
     code = run(("keepalived", "status"), reader.session)
 
@@ -414,9 +417,9 @@ def test_a_state_that_was_not_carried_out_is_shown(
 
 def test_what_is_said_again_has_been_so_since_it_was_said_first(reader: Reader) -> None:
     health = Health(reader.session.book())
-    health.tell([Server(WEB, None, "UP", 10)])
+    health.write_down([Server(WEB, None, "UP", 10)])
 
-    health.tell([Server(WEB, None, "UP", 20), Server(WEB, "a", "UP", 20)])
+    health.write_down([Server(WEB, None, "UP", 20), Server(WEB, "a", "UP", 20)])
 
     assert [each.since for each in health.servers()] == [10, 20]
 
@@ -425,15 +428,15 @@ def test_what_is_said_again_has_been_so_since_it_was_said_first(reader: Reader) 
     "line", ["VS UP", "RS a UP", f"VS {WEB} MAYBE", "VS \x1b[2J UP", f"VS {'x' * 300} UP", ""]
 )
 def test_a_line_that_names_no_server_is_left_out(line: str) -> None:
-    assert from_line(line) is None
+    assert server_from_line(line) is None
 
 
 def test_an_export_that_nobody_can_read_is_begun_afresh(reader: Reader) -> None:
     health = Health(reader.session.book())
-    health.tell([Server(WEB, None, "UP", 10)])
+    health.write_down([Server(WEB, None, "UP", 10)])
     health.path.write_text('{"format": "lvsdr/health/1", "servers": [1]}')
 
-    health.tell([Server(WEB, None, "DOWN", 20)])
+    health.write_down([Server(WEB, None, "DOWN", 20)])
 
     assert health.servers() == (Server(WEB, None, "DOWN", 20),)
 
@@ -466,9 +469,9 @@ def test_who_has_to_wait_for_another_is_told_once_and_tried_again(both: Reader) 
 
 def test_a_box_whose_keepalived_has_gone_chooses_itself_until_it_is_back(both: Reader) -> None:
     both.hears('INSTANCE "VI_1" MASTER 100')
-    both.hears(spoken=False)
+    both.hears(has_writer=False)
     closed = both.weights
-    both.hears(spoken=False)
+    both.hears(has_writer=False)
     gone = both.weights
 
     both.hears()
@@ -482,24 +485,24 @@ def test_a_box_that_cannot_choose_itself_says_so_and_tries_again(both: Reader) -
     sent = len(both.session.kernel().sent)
     both.session.kernel().refuse = [sent, sent + 1]
 
-    both.hears(spoken=False)
-    both.hears(spoken=False)
-    both.hears(spoken=False)
+    both.hears(has_writer=False)
+    both.hears(has_writer=False)
+    both.hears(has_writer=False)
     refused = both.weights
-    both.hears(spoken=False)
+    both.hears(has_writer=False)
 
     assert len(both.failures) == 2
     assert (refused, both.weights) == ({1}, {0, 1})
 
 
 def test_a_new_director_speaks_again_later_and_a_standby_does_not(reader: Reader) -> None:
-    reader.following.reminder.after = (0.0, 60.0)
+    reader.following.known.reminder.after = (0.0, 60.0)
 
     reader.hears('INSTANCE "VI_1" MASTER 100')
     first = len(reader.session.announced)
     reader.hears()
     again = len(reader.session.announced)
-    reader.following.reminder.after = (0.0,)
+    reader.following.known.reminder.after = (0.0,)
     reader.hears('INSTANCE "VI_1" BACKUP 100')
     reader.hears()
 
@@ -513,7 +516,7 @@ def test_to_be_unable_to_speak_again_is_told_once(
     def broken(_link: str) -> None:
         raise CannotRun("cannot open a packet socket on eth0: the link is down")
 
-    reader.following.reminder.after = (0.1, 0.1)
+    reader.following.known.reminder.after = (0.1, 0.1)
     reader.hears('INSTANCE "VI_1" MASTER 100')
     monkeypatch.setattr(reader.session, "announcer", broken)
     sleep(0.1)

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from lvsdr.kernel.views.owners import owners
+from lvsdr.model.config_owner import Owner
 from lvsdr.model.finding import Finding
 from lvsdr.model.host import HeldAddress, Host, HostLink
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.objects import ProxyNeighbour
-from lvsdr.model.owner import Owner
 from lvsdr.model.profile import DirectorProfile, LabelledVip, RealServerProfile
 from lvsdr.model.route_lookup import Packet, RouteTo
 from lvsdr.rules.host import container_host_rules, host_rules, route_questions

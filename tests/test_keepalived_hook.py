@@ -6,7 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_interface
 from pathlib import Path
 from time import monotonic, sleep
@@ -17,13 +17,12 @@ from fake import FakeSession, host
 from lvsdr.cli.main import run
 from lvsdr.core.book import Book
 from lvsdr.errors import CannotRun, ProfileError
-from lvsdr.keepalived import birth
 from lvsdr.keepalived.fifo import LONGEST_LINE, Fifo, Lines
 from lvsdr.keepalived.hook import follow
-from lvsdr.keepalived.host_roles import Host, Roles
+from lvsdr.keepalived.host_roles import HostAccess, Roles
+from lvsdr.keepalived.keepalived_process import hook_started_at, lives, ticks_now
 from lvsdr.keepalived.ledger import Ledger
-from lvsdr.keepalived.living import lives
-from lvsdr.keepalived.notice import Notice, from_line
+from lvsdr.keepalived.vrrp_states import Notice, notice_from_line
 from lvsdr.model.ipvs import Service, SyncDaemon, VirtualServer
 from lvsdr.model.objects import Address, Object, Sysctl
 from lvsdr.model.profile import DirectorProfile
@@ -224,10 +223,9 @@ def test_a_hook_that_comes_late_is_dropped(session: FakeSession) -> None:
     assert done is not None
 
     outcome = follow(
-        late,
-        done.born - 1,
+        replace(late, told_at=done.told_at - 1),
         lambda: Roles(profile),
-        Host(kernel, session.book(), session.announcer, session.ears, profile=BOTH[1]),
+        HostAccess(kernel, ledger_of(session), session.announcer, session.ears),
         1,
     )
 
@@ -246,7 +244,7 @@ def test_a_hook_that_waited_carries_out_what_was_said_last(
         thread = threading.Thread(target=lambda: waiting.append(notified(session, "MASTER")))
         thread.start()
         _until(lambda: ledger_of(session).newest("INSTANCE VI_1") != _settled(session))
-        ledger_of(session).tell("INSTANCE VI_1", "BACKUP", birth.now() + 1)
+        ledger_of(session).add(Notice("INSTANCE", "VI_1", "BACKUP", told_at=ticks_now() + 1))
     thread.join()
 
     assert waiting == [0]
@@ -299,10 +297,10 @@ def _until(there: Callable[[], object]) -> None:
 
 def test_a_ledger_that_nobody_can_read_is_begun_afresh(tmp_path: Path) -> None:
     ledger = Ledger(Book("test", tmp_path))
-    ledger.tell("INSTANCE a", "MASTER", 1)
+    ledger.add(Notice("INSTANCE", "a", "MASTER", told_at=1))
     ledger.path.write_text("[]")
 
-    ledger.tell("INSTANCE b", "BACKUP", 2)
+    ledger.add(Notice("INSTANCE", "b", "BACKUP", told_at=2))
 
     seen = ledger.newest("INSTANCE b")
     assert seen is not None
@@ -311,9 +309,9 @@ def test_a_ledger_that_nobody_can_read_is_begun_afresh(tmp_path: Path) -> None:
 
 def test_what_another_boot_left_is_not_newer_than_what_is_said_now(tmp_path: Path) -> None:
     ledger = Ledger(Book("test", tmp_path))
-    ledger.tell("INSTANCE a", "BACKUP", birth.now() + 1_000_000)
+    ledger.add(Notice("INSTANCE", "a", "BACKUP", told_at=ticks_now() + 1_000_000))
 
-    ledger.tell("INSTANCE a", "MASTER", birth.now())
+    ledger.add(Notice("INSTANCE", "a", "MASTER", told_at=ticks_now()))
 
     seen = ledger.newest("INSTANCE a")
     assert seen is not None and seen.state == "MASTER"
@@ -400,17 +398,43 @@ def test_a_host_that_cannot_let_go_says_both(
     assert "cannot delete 192.168.1.2/32 on eth0" in said
 
 
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_vip_that_is_refused_does_not_keep_the_others_on_a_standby(
+    session: FakeSession,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    readable: bool,
+) -> None:
+    document = json.loads((PROFILES / "director.json").read_text())
+    vips = [{"address": "192.168.1.2"}, {"address": "192.168.1.3"}]
+    profile = tmp_path / "director.json"
+    profile.write_text(json.dumps({**document, "vips": vips}))
+    notified(session, "MASTER", "--director", str(profile))
+    if not readable:
+        profile.write_text("{ broken")
+    session.kernel().refuse = [len(session.kernel().sent)]
+
+    code = notified(session, "BACKUP", "--director", str(profile))
+
+    second = Address("eth0", ip_interface("192.168.1.3/32"))
+    assert code == (3 if readable else 2)
+    assert has(session, ON_ETH0, second) == [True, False]
+    said = capsys.readouterr().err
+    assert "cannot delete 192.168.1.2/32 on eth0" in said
+    assert "done, and not undone: - 192.168.1.3/32 on eth0" in said
+
+
 def test_two_profiles_of_one_instance_do_not_settle_one_another(
     session: FakeSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second = Ledger(session.book(), "/a"), Ledger(session.book(), "/b")
-    mine = first.tell("INSTANCE VI_1", "BACKUP", 20)
-    other = second.tell("INSTANCE VI_1", "BACKUP", 20)
+    mine = first.add(Notice("INSTANCE", "VI_1", "BACKUP", told_at=20))
+    other = second.add(Notice("INSTANCE", "VI_1", "BACKUP", told_at=20))
 
-    second.settle("INSTANCE VI_1", other)
+    second.settle(other)
 
     assert first.newest("INSTANCE VI_1") == mine
-    assert second.later("INSTANCE VI_1", other) is None
+    assert second.later(other) is None
     assert run(("keepalived", "status"), session) == 1
     assert capsys.readouterr().out.splitlines() == [
         "INSTANCE VI_1: BACKUP, not carried out",
@@ -426,8 +450,8 @@ def test_a_hook_is_dropped_where_another_instance_said_something_else_later(
         thread = threading.Thread(target=lambda: notified(session, "MASTER"))
         thread.start()
         _until(lambda: ledger.newest("INSTANCE VI_1"))
-        other = ledger.tell("INSTANCE VI_2", "BACKUP", birth.now())
-        ledger.settle("INSTANCE VI_2", other)
+        other = ledger.add(Notice("INSTANCE", "VI_2", "BACKUP", told_at=ticks_now()))
+        ledger.settle(other)
     thread.join()
 
     assert has(session, ON_ETH0) == [False]
@@ -460,7 +484,7 @@ def test_a_hook_was_started_when_keepalived_forked_the_shell_around_it(tmp_path:
     processes.add(20, "a (shell) S 9", 10, 700)
     processes.add(30, "python3", 20, 900)
 
-    assert birth.of_this_hook(tmp_path, 30) == 700
+    assert hook_started_at(tmp_path, 30) == 700
 
 
 def test_a_script_that_is_called_like_keepalived_is_not_keepalived(tmp_path: Path) -> None:
@@ -470,7 +494,7 @@ def test_a_script_that_is_called_like_keepalived_is_not_keepalived(tmp_path: Pat
     processes.add(30, "keepalived_noti", 20, 900)
     processes.add(40, "python3", 30, 950)
 
-    assert birth.of_this_hook(tmp_path, 40) == 700
+    assert hook_started_at(tmp_path, 40) == 700
 
 
 def test_a_hook_that_nobody_started_was_started_when_its_process_was(tmp_path: Path) -> None:
@@ -478,8 +502,8 @@ def test_a_hook_that_nobody_started_was_started_when_its_process_was(tmp_path: P
     processes.add(20, "bash", 1, 700)
     processes.add(30, "python3", 20, 900)
 
-    assert birth.of_this_hook(tmp_path, 30) == 900
-    assert 0 < birth.of_this_hook() <= birth.now()
+    assert hook_started_at(tmp_path, 30) == 900
+    assert 0 < hook_started_at() <= ticks_now()
 
 
 def test_a_keepalived_that_lives_here_is_found(tmp_path: Path) -> None:
@@ -503,8 +527,10 @@ def process(proc: Path, name: str, program: str, namespace: str) -> None:
 
 
 def test_a_line_is_a_notice() -> None:
-    assert from_line('INSTANCE "VI_1" MASTER 100') == Notice("INSTANCE", "VI_1", "MASTER", 100)
-    assert from_line('GROUP "a b" FAULT 0') == Notice("GROUP", "a b", "FAULT", 0)
+    assert notice_from_line('INSTANCE "VI_1" MASTER 100') == Notice(
+        "INSTANCE", "VI_1", "MASTER", 100
+    )
+    assert notice_from_line('GROUP "a b" FAULT 0') == Notice("GROUP", "a b", "FAULT", 0)
 
 
 @pytest.mark.parametrize(
@@ -518,21 +544,21 @@ def test_a_line_is_a_notice() -> None:
     ],
 )
 def test_a_line_of_something_else_is_none(line: str) -> None:
-    assert from_line(line) is None
+    assert notice_from_line(line) is None
 
 
 @pytest.mark.parametrize(
     "torn", ['INSTANCE "VI_1" BAC', 'INSTANCE "VI', 'GROUP "G" MASTER 1', "RS [192.168.1.11]:t"]
 )
 def test_a_line_that_is_glued_to_a_torn_one_is_heard(torn: str) -> None:
-    said = from_line(f'{torn}INSTANCE "VI_1" MASTER 100')
+    said = notice_from_line(f'{torn}INSTANCE "VI_1" MASTER 100')
 
     assert said == Notice("INSTANCE", "VI_1", "MASTER", 100)
 
 
 def test_a_line_with_a_name_that_is_none_is_refused() -> None:
     with pytest.raises(ProfileError):
-        from_line('INSTANCE "\x07" MASTER 100')
+        notice_from_line('INSTANCE "\x07" MASTER 100')
 
 
 def test_lines_come_whole_however_they_were_cut() -> None:
@@ -571,7 +597,7 @@ class Pipe:
 
     def left(self) -> None:
         """Wait until the reader has seen that the writer has gone."""
-        _until(lambda: self.fifo is not None and not self.fifo.spoken)
+        _until(lambda: self.fifo is not None and not self.fifo.has_writer)
 
     def write(self, text: str) -> None:
         with self.path.open("w") as writer:
@@ -634,12 +660,12 @@ def test_a_full_pipe_is_emptied(pipe: Pipe) -> None:
 
 def test_what_waits_is_read_without_waiting_for_more(tmp_path: Path) -> None:
     with Fifo(tmp_path / "fifo", 0) as fifo:
-        nobody = (fifo.waiting(), fifo.spoken)
+        nobody = (fifo.waiting(), fifo.has_writer)
         with (tmp_path / "fifo").open("w") as writer:
             writer.write("one\ntwo\nto")
             writer.flush()
-            some = (fifo.waiting(), fifo.waiting(), fifo.spoken)
-        rest = (fifo.waiting(), fifo.spoken)
+            some = (fifo.waiting(), fifo.waiting(), fifo.has_writer)
+        rest = (fifo.waiting(), fifo.has_writer)
 
     assert nobody == ([], False)
     assert some == (["one", "two"], [], True)

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lvsdr.kernel.views.owners import owners
+from lvsdr.model.config_owner import Owner
 from lvsdr.model.finding import Finding
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import Service, VirtualServer
-from lvsdr.model.owner import Owner
 from lvsdr.model.profile import DirectorProfile, LabelledVip
 from lvsdr.rules.host import other_programs
 

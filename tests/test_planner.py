@@ -8,9 +8,10 @@ from itertools import permutations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lvsdr.core.plan_order import EXPIRE_NODEST_CONN, to_stand_by, to_take_over
 from lvsdr.core.planner import plan, way_back
 from lvsdr.model.change import Change
-from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, SyncDaemon, VirtualServer
 from lvsdr.model.objects import Address, Baseline, Link, Object, Objects, Route, Sysctl, keyed
 
 WEB = Service("tcp", ip_address("192.0.2.10"), 80)
@@ -88,6 +89,45 @@ def test_what_is_still_desired_does_not_go_back() -> None:
 
 def test_what_was_there_before_lvsdr_comes_back() -> None:
     assert plan({}, {}, {SPREAD.key: SPREAD}) == (Change(None, SPREAD),)
+
+
+MASTER, BACKUP = (
+    SyncDaemon(state, "eth0", 1, 1472, ip_address("224.0.0.81"), 8848, 1)
+    for state in ("master", "backup")
+)
+RESTING = RealServer(WEB, SERVER.rip, 80, weight=0)
+
+
+def test_who_takes_over_chooses_itself_before_a_daemon_stops_and_all_else_is_by_layers() -> None:
+    kept = Sysctl(EXPIRE_NODEST_CONN.path, "0")
+    desired = keyed([VIP, MASTER, SPREAD, RESTING, EXPIRE_NODEST_CONN, QUIET])
+
+    observed = keyed([SERVER, kept, BACKUP, LOUD])
+    todo = plan(desired, observed, {BACKUP.key: None}, to_take_over)
+
+    assert todo == (
+        Change(kept, EXPIRE_NODEST_CONN),
+        Change(SERVER, RESTING),
+        Change(BACKUP, None),
+        Change(LOUD, QUIET),
+        Change(None, SPREAD),
+        Change(None, MASTER),
+        Change(None, VIP),
+    )
+
+
+def test_who_stands_by_stops_its_daemon_and_starts_the_other_before_all_else() -> None:
+    desired, observed = keyed([QUIET, SPREAD, BACKUP]), keyed([LOUD, MASTER, VIP])
+
+    todo = plan(desired, observed, {VIP.key: None, MASTER.key: None}, to_stand_by)
+
+    assert todo == (
+        Change(MASTER, None),
+        Change(None, BACKUP),
+        Change(LOUD, QUIET),
+        Change(None, SPREAD),
+        Change(VIP, None),
+    )
 
 
 def test_the_way_back_undoes_the_newest_first() -> None:

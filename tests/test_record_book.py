@@ -8,16 +8,20 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface
 from pathlib import Path
 
 import pytest
 
-from lvsdr.core import book
+from lvsdr.core import durable_file
 from lvsdr.core.book import BOOT_ID, Book
 from lvsdr.core.record import Record
 from lvsdr.errors import CannotRun
+from lvsdr.keepalived.checker_states import Health, Server
+from lvsdr.keepalived.ledger import Ledger
+from lvsdr.keepalived.vrrp_states import Notice
 from lvsdr.model.ipvs import RealServer, Service
 from lvsdr.model.objects import Address, Objects, Sysctl, keyed
 from lvsdr.model.plain_data import to_plain
@@ -290,7 +294,7 @@ def test_nothing_is_written_to_a_file_that_is_there_already(tmp_path: Path) -> N
     there.write_bytes(b"theirs")
 
     with pytest.raises(FileExistsError):
-        book._write(there, ["ours"])
+        durable_file._write(there, ["ours"])
 
     assert there.read_bytes() == b"theirs"
 
@@ -371,6 +375,40 @@ def test_a_full_disk_is_said_and_leaves_the_old_record(
     assert refused.value.hints == []
     assert book.load() == SOME
     assert [path.name for path in tmp_path.iterdir()] == ["ns.json"]
+
+
+def tell_ledger(book: Book, state: str) -> None:
+    Ledger(book).add(Notice("INSTANCE", "VI_1", state, told_at=1))
+
+
+def tell_health(book: Book, state: str) -> None:
+    Health(book).write_down([Server("[192.0.2.10]:tcp:80", None, state, 1)])
+
+
+@pytest.mark.parametrize(("name", "tell"), [("keepalived", tell_ledger), ("health", tell_health)])
+def test_what_keepalived_says_is_written_as_durably_as_the_record(
+    name: str,
+    tell: Callable[[Book, str], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    book, flushed = Book("ns", tmp_path), []
+    (tmp_path / f".ns.{name}.0123456789abcdef").write_bytes(b"half")
+    tell(book, "BACKUP")
+    before = (tmp_path / f"ns.{name}").read_bytes()
+
+    def full(descriptor: int) -> None:
+        flushed.append((tmp_path / f"ns.{name}").read_bytes())
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CannotRun, match="no space left on device"):
+        tell(book, "MASTER")
+
+    # It was to be on disk before it took the place of the old one.
+    assert flushed == [before]
+    assert (tmp_path / f"ns.{name}").read_bytes() == before
+    assert sorted(each.name for each in tmp_path.iterdir()) == [f"ns.{name}", f"ns.{name}.lock"]
 
 
 def test_a_second_run_waits_and_then_names_the_first(tmp_path: Path) -> None:

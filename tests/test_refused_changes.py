@@ -11,7 +11,7 @@ import pytest
 from cases import Case, all_cases
 from fake import FakeKernel
 from lvsdr.core.book import Book
-from lvsdr.core.situation import consider_withdrawing
+from lvsdr.core.situation import plan_withdrawal
 from lvsdr.core.workflow import converge
 from lvsdr.errors import KernelError, Stuck
 from lvsdr.model.change import Change, Plan
@@ -199,5 +199,5 @@ def test_after_a_first_refusal_while_undoing_a_withdrawal_gives_back_all_the_sam
 def withdrawn(case: Case, kernel: FakeKernel, root: Path, *, fresh: bool) -> dict[Key, Object]:
     """Return what is there after a withdrawal, with the case's record where `fresh`."""
     book = case.book(root) if fresh else Book("case", root)
-    converge(consider_withdrawing(case.profile, kernel, book), kernel, book, lambda: None)
+    converge(plan_withdrawal(case.profile, kernel, book), kernel, book, lambda: None)
     return kernel.objects

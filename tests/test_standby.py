@@ -10,7 +10,7 @@ import pytest
 
 from fake import ETH0, FakeKernel, host
 from lvsdr.core.book import Book
-from lvsdr.core.situation import Situation, consider, consider_standby
+from lvsdr.core.situation import Situation, plan_apply, plan_standby
 from lvsdr.core.workflow import converge
 from lvsdr.model.host import HostLink
 from lvsdr.model.ipvs import RealServer, Service, SyncDaemon, VirtualServer
@@ -44,9 +44,9 @@ def carried_out(situation: Situation, kernel: FakeKernel, book: Book) -> set[str
 
 def test_an_empty_standby_has_neither_vip_nor_table(book: Book) -> None:
     kernel = host(DIP)
-    converge(consider(EMPTY, kernel, book), kernel, book, lambda: None)
+    converge(plan_apply(EMPTY, kernel, book), kernel, book, lambda: None)
 
-    left = carried_out(consider_standby(EMPTY, kernel, book), kernel, book)
+    left = carried_out(plan_standby(EMPTY, kernel, book), kernel, book)
 
     assert left == set()
 
@@ -55,9 +55,9 @@ def test_a_standby_does_not_give_back_the_vip_and_the_table_that_were_there_firs
     book: Book,
 ) -> None:
     kernel = host(DIP, ON_ETH0, *TABLE)
-    converge(consider(EMPTY, kernel, book), kernel, book, lambda: None)
+    converge(plan_apply(EMPTY, kernel, book), kernel, book, lambda: None)
 
-    left = carried_out(consider_standby(EMPTY, kernel, book), kernel, book)
+    left = carried_out(plan_standby(EMPTY, kernel, book), kernel, book)
 
     assert left == set()
 
@@ -65,7 +65,7 @@ def test_a_standby_does_not_give_back_the_vip_and_the_table_that_were_there_firs
 def test_a_standby_that_lvsdr_never_touched_is_emptied_too(book: Book) -> None:
     kernel = host(DIP, ON_ETH0, *TABLE)
 
-    left = carried_out(consider_standby(EMPTY, kernel, book), kernel, book)
+    left = carried_out(plan_standby(EMPTY, kernel, book), kernel, book)
 
     assert left == set()
 
@@ -74,7 +74,7 @@ def test_a_service_that_others_use_stays_on_a_standby(book: Book) -> None:
     foreign = RealServer(WEB, ip_address("192.0.2.99"), 80)
     kernel = host(DIP, *TABLE, foreign)
 
-    situation = consider_standby(EMPTY, kernel, book)
+    situation = plan_standby(EMPTY, kernel, book)
 
     assert situation.notes == ("virtual server tcp 192.0.2.10:80 (wlc) stays: others use it",)
 
@@ -83,16 +83,16 @@ def test_a_standby_asks_nothing_of_a_link_that_is_down(book: Book) -> None:
     down = replace(ETH0, up=False)
     kernel = host(DIP, ON_ETH0, *TABLE, links=(down, HostLink("lo", loopback=True)))
 
-    left = carried_out(consider_standby(EMPTY, kernel, book), kernel, book)
+    left = carried_out(plan_standby(EMPTY, kernel, book), kernel, book)
 
     assert left == set()
 
 
 def test_a_synced_standby_has_the_table_and_the_backup_daemon(book: Book) -> None:
     kernel = host(DIP, BACKUP_ONLY)
-    active = carried_out(consider(SYNCED, kernel, book), kernel, book)
+    active = carried_out(plan_apply(SYNCED, kernel, book), kernel, book)
 
-    standing_by = carried_out(consider_standby(SYNCED, kernel, book), kernel, book)
+    standing_by = carried_out(plan_standby(SYNCED, kernel, book), kernel, book)
 
     table = {*(item.title for item in TABLE), BACKUP_ONLY.path}
     assert active == {*table, ON_ETH0.title, MASTER.title}
@@ -104,8 +104,8 @@ def test_vips_that_keepalived_owns_are_never_touched(book: Book) -> None:
     profile = replace(EMPTY, vips_owner="keepalived")
     kernel = host(DIP, ON_ETH0)
 
-    active = carried_out(consider(profile, kernel, book), kernel, book)
-    standing_by = carried_out(consider_standby(profile, kernel, book), kernel, book)
+    active = carried_out(plan_apply(profile, kernel, book), kernel, book)
+    standing_by = carried_out(plan_standby(profile, kernel, book), kernel, book)
 
     assert active == {ON_ETH0.title, *(item.title for item in TABLE)}
     assert standing_by == {ON_ETH0.title}

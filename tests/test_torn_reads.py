@@ -18,7 +18,7 @@ from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.kernel.netlink.rtm_link import Links, RawLink
 from lvsdr.kernel.views import route_lookups
 from lvsdr.model.address import host_network
-from lvsdr.model.host import HostLink
+from lvsdr.model.host import Host, HostLink
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.objects import (
@@ -206,3 +206,24 @@ def test_a_packet_that_arrives_on_a_link_that_has_gone_has_no_way(links: Links) 
         found = route_lookups.routes(sockets, links, [packet])
 
     assert found == {packet: RouteTo(GONE)}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("realserver", "verify", REALSERVER), ("explain", "arp"), ("verify", DIRECTOR)],
+    ids=["realserver verify", "explain arp", "verify"],
+)
+def test_links_are_read_once_for_one_answer(words: tuple[str, ...], tmp_path: Path) -> None:
+    session = Command(words).met(tmp_path)
+    kernel, read = session.kernel(), 0
+    whole = kernel.read_host
+
+    def counted() -> Host:
+        nonlocal read
+        read += 1
+        return whole()
+
+    kernel.read_host = counted  # type: ignore[method-assign]
+    run(words, session)
+
+    assert read == 1

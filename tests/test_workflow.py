@@ -20,9 +20,9 @@ from fake import FakeKernel, FakeSession, host
 from fuzz.profiles import FOREIGN, PROFILES, hosts, realservers, times
 from lvsdr.core import signals
 from lvsdr.core.book import Book
-from lvsdr.core.record import Record
-from lvsdr.core.situation import consider, consider_withdrawing, owner_of
-from lvsdr.core.workflow import announce, apply, converge, new_vips, withdraw
+from lvsdr.core.record import Record, owner_of
+from lvsdr.core.situation import plan_apply, plan_withdrawal
+from lvsdr.core.workflow import announce, apply, converge, new_vips, withdraw, without_undo
 from lvsdr.errors import CannotRun, KernelError, LvsdrError, NotConverged, ProfileError, Stuck
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
@@ -62,7 +62,7 @@ def test_any_profile_is_applied_whole_and_withdrawn_without_a_trace(
         before = dict(kernel.objects)
 
         apply(profile, kernel, book, session.announcer)
-        left = consider(profile, kernel, book)
+        left = plan_apply(profile, kernel, book)
         withdraw(profile, kernel, book)
 
         assert left.todo == ()
@@ -136,14 +136,14 @@ def refused(profile: Profile, session: FakeSession, number: int) -> None:
 
 def killed(profile: Profile, session: FakeSession, number: int = 0) -> None:
     """Leave what a run leaves that is killed before its first change."""
-    situation = consider(profile, session.kernel(), session.book())
+    situation = plan_apply(profile, session.kernel(), session.book())
     record = situation.record.claim(situation.owner, situation.desired, situation.observed)
     session.book().save(record)
 
 
 def unsettled(profile: Profile, session: FakeSession, number: int = 0) -> None:
     """Leave what a run leaves that is killed after its last change."""
-    situation = consider(profile, session.kernel(), session.book())
+    situation = plan_apply(profile, session.kernel(), session.book())
     record = situation.record.claim(situation.owner, situation.desired, situation.observed)
     applied(profile, session)
     session.book().save(record)
@@ -461,7 +461,7 @@ def test_a_run_that_has_nothing_to_do_looks_once_and_does_nothing_after_it(
     kernel = FaultyKernel(*LOUD)
     session = FakeSession(kernel, tmp_path)
     applied(realserver, session)
-    situation = consider(realserver, kernel, session.book())
+    situation = plan_apply(realserver, kernel, session.book())
     kernel.log.clear()
     done: list[str] = []
 
@@ -578,9 +578,37 @@ def test_what_others_have_come_to_use_stays_and_is_said_whatever_kind_it_is(
         theirs = RealServer(server.service, ip_address("192.168.1.99"), server.service.port)
         kernel.objects[theirs.key] = theirs
 
-    situation = consider_withdrawing(profile, kernel, session.book())
+    situation = plan_withdrawal(profile, kernel, session.book())
 
     assert situation.notes == (
         "virtual server fwmark 7 (rr) stays: others use it",
         "virtual server tcp 192.168.1.2:80 (wlc) stays: others use it",
     )
+
+
+# What is not undone.
+
+
+def test_what_is_done_without_undo_stays_though_some_of_it_is_refused() -> None:
+    kernel = FaultyKernel(DIP, *LOUD)
+    todo = tuple(Change(item, None) for item in (DIP, IGNORE, LOUD[2]))
+    kernel.refuse = {0, 2}
+
+    with pytest.raises(KernelError, match=r"cannot delete 192\.168\.1\.10/24") as refused:
+        without_undo(todo, kernel)
+
+    assert list(kernel.objects.values()) == [DIP, LOUD[1], LOUD[2]]
+    assert refused.value.notes == [
+        f"cannot delete {LOUD[2]}",
+        f"done, and not undone: - {IGNORE}",
+    ]
+
+
+def test_what_cannot_be_done_without_undo_is_not_begun() -> None:
+    kernel = FaultyKernel(DIP)
+    kernel.missing = CannotRun("cannot change this host")
+
+    with pytest.raises(CannotRun):
+        without_undo((Change(DIP, None),), kernel)
+
+    assert kernel.sent == []

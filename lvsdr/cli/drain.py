@@ -21,7 +21,7 @@ from lvsdr.errors import Interrupted
 
 if TYPE_CHECKING:
     from lvsdr.core.draining import Standings
-    from lvsdr.core.situation import Kernel
+    from lvsdr.core.kernel_protocol import Kernel
     from lvsdr.model.ipvs import RealServer
 
 
@@ -72,7 +72,7 @@ def drain(  # noqa: PLR0913, PLR0917 - one argument for each option
 
     wanted, book = read_profile(session, profile, "director"), session.book()
     assert isinstance(wanted, DirectorProfile), "it is held to its role"
-    servers = draining.chosen(wanted, rip, services)
+    servers = draining.real_servers_at(wanted, rip, services)
     with session.kernel() as kernel:
         # What is done here is done: then signals stop the waiting, and undo nothing.
         with signals.raising(), book.locked(session.lock_timeout):
@@ -104,7 +104,7 @@ def _wait(
     from lvsdr.core import draining
 
     seen, most = None, 1
-    rounds = draining.waiting(servers, kernel, persistent=persistent, timeout=timeout)
+    rounds = draining.wait_for_connections(servers, kernel, persistent=persistent, timeout=timeout)
     try:
         with progress_bar(f"draining {servers[0].rip}") as progress:
             for seen in rounds:

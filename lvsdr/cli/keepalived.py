@@ -5,24 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
-from lvsdr.cli.keepalived_telling import Telling
+from lvsdr.cli.nonblocking_output import NonblockingOutput
 from lvsdr.cli.options import lock_option, netns_option, output_option, trust_option
-from lvsdr.cli.outlet import Outlet
 from lvsdr.cli.role import read_profile
 from lvsdr.cli.session import Session
 from lvsdr.core import signals
 from lvsdr.errors import LvsdrError
 
 if TYPE_CHECKING:
-    from lvsdr.core.situation import Kernel
-    from lvsdr.keepalived.host_roles import Host, Roles
+    from lvsdr.core.kernel_protocol import Kernel
+    from lvsdr.keepalived.host_roles import HostAccess, Roles
+    from lvsdr.keepalived.ledger import Ledger
+    from lvsdr.keepalived.telling import Telling
 
 keepalived = click.Group("keepalived", help="The hooks of keepalived, and its configuration.")
 
@@ -78,25 +78,24 @@ def notify(  # noqa: PLR0913 - as many arguments as keepalived gives, and option
 
     For notify in keepalived.conf, which adds TYPE, NAME, STATE and PRIORITY.
     """
-    from lvsdr.keepalived import birth
     from lvsdr.keepalived.hook import follow
-    from lvsdr.keepalived.notice import Notice, checked
+    from lvsdr.keepalived.keepalived_process import hook_started_at
+    from lvsdr.keepalived.ledger import Ledger
+    from lvsdr.keepalived.vrrp_states import Notice, checked
 
-    telling = Telling(session, log)
     try:
-        notice, born = checked(Notice(type_, name, state, priority)), birth.of_this_hook()
+        notice = checked(Notice(type_, name, state, priority, told_at=hook_started_at()))
         with _modest_umask(), session.kernel() as kernel:
             outcome = follow(
                 notice,
-                born,
                 lambda: roles_of(session, director, realserver),
-                _host(session, kernel, director),
+                _access(session, kernel, Ledger(session.book(), _identity(director))),
                 session.lock_timeout,
             )
     except LvsdrError as failure:
-        telling.syslog(failure.message, *failure.notes, error=True)
+        _telling(session, log).syslog(failure.message, *failure.notes, error=True)
         raise
-    telling.outcome(outcome)
+    _telling(session, log).outcome(outcome)
     if outcome.report.waits:
         session.tell(["it was waited for in vain: run this again, or use lvsdr keepalived fifo"])
         return 1
@@ -130,32 +129,29 @@ def fifo(  # noqa: PLR0913 - as many options
     """
     from lvsdr.keepalived.fifo import Fifo
     from lvsdr.keepalived.following import Following
-    from lvsdr.keepalived.hearing import Heard
-    from lvsdr.keepalived.living import lives
+    from lvsdr.keepalived.keepalived_process import lives
+    from lvsdr.keepalived.ledger import Ledger
+    from lvsdr.keepalived.telling import ToldLater
 
     with (
         _modest_umask(),
         _ended_by_signals() as wake,
         _unhurried(session) as (say, flush),
         Fifo(fifo, wake) as pipe,
+        session.kernel() as kernel,
     ):
-        heard = Heard(name, pipe.waiting)
-        telling = Telling(session, log, say)
+        ledger = Ledger(session.book(), _identity(director), name, pipe.waiting)
         following = Following(
+            _access(session, kernel, ledger),
             lambda: roles_of(session, director, realserver),
             session.lock_timeout,
-            heard,
-            telling.outcome,
-            telling.line,
-            telling.failed,
+            ToldLater(_telling(session, log, say)),
             lives,
         )
-        with session.kernel() as kernel:
-            host = replace(_host(session, kernel, director), overtaken=heard.overtaken)
-            following.begin()
-            for lines in pipe.batches():
-                following.take(lines, host, spoken=pipe.spoken)
-                flush()
+        following.read_profiles()
+        for lines in pipe.batches():
+            following.take(lines, has_writer=pipe.has_writer)
+            flush()
         session.tell([f"{pipe.torn} torn lines left out"] if pipe.torn else [])
     return 0
 
@@ -166,10 +162,10 @@ def _unhurried(session: Session) -> Iterator[tuple[Callable[[str], None], Callab
 
     Only as far as somebody reads it: a transition does not wait for people.
     """
-    out, err = Outlet(), Outlet(errors=True)
+    out, err = NonblockingOutput(), NonblockingOutput(errors=True)
     before, session.complain = session.complain, err.say
 
-    def write(done: Callable[[Outlet], int]) -> None:
+    def write(done: Callable[[NonblockingOutput], int]) -> None:
         try:
             left_out = done(out)
         except OSError as error:
@@ -181,23 +177,29 @@ def _unhurried(session: Session) -> Iterator[tuple[Callable[[str], None], Callab
             done(err)
 
     try:
-        yield out.say, lambda: write(Outlet.flush)
+        yield out.say, lambda: write(NonblockingOutput.flush)
     finally:
-        write(Outlet.end)
+        write(NonblockingOutput.end)
         session.complain = before
 
 
-def _host(session: Session, kernel: Kernel, director: Path) -> Host:
-    """Return what transitions are done with; two paths of a profile are two profiles."""
-    from lvsdr.keepalived.host_roles import Host
+def _telling(session: Session, log: bool, say: Callable[[str], None] = click.echo) -> Telling:
+    """Return what tells people; its imports a hook can do without until it has done its work."""
+    from lvsdr.keepalived.telling import Telling
 
-    return Host(
-        kernel,
-        session.book(),
-        session.announcer,
-        session.ears,
-        profile=str(director.absolute()),
-    )
+    return Telling(session, log, say)
+
+
+def _access(session: Session, kernel: Kernel, ledger: Ledger) -> HostAccess:
+    """Return what transitions reach the host by."""
+    from lvsdr.keepalived.host_roles import HostAccess
+
+    return HostAccess(kernel, ledger, session.announcer, session.ears)
+
+
+def _identity(director: Path) -> str:
+    """Return what tells a profile from others; two paths of it are two profiles."""
+    return str(director.absolute())
 
 
 def roles_of(session: Session, director: Path, realserver: Path | None) -> Roles:

@@ -12,7 +12,7 @@ from lvsdr.cli.session import Session
 
 if TYPE_CHECKING:
     from lvsdr.keepalived.checker_states import Server
-    from lvsdr.keepalived.ledger import Entry
+    from lvsdr.keepalived.vrrp_states import Notice
     from lvsdr.render.json_documents import Document
 
 
@@ -38,18 +38,22 @@ def status(session: Session) -> int:
         text=lambda: [*_states(told), *_checks(servers)],
         json=lambda: json_documents.kept_alive(_plain(told), [asdict(each) for each in servers]),
     )
-    return 0 if all(each.settled for _, each in told) else 1
+    return 0 if all(each.settled for each in told) else 1
 
 
-def _plain(told: Sequence[tuple[str, Entry]]) -> Iterator[Document]:
-    for key, entry in told:
-        kind, _, name = key.partition(" ")
-        yield {"type": kind, "name": name, "state": entry.state, "done": entry.settled}
+def _plain(told: Sequence[Notice]) -> Iterator[Document]:
+    for each in told:
+        yield {
+            "type": each.type,
+            "name": each.name,
+            "state": each.state,
+            "done": each.settled,
+        }
 
 
-def _states(told: Sequence[tuple[str, Entry]]) -> Iterator[str]:
-    for key, entry in told:
-        yield f"{key}: {entry.state}{'' if entry.settled else ', not carried out'}"
+def _states(told: Sequence[Notice]) -> Iterator[str]:
+    for each in told:
+        yield f"{each.key}: {each.state}{'' if each.settled else ', not carried out'}"
     if not told:
         yield "keepalived has said nothing of an instance"
 

@@ -102,12 +102,12 @@ def _plan(role: str) -> click.Command:
     def plan(session: Session, profile: Path) -> int:
         """Show what apply would change; exit 1 if anything."""
         from lvsdr import render
-        from lvsdr.core.situation import consider
+        from lvsdr.core.situation import plan_apply
 
         wanted = read_profile(session, profile, role)
         with session.kernel() as kernel:
             around = container.host_side(session, wanted, kernel)
-            situation = consider(wanted, kernel, session.book())
+            situation = plan_apply(wanted, kernel, session.book())
         session.tell((*situation.notes, *map(container.noted, around)))
         todo = situation.todo
         session.show(
@@ -159,12 +159,12 @@ def _apply(role: str) -> click.Command:
 def status_realserver(session: Session, profile: Path) -> int:
     """Show each object as it is; exit 1 if any differs."""
     from lvsdr import render
-    from lvsdr.core.situation import consider
+    from lvsdr.core.situation import plan_apply
     from lvsdr.render import object_rows
 
     wanted = read_profile(session, profile, "realserver")
     with session.kernel() as kernel:
-        situation = consider(wanted, kernel, session.book())
+        situation = plan_apply(wanted, kernel, session.book())
     session.tell(situation.notes)
     rows = list(object_rows.rows(situation.desired, situation.observed))
     session.show(

@@ -18,10 +18,10 @@ from lvsdr.errors import CannotRun, LvsdrError
 if TYPE_CHECKING:
     from lvsdr.cli.timings import Stopwatch
     from lvsdr.core.book import Book
-    from lvsdr.core.situation import Kernel
+    from lvsdr.core.kernel_protocol import Kernel
     from lvsdr.core.workflow import Announcer
     from lvsdr.model.address import IPAddress
-    from lvsdr.model.container_host import Outside
+    from lvsdr.model.container_host import ContainerHost
     from lvsdr.model.neighbour_claim import Answer
     from lvsdr.model.path import Path, Proof, RealServerRoute
     from lvsdr.model.profile import Profile
@@ -57,7 +57,7 @@ class Session:
             self._left = namespace.current()
             namespace.enter(netns)
 
-    def outside(self, profile: Profile, container: Kernel) -> Outside | None:
+    def outside(self, profile: Profile, container: Kernel) -> ContainerHost | None:
         """Return the host of the container that `--netns` names, where it is this one."""
         if self._left is None:
             return None
@@ -76,7 +76,7 @@ class Session:
             host = stack.enter_context(LinuxKernel())
             number = host.number_of(own)
             inspect = partial(host.inspect, table=False)
-            return container_cable.outside_of(profile, inside, number, inspect)
+            return container_cable.container_host_of(profile, inside, number, inspect)
 
     def kernel(self) -> AbstractContextManager[Kernel]:
         """Return the kernel of this host."""

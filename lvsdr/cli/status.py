@@ -16,7 +16,8 @@ from lvsdr.cli.session import Session, progress_bar
 from lvsdr.errors import Interrupted
 
 if TYPE_CHECKING:
-    from lvsdr.core.situation import Kernel, Situation
+    from lvsdr.core.kernel_protocol import Kernel
+    from lvsdr.core.situation import Situation
     from lvsdr.model.counters import Counted
     from lvsdr.model.objects import Key
     from lvsdr.model.profile import Profile
@@ -66,7 +67,7 @@ def _looks(
     profile: Profile, kernel: Kernel, session: Session, interval: float, watch: bool
 ) -> Iterator[tuple[Situation, Counted]]:
     """Yield how it stands, once or again and again, and what was counted."""
-    from lvsdr.core.situation import consider
+    from lvsdr.core.situation import plan_apply
     from lvsdr.model.counters import rated
 
     services = {server.key for server in getattr(profile, "virtual_servers", ())}
@@ -78,7 +79,7 @@ def _looks(
     while True:
         now, counted = time.monotonic(), kernel.counters(services)
         rates = rated(counted, earlier, now - then) if earlier is not None else counted
-        yield consider(profile, kernel, session.book()), rates
+        yield plan_apply(profile, kernel, session.book()), rates
         if not watch:
             return
         if interval:
@@ -118,7 +119,7 @@ def _rows(situation: Situation, kernel: Kernel, counted: Counted) -> list[Row]:
     from lvsdr.render import object_rows
 
     services = [key for key in situation.desired if key[0] == VirtualServer.kind]
-    others = kernel.tenants(services)
+    others = kernel.children(services)
     marks: dict[Key, str] = dict.fromkeys(situation.drained, object_rows.DRAINED)
     for key in others.keys() - situation.desired.keys():
         marks[key] = object_rows.UNWANTED if key in situation.baseline else object_rows.FOREIGN

@@ -14,7 +14,7 @@ import click
 from lvsdr.cli.session import Session
 
 if TYPE_CHECKING:
-    from lvsdr.core.situation import Kernel
+    from lvsdr.core.kernel_protocol import Kernel
 
 PHASES = ("start", "read", "observe", "plan", "execute", "check", "rest")
 WRITES = frozenset({"execute", "attempt"})

@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lvsdr.core import lock
+from lvsdr.core import durable_file, lock
 from lvsdr.core.record import Record
 from lvsdr.errors import CannotRun
 from lvsdr.model import compact_rows
@@ -61,12 +61,10 @@ class Book:
         """Write the record so that it is whole on disk, whatever happens; an empty one goes."""
         try:
             self._make_root()
-            self._sweep()
             if record == Record():
-                self.path.unlink(missing_ok=True)
+                durable_file.remove_file(self.path)
             else:
-                self._replace(self._text(record))
-            _flush(self.root)
+                durable_file.replace_file(self.path, self._text(record))
         except OSError as error:
             raise _unusable("write", self.path, error) from error
 
@@ -76,21 +74,21 @@ class Book:
         path = self.root / f"{self.namespace}.lock"
         try:
             self._make_root()
-            descriptor = lock.opened(path)
+            descriptor = lock.open_lock(path)
         except OSError as error:
             raise _unusable("lock", path, error) from error
-        with lock.held(descriptor, timeout):
+        with lock.hold_lock(descriptor, timeout):
             yield
 
     @contextmanager
-    def beside(self, path: Path) -> Iterator[int]:
+    def lock_beside(self, path: Path) -> Iterator[int]:
         """Give the descriptor of a lock for a file that lies beside the record.
 
         Raises CannotRun. Whoever takes the lock closes it.
         """
         try:
             self._make_root()
-            descriptor = lock.opened(path.with_name(f"{path.name}.lock"))
+            descriptor = lock.open_lock(path.with_name(f"{path.name}.lock"))
         except OSError as error:
             raise _unusable("lock", path, error) from error
         try:
@@ -106,20 +104,6 @@ class Book:
             raise PermissionError(errno.EPERM, "not a directory of this user", str(self.root))
         if seen.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise PermissionError(errno.EPERM, "others may write that directory", str(self.root))
-
-    def _sweep(self) -> None:
-        """Remove what runs that were killed had half written; the lock is ours."""
-        for fresh in self.root.glob(f".{self.namespace}.*"):
-            fresh.unlink(missing_ok=True)
-
-    def _replace(self, text: Iterable[str]) -> None:
-        fresh = self.root / f".{self.namespace}.{os.urandom(8).hex()}"
-        try:
-            _write(fresh, text)
-            fresh.rename(self.path)
-        finally:
-            with suppress(FileNotFoundError):
-                fresh.unlink()
 
     def _text(self, record: Record) -> Iterator[str]:
         """Yield the record as JSON, in pieces: a large one need not be in memory twice."""
@@ -176,7 +160,7 @@ class Book:
             for owner, keys in plain.get("drained", {}).items()
         }
         record = Record(baseline, claims, intents, drained)
-        if not record.held() <= baseline.keys():
+        if not record.claimed_keys() <= baseline.keys():
             raise self._untrusted("it claims what it has no baseline of")
         if any(not keys <= claims.get(owner, {}).keys() for owner, keys in drained.items()):
             raise self._untrusted("it has drained what it does not claim")
@@ -217,23 +201,6 @@ def _before(entry: Mapping[str, Any]) -> Object:
 
 def _boot() -> str:
     return BOOT_ID.read_text(encoding="ascii").strip()
-
-
-def _write(path: Path, text: Iterable[str]) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    with os.fdopen(os.open(path, flags, 0o640), "wb") as file:
-        for piece in text:
-            file.write(piece.encode())
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _flush(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _unusable(verb: str, path: Path, error: OSError) -> CannotRun:

@@ -8,9 +8,9 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from lvsdr.core.book import Book
-from lvsdr.core.planner import plan
-from lvsdr.core.record import Record
-from lvsdr.core.situation import Kernel, Situation, no_quarrel, owner_of
+from lvsdr.core.kernel_protocol import Kernel
+from lvsdr.core.record import Record, owner_of
+from lvsdr.core.situation import Situation, situation_of
 from lvsdr.core.workflow import converge
 from lvsdr.errors import CannotRun, ProfileError
 from lvsdr.model.address import IPAddress, endpoint
@@ -26,7 +26,9 @@ STEP = 0.5
 Standings = tuple[Standing, ...]
 
 
-def chosen(profile: DirectorProfile, rip: str, services: Sequence[str]) -> tuple[RealServer, ...]:
+def real_servers_at(
+    profile: DirectorProfile, rip: str, services: Sequence[str]
+) -> tuple[RealServer, ...]:
     """Return the profile's real servers at `rip`, all or those of `services`; raise ProfileError.
 
     A service is written PROTOCOL:VIP:PORT or fwmark:N.
@@ -41,7 +43,7 @@ def chosen(profile: DirectorProfile, rip: str, services: Sequence[str]) -> tuple
         )
     for text in services:
         if not any(_is(server.service, text) for server in found):
-            known = ", ".join(written(server.service) for server in found[:5])
+            known = ", ".join(service_option(server.service) for server in found[:5])
             raise ProfileError(
                 f"cannot drain {rip} of {text}: no such virtual server has it",
                 hints=[f"the virtual servers that have it: {known}"],
@@ -50,7 +52,7 @@ def chosen(profile: DirectorProfile, rip: str, services: Sequence[str]) -> tuple
     return tuple(named if services else found)
 
 
-def written(service: Service) -> str:
+def service_option(service: Service) -> str:
     """Return a service as an option names it."""
     if service.vip is None:
         return f"fwmark:{service.fwmark}"
@@ -69,8 +71,8 @@ def drain(
 
     Nothing else of the profile is touched, and no drift is mended. Returns how it stood before.
     """
-    situation = _situation(profile, servers, kernel, book.load(), undo)
-    converge(situation, kernel, book, lambda: None)
+    situation = _plan_drain(profile, servers, kernel, book.load(), undo)
+    converge(situation, kernel, book)
     return situation
 
 
@@ -80,7 +82,7 @@ def standings(servers: Sequence[RealServer], kernel: Kernel) -> Standings:
     return tuple(Standing(each, counted.get(each.key, Counters())) for each in servers)
 
 
-def waiting(
+def wait_for_connections(
     servers: Sequence[RealServer],
     kernel: Kernel,
     *,
@@ -134,29 +136,25 @@ def _templates(each: Standing, server: VirtualServer, there: Objects) -> Iterato
     )
 
 
-def _situation(
+def _plan_drain(
     profile: DirectorProfile,
     servers: Sequence[RealServer],
     kernel: Kernel,
     record: Record,
     undo: bool,
 ) -> Situation:
-    owner = owner_of(profile)
-    claims = record.claims.get(owner, {})
+    """Return what is between this host and one where `servers` have their new weight."""
     _must_be_applied(profile, servers, record)
+    owner = owner_of(profile)
+    claims, before = record.claims[owner], record.drained.get(owner, frozenset())
     desired: dict[Key, RealServer] = {}
     for server in servers:
         left = claims[server.key]
         assert isinstance(left, RealServer), "a claim is of the kind that its key says"
         desired[server.key] = replace(left, weight=server.weight if undo else 0)
-    no_quarrel(profile, desired, record)
-    observed = kernel.observe(desired.keys())
-    before = record.drained.get(owner, frozenset())
+    situation = situation_of(owner, desired, {}, kernel, record)
     drained = before - desired.keys() if undo else before | desired.keys()
-    todo = plan(desired, observed, {})
-    return Situation(
-        owner, record, desired, observed, {}, todo, drained=frozenset(drained), partial=True
-    )
+    return replace(situation, drained=drained, partial=True)
 
 
 def _must_be_applied(

@@ -12,13 +12,13 @@ from pathlib import Path
 from lvsdr.errors import CannotRun
 
 
-def opened(path: Path) -> int:
+def open_lock(path: Path) -> int:
     """Return a descriptor of the lock's file, made where it is missing; raises OSError."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
 
 
 @contextmanager
-def held(descriptor: int, timeout: float) -> Iterator[None]:
+def hold_lock(descriptor: int, timeout: float) -> Iterator[None]:
     """Hold the lock inside the block, and close `descriptor` after it.
 
     Waits up to `timeout` seconds, then raises CannotRun with the name of the holder.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Set
 
+from lvsdr.core.plan_order import Order, Rank, by_layers
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.objects import Baseline, Key, Objects
 
 
-def plan(desired: Objects, observed: Objects, baseline: Baseline) -> Plan:
+def plan(desired: Objects, observed: Objects, baseline: Baseline, order: Order = by_layers) -> Plan:
     """Return the changes that take `observed` to `desired`, in a safe order.
 
     A key that is in the baseline but no longer desired goes back to what it
@@ -17,9 +18,10 @@ def plan(desired: Objects, observed: Objects, baseline: Baseline) -> Plan:
 
     What is desired comes first, from the ground up, so that a real server is
     silent on ARP before it holds the VIP. What is given up comes last, from
-    the top down, so that it stays silent until the VIP is gone.
+    the top down, so that it stays silent until the VIP is gone. What `order`
+    says comes before all that.
     """
-    places: dict[tuple[bool, int], list[Change]] = {}
+    places: dict[tuple[Rank, bool, int], list[Change]] = {}
     given_up = ((key, before) for key, before in baseline.items() if key not in desired)
     for given, objects in ((False, desired.items()), (True, given_up)):
         for key, wanted in objects:
@@ -27,18 +29,17 @@ def plan(desired: Objects, observed: Objects, baseline: Baseline) -> Plan:
             # What is as it was expected is often that very object; comparing takes longer.
             if seen is not wanted and seen != wanted:
                 change = Change(seen, wanted)
-                places.setdefault(_place(change, given_up=given), []).append(change)
+                places.setdefault((order(change), *_layer(change, given)), []).append(change)
     return tuple(change for place in sorted(places) for change in places[place])
 
 
-def concerned(desired: Objects, baseline: Baseline) -> Set[Key]:
+def planned_keys(desired: Objects, baseline: Baseline) -> Set[Key]:
     """Return the keys that a plan looks at."""
     mine = desired.keys()
     return mine if baseline.keys() <= mine else mine | baseline.keys()
 
 
-def _place(change: Change, *, given_up: bool) -> tuple[bool, int]:
-    """Return where a change belongs: what is desired by its layer, then what is given up."""
+def _layer(change: Change, given_up: bool) -> tuple[bool, int]:
     layer = change.subject.layer
     return (given_up, -layer if given_up else layer)
 

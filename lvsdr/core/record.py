@@ -5,9 +5,29 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from lvsdr.errors import ProfileError
 from lvsdr.model.address import IPAddress, IPInterface
-from lvsdr.model.ipvs import SyncDaemon, VirtualServer
-from lvsdr.model.objects import Address, Baseline, Key, Object, Objects, Sysctl
+from lvsdr.model.host import Host
+from lvsdr.model.ipvs import RealServer, SyncDaemon, VirtualServer
+from lvsdr.model.objects import (
+    Address,
+    Baseline,
+    Key,
+    Object,
+    Objects,
+    ProxyNeighbour,
+    Sysctl,
+    keyed,
+    there,
+)
+from lvsdr.model.profile import Profile
+
+IPVS_SYSCTLS = "net/ipv4/vs/"
+
+
+def owner_of(profile: Profile) -> str:
+    """Return the name under which the record keeps what a profile claims."""
+    return f"{profile.role}:{profile.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +46,24 @@ class Record:
     drained: Mapping[str, frozenset[Key]] = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=(), compare=False)
 
-    def held(self) -> set[Key]:
-        """Return the keys that any profile holds on to."""
+    def claimed_keys(self) -> set[Key]:
+        """Return the keys that any profile claims, or was about to."""
         return {key for owner in self._owners() for key in self._keys(owner)}
 
-    def held_by_others(self, owner: str) -> dict[Key, str]:
-        """Return the keys that profiles other than `owner` hold on to, and one of those."""
+    def claimed_by_others(self, owner: str) -> dict[Key, str]:
+        """Return the keys that profiles other than `owner` claim, and one of those profiles."""
         others = (other for other in self._owners() if other != owner)
         return {key: other for other in others for key in self._keys(other)}
 
-    def baseline_of(self, owner: str) -> Baseline:
-        """Return what goes back when `owner` lets go: what no other profile holds on to."""
-        shared = self.held_by_others(owner)
-        return {key: self.baseline[key] for key in self._keys(owner) if key not in shared}
+    def baseline_of(self, owner: str, absent: Iterable[Key] = ()) -> Baseline:
+        """Return what goes back when `owner` lets go: what no other profile claims.
+
+        What has to be `absent` is not given back, but for what another profile claims: it goes,
+        whoever has put it there.
+        """
+        shared = self.claimed_by_others(owner)
+        before = {key: self.baseline[key] for key in self._keys(owner) if key not in shared}
+        return {**before, **{key: None for key in absent if key not in shared}}
 
     def sysctls_of(self, owner: str) -> Mapping[Key, Sysctl]:
         """Return the sysctls that go back when `owner` lets go."""
@@ -64,6 +89,54 @@ class Record:
                 return owner
         return None
 
+    def refuse_conflict(self, owner: str, desired: Objects) -> None:
+        """Raise ProfileError where another profile of this host wants the same object otherwise.
+
+        Not for sysctls of ARP: there the stricter one is right for both.
+        """
+        for key, other in self.claimed_by_others(owner).items():
+            shared = key[0] == Sysctl.kind and not str(key[1]).startswith(IPVS_SYSCTLS)
+            if not shared and key in desired and not self.made(other, desired[key]):
+                item, name = desired[key], owner.partition(":")[2]
+                raise ProfileError(
+                    f"cannot apply profile {name}: profile {other} has set up"
+                    f" {item.noun} {item.title} otherwise than {item.detail}",
+                    hints=["let only one of them have it, or give both the same name"],
+                )
+
+    def foreign(self, objects: Objects) -> Iterator[Object]:
+        """Yield those of `objects` that no profile has put there."""
+        yield from (item for key, item in objects.items() if key not in self.baseline)
+
+    def host_without(self, owner: str, host: Host) -> Host:
+        """Return the host with the profile's own settings taken back in thought.
+
+        What a role wants depends on what the host has of its own: a setting that we raised is not
+        the host's, one that somebody raised further is. Of proxy entries also those that others of
+        our profiles have removed: they are to stay away for each of them.
+        """
+        own = dict(host.sysctls)
+        for before in self.sysctls_of(owner).values():
+            seen = own.get(before.path)
+            if seen is not None and self.made(owner, Sysctl(before.path, seen)):
+                own[before.path] = before.value
+        removed = (item for item in self.baseline.values() if isinstance(item, ProxyNeighbour))
+        entries = keyed((*filter(there, removed), *host.proxies)).values()
+        proxies = tuple(entry for entry in entries if isinstance(entry, ProxyNeighbour))
+        return replace(host, sysctls=own, proxies=proxies)
+
+    def with_drained(self, owner: str, desired: Objects) -> Objects:
+        """Return what is desired with weight 0 for what is drained."""
+        drained = self.drained.get(owner, frozenset())
+        if not drained:
+            return desired
+        return {
+            key: replace(item, weight=0)
+            if key in drained and isinstance(item, RealServer)
+            else item
+            for key, item in desired.items()
+        }
+
     def made(self, owner: str, item: Object | None) -> bool:
         """Return whether `owner` may have made an object what `item` is."""
         if item is None:
@@ -71,8 +144,17 @@ class Record:
         left = self.claims.get(owner, {}).get(item.key)
         return left == item or item in self.intents.get(owner, ())
 
-    def claim(self, owner: str, desired: Objects, observed: Objects) -> Record:
-        """Return the record to write before `owner` makes the host `desired`."""
+    def claim(
+        self,
+        owner: str,
+        desired: Objects,
+        observed: Objects,
+        drained: Collection[Key] | None = None,
+    ) -> Record:
+        """Return the record to write before `owner` makes the host `desired`.
+
+        With `drained`, those and no others of its objects are.
+        """
         first = ((key, observed.get(key)) for key in desired if key not in self.baseline)
         raised = ((key, observed[key]) for key in self._raised(owner, desired, observed))
         baseline = {**self.baseline}
@@ -82,12 +164,9 @@ class Record:
         changed = (item for key, item in desired.items() if left.get(key) != item)
         new = (item for item in changed if not meant or item not in meant)
         intents = {**self.intents, owner: (*self.intents.get(owner, ()), *new)}
-        return Record(
-            baseline,
-            self.claims,
-            {other: items for other, items in intents.items() if items},
-            self.drained,
-        )
+        pending = {other: items for other, items in intents.items() if items}
+        record = Record(baseline, self.claims, pending, self.drained)
+        return record if drained is None else record.draining(owner, drained)
 
     def draining(self, owner: str, keys: Collection[Key]) -> Record:
         """Return the record in which those, and no others, of the owner's objects are drained."""
@@ -111,7 +190,7 @@ class Record:
         }
         baseline = self.baseline
         if not baseline.keys() <= desired.keys():
-            held = Record(baseline, claims, intents).held()
+            held = Record(baseline, claims, intents).claimed_keys()
             baseline = {key: before for key, before in baseline.items() if key in held}
         settled = Record(baseline, claims, intents, self.drained)
         return settled.draining(owner, self.drained.get(owner, frozenset()) & desired.keys())
@@ -127,7 +206,7 @@ class Record:
         return {*self.claims, *self.intents}
 
     def _keys(self, owner: str) -> Iterable[Key]:
-        """Return the keys that a profile holds on to, those of its intents last; some twice."""
+        """Return the keys that a profile claims, those of its intents last; some twice."""
         left = self.claims.get(owner, {})
         meant = self.intents.get(owner)
         return [*left, *(item.key for item in meant)] if meant else left

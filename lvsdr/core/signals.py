@@ -53,11 +53,11 @@ def _listening() -> list[int]:
     return [each for each in STOPPING if signal.getsignal(each) is not signal.SIG_IGN]
 
 
-def deafen() -> None:
+def ignore_signals() -> None:
     """Let no signal but SIGKILL stop us until the end of `raising`: what is begun has to end."""
     if _elsewhere():
         return
-    # One that comes while we are at it has been heard too late; its handler has deafened us.
+    # One that comes while we are at it has been heard too late; its handler ignores the next.
     with suppress(Interrupted):
         _ignore()
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
 
 from lvsdr.core.book import Book
-from lvsdr.core.planner import concerned, plan
-from lvsdr.core.record import Record
-from lvsdr.errors import LvsdrError, ProfileError
-from lvsdr.model.address import IPAddress, IPInterface
+from lvsdr.core.both_roles import DirectorVip, left_to_director
+from lvsdr.core.kernel_protocol import Kernel
+from lvsdr.core.plan_order import Order, by_layers, to_stand_by
+from lvsdr.core.planner import plan, planned_keys
+from lvsdr.core.record import Record, owner_of
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.host import Host
-from lvsdr.model.ipvs import RealServer, VirtualServer
+from lvsdr.model.ipvs import VirtualServer
 from lvsdr.model.objects import (
     NOTHING,
     Baseline,
@@ -23,62 +22,21 @@ from lvsdr.model.objects import (
     Objects,
     ProxyNeighbour,
     Sysctl,
-    keyed,
-    there,
 )
 from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.profile import roles
 
-if TYPE_CHECKING:
-    from lvsdr.model.counters import Counters
-    from lvsdr.model.route_lookup import Packet, UnicastRoute
-
-IPVS_SYSCTLS = "net/ipv4/vs/"
-# What others may stand on: addresses on a link, real servers on a virtual server.
-FLOORS = frozenset({Link.kind, VirtualServer.kind})
-
-
-class Kernel(Protocol):
-    """What the story needs of a kernel."""
-
-    def read_host(self) -> Host:
-        """Return the host's links, addresses, ARP settings and proxy entries."""
-
-    def inspect(self, packets: Callable[[Host], Iterable[Packet]], *, table: bool) -> Host:
-        """Return the host in depth, with the ways of `packets`; `table`: IPVS as well."""
-
-    def unicast_routes(self, destinations: Iterable[IPAddress]) -> Mapping[IPAddress, UnicastRoute]:
-        """Return the unicast routes by which packets to `destinations` would leave."""
-
-    def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
-        """Return those of the objects `keys` that are there; `likely` is how they may be."""
-
-    def tenants(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
-        """Return the addresses of the links, the real servers of the virtual servers `keys`."""
-
-    def counters(self, services: Collection[Key]) -> Mapping[Key, Counters]:
-        """Return what passes through the virtual servers `services` and their real servers."""
-
-    def require(self, todo: Plan) -> None:
-        """Raise CannotRun where this process cannot carry out such changes."""
-
-    def execute(self, changes: Plan) -> None:
-        """Carry out the changes in their order; raise KernelError at the first refused one."""
-
-    def attempt(self, changes: Plan) -> Iterable[LvsdrError]:
-        """Carry out what can be of the changes, in their order; return why the others cannot."""
-
-    def reopen(self) -> None:
-        """Start afresh after a failure."""
+# What others may depend on: addresses on a link, real servers on a virtual server.
+PARENTS = frozenset({Link.kind, VirtualServer.kind})
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
     """Where a profile stands on this host: what it wants, what is there, what has to be done.
 
-    `kept` is what would go if it were not for others who use it. `drained` are those of the
+    `in_use` is what would be deleted if others did not use it. `drained` are those of the
     profile's real servers that have weight 0 whatever it says. Where it is `partial`, the profile's
-    other objects stay as they are.
+    other objects stay as they are. `director_vips` are left to the director's profile.
     """
 
     owner: str
@@ -87,21 +45,20 @@ class Situation:
     observed: Objects
     baseline: Baseline
     todo: Plan
-    kept: tuple[Object, ...] = ()
+    in_use: tuple[Object, ...] = ()
     drained: frozenset[Key] = frozenset()
     partial: bool = False
-    directed: tuple[Directed, ...] = ()
+    director_vips: tuple[DirectorVip, ...] = ()
 
     @property
-    def claimed(self) -> Record:
-        """Return the record to write before the host is made as desired."""
-        record = self.record.claim(self.owner, self.desired, self.observed)
-        return record.draining(self.owner, self.drained)
+    def record_before(self) -> Record:
+        """Return the record to write before the first change."""
+        return self.record.claim(self.owner, self.desired, self.observed, self.drained)
 
-    def settled(self, claimed: Record) -> Record:
-        """Return the record to write once it is, after `claimed`."""
+    def record_after(self, before: Record) -> Record:
+        """Return the record to write after the last change; `before` is on disk until then."""
         others = self.record.claims.get(self.owner, {}) if self.partial else {}
-        return claimed.settle(self.owner, {**others, **self.desired} if others else self.desired)
+        return before.settle(self.owner, {**others, **self.desired} if others else self.desired)
 
     @property
     def drift(self) -> Plan:
@@ -110,121 +67,91 @@ class Situation:
         Each `before` is how lvsdr left it, each `after` how it is.
         """
         left = self.record.claims.get(self.owner, {})
-        # What is no longer wanted, and another profile holds on to, has not been looked at.
+        # What is no longer wanted, and another profile claims as well, has not been looked at.
         looked = self.desired.keys() | self.baseline.keys()
         seen = ((left[key], self.observed.get(key)) for key in left if key in looked)
-        return tuple(Change(claimed, now) for claimed, now in seen if claimed != now)
+        return tuple(Change(claim, now) for claim, now in seen if claim != now)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Return what people have to know of how the plan was made."""
-        kept = (f"{item.noun} {item} stays: others use it" for item in self.kept)
+        in_use = (f"{item.noun} {item} stays: others use it" for item in self.in_use)
         drained = (
             f"{self.desired[key].noun} {self.desired[key].title} is drained: weight 0 until"
             f" lvsdr director drain --undo --rip {key[-2]}"
             for key in sorted(self.drained & self.desired.keys(), key=str)
         )
-        return (*self.record.notes, *map(str, self.directed), *kept, *drained)
+        return (*self.record.notes, *map(str, self.director_vips), *in_use, *drained)
 
 
-def owner_of(profile: Profile) -> str:
-    """Return the name under which the record keeps what a profile claims."""
-    return f"{profile.role}:{profile.name}"
-
-
-def consider(
-    profile: Profile, kernel: Kernel, book: Book, beside: DirectorProfile | None = None
+def plan_apply(  # noqa: PLR0913, PLR0917 - what is wanted where, and what is known of it already
+    profile: Profile,
+    kernel: Kernel,
+    book: Book,
+    director: DirectorProfile | None = None,
+    order: Order = by_layers,
+    host: Host | None = None,
 ) -> Situation:
-    """Return where `profile` stands; touch nothing.
+    """Return what is between this host and what `profile` wants of it; touch nothing.
 
-    On a host that is both, `beside` is the director's profile: the VIPs on its link are no fault
+    On a host that is both, `director` is the director's profile: the VIPs on its link are no fault
     of the real server; nor are those of which the record says that a director's profile has them.
+    With `host`, what was read of this host, it is not read again.
     """
-    record = book.load()
-    host = _as_without(owner_of(profile), kernel.read_host(), record)
-    if beside is not None:
-        host = host.without(beside.interface, beside.vips)
-    directed = directing(profile, host, record)
-    host = host.without_held([(each.link, each.ip) for each in directed])
-    drained = record.drained.get(owner_of(profile), frozenset())
-    desired = _with_drained(roles.desired(profile, host), drained)
-    no_quarrel(profile, desired, record)
-    situation = _situation(profile, desired, kernel, record, roles.not_beside(profile, desired))
-    return replace(situation, directed=directed)
+    record, owner = book.load(), owner_of(profile)
+    seen = record.host_without(owner, kernel.read_host() if host is None else host)
+    own, vips = left_to_director(profile, seen, record, director)
+    desired = record.with_drained(owner, roles.desired(profile, own))
+    baseline = record.baseline_of(owner, roles.must_be_absent(profile, desired))
+    situation = situation_of(owner, desired, baseline, kernel, record, order)
+    return replace(situation, director_vips=vips)
 
 
-@dataclass(frozen=True, slots=True)
-class Directed:
-    """A VIP of a real server's profile on a link that speaks, put there for a director's."""
+def plan_standby(profile: DirectorProfile, kernel: Kernel, book: Book) -> Situation:
+    """Return what is between this host and one that stands by while another is the director.
 
-    link: str
-    ip: IPInterface
-    owner: str
-
-    def __str__(self) -> str:
-        return (
-            f"{self.link} holds {self.ip.ip} for {self.owner}: this host is the director now, and"
-            " answers for it"
-        )
+    Whoever had a table before lvsdr had it for a director, and a standby is none: it is not given
+    back.
+    """
+    record, owner = book.load(), owner_of(profile)
+    desired = roles.standby(profile)
+    baseline = record.baseline_of(owner, roles.must_be_absent(profile, desired))
+    return situation_of(owner, desired, baseline, kernel, record, to_stand_by)
 
 
-def directing(profile: Profile, host: Host, record: Record) -> tuple[Directed, ...]:
-    """Return the VIPs that a host which is both holds as a director, by the record."""
-    if isinstance(profile, DirectorProfile):
-        return ()
-    found = (
-        (link, ip, record.director_of(link, ip))
-        for link, ip in ((each.link, each.ip) for each in host.addresses)
-        if ip.ip in profile.vips and link != profile.holder_link
-    )
-    return tuple(Directed(link, ip, owner) for link, ip, owner in found if owner)
-
-
-def consider_standby(profile: DirectorProfile, kernel: Kernel, book: Book) -> Situation:
-    """Return what is between this host and one that stands by while another is the director."""
-    record, desired = book.load(), roles.standby(profile)
-    no_quarrel(profile, desired, record)
-    return _situation(profile, desired, kernel, record, roles.not_beside(profile, desired))
-
-
-def consider_withdrawing(profile: Profile, kernel: Kernel, book: Book) -> Situation:
+def plan_withdrawal(profile: Profile, kernel: Kernel, book: Book) -> Situation:
     """Return what is between this host and one that `profile` was never applied to."""
-    return _situation(profile, {}, kernel, book.load())
+    record, owner = book.load(), owner_of(profile)
+    return situation_of(owner, NOTHING, record.baseline_of(owner), kernel, record)
 
 
-def _situation(
-    profile: Profile, desired: Objects, kernel: Kernel, record: Record, gone: Iterable[Key] = ()
+def situation_of(  # noqa: PLR0913, PLR0917 - those of the plan, and what it is made from
+    owner: str,
+    desired: Objects,
+    baseline: Baseline,
+    kernel: Kernel,
+    record: Record,
+    order: Order = by_layers,
 ) -> Situation:
-    """Return the situation in which `desired` is wanted, and what is `gone` wanted away.
+    """Return the situation in which `desired` is wanted, and the rest goes back to `baseline`.
 
-    What has to be gone is not given back either: whoever had a table before lvsdr had it for a
-    director, and a standby is none.
+    Raises ProfileError where another profile of this host wants the same object otherwise.
     """
-    owner = owner_of(profile)
-    others = record.held_by_others(owner)
-    away: Baseline = {key: None for key in gone if key not in others}
-    given_back = _still_there(record.baseline_of(owner), desired, kernel)
-    baseline = {**given_back, **away}
+    record.refuse_conflict(owner, desired)
+    baseline = _without_lost_links(baseline, desired, kernel)
     likely = desired or record.claims.get(owner, NOTHING)
-    observed = kernel.observe(concerned(desired, baseline), likely)
-    todo = plan(desired, observed, baseline)
-    kept = _used_by_others(todo, observed, record, kernel)
-    if kept:
-        baseline = {key: before for key, before in baseline.items() if key not in kept}
-        todo = plan(desired, observed, baseline)
-    return Situation(
-        owner,
-        record,
-        desired,
-        observed,
-        baseline,
-        todo,
-        tuple(observed[key] for key in kept),
-        record.drained.get(owner, frozenset()) & desired.keys(),
-    )
+    observed = kernel.observe(planned_keys(desired, baseline), likely)
+    todo = plan(desired, observed, baseline, order)
+    in_use = _used_by_others(todo, observed, record, kernel)
+    if in_use:
+        baseline = {key: before for key, before in baseline.items() if key not in in_use}
+        todo = plan(desired, observed, baseline, order)
+    drained = record.drained.get(owner, frozenset()) & desired.keys()
+    used = tuple(observed[key] for key in in_use)
+    return Situation(owner, record, desired, observed, baseline, todo, used, drained)
 
 
-def _still_there(baseline: Baseline, desired: Objects, kernel: Kernel) -> Baseline:
+def _without_lost_links(baseline: Baseline, desired: Objects, kernel: Kernel) -> Baseline:
     """Return the baseline without what has gone since with its link: settings, proxy entries."""
     kinds = (Sysctl.kind, ProxyNeighbour.kind)
     given_up = [key for key in baseline if key[0] in kinds and key not in desired]
@@ -243,58 +170,14 @@ def _link_of(key: Key) -> str | None:
     return parts[3] if len(parts) == 5 and parts[2] == "conf" else None
 
 
-def _with_drained(desired: Objects, drained: Collection[Key]) -> Objects:
-    """Return what is desired with weight 0 for what is drained."""
-    if not drained:
-        return desired
-    return {
-        key: replace(item, weight=0) if key in drained and isinstance(item, RealServer) else item
-        for key, item in desired.items()
-    }
-
-
-def no_quarrel(profile: Profile, desired: Objects, record: Record) -> None:
-    """Raise ProfileError where another profile of this host wants the same object otherwise.
-
-    Not for sysctls of ARP: there the stricter one is right for both.
-    """
-    for key, other in record.held_by_others(owner_of(profile)).items():
-        shared = key[0] == Sysctl.kind and not str(key[1]).startswith(IPVS_SYSCTLS)
-        if not shared and key in desired and not record.made(other, desired[key]):
-            raise ProfileError(
-                f"cannot apply profile {profile.name}: profile {other} has set up"
-                f" {desired[key].noun} {desired[key].title} otherwise than {desired[key].detail}",
-                hints=["let only one of them have it, or give both the same name"],
-            )
-
-
 def _used_by_others(
     todo: Plan, observed: Objects, record: Record, kernel: Kernel
 ) -> tuple[Key, ...]:
     """Return what the plan would delete, and with it what no profile has put there."""
-    going = {change.key for change in todo if change.after is None}
-    floors = {key for key in going if key[0] in FLOORS}
-    if not floors:
+    deleted = {change.key for change in todo if change.after is None}
+    parents = {key for key in deleted if key[0] in PARENTS}
+    if not parents:
         return ()
-    tenants = kernel.tenants(floors, observed).values()
-    ours = record.baseline.keys() | going
-    foreign = {tenant.needs for tenant in tenants if tenant.key not in ours}
-    return tuple(sorted(floors & foreign, key=str))
-
-
-def _as_without(owner: str, host: Host, record: Record) -> Host:
-    """Return the host with this profile's own settings taken back in thought.
-
-    What a role wants depends on what the host has of its own: a setting that we raised is not
-    the host's, one that somebody raised further is. Of proxy entries also those that others of our
-    profiles have removed: they are to stay away for each of them.
-    """
-    own = dict(host.sysctls)
-    for before in record.sysctls_of(owner).values():
-        seen = own.get(before.path)
-        if seen is not None and record.made(owner, Sysctl(before.path, seen)):
-            own[before.path] = before.value
-    removed = (entry for entry in record.baseline.values() if isinstance(entry, ProxyNeighbour))
-    entries = keyed((*filter(there, removed), *host.proxies))
-    proxies = tuple(entry for entry in entries.values() if isinstance(entry, ProxyNeighbour))
-    return replace(host, sysctls=own, proxies=proxies)
+    children = record.foreign(kernel.children(parents, observed))
+    used = {item.parent_key for item in children if item.key not in deleted}
+    return tuple(sorted(parents & used, key=str))

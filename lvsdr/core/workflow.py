@@ -8,9 +8,11 @@ from typing import Protocol
 
 from lvsdr.core import signals
 from lvsdr.core.book import Book
-from lvsdr.core.planner import concerned, plan, way_back
+from lvsdr.core.kernel_protocol import Kernel
+from lvsdr.core.plan_order import Order, by_layers
+from lvsdr.core.planner import plan, planned_keys, way_back
 from lvsdr.core.record import Record
-from lvsdr.core.situation import Kernel, Situation, consider, consider_withdrawing
+from lvsdr.core.situation import Situation, plan_apply, plan_withdrawal
 from lvsdr.errors import CannotRun, LvsdrError, NotConverged, Stuck
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Plan
@@ -30,29 +32,27 @@ OpenAnnouncer = Callable[[str], AbstractContextManager[Announcer]]
 """Open an announcer on a link, before anything is changed: it may lack a privilege."""
 
 
-def apply(profile: Profile, kernel: Kernel, book: Book, announcer: OpenAnnouncer) -> Situation:
+def apply(
+    profile: Profile,
+    kernel: Kernel,
+    book: Book,
+    announcer: OpenAnnouncer,
+    order: Order = by_layers,
+) -> Situation:
     """Bring the host to `profile`, or leave it as it was and raise; announce what is new.
 
     Returns how it stood before; its plan has been carried out.
     """
-    situation = consider(profile, kernel, book)
-    carry_out(profile, situation, kernel, book, announcer)
-    return situation
-
-
-def carry_out(
-    profile: Profile, situation: Situation, kernel: Kernel, book: Book, announcer: OpenAnnouncer
-) -> None:
-    """Bring the host to where `situation` wants it, or leave it as it was; announce what is new."""
-    vips = new_vips(situation.todo)
-    with _announcing(profile, vips, announcer) as announce:
+    situation = plan_apply(profile, kernel, book, order=order)
+    with _announcing(profile, new_vips(situation.todo), announcer) as announce:
         converge(situation, kernel, book, announce)
+    return situation
 
 
 def withdraw(profile: Profile, kernel: Kernel, book: Book) -> Situation:
     """Give back what was there before `profile` was first applied; returns how it stood."""
-    situation = consider_withdrawing(profile, kernel, book)
-    converge(situation, kernel, book, lambda: None)
+    situation = plan_withdrawal(profile, kernel, book)
+    converge(situation, kernel, book)
     return situation
 
 
@@ -81,7 +81,7 @@ def announce(
 
 
 def converge(
-    situation: Situation, kernel: Kernel, book: Book, and_then: Callable[[], None]
+    situation: Situation, kernel: Kernel, book: Book, and_then: Callable[[], None] = lambda: None
 ) -> None:
     """Carry out what has to be done, or leave the host as it was and raise.
 
@@ -89,15 +89,33 @@ def converge(
     """
     kernel.require(situation.todo)
     with undone_on_failure(situation, kernel, book):
-        claimed = situation.claimed
-        _save(book, situation.record, claimed)
+        before = situation.record_before
+        _save(book, situation.record, before)
         if situation.todo:
             kernel.execute(situation.todo)
             _must_be_done(situation, kernel)
             and_then()
-        _save(book, claimed, situation.settled(claimed))
+        _save(book, before, situation.record_after(before))
         # Done: whoever asks us to stop now would be told that it was undone.
-        signals.deafen()
+        signals.ignore_signals()
+
+
+def without_undo(todo: Plan, kernel: Kernel) -> Plan:
+    """Carry out what can be of `todo`, and leave it so, whatever fails; return it.
+
+    For what is worse undone than done in part: to give up, in a hurry, what another host has now.
+    The record is not asked and stays as it is: how the host was before lvsdr is no less true, and
+    the next plan finds what differs. Raises CannotRun, and nothing is touched, or the first
+    refusal, with notes of the others and of what was done.
+    """
+    kernel.require(todo)
+    refused = list(kernel.attempt(todo))
+    if refused:
+        first, *others = refused
+        first.notes += [each.message for each in others]
+        first.notes += _done_all_the_same(todo, kernel)
+        raise first
+    return todo
 
 
 @contextmanager
@@ -106,7 +124,7 @@ def undone_on_failure(situation: Situation, kernel: Kernel, book: Book) -> Itera
     try:
         yield
     except BaseException as failure:
-        signals.deafen()
+        signals.ignore_signals()
         undone = _undo(situation, kernel, failure)
         notes = [_undone_note(undone), *_forget(situation, book)]
         if isinstance(failure, LvsdrError):
@@ -132,7 +150,7 @@ def _announcing(
 
 
 def _must_be_done(situation: Situation, kernel: Kernel) -> None:
-    keys = concerned(situation.desired, situation.baseline)
+    keys = planned_keys(situation.desired, situation.baseline)
     observed = kernel.observe(keys, situation.desired)
     remaining = plan(situation.desired, observed, situation.baseline)
     if remaining:
@@ -140,6 +158,16 @@ def _must_be_done(situation: Situation, kernel: Kernel) -> None:
             "the kernel took every change, and yet the host differs",
             notes=[f"{change.sign} {change.subject}" for change in remaining],
         )
+
+
+def _done_all_the_same(todo: Plan, kernel: Kernel) -> Iterator[str]:
+    try:
+        seen = kernel.observe([change.key for change in todo])
+    except LvsdrError as unreadable:
+        yield unreadable.message
+        return
+    done = (change for change in todo if seen.get(change.key) == change.after)
+    yield from (f"done, and not undone: {change.sign} {change.subject}" for change in done)
 
 
 def _save(book: Book, before: Record, after: Record) -> None:

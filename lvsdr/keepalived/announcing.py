@@ -1,4 +1,4 @@
-"""Announcing the VIPs, for as long as nothing newer was said than that they are here."""
+"""Announcing the VIPs, for as long as nothing newer was announced than that they are here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from time import monotonic, sleep
 
 from lvsdr.core.workflow import Announcer
-from lvsdr.keepalived.host_roles import Host
+from lvsdr.keepalived.host_roles import HostAccess
 from lvsdr.model.address import IPAddress
 from lvsdr.model.profile import DirectorProfile
 
@@ -18,8 +18,8 @@ AGAIN = (1.0, 5.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Speaker:
-    """Announces as `announcer` does, until something newer was said; `said` is what it has.
+class InterruptibleAnnouncer:
+    """Announces as `announcer` does, until keepalived has said the opposite; fills `announced`.
 
     Of two directors that start at once, the one that has to go must not be the last to speak: the
     router would send it what nobody takes any more.
@@ -27,7 +27,7 @@ class Speaker:
 
     announcer: Announcer
     overtaken: Callable[[], bool]
-    said: list[IPAddress]
+    announced: list[IPAddress]
 
     def announce(self, vips: Iterable[IPAddress], *, count: int = 3, interval: float = 0.1) -> None:
         """Claim `vips`, `count` times, `interval` seconds apart, but not once overtaken."""
@@ -37,24 +37,26 @@ class Speaker:
             if self.overtaken():
                 return
             self.announcer.announce(claimed, count=1)
-            self.said[:] = claimed
+            self.announced[:] = claimed
 
 
 @contextmanager
-def speaking(host: Host, said: list[IPAddress], link: str) -> Iterator[Speaker]:
-    """Give what announces on `link`, and puts into `said` what it has."""
-    with host.announcer(link) as announcer:
-        yield Speaker(announcer, host.overtaken, said)
+def interruptible_announcer(
+    access: HostAccess, announced: list[IPAddress], link: str
+) -> Iterator[InterruptibleAnnouncer]:
+    """Give what announces on `link`, and puts into `announced` what it has."""
+    with access.announcer(link) as announcer:
+        yield InterruptibleAnnouncer(announcer, access.overtaken, announced)
 
 
-def announce(profile: DirectorProfile, host: Host) -> tuple[IPAddress, ...]:
+def announce(profile: DirectorProfile, access: HostAccess) -> tuple[IPAddress, ...]:
     """Announce the VIPs that are here once: of another one it is not ours to speak."""
-    seen = host.kernel.read_host()
-    here = tuple(vip for vip in profile.vips if profile.interface in seen.links_with(vip))
-    said: list[IPAddress] = []
-    with speaking(host, said, profile.interface) as speaker:
-        speaker.announce(here, count=1)
-    return tuple(said)
+    host = access.kernel.read_host()
+    here = tuple(vip for vip in profile.vips if profile.interface in host.links_with(vip))
+    announced: list[IPAddress] = []
+    with interruptible_announcer(access, announced, profile.interface) as announcer:
+        announcer.announce(here, count=1)
+    return tuple(announced)
 
 
 @dataclass(slots=True)
@@ -64,18 +66,18 @@ class Reminder:
     after: tuple[float, ...] = AGAIN
     _due: list[float] = field(default_factory=list)
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Remember that this host has become the director now."""
         self._due = [monotonic() + seconds for seconds in self.after]
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """Remember that it is none."""
         self._due.clear()
 
-    def remind(self, profile: DirectorProfile, host: Host) -> None:
+    def remind(self, profile: DirectorProfile, access: HostAccess) -> None:
         """Announce the VIPs if it is time to; those of keepalived it announces itself."""
         if not self._due or monotonic() < self._due[0]:
             return
         del self._due[0]
         if profile.vips_owner == "lvsdr":
-            announce(profile, host)
+            announce(profile, access)

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from lvsdr.core.book import Book
-from lvsdr.keepalived.ledger import alone, written
+from lvsdr.core.durable_file import remove_file, replace_file
+from lvsdr.keepalived.ledger import locked_file
 from lvsdr.model.printable import printable
 
 FORMAT = "lvsdr/health/1"
@@ -33,7 +34,7 @@ class Server:
         return self.virtual_server, self.real_server
 
 
-def from_line(line: str) -> Server | None:
+def server_from_line(line: str) -> Server | None:
     """Return the server that a line of the FIFO speaks of; None for one of something else."""
     match = LINE.fullmatch(line)
     if match is None or printable(line) != line:
@@ -48,11 +49,11 @@ class Health:
         self._book = book
         self.path = book.root / f"{book.namespace}.health"
 
-    def tell(self, servers: Iterable[Server]) -> None:
+    def write_down(self, servers: Iterable[Server]) -> None:
         """Write down what is said of `servers`."""
         told = list(servers)
         if told:
-            with alone(self._book, self.path):
+            with locked_file(self._book, self.path):
                 known = {each.key: each for each in self.servers()}
                 for each in told:
                     before = known.pop(each.key, None)
@@ -60,12 +61,12 @@ class Health:
                     known[each.key] = before if before is not None and same else each
                 newest = list(known.values())[-MOST:]
                 plain = {"format": FORMAT, "servers": list(map(asdict, newest))}
-                written(self.path, plain)
+                replace_file(self.path, [json.dumps(plain)])
 
     def forget(self) -> None:
         """Remove it: what keepalived no longer checks nobody knows."""
-        with alone(self._book, self.path):
-            self.path.unlink(missing_ok=True)
+        with locked_file(self._book, self.path):
+            remove_file(self.path)
 
     def servers(self) -> tuple[Server, ...]:
         """Return what was said last of each."""

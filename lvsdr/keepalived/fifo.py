@@ -59,7 +59,7 @@ class Fifo:
         self._descriptor = _opened(path)
         self._lines = Lines()
         # Whether somebody has it open for writing: keepalived does as long as it lives.
-        self.spoken = False
+        self.has_writer = False
 
     @property
     def torn(self) -> int:
@@ -103,7 +103,7 @@ class Fifo:
 
     def _cut(self, text: bytes) -> list[str]:
         lines = list(self._lines.feed(text))
-        if not self.spoken:
+        if not self.has_writer:
             # Before the next writer comes: nobody could tell the two apart then.
             self._lines.end()
         return lines
@@ -115,10 +115,10 @@ class Fifo:
             try:
                 text = os.read(self._descriptor, 1 << 16)
             except BlockingIOError:
-                self.spoken = True
+                self.has_writer = True
                 break
             if not text:
-                self.spoken = False
+                self.has_writer = False
                 break
             found += text
         return found

@@ -4,245 +4,230 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
 
-from lvsdr.errors import LvsdrError
-from lvsdr.keepalived import birth, living, rivals
+from lvsdr.errors import CannotRun, LvsdrError
+from lvsdr.keepalived import rivals
 from lvsdr.keepalived.announcing import Reminder
-from lvsdr.keepalived.checker_states import Health
-from lvsdr.keepalived.checker_states import from_line as from_check
-from lvsdr.keepalived.hearing import Heard, noticed
-from lvsdr.keepalived.hook import Outcome, entered, ledger_of
-from lvsdr.keepalived.host_roles import Host, Roles
-from lvsdr.keepalived.ledger import Entry
-from lvsdr.keepalived.notice import MASTER
+from lvsdr.keepalived.checker_states import Health, server_from_line
+from lvsdr.keepalived.hook import Outcome, carry_out
+from lvsdr.keepalived.host_roles import HostAccess, Report, Roles
+from lvsdr.keepalived.presence import Look, Presence, Turn
+from lvsdr.keepalived.telling import ToldLater
+from lvsdr.keepalived.vrrp_states import MASTER, STOP
 
 # How often it is looked for what was said meanwhile, until it is looked whether we are to end.
 AT_ONCE = 8
-# How many times in a row nobody has it open for writing until keepalived has gone.
-GONE = 2
-# How many times in a row a keepalived that lives has not, until that is told: it may be starting.
-DEAF = 3
 
 
 @dataclass(slots=True)
-class Following:
-    """What is done with the lines; `roles` reads the profiles afresh, for they may have changed.
+class Knowledge:
+    """What a reader knows from one look to the next; what keepalived said is in the ledger.
 
-    `lives` tells whether there is a keepalived, heard or not. What failed is `unfinished`, and
-    tried again. What is told is told after all is done: it may take its time.
+    `unfinished`: there may be something to carry out. `must_spare`: this host has to choose itself,
+    for keepalived has gone. `silent_since` is that of the last report.
     """
 
-    roles: Callable[[], Roles]
-    timeout: float
-    heard: Heard
-    outcome: Callable[[Outcome], None]
-    line: Callable[[str], None]
-    failed: Callable[[LvsdrError], None]
-    lives: Callable[[], bool] = lambda: False
+    presence: Presence = field(default_factory=Presence)
+    roles: Roles | None = None
     unfinished: bool = True
+    must_spare: bool = False
+    silent_since: float | None = None
     reminder: Reminder = field(default_factory=Reminder)
-    _news: list[Callable[[], None]] = field(default_factory=list)
-    _known: Roles | None = None
-    _told: set[str] = field(default_factory=set)
-    _noted: str = ""
-    _waits: bool = False
-    _silences: int | None = None
-    _deaf: int = 0
-    _to_spare: bool = False
 
-    def begin(self) -> None:
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """What is done with the lines; `read_roles` reads the profiles afresh: they may have changed.
+
+    `lives` tells whether there is a keepalived, heard or not. What failed is tried again.
+    """
+
+    access: HostAccess
+    read_roles: Callable[[], Roles]
+    timeout: float
+    telling: ToldLater
+    lives: Callable[[], bool] = lambda: False
+    known: Knowledge = field(default_factory=Knowledge)
+
+    def read_profiles(self) -> None:
         """Read the profiles; raise where that cannot be done."""
-        self._known = self.roles()
+        self.known.roles = self.read_roles()
 
-    def take(self, lines: Iterable[str], host: Host, *, spoken: bool) -> None:
-        """Carry out what `lines` say, and what is unfinished; `spoken`: keepalived is there."""
-        self.heard.take(lines)
-        deaf = self._is_deaf(spoken=spoken)
-        if spoken and (self._silences or 0) >= GONE:
-            self._come_back(host)
-        if self._silences is None and not spoken and not deaf:
-            # What nobody reads is lost.
-            self.heard.assume("STOP", self._masters(host))
-        if spoken:
+    def take(self, lines: Iterable[str], *, has_writer: bool) -> None:
+        """Carry out what `lines` say, and what is unfinished; `has_writer`: keepalived is there."""
+        ledger, known = self.access.ledger, self.known
+        ledger.read(lines)
+        known.presence, turn = known.presence.after(self._look(has_writer=has_writer))
+        if turn is Turn.DEAF:
+            self.telling.came_about(_deaf())
+        elif turn is Turn.CAME_BACK:
+            ledger.assume(MASTER)
+        elif turn is Turn.STOPPED_BEFORE:
+            ledger.assume(STOP)
+        if has_writer:
             # Where keepalived has gone, another one may be the director.
-            self._remind(host)
-        self._act(host, spoken=spoken)
-        if not deaf:
-            self._silences = 0 if spoken else (self._silences or 0) + 1
-            # Not at the first: at a reload keepalived closes it, and opens it again.
-            if self._silences == GONE:
-                self._mourn(host)
-        self._to_spare &= not spoken
-        if self._to_spare:
-            self._spare(host)
-        self._speak(host)
+            self._remind()
+        self._act(has_writer=has_writer)
+        if turn is Turn.GONE:
+            self._tell_that_it_has_gone()
+        known.must_spare &= not has_writer
+        if known.must_spare:
+            self._spare()
+        self._tell(forget_checks=turn is Turn.GONE)
 
-    def _remind(self, host: Host) -> None:
+    def _look(self, *, has_writer: bool) -> Look:
+        if has_writer:
+            return Look.WRITER
+        # All processes are gone through for it.
+        lives = self.known.presence.is_in_doubt and self.lives()
+        return Look.LIVES if lives else Look.NOBODY
+
+    def _remind(self) -> None:
         try:
-            if self._known is not None:
-                self.reminder.remind(self._known.director, host)
+            if self.known.roles is not None:
+                self.known.reminder.remind(self.known.roles.director, self.access)
         except LvsdrError as failure:
-            self._tell_once(failure)
+            self.telling.failed(failure)
 
-    def _speak(self, host: Host) -> None:
-        """Tell what was heard and done, and write down what checks say.
-
-        Not to be able to do so is no reason to do nothing else.
-        """
-        lines, failures = self.heard.told()
-        told = [server for line in lines if (server := from_check(line)) is not None]
-        try:
-            Health(host.book).tell(told)
-            if self._silences == GONE:
-                Health(host.book).forget()
-        except LvsdrError as failure:
-            failures.append(failure)
-        for line in lines:
-            self.line(line)
-        for each in failures:
-            self.failed(each)
-        news, self._news = self._news, []
-        for tell in news:
-            tell()
-
-    def _act(self, host: Host, *, spoken: bool) -> None:
-        fresh = self._written_down(host)
-        if self.unfinished:
-            self._finish(host, None if spoken else fresh)
+    def _act(self, *, has_writer: bool) -> None:
+        fresh = self._write_down()
+        if fresh or self._is_unfinished():
+            self._finish(None if has_writer else fresh)
         # What came while that was done wakes nobody who waits for the FIFO any more.
         for _ in range(AT_ONCE):
-            if not (fresh := self._written_down(host)):
+            if not (fresh := self._write_down()):
                 break
-            self._finish(host, None if spoken else fresh)
+            self._finish(None if has_writer else fresh)
 
-    def _written_down(self, host: Host) -> set[str]:
-        """Write down what was heard before anything is done: a killed run leaves it to the next."""
-        fresh: set[str] = set()
+    def _is_unfinished(self) -> bool:
+        notices = self.access.ledger.notices().values() if self.known.unfinished else ()
+        self.known.unfinished = not all(each.settled for each in notices)
+        return self.known.unfinished
+
+    def _write_down(self) -> set[str]:
+        """Write down what was read before anything is done: a killed run leaves it to the next."""
         try:
-            for notice in list(self.heard.notices.values()):
-                ledger_of(host).tell(notice.key, notice.state, birth.now())
-                del self.heard.notices[notice.key]
-                fresh.add(notice.key)
-                self.unfinished, self._waits, self._noted = True, False, ""
-                self._told.clear()
+            fresh = self.access.ledger.write_down()
         except LvsdrError as failure:
-            self._fail(failure)
+            # It stays read, and is written at the next look.
+            self.telling.failed(failure)
+            return set()
+        if fresh:
+            self.telling.something_new()
         return fresh
 
-    def _finish(self, host: Host, only: set[str] | None) -> None:
+    def _finish(self, only: set[str] | None) -> None:
         """Carry out what is written down and not done.
 
         Where keepalived has gone, another director may have taken over since what a failed or
         killed run left: nobody becomes one then, but by what is in `only`.
         """
-        self.unfinished = bool(self.heard.notices)
-        if all(entry.settled for entry in self._mine(host).values()):
-            return
         try:
-            with host.book.locked(self.timeout):
+            with self.access.book.locked(self.timeout):
                 # The lock may have been another's for long.
-                self.heard.look()
-                fresh = self._written_down(host)
-                self._carry_out(host, None if only is None else only | fresh)
+                self.access.ledger.read_more()
+                fresh = self._write_down()
+                self._carry_out_last(None if only is None else only | fresh)
         except LvsdrError as failure:
             # Half an answer may be waiting in its sockets.
-            host.kernel.reopen()
-            self._fail(failure)
+            self.access.kernel.reopen()
+            self.known.unfinished = True
+            self.telling.failed(failure)
 
-    def _carry_out(self, host: Host, only: set[str] | None) -> None:
+    def _carry_out_last(self, only: set[str] | None) -> None:
         """Carry out what was said last; whatever any instance said before it is overtaken."""
-        entries = self._mine(host)
-        key, last = list(entries.items())[-1]
-        if not last.settled and last.state == MASTER and only is not None and key not in only:
-            # Until keepalived is back, or says something else.
-            self.unfinished = True
+        ledger, known = self.access.ledger, self.known
+        notices = list(ledger.notices().values())
+        if not notices:
+            # Somebody has removed the file: it is said again.
             return
-        overtaken = f"overtaken by {noticed(key, last.state)}"
-        for other, entry in entries.items():
-            if other != key and not entry.settled:
-                ledger_of(host).settle(other, entry)
-                dropped = Outcome(noticed(other, entry.state), None, reason=overtaken)
-                self._news.append(partial(self.outcome, dropped))
-        self.unfinished = bool(self.heard.notices)
-        if not last.settled:
-            self.heard.leads = last.state == MASTER
-            self.reminder.end()
-            report = entered(key, last, self._roles_for(last.state), host)
-            if report.announced:
-                self.reminder.begin()
-            self._show(Outcome(noticed(key, last.state), last.state, report))
+        *earlier, last = notices
+        if not last.settled and last.is_master and only is not None and last.key not in only:
+            # Until keepalived is back, or says something else.
+            known.unfinished = True
+            return
+        for each in earlier:
+            if not each.settled:
+                ledger.settle(each)
+                self.telling.dropped(Outcome(each, None, reason=f"overtaken by {last}"))
+        known.unfinished = False
+        if last.settled:
+            return
+        known.reminder.stop()
+        report = Report(silent_since=known.silent_since)
+        try:
+            carry_out(last, self._roles_for(last.state), self.access, report)
+        finally:
+            known.silent_since = report.silent_since
+        if report.announced:
+            known.reminder.start()
+        self.telling.outcome(Outcome(last, last.state, report))
+        known.unfinished = report.waits
 
     def _roles_for(self, state: str) -> Roles:
         """Read the profiles; to stand by, those that were read last will do."""
+        known = self.known
         try:
-            self._known = self.roles()
+            known.roles = self.read_roles()
         except LvsdrError as failure:
-            if state == MASTER or self._known is None:
+            if state == MASTER or known.roles is None:
                 raise
             failure.notes.append(f"for {state}, the profile counts as it was read last")
-            self._tell_once(failure)
-        return self._known
+            self.telling.failed(failure)
+        return known.roles
 
-    def _show(self, done: Outcome) -> None:
-        """Tell an outcome; of one that is tried again and again, what is new."""
-        notes = "\n".join(done.report.notes)
-        if not self._waits or done.report.changes or notes not in ("", self._noted):
-            self._news.append(partial(self.outcome, done))
-        self._waits, self._noted = done.report.waits, notes
-        self.unfinished |= self._waits
-
-    def _fail(self, failure: LvsdrError) -> None:
-        self.unfinished = True
-        self._tell_once(failure)
-
-    def _tell_once(self, failure: LvsdrError) -> None:
-        """Tell a failure once, however often it is tried again."""
-        if failure.message not in self._told:
-            self._news.append(partial(self.failed, failure))
-        self._told.add(failure.message)
-
-    def _come_back(self, host: Host) -> None:
-        """Take it that keepalived says MASTER still, unless it says something else now.
-
-        Of whatever instance: the one that was the master may have got another name.
-        """
-        if all(each.state == MASTER for each in self.heard.notices.values()):
-            self.heard.assume(MASTER, self._masters(host))
-
-    def _is_deaf(self, *, spoken: bool) -> bool:
-        """Return whether a keepalived lives, and is not heard; looked at before it has gone."""
-        deaf = not spoken and self._silences in (None, GONE - 1) and self.lives()
-        self._deaf = self._deaf + 1 if deaf else 0
-        if self._deaf == DEAF:
-            self._news.append(partial(self.failed, living.deaf()))
-        return deaf
-
-    def _mourn(self, host: Host) -> None:
+    def _tell_that_it_has_gone(self) -> None:
         """Tell that keepalived ended without a STOP: two directors may answer now.
 
         One that is a real server too chooses itself, for the other one may choose it.
         """
-        for key in self._masters(host):
-            self._to_spare = True
-            self._news.append(partial(self.failed, living.gone(key)))
+        for each in self.access.ledger.masters():
+            self.known.must_spare = True
+            self.telling.came_about(_gone(each.key))
 
-    def _spare(self, host: Host) -> None:
+    def _spare(self) -> None:
         """Choose this host itself; tried again until it is done."""
-        host.silence.since = None
+        access, known = self.access, self.known
+        known.silent_since = None
         try:
-            roles = self._roles_for("STOP")
+            roles = self._roles_for(STOP)
             if roles.realserver is not None:
-                with host.book.locked(self.timeout):
-                    rivals.spare(roles.director, host.kernel.read_host(), host)
-            self._to_spare = False
+                with access.book.locked(self.timeout):
+                    rivals.spare(roles.director, access.kernel.read_host(), access)
+            known.must_spare = False
         except LvsdrError as failure:
-            host.kernel.reopen()
-            self._tell_once(failure)
+            access.kernel.reopen()
+            self.telling.failed(failure)
 
-    def _masters(self, host: Host) -> list[str]:
-        return [key for key, each in self._mine(host).items() if each.state == MASTER]
+    def _tell(self, *, forget_checks: bool) -> None:
+        """Tell what was read and done, and write down what checks say.
 
-    def _mine(self, host: Host) -> dict[str, Entry]:
-        told = ledger_of(host).entries().items()
-        return {key: each for key, each in told if self.heard.counts(key)}
+        Not to be able to do so is no reason to do nothing else.
+        """
+        lines, failures = self.access.ledger.untold()
+        servers = [server for line in lines if (server := server_from_line(line)) is not None]
+        try:
+            health = Health(self.access.book)
+            health.write_down(servers)
+            if forget_checks:
+                health.forget()
+        except LvsdrError as failure:
+            failures.append(failure)
+        self.telling.tell_all(lines, failures)
+
+
+def _deaf() -> CannotRun:
+    """Return what to tell of a keepalived that lives, and of which nothing is heard."""
+    return CannotRun(
+        "cannot hear keepalived: it lives, and does not have the FIFO open",
+        hints=["systemctl reload keepalived"],
+    )
+
+
+def _gone(key: str) -> CannotRun:
+    """Return what to tell of a keepalived that ended without a STOP, where `key` was MASTER."""
+    return CannotRun(
+        f"keepalived has gone without a word: this host stays the director of {key},"
+        " and another may have become it",
+        hints=["systemctl restart keepalived", "lvsdr director verify PROFILE"],
+    )

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field, replace
 from time import monotonic, sleep
 
 from lvsdr.errors import CannotRun, LvsdrError
-from lvsdr.keepalived import letting_go
-from lvsdr.keepalived.host_roles import Host, Report, Roles
-from lvsdr.keepalived.ledger import Entry, Ledger
-from lvsdr.keepalived.notice import MASTER, Notice
-from lvsdr.keepalived.transition import enter
+from lvsdr.keepalived import release_vips
+from lvsdr.keepalived.host_roles import HostAccess, Report, Roles
+from lvsdr.keepalived.transition import enter_state
+from lvsdr.keepalived.vrrp_states import Notice
 
 # How long until it is asked again who else speaks for the VIPs, in seconds.
 AGAIN = 0.5
@@ -29,93 +28,76 @@ class Outcome:
 
 
 def follow(
-    notice: Notice, born: int, profiles: Callable[[], Roles], host: Host, timeout: float
+    notice: Notice, profiles: Callable[[], Roles], access: HostAccess, timeout: float
 ) -> Outcome:
     """Carry out the newest state of the notice's instance, which may be another one by then.
 
     Hooks overlap, and come late: one that has waited for the lock takes what was said last, and
     one whose state has been carried out or overtaken in the meantime does nothing. Where another
-    director has to stand by first, it is waited for, `host.patience` seconds at most. `profiles`
+    director has to stand by first, it is waited for, `access.patience` seconds at most. `profiles`
     reads them: where it raises, a host that is to stand by lets go of its VIPs all the same.
     """
-    ledger = ledger_of(host)
-    mine = ledger.tell(notice.key, notice.state, born)
+    ledger = access.ledger
+    mine = ledger.add(notice)
     try:
         roles = profiles()
     except LvsdrError as failure:
-        if not _leads(ledger):
-            letting_go.let_go(failure, host, timeout, but=lambda: _leads(ledger))
+        if not ledger.says_master():
+            release_vips.release_recorded_vips(failure, access, timeout, but=ledger.says_master)
         raise
-    outcome = _followed(notice, mine, roles, host, timeout)
-    until = monotonic() + host.patience
+    outcome = _followed(mine, roles, access, timeout)
+    until = monotonic() + access.patience
     while outcome.report.waits and monotonic() < until:
         # Its hook may have begun when ours did. Without the lock: it may be our turn to go.
         sleep(AGAIN)
-        outcome = _again(outcome, roles, host, timeout)
+        outcome = _again(outcome, roles, access, timeout)
     return outcome
 
 
-def ledger_of(host: Host) -> Ledger:
-    """Return what keepalived said to the director's profile of `host`."""
-    return Ledger(host.book, host.profile)
+def carry_out(notice: Notice, roles: Roles, access: HostAccess, report: Report) -> None:
+    """Carry out a notice, and write down that this was done; the lock of `access.book` is held.
 
-
-def entered(key: str, entry: Entry, roles: Roles, host: Host) -> Report:
-    """Carry out an entry, and write down that this was done; the lock of `host.book` is held."""
-    report = enter(entry.state, roles, host)
+    `report` is filled as far as that goes, whatever is raised.
+    """
+    access.ledger.begin(notice)
+    enter_state(notice.state, roles, access, report)
     if not report.waits:
-        ledger_of(host).settle(key, entry)
-    return report
+        access.ledger.settle(notice)
 
 
-def _followed(notice: Notice, mine: Entry, roles: Roles, host: Host, timeout: float) -> Outcome:
-    ledger = ledger_of(host)
-    with host.book.locked(timeout):
-        newest = ledger.newest(notice.key) or mine
+def _followed(mine: Notice, roles: Roles, access: HostAccess, timeout: float) -> Outcome:
+    ledger, report = access.ledger, Report()
+    with access.book.locked(timeout):
+        newest = ledger.newest(mine.key) or mine
         if newest.settled:
             same = newest.number == mine.number
             done = "was done" if same else f"is older than {newest.state}, which was done"
-            return Outcome(notice, None, reason=f"{done} by another run")
-        later = ledger.later(notice.key, newest)
+            return Outcome(mine, None, reason=f"{done} by another run")
+        later = ledger.later(newest)
         # One that is not done may have been killed: rather two directors' turns than none.
-        if later is not None and later[1].settled:
-            ledger.settle(notice.key, newest)
-            done = f"is older than {later[0]} {later[1].state}, which was done by another run"
-            return Outcome(notice, None, reason=done)
-        report = entered(notice.key, newest, roles, _looking(host, newest))
-    reason = "" if newest.state == notice.state else f"overtaken by {newest.state}"
-    return Outcome(notice, newest.state, report, reason)
+        if later is not None and later.settled:
+            ledger.settle(newest)
+            done = f"is older than {later}, which was done by another run"
+            return Outcome(mine, None, reason=done)
+        carry_out(newest, roles, access, report)
+    reason = "" if newest.state == mine.state else f"overtaken by {newest.state}"
+    return Outcome(mine, newest.state, report, reason)
 
 
-def _again(outcome: Outcome, roles: Roles, host: Host, timeout: float) -> Outcome:
+def _again(outcome: Outcome, roles: Roles, access: HostAccess, timeout: float) -> Outcome:
     """Carry out once more what waits, unless that is no longer what this host is to be."""
-    ledger, key = ledger_of(host), outcome.notice.key
+    ledger, before = access.ledger, outcome.report
     with ExitStack() as turn:
         try:
-            turn.enter_context(host.book.locked(min(timeout, AGAIN)))
+            turn.enter_context(access.book.locked(min(timeout, AGAIN)))
         except CannotRun:
             # It has become the director: whoever is at it, there is time until the next look.
             return outcome
-        newest = ledger.newest(key)
-        if newest is None or newest.settled or ledger.later(key, newest) is not None:
+        newest = ledger.newest(outcome.notice.key)
+        if newest is None or newest.settled or ledger.later(newest) is not None:
             if newest is not None:
-                ledger.settle(key, newest)
-            return replace(outcome, report=replace(outcome.report, waits=False))
-        report = entered(key, newest, roles, _looking(host, newest))
-    return replace(outcome, state=newest.state, report=outcome.report.followed_by(report))
-
-
-def _looking(host: Host, entry: Entry) -> Host:
-    """Return the host, which looks for what other hooks write down while `entry` is done."""
-    ledger = ledger_of(host)
-
-    def overtaken() -> bool:
-        said = [each.state for each in ledger.entries().values() if each.after(entry)]
-        return bool(said) and (said[-1] == MASTER) != (entry.state == MASTER)
-
-    return replace(host, overtaken=overtaken)
-
-
-def _leads(ledger: Ledger) -> bool:
-    """Return whether the last that was said is MASTER."""
-    return [each.state for each in ledger.entries().values()][-1:] == [MASTER]
+                ledger.settle(newest)
+            return replace(outcome, report=replace(before, waits=False))
+        report = Report(silent_since=before.silent_since)
+        carry_out(newest, roles, access, report)
+    return replace(outcome, state=newest.state, report=before.followed_by(report))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lvsdr.core.book import Book
-from lvsdr.core.situation import Kernel, Situation
+from lvsdr.core.kernel_protocol import Kernel
+from lvsdr.core.situation import Situation
 from lvsdr.core.workflow import OpenAnnouncer
 from lvsdr.errors import ProfileError
+from lvsdr.keepalived.ledger import Ledger
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Plan
 from lvsdr.model.objects import Sysctl
@@ -64,13 +65,15 @@ def _would_loop(profile: DirectorProfile) -> bool:
 class Report:
     """What a transition has done so far.
 
-    Where it `waits` for another director to stand by, it is to be tried again.
+    Where it `waits` for another director to stand by, it is to be tried again. `silent_since` is
+    since when nobody else was heard to speak for the VIPs, by the monotonic clock.
     """
 
     changes: Plan = ()
     announced: tuple[IPAddress, ...] = ()
     notes: tuple[str, ...] = ()
     waits: bool = False
+    silent_since: float | None = None
 
     def followed_by(self, later: Report) -> Report:
         """Return what both have done; of notes, those that still hold."""
@@ -86,38 +89,29 @@ class Report:
         self.notes += situation.notes
 
 
-def never() -> bool:
-    """Say that nothing newer was said."""
-    return False
-
-
-@dataclass(slots=True)
-class Silence:
-    """Since when nobody else was heard to speak for the VIPs, by the monotonic clock."""
-
-    since: float | None = None
-
-
 @dataclass(frozen=True, slots=True)
-class Host:
-    """What transitions are done with; the lock of `book` is held.
+class HostAccess:
+    """What transitions reach the host by; the lock of `book` is held.
 
-    `grace`, in seconds, is how long the next director may take until it is heard. `overtaken` says
-    whether keepalived has said something newer than what is being carried out, and that this host
-    is to be the director no more, or again. `profile` is the path of the director's: of what
-    keepalived said, only what was said to it counts.
+    `grace`, in seconds, is how long the next director may take until it is heard. Of what
+    keepalived said, what was said to the profile of `ledger` counts.
     """
 
     kernel: Kernel
-    book: Book
+    ledger: Ledger
     announcer: OpenAnnouncer
     ears: OpenEars
     grace: float = GRACE
-    silence: Silence = field(default_factory=Silence)
-    overtaken: Callable[[], bool] = never
-    profile: str = ""
+
+    @property
+    def book(self) -> Book:
+        return self.ledger.book
 
     @property
     def patience(self) -> float:
         """Return how long a director may take until it stands by, its hook's start included."""
         return 5 * self.grace
+
+    def overtaken(self) -> bool:
+        """Return whether keepalived has said the opposite of what is being carried out."""
+        return self.ledger.overtaken()

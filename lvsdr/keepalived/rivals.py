@@ -12,19 +12,18 @@ from dataclasses import replace
 from time import monotonic, sleep
 
 from lvsdr.core.book import Book
-from lvsdr.core.situation import owner_of
+from lvsdr.core.plan_order import EXPIRE_NODEST_CONN
+from lvsdr.core.record import owner_of
+from lvsdr.core.workflow import without_undo
 from lvsdr.errors import LvsdrError
-from lvsdr.keepalived.host_roles import Host, Report
+from lvsdr.keepalived.host_roles import HostAccess, Report
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
-from lvsdr.model.host import Host as ThisHost
+from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer
-from lvsdr.model.objects import Key, Sysctl
+from lvsdr.model.objects import Key
 from lvsdr.model.profile import DirectorProfile
 
-# Clients use their ports again. Without it the SYN is sent where the port's last connection was,
-# whatever the weight: to the other box, which may have forgotten it, and choose this one.
-EXPIRE = Sysctl("net/ipv4/vs/expire_nodest_conn", "1")
 # How often it is asked who else is there, against loss.
 ROUNDS = 2
 # How often it is asked, in seconds, whether this host is to be the director again.
@@ -35,12 +34,12 @@ SPEED = 2000.0
 OUTLAST = 1.25
 
 
-def spared(profile: DirectorProfile, seen: ThisHost, book: Book) -> tuple[RealServer, ...]:
+def spared(profile: DirectorProfile, host: Host, book: Book) -> tuple[RealServer, ...]:
     """Return the real servers that this host can do without, since it serves the same itself.
 
     Where it does not, nobody who is sent something by this host can choose it in turn.
     """
-    own = seen.ips
+    own = host.ips
     drained = book.load().drained.get(owner_of(profile), frozenset())
     weighty = [each for each in profile.real_servers if each.weight and each.key not in drained]
     served = {each.service for each in weighty if each.rip in own}
@@ -59,54 +58,47 @@ def resting(profile: DirectorProfile, servers: Collection[RealServer]) -> Direct
     rested = replace(profile, real_servers=tuple(weighed))
     if profile.standby != "synced":
         return rested
-    others = (each for each in profile.sysctls if each.path != EXPIRE.path)
-    return replace(rested, sysctls=(*others, EXPIRE))
+    others = (each for each in profile.sysctls if each.path != EXPIRE_NODEST_CONN.path)
+    return replace(rested, sysctls=(*others, EXPIRE_NODEST_CONN))
 
 
-def rests(change: Change) -> bool:
-    """Return whether the change takes what is new from a real server that is there."""
-    weight = isinstance(change.after, RealServer) and not change.after.weight
-    return change.after == EXPIRE or (weight and change.before is not None)
-
-
-def serve(profile: DirectorProfile, seen: ThisHost, host: Host, report: Report) -> None:
+def serve(profile: DirectorProfile, host: Host, access: HostAccess, report: Report) -> None:
     """Let what is new be served here, and nowhere else, until the next director is heard.
 
     What arrives until then is still to be sent to where its connection is, else this host resets
     it. But while both of them schedule, they must not choose one another for ever.
     """
-    if not host.kernel.observe(masters(profile)):
+    if not access.kernel.observe(master_daemons(profile)):
         return
     try:
-        spare(profile, seen, host)
+        spare(profile, host, access)
     except LvsdrError as failure:
         # It stands by all the same.
         report.notes += (failure.message,)
     else:
-        until = monotonic() + host.grace
-        while monotonic() < until and not host.overtaken():
+        until = monotonic() + access.grace
+        while monotonic() < until and not access.overtaken():
             sleep(LOOK_EVERY)
 
 
-def spare(profile: DirectorProfile, seen: ThisHost, host: Host) -> Plan:
+def spare(profile: DirectorProfile, host: Host, access: HostAccess) -> Plan:
     """Take what is new from all real servers that this host can do without; return the changes."""
-    others = [each.key for each in spared(profile, seen, host.book)]
+    others = [each.key for each in spared(profile, host, access.book)]
     todo = tuple(
         Change(seen, replace(seen, weight=0))
-        for seen in host.kernel.observe(others).values()
+        for seen in access.kernel.observe(others).values()
         if isinstance(seen, RealServer) and seen.weight
     )
-    host.kernel.execute(todo)
-    return todo
+    return without_undo(todo, access.kernel)
 
 
-def masters(profile: DirectorProfile) -> list[Key]:
+def master_daemons(profile: DirectorProfile) -> list[Key]:
     """Return the keys of the sync daemons that an active director runs."""
     return [each.key for each in profile.sync_daemons if each.state == "master"]
 
 
 def held_back(
-    profile: DirectorProfile, others: Iterable[RealServer], host: Host, report: Report
+    profile: DirectorProfile, others: Iterable[RealServer], access: HostAccess, report: Report
 ) -> list[RealServer]:
     """Return those of `others` that get nothing new yet; `report` says so.
 
@@ -114,22 +106,22 @@ def held_back(
     director that gives way goes on.
     """
     try:
-        rivals = _rivals(profile, others, host)
+        rivals = _rivals(profile, others, access)
     except LvsdrError as failure:
         # Clients wait: rather a packet that goes to and fro than real servers that do nothing.
         report.notes += (failure.message,)
         return []
     if rivals:
-        host.silence.since = None
+        report.silent_since = None
         held = [each for each in others if each.rip in rivals]
     else:
-        host.silence.since = host.silence.since or monotonic()
+        report.silent_since = report.silent_since or monotonic()
         # With an empty standby, whoever has let go of the VIPs has no table: unless it was
         # keepalived that took them.
         at_once = profile.standby == "empty" and profile.vips_owner == "lvsdr"
-        goes_on = 0.0 if at_once else OUTLAST * host.grace
-        early = monotonic() < host.silence.since + goes_on
-        held = _at_rest(others, host) if early else []
+        goes_on = 0.0 if at_once else OUTLAST * access.grace
+        early = monotonic() < report.silent_since + goes_on
+        held = _at_rest(others, access) if early else []
     report.waits = bool(held)
     report.notes += tuple(
         f"{rip} still answers for a VIP: it gets no new connections until it is silent"
@@ -138,8 +130,8 @@ def held_back(
     return held
 
 
-def _at_rest(others: Iterable[RealServer], host: Host) -> list[RealServer]:
-    seen = host.kernel.observe([each.key for each in others])
+def _at_rest(others: Iterable[RealServer], access: HostAccess) -> list[RealServer]:
+    seen = access.kernel.observe([each.key for each in others])
     resting = {
         each.key for each in seen.values() if isinstance(each, RealServer) and not each.weight
     }
@@ -147,30 +139,30 @@ def _at_rest(others: Iterable[RealServer], host: Host) -> list[RealServer]:
 
 
 def _rivals(
-    profile: DirectorProfile, others: Iterable[RealServer], host: Host
+    profile: DirectorProfile, others: Iterable[RealServer], access: HostAccess
 ) -> frozenset[IPAddress]:
     """Return the RIPs of those of `others` that answer for a VIP, and nobody else for theirs."""
-    macs = {mac for _, mac in _answers(profile, profile.vips, host)}
+    macs = {mac for _, mac in _answers(profile, profile.vips, access)}
     if not macs:
         return frozenset()
     behind: dict[IPAddress, set[str]] = {}
-    for rip, mac in _answers(profile, dict.fromkeys(each.rip for each in others), host):
+    for rip, mac in _answers(profile, dict.fromkeys(each.rip for each in others), access):
         behind.setdefault(rip, set()).add(mac)
     # A router that answers for everybody (proxy ARP) is none of them.
     return frozenset(rip for rip, found in behind.items() if found <= macs)
 
 
 def _answers(
-    profile: DirectorProfile, addresses: Collection[IPAddress], host: Host
+    profile: DirectorProfile, addresses: Collection[IPAddress], access: HostAccess
 ) -> Iterator[tuple[IPAddress, str]]:
     """Ask on the profile's link for `addresses`; yield who says to have which, by its MAC.
 
     Who asks in the name of one does not say that it would answer.
     """
     link = profile.interface
-    speakers = host.kernel.read_host().askers(link, profile.vips)
-    patience = host.grace / (10 * ROUNDS) + len(addresses) / SPEED
-    with host.ears(link, tuple(addresses)) as ears:
+    speakers = access.kernel.read_host().askers(link, profile.vips)
+    patience = access.grace / (10 * ROUNDS) + len(addresses) / SPEED
+    with access.ears(link, tuple(addresses)) as ears:
         for _ in range(ROUNDS):
             ears.ask(*speakers)
             for each in ears.hear(monotonic() + patience):

@@ -1,6 +1,6 @@
 """The kernel of this host, in the network namespace that the process is in.
 
-What only some commands look at is imported where they do: a plan needs none of it.
+Modules that only some commands need are imported inside functions: a plan needs none of them.
 """
 
 from __future__ import annotations
@@ -75,13 +75,13 @@ class LinuxKernel:
         return host_view.read_host(self._sockets)
 
     def inspect(self, packets: Callable[[Host], Iterable[Packet]], *, table: bool) -> Host:
-        """Return the host in depth, with the ways of `packets`; `table`: IPVS as well."""
+        """Return the host in depth, with the routes of `packets`; with `table`, IPVS as well."""
         from lvsdr.kernel.views import host_in_depth  # noqa: PLC0415
 
         return host_in_depth.inspect(self._sockets, packets, table=table)
 
     def number_of(self, namespace: int) -> int | None:
-        """Return this namespace's number of another one, as its links' other ends have it."""
+        """Return the number of another namespace in this one, as in IFLA_LINK_NETNSID."""
         with reading("the number of a namespace"):
             return rtm_nsid.number_of(self._sockets.rtnetlink, namespace)
 
@@ -92,9 +92,9 @@ class LinuxKernel:
         return route_lookups.unicast_routes(self._sockets, destinations)
 
     def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
-        """Return those of the objects `keys` that are there, as they are.
+        """Return the objects of `keys` that exist, as they are.
 
-        `likely` is how they may be: what is so need not be decoded.
+        `likely` has the objects as they probably are; those that are equal need no decoding.
         """
         kinds: dict[str, list[Key]] = {}
         servers = False
@@ -110,8 +110,8 @@ class LinuxKernel:
             found.update(keyed(self._tables[kind].observe(group)))
         return found
 
-    def tenants(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
-        """Return the addresses of the links, the real servers of the virtual servers `keys`.
+    def children(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
+        """Return the addresses of the links, and the real servers of the services, of `keys`.
 
         `likely` is as in `observe`.
         """
@@ -123,13 +123,13 @@ class LinuxKernel:
         return keyed(found)
 
     def counters(self, services: Collection[Key]) -> Mapping[Key, Counters]:
-        """Return what passes through the virtual servers `services` and their real servers."""
+        """Return the counters of the virtual servers `services` and of their real servers."""
         from lvsdr.kernel.views import ipvs_counters  # noqa: PLC0415
 
         return ipvs_counters.counters(self._sockets, services)
 
     def require(self, todo: Plan) -> None:
-        """Raise CannotRun where this process cannot carry out such changes; touch nothing."""
+        """Raise CannotRun where this process cannot carry out such changes; change nothing."""
         if todo and not has_net_admin():
             raise CannotRun(
                 "cannot change this host: the capability CAP_NET_ADMIN is missing (EPERM)",
@@ -149,7 +149,7 @@ class LinuxKernel:
                     self._tables[change.subject.kind].execute(change)
 
     def attempt(self, changes: Iterable[Change]) -> list[LvsdrError]:
-        """Carry out what can be of `changes`, in their order; return why the others cannot."""
+        """Carry out `changes` in order, as far as possible; return the errors of the others."""
         refused: list[LvsdrError] = []
         for packed, run in groupby(changes, key=ipvs_batch.takes):
             for some in [list(run)] if packed else ([change] for change in run):
@@ -163,5 +163,5 @@ class LinuxKernel:
         return refused
 
     def reopen(self) -> None:
-        """Forget the sockets: after a failure half an answer may be waiting in them."""
+        """Close the sockets, for after a failure they may hold half an answer."""
         self._sockets.close()

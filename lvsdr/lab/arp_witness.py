@@ -7,7 +7,7 @@ from collections import Counter
 from ipaddress import ip_address
 from time import monotonic
 
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.model.address import IPAddress
 
 _ALL, _ARP, _IPV6 = 0x0003, 0x0806, 0x86DD

@@ -13,7 +13,7 @@ from ipaddress import ip_interface
 from pathlib import Path
 
 from lvsdr.errors import CannotRun
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.lab.topology import CLIENTS, Station, Topology
 from lvsdr.model.address import IPAddress, IPInterface, IPNetwork, host_network
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lvsdr.errors import ProfileError
 from lvsdr.lab.cluster import Cluster, cluster
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import TYPES, ask, serving
 from lvsdr.lab.topology import topology
 from lvsdr.model.ipvs import Service

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 
 from lvsdr.errors import CannotRun
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.lab.rehearsal import run_step, unchanged_step
 from lvsdr.lab.scenario import ByHand
 from lvsdr.lab.scenario_stage import Stage, as_typed

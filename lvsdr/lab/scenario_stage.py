@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lvsdr.errors import CannotRun
 from lvsdr.lab.cluster import Cluster, address_commands, cluster
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.lab.rehearsal import Runner
 from lvsdr.lab.scenario import ByHand, Document, Scenario
 from lvsdr.lab.topology import Station, Topology, topology

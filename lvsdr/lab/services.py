@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.model.address import IPAddress
 from lvsdr.model.ipvs import Service
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.model.address import IPAddress
 
 _ALL, _IPV4, _IPV6, _UDP = 0x0003, 0x0800, 0x86DD, 17

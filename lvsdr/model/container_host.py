@@ -9,7 +9,7 @@ from lvsdr.model.host import Host
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
+class ContainerHost:
     """The host; `port` is its end of the container's cable, `rips` the container's addresses.
 
     `arrival` is the link on which the host gets what is sent to the RIPs, where it is no part of a

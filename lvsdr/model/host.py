@@ -13,8 +13,8 @@ from lvsdr.model.objects import ProxyNeighbour
 
 if TYPE_CHECKING:
     # A plan looks at none of these.
-    from lvsdr.model.bridge import Bridge
-    from lvsdr.model.owner import Owner
+    from lvsdr.model.bridge_state import Bridge
+    from lvsdr.model.config_owner import Owner
     from lvsdr.model.route_lookup import Packet, RouteTo
 
 

@@ -146,7 +146,7 @@ class RealServer(RemembersKey, Object):
         return f"{self.place} of {self.service}"
 
     @property
-    def needs(self) -> Key:
+    def parent_key(self) -> Key:
         return (VirtualServer.kind, *self.service.key)
 
 

@@ -39,8 +39,8 @@ class Object:
         raise NotImplementedError
 
     @property
-    def needs(self) -> Key | None:
-        """Return the key of what it cannot be without: its link, or its virtual server."""
+    def parent_key(self) -> Key | None:
+        """Return the key of what holds it: the link of an address, the service of a server."""
         return None
 
     @property
@@ -150,7 +150,7 @@ class Address(Object):
         return f"{self.ip} on {self.link}"
 
     @property
-    def needs(self) -> Key:
+    def parent_key(self) -> Key:
         return (Link.kind, self.link)
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ from lvsdr.model.address import IPAddress, IPNetwork
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """A packet whose way is asked for: sent by this host, or arriving on a link (with a source)."""
+    """A packet to look up: sent by this host, or arriving on a link, with a source."""
 
     destination: IPAddress
     source: IPAddress | None = None

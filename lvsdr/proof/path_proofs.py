@@ -17,25 +17,27 @@ Probe = Callable[[Sequence[Path], Sequence[RealServerRoute]], Sequence[Proof]]
 def prove(profile: DirectorProfile, host: Host, probe: Probe) -> tuple[Proof, ...]:
     """Return what became of a probe on each path of `profile`, in the profile's order.
 
-    The ways to the RIPs have been looked up.
+    The routes to the RIPs have been looked up.
     """
-    ways = {rip: _route_towards(rip, profile, host) for rip in profile.rips}
+    towards = {rip: _route_towards(rip, profile, host) for rip in profile.rips}
     every = paths(profile)
-    found = {path: _unproven(path, ways[path.rip]) for path in every}
+    found = {path: _unproven(path, towards[path.rip]) for path in every}
     sent = [path for path, proof in found.items() if proof is None]
-    routes = {path.rip: way for path in sent if isinstance(way := ways[path.rip], RealServerRoute)}
+    routes = {
+        path.rip: route for path in sent if isinstance(route := towards[path.rip], RealServerRoute)
+    }
     probed = probe(sent, tuple(routes.values())) if sent else ()
     known = {proof.path: proof for proof in probed}
     return tuple(found[path] or known[path] for path in every)
 
 
-def _unproven(path: Path, way: RealServerRoute | PathDetail) -> Proof | None:
-    if way == "no-route":
-        return Proof(path, "down", way)
-    if not isinstance(way, RealServerRoute):
-        return Proof(path, None, way)
+def _unproven(path: Path, route: RealServerRoute | PathDetail) -> Proof | None:
+    if route == "no-route":
+        return Proof(path, "down", route)
+    if not isinstance(route, RealServerRoute):
+        return Proof(path, None, route)
     lacking = (
-        path.vip is not None and path.vip.version != path.rip.version and way.other_source is None
+        path.vip is not None and path.vip.version != path.rip.version and route.other_source is None
     )
     return Proof(path, None, "no-source") if lacking else None
 

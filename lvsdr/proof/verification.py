@@ -1,4 +1,4 @@
-"""The other story: is the host as its profile says, and does the wire agree."""
+"""Verifying: is the host as its profile says, do the rules find no fault, does the wire agree."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from lvsdr.core.book import Book
-from lvsdr.core.situation import Directed, Kernel, consider, directing
+from lvsdr.core.both_roles import DirectorVip, left_to_director
+from lvsdr.core.kernel_protocol import Kernel
+from lvsdr.core.situation import plan_apply
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Finding
@@ -48,8 +50,8 @@ class Verdict:
 
 def realserver(profile: RealServerProfile, kernel: Kernel, book: Book) -> Verdict:
     """Return whether this host is the real server of `profile`, and silent."""
-    host, directed = _inspected(profile, kernel, book)
-    return Verdict(_state(profile, kernel, book, host, directed)[0])
+    host, vips = _inspected(profile, kernel, book)
+    return Verdict(_state(profile, kernel, book, host, vips)[0])
 
 
 def director(
@@ -59,8 +61,8 @@ def director(
 
     And whether each real server serves what it is sent, where there is a `probe`.
     """
-    host, directed = _inspected(profile, kernel, book)
-    found, fit = _state(profile, kernel, book, host, directed)
+    host, vips = _inspected(profile, kernel, book)
+    found, fit = _state(profile, kernel, book, host, vips)
     if not fit:
         return Verdict(found)
     verdict = _answering(segment_of(profile, host, profile.interface), ask)
@@ -90,31 +92,29 @@ def sent_astray(segment: Segment, kernel: Kernel, follow: Follow) -> Iterator[Fi
         kernel.unicast_routes(segment.vips), segment.link, segment.host
     )
     if routes:
-        fates = follow({vip: route.link for vip, route in routes.items()})
-        yield from vip_given_up.given_up(routes, fates, segment.host)
+        outcomes = follow({vip: route.link for vip, route in routes.items()})
+        yield from vip_given_up.given_up(routes, outcomes, segment.host)
 
 
-def _inspected(profile: Profile, kernel: Kernel, book: Book) -> tuple[Host, tuple[Directed, ...]]:
+def _inspected(
+    profile: Profile, kernel: Kernel, book: Book
+) -> tuple[Host, tuple[DirectorVip, ...]]:
     """Return the host, and what it holds as a director, taken from it in thought."""
     table, record = isinstance(profile, DirectorProfile), book.load()
-
-    def apart(host: Host) -> tuple[Host, tuple[Directed, ...]]:
-        directed = directing(profile, host, record)
-        return host.without_held([(each.link, each.ip) for each in directed]), directed
-
     host = kernel.inspect(
-        lambda seen: route_questions.packets(profile, apart(seen)[0]), table=table
+        lambda seen: route_questions.packets(profile, left_to_director(profile, seen, record)[0]),
+        table=table,
     )
-    return apart(host)
+    return left_to_director(profile, host, record)
 
 
 def _state(
-    profile: Profile, kernel: Kernel, book: Book, host: Host, directed: Iterable[Directed]
+    profile: Profile, kernel: Kernel, book: Book, host: Host, vips: Iterable[DirectorVip]
 ) -> tuple[tuple[Finding, ...], bool]:
     """Return what the rules and the profile say of this host, and whether it is fit for it."""
-    found = (*_as_director(directed), *host_rules.findings(profile, host))
+    found = (*_as_director(vips), *host_rules.findings(profile, host))
     try:
-        todo = consider(profile, kernel, book).todo
+        todo = plan_apply(profile, kernel, book, host=host).todo
     except CannotRun:
         # What keeps the profile from being applied is what the rules have found.
         if not any(finding.severity == ERROR for finding in found):
@@ -131,12 +131,12 @@ def _state(
     return (*found, *drift.drift(profile.role, tuple(rest))), True
 
 
-def _as_director(directed: Iterable[Directed]) -> Iterator[Finding]:
+def _as_director(vips: Iterable[DirectorVip]) -> Iterator[Finding]:
     """Yield what a real server says that is the director now: no fault, and yet it is not silent.
 
     Whether another one answers as well, only the segment can tell.
     """
-    for each in directed:
+    for each in vips:
         hint = "lvsdr director verify"
         vip = each.ip.ip
         yield Finding("VIP-DIRECTOR", WARNING, each.link, str(each), hint, vip=vip)

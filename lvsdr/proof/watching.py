@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv6Address
 from time import monotonic, sleep
 from typing import Protocol
 
-from lvsdr.core.situation import Kernel
+from lvsdr.core.kernel_protocol import Kernel
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING

@@ -74,7 +74,7 @@ def notified(
     }
 
 
-def said(line: str) -> Document:
+def keepalived_line(line: str) -> Document:
     """Return `lvsdr/said/1`: a line of keepalived's FIFO."""
     return {"format": "lvsdr/said/1", "line": line}
 

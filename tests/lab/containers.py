@@ -9,7 +9,7 @@ import program
 from onlookers import ONLOOKERS
 from rig import Document, checked, settled, verified
 
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.lab.scenario import Scenario
 from lvsdr.lab.scenario_stage import Stage, build_stage
 

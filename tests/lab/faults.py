@@ -28,7 +28,7 @@ from lvsdr.cli.session import Session
 from lvsdr.core import book
 from lvsdr.errors import KernelError
 from lvsdr.kernel.linux import LinuxKernel
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.model.change import Change
 
 FULL = bool(os.environ.get("LVSDR_TORTURE"))

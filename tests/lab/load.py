@@ -12,7 +12,7 @@ from itertools import pairwise
 from math import inf
 from time import monotonic, sleep
 
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import SOL_IP, SOL_IPV6
 
 # The port on which real servers give back what they get; on any other they say their name once.

@@ -24,7 +24,7 @@ from witnesses import ipvsadm
 
 from lvsdr.formats.keepalived.conf_writer import Vrrp, conf_lines
 from lvsdr.lab.cluster import Cluster, cluster
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import serving
 from lvsdr.lab.topology import Topology, topology
 from lvsdr.model.ipvs import Service

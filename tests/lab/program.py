@@ -20,7 +20,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import lvsdr
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 
 PATIENCE = 60.0
 SERVER = multiprocessing.get_context("forkserver")

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import program
 
 from lvsdr.lab.cluster import Cluster, cluster
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import ask, serving
 from lvsdr.lab.topology import topology
 from lvsdr.model.address import IPAddress

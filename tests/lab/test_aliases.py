@@ -12,7 +12,7 @@ import pytest
 from rig import RIP6, RIPS, VIP, VIP6, Rig, director, lvsdr, realserver, rig, virtual_server
 from witnesses import arping
 
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_NOARP = 0x8913, 0x8914, 0x80
 REQUEST = struct.Struct("16sh14x")

@@ -18,7 +18,7 @@ from witnesses import arping, arping_probe
 
 from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.lab.cluster import hosts
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.model.host import Host as ThisHost
 from lvsdr.rules.host.arp_reply import Question, packets, reply
 

@@ -13,7 +13,7 @@ from program import run
 from rig import realserver, write
 
 from lvsdr.lab.cluster import hosts
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 
 LINKS = (
     "link add eth0 type veth peer name peer0",

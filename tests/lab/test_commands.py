@@ -24,7 +24,7 @@ from rig import (
 )
 
 from lvsdr.lab.cluster import hosts
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 
 ALIKE = (
     "link add eth0 address 02:00:00:00:00:11 type veth peer name cable0 address 02:00:00:00:00:99",

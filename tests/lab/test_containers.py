@@ -14,7 +14,7 @@ from rig import lvsdr, settings, write
 from witnesses import arping
 
 from lvsdr.lab.cluster import hosts
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.lab.scenario import director_document, realserver_document
 from lvsdr.lab.scenarios import SCENARIOS
 

@@ -32,11 +32,11 @@ from rig import VIP, director, mis_set, realserver, settled, state, virtual_serv
 from witnesses import netlink_writes
 
 from lvsdr.core.book import ROOT, Book
-from lvsdr.core.situation import consider
+from lvsdr.core.situation import plan_apply
 from lvsdr.kernel import namespace
 from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.lab.cluster import hosts
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.profile.reader import read
 
 LINKS = (
@@ -110,7 +110,7 @@ class Scene:
 
         def planned() -> tuple[object, ...]:
             with LinuxKernel() as kernel:
-                return consider(profile, kernel, self.book).todo
+                return plan_apply(profile, kernel, self.book).todo
 
         return self.host.inside(planned)
 

@@ -147,7 +147,7 @@ def test_a_scheduler_that_the_kernel_has_not_undoes_everything(
 
 
 @pytest.mark.parametrize("form", ["name", "path"])
-def test_a_host_is_managed_from_outside_of_its_network_namespace(
+def test_a_host_is_managed_from_container_host_of_its_network_namespace(
     applied: Applied, form: str
 ) -> None:
     made, host = applied.rig, applied.rig.lab.director

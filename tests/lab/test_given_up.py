@@ -14,7 +14,7 @@ from rig import VIP, director, lvsdr, realserver, settled, verified, virtual_ser
 from witnesses import captured
 
 from lvsdr.lab.cluster import hosts
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.model.route_lookup import ForwardingOutcome
 from lvsdr.wire.paths.forwarded_packets import forwarding_outcomes
 

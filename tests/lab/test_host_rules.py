@@ -31,7 +31,7 @@ from witnesses import arping, ipvsadm
 from lvsdr.core.book import Book
 from lvsdr.kernel import namespace
 from lvsdr.kernel.linux import LinuxKernel
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.model.change import Change
 from lvsdr.model.ipvs import RealServer
 from lvsdr.model.profile import DirectorProfile, RealServerProfile

@@ -19,7 +19,7 @@ from lvsdr.errors import KernelError
 from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.kernel.netlink.netlink_socket import SO_RCVBUFFORCE
 from lvsdr.lab.cluster import hosts
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 

@@ -15,7 +15,7 @@ from test_ipvs_table import carry_out, on
 from lvsdr.errors import KernelError
 from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.lab.cluster import hosts
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.model.change import Change
 from lvsdr.model.ipvs import SyncDaemon, Timeout
 from lvsdr.model.objects import Object, Sysctl, keyed

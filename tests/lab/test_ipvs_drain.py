@@ -15,7 +15,7 @@ import pytest
 from rig import RIPS, VIP, Rig, checked, director, lvsdr, realserver, rig, virtual_server, write
 from witnesses import ipvsadm
 
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import IP_FREEBIND, SOL_IP
 
 PORT = 80

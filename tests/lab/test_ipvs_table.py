@@ -11,7 +11,7 @@ import pytest
 from lvsdr.errors import KernelError
 from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.lab.cluster import hosts
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.model.change import Change
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.objects import Object, keyed

@@ -15,7 +15,7 @@ import pytest
 import rig as rigs
 from rig import VIP, VIP6, Document, Rig, director, lvsdr, realserver, rig
 
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import serving
 from lvsdr.model.ipvs import Service
 

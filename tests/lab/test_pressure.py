@@ -22,7 +22,7 @@ from witnesses import Arp, arps, captured
 
 from lvsdr.core.book import ROOT
 from lvsdr.lab.cluster import PREFIX
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import serving
 
 CYCLES, KILLED_CYCLES = (200, 50) if FULL else (8, 4)

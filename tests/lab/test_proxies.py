@@ -13,7 +13,7 @@ import pytest
 from rig import VIP, Rig, director, lvsdr, realserver, rig, state, verified, virtual_server, write
 from witnesses import arping
 
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 
 CONTAINER, VIP6, CONTAINER6 = "192.168.1.31", "fd00::2", "fd00::31"
 SIOCSARP, SIOCDARP = 0x8955, 0x8953

@@ -12,7 +12,7 @@ from rig import VIP, lvsdr, realserver, settings, state, write
 from witnesses import arping
 
 from lvsdr.lab.cluster import hosts
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 
 # What container engines do to a container that is not privileged.
 READ_ONLY = (

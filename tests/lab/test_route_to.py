@@ -9,7 +9,7 @@ import pytest
 
 from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.lab.cluster import hosts
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.model.route_lookup import Packet, RouteTo
 
 ROUTES = """

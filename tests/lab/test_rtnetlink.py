@@ -22,7 +22,7 @@ from lvsdr.kernel.netlink.rtm_link import RawLink
 from lvsdr.kernel.netlink.rtm_route import BLACKHOLE, UNREACHABLE, RawRoute
 from lvsdr.kernel.views.host_view import read_host
 from lvsdr.lab.cluster import hosts
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.model.change import Change
 from lvsdr.model.host import Host as ThisHost
 from lvsdr.model.objects import Link

@@ -26,7 +26,7 @@ from rig import (
 )
 from witnesses import captured, ipvsadm
 
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import serving
 
 DIP = "192.168.1.10"

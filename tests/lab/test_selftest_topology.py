@@ -18,7 +18,7 @@ import pytest
 from rig import checked, director, lvsdr, realserver, settings, state, virtual_server, write
 
 from lvsdr.lab.cluster import hosts
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 
 VIP, PORT = "207.175.44.110", 8080
 RIP = "172.16.0.2"

@@ -10,7 +10,7 @@ import pytest
 from pairs import Pair, pair
 from rig import RIPS, VIP, director, settled, virtual_server
 
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import ask
 
 DAEMONS = [{"state": state, "syncid": 7} for state in ("master", "backup")]

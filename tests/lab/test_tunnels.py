@@ -32,7 +32,7 @@ from rig import (
 )
 from witnesses import captured
 
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import ask, serving
 from lvsdr.model.ipvs import Service
 

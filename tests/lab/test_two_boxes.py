@@ -16,8 +16,8 @@ from pairs import BOTH, BOTH6, Box, Pair, pair
 from rig import VIP, VIP6, Document, director, realserver, virtual_server
 from witnesses import arping, captured, ipvsadm, ndisc6
 
-from lvsdr.keepalived.rivals import EXPIRE
-from lvsdr.lab.host import Host
+from lvsdr.core.plan_order import EXPIRE_NODEST_CONN
+from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import ask
 
 DAEMONS = [{"state": state, "syncid": 1} for state in ("master", "backup")]
@@ -116,7 +116,7 @@ def test_who_takes_over_from_one_that_nobody_has_told_sends_it_nothing_until_it_
 
         notified(second, "MASTER", expect=1)
         said = ipvsadm(second.host)
-        expiring = second.host.run("cat", "/proc/sys/" + EXPIRE.path).stdout
+        expiring = second.host.run("cat", "/proc/sys/" + EXPIRE_NODEST_CONN.path).stdout
         served = family.asked_of(made, 8)
         notified(first, "BACKUP")
         notified(second, "MASTER")
@@ -126,7 +126,7 @@ def test_who_takes_over_from_one_that_nobody_has_told_sends_it_nothing_until_it_
         assert set(served) <= {box.host.name for box in made.boxes}, served
         assert set(ipvsadm(second.host)) == second.table()
         assert expiring == "1\n"
-        assert second.host.run("cat", "/proc/sys/" + EXPIRE.path).stdout == "0\n"
+        assert second.host.run("cat", "/proc/sys/" + EXPIRE_NODEST_CONN.path).stdout == "0\n"
 
 
 @pytest.mark.parametrize("expires", [True, False])
@@ -140,7 +140,7 @@ def test_a_port_that_comes_again_reaches_no_box_at_rest_and_without_the_setting_
         port = next(port for port in range(20000, 20010) if by_port(made, port) == second.host.name)
 
         first.host.run("ipvsadm", "-e", "-t", f"{VIP}:80", "-r", f"{BOTH[1]}:80", "-w", "0")
-        first.host.sysctl(EXPIRE.path, int(expires))
+        first.host.sysctl(EXPIRE_NODEST_CONN.path, int(expires))
         again = by_port(made, port)
 
         assert again == (first if expires else second).host.name

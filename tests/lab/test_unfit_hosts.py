@@ -12,7 +12,7 @@ import pytest
 from rig import Document, director, realserver, refused, settled, state, write
 
 from lvsdr.lab.cluster import hosts
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 
 MODPROBE = Path("/proc/sys/kernel/modprobe")
 

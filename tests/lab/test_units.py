@@ -15,7 +15,7 @@ from rig import VIP, director, realserver, settled, write
 from witnesses import ipvsadm
 
 from lvsdr.lab.cluster import hosts
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 
 ROOT = Path(__file__).parents[2]
 UNITS = Path("/run/systemd/system")

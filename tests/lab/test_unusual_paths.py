@@ -27,7 +27,7 @@ from rig import (
 )
 from witnesses import ipvsadm
 
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import serving
 from lvsdr.model.ipvs import Service
 from lvsdr.wire.packet_socket import PacketSocket

@@ -38,7 +38,7 @@ from rig import (
 )
 from witnesses import arps, captured
 
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import ask, serving
 from lvsdr.wire.frames import arp, neighbour_discovery
 from lvsdr.wire.packet_socket import PacketSocket

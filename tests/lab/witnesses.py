@@ -16,7 +16,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from time import monotonic, sleep
 
-from lvsdr.lab.host import Host
+from lvsdr.lab.lab_host import Host
 
 MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", re.IGNORECASE)
 ARP, IPV6, ICMPV6 = 0x0806, 0x86DD, 58

@@ -1,4 +1,4 @@
-"""A run of changes to the IPVS table: many requests in one send, the first refusal named."""
+"""Changes to the IPVS table in batches: many requests in one send, the first refusal named."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def execute(socket: GenericSocket, changes: Sequence[Change]) -> None:
 
 
 def attempt(socket: GenericSocket, changes: Sequence[Change]) -> list[KernelError]:
-    """Carry out what can be of changes of KINDS; return why the others cannot."""
+    """Carry out changes of KINDS as far as possible; return the errors of the others."""
     return [refused for batch in _batches(changes) for refused in _sent(socket, batch)]
 
 
@@ -78,7 +78,7 @@ def _batches(changes: Sequence[Change]) -> Iterator[list[Request]]:
 
 
 def requests(changes: Sequence[Change]) -> Iterator[Request]:
-    """Yield what has to be sent, in this order."""
+    """Yield the requests for the changes, in order."""
     maglev = _filled_under_maglev(changes)
     late = list[Request]()
     service, identity = None, b""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from lvsdr.kernel.netlink.netlink_messages import NOTHING, as_number, unpack_attributes
 from lvsdr.kernel.netlink.rtm_link import RawLink
-from lvsdr.model.bridge import Bridge
+from lvsdr.model.bridge_state import Bridge
 
 # linux/if_link.h
 IFLA_BR_FORWARD_DELAY, IFLA_BR_STP_STATE = 1, 5

@@ -38,7 +38,7 @@ def inspect(
     table: bool,
     root: Path = ROOT,
 ) -> Host:
-    """Return the host in depth; `packets` says whose ways to look up, by what was just read.
+    """Return the host in depth; `packets` says whose routes to look up, by what was just read.
 
     `table` asks for IPVS as well: raises CannotRun where the kernel has none. Other programs' files
     are looked for below `root`.

@@ -9,7 +9,7 @@ from pathlib import Path
 from lvsdr.formats.keepalived.configuration import Configuration, read_by
 from lvsdr.formats.keepalived.includes import read_lines
 from lvsdr.formats.keepalived.processes import in_use
-from lvsdr.model.owner import Owner
+from lvsdr.model.config_owner import Owner
 from lvsdr.model.printable import printable
 
 KEPT = re.compile(r"^\s*KeepConfiguration\s*=\s*(yes|true|1|on|static)\s*$", re.MULTILINE)

@@ -52,7 +52,7 @@ def unicast_routes(
     with reading("the links"):
         links = rtm_link.dump(sockets.rtnetlink)
     found = ((each, _unicast_route(sockets, links, each)) for each in dict.fromkeys(destinations))
-    return {destination: way for destination, way in found if way is not None}
+    return {destination: route for destination, route in found if route is not None}
 
 
 def _unicast_route(sockets: Sockets, links: Links, destination: IPAddress) -> UnicastRoute | None:

@@ -10,7 +10,7 @@ from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.profile.roles import director, realserver
 from lvsdr.profile.roles.director import standby
 
-__all__ = ["desired", "not_beside", "standby"]
+__all__ = ["desired", "must_be_absent", "standby"]
 
 
 def desired(profile: Profile, host: Host) -> Objects:
@@ -23,7 +23,7 @@ def desired(profile: Profile, host: Host) -> Objects:
     return realserver.desired(profile, host)
 
 
-def not_beside(profile: Profile, wanted: Objects) -> Iterator[Key]:
+def must_be_absent(profile: Profile, wanted: Objects) -> Iterator[Key]:
     """Yield the keys of what must not be there beside `wanted`, whoever has put it there."""
     if isinstance(profile, DirectorProfile):
-        yield from director.not_beside(profile, wanted)
+        yield from director.must_be_absent(profile, wanted)

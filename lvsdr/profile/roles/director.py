@@ -12,12 +12,12 @@ from lvsdr.model.ipvs import SyncDaemon
 from lvsdr.model.objects import Address, Key, Object, Objects, Sysctl, keyed
 from lvsdr.model.profile import DirectorProfile, LabelledVip
 from lvsdr.profile.roles.arp_silence import one_answer
-from lvsdr.profile.roles.talking_link import talking_link
+from lvsdr.profile.roles.role_interface import usable_interface
 
 
 def desired(profile: DirectorProfile, host: Host) -> Objects:
     """Return the director's objects; raise CannotRun where the host cannot be one."""
-    link = talking_link(profile.interface, host)
+    link = usable_interface(profile.interface, host)
     if not link.up:
         raise CannotRun(
             f"cannot use link {link.name}: it is down",
@@ -39,7 +39,7 @@ def standby(profile: DirectorProfile) -> Objects:
     return keyed((*_table(profile), *_daemons(profile, "backup")))
 
 
-def not_beside(profile: DirectorProfile, wanted: Objects) -> Iterator[Key]:
+def must_be_absent(profile: DirectorProfile, wanted: Objects) -> Iterator[Key]:
     """Yield the keys of what must not be there beside `wanted`, whoever has put it there.
 
     With the daemon of the other state running, an active director is passed by, or a standby

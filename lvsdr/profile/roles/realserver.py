@@ -12,12 +12,12 @@ from lvsdr.model.objects import GUARD_METRIC, Objects, ProxyNeighbour, Route, Sy
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.profile.holders import holder_objects
 from lvsdr.profile.roles.arp_silence import silence
-from lvsdr.profile.roles.talking_link import talking_link
+from lvsdr.profile.roles.role_interface import usable_interface
 
 
 def desired(profile: RealServerProfile, host: Host) -> Objects:
     """Return the real server's objects; raise CannotRun where the host cannot be one."""
-    talking_link(profile.interface, host)
+    usable_interface(profile.interface, host)
     _is_meant(profile, host)
     _holder_is_free(profile, host)
     _held_nowhere_else(profile, host)

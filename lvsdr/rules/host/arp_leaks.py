@@ -61,7 +61,7 @@ def _holds(profile: RealServerProfile, host: Host, link: HostLink) -> Iterator[F
 
 
 def _trap(name: str, link: HostLink, host: Host) -> str:
-    """Return what led somebody to think that it was set: the larger counts, and not everywhere."""
+    """Return why somebody may think that it was set: the larger counts, and not on every link."""
     pair = {scope: host.sysctls.get(path_of(name, scope), "0") for scope in ("all", link.name)}
     said = [f"the larger of all={pair['all']} and {link.name}={pair[link.name]}"]
     idle = [other.name for other in host.links.values() if not other.speaks_arp]

@@ -36,7 +36,7 @@ class Question:
 
 
 def packets(question: Question) -> Iterator[Packet]:
-    """Yield the packets whose ways `reply` looks up in the inspection."""
+    """Yield the packets whose routes `reply` looks at."""
     yield Packet(question.target)
     if question.sender is not None:
         yield Packet(question.target, question.sender, question.link)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.container_host import Outside, gate_of
+from lvsdr.model.container_host import ContainerHost, gate_of
 from lvsdr.model.host import Host, HostLink
 from lvsdr.model.profile import Profile
 from lvsdr.model.route_lookup import Packet
@@ -14,12 +14,12 @@ from lvsdr.rules.host import arp_reply
 from lvsdr.rules.host.route_questions import FAR, neighbour
 
 Inspect = Callable[[Callable[[Host], Iterable[Packet]]], Host]
-"""Read the host, and look up the ways of packets that are chosen by what was read."""
+"""Read the host, and look up the routes of packets that are chosen by what was read."""
 
 
-def outside_of(
+def container_host_of(
     profile: Profile, inside: Host, number: int | None, inspect: Inspect
-) -> Outside | None:
+) -> ContainerHost | None:
     """Return the host's side of the container that is `inside`, None where it has none.
 
     `number` is the host's number of the container's namespace.
@@ -29,7 +29,7 @@ def outside_of(
     if port is None:
         return None
     rips = _rips(profile, inside)
-    return Outside(port, rips, _arrival(rips, gate_of(port, host), host), host)
+    return ContainerHost(port, rips, _arrival(rips, gate_of(port, host), host), host)
 
 
 def other_end(interface: str, inside: Host, host: Host, number: int | None) -> str | None:
@@ -66,7 +66,7 @@ def _arrival(rips: Iterable[IPAddress], gate: str, host: Host) -> str | None:
 
 
 def _packets(profile: Profile, inside: Host, host: Host, number: int | None) -> Iterator[Packet]:
-    """Yield the packets whose ways the findings look at; none where the cable ends elsewhere."""
+    """Yield the packets whose routes the findings look at; none where the cable ends elsewhere."""
     port = other_end(profile.interface, inside, host, number)
     if port is None:
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lvsdr.model.address import IPAddress, host_interface
-from lvsdr.model.container_host import Outside
+from lvsdr.model.container_host import ContainerHost
 from lvsdr.model.explanation import Reply
 from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.holder_kinds import HOLDING_ENDS
@@ -25,7 +25,7 @@ _DROPS = {
 }
 
 
-def findings(profile: Profile, outside: Outside) -> Iterator[Finding]:
+def findings(profile: Profile, outside: ContainerHost) -> Iterator[Finding]:
     """Yield what is wrong on the host of the container that `profile` is for."""
     if isinstance(profile, RealServerProfile):
         for vip in profile.vips:
@@ -42,7 +42,7 @@ def _directs(vip: IPAddress, host: Host) -> bool:
     return any(map(host.speaks_arp, host.links_with(vip)))
 
 
-def _answers(vip: IPAddress, outside: Outside) -> Iterator[Finding]:
+def _answers(vip: IPAddress, outside: ContainerHost) -> Iterator[Finding]:
     for question in questions(vip, outside.gate, outside.host):
         found = arp_reply.reply(question, outside.host)
         if found.answers:
@@ -67,7 +67,7 @@ def _answers(vip: IPAddress, outside: Outside) -> Iterator[Finding]:
             )
 
 
-def _silenced(found: Reply, question: arp_reply.Question, outside: Outside) -> str:
+def _silenced(found: Reply, question: arp_reply.Question, outside: ContainerHost) -> str:
     """Return the commands that silence the host, and leave the RIPs reachable."""
     link, host = question.link, outside.host
     if not found.proxy:
@@ -86,20 +86,24 @@ def _silenced(found: Reply, question: arp_reply.Question, outside: Outside) -> s
     return "; ".join((*steps, *(f"ip neighbour replace proxy {rip} dev {link}" for rip in rips)))
 
 
-def _arrives(vip: IPAddress, profile: RealServerProfile, outside: Outside) -> Iterator[Finding]:
+def _arrives(
+    vip: IPAddress, profile: RealServerProfile, outside: ContainerHost
+) -> Iterator[Finding]:
     """Yield that a director's packets for the VIP (a tunnel's are for the RIP) get lost there."""
     if outside.arrival is None or profile.holder_link in HOLDING_ENDS:
         return
     host = outside.host
-    way = host.routes[request(vip, outside.arrival, host)]
-    if way.kind in ("local", GONE):
+    route = host.routes[request(vip, outside.arrival, host)]
+    if route.kind in ("local", GONE):
         return
-    if way.kind != "unicast":
-        leads = _DROPS.get(way.kind, way.kind)
-    elif way.link != outside.gate:
-        leads = f"it sends them on through {way.link}, until their TTL is used up"
-    elif way.gateway is None:
-        leads = f"it asks on {way.link} who has the VIP, and the container is silent, as it has to"
+    if route.kind != "unicast":
+        leads = _DROPS.get(route.kind, route.kind)
+    elif route.link != outside.gate:
+        leads = f"it sends them on through {route.link}, until their TTL is used up"
+    elif route.gateway is None:
+        leads = (
+            f"it asks on {route.link} who has the VIP, and the container is silent, as it has to"
+        )
     else:
         return
     yield Finding(
@@ -113,7 +117,7 @@ def _arrives(vip: IPAddress, profile: RealServerProfile, outside: Outside) -> It
     )
 
 
-def _routed(vip: IPAddress, outside: Outside) -> str:
+def _routed(vip: IPAddress, outside: ContainerHost) -> str:
     version = vip.version
     rip = next((each for each in outside.rips if each.version == version), None)
     forwards = outside.host.number(f"net/ipv{version}/conf/{outside.arrival}/forwarding")
@@ -125,7 +129,7 @@ def _routed(vip: IPAddress, outside: Outside) -> str:
     )
 
 
-def _returns(vip: IPAddress, outside: Outside) -> Iterator[Finding]:
+def _returns(vip: IPAddress, outside: ContainerHost) -> Iterator[Finding]:
     """Yield that the container's answers, sent from the VIP, do not leave the host."""
     if outside.arrival is None:
         return

@@ -34,7 +34,7 @@ def links(named: str | None, host: Host) -> list[str]:
 
 
 def packets(named: str | None, extra: Sequence[IPv4Address], host: Host) -> Iterator[Packet]:
-    """Yield the packets whose ways the explanation of the links looks up."""
+    """Yield the packets that the explanation of the links has looked up."""
     for link in links(named, host):
         for address in _addresses(extra, host):
             for question in _questions(link, address, host):

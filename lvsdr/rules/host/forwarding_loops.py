@@ -17,8 +17,8 @@ def loops(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
     if profile.interface not in host.links:
         return
     for vip in lost_vips(profile, host):
-        way = host.routes[client_packet(vip, profile, host)]
-        if way.kind == "unicast":
+        route = host.routes[client_packet(vip, profile, host)]
+        if route.kind == "unicast":
             missing = Address(profile.holder_link, host_interface(vip))
             guard = Route(host_network(vip), GUARD_METRIC)
             yield Finding(
@@ -26,7 +26,7 @@ def loops(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
                 ERROR,
                 profile.holder_link,
                 f"{vip} is missing and this host forwards: it sends packets for the VIP on through"
-                f" {way.link}, back where they came from, until their TTL is used up",
+                f" {route.link}, back where they came from, until their TTL is used up",
                 "lvsdr realserver apply",
                 vip=vip,
                 about=frozenset({missing.key, guard.key}),

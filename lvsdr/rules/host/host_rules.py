@@ -69,7 +69,7 @@ DIRECTOR: tuple[Rule[DirectorProfile], ...] = (
 
 
 def findings(profile: Profile, host: Host) -> tuple[Finding, ...]:
-    """Return what the rules of the profile's role find; the ways of its packets are known."""
+    """Return what the rules of the profile's role find; the routes of its packets are known."""
     if isinstance(profile, DirectorProfile):
         return tuple(found for rule in DIRECTOR for found in rule.check(profile, host))
     return tuple(found for rule in REALSERVER for found in rule.check(profile, host))

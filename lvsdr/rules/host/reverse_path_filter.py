@@ -25,8 +25,8 @@ def reverse_path(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
         for link in arrival_links(profile, host):
             for client in sample_clients(profile, host):
                 reachable = client not in FAR.values() or link_to_far_clients(4, host) is not None
-                way = host.routes[Packet(vip, client, link)]
-                if reachable and way.kind == "refused":
+                route = host.routes[Packet(vip, client, link)]
+                if reachable and route.kind == "refused":
                     yield _dropped(link, profile, host)
                     break
 

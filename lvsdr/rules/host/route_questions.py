@@ -1,4 +1,4 @@
-"""Which packets' ways the rules want to know, so that the kernel is asked once."""
+"""Which packets the rules have looked up in the routing tables."""
 
 from __future__ import annotations
 
@@ -100,5 +100,5 @@ def neighbour(link: str, version: int, host: Host) -> IPAddress:
 
 def link_to_far_clients(version: int, host: Host) -> str | None:
     """Return the link through which answers to far clients leave, None without such a route."""
-    way = host.routes[Packet(FAR[version])]
-    return way.link if way.kind == "unicast" else None
+    route = host.routes[Packet(FAR[version])]
+    return route.link if route.kind == "unicast" else None

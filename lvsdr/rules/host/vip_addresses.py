@@ -88,19 +88,19 @@ def sources(profile: Profile, host: Host) -> Iterator[Finding]:
     chosen: dict[tuple[IPAddress, str], list[tuple[IPAddress, RouteTo]]] = {}
     rips = profile.rips if isinstance(profile, DirectorProfile) else ()
     for destination in (*rips, *FAR.values()):
-        way = host.routes.get(Packet(destination))
-        if way is None or way.kind != "unicast" or way.link is None or way.source is None:
+        route = host.routes.get(Packet(destination))
+        if route is None or route.kind != "unicast" or route.link is None or route.source is None:
             continue
-        if way.source in profile.vips:
-            chosen.setdefault((way.source, way.link), []).append((destination, way))
-    for (vip, link), ways in chosen.items():
-        yield _source(vip, link, ways, profile, host)
+        if route.source in profile.vips:
+            chosen.setdefault((route.source, route.link), []).append((destination, route))
+    for (vip, link), routes in chosen.items():
+        yield _source(vip, link, routes, profile, host)
 
 
 def _source(
     vip: IPAddress,
     link: str,
-    ways: list[tuple[IPAddress, RouteTo]],
+    routes: list[tuple[IPAddress, RouteTo]],
     profile: Profile,
     host: Host,
 ) -> Finding:
@@ -109,28 +109,30 @@ def _source(
         if isinstance(profile, DirectorProfile)
         else "the answers go to the director, not to this host"
     )
-    towards = ", ".join("far hosts" if to in FAR.values() else str(to) for to, _ in ways)
+    towards = ", ".join("far hosts" if to in FAR.values() else str(to) for to, _ in routes)
     return Finding(
         "VIP-SOURCE",
         ERROR,
         link,
         f"to {towards} this host sends from {vip}: {leads}",
-        "; ".join(_way_of_its_own(to, way, profile, host) for to, way in ways),
+        "; ".join(_route_from_own_address(to, route, profile, host) for to, route in routes),
         vip=vip,
     )
 
 
-def _way_of_its_own(destination: IPAddress, way: RouteTo, profile: Profile, host: Host) -> str:
-    assert way.link is not None, "only routes through a link are looked at"
+def _route_from_own_address(
+    destination: IPAddress, route: RouteTo, profile: Profile, host: Host
+) -> str:
+    assert route.link is not None, "only routes through a link are looked at"
     version = destination.version
-    own = _own(way.link, version, profile, host) or _own(None, version, profile, host)
+    own = _own(route.link, version, profile, host) or _own(None, version, profile, host)
     if own is None:
         return f"ip address add {'DIP' if profile.role == 'director' else 'RIP'}/PREFIX dev" + (
-            f" {way.link}"
+            f" {route.link}"
         )
     to = "default" if destination in FAR.values() else str(host_interface(destination))
-    via = "" if way.gateway is None else f" via {way.gateway}"
-    return f"ip -{version} route replace {to}{via} dev {way.link} src {own}"
+    via = "" if route.gateway is None else f" via {route.gateway}"
+    return f"ip -{version} route replace {to}{via} dev {route.link} src {own}"
 
 
 def _own(link: str | None, version: int, profile: Profile, host: Host) -> IPAddress | None:

@@ -1,4 +1,4 @@
-"""A VIP that was given up, and is still led to where it was."""
+"""A VIP that was given up, and is still sent to where it was."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ def off_segment(routes: Routes, segment: str, host: Host) -> Routes:
 
 
 def given_up(
-    routes: Routes, fates: Mapping[IPAddress, ForwardingOutcome], host: Host
+    routes: Routes, outcomes: Mapping[IPAddress, ForwardingOutcome], host: Host
 ) -> Iterator[Finding]:
     """Yield the VIPs whose packets come back, or are refused by one who does not have them."""
     for vip, route in routes.items():
-        fate = fates[vip]
-        if fate.kind in (RETURNED, REFUSED):
+        outcome = outcomes[vip]
+        if outcome.kind in (RETURNED, REFUSED):
             yield Finding(
                 "VIP-GIVEN-UP",
                 ERROR,
                 route.link,
                 f"this host sends packets for {vip} through {route.link}, where nobody has it:"
-                f" {_what_follows(fate, host)}",
+                f" {_what_follows(outcome, host)}",
                 "; ".join(_mend(vip, route, host)),
                 vip=vip,
             )
 
 
-def _what_follows(fate: ForwardingOutcome, host: Host) -> str:
-    if fate.kind == RETURNED:
+def _what_follows(outcome: ForwardingOutcome, host: Host) -> str:
+    if outcome.kind == RETURNED:
         return "they come back, and go to and fro until their TTL is used up"
-    if fate.by is None or host.links_with(fate.by):
+    if outcome.by is None or host.links_with(outcome.by):
         return "no neighbour takes them"
-    return f"{fate.by} refuses them"
+    return f"{outcome.by} refuses them"
 
 
 def _mend(vip: IPAddress, route: UnicastRoute, host: Host) -> Iterator[str]:

@@ -19,7 +19,7 @@ MOST = 1 << 20
 PATIENCE = 10
 
 
-class Outlet:
+class NonblockingOutput:
     """Lines for standard output, or for standard error, written as far as it takes them at once."""
 
     def __init__(self, *, errors: bool = False) -> None:

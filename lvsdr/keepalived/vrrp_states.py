@@ -1,4 +1,4 @@
-"""What keepalived says of itself: `INSTANCE "VI_1" MASTER 100`, as arguments or as a line."""
+"""The states that keepalived enters: `INSTANCE "VI_1" MASTER 100`, as arguments or as a line."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from lvsdr.errors import ProfileError
 from lvsdr.model.printable import printable
 
-MASTER, FAULT = "MASTER", "FAULT"
-STATES = (MASTER, "BACKUP", FAULT, "STOP", "DELETED")
+MASTER, FAULT, STOP = "MASTER", "FAULT", "STOP"
+STATES = (MASTER, "BACKUP", FAULT, STOP, "DELETED")
 LONGEST_NAME = 255
 LINE = re.compile(r'(INSTANCE|GROUP) "([^"]*)" ([A-Z_]+)(?: (\d+))?')
 # A line begins here, whatever stands before it.
@@ -18,17 +18,32 @@ BEGINNING = re.compile(r'(?:INSTANCE|GROUP) "')
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """An instance or a group of keepalived's is in a state; `priority` is that of VRRP."""
+    """An instance or a group of keepalived's has entered a state; `priority` is that of VRRP.
+
+    `told_at` is when keepalived said so, in the kernel's clock ticks. What follows it is the
+    ledger's: `number`, the how many-th it was written down, and whether it is `settled`.
+    """
 
     type: str
     name: str
     state: str
     priority: int | None = None
+    told_at: int = 0
+    number: int = 0
+    settled: bool = False
 
     @property
     def key(self) -> str:
         """Return what tells this instance or group from all others."""
         return f"{self.type} {self.name}"
+
+    @property
+    def is_master(self) -> bool:
+        return self.state == MASTER
+
+    def after(self, other: Notice) -> bool:
+        """Return whether it was said, and heard of, after `other`: hooks overtake one another."""
+        return self.number > other.number and self.told_at >= other.told_at
 
     def __str__(self) -> str:
         return f"{self.type} {self.name} {self.state}"
@@ -46,7 +61,7 @@ def checked(notice: Notice) -> Notice:
     return notice
 
 
-def from_line(line: str) -> Notice | None:
+def notice_from_line(line: str) -> Notice | None:
     """Return the notice that a line of the FIFO is; None for one of something else.
 
     Else is what virtual servers say (`VS ...`, `RS ...`), and that a master heard of a lower

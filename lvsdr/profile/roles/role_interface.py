@@ -8,7 +8,7 @@ from lvsdr.errors import CannotRun
 from lvsdr.model.host import Host, HostLink
 
 
-def talking_link(interface: str, host: Host) -> HostLink:
+def usable_interface(interface: str, host: Host) -> HostLink:
     """Return the link `interface`; raise CannotRun where no VIP traffic can arrive on it."""
     link = host.links.get(interface)
     if link is None:
@@ -17,7 +17,7 @@ def talking_link(interface: str, host: Host) -> HostLink:
             hints=[f"the links of this host: {', '.join(sorted(host.links))}"],
         )
     if link.enslaved:
-        *between, speaker = masters(link, host)
+        *between, speaker = _masters(link, host)
         parts = "".join(f"{name}, which is a part of " for name in between)
         raise CannotRun(
             f"cannot use link {interface}: it is a part of {parts}{speaker}, which speaks for it",
@@ -31,7 +31,7 @@ def talking_link(interface: str, host: Host) -> HostLink:
     return link
 
 
-def masters(link: HostLink, host: Host) -> Iterator[str]:
+def _masters(link: HostLink, host: Host) -> Iterator[str]:
     """Yield the master of `link`, its master, and so on: the last one speaks for all."""
     above: HostLink | None = link
     while above is not None and above.enslaved:

@@ -1,4 +1,4 @@
-"""When keepalived said something, and not when lvsdr heard of it: hooks overtake one another."""
+"""keepalived's processes in /proc: whether one lives here, and when it started our hook."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ import os
 import time
 from pathlib import Path
 
-from lvsdr.formats.keepalived.processes import KEEPALIVED, PROC, program_of
+from lvsdr.formats.keepalived.processes import KEEPALIVED, PROC, keepalived_processes, program_of
 
 
-def now() -> int:
+def lives(proc: Path = PROC) -> bool:
+    """Return whether a process that runs the program keepalived is in our network namespace."""
+    return any(keepalived_processes(proc))
+
+
+def ticks_now() -> int:
     """Return the time since the kernel started, in its clock ticks."""
     return int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
 
 
-def of_this_hook(proc: Path = PROC, pid: int | None = None) -> int:
+def hook_started_at(proc: Path = PROC, pid: int | None = None) -> int:
     """Return when keepalived started the hook that this process is, or is a part of, in ticks.
 
     keepalived forks a hook at once, and never waits for it: that is the order of its states, and
@@ -22,17 +27,17 @@ def of_this_hook(proc: Path = PROC, pid: int | None = None) -> int:
     when this process was started.
     """
     each = os.getpid() if pid is None else pid
-    _, parent, own = _seen(proc, each)
+    _, parent, own = _stat(proc, each)
     started = own
     while parent > 1:
-        name, above, born = _seen(proc, parent)
-        if _program(proc, parent, name) == KEEPALIVED:
+        name, grandparent, parent_started = _stat(proc, parent)
+        if _program_or_name(proc, parent, name) == KEEPALIVED:
             return started
-        parent, started = above, born
+        parent, started = grandparent, parent_started
     return own
 
 
-def _program(proc: Path, pid: int, name: str) -> str:
+def _program_or_name(proc: Path, pid: int, name: str) -> str:
     """Return what a process runs: its name is what a script around us is called, too."""
     try:
         return program_of(proc / str(pid))
@@ -40,7 +45,7 @@ def _program(proc: Path, pid: int, name: str) -> str:
         return name
 
 
-def _seen(proc: Path, pid: int) -> tuple[str, int, int]:
+def _stat(proc: Path, pid: int) -> tuple[str, int, int]:
     """Return a process's name, its parent, and when it was started (proc(5))."""
     try:
         text = (proc / str(pid) / "stat").read_bytes()

@@ -16,16 +16,16 @@ from typing import BinaryIO, cast
 import pytest
 
 from fake import FakeSession, host
-from lvsdr.cli import outlet
+from lvsdr.cli import nonblocking_output
 from lvsdr.cli.main import run
-from lvsdr.cli.outlet import Outlet
+from lvsdr.cli.nonblocking_output import NonblockingOutput
 from lvsdr.keepalived.ledger import Ledger
 
 PROFILE = str(Path(__file__).parent.parent / "profiles" / "director.json")
 
 
 @contextmanager
-def unread() -> Iterator[BinaryIO]:
+def nobody_reads() -> Iterator[BinaryIO]:
     """Let standard output be a pipe, and give the end from which nobody reads."""
     end, beginning = os.pipe()
     os.set_blocking(end, False)
@@ -43,11 +43,11 @@ def read(end: BinaryIO) -> bytes:
 
 
 def test_lines_are_written_where_somebody_reads() -> None:
-    lines = Outlet()
+    lines = NonblockingOutput()
     lines.say("one")
     lines.say("zwei: \u00fc")
 
-    with unread() as end:
+    with nobody_reads() as end:
         left_out = lines.flush()
         found = read(end)
 
@@ -57,10 +57,10 @@ def test_lines_are_written_where_somebody_reads() -> None:
 def test_who_reads_late_gets_what_was_kept_and_hears_what_was_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(outlet, "MOST", 1 << 17)
-    lines, many = Outlet(), [f"line {number:06}" for number in range(30_000)]
+    monkeypatch.setattr(nonblocking_output, "MOST", 1 << 17)
+    lines, many = NonblockingOutput(), [f"line {number:06}" for number in range(30_000)]
 
-    with unread() as end:
+    with nobody_reads() as end:
         for line in many:
             lines.say(line)
             if line.endswith("000"):
@@ -79,10 +79,10 @@ def test_who_reads_late_gets_what_was_kept_and_hears_what_was_not(
 
 
 def test_who_has_gone_is_told_nothing_more() -> None:
-    lines = Outlet()
+    lines = NonblockingOutput()
     lines.say("one")
 
-    with unread() as end:
+    with nobody_reads() as end:
         end.close()
         with pytest.raises(BrokenPipeError):
             lines.flush()
@@ -94,7 +94,7 @@ def test_who_has_gone_is_told_nothing_more() -> None:
 def test_a_stream_of_pythons_alone_is_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stdout", stream)
-    lines = Outlet()
+    lines = NonblockingOutput()
     lines.say("one")
 
     lines.flush()
@@ -111,7 +111,7 @@ def test_a_reader_whose_output_nobody_reads_takes_over_all_the_same(
     settled: list[bool] = []
 
     def settle() -> bool:
-        return any(each.settled for each in Ledger(session.book(), PROFILE).entries().values())
+        return any(each.settled for each in Ledger(session.book(), PROFILE).notices().values())
 
     def write() -> None:
         with fifo.open("w") as writer:
@@ -127,7 +127,7 @@ def test_a_reader_whose_output_nobody_reads_takes_over_all_the_same(
 
     threading.Thread(target=write).start()
     words = ("keepalived", "fifo", "--allow-insecure-profile", "--director", PROFILE)
-    with unread() as end:
+    with nobody_reads() as end:
         code = run((*words, str(fifo)), session)
         found = read(end)
 

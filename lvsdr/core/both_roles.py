@@ -1,0 +1,53 @@
+"""A host that is director and real server: the VIPs that it holds as the director."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lvsdr.core.record import Record
+from lvsdr.model.address import IPInterface
+from lvsdr.model.host import Host
+from lvsdr.model.profile import DirectorProfile, Profile
+
+
+@dataclass(frozen=True, slots=True)
+class DirectorVip:
+    """A VIP of a real server's profile on a link that answers ARP, put there for a director's."""
+
+    link: str
+    ip: IPInterface
+    owner: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.link} holds {self.ip.ip} for {self.owner}: this host is the director now, and"
+            " answers for it"
+        )
+
+
+def left_to_director(
+    profile: Profile, host: Host, record: Record, director: DirectorProfile | None = None
+) -> tuple[Host, tuple[DirectorVip, ...]]:
+    """Return the host as a real server's profile sees it, and the VIPs that it does not see.
+
+    The VIPs of `director`, where it is known, are not told; others the record tells.
+    """
+    if director is not None:
+        host = host.without(director.interface, director.vips)
+    vips = _director_vips(profile, host, record)
+    return host.without_held([(each.link, each.ip) for each in vips]), vips
+
+
+def _director_vips(profile: Profile, host: Host, record: Record) -> tuple[DirectorVip, ...]:
+    """Return the VIPs of a real server's profile that this host holds as a director.
+
+    They are no fault of the real server. The record says which they are.
+    """
+    if isinstance(profile, DirectorProfile):
+        return ()
+    found = (
+        (each.link, each.ip, record.director_of(each.link, each.ip))
+        for each in host.addresses
+        if each.ip.ip in profile.vips and each.link != profile.holder_link
+    )
+    return tuple(DirectorVip(link, ip, owner) for link, ip, owner in found if owner)

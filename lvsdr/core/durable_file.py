@@ -1,0 +1,59 @@
+"""The one way to write a file: whole on disk or as it was, whatever happens in between.
+
+For files that lie in a folder of lvsdr's own. Whoever calls holds the lock of the file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+MODE = 0o640
+
+
+def replace_file(path: Path, text: Iterable[str]) -> None:
+    """Write `text`, given in pieces, in the place of the file; raises OSError, and changes nothing.
+
+    On disk when this returns: it survives a power cut, and so does the old file one before that.
+    """
+    _remove_half_written(path)
+    fresh = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+    try:
+        _write(fresh, text)
+        fresh.rename(path)
+    finally:
+        with suppress(FileNotFoundError):
+            fresh.unlink()
+    _flush(path.parent)
+
+
+def remove_file(path: Path) -> None:
+    """Remove the file, if it is there, so that a power cut does not bring it back."""
+    _remove_half_written(path)
+    path.unlink(missing_ok=True)
+    _flush(path.parent)
+
+
+def _remove_half_written(path: Path) -> None:
+    """Remove what runs that were killed have left beside the file."""
+    for fresh in path.parent.glob(f".{path.name}.*"):
+        fresh.unlink(missing_ok=True)
+
+
+def _write(path: Path, text: Iterable[str]) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    with os.fdopen(os.open(path, flags, MODE), "wb") as file:
+        for piece in text:
+            file.write(piece.encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _flush(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

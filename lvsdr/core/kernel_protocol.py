@@ -1,0 +1,53 @@
+"""What core and proof need of a kernel: to observe objects, to execute changes, to be looked at.
+
+lvsdr.kernel.linux is the real one; the tests have one that is a dictionary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from lvsdr.errors import LvsdrError
+from lvsdr.model.address import IPAddress
+from lvsdr.model.change import Plan
+from lvsdr.model.host import Host
+from lvsdr.model.objects import NOTHING, Key, Objects
+
+if TYPE_CHECKING:
+    from lvsdr.model.counters import Counters
+    from lvsdr.model.route_lookup import Packet, UnicastRoute
+
+
+class Kernel(Protocol):
+    """What lvsdr asks of the kernel of a host, and lets it do."""
+
+    def read_host(self) -> Host:
+        """Return the host's links, addresses, ARP settings and proxy entries."""
+
+    def inspect(self, packets: Callable[[Host], Iterable[Packet]], *, table: bool) -> Host:
+        """Return the host in depth, with the routes of `packets`; `table`: IPVS as well."""
+
+    def unicast_routes(self, destinations: Iterable[IPAddress]) -> Mapping[IPAddress, UnicastRoute]:
+        """Return the unicast routes by which packets to `destinations` would leave."""
+
+    def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
+        """Return those of the objects `keys` that are there; `likely` is how they may be."""
+
+    def children(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
+        """Return the addresses of the links, the real servers of the virtual servers `keys`."""
+
+    def counters(self, services: Collection[Key]) -> Mapping[Key, Counters]:
+        """Return what passes through the virtual servers `services` and their real servers."""
+
+    def require(self, todo: Plan) -> None:
+        """Raise CannotRun where this process cannot carry out such changes."""
+
+    def execute(self, changes: Plan) -> None:
+        """Carry out the changes in their order; raise KernelError at the first refused one."""
+
+    def attempt(self, changes: Plan) -> Iterable[LvsdrError]:
+        """Carry out what can be of the changes, in their order; return why the others cannot."""
+
+    def reopen(self) -> None:
+        """Start afresh after a failure."""
