@@ -20,7 +20,7 @@ from time import monotonic, process_time
 
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.lab_host import Host
-from lvsdr.model.objects import Service
+from lvsdr.model.ipvs import Service
 from lvsdr.model.path import Path, RealServerRoute
 from lvsdr.wire.paths.prove_paths import prove_paths
 

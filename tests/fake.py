@@ -16,6 +16,7 @@ from lvsdr.model.address import IPAddress, IPInterface, host_network
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.counters import Counters
 from lvsdr.model.host import HeldAddress, Host, HostLink
+from lvsdr.model.ipvs import RealServer, VirtualServer
 from lvsdr.model.neighbour_claim import Answer, NeighbourClaim
 from lvsdr.model.objects import (
     NOTHING,
@@ -25,11 +26,8 @@ from lvsdr.model.objects import (
     Object,
     Objects,
     ProxyNeighbour,
-    RealServer,
     Sysctl,
-    VirtualServer,
     keyed,
-    parent_key,
 )
 from lvsdr.model.path import Path as Route
 from lvsdr.model.path import PathVerdict, Proof, RealServerRoute
@@ -157,13 +155,13 @@ class FakeKernel:
     def children(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         self._read()
         objects = self.objects.values()
-        return keyed(item for item in objects if parent_key(item) in keys)
+        return keyed(item for item in objects if item.parent_key in keys)
 
     def counters(self, services: Collection[Key]) -> dict[Key, Counters]:
         """Return what was said of the virtual servers and their real servers, else zeros."""
         self._read()
         objects = self.objects.values()
-        keys = [item.key for item in objects if {item.key, parent_key(item)} & set(services)]
+        keys = [item.key for item in objects if {item.key, item.parent_key} & set(services)]
         return {key: self.counted.get(key, Counters()) for key in keys}
 
     def require(self, todo: Plan) -> None:
@@ -200,7 +198,7 @@ class FakeKernel:
 
     def _fits(self, change: Change) -> bool:
         """Return whether all is still as the change takes it to be."""
-        below = parent_key(change.subject)
+        below = change.subject.parent_key
         served = below is None or below[0] != VirtualServer.kind or below in self.objects
         return served and self.objects.get(change.key) == change.before
 

@@ -25,8 +25,9 @@ from lvsdr.core.book import Book
 from lvsdr.errors import CannotRun, Interrupted
 from lvsdr.model.change import Change
 from lvsdr.model.host import HostLink
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.neighbour_claim import Answer, AnswerForm
-from lvsdr.model.objects import Address, Link, Object, RealServer, Service, Sysctl, VirtualServer
+from lvsdr.model.objects import Address, Link, Object, Sysctl
 from lvsdr.render.results import Result
 
 PROFILES = Path(__file__).parent.parent / "profiles"
@@ -745,7 +746,7 @@ def test_a_plan_imports_neither_pyroute2_nor_what_explains_a_bad_profile() -> No
     assert {
         "lvsdr.core.situation",
         "lvsdr.kernel.views.host_view",
-        "lvsdr.kernel.tables.ipvs",
+        "lvsdr.kernel.tables.ipvs_servers",
     } <= loaded
     assert loaded & heavy == set()
     assert loaded & {"lvsdr.kernel.views.host_in_depth", "lvsdr.rules", "lvsdr.wire"} == set()

@@ -14,7 +14,8 @@ from lvsdr.kernel.views.owners import owners
 from lvsdr.model.config_owner import Owner
 from lvsdr.model.finding import Finding
 from lvsdr.model.host import HeldAddress, Host, HostLink
-from lvsdr.model.objects import ProxyNeighbour, RealServer, Service, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.objects import ProxyNeighbour
 from lvsdr.model.profile import DirectorProfile, LabelledVip, RealServerProfile
 from lvsdr.model.route_lookup import Packet, RouteTo
 from lvsdr.rules.host import container_host_rules, host_rules, route_questions

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pyroute2.ipvs import IPVSDest, IPVSService
 from pyroute2.netlink.generic import ipvs as theirs
 
-from lvsdr.kernel.netlink import ipvs_dump, ipvs_messages
+from lvsdr.kernel.netlink import ipvs_attributes, ipvs_dump, ipvs_messages
 from lvsdr.kernel.netlink.netlink_messages import (
     DUMP,
     GENERIC,
@@ -29,7 +29,7 @@ from lvsdr.kernel.netlink.netlink_socket import GenericSocket
 from lvsdr.kernel.tables import ipvs_batch
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change
-from lvsdr.model.objects import RealServer, Service, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 
 FAMILY, SEQUENCE = 27, 7
 
@@ -72,7 +72,7 @@ def real_servers(draw: st.DrawFn) -> RealServer:
         draw(addresses[family]),
         draw(ports),
         weight=draw(st.integers(0, 2**31 - 1)),
-        forwarding_method=draw(st.sampled_from(list(ipvs_messages.METHODS))),
+        forwarding_method=draw(st.sampled_from(list(ipvs_attributes.METHODS))),
         upper_threshold=draw(st.integers(0, 2**32 - 1)),
         lower_threshold=draw(st.integers(0, 2**32 - 1)),
         tunnel=(draw(st.integers(0, 255)), draw(ports), draw(ports)),
@@ -127,7 +127,7 @@ def their_destination(server: RealServer) -> Any:
     return IPVSDest(
         addr=str(server.rip),
         port=server.port,
-        fwd_method=ipvs_messages.METHODS[server.forwarding_method],
+        fwd_method=ipvs_attributes.METHODS[server.forwarding_method],
         weight=server.weight,
         u_thresh=server.upper_threshold,
         l_thresh=server.lower_threshold,
@@ -145,7 +145,7 @@ def ours(command: int, attributes: bytes) -> bytes:
 def test_a_virtual_server_is_encoded_as_pyroute2_encodes_it(server: VirtualServer) -> None:
     expected = encoded(1, ("IPVS_CMD_ATTR_SERVICE", their_service(server).dump_nla()))
 
-    message = ours(ipvs_messages.NEW_SERVICE, ipvs_messages.described(server))
+    message = ours(ipvs_messages.NEW_SERVICE, ipvs_messages.virtual_server(server))
 
     assert message == expected
 
@@ -157,7 +157,7 @@ def test_a_real_server_is_encoded_as_pyroute2_encodes_it(server: RealServer) -> 
         ("IPVS_CMD_ATTR_SERVICE", their_identity(server.service).dump_key()),
         ("IPVS_CMD_ATTR_DEST", their_destination(server).dump_nla()),
     )
-    attributes = ipvs_messages.identity(server.service) + ipvs_messages.destination(server)
+    attributes = ipvs_messages.identity(server.service) + ipvs_messages.real_server(server)
 
     message = ours(ipvs_messages.NEW_DEST, attributes)
 
@@ -200,11 +200,11 @@ DONE = HEADER.pack(HEADER.size + 4, NLMSG_DONE, MULTI, SEQUENCE, 0) + bytes(4)
 
 def listed(server: RealServer, extra: int = 0, *, order: int = 1) -> bytes:
     """Return a real server as a kernel lists it, `extra` bytes of statistics with it."""
-    settings = ipvs_dump.listed(server)
+    settings = ipvs_dump.listed_bytes(server)
     body, family = settings[: ipvs_dump.SETTINGS_SIZE], settings[ipvs_dump.SETTINGS_SIZE :]
     connections = b"".join(pack_attribute(kind, bytes(4)) for kind in (7, 8, 9))
     parts = [body, connections, family, pack_attribute(10, bytes(extra))]
-    return reply(pack_attribute(ipvs_messages.DEST, b"".join(parts[::order])))
+    return reply(pack_attribute(ipvs_attributes.DEST, b"".join(parts[::order])))
 
 
 def in_one_reply(found: list[bytes]) -> Iterator[bytes]:

@@ -16,7 +16,7 @@ from lvsdr.kernel.views.owners import owners
 from lvsdr.model.config_owner import Owner
 from lvsdr.model.finding import Finding
 from lvsdr.model.host import Host
-from lvsdr.model.objects import Service, VirtualServer
+from lvsdr.model.ipvs import Service, VirtualServer
 from lvsdr.model.profile import DirectorProfile, LabelledVip
 from lvsdr.rules.host import other_programs
 

@@ -20,25 +20,24 @@ from fuzz.profiles import PROFILES as VALID
 from fuzz.profiles import mutated as mutated_profiles
 from fuzz.profiles import times
 from lvsdr.errors import ProfileError
-from lvsdr.model.objects import (
-    IPIP_TUNNEL,
-    SCHEDULER_FLAGS,
-    TUNNEL_CHECKSUMS,
-    TUNNEL_TYPES,
+from lvsdr.model.holder_kinds import HOLDER_KINDS
+from lvsdr.model.ipvs import (
+    SETTING_FIELDS,
     RealServer,
     Service,
     SyncDaemon,
-    Sysctl,
     Timeout,
     VirtualServer,
 )
+from lvsdr.model.objects import Sysctl
 from lvsdr.model.printable import printable
 from lvsdr.model.profile import DirectorProfile, LabelledVip, Profile, RealServerProfile
+from lvsdr.model.scheduler_flags import SCHEDULER_FLAGS
+from lvsdr.model.tunnel import IPIP_TUNNEL, TUNNEL_CHECKSUMS, TUNNEL_TYPES
 from lvsdr.profile import schema
-from lvsdr.profile.holders import HOLDERS
 from lvsdr.profile.reader import read, schema_check
 from lvsdr.profile.reader.common_rules import DEEPEST
-from lvsdr.profile.reader.director_fields import director as director_of
+from lvsdr.profile.reader.director_fields import director_profile as director_of
 from lvsdr.profile.reader.quick_check import accepts
 from lvsdr.profile.reader.refusal import Refusal
 from lvsdr.profile.reader.schema_errors import EXPLANATIONS
@@ -552,9 +551,19 @@ def test_the_schema_knows_the_holders_and_the_defaults_of_the_model() -> None:
     described = schema.document("realserver")["properties"]
     model = RealServerProfile("a", "eth0", "dummy", "lvsdr0", (VIP,))
 
-    assert sorted(described["holder"]["enum"]) == sorted(HOLDERS)
+    assert sorted(described["holder"]["enum"]) == sorted(HOLDER_KINDS)
     for name in ("arp_ignore", "arp_announce", "arp_scope", "guard"):
         assert described[name]["default"] == getattr(model, name)
+
+
+def test_the_schema_and_the_model_have_the_same_defaults_for_servers() -> None:
+    virtual = schema.document("director")["properties"]["virtual_servers"]["items"]["properties"]
+    real = virtual["real_servers"]["items"]["properties"]
+
+    for kind, described in ((VirtualServer, virtual), (RealServer, real)):
+        for field in SETTING_FIELDS[kind]:
+            if "default" in described.get(field.name, ()):
+                assert described[field.name]["default"] == field.default, field.name
 
 
 # Whatever comes.
@@ -667,7 +676,7 @@ def test_the_reader_refuses_by_the_schema_what_jsonschema_refuses(data: Any) -> 
         if not isinstance(data, dict) or data.get("role") != role:
             continue
         try:
-            schema_check.check(document, data, toml=False)
+            schema_check.refuse_mistakes(document, data, toml=False)
             accepted = True
         except Refusal:
             accepted = False
@@ -706,7 +715,7 @@ def test_a_profile_near_to_a_valid_one_is_refused_by_the_schema_where_jsonschema
 ) -> None:
     document = schema.document(data["role"])
     try:
-        schema_check.check(document, data, toml=False)
+        schema_check.refuse_mistakes(document, data, toml=False)
         accepted = True
     except Refusal:
         accepted = False
@@ -745,7 +754,7 @@ def a_director(name: str = "web", method: str = "dr", *vips: str) -> DirectorPro
 
 def a_realserver(name: str = "rs1", holder: str = "dummy", *vips: str) -> RealServerProfile:
     addresses = tuple(ip_address(vip) for vip in vips or ("192.168.1.2",))
-    return RealServerProfile(name, "eth0", holder, HOLDERS[holder].link, addresses)
+    return RealServerProfile(name, "eth0", holder, HOLDER_KINDS[holder].link, addresses)
 
 
 def subjects(*profiles: Profile) -> list[tuple[str, str]]:
@@ -823,11 +832,11 @@ def test_each_kind_of_tunnel_ends_at_its_own_link(kind: str) -> None:
     (server,) = a_director(method="tunnel").real_servers
     to_it = replace(a_director(method="tunnel"), real_servers=(replace(server, tunnel=tunnel),))
 
-    found = {holder: disagreements([to_it, a_realserver("rs1", holder)]) for holder in HOLDERS}
+    found = {holder: disagreements([to_it, a_realserver("rs1", holder)]) for holder in HOLDER_KINDS}
     closed = {holder for holder in found if any(each.rule == "NO-TUNNEL" for each in found[holder])}
     ports = [each.hint for each in found[link]]
 
-    assert closed == set(HOLDERS) - {link}
+    assert closed == set(HOLDER_KINDS) - {link}
     assert ports == (
         ["on that host: modprobe fou; ip fou add port 5555 gue"] if kind == "gue" else []
     )

@@ -22,7 +22,8 @@ from lvsdr.errors import CannotRun
 from lvsdr.keepalived.checker_states import Health, Server
 from lvsdr.keepalived.ledger import Ledger
 from lvsdr.keepalived.vrrp_states import Notice
-from lvsdr.model.objects import Address, Objects, RealServer, Service, Sysctl, keyed
+from lvsdr.model.ipvs import RealServer, Service
+from lvsdr.model.objects import Address, Objects, Sysctl, keyed
 from lvsdr.model.plain_data import to_plain
 
 IGNORE = Sysctl("net/ipv4/conf/all/arp_ignore", "1")

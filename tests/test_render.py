@@ -9,24 +9,12 @@ from typing import get_args
 import pytest
 
 from lvsdr.cli.session import Session
-from lvsdr.model import objects
+from lvsdr.model import ipvs, objects
 from lvsdr.model.change import Change
 from lvsdr.model.finding import Finding
-from lvsdr.model.objects import (
-    KINDS,
-    Address,
-    Link,
-    Object,
-    ProxyNeighbour,
-    RealServer,
-    Route,
-    Service,
-    SyncDaemon,
-    Sysctl,
-    Timeout,
-    VirtualServer,
-)
-from lvsdr.model.plain_data import from_plain, to_plain
+from lvsdr.model.ipvs import RealServer, Service, SyncDaemon, Timeout, VirtualServer
+from lvsdr.model.objects import Address, Link, Object, ProxyNeighbour, Route, Sysctl
+from lvsdr.model.plain_data import KINDS, from_plain, to_plain
 from lvsdr.model.printable import printable
 from lvsdr.render import commands, text
 from lvsdr.render.output_formats import FORMATS, names
@@ -73,6 +61,26 @@ LINES: list[tuple[Object | None, Object | None, list[str]]] = [
             "tc qdisc replace dev tunl0 root pfifo",
             "tc qdisc del dev tunl0 root",
         ],
+    ),
+    (
+        None,
+        Link("gre0", "gre", up=True, arp=False),
+        ["modprobe ip_gre", "ip link set gre0 arp off up"],
+    ),
+    (
+        None,
+        Link("ip6tnl0", "ip6tnl", up=True, arp=False),
+        ["modprobe ip6_tunnel", "ip link set ip6tnl0 arp off up"],
+    ),
+    (
+        Link("tunl0", "ipip", up=False, arp=False, started=False),
+        Link("tunl0", "ipip", up=True, arp=False),
+        ["modprobe ipip", "ip link set tunl0 up"],
+    ),
+    (
+        Link("gre0", "gre", up=False, arp=False),
+        Link("gre0", "gre", up=True, arp=False),
+        ["ip link set gre0 up"],
     ),
     (Link("lvsdr0", "dummy", up=True, arp=False), None, ["ip link del lvsdr0"]),
     (
@@ -199,7 +207,8 @@ def test_every_kind_of_object_has_commands() -> None:
 
 
 def test_every_kind_of_object_is_in_the_table() -> None:
-    kinds = {each.kind: each for each in vars(objects).values() if getattr(each, "kind", None)}
+    named = {**vars(objects), **vars(ipvs)}
+    kinds = {each.kind: each for each in named.values() if getattr(each, "kind", None)}
 
     assert dict(KINDS) == kinds
 

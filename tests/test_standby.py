@@ -13,7 +13,8 @@ from lvsdr.core.book import Book
 from lvsdr.core.situation import Situation, plan_apply, plan_standby
 from lvsdr.core.workflow import converge
 from lvsdr.model.host import HostLink
-from lvsdr.model.objects import Address, RealServer, Service, SyncDaemon, Sysctl, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, SyncDaemon, VirtualServer
+from lvsdr.model.objects import Address, Sysctl
 from lvsdr.model.profile import DirectorProfile, LabelledVip
 
 VIP = ip_address("192.0.2.10")

@@ -14,7 +14,8 @@ import pytest
 
 from fake import FakeKernel, FakeSession, host
 from lvsdr.model.counters import Counters, Traffic, rated
-from lvsdr.model.objects import Key, RealServer, Service, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.objects import Key
 from test_cli import DIP, DIRECTOR, Run, kernel_of
 
 WEB = Service("tcp", ip_address("192.168.1.2"), 80)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 from lvsdr.lab.topology import Topology, topology
-from lvsdr.model.objects import RealServer, Service, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.profile import DirectorProfile, LabelledVip, RealServerProfile
 
 

@@ -19,6 +19,7 @@ from lvsdr.kernel.netlink.rtm_link import Links, RawLink
 from lvsdr.kernel.views import route_lookups
 from lvsdr.model.address import host_network
 from lvsdr.model.host import Host, HostLink
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.objects import (
     GUARD_METRIC,
@@ -27,11 +28,8 @@ from lvsdr.model.objects import (
     Link,
     Object,
     ProxyNeighbour,
-    RealServer,
     Route,
-    Service,
     Sysctl,
-    VirtualServer,
 )
 from lvsdr.model.route_lookup import GONE, Packet, RouteTo
 from test_rtnetlink_messages import Wire, answer

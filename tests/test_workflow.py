@@ -26,19 +26,8 @@ from lvsdr.core.workflow import announce, apply, converge, new_vips, withdraw, w
 from lvsdr.errors import CannotRun, KernelError, LvsdrError, NotConverged, ProfileError, Stuck
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
-from lvsdr.model.objects import (
-    NOTHING,
-    Address,
-    Key,
-    Link,
-    Object,
-    Objects,
-    RealServer,
-    Service,
-    Sysctl,
-    VirtualServer,
-    keyed,
-)
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.objects import NOTHING, Address, Key, Link, Object, Objects, Sysctl, keyed
 from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.profile.reader import read
 

@@ -24,7 +24,7 @@ from lvsdr.render.results import Drained
 if TYPE_CHECKING:
     from lvsdr.core.draining import Standings
     from lvsdr.core.kernel_protocol import Kernel
-    from lvsdr.model.objects import RealServer
+    from lvsdr.model.ipvs import RealServer
 
 
 @click.command("drain")

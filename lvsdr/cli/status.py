@@ -131,7 +131,7 @@ def _show(
 
 
 def _rows(situation: Situation, kernel: Kernel, counted: Counted) -> list[Row]:
-    from lvsdr.model.objects import VirtualServer
+    from lvsdr.model.ipvs import VirtualServer
     from lvsdr.render import object_rows
 
     services = [key for key in situation.desired if key[0] == VirtualServer.kind]

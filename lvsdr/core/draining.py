@@ -13,18 +13,10 @@ from lvsdr.core.record import Record, owner_of
 from lvsdr.core.situation import Situation, situation_of
 from lvsdr.core.workflow import converge
 from lvsdr.errors import CannotRun, ProfileError
-from lvsdr.model.address import IPAddress
+from lvsdr.model.address import IPAddress, endpoint
 from lvsdr.model.counters import Counters, Standing
-from lvsdr.model.objects import (
-    Key,
-    Objects,
-    RealServer,
-    Service,
-    Sysctl,
-    Timeout,
-    VirtualServer,
-    endpoint,
-)
+from lvsdr.model.ipvs import RealServer, Service, Timeout, VirtualServer
+from lvsdr.model.objects import Key, Objects, Sysctl
 from lvsdr.model.profile import DirectorProfile
 
 EXPIRE_TEMPLATES = "net/ipv4/vs/expire_quiescent_template"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from lvsdr.errors import ProfileError
 from lvsdr.model.address import IPAddress, IPInterface
 from lvsdr.model.host import Host
+from lvsdr.model.ipvs import RealServer, SyncDaemon, VirtualServer
 from lvsdr.model.objects import (
     Address,
     Baseline,
@@ -15,10 +16,7 @@ from lvsdr.model.objects import (
     Object,
     Objects,
     ProxyNeighbour,
-    RealServer,
-    SyncDaemon,
     Sysctl,
-    VirtualServer,
     keyed,
     there,
 )

@@ -12,6 +12,7 @@ from lvsdr.core.planner import plan, planned_keys
 from lvsdr.core.record import Record, owner_of
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.host import Host
+from lvsdr.model.ipvs import VirtualServer
 from lvsdr.model.objects import (
     NOTHING,
     Baseline,
@@ -21,8 +22,6 @@ from lvsdr.model.objects import (
     Objects,
     ProxyNeighbour,
     Sysctl,
-    VirtualServer,
-    parent_key,
 )
 from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.profile import roles
@@ -180,5 +179,5 @@ def _used_by_others(
     if not parents:
         return ()
     children = record.foreign(kernel.children(parents, observed))
-    used = {parent_key(item) for item in children if item.key not in deleted}
+    used = {item.parent_key for item in children if item.key not in deleted}
     return tuple(sorted(parents & used, key=str))

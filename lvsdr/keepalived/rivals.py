@@ -20,7 +20,8 @@ from lvsdr.keepalived.host_roles import HostAccess, Report
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.host import Host
-from lvsdr.model.objects import Key, RealServer
+from lvsdr.model.ipvs import RealServer
+from lvsdr.model.objects import Key
 from lvsdr.model.profile import DirectorProfile
 
 # How often it is asked who else is there, against loss.

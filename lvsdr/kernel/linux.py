@@ -17,14 +17,15 @@ from lvsdr.kernel.privilege import has_net_admin
 from lvsdr.kernel.tables import ipvs_batch, sysctls
 from lvsdr.kernel.tables.addresses import Addresses
 from lvsdr.kernel.tables.guard_routes import Routes
-from lvsdr.kernel.tables.ipvs import Servers
 from lvsdr.kernel.tables.ipvs_control import SyncDaemons, Timeouts
+from lvsdr.kernel.tables.ipvs_servers import Servers
 from lvsdr.kernel.tables.links import Links
 from lvsdr.kernel.tables.proxy_neighbours import Proxies
 from lvsdr.kernel.views import host_view
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.closing import Closing
-from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, Sysctl, VirtualServer, keyed
+from lvsdr.model.ipvs import VirtualServer
+from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, Sysctl, keyed
 
 if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress

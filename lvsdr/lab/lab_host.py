@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from lvsdr.kernel import namespace
 from lvsdr.lab.lvsdr_command import lvsdr_command
+from lvsdr.model.holder_kinds import TUNNEL_ENDS
 
 T = TypeVar("T")
 
@@ -30,7 +31,7 @@ PROXIES = "neighbour show proxy"
 SETTINGS = ("/proc/sys/net/ipv4/conf", "/proc/sys/net/ipv6/conf")
 # They have no IPv6 settings before they are first up, and then have them for ever; so it is with
 # queues, noop before and noqueue after.
-LATE = frozenset(f"/proc/sys/net/ipv6/conf/{link}" for link in ("tunl0", "gre0", "sit0"))
+LATE = frozenset(f"/proc/sys/net/ipv6/conf/{end.link}" for end in TUNNEL_ENDS if end.late)
 FLEETING = (("qdisc", "noop"), ("qdisc", "noqueue"))
 # The kernel takes up to a second until it has heard of a carrier, and gives addresses after that.
 SETTLED = 3.0

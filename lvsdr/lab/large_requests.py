@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 from lvsdr.lab.lab_host import Host
 from lvsdr.model.address import IPAddress
-from lvsdr.model.objects import Service
+from lvsdr.model.ipvs import Service
 
 LENGTH = 20_000
 # A connection that stands still repeats its packets for minutes.

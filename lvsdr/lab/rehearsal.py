@@ -14,7 +14,7 @@ from lvsdr.lab.cluster import Cluster, cluster
 from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import TYPES, ask, serving
 from lvsdr.lab.topology import topology
-from lvsdr.model.objects import Service
+from lvsdr.model.ipvs import Service
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
 from lvsdr.model.rehearsal_step import Step
 from lvsdr.profile.reader import read

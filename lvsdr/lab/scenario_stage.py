@@ -20,7 +20,7 @@ from lvsdr.lab.rehearsal import Runner
 from lvsdr.lab.scenario import ByHand, Document, Scenario
 from lvsdr.lab.topology import Station, Topology, topology
 from lvsdr.model.address import IPAddress
-from lvsdr.model.objects import Service
+from lvsdr.model.ipvs import Service
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
 from lvsdr.profile.reader import read
 

@@ -16,7 +16,7 @@ from lvsdr.lab.arp_witness import count_answers
 from lvsdr.lab.scenario_stage import Stage
 from lvsdr.lab.services import ask, serving
 from lvsdr.model.address import IPAddress
-from lvsdr.model.objects import Service
+from lvsdr.model.ipvs import Service
 
 NOBODY = "nobody"
 # What was asked, what was found (names of hosts, or numbers of frames), and the lines that tell it.

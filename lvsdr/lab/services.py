@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 
 from lvsdr.lab.lab_host import Host
 from lvsdr.model.address import IPAddress
-from lvsdr.model.objects import Service
+from lvsdr.model.ipvs import Service
 
 SOL_IP, IP_FREEBIND = socket.SOL_IP, 15
 SOL_IPV6, IPV6_FREEBIND = socket.IPPROTO_IPV6, 78

@@ -21,7 +21,7 @@ IPNetwork = IPv4Network | IPv6Network
 
 
 @lru_cache(maxsize=65536)
-def parsed(text: str) -> IPAddress:
+def parsed_address(text: str) -> IPAddress:
     """Return the address that `text` is; raises ValueError.
 
     The same object for the same text: the same real servers serve many services, and two addresses
@@ -38,3 +38,9 @@ def host_interface(address: IPAddress) -> IPInterface:
 def host_network(address: IPAddress) -> IPNetwork:
     """Return the network that holds `address` alone."""
     return ip_network((address, address.max_prefixlen))
+
+
+def endpoint(address: IPAddress | str, port: int) -> str:
+    """Return ADDRESS:PORT as people write it, an IPv6 address in brackets."""
+    text = str(address)
+    return f"[{text}]:{port}" if ":" in text else f"{text}:{port}"

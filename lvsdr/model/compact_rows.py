@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from operator import attrgetter
 from typing import Any
 
-from lvsdr.model.objects import Key, Object, RealServer, alike
-from lvsdr.model.plain_data import Plain, from_plain, parsed_address, to_plain
-
-_settings = attrgetter(
-    *("service", "port", "weight", "forwarding_method"),
-    *("upper_threshold", "lower_threshold", "tunnel"),
-)
+from lvsdr.model.ipvs import RealServer, settings_of, with_rip
+from lvsdr.model.objects import Key, Object
+from lvsdr.model.plain_data import Plain, exact_address, from_plain, to_plain
 
 
-def rows(items: Iterable[Object]) -> Iterator[Plain]:
+def to_rows(items: Iterable[Object]) -> Iterator[Plain]:
     """Yield the entries that `items` make; of real servers in a row, `rip` is the list of RIPs."""
-    for settings, group in groupby(items, _alike):
-        if settings is None:
+    for beside, group in groupby(items, _beside_its_rip):
+        if beside is None:
             yield from ({"object": item.kind, **to_plain(item)} for item in group)
         else:
             first, *others = group
@@ -27,8 +22,8 @@ def rows(items: Iterable[Object]) -> Iterator[Plain]:
             yield {"object": first.kind, **to_plain(first), "rip": rips}
 
 
-def objects(entries: Iterable[Plain]) -> Iterator[Object]:
-    """Yield the objects whose `rows` are `entries`.
+def from_rows(entries: Iterable[Plain]) -> Iterator[Object]:
+    """Yield the objects whose `to_rows` are `entries`.
 
     Raises KeyError, TypeError or ValueError where an entry is none.
     """
@@ -43,12 +38,12 @@ def objects(entries: Iterable[Plain]) -> Iterator[Object]:
         assert isinstance(model, RealServer), "from_plain() makes the kind it is asked for"
         yield model
         for text in others:
-            yield alike(model, parsed_address(text), text)
+            yield with_rip(model, exact_address(text), text)
 
 
-def key_rows(keys: Iterable[Key]) -> Iterator[list[Any]]:
+def keys_to_rows(keys: Iterable[Key]) -> Iterator[list[Any]]:
     """Yield the entries that `keys` make; of real servers in a row, one holds all RIPs."""
-    for beside, group in groupby(keys, _beside):
+    for beside, group in groupby(keys, _key_beside_its_rip):
         if beside is None:
             yield from map(list, group)
         else:
@@ -56,8 +51,8 @@ def key_rows(keys: Iterable[Key]) -> Iterator[list[Any]]:
             yield [*head, [key[-2] for key in group], port]
 
 
-def keys(entries: Iterable[list[Any]]) -> Iterator[Key]:
-    """Yield the keys whose `key_rows` are `entries`; raises ValueError or TypeError."""
+def keys_from_rows(entries: Iterable[list[Any]]) -> Iterator[Key]:
+    """Yield the keys whose `keys_to_rows` are `entries`; raises ValueError or TypeError."""
     for entry in entries:
         if entry[0] != RealServer.kind:
             yield tuple(entry)
@@ -66,12 +61,14 @@ def keys(entries: Iterable[list[Any]]) -> Iterator[Key]:
         yield from ((*head, text, port) for text in _texts(rips))
 
 
-def _alike(item: Object) -> tuple[Any, ...] | None:
-    found: tuple[Any, ...] | None = _settings(item) if item.kind == RealServer.kind else None
-    return found
+def _beside_its_rip(item: Object) -> tuple[Any, ...] | None:
+    """Return all of a real server but its RIP."""
+    if not isinstance(item, RealServer):
+        return None
+    return item.service, item.port, settings_of(item)
 
 
-def _beside(key: Key) -> tuple[Any, ...] | None:
+def _key_beside_its_rip(key: Key) -> tuple[Any, ...] | None:
     """Return the key of a real server but for its RIP."""
     return (*key[:-2], key[-1]) if key[0] == RealServer.kind else None
 

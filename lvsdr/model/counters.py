@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
-from lvsdr.model.objects import Key, RealServer
+from lvsdr.model.ipvs import RealServer
+from lvsdr.model.objects import Key
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
 from lvsdr.model.address import IPAddress, IPInterface, IPNetwork
-from lvsdr.model.objects import ProxyNeighbour, RealServer
+from lvsdr.model.ipvs import RealServer
+from lvsdr.model.objects import ProxyNeighbour
 
 if TYPE_CHECKING:
     # A plan looks at none of these.

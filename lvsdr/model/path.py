@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.objects import IPIP_TUNNEL, Service, Tunnel
+from lvsdr.model.ipvs import Service
+from lvsdr.model.tunnel import IPIP_TUNNEL, Tunnel
 
 PathVerdict = Literal[
     "served",

@@ -9,10 +9,23 @@ from ipaddress import ip_interface, ip_network
 from operator import attrgetter
 from typing import Any
 
-from lvsdr.model.address import parsed
-from lvsdr.model.objects import KINDS, Object, Service, shared
+from lvsdr.model.address import parsed_address
+from lvsdr.model.ipvs import RealServer, Service, SyncDaemon, Timeout, VirtualServer, interned
+from lvsdr.model.objects import Address, Link, Object, ProxyNeighbour, Route, Sysctl
 
 Plain = dict[str, Any]
+
+KINDS: Mapping[str, type[Object]] = {
+    "sysctl": Sysctl,
+    "link": Link,
+    "address": Address,
+    "route": Route,
+    "proxy_neighbour": ProxyNeighbour,
+    "virtual_server": VirtualServer,
+    "real_server": RealServer,
+    "timeout": Timeout,
+    "sync_daemon": SyncDaemon,
+}
 
 
 def to_plain(item: Object) -> Plain:
@@ -81,10 +94,10 @@ def _service(plain: Mapping[str, Any]) -> Service:
 @lru_cache(maxsize=4096)
 def _known_service(plain: tuple[tuple[str, Any], ...]) -> Service:
     values = dict(plain)
-    made = Service(**{**values, "vip": values["vip"] and parsed(values["vip"])})
+    made = Service(**{**values, "vip": values["vip"] and parsed_address(values["vip"])})
     if _plain_service(made) != values:
         raise ValueError("not the fields of a service")
-    return shared(made)
+    return interned(made)
 
 
 def _exactly(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -106,14 +119,14 @@ def _tunnel(plain: list[int]) -> tuple[int, ...]:
     return tuple(plain)
 
 
-parsed_address = _exactly(parsed)
+exact_address = _exactly(parsed_address)
 
 PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "ip": _exactly(ip_interface),
-    "rip": parsed_address,
-    "address": parsed_address,
+    "rip": exact_address,
+    "address": exact_address,
     "destination": _exactly(ip_network),
     "service": _service,
     "tunnel": _tunnel,
-    "group": parsed_address,
+    "group": exact_address,
 }

@@ -7,14 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.objects import (
-    ProxyNeighbour,
-    RealServer,
-    SyncDaemon,
-    Sysctl,
-    Timeout,
-    VirtualServer,
-)
+from lvsdr.model.ipvs import RealServer, SyncDaemon, Timeout, VirtualServer
+from lvsdr.model.objects import ProxyNeighbour, Sysctl
 
 
 @dataclass(frozen=True, slots=True)

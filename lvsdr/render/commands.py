@@ -7,21 +7,12 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from lvsdr.model.address import endpoint
 from lvsdr.model.change import Change, Plan
-from lvsdr.model.objects import (
-    Address,
-    Link,
-    ProxyNeighbour,
-    RealServer,
-    Route,
-    Service,
-    SyncDaemon,
-    Sysctl,
-    Timeout,
-    VirtualServer,
-    endpoint,
-    there,
-)
+from lvsdr.model.holder_kinds import HOLDING_ENDS
+from lvsdr.model.ipvs import RealServer, Service, SyncDaemon, Timeout, VirtualServer, settings
+from lvsdr.model.objects import Address, Link, ProxyNeighbour, Route, Sysctl, there
+from lvsdr.model.setting_words import IPVSADM, all_said, said
 from lvsdr.render.results import Planned, Result, Status
 
 Words = Iterator[list[str]]
@@ -71,7 +62,11 @@ def _link(change: Change) -> Words:
     if not isinstance(after, Link):
         yield ["ip", "link", "del", str(change.key[1])]
         return
-    if before is None and after.link_kind not in ("loopback", "ipip"):
+    end = HOLDING_ENDS.get(after.name)
+    if end is not None and not (isinstance(before, Link) and before.started):
+        # Its module makes it: who asks for it by hand is told that it is there already.
+        yield ["modprobe", end.module]
+    elif before is None and end is None and after.link_kind != "loopback":
         yield ["ip", "link", "add", after.name, "type", after.link_kind]
     arp = ["arp", "on" if after.arp else "off"]
     same = isinstance(before, Link) and before.arp == after.arp
@@ -129,22 +124,20 @@ def _virtual_server(change: Change) -> Words:
     server = change.subject
     assert isinstance(server, VirtualServer), "the table is by kind"
     verb = {"+": "-A", "~": "-E", "-": "-D"}[change.sign]
-    settings = [] if change.after is None else _spread(server)
+    settings = [] if change.after is None else _scheduling(server)
     yield ["ipvsadm", verb, *_service(server.service), *settings]
 
 
-def _spread(server: VirtualServer) -> list[str]:
-    words = ["-s", server.scheduler]
-    if server.persistence is not None:
-        words += ["-p", str(server.persistence)]
-    if server.persistence_prefix is not None:
-        words += ["-M", _mask(server)]
-    if server.one_packet:
-        words.append("-o")
-    if server.flags:
-        names = [name for bit, name in SCHEDULER_FLAGS.items() if server.flags & bit]
-        words += ["-b", ",".join(names)]
-    return [*words, *(["--pe", server.engine] if server.engine else [])]
+def _scheduling(server: VirtualServer) -> list[str]:
+    words: list[str] = []
+    for setting, value in settings(server):
+        words += said(setting, value, IPVSADM).split()
+        if setting.name == "persistence_prefix" and value is not None:
+            words += ["-M", _mask(server)]
+        if setting.name == "flags" and value:
+            names = [name for bit, name in SCHEDULER_FLAGS.items() if value & bit]
+            words += ["-b", ",".join(names)]
+    return words
 
 
 def _mask(server: VirtualServer) -> str:
@@ -157,13 +150,14 @@ def _real_server(change: Change) -> Words:
     server = change.subject
     assert isinstance(server, RealServer), "the table is by kind"
     verb = {"+": "-a", "~": "-e", "-": "-d"}[change.sign]
-    settings = [] if change.after is None else _share(server)
+    settings = [] if change.after is None else _forwarding(server)
     where = endpoint(server.rip, server.port)
     yield ["ipvsadm", verb, *_service(server.service), "-r", where, *settings]
 
 
-def _share(server: RealServer) -> list[str]:
-    words = [METHOD_FLAGS.get(server.forwarding_method, "-g"), "-w", str(server.weight)]
+def _forwarding(server: RealServer) -> list[str]:
+    words = [METHOD_FLAGS.get(server.forwarding_method, "-g")]
+    words += " ".join(all_said(settings(server), IPVSADM)).split()
     if server.upper_threshold or server.lower_threshold:
         words += ["-x", str(server.upper_threshold), "-y", str(server.lower_threshold)]
     kind, port, flags = server.tunnel

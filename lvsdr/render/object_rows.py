@@ -6,15 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from lvsdr.model.counters import Counters
-from lvsdr.model.objects import (
-    Address,
-    Key,
-    Object,
-    Objects,
-    RealServer,
-    VirtualServer,
-    there,
-)
+from lvsdr.model.ipvs import RealServer, VirtualServer
+from lvsdr.model.objects import Address, Key, Object, Objects, there
 
 FOREIGN, UNWANTED, DRAINED = "foreign", "unwanted", "drained"
 

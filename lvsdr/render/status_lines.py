@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from lvsdr.model.objects import Object, RealServer
+from lvsdr.model.ipvs import RealServer
+from lvsdr.model.objects import Object
 from lvsdr.model.printable import printable
 
 if TYPE_CHECKING:

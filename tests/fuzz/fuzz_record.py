@@ -18,21 +18,9 @@ with atheris.instrument_imports(include=["lvsdr", "json", "ipaddress"]):
     from lvsdr.core.book import Book
     from lvsdr.core.record import Record
     from lvsdr.errors import CannotRun
-    from lvsdr.model.objects import (
-        KINDS,
-        Address,
-        Link,
-        Object,
-        ProxyNeighbour,
-        RealServer,
-        Route,
-        Service,
-        SyncDaemon,
-        Sysctl,
-        Timeout,
-        VirtualServer,
-        keyed,
-    )
+    from lvsdr.model.ipvs import RealServer, Service, SyncDaemon, Timeout, VirtualServer
+    from lvsdr.model.objects import Address, Link, Object, ProxyNeighbour, Route, Sysctl, keyed
+    from lvsdr.model.plain_data import KINDS
 
 BOOK = Book("fuzz", Path("/run/lvsdr"))
 WEB = Service("tcp", ip_address("192.0.2.10"), 80)

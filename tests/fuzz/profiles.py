@@ -13,17 +13,8 @@ from hypothesis import strategies as st
 from fake import FakeKernel
 from lvsdr.model.address import IPAddress
 from lvsdr.model.host import HeldAddress, Host, HostLink
-from lvsdr.model.objects import (
-    Address,
-    Link,
-    Object,
-    ProxyNeighbour,
-    RealServer,
-    Service,
-    Timeout,
-    VirtualServer,
-    keyed,
-)
+from lvsdr.model.ipvs import RealServer, Service, Timeout, VirtualServer
+from lvsdr.model.objects import Address, Link, Object, ProxyNeighbour, keyed
 from lvsdr.model.objects import Sysctl as Setting
 from lvsdr.profile.schema import ROLES, document
 

@@ -27,7 +27,7 @@ from lvsdr.lab.cluster import Cluster, cluster
 from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import serving
 from lvsdr.lab.topology import Topology, topology
-from lvsdr.model.objects import Service
+from lvsdr.model.ipvs import Service
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
 from lvsdr.profile.reader import read
 

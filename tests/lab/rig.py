@@ -19,7 +19,7 @@ from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import ask, serving
 from lvsdr.lab.topology import topology
 from lvsdr.model.address import IPAddress
-from lvsdr.model.objects import Service
+from lvsdr.model.ipvs import Service
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
 from lvsdr.profile.reader import read
 

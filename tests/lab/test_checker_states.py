@@ -14,7 +14,7 @@ from rig import RIPS, VIP, Document, director, settled, virtual_server, write
 from witnesses import ipvsadm
 
 from lvsdr.lab.services import serving
-from lvsdr.model.objects import Service
+from lvsdr.model.ipvs import Service
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.profile.reader import read
 

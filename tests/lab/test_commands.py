@@ -91,6 +91,8 @@ CASES = [
     pytest.param(realserver("lo", vips=[VIP, VIP6]), id="lo"),
     pytest.param(realserver("dummy", vips=[VIP, VIP6]), id="dummy"),
     pytest.param(realserver("tunl0"), id="tunl0"),
+    pytest.param(realserver("gre0"), id="gre0"),
+    pytest.param(realserver("ip6tnl0", vips=[VIP6]), id="ip6tnl0"),
 ]
 
 
@@ -118,6 +120,22 @@ def test_the_commands_of_a_plan_do_what_apply_does(
     assert lvsdr(other, role, "plan", profile) == "nothing to change\n"
 
 
+@pytest.mark.parametrize("holder", ["dummy", "lo", "tunl0", "gre0", "ip6tnl0"])
+def test_the_commands_of_a_status_make_what_is_there(
+    twins: tuple[Host, Host], tmp_path: Path, holder: str
+) -> None:
+    """On a host that has nothing yet, also not the module that makes the link."""
+    one, other = twins
+    profile = write(tmp_path, realserver(holder, vips=[VIP6 if holder == "ip6tnl0" else VIP]))
+
+    lvsdr(one, "realserver", "apply", profile)
+    commands = lvsdr(one, "realserver", "status", profile, "--format", "commands")
+    other.run("sh", "-eux", text=commands)
+
+    assert alike(other) == alike(one)
+    assert lvsdr(other, "realserver", "plan", profile) == "nothing to change\n"
+
+
 def alike(host: Host) -> list[str]:
     """Return what the host is like; no random MACs, and no order where the kernel has none."""
     *settings, table = state(host).partition("IP Virtual Server")
@@ -127,4 +145,11 @@ def alike(host: Host) -> list[str]:
         text = text.replace(link["address"], "MAC")
     if made:
         text = re.sub(r"fe80:[0-9a-f:]+", "fe80::", text)
+    # Of these too: the kernel makes one for each such link, and its link-local address of it.
+    for link in json.loads(host.run("ip", "-j", "address", "show").stdout):
+        if link["link_type"] == "tunnel6":
+            text = text.replace(link["permaddr"], "MAC")
+            own = [each["local"] for each in link["addr_info"] if each["scope"] == "link"]
+            for address in own:
+                text = text.replace(address, "fe80::")
     return [*text.splitlines(), *sorted(table.splitlines())]

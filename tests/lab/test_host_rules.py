@@ -33,7 +33,7 @@ from lvsdr.kernel import namespace
 from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.lab.lab_host import Host
 from lvsdr.model.change import Change
-from lvsdr.model.objects import RealServer
+from lvsdr.model.ipvs import RealServer
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
 from lvsdr.profile.reader import read
 from lvsdr.proof import verification

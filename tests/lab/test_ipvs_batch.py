@@ -21,7 +21,7 @@ from lvsdr.kernel.netlink.netlink_socket import SO_RCVBUFFORCE
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.lab_host import Host
 from lvsdr.model.change import Change, Plan
-from lvsdr.model.objects import RealServer, Service, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 
 T = TypeVar("T")
 

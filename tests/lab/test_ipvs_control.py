@@ -17,7 +17,8 @@ from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.lab_host import Host
 from lvsdr.model.change import Change
-from lvsdr.model.objects import Object, SyncDaemon, Sysctl, Timeout, keyed
+from lvsdr.model.ipvs import SyncDaemon, Timeout
+from lvsdr.model.objects import Object, Sysctl, keyed
 
 MASTER = SyncDaemon("master", "eth0", 3, 1472, ip_address("224.0.0.81"), 8848, 1)
 BACKUP = SyncDaemon("backup", "eth0", 255, 1452, ip_address("ff02::51"), 9000, 3)

@@ -13,7 +13,8 @@ from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.lab_host import Host
 from lvsdr.model.change import Change
-from lvsdr.model.objects import Object, RealServer, Service, VirtualServer, keyed
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.objects import Object, keyed
 
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ from rig import VIP, VIP6, Document, Rig, director, lvsdr, realserver, rig
 
 from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import serving
-from lvsdr.model.objects import Service
+from lvsdr.model.ipvs import Service
 
 SHORTLY = ("--seconds", "0.4")
 SYN_RECV = "03"

@@ -34,7 +34,7 @@ from witnesses import captured
 
 from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import ask, serving
-from lvsdr.model.objects import Service
+from lvsdr.model.ipvs import Service
 
 SHORTLY = ("--seconds", "0.4")
 GRE, GUE, SIX = range(3)

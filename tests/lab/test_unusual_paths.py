@@ -29,7 +29,7 @@ from witnesses import ipvsadm
 
 from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import serving
-from lvsdr.model.objects import Service
+from lvsdr.model.ipvs import Service
 from lvsdr.wire.packet_socket import PacketSocket
 from lvsdr.wire.paths.probe import Probe, probe_frame
 

@@ -9,9 +9,10 @@ from ipaddress import IPv4Address
 
 from lvsdr.errors import ProfileError
 from lvsdr.model.address import host_interface
-from lvsdr.model.objects import RealServer, VirtualServer
+from lvsdr.model.ipvs import RealServer, VirtualServer, settings
 from lvsdr.model.printable import printable
 from lvsdr.model.profile import DirectorProfile
+from lvsdr.model.setting_words import KEEPALIVED, all_said, unsaid
 
 NAME = re.compile(r"[A-Za-z0-9_.:-]{1,255}")
 # What keepalived takes for itself: words, quotes, comments, blocks, and names to fill in.
@@ -123,13 +124,10 @@ def _addresses(profile: DirectorProfile, router: int) -> Iterator[str]:
 
 def _refuse_the_unsaid(server: VirtualServer, real_servers: Sequence[RealServer]) -> None:
     """Raise ProfileError for what keepalived has no words for, or says in other ones."""
-    spoken = VirtualServer(
-        server.service,
-        server.scheduler,
-        server.persistence,
-        one_packet=server.one_packet,
-    )
-    if spoken != server or any(any(each.tunnel) for each in real_servers):
+    unknown = unsaid(settings(server), KEEPALIVED)
+    unknown += [name for each in real_servers for name in unsaid(settings(each), KEEPALIVED)]
+    # These are said for all real servers of a virtual server at once, by lvs_sched and lvs_method.
+    if set(unknown) - {"scheduler", "forwarding_method"}:
         raise ProfileError(
             f"cannot write {server} for keepalived: it is more than lvsdr says in its words",
             hints=["leave out --virtual-servers"],
@@ -152,19 +150,14 @@ def _virtual_server(server: VirtualServer, real_servers: Sequence[RealServer]) -
         *(["ip_family inet6"] if service.vip is None and service.family == "inet6" else []),
         f"lvs_sched {server.scheduler}",
         f"lvs_method {KINDS[next(iter(methods), 'dr')]}",
-        *([] if server.persistence is None else [f"persistence_timeout {server.persistence}"]),
-        *(["ops"] if server.one_packet else []),
+        *all_said(settings(server), KEEPALIVED),
         *(line for each in real_servers for line in _real_server(each)),
     ]
     yield from _block(f"virtual_server {where}", inner)
 
 
 def _real_server(server: RealServer) -> Iterator[str]:
-    inner = [f"weight {server.weight}"]
-    if server.upper_threshold:
-        inner.append(f"uthreshold {server.upper_threshold}")
-    if server.lower_threshold:
-        inner.append(f"lthreshold {server.lower_threshold}")
+    inner = all_said(settings(server), KEEPALIVED)
     if server.service.protocol == "tcp":
         inner += ["TCP_CHECK {", "    connect_timeout 3", "}"]
     yield from _block(f"real_server {server.rip} {server.port}", inner)

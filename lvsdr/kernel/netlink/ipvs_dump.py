@@ -8,18 +8,15 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache, partial
 from ipaddress import ip_address
 
+from lvsdr.kernel.netlink import ipvs_attributes as carried
 from lvsdr.kernel.netlink import ipvs_messages
-from lvsdr.kernel.netlink.ipvs_messages import BE16
 from lvsdr.kernel.netlink.netlink_messages import (
     GENERIC,
     HEADER,
-    NOTHING,
-    U8,
     U16,
     U32,
     Attributes,
     as_number,
-    as_text,
     decode_message,
     each_message,
     pack_attribute,
@@ -28,12 +25,17 @@ from lvsdr.kernel.netlink.netlink_messages import (
 )
 from lvsdr.kernel.netlink.netlink_socket import GenericSocket
 from lvsdr.model.address import IPAddress
-from lvsdr.model.objects import RealServer, Service, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, Settings, VirtualServer, settings_of
 
 # In a listed real server its settings come first, then the connections that it has, then its
 # family, then statistics. Another kernel may list them otherwise: then nothing is known by its
 # bytes, and all is decoded.
-SETTINGS_SIZE, CONNECTIONS_SIZE, FAMILY_SIZE = 84, 24, 8
+LISTED_ADDRESS = pack_attribute(carried.DEST_ADDR, bytes(16))
+NO_SETTINGS = settings_of(RealServer(Service("fwmark"), ip_address(0), 0))
+PORT_SIZE = len(carried.dest_port(0))
+SETTINGS_SIZE = len(LISTED_ADDRESS) + PORT_SIZE + len(carried.listed_settings(NO_SETTINGS))
+CONNECTIONS_SIZE = 3 * len(pack_attribute(0, U32.pack(0)))
+FAMILY_SIZE = len(pack_attribute(carried.ADDR_FAMILY, U16.pack(0)))
 START = HEADER.size + GENERIC.size + 4
 LEAST = START + SETTINGS_SIZE + CONNECTIONS_SIZE + FAMILY_SIZE
 
@@ -51,7 +53,7 @@ def real_servers(
 
     One that is as one of `likely` is that very object: nothing of it is decoded.
     """
-    known = {listed(server): server for server in likely}
+    known = {listed_bytes(server): server for server in likely}
     for chunk, length in wire.dump(ipvs_messages.GET_DEST, ipvs_messages.identity(service)):
         for place, packed in enumerate(_packed(chunk, length)):
             server = known.get(packed)
@@ -62,32 +64,18 @@ def real_servers(
             yield server
 
 
-def listed(server: RealServer) -> bytes:
+def listed_bytes(server: RealServer) -> bytes:
     """Return the bytes by which a real server is known where the kernel lists it."""
     family, rip = ipvs_messages.family_and_bytes(server)
-    return LISTED_ADDRESS + rip.ljust(16, b"\0") + _after(family, ipvs_messages.settings_of(server))
-
-
-LISTED_ADDRESS = pack_attribute(ipvs_messages.DEST_ADDR, bytes(16))[:4]
+    address = LISTED_ADDRESS[:4] + rip.ljust(16, b"\0")
+    return address + _after(family, server.port, settings_of(server))
 
 
 @lru_cache(maxsize=1024)
-def _after(family: int, settings: ipvs_messages.Settings) -> bytes:
+def _after(family: int, port: int, settings: Settings) -> bytes:
     """Return what is known of a listed real server after its address."""
-    port, method, weight, upper, lower, tunnel = settings
-    kind, tunnel_port, flags = tunnel
-    parts = (
-        pack_attribute(ipvs_messages.DEST_PORT, BE16.pack(port)),
-        pack_attribute(ipvs_messages.FWD_METHOD, U32.pack(ipvs_messages.METHODS[method])),
-        pack_attribute(ipvs_messages.WEIGHT, U32.pack(weight)),
-        pack_attribute(ipvs_messages.TUN_TYPE, U8.pack(kind)),
-        pack_attribute(ipvs_messages.TUN_PORT, BE16.pack(tunnel_port)),
-        pack_attribute(ipvs_messages.TUN_FLAGS, U16.pack(flags)),
-        pack_attribute(ipvs_messages.U_THRESH, U32.pack(upper)),
-        pack_attribute(ipvs_messages.L_THRESH, U32.pack(lower)),
-        pack_attribute(ipvs_messages.ADDR_FAMILY, U16.pack(family)),
-    )
-    return b"".join(parts)
+    family_is = pack_attribute(carried.ADDR_FAMILY, U16.pack(family))
+    return carried.dest_port(port) + carried.listed_settings(settings) + family_is
 
 
 def _packed(chunk: memoryview, length: int) -> Iterator[bytes]:
@@ -102,18 +90,16 @@ def _packed(chunk: memoryview, length: int) -> Iterator[bytes]:
 
 def of_service(message: memoryview) -> tuple[Service, Attributes]:
     """Return which virtual server a message lists, and its attributes."""
-    found = unpack_attributes(unpack_message(message, GENERIC)[1][ipvs_messages.SERVICE])
-    number = as_number(found[ipvs_messages.AF])
+    found = unpack_attributes(unpack_message(message, GENERIC)[1][carried.SERVICE])
+    number = as_number(found[carried.AF])
     family = "inet6" if number == socket.AF_INET6 else "inet"
-    if ipvs_messages.FWMARK in found:
-        return Service(
-            "fwmark", fwmark=as_number(found[ipvs_messages.FWMARK]), family=family
-        ), found
-    protocol = as_number(found[ipvs_messages.PROTOCOL])
+    if carried.FWMARK in found:
+        return Service("fwmark", fwmark=as_number(found[carried.FWMARK]), family=family), found
+    protocol = as_number(found[carried.PROTOCOL])
     service = Service(
         protocol=ipvs_messages.PROTOCOL_NAMES.get(protocol, str(protocol)),
-        vip=_address(number, found[ipvs_messages.ADDR]),
-        port=_port(found[ipvs_messages.PORT]),
+        vip=_address(number, found[carried.ADDR]),
+        port=_port(found[carried.PORT]),
         family=family,
     )
     return service, found
@@ -121,60 +107,22 @@ def of_service(message: memoryview) -> tuple[Service, Attributes]:
 
 def of_real_server(message: memoryview, service: Service) -> tuple[IPAddress, int, Attributes]:
     """Return the address and port of a listed real server of `service`, and its attributes."""
-    found = unpack_attributes(unpack_message(message, GENERIC)[1][ipvs_messages.DEST])
+    found = unpack_attributes(unpack_message(message, GENERIC)[1][carried.DEST])
     # Kernels before 3.18 know no real server of another family than its service's.
     family: int = ipvs_messages.FAMILIES[service.family]
-    if ipvs_messages.ADDR_FAMILY in found:
-        family = as_number(found[ipvs_messages.ADDR_FAMILY])
-    return (
-        _address(family, found[ipvs_messages.DEST_ADDR]),
-        _port(found[ipvs_messages.DEST_PORT]),
-        found,
-    )
+    if carried.ADDR_FAMILY in found:
+        family = as_number(found[carried.ADDR_FAMILY])
+    return _address(family, found[carried.DEST_ADDR]), _port(found[carried.DEST_PORT]), found
 
 
 def _virtual_server(message: memoryview) -> VirtualServer:
     service, found = of_service(message)
-    flags = (
-        ipvs_messages.FLAGS_AND_MASK.unpack(found[ipvs_messages.FLAGS])[0] & ~ipvs_messages.HASHED
-    )
-    persistent = bool(flags & ipvs_messages.PERSISTENT)
-    return VirtualServer(
-        service=service,
-        scheduler=as_text(found.get(ipvs_messages.SCHED_NAME, NOTHING)),
-        persistence=as_number(found[ipvs_messages.TIMEOUT]) if persistent else None,
-        persistence_prefix=_prefix(service, found[ipvs_messages.NETMASK]),
-        one_packet=bool(flags & ipvs_messages.ONE_PACKET),
-        flags=flags & ipvs_messages.SCHEDULER_FLAGS,
-        engine=as_text(found.get(ipvs_messages.PE_NAME, NOTHING)) or None,
-    )
-
-
-def _prefix(service: Service, netmask: memoryview) -> int | None:
-    if service.family == "inet6":
-        length = as_number(netmask)
-        return None if length == 128 else length
-    length = int.from_bytes(netmask, "big").bit_count()
-    return None if length == 32 else length
+    return VirtualServer(service, **carried.virtual_server_fields(service, found))
 
 
 def _real_server(service: Service, message: memoryview) -> RealServer:
     rip, port, found = of_real_server(message, service)
-    method = as_number(found[ipvs_messages.FWD_METHOD]) & 0x7
-    return RealServer(
-        service=service,
-        rip=rip,
-        port=port,
-        weight=as_number(found[ipvs_messages.WEIGHT]),
-        forwarding_method=ipvs_messages.METHOD_NAMES.get(method, str(method)),
-        upper_threshold=as_number(found.get(ipvs_messages.U_THRESH, NOTHING)),
-        lower_threshold=as_number(found.get(ipvs_messages.L_THRESH, NOTHING)),
-        tunnel=(
-            as_number(found.get(ipvs_messages.TUN_TYPE, NOTHING)),
-            _port(found.get(ipvs_messages.TUN_PORT, NOTHING)),
-            as_number(found.get(ipvs_messages.TUN_FLAGS, NOTHING)),
-        ),
-    )
+    return RealServer(service, rip, port, *carried.real_server_settings(found))
 
 
 def _address(family: int, packed: memoryview) -> IPAddress:

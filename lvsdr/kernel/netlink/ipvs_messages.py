@@ -1,41 +1,39 @@
-"""The messages of IPVS: what pyroute2's classes would encode, stamped from parts that recur.
+"""The requests to IPVS: what pyroute2's classes would encode, stamped from parts that recur.
 
-The layout is that of pyroute2.netlink.generic.ipvs, and a test holds the two against each other;
-encoding one message there takes longer than the kernel takes to carry it out.
+Encoding one message there takes longer than the kernel takes to carry it out.
 """
 
 from __future__ import annotations
 
 import socket
-import struct
-from collections.abc import Callable, Mapping
-from functools import lru_cache
-from operator import attrgetter
+from collections.abc import Mapping
+from ipaddress import IPv4Address
 
-from lvsdr.kernel.netlink.netlink_messages import U8, U16, U32, pack_attribute
-from lvsdr.model.objects import RealServer, Service, VirtualServer
+from lvsdr.kernel.netlink.ipvs_attributes import (
+    ADDR,
+    ADDR_FAMILY,
+    AF,
+    BE16,
+    DEST,
+    DEST_ADDR,
+    FWMARK,
+    PORT,
+    PROTOCOL,
+    SERVICE,
+    dest_port,
+    sent_settings,
+    virtual_server_settings,
+)
+from lvsdr.kernel.netlink.netlink_messages import U16, U32, pack_attribute
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer, settings_of
 
 # linux/ip_vs.h
 NEW_SERVICE, SET_SERVICE, DEL_SERVICE, GET_SERVICE = 1, 2, 3, 4
 NEW_DEST, SET_DEST, DEL_DEST, GET_DEST = 5, 6, 7, 8
-SERVICE, DEST = 1, 2
-AF, PROTOCOL, ADDR, PORT, FWMARK, SCHED_NAME, FLAGS, TIMEOUT, NETMASK = range(1, 10)
-PE_NAME = 11
-DEST_ADDR, DEST_PORT, FWD_METHOD, WEIGHT, U_THRESH, L_THRESH = range(1, 7)
-ADDR_FAMILY, TUN_TYPE, TUN_PORT, TUN_FLAGS = 11, 13, 14, 15
 
 PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP, "sctp": socket.IPPROTO_SCTP}
 PROTOCOL_NAMES = {int(number): name for name, number in PROTOCOLS.items()}
-METHODS = {"masquerade": 0, "local": 1, "tunnel": 2, "dr": 3}
-METHOD_NAMES = {number: name for name, number in METHODS.items()}
 FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
-
-PERSISTENT, HASHED, ONE_PACKET = 0x1, 0x2, 0x4
-SCHEDULER_FLAGS = 0x38
-ALL_FLAGS = 0xFFFFFFFF
-
-BE16 = struct.Struct("!H")
-FLAGS_AND_MASK = struct.Struct("=II")
 
 
 def identity(service: Service) -> bytes:
@@ -43,40 +41,17 @@ def identity(service: Service) -> bytes:
     return pack_attribute(SERVICE, _identity(service))
 
 
-def described(server: VirtualServer, scheduler: str | None = None) -> bytes:
-    """Return a service with all its settings, as an attribute; another scheduler on demand.
-
-    Nothing is left out: what is, the kernel clears or invents.
-    """
-    flags = server.flags & SCHEDULER_FLAGS
-    flags |= PERSISTENT if server.persistence is not None else 0
-    flags |= ONE_PACKET if server.one_packet else 0
-    parts = [
-        _identity(server.service),
-        pack_attribute(SCHED_NAME, (scheduler or server.scheduler).encode() + b"\0"),
-        pack_attribute(FLAGS, FLAGS_AND_MASK.pack(flags, ALL_FLAGS)),
-        pack_attribute(TIMEOUT, U32.pack(server.persistence or 0)),
-        pack_attribute(NETMASK, _netmask(server)),
-    ]
-    if server.engine:
-        parts.append(pack_attribute(PE_NAME, server.engine.encode() + b"\0"))
-    return pack_attribute(SERVICE, b"".join(parts))
+def virtual_server(server: VirtualServer) -> bytes:
+    """Return a virtual server with all its settings, as an attribute."""
+    return pack_attribute(SERVICE, _identity(server.service) + virtual_server_settings(server))
 
 
-def destination(server: RealServer) -> bytes:
+def real_server(server: RealServer) -> bytes:
     """Return a real server with all its settings, as an attribute."""
     family, rip = family_and_bytes(server)
     head = DEST_HEADS[family]
-    return b"".join((head[0], rip, head[1], _settings(settings_of(server))))
-
-
-Settings = tuple[int, str, int, int, int, tuple[int, int, int]]
-
-
-# All of a real server but its address: the same for many of them.
-settings_of: Callable[[RealServer], Settings] = attrgetter(
-    *("port", "forwarding_method", "weight", "upper_threshold", "lower_threshold", "tunnel")
-)
+    port = dest_port(server.port)
+    return b"".join((head[0], rip, head[1], port, sent_settings(settings_of(server))))
 
 
 def family_and_bytes(server: RealServer) -> tuple[int, bytes]:
@@ -87,30 +62,13 @@ def family_and_bytes(server: RealServer) -> tuple[int, bytes]:
     return family, socket.inet_pton(family, text)
 
 
-@lru_cache(maxsize=1024)
-def _settings(settings: Settings) -> bytes:
-    port, method, weight, upper, lower, tunnel = settings
-    kind, tunnel_port, flags = tunnel
-    return b"".join(
-        (
-            pack_attribute(DEST_PORT, BE16.pack(port)),
-            pack_attribute(FWD_METHOD, U32.pack(METHODS[method])),
-            pack_attribute(WEIGHT, U32.pack(weight)),
-            pack_attribute(U_THRESH, U32.pack(upper)),
-            pack_attribute(L_THRESH, U32.pack(lower)),
-            pack_attribute(TUN_TYPE, U8.pack(kind)),
-            # The kernel wants network byte order here, and pyroute2 does not swap.
-            pack_attribute(TUN_PORT, BE16.pack(tunnel_port)),
-            pack_attribute(TUN_FLAGS, U16.pack(flags)),
-        )
-    )
-
-
 def _dest_head(family: int, size: int) -> tuple[bytes, bytes]:
     """Return what stands before and after the address of a real server."""
     family_is = pack_attribute(ADDR_FAMILY, U16.pack(family))
     address = pack_attribute(DEST_ADDR, bytes(size))
-    length = len(address) + len(family_is) + len(_settings((0, "dr", 0, 0, 0, (0, 0, 0))))
+    any_server = RealServer(Service("fwmark"), IPv4Address(0), 0)
+    settings = dest_port(0) + sent_settings(settings_of(any_server))
+    length = len(address) + len(family_is) + len(settings)
     return pack_attribute(DEST, bytes(length))[:4] + address[:4], family_is
 
 
@@ -132,12 +90,3 @@ def _identity(service: Service) -> bytes:
             pack_attribute(PORT, BE16.pack(service.port)),
         )
     )
-
-
-def _netmask(server: VirtualServer) -> bytes:
-    prefix = server.persistence_prefix
-    if server.service.family == "inet6":
-        # For IPv6 the kernel wants the prefix length as a number in host byte order.
-        return U32.pack(prefix or 128)
-    mask = (0xFFFFFFFF << (32 - (32 if prefix is None else prefix))) & 0xFFFFFFFF
-    return struct.pack("!I", mask)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from lvsdr.errors import KernelError
 from lvsdr.kernel.errno import Reasons, explained, refusal
@@ -11,7 +12,7 @@ from lvsdr.kernel.netlink import ipvs_messages
 from lvsdr.kernel.netlink.netlink_messages import GENERIC, HEADER, REQUEST, Refused
 from lvsdr.kernel.netlink.netlink_socket import GenericSocket
 from lvsdr.model.change import Change
-from lvsdr.model.objects import RealServer, Service, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 
 KINDS = frozenset({VirtualServer.kind, RealServer.kind})
 # As many as find room in one send, and their refusals in the socket's receive buffer.
@@ -86,7 +87,7 @@ def requests(changes: Sequence[Change]) -> Iterator[Request]:
         if isinstance(subject, RealServer):
             if subject.service is not service:
                 service, identity = subject.service, ipvs_messages.identity(subject.service)
-            yield change, DEST_COMMANDS[sign], identity + ipvs_messages.destination(subject)
+            yield change, DEST_COMMANDS[sign], identity + ipvs_messages.real_server(subject)
             continue
         assert isinstance(subject, VirtualServer), "the table is for servers, virtual and real"
         if sign == "-":
@@ -95,10 +96,11 @@ def requests(changes: Sequence[Change]) -> Iterator[Request]:
             # It builds its table anew for each real server: 13 to 30 times what all the rest
             # takes. A service that is there already keeps it, or its clients would be spread
             # otherwise for a moment.
-            yield change, ipvs_messages.NEW_SERVICE, ipvs_messages.described(subject, MEANWHILE)
-            late.append((change, ipvs_messages.SET_SERVICE, ipvs_messages.described(subject)))
+            meanwhile = replace(subject, scheduler=MEANWHILE)
+            yield change, ipvs_messages.NEW_SERVICE, ipvs_messages.virtual_server(meanwhile)
+            late.append((change, ipvs_messages.SET_SERVICE, ipvs_messages.virtual_server(subject)))
         else:
-            yield change, SERVICE_COMMANDS[sign], ipvs_messages.described(subject)
+            yield change, SERVICE_COMMANDS[sign], ipvs_messages.virtual_server(subject)
     yield from late
 
 

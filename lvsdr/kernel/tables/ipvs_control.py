@@ -24,7 +24,8 @@ from lvsdr.kernel.netlink.netlink_messages import (
 )
 from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.model.change import Change
-from lvsdr.model.objects import Key, Object, SyncDaemon, Timeout
+from lvsdr.model.ipvs import SyncDaemon, Timeout
+from lvsdr.model.objects import Key, Object
 
 # linux/ip_vs.h
 NEW_DAEMON, DEL_DAEMON, GET_DAEMON, SET_CONFIG, GET_CONFIG = 9, 10, 11, 12, 13
@@ -84,7 +85,7 @@ class SyncDaemons:
                 self._send(DEL_DAEMON, pack_attribute(STATE, U32.pack(STATES[change.before.state])))
         if isinstance(change.after, SyncDaemon):
             with explained(f"start {change.after.noun} {change.after}", _reasons(change.after)):
-                self._send(NEW_DAEMON, described(change.after))
+                self._send(NEW_DAEMON, daemon_attributes(change.after))
 
     def _send(self, command: int, daemon: bytes) -> None:
         self._sockets.ipvs.ask_family(command, pack_attribute(DAEMON, daemon), ACK)
@@ -106,7 +107,7 @@ def _reasons(daemon: SyncDaemon) -> Reasons:
     }
 
 
-def described(daemon: SyncDaemon) -> bytes:
+def daemon_attributes(daemon: SyncDaemon) -> bytes:
     """Return a sync daemon with all its settings, as attributes."""
     group = GROUP if isinstance(daemon.group, IPv4Address) else GROUP6
     return b"".join(

@@ -11,15 +11,12 @@ from lvsdr.kernel.netlink import rtm_link as raw
 from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.kernel.netlink.rtm_link import IFF_NOARP, IFF_UP, RawLink
 from lvsdr.model.change import Change
+from lvsdr.model.holder_kinds import HOLDING_ENDS
 from lvsdr.model.objects import Key, Link, Object
 
 TC_H_ROOT = 0xFFFFFFFF
 # A handle that nobody else gives, so that what a killed run has left is known for ours.
 STAND_IN = 0x1B5D0000
-
-# Their modules make these links by themselves in each namespace and no request removes them, so
-# that "not there" and "down" are one state, and withdrawing leaves them down.
-FALLBACKS = {"tunl0": "ipip", "gre0": "gre", "ip6tnl0": "ip6tnl"}
 
 
 class Links:
@@ -35,8 +32,10 @@ class Links:
                 found = self._find(str(name))
             if found is not None:
                 yield _link(found)
-            elif name in FALLBACKS:
-                yield Link(str(name), FALLBACKS[str(name)], up=False, arp=False, started=False)
+            elif name in HOLDING_ENDS:
+                # It cannot be told from one that is down, and withdrawing leaves it down.
+                kind = HOLDING_ENDS[str(name)].link_kind
+                yield Link(str(name), kind, up=False, arp=False, started=False)
 
     def execute(self, change: Change) -> None:
         """Make, set up or delete one link."""
@@ -61,13 +60,13 @@ class Links:
                     hints=[f"modprobe {link.link_kind}", 'or choose "holder": "lo"'],
                 ) from error
             # Asking for tunl0 loads its module, which makes it before our request is served.
-            if error.errno != errno.EEXIST or link.name not in FALLBACKS:
+            if error.errno != errno.EEXIST or link.name not in HOLDING_ENDS:
                 raise
 
     def _set_up(self, link: Link) -> None:
         wanted = (IFF_UP if link.up else 0) | (0 if link.arp else IFF_NOARP)
         index = self._there(link.name).index
-        if link.name in FALLBACKS:
+        if link.name in HOLDING_ENDS:
             self._remove_stand_in(index)
         raw.set_flags(self._sockets.rtnetlink, index, wanted, IFF_UP | IFF_NOARP)
         if not link.started and _link(self._there(link.name)).started:

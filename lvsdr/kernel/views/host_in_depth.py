@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from lvsdr.kernel.netlink.open_sockets import Sockets
-from lvsdr.kernel.tables import guard_routes, ipvs
+from lvsdr.kernel.tables import guard_routes, ipvs_servers
 from lvsdr.kernel.tables.ipvs_control import STATES, SyncDaemons
 from lvsdr.kernel.tables.sysctls import values_of
 from lvsdr.kernel.views import bridges, connections, owners, route_lookups
 from lvsdr.kernel.views.host_view import host_of, links_and_addresses
 from lvsdr.model.host import Host
-from lvsdr.model.objects import SyncDaemon
+from lvsdr.model.ipvs import SyncDaemon
 from lvsdr.model.route_lookup import Packet
 
 ROOT = Path("/")
@@ -50,7 +50,7 @@ def inspect(
         sysctls={**_settings(host), **host.sysctls},
         routes=route_lookups.routes(sockets, links, packets(host)),
         dead_ends=guard_routes.dead_ends(sockets),
-        real_servers=tuple(ipvs.every_real_server(sockets)) if table else (),
+        real_servers=tuple(ipvs_servers.every_real_server(sockets)) if table else (),
         sync_daemons=_sync_daemons(sockets) if table else frozenset(),
         owners=tuple(owners.owners({link.name: link.index for link in links.values()}, root)),
         bridges=dict(bridges.bridges(links.values())),

@@ -19,7 +19,8 @@ from lvsdr.kernel.netlink.netlink_socket import GenericSocket
 from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.model.address import IPAddress
 from lvsdr.model.counters import Counters, Traffic
-from lvsdr.model.objects import Key, RealServer, Service, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.objects import Key
 
 # linux/ip_vs.h. The second has 32 bits where the first has 64, and is all that kernels before 4.1
 # have; the numbers are the same for virtual and for real servers.

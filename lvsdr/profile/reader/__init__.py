@@ -12,9 +12,9 @@ from lvsdr.model.printable import printable
 from lvsdr.model.profile import Profile
 from lvsdr.profile import schema
 from lvsdr.profile.reader import common_rules, json_toml, schema_check
-from lvsdr.profile.reader.director_fields import director
+from lvsdr.profile.reader.director_fields import director_profile
 from lvsdr.profile.reader.profile_file import contents
-from lvsdr.profile.reader.realserver_fields import realserver
+from lvsdr.profile.reader.realserver_fields import realserver_profile
 from lvsdr.profile.reader.refusal import Refusal
 from lvsdr.profile.reader.remedies import REMEDIES
 from lvsdr.profile.reader.wording import shown
@@ -39,14 +39,15 @@ def read(path: Path, role: str | None = None, *, guarded: bool = False) -> Profi
 
 def _profile(raw: bytes, path: Path, needed: str | None) -> Profile:
     toml = path.suffix.lower() == ".toml"
-    data = json_toml.parsed(json_toml.decoded(raw), toml)
-    common_rules.check(data)
+    data = json_toml.data_of(json_toml.text_of(raw), toml)
+    common_rules.refuse_unfit_values(data)
     role = schema_check.role_of(data, needed, toml)
     described = schema.document(role)
-    schema_check.check(described, data, toml)
+    schema_check.refuse_mistakes(described, data, toml)
     whole = schema_check.completed(described, data)
     name = _name(whole, path, described)
-    return director(whole, name) if role == "director" else realserver(whole, name)
+    make = director_profile if role == "director" else realserver_profile
+    return make(whole, name)
 
 
 def _name(data: Mapping[str, Any], path: Path, described: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ DEEPEST = 32
 MOST_BITS = 64
 
 
-def check(data: Any) -> None:
+def refuse_unfit_values(data: Any) -> None:
     """Raise Refusal for the first value that no profile may hold."""
     if _is_sound(data, DEEPEST):
         return

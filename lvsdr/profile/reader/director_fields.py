@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.objects import RealServer, Service, VirtualServer, alike, shared
-from lvsdr.model.profile import DirectorProfile
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer, interned, with_rip
+from lvsdr.model.profile import DirectorProfile, LabelledVip
 from lvsdr.profile.reader.ipvs_settings import (
     fit_for_standby,
     of_one_family,
@@ -15,9 +15,15 @@ from lvsdr.profile.reader.ipvs_settings import (
     sysctls,
     timeouts,
 )
-from lvsdr.profile.reader.network_names import family, host_address, link_name, spoken
+from lvsdr.profile.reader.network_names import family, host_address, ip_version, link_name
 from lvsdr.profile.reader.refusal import misfit
-from lvsdr.profile.reader.scheduling import spread, thresholds, tunnel
+from lvsdr.profile.reader.scheduling import (
+    check_thresholds,
+    same_named,
+    tunnel,
+    virtual_server,
+)
+from lvsdr.profile.reader.schema_check import Completed
 from lvsdr.profile.reader.vip_labels import labelled_vips
 from lvsdr.profile.reader.wording import Pointer, pointed
 
@@ -27,40 +33,12 @@ Vips = frozenset[IPAddress]
 MOST_REAL_SERVERS = 1_000_000
 
 
-def director(data: Entry, name: str) -> DirectorProfile:
+def director_profile(data: Entry, name: str) -> DirectorProfile:
     """Return the profile that `data` is, with its defaults filled in; raise Refusal."""
     interface = link_name(data["interface"], ("interface",))
     labelled = labelled_vips(data["vips"], interface)
-    fields = ("vips", "virtual_servers", "sync_daemons", "timeouts", "sysctls")
-    if not any(data[field] for field in fields):
-        raise misfit(
-            (),
-            "neither vips nor virtual_servers: this director has nothing to do",
-            "to give everything back: lvsdr director withdraw",
-        )
-    many = sum(len(entry["real_servers"]) for entry in data["virtual_servers"])
-    if many > MOST_REAL_SERVERS:
-        raise misfit(
-            ("virtual_servers",),
-            f"{many} real servers: lvsdr takes {MOST_REAL_SERVERS} at the most",
-            "split it into profiles of different names",
-        )
-    vips = frozenset(vip.address for vip in labelled)
-    rips = Rips(vips)
-    services: dict[Service, Pointer] = {}
-    virtual_servers: list[VirtualServer] = []
-    real_servers: list[RealServer] = []
-    entries = data["virtual_servers"]
-    for place, given in enumerate(entries.released()):
-        entry = entries.complete(given)
-        where = ("virtual_servers", place)
-        service = shared(_service(entry, where, vips))
-        first = services.setdefault(service, where)
-        if first != where:
-            message = f"the same virtual server as {pointed(first)}"
-            raise misfit(where, message, "remove one of the two")
-        virtual_servers.append(spread(entry, where, service))
-        real_servers.extend(_real_servers(entry, where, service, rips))
+    _check_size(data)
+    virtual_servers, real_servers = _servers(data["virtual_servers"], labelled)
     daemons = sync_daemons(data["sync_daemons"], interface)
     if daemons:
         of_one_family(real_servers)
@@ -79,6 +57,45 @@ def director(data: Entry, name: str) -> DirectorProfile:
         data["standby"],
         data["arp_flux"],
     )
+
+
+def _check_size(data: Entry) -> None:
+    fields = ("vips", "virtual_servers", "sync_daemons", "timeouts", "sysctls")
+    if not any(data[field] for field in fields):
+        raise misfit(
+            (),
+            "neither vips nor virtual_servers: this director has nothing to do",
+            "to give everything back: lvsdr director withdraw",
+        )
+    many = sum(len(entry["real_servers"]) for entry in data["virtual_servers"])
+    if many > MOST_REAL_SERVERS:
+        raise misfit(
+            ("virtual_servers",),
+            f"{many} real servers: lvsdr takes {MOST_REAL_SERVERS} at the most",
+            "split it into profiles of different names",
+        )
+
+
+def _servers(
+    entries: Completed, labelled: Iterable[LabelledVip]
+) -> tuple[list[VirtualServer], list[RealServer]]:
+    """Return the servers that `entries` are, which are let go of one by one."""
+    vips = frozenset(vip.address for vip in labelled)
+    rips = Rips(vips)
+    services: dict[Service, Pointer] = {}
+    virtual_servers: list[VirtualServer] = []
+    real_servers: list[RealServer] = []
+    for place, given in enumerate(entries.released()):
+        entry = entries.complete(given)
+        where = ("virtual_servers", place)
+        service = interned(_service(entry, where, vips))
+        first = services.setdefault(service, where)
+        if first != where:
+            message = f"the same virtual server as {pointed(first)}"
+            raise misfit(where, message, "remove one of the two")
+        virtual_servers.append(virtual_server(entry, where, service))
+        real_servers.extend(_real_servers(entry, where, service, rips))
+    return virtual_servers, real_servers
 
 
 def _service(entry: Entry, where: Pointer, vips: Vips) -> Service:
@@ -116,14 +133,14 @@ def _real_servers(entry: Entry, where: Pointer, service: Service, rips: Rips) ->
     # All but their RIP is the same for most: what was found sound once need not be again.
     models: dict[tuple[object, ...], RealServer] = {}
     for place, given in enumerate(entries.released()):
-        rip, text = rips.sound(given.pop("rip"), where, place)
+        rip, text = rips.address(given.pop("rip"), where, place)
         model = models.get(like := (type(rip), *given.items()))
         if model is None:
             here = (*where, "real_servers", place)
             made = _real_server(entries.complete(given), rip, here, service)
             models[like] = made
         else:
-            made = alike(model, rip, text)
+            made = with_rip(model, rip, text)
         if seen.setdefault((text, made.port), place) != place:
             first = pointed((*where, "real_servers", seen[text, made.port]))
             message = f"the same real server as {first}"
@@ -139,7 +156,7 @@ class Rips:
         self._vips = vips
         self._known: dict[str, tuple[IPAddress, str]] = {}
 
-    def sound(self, text: str, where: Pointer, place: int) -> tuple[IPAddress, str]:
+    def address(self, text: str, where: Pointer, place: int) -> tuple[IPAddress, str]:
         """Return the address that `text` is, and how it is written; raise Refusal.
 
         `place` is that of the real server in the virtual server at `where`.
@@ -165,17 +182,16 @@ def _real_server(entry: Entry, rip: IPAddress, where: Pointer, service: Service)
         first = "the first real server" if service.vip is None else "the VIP"
         raise misfit(
             (*where, "rip"),
-            f"{rip} is {spoken(family(rip))}, {first} is {spoken(service.family)}",
-            f"write the {spoken(service.family)} address of this real server",
+            f"{rip} is {ip_version(family(rip))}, {first} is {ip_version(service.family)}",
+            f"write the {ip_version(service.family)} address of this real server",
         )
+    check_thresholds(entry, where)
     return RealServer(
         service,
         rip,
         _port(entry, where, service),
-        entry["weight"],
-        method,
-        *thresholds(entry, where),
-        tunnel(entry, where),
+        tunnel=tunnel(entry, where),
+        **same_named(RealServer, entry),
     )
 
 

@@ -21,7 +21,7 @@ class Doubled(dict[str, Any]):
     field: str
 
 
-def decoded(raw: bytes) -> str:
+def text_of(raw: bytes) -> str:
     """Return `raw` as text, without the mark that some editors put in front."""
     try:
         return raw.decode("utf-8").removeprefix("\ufeff")
@@ -33,7 +33,7 @@ def decoded(raw: bytes) -> str:
         ) from None
 
 
-def parsed(text: str, toml: bool) -> Any:
+def data_of(text: str, toml: bool) -> Any:
     """Return the data that `text` holds; an object with a field twice is a Doubled."""
     try:
         return _toml(text) if toml else _json(text)

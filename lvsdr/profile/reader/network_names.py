@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
-from lvsdr.model.address import IPAddress, parsed
+from lvsdr.model.address import IPAddress, parsed_address
 from lvsdr.profile.reader.refusal import misfit
 from lvsdr.profile.reader.wording import Pointer, shown
 
@@ -37,7 +37,7 @@ def family(address: IPAddress) -> str:
     return "inet6" if isinstance(address, IPv6Address) else "inet"
 
 
-def spoken(family_name: str) -> str:
+def ip_version(family_name: str) -> str:
     """Return the family as people say it: IPv4 or IPv6."""
     return "IPv6" if family_name == "inet6" else "IPv4"
 
@@ -60,7 +60,7 @@ def fits(text: str) -> bool:
 
 def _parsed(text: str) -> IPAddress | None:
     try:
-        return parsed(text)
+        return parsed_address(text)
     except ValueError:
         return None
 

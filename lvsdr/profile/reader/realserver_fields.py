@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lvsdr.model.address import IPAddress
+from lvsdr.model.holder_kinds import HOLDER_KINDS
 from lvsdr.model.printable import printable
 from lvsdr.model.profile import RealServerProfile
-from lvsdr.profile.holders import HOLDERS
-from lvsdr.profile.reader.network_names import family, host_address, link_name, spoken
+from lvsdr.profile.reader.network_names import family, host_address, ip_version, link_name
 from lvsdr.profile.reader.refusal import misfit
 from lvsdr.profile.reader.remedies import ON_THE_LINK
 from lvsdr.profile.reader.vip_labels import distinct_vips
@@ -18,7 +18,7 @@ from lvsdr.profile.reader.wording import shown
 Entry = Mapping[str, Any]
 
 
-def realserver(data: Entry, name: str) -> RealServerProfile:
+def realserver_profile(data: Entry, name: str) -> RealServerProfile:
     """Return the profile that `data` is, with its defaults filled in; raise Refusal."""
     interface = link_name(data["interface"], ("interface",))
     profile = RealServerProfile(
@@ -42,7 +42,7 @@ def realserver(data: Entry, name: str) -> RealServerProfile:
 
 def _holder_link(data: Entry, interface: str) -> str:
     kind = data["holder"]
-    holder = HOLDERS[kind]
+    holder = HOLDER_KINDS[kind]
     link = link_name(data.get("holder_link", holder.link), ("holder_link",))
     if link == interface:
         # Where no name was given, it follows from the kind: what is wrong is the interface.
@@ -59,7 +59,8 @@ def _holder_link(data: Entry, interface: str) -> str:
             f"holder {kind} is always the link {holder.link}, not {shown(link)}",
             "leave out holder_link",
         )
-    owners = [other for other, taken in HOLDERS.items() if taken.link == link and other != kind]
+    others = ((other, taken.link) for other, taken in HOLDER_KINDS.items() if other != kind)
+    owners = [other for other, taken in others if taken == link]
     if owners:
         raise misfit(
             ("holder_link",),
@@ -70,12 +71,12 @@ def _holder_link(data: Entry, interface: str) -> str:
 
 
 def _carries(profile: RealServerProfile) -> None:
-    carried = HOLDERS[profile.holder].families
+    carried = HOLDER_KINDS[profile.holder].families
     for place, vip in enumerate(profile.vips):
         if family(vip) not in carried:
             raise misfit(
                 ("vips", place),
-                f"{profile.holder} carries {spoken(carried[0])} only, not {vip}",
+                f"{profile.holder} carries {ip_version(carried[0])} only, not {vip}",
                 "write dummy as the holder, or put this VIP into a profile of its own",
             )
 

@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lvsdr.model.objects import (
-    SCHEDULER_FLAGS,
-    TUNNEL_CHECKSUMS,
-    TUNNEL_TYPES,
-    Service,
-    VirtualServer,
-)
-from lvsdr.profile.reader.network_names import spoken
+from lvsdr.model.ipvs import SETTING_FIELDS, RealServer, Service, VirtualServer
+from lvsdr.model.scheduler_flags import SCHEDULER_FLAGS
+from lvsdr.model.tunnel import TUNNEL_CHECKSUMS, TUNNEL_TYPES
+from lvsdr.profile.reader.network_names import ip_version
 from lvsdr.profile.reader.refusal import misfit
 from lvsdr.profile.reader.wording import Pointer, listed
 
 Entry = Mapping[str, Any]
 
+# Of these there may be many to make.
+NAMES = {kind: tuple(each.name for each in known) for kind, known in SETTING_FIELDS.items()}
 CHECKSUMS_OF = {"ipip": ("none",), "gue": TUNNEL_CHECKSUMS, "gre": ("none", "csum")}
 
 
-def spread(entry: Entry, where: Pointer, service: Service) -> VirtualServer:
+def virtual_server(entry: Entry, where: Pointer, service: Service) -> VirtualServer:
     """Return the virtual server that `entry` makes of `service`; raise Refusal."""
     _persists(entry, where, service)
     if entry["one_packet"] and service.protocol not in ("udp", "fwmark"):
@@ -30,19 +28,21 @@ def spread(entry: Entry, where: Pointer, service: Service) -> VirtualServer:
             f"{service.protocol} connections are more than one packet",
             "leave out one_packet: it is for udp, and for a fwmark",
         )
-    return VirtualServer(
-        service,
-        entry["scheduler"],
-        entry.get("persistence"),
-        _prefix(entry, where, service),
-        entry["one_packet"],
-        _flags(entry, where),
-        entry.get("persistence_engine"),
-    )
+    computed = {
+        "persistence_prefix": _prefix(entry, where, service),
+        "flags": _flags(entry, where),
+        "engine": entry.get("persistence_engine"),
+    }
+    return VirtualServer(service, **{**same_named(VirtualServer, entry), **computed})
 
 
-def thresholds(entry: Entry, where: Pointer) -> tuple[int, int]:
-    """Return the upper and the lower threshold of a real server; raise Refusal."""
+def same_named(kind: type[VirtualServer | RealServer], entry: Entry) -> dict[str, Any]:
+    """Return the settings of a server that its entry has by the same name, and as they are."""
+    return {name: entry[name] for name in NAMES[kind] if name in entry}
+
+
+def check_thresholds(entry: Entry, where: Pointer) -> None:
+    """Raise Refusal where the lower threshold of a real server is above the upper one."""
     upper, lower = entry["upper_threshold"], entry["lower_threshold"]
     if lower > upper:
         raise misfit(
@@ -52,7 +52,6 @@ def thresholds(entry: Entry, where: Pointer) -> tuple[int, int]:
             if upper
             else "add an upper_threshold, or leave out lower_threshold",
         )
-    return upper, lower
 
 
 def tunnel(entry: Entry, where: Pointer) -> tuple[int, int, int]:
@@ -97,9 +96,10 @@ def _prefix(entry: Entry, where: Pointer, service: Service) -> int | None:
     longest = 128 if service.family == "inet6" else 32
     prefix: int = entry.get("persistence_prefix", longest)
     if prefix > longest:
+        address = f"an {ip_version(service.family)} address"
         raise misfit(
             (*where, "persistence_prefix"),
-            f"{prefix} is more than {longest}, the length of an {spoken(service.family)} address",
+            f"{prefix} is more than {longest}, the length of {address}",
             "for example 24",
         )
     return None if prefix == longest else prefix

@@ -47,20 +47,20 @@ def _top_fields() -> list[Schema]:
     return [document(role)["properties"] for role in ROLES]
 
 
-def check(schema: Schema, data: Any, toml: bool) -> None:
+def refuse_mistakes(schema: Schema, data: Any, toml: bool) -> None:
     """Raise Refusal for what an operator should mend first, if `data` is not as `schema` says."""
     if accepts(schema)(data):
         return
     # Here and not above: loading it takes 60 ms, and asking it a second for 51,000 objects.
     from jsonschema import Draft7Validator  # noqa: PLC0415
 
-    from lvsdr.profile.reader.schema_errors import Mistake, explained  # noqa: PLC0415
+    from lvsdr.profile.reader.schema_errors import Mistake, refusal_of  # noqa: PLC0415
 
     errors = list(Draft7Validator(schema).iter_errors(data))
     if errors:
         first = min(errors, key=partial(_urgency, data))
         where = tuple(first.absolute_path)
-        raise explained(
+        raise refusal_of(
             str(first.validator),
             Mistake(
                 where=where,

@@ -40,7 +40,7 @@ class Mistake:
         return f"for example {written(examples[0], self.toml)}"
 
 
-def explained(keyword: str, mistake: Mistake) -> Refusal:
+def refusal_of(keyword: str, mistake: Mistake) -> Refusal:
     """Return the refusal of `mistake`, found by the schema's `keyword`."""
     return EXPLANATIONS[keyword](mistake)
 

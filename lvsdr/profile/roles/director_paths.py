@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.objects import Service
+from lvsdr.model.ipvs import Service
 from lvsdr.model.path import Path
 from lvsdr.model.profile import DirectorProfile
 

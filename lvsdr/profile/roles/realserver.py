@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import host_network
+from lvsdr.model.holder_kinds import HOLDER_KINDS
 from lvsdr.model.host import Host
 from lvsdr.model.objects import GUARD_METRIC, Objects, ProxyNeighbour, Route, Sysctl, keyed
 from lvsdr.model.profile import RealServerProfile
-from lvsdr.profile.holders import HOLDERS
+from lvsdr.profile.holders import holder_objects
 from lvsdr.profile.roles.arp_silence import silence
 from lvsdr.profile.roles.role_interface import usable_interface
 
@@ -20,9 +21,9 @@ def desired(profile: RealServerProfile, host: Host) -> Objects:
     _is_meant(profile, host)
     _holder_is_free(profile, host)
     _held_nowhere_else(profile, host)
-    holder = HOLDERS[profile.holder]
+    kind = HOLDER_KINDS[profile.holder]
     quiet = silence(profile, host) if _has_ipv4(profile) else ()
-    held = holder.hold(profile.holder_link, profile.vips)
+    held = holder_objects(kind, profile.holder_link, profile.vips)
     alone = _unproxied(profile, host)
     return keyed((*quiet, *alone, *held, *_reverse_path(profile), *_guard(profile)))
 
@@ -71,7 +72,7 @@ def _is_meant(profile: RealServerProfile, host: Host) -> None:
 
 def _holder_is_free(profile: RealServerProfile, host: Host) -> None:
     link = host.links.get(profile.holder_link)
-    wanted = HOLDERS[profile.holder].link_kind
+    wanted = HOLDER_KINDS[profile.holder].link_kind
     if link is not None and not link.loopback and link.link_kind != wanted:
         kind = link.link_kind or "hardware"
         raise CannotRun(

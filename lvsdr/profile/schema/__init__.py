@@ -6,13 +6,18 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from lvsdr.model.holder_kinds import HOLDER_KINDS
+
 ROLES: Final = ("director", "realserver")
 HERE = Path(__file__).parent
 
 
 def text(role: str) -> str:
-    """Return the schema of `role` (one of ROLES) as it is shipped, a JSON text."""
-    return (HERE / f"{role}.json").read_text(encoding="utf-8")
+    """Return the schema of `role` (one of ROLES), a JSON text."""
+    shipped = (HERE / f"{role}.json").read_text(encoding="utf-8")
+    described = ", ".join(f"{name} ({kind.words})" for name, kind in HOLDER_KINDS.items())
+    choices = json.dumps(list(HOLDER_KINDS))
+    return shipped.replace('["@HOLDER@"]', choices).replace("@HOLDERS@", described)
 
 
 def document(role: str) -> dict[str, Any]:

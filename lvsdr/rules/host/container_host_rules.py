@@ -8,10 +8,10 @@ from lvsdr.model.address import IPAddress, host_interface
 from lvsdr.model.container_host import ContainerHost
 from lvsdr.model.explanation import Reply
 from lvsdr.model.finding import ERROR, Finding
+from lvsdr.model.holder_kinds import HOLDING_ENDS
 from lvsdr.model.host import Host
 from lvsdr.model.profile import Profile, RealServerProfile
 from lvsdr.model.route_lookup import GONE
-from lvsdr.profile.holders import TUNNELS
 from lvsdr.rules.host import arp_reply, bridge_filters, proxy_arp
 from lvsdr.rules.host.container_cable import answer, questions, request
 
@@ -90,7 +90,7 @@ def _arrives(
     vip: IPAddress, profile: RealServerProfile, outside: ContainerHost
 ) -> Iterator[Finding]:
     """Yield that a director's packets for the VIP (a tunnel's are for the RIP) get lost there."""
-    if outside.arrival is None or profile.holder in TUNNELS:
+    if outside.arrival is None or profile.holder_link in HOLDING_ENDS:
         return
     host = outside.host
     route = host.routes[request(vip, outside.arrival, host)]

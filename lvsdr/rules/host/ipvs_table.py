@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lvsdr.model.address import endpoint
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.host import Host
-from lvsdr.model.objects import RealServer, endpoint
+from lvsdr.model.ipvs import RealServer
 from lvsdr.model.profile import DirectorProfile
 
 BACKUP_ONLY = "net/ipv4/vs/backup_only"

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, ip_address
 
 from lvsdr.model.address import IPAddress
+from lvsdr.model.holder_kinds import HOLDING_ENDS
 from lvsdr.model.host import Host
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.model.route_lookup import Packet
-from lvsdr.profile.holders import TUNNELS
 from lvsdr.rules.host import arp_reply
 
 # Somebody on the Internet: addresses for documentation, to which nothing is ever sent.
@@ -52,7 +52,10 @@ def one_held_vip(profile: RealServerProfile, host: Host) -> tuple[IPAddress, ...
 def arrival_links(profile: RealServerProfile, host: Host) -> tuple[str, ...]:
     """Return the links on which a client's packets arrive, as far as they are up."""
     # A tunnel's link is one on which packets come in, the other holders are none.
-    names = (profile.interface, *([profile.holder_link] if profile.holder in TUNNELS else []))
+    names = (
+        profile.interface,
+        *({profile.holder_link} & HOLDING_ENDS.keys()),
+    )
     return tuple(name for name in names if name in host.links and host.links[name].up)
 
 

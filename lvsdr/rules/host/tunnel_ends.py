@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lvsdr.model.objects import TUNNEL_TYPES, Tunnel
-from lvsdr.profile.holders import HOLDERS
+from lvsdr.model.holder_kinds import HOLDING_ENDS, TUNNEL_ENDS
+from lvsdr.model.tunnel import TUNNEL_TYPES, Tunnel
 
-# The links that the modules make by themselves in each namespace, by the tunnel's type and the
-# versions of IP inside and outside of it; GUE hands on what it unpacks as if it were IPIP.
-_LINKS = {
-    ("ipip", 4, 4): ("ipip", "tunl0"),
-    ("ipip", 6, 6): ("ip6_tunnel", "ip6tnl0"),
-    ("ipip", 6, 4): ("sit", "sit0"),
-    ("gre", 4, 4): ("ip_gre", "gre0"),
-    ("gre", 6, 4): ("ip_gre", "gre0"),
-    ("gre", 4, 6): ("ip6_gre", "ip6gre0"),
-    ("gre", 6, 6): ("ip6_gre", "ip6gre0"),
-}
+# By the tunnel's type and the versions of IP inside and outside of it.
+_ENDS = {opened: end for end in TUNNEL_ENDS for opened in end.opens}
 # ip6tnl0 takes IPv6 only, so that IPv4 in IPv6 needs a link of its own.
 _OF_ITS_OWN = "lvsdr46"
 _IP = {4: 20, 6: 40}
@@ -25,7 +16,7 @@ _TCP, _UDP, _GUE, _REMCSUM, _GRE, _CHECKSUM = 20, 8, 4, 8, 4, 4
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class UnpackingLink:
     """The link from which packets come out of the tunnel, and the commands that open it.
 
     `holder` tells whether a profile can have the link as its holder. `port` opens the UDP port of
@@ -38,7 +29,7 @@ class Opening:
 
     @property
     def holder(self) -> bool:
-        return self.link in HOLDERS
+        return self.link in HOLDING_ENDS
 
     @property
     def by_hand(self) -> str:
@@ -46,7 +37,7 @@ class Opening:
         return "; ".join(filter(None, (self.port, self.up)))
 
 
-def opening(tunnel: Tunnel, inner: int, outer: int) -> Opening:
+def unpacking_link(tunnel: Tunnel, inner: int, outer: int) -> UnpackingLink:
     """Return what opens a tunnel; `inner` and `outer` are the versions of IP in and around it."""
     kind, port, flags = tunnel
     name = TUNNEL_TYPES[kind]
@@ -58,13 +49,12 @@ def opening(tunnel: Tunnel, inner: int, outer: int) -> Opening:
         # Those that are there by themselves drop what has a checksum.
         family = "gre" if outer == 4 else "ip6gre"
         made = f"ip link add lvsdrgre type {family} local RIP remote DIP icsum"
-        return Opening("lvsdrgre", f"{made}; ip link set lvsdrgre up")
-    known = _LINKS.get(("ipip" if name == "gue" else name, inner, outer))
-    if known is None:
+        return UnpackingLink("lvsdrgre", f"{made}; ip link set lvsdrgre up")
+    end = _ENDS.get(("ipip" if name == "gue" else name, inner, outer))
+    if end is None:
         made = f"ip link add {_OF_ITS_OWN} type ip6tnl mode ipip6 local RIP remote DIP"
-        return Opening(_OF_ITS_OWN, f"{made}; ip link set {_OF_ITS_OWN} up", fou)
-    module, link = known
-    return Opening(link, f"modprobe {module}; ip link set {link} up", fou)
+        return UnpackingLink(_OF_ITS_OWN, f"{made}; ip link set {_OF_ITS_OWN} up", fou)
+    return UnpackingLink(end.link, f"modprobe {end.module}; ip link set {end.link} up", fou)
 
 
 def longest_segment(tunnel: Tunnel, inner: int, outer: int, mtu: int) -> int:

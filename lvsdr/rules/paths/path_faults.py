@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from lvsdr.model.address import endpoint
 from lvsdr.model.finding import ERROR, WARNING, Finding
-from lvsdr.model.objects import endpoint
 from lvsdr.model.path import Path, Proof
-from lvsdr.rules.host.tunnel_ends import Opening, opening
+from lvsdr.rules.host.tunnel_ends import UnpackingLink, unpacking_link
 
 Group = Sequence[Proof]
 """The proofs of one fault; never empty."""
@@ -88,7 +88,7 @@ def _loop(group: Group) -> Finding:
 
 
 def _no_tunnel(group: Group) -> Finding:
-    rip, needed = group[0].path.rip, _opening(group[0].path)
+    rip, needed = group[0].path.rip, _unpacking(group[0].path)
     closed = f"its UDP port is closed, or {needed.link}" if needed.port else needed.link
     mend = f"lvsdr realserver apply, with holder {needed.link}; " if needed.holder else ""
     return Finding(
@@ -102,9 +102,9 @@ def _no_tunnel(group: Group) -> Finding:
     )
 
 
-def _opening(path: Path) -> Opening:
+def _unpacking(path: Path) -> UnpackingLink:
     inner = (path.vip or path.rip).version
-    return opening(path.tunnel, inner, path.rip.version)
+    return unpacking_link(path.tunnel, inner, path.rip.version)
 
 
 def _filtered(group: Group) -> Finding:
@@ -113,7 +113,7 @@ def _filtered(group: Group) -> Finding:
     family = "iptables-save" if path.rip.version == 4 else "ip6tables-save"
     hint = f"on {path.rip}: nft list ruleset; {family}"
     if detail == "reverse-path" and path.rip.version == 4:
-        link = _opening(path).link
+        link = _unpacking(path).link
         hint = f"on {path.rip}: lvsdr realserver apply; then sysctl -ar '(all|{link}).rp_filter'"
     return Finding(
         "PATH-FILTERED",

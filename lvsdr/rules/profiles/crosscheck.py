@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from lvsdr.model.address import IPInterface
 from lvsdr.model.finding import ERROR, WARNING, Finding
-from lvsdr.model.objects import RealServer
+from lvsdr.model.ipvs import RealServer
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
-from lvsdr.rules.host.tunnel_ends import Opening, opening
+from lvsdr.rules.host.tunnel_ends import UnpackingLink, unpacking_link
 
 
 def disagreements(profiles: Sequence[Profile], dip: IPInterface | None = None) -> list[Finding]:
@@ -83,24 +83,24 @@ def _untunnelled(
     """
     for each in realservers:
         servers = [one for one in _unchanged(director) if not each.rips or one.rip in each.rips]
-        openings = {opened for one in servers if (opened := _opening(one))}
-        needed = {opened.link: opened for opened in sorted(openings, key=str)}
+        links = {link for one in servers if (link := _unpacking(one))}
+        needed = {opened.link: opened for opened in sorted(links, key=str)}
         unclear = not each.rips and any(other.holder in needed for other in realservers)
         tunnelled = all(one.forwarding_method == "tunnel" for one in servers)
         if needed and each.holder not in needed and (tunnelled or not unclear):
             yield _closed(director, each, list(needed.values()))
-        yield from (_port(each, opened) for opened in openings if opened.port)
+        yield from (_port(each, opened) for opened in links if opened.port)
 
 
-def _opening(server: RealServer) -> Opening | None:
+def _unpacking(server: RealServer) -> UnpackingLink | None:
     if server.forwarding_method != "tunnel":
         return None
     inner = 6 if server.service.family == "inet6" else 4
-    return opening(server.tunnel, inner, server.rip.version)
+    return unpacking_link(server.tunnel, inner, server.rip.version)
 
 
 def _closed(
-    director: DirectorProfile, held: RealServerProfile, needed: Sequence[Opening]
+    director: DirectorProfile, held: RealServerProfile, needed: Sequence[UnpackingLink]
 ) -> Finding:
     links = " or ".join(each.link for each in needed)
     holders = " or ".join(each.link for each in needed if each.holder)
@@ -114,7 +114,7 @@ def _closed(
     )
 
 
-def _port(held: RealServerProfile, needed: Opening) -> Finding:
+def _port(held: RealServerProfile, needed: UnpackingLink) -> Finding:
     return Finding(
         "TUNNEL-PORT",
         WARNING,

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Set
 from lvsdr.kernel.errno import reading
 from lvsdr.kernel.netlink import ipvs_dump
 from lvsdr.kernel.netlink.open_sockets import Sockets
-from lvsdr.model.objects import NOTHING, Key, Objects, RealServer, Service, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.objects import NOTHING, Key, Objects
 
 __all__ = ["Servers", "every_real_server"]
 

@@ -1,0 +1,250 @@
+"""The objects of IPVS: virtual servers and their real servers, timeouts, sync daemons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, fields
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, ClassVar
+
+from lvsdr.model.address import IPAddress, endpoint
+from lvsdr.model.objects import DAEMONS, DESTINATIONS, SERVICES, SETTINGS, Key, Object
+from lvsdr.model.scheduler_flags import flags_in_words
+from lvsdr.model.setting_words import PEOPLE, all_said, setting
+from lvsdr.model.tunnel import IPIP_TUNNEL, Tunnel, tunnel_in_words
+
+
+class RemembersKey:
+    """Remembers its key, which is asked for again and again: of these there may be many."""
+
+    __slots__ = ("_key",)
+    _key: Key
+
+    @property
+    def key(self) -> Key:
+        try:
+            return self._key
+        except AttributeError:
+            object.__setattr__(self, "_key", self._made_key())
+            return self._key
+
+    def _made_key(self) -> Key:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Service(RemembersKey):
+    """Which virtual server: protocol, VIP and port, or a firewall mark for one address family.
+
+    `protocol` is tcp, udp, sctp or fwmark; with fwmark, `vip` is None and `port` 0.
+    """
+
+    protocol: str
+    vip: IPAddress | None = None
+    port: int = 0
+    fwmark: int = 0
+    family: str = "inet"
+
+    def _made_key(self) -> Key:
+        if self.vip is None:
+            return (self.protocol, self.fwmark, self.family)
+        return (self.protocol, str(self.vip), self.port)
+
+    def __str__(self) -> str:
+        if self.vip is None:
+            return f"fwmark {self.fwmark}" + (" inet6" if self.family == "inet6" else "")
+        return f"{self.protocol} {endpoint(str(self.key[1]), self.port)}"
+
+
+@lru_cache(maxsize=65536)
+def interned(service: Service) -> Service:
+    """Return the first service equal to this: of those that are one object none is compared."""
+    return service
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualServer(Object):
+    """How connections to a service are spread.
+
+    `persistence` is in seconds, None without; `persistence_prefix` is the client prefix that
+    sticks together (None: one host); `flags` are those of the scheduler, by number (bits 3 to 5);
+    `engine` is a persistence engine such as sip.
+    """
+
+    kind: ClassVar[str] = "virtual_server"
+    noun: ClassVar[str] = "virtual server"
+    layer: ClassVar[int] = SERVICES
+
+    service: Service
+    scheduler: str = setting("wlc", always=True, ipvsadm="-s {}")
+    persistence: int | None = setting(
+        None, people="persistence {} s", ipvsadm="-p {}", keepalived="persistence_timeout {}"
+    )
+    persistence_prefix: int | None = setting(None, people="per /{}")
+    one_packet: bool = setting(False, ipvsadm="-o", keepalived="ops")
+    flags: int = setting(0)
+    engine: str | None = setting(None, people="engine {}", ipvsadm="--pe {}")
+
+    @property
+    def key(self) -> Key:
+        return (self.kind, *self.service.key)
+
+    @property
+    def detail(self) -> str:
+        said = [
+            self.scheduler,
+            flags_in_words(self.scheduler, self.flags),
+            "one-packet" if self.one_packet else "",
+            *all_said(settings(self), PEOPLE),
+        ]
+        return ", ".join(filter(None, said))
+
+    @property
+    def title(self) -> str:
+        return str(self.service)
+
+
+@dataclass(frozen=True, slots=True)
+class RealServer(RemembersKey, Object):
+    """One real server of a virtual server; `forwarding_method` is dr, tunnel, masquerade, local.
+
+    `tunnel` holds the kernel's type, port (host byte order) and flags; all 0 is plain IPIP.
+    """
+
+    kind: ClassVar[str] = "real_server"
+    noun: ClassVar[str] = "real server"
+    layer: ClassVar[int] = DESTINATIONS
+
+    service: Service
+    rip: IPAddress
+    port: int
+    weight: int = setting(
+        1, always=True, people="weight {}", ipvsadm="-w {}", keepalived="weight {}"
+    )
+    forwarding_method: str = setting("dr")
+    upper_threshold: int = setting(0, keepalived="uthreshold {}")
+    lower_threshold: int = setting(0, keepalived="lthreshold {}")
+    tunnel: Tunnel = setting(IPIP_TUNNEL)
+
+    def _made_key(self) -> Key:
+        return (self.kind, *self.service.key, str(self.rip), self.port)
+
+    @property
+    def detail(self) -> str:
+        return _detail_of(*settings_of(self))
+
+    @property
+    def place(self) -> str:
+        """Return its address, with its port where it has one."""
+        # As the key has it: an address is written anew each time that it is asked for its text.
+        text = str(self.key[-2])
+        return endpoint(text, self.port) if self.port else text
+
+    @property
+    def title(self) -> str:
+        return f"{self.place} of {self.service}"
+
+    @property
+    def parent_key(self) -> Key:
+        return (VirtualServer.kind, *self.service.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout(Object):
+    """How long IPVS remembers a connection that rests; `protocol` is tcp, tcp_fin or udp."""
+
+    kind: ClassVar[str] = "timeout"
+    noun: ClassVar[str] = "timeout"
+    layer: ClassVar[int] = SETTINGS
+
+    protocol: str
+    seconds: int
+
+    @property
+    def key(self) -> Key:
+        return (self.kind, self.protocol)
+
+    @property
+    def detail(self) -> str:
+        return f"{self.seconds} s"
+
+    @property
+    def title(self) -> str:
+        return f"timeout {self.protocol}"
+
+    def __str__(self) -> str:
+        return f"{self.title} {self.detail}"
+
+
+@dataclass(frozen=True, slots=True)
+class SyncDaemon(Object):
+    """The thread that tells others of connections (master), or hears of theirs (backup).
+
+    `maxlen` is the UDP payload of a message, in bytes.
+    """
+
+    kind: ClassVar[str] = "sync_daemon"
+    noun: ClassVar[str] = "sync daemon"
+    layer: ClassVar[int] = DAEMONS
+
+    state: str
+    link: str
+    syncid: int
+    maxlen: int
+    group: IPAddress
+    port: int
+    ttl: int
+
+    @property
+    def key(self) -> Key:
+        return (self.kind, self.state)
+
+    @property
+    def detail(self) -> str:
+        where = f"{endpoint(self.group, self.port)} on {self.link}"
+        return f"{where}, syncid {self.syncid}, maxlen {self.maxlen}, ttl {self.ttl}"
+
+    @property
+    def title(self) -> str:
+        return f"sync {self.state}"
+
+
+# All fields but those that say which server it is.
+SETTING_FIELDS: Mapping[type[Object], tuple[Field[Any], ...]] = {
+    kind: tuple(each for each in fields(kind) if each.name not in {"service", "rip", "port"})
+    for kind in (VirtualServer, RealServer)
+}
+Settings = tuple[Any, ...]
+"""The values of a real server's SETTING_FIELDS, in their order: the same for many of them."""
+settings_of: Callable[[RealServer], Settings] = attrgetter(
+    *(each.name for each in SETTING_FIELDS[RealServer])
+)
+
+
+def settings(server: VirtualServer | RealServer) -> list[tuple[Field[Any], Any]]:
+    """Return the settings of a server, each with its value."""
+    return [(each, getattr(server, each.name)) for each in SETTING_FIELDS[type(server)]]
+
+
+def with_rip(model: RealServer, rip: IPAddress, text: str) -> RealServer:
+    """Return a real server that is as `model` but for its RIP, which is written as `text`."""
+    made = RealServer(model.service, rip, model.port, *settings_of(model))
+    kind, protocol, vip, vip_port, _, port = model.key
+    object.__setattr__(made, "_key", (kind, protocol, vip, vip_port, text, port))
+    return made
+
+
+@lru_cache(maxsize=1024)
+def _detail_of(*values: Any) -> str:
+    """Return what many real servers have in common, as people say it."""
+    pairs = list(zip(SETTING_FIELDS[RealServer], values, strict=True))
+    named = {each.name: value for each, value in pairs}
+    upper, lower = named["upper_threshold"], named["lower_threshold"]
+    said = [
+        named["forwarding_method"],
+        *all_said(pairs, PEOPLE),
+        f"thresholds {upper}/{lower}" if upper or lower else "",
+        tunnel_in_words(*named["tunnel"]),
+    ]
+    return ", ".join(filter(None, said))
