@@ -329,7 +329,9 @@ def test_what_cannot_be_included_is_told(
     ]
 
 
-@pytest.mark.parametrize("pattern", ["{" * 500 + "}" * 500, "{a,b}" * 60, "{}{,}{a", "a\x00", "~"])
+@pytest.mark.parametrize(
+    "pattern", ["{" * 500 + "}" * 500, "{a,b}" * 60, "{}{,}{a", "a\x00", "a\x00b/*", "a\x00*", "~"]
+)
 def test_no_pattern_is_too_odd_to_include(tmp_path: Path, pattern: str) -> None:
     main = tmp_path / "keepalived.conf"
     main.write_text(f"include {pattern}\n")

@@ -111,7 +111,11 @@ class _Including:
             return [folder / pattern]
         base = ROOT if pattern.startswith("/") else folder
         # Path.glob takes no pattern from /, and none with `..`.
-        names = glob(pattern.lstrip("/"), root_dir=self._place(base))  # noqa: PTH207
+        try:
+            names = glob(pattern.lstrip("/"), root_dir=self._place(base))  # noqa: PTH207
+        except ValueError:
+            # A zero byte: no file has such a name.
+            names = []
         return [base / name for name in sorted(names)]
 
     def _fault(
