@@ -216,7 +216,7 @@ SETTING_FIELDS: Mapping[type[Object], tuple[Field[Any], ...]] = {
     for kind in (VirtualServer, RealServer)
 }
 Settings = tuple[Any, ...]
-"""The values of a real server's SETTING_FIELDS, in their order: the same for many of them."""
+"""The values of a server's SETTING_FIELDS, in their order: the same for many real servers."""
 settings_of: Callable[[RealServer], Settings] = attrgetter(
     *(each.name for each in SETTING_FIELDS[RealServer])
 )
@@ -227,11 +227,10 @@ def settings(server: VirtualServer | RealServer) -> list[tuple[Field[Any], Any]]
     return [(each, getattr(server, each.name)) for each in SETTING_FIELDS[type(server)]]
 
 
-def with_rip(model: RealServer, rip: IPAddress, text: str) -> RealServer:
-    """Return a real server that is as `model` but for its RIP, which is written as `text`."""
-    made = RealServer(model.service, rip, model.port, *settings_of(model))
-    kind, protocol, vip, vip_port, _, port = model.key
-    object.__setattr__(made, "_key", (kind, protocol, vip, vip_port, text, port))
+def server_at(service: Service, rip: IPAddress, text: str, port: int, rest: Settings) -> RealServer:
+    """Return the real server at `rip`, which is written as `text`: its key is there already."""
+    made = RealServer(service, rip, port, *rest)
+    object.__setattr__(made, "_key", (RealServer.kind, *service.key, text, port))
     return made
 
 
