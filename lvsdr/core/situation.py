@@ -114,7 +114,7 @@ def plan_standby(profile: DirectorProfile, kernel: Kernel, book: Book) -> Situat
     back.
     """
     record, owner = book.load(), owner_of(profile)
-    desired = roles.standby(profile)
+    desired = record.with_drained(owner, roles.standby(profile))
     baseline = record.baseline_of(owner, roles.must_be_absent(profile, desired))
     return situation_of(owner, desired, baseline, kernel, record, to_stand_by)
 
