@@ -319,7 +319,7 @@ def test_6_without_proc_nothing_is_taken_for_a_setting(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("lvsdr.kernel.proc_filesystem.PROC", tmp_path)
+    monkeypatch.setattr("lvsdr.kernel.process_needs.PROC", tmp_path)
     monkeypatch.setattr(Session, "book", lambda _: Book("test", tmp_path / "run"))
     if shown:
         (tmp_path / shown).mkdir()

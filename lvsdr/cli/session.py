@@ -56,7 +56,7 @@ class Session:
         """Move into the network namespace that `--netns` names."""
         if netns is not None:
             from lvsdr.kernel import namespace
-            from lvsdr.kernel.proc_filesystem import require_proc
+            from lvsdr.kernel.process_needs import require_proc
 
             require_proc()
             self._left = namespace.current()
@@ -86,7 +86,7 @@ class Session:
     def kernel(self) -> AbstractContextManager[Kernel]:
         """Return the kernel of this host."""
         from lvsdr.kernel.linux import LinuxKernel
-        from lvsdr.kernel.proc_filesystem import require_proc
+        from lvsdr.kernel.process_needs import require_proc
 
         require_proc()
         return self.timed(LinuxKernel())

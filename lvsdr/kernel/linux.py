@@ -13,7 +13,7 @@ from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.kernel.errno import reading
 from lvsdr.kernel.netlink import rtm_nsid
 from lvsdr.kernel.netlink.open_sockets import Sockets
-from lvsdr.kernel.privilege import has_net_admin
+from lvsdr.kernel.process_needs import has_net_admin
 from lvsdr.kernel.tables import ipvs_batch, sysctls
 from lvsdr.kernel.tables.addresses import Addresses
 from lvsdr.kernel.tables.guard_routes import Routes
