@@ -751,7 +751,7 @@ def test_a_plan_imports_neither_pyroute2_nor_what_explains_a_bad_profile() -> No
     assert loaded & heavy == set()
     assert loaded & {"lvsdr.kernel.views.host_in_depth", "lvsdr.rules", "lvsdr.wire"} == set()
     assert loaded & {"lvsdr.render.json_documents", "lvsdr.render.commands"} == set()
-    assert loaded & {"lvsdr.render.status_lines", "lvsdr.render.path_lines"} == set()
+    assert "lvsdr.render.status_verify_text" not in loaded
     assert loaded & {"lvsdr.profile.reader.schema_errors", "hashlib"} == set()
     # What only the rules look at.
     assert (

@@ -21,7 +21,7 @@ from lvsdr.model.profile import DirectorProfile, LabelledVip
 from lvsdr.model.tunnel import Tunnel
 from lvsdr.profile.roles.director_paths import paths
 from lvsdr.proof import path_proofs
-from lvsdr.render.path_lines import lines
+from lvsdr.render.status_verify_text import path_lines
 from lvsdr.rules.host import route_questions
 from lvsdr.rules.paths import path_faults
 from lvsdr.rules.paths import path_findings as rules
@@ -370,7 +370,7 @@ def test_people_read_a_line_for_each_service_and_who_does_not_serve() -> None:
         Proof(Path(MARK, VIP, RIP, 0), None, "local"),
     ]
 
-    assert list(lines(proofs)) == [
+    assert list(path_lines(proofs)) == [
         "tcp 192.0.2.2:80: 1 of 2 real servers serve",
         "  192.0.2.12: down",
         "fwmark 7, 192.0.2.2: 0 of 1 real servers serve",
