@@ -14,11 +14,11 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.ipvs_tunnel import Tunnel
 from lvsdr.model.neighbour_claim import Answer, AnswerForm
 from lvsdr.model.objects import Address
 from lvsdr.model.path import VERDICTS, Path, PathDetail, PathVerdict, Proof, RealServerRoute
 from lvsdr.model.profile import DirectorProfile, LabelledVip
-from lvsdr.model.tunnel import Tunnel
 from lvsdr.profile.roles.director_paths import paths
 from lvsdr.proof import path_proofs
 from lvsdr.render.status_verify_text import path_lines

@@ -7,8 +7,8 @@ from operator import itemgetter
 from typing import Any
 
 from lvsdr.model.ipvs import SETTING_FIELDS, RealServer, Service, Settings, VirtualServer
+from lvsdr.model.ipvs_tunnel import TUNNEL_CHECKSUMS, TUNNEL_TYPES
 from lvsdr.model.scheduler_flags import SCHEDULER_FLAGS
-from lvsdr.model.tunnel import TUNNEL_CHECKSUMS, TUNNEL_TYPES
 from lvsdr.profile.reader.network_names import ip_version
 from lvsdr.profile.reader.refusal import misfit
 from lvsdr.profile.reader.wording import Pointer, listed
