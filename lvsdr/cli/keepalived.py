@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,18 +83,15 @@ def notify(  # noqa: PLR0913 - as many arguments as keepalived gives, and option
     from lvsdr.keepalived.ledger import Ledger
     from lvsdr.keepalived.vrrp_states import Notice, checked
 
-    try:
+    with _failure_in_syslog(session, log), modest_umask():
         notice = checked(Notice(type_, name, state, priority, told_at=hook_started_at()))
-        with modest_umask(), session.kernel() as kernel:
+        with session.kernel() as kernel:
             outcome = follow(
                 notice,
-                lambda: roles_of(session, director, realserver),
+                partial(roles_of, session, director, realserver),
                 _access(session, kernel, Ledger(session.book(), _identity(director))),
                 session.lock_timeout,
             )
-    except LvsdrError as failure:
-        _telling(session, log).syslog(failure.message, *failure.notes, error=True)
-        raise
     _telling(session, log).outcome(outcome)
     if outcome.report.waits:
         session.tell(["it was waited for in vain: run this again, or use lvsdr keepalived fifo"])
@@ -131,6 +129,7 @@ def fifo(  # noqa: PLR0913 - as many options
 
     profiles = partial(roles_of, session, director, realserver)
     with (
+        _failure_in_syslog(session, log),
         modest_umask(),
         ended_by_signals() as wake,
         unhurried_output(session) as (say, flush),
@@ -146,6 +145,24 @@ def fifo(  # noqa: PLR0913 - as many options
             flush()
         session.tell([f"{pipe.torn} torn lines left out"] if pipe.torn else [])
     return 0
+
+
+@contextmanager
+def _failure_in_syslog(session: Session, log: bool) -> Iterator[None]:
+    """Tell syslog too of the error that ends the block, a bug of lvsdr's among them."""
+    try:
+        yield
+    except LvsdrError as failure:
+        _telling(session, log).syslog(failure.message, *failure.notes, error=True)
+        raise
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as bug:
+        from lvsdr.cli.internal_error import internal_error
+
+        told = internal_error(bug)
+        _telling(session, log).syslog(told.message, *told.notes, error=True)
+        raise told from bug
 
 
 def _following(
