@@ -750,13 +750,13 @@ def test_a_plan_imports_neither_pyroute2_nor_what_explains_a_bad_profile() -> No
     } <= loaded
     assert loaded & heavy == set()
     assert loaded & {"lvsdr.kernel.views.host_in_depth", "lvsdr.rules", "lvsdr.wire"} == set()
-    assert loaded & {"lvsdr.render.json_documents", "lvsdr.render.commands"} == set()
+    assert loaded & {"lvsdr.render.json_documents", "lvsdr.render.shell_commands"} == set()
     assert "lvsdr.render.status_verify_text" not in loaded
     assert loaded & {"lvsdr.profile.reader.schema_errors", "hashlib"} == set()
     # What only the rules look at.
     assert (
         loaded
-        & {f"lvsdr.model.{name}" for name in ("bridge_state", "config_owner", "route_lookup")}
+        & {f"lvsdr.model.{name}" for name in ("bridge_state", "foreign_program", "route_lookup")}
         == set()
     )
 

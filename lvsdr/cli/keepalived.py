@@ -18,7 +18,7 @@ from lvsdr.errors import LvsdrError
 from lvsdr.render.results import Notified
 
 if TYPE_CHECKING:
-    from lvsdr.core.kernel_protocol import Kernel
+    from lvsdr.core.kernel_interface import Kernel
     from lvsdr.keepalived.following import Following
     from lvsdr.keepalived.host_roles import HostAccess, Roles
     from lvsdr.keepalived.ledger import Ledger

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from lvsdr.core.book import Book
-from lvsdr.core.kernel_protocol import Kernel
+from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.record import Record, owner_of
 from lvsdr.core.situation import Situation, situation_of
 from lvsdr.core.workflow import converge

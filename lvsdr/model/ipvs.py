@@ -9,10 +9,10 @@ from operator import attrgetter
 from typing import Any, ClassVar
 
 from lvsdr.model.address import IPAddress, endpoint
+from lvsdr.model.ipvs_setting_words import PEOPLE, all_said, setting
 from lvsdr.model.ipvs_tunnel import IPIP_TUNNEL, Tunnel, tunnel_in_words
 from lvsdr.model.objects import DAEMONS, DESTINATIONS, SERVICES, SETTINGS, Key, Object
 from lvsdr.model.scheduler_flags import flags_in_words
-from lvsdr.model.setting_words import PEOPLE, all_said, setting
 
 
 class RemembersKey:

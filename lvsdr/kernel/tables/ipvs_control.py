@@ -6,7 +6,7 @@ import errno
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, ip_address
 
-from lvsdr.kernel.errno import Reasons, explained, reading
+from lvsdr.kernel.kernel_errors import Reasons, explained, reading
 from lvsdr.kernel.netlink.netlink_messages import (
     ACK,
     GENERIC,
