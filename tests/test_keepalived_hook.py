@@ -24,7 +24,8 @@ from lvsdr.keepalived.host_roles import HostAccess, Roles
 from lvsdr.keepalived.keepalived_process import hook_started_at, lives, ticks_now
 from lvsdr.keepalived.ledger import Ledger
 from lvsdr.keepalived.vrrp_states import Notice, notice_from_line
-from lvsdr.model.ipvs import Service, SyncDaemon, VirtualServer
+from lvsdr.model.ipvs import Service, VirtualServer
+from lvsdr.model.ipvs_daemons import SyncDaemon
 from lvsdr.model.objects import Address, Object, Sysctl
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.profile.reader import read

@@ -9,10 +9,11 @@ from typing import get_args
 import pytest
 
 from lvsdr.cli.session import Session
-from lvsdr.model import ipvs, objects
+from lvsdr.model import ipvs, ipvs_daemons, objects
 from lvsdr.model.change import Change
 from lvsdr.model.finding import Finding
-from lvsdr.model.ipvs import RealServer, Service, SyncDaemon, Timeout, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
 from lvsdr.model.objects import Address, Link, Object, ProxyNeighbour, Route, Sysctl
 from lvsdr.model.plain_data import KINDS, from_plain, to_plain
 from lvsdr.model.printable import printable
@@ -207,7 +208,7 @@ def test_every_kind_of_object_has_commands() -> None:
 
 
 def test_every_kind_of_object_is_in_the_table() -> None:
-    named = {**vars(objects), **vars(ipvs)}
+    named = {**vars(objects), **vars(ipvs), **vars(ipvs_daemons)}
     kinds = {each.kind: each for each in named.values() if getattr(each, "kind", None)}
 
     assert dict(KINDS) == kinds

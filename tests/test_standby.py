@@ -14,7 +14,8 @@ from lvsdr.core.book import Book
 from lvsdr.core.situation import Situation, plan_apply, plan_standby
 from lvsdr.core.workflow import converge
 from lvsdr.model.host import HostLink
-from lvsdr.model.ipvs import RealServer, Service, SyncDaemon, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.ipvs_daemons import SyncDaemon
 from lvsdr.model.objects import Address, Sysctl
 from lvsdr.model.profile import DirectorProfile, LabelledVip
 

@@ -1,4 +1,4 @@
-"""The objects of IPVS: virtual servers and their real servers, timeouts, sync daemons."""
+"""The servers of IPVS: virtual servers and their real servers, with the settings of each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from lvsdr.model.address import IPAddress, endpoint
 from lvsdr.model.ipvs_setting_words import PEOPLE, all_said, setting
 from lvsdr.model.ipvs_tunnel import IPIP_TUNNEL, Tunnel, tunnel_in_words
-from lvsdr.model.objects import DAEMONS, DESTINATIONS, SERVICES, SETTINGS, Key, Object
+from lvsdr.model.objects import DESTINATIONS, SERVICES, Key, Object
 from lvsdr.model.scheduler_flags import flags_in_words
 
 
@@ -148,66 +148,6 @@ class RealServer(RemembersKey, Object):
     @property
     def parent_key(self) -> Key:
         return (VirtualServer.kind, *self.service.key)
-
-
-@dataclass(frozen=True, slots=True)
-class Timeout(Object):
-    """How long IPVS remembers a connection that rests; `protocol` is tcp, tcp_fin or udp."""
-
-    kind: ClassVar[str] = "timeout"
-    noun: ClassVar[str] = "timeout"
-    layer: ClassVar[int] = SETTINGS
-
-    protocol: str
-    seconds: int
-
-    @property
-    def key(self) -> Key:
-        return (self.kind, self.protocol)
-
-    @property
-    def detail(self) -> str:
-        return f"{self.seconds} s"
-
-    @property
-    def title(self) -> str:
-        return f"timeout {self.protocol}"
-
-    def __str__(self) -> str:
-        return f"{self.title} {self.detail}"
-
-
-@dataclass(frozen=True, slots=True)
-class SyncDaemon(Object):
-    """The thread that tells others of connections (master), or hears of theirs (backup).
-
-    `maxlen` is the UDP payload of a message, in bytes.
-    """
-
-    kind: ClassVar[str] = "sync_daemon"
-    noun: ClassVar[str] = "sync daemon"
-    layer: ClassVar[int] = DAEMONS
-
-    state: str
-    link: str
-    syncid: int
-    maxlen: int
-    group: IPAddress
-    port: int
-    ttl: int
-
-    @property
-    def key(self) -> Key:
-        return (self.kind, self.state)
-
-    @property
-    def detail(self) -> str:
-        where = f"{endpoint(self.group, self.port)} on {self.link}"
-        return f"{where}, syncid {self.syncid}, maxlen {self.maxlen}, ttl {self.ttl}"
-
-    @property
-    def title(self) -> str:
-        return f"sync {self.state}"
 
 
 # All fields but those that say which server it is.

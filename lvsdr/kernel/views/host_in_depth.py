@@ -13,7 +13,7 @@ from lvsdr.kernel.tables.sysctls import values_of
 from lvsdr.kernel.views import bridges, connections, foreign_config_files, route_lookups
 from lvsdr.kernel.views.host_view import host_of, links_and_addresses
 from lvsdr.model.host import Host
-from lvsdr.model.ipvs import SyncDaemon
+from lvsdr.model.ipvs_daemons import SyncDaemon
 from lvsdr.model.route_lookup import Packet
 
 ROOT = Path("/")
