@@ -32,7 +32,7 @@ from lvsdr.model.objects import (
 from lvsdr.model.path import Path as Route
 from lvsdr.model.path import PathVerdict, Proof, RealServerRoute
 from lvsdr.model.route_lookup import GONE, ForwardingOutcome, Packet, RouteTo, UnicastRoute
-from lvsdr.proof.profile_segment import Question
+from lvsdr.proof.segment_hosts import Question
 from lvsdr.proof.watching import Ears
 
 Item = TypeVar("Item", bound=Object)

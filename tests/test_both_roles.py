@@ -23,7 +23,8 @@ from lvsdr.keepalived.rivals import spare
 from lvsdr.keepalived.transition import enter_state
 from lvsdr.keepalived.vrrp_states import Notice
 from lvsdr.model.change import Change
-from lvsdr.model.ipvs import RealServer, SyncDaemon
+from lvsdr.model.ipvs import RealServer
+from lvsdr.model.ipvs_daemons import SyncDaemon
 from lvsdr.model.neighbour_claim import NeighbourClaim
 from lvsdr.model.objects import Address, Sysctl
 from lvsdr.model.profile import DirectorProfile, RealServerProfile

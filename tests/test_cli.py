@@ -319,7 +319,7 @@ def test_6_without_proc_nothing_is_taken_for_a_setting(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("lvsdr.kernel.proc_filesystem.PROC", tmp_path)
+    monkeypatch.setattr("lvsdr.kernel.process_needs.PROC", tmp_path)
     monkeypatch.setattr(Session, "book", lambda _: Book("test", tmp_path / "run"))
     if shown:
         (tmp_path / shown).mkdir()
@@ -750,13 +750,13 @@ def test_a_plan_imports_neither_pyroute2_nor_what_explains_a_bad_profile() -> No
     } <= loaded
     assert loaded & heavy == set()
     assert loaded & {"lvsdr.kernel.views.host_in_depth", "lvsdr.rules", "lvsdr.wire"} == set()
-    assert loaded & {"lvsdr.render.json_documents", "lvsdr.render.commands"} == set()
-    assert loaded & {"lvsdr.render.status_lines", "lvsdr.render.path_lines"} == set()
+    assert loaded & {"lvsdr.render.json_documents", "lvsdr.render.shell_commands"} == set()
+    assert "lvsdr.render.status_verify_text" not in loaded
     assert loaded & {"lvsdr.profile.reader.schema_errors", "hashlib"} == set()
     # What only the rules look at.
     assert (
         loaded
-        & {f"lvsdr.model.{name}" for name in ("bridge_state", "config_owner", "route_lookup")}
+        & {f"lvsdr.model.{name}" for name in ("bridge_state", "foreign_program", "route_lookup")}
         == set()
     )
 

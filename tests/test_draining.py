@@ -18,7 +18,8 @@ from lvsdr.core.book import Book
 from lvsdr.core.record import Record
 from lvsdr.errors import CannotRun, ProfileError
 from lvsdr.model.counters import Counters
-from lvsdr.model.ipvs import RealServer, Service, Timeout, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.ipvs_daemons import Timeout
 from lvsdr.model.objects import Key, Sysctl
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.profile.reader import read

@@ -21,7 +21,8 @@ from lvsdr.keepalived.keepalived_process import ticks_now
 from lvsdr.keepalived.ledger import Ledger
 from lvsdr.keepalived.telling import ToldLater
 from lvsdr.keepalived.vrrp_states import Notice
-from lvsdr.model.ipvs import RealServer, SyncDaemon
+from lvsdr.model.ipvs import RealServer
+from lvsdr.model.ipvs_daemons import SyncDaemon
 from lvsdr.model.neighbour_claim import NeighbourClaim
 from lvsdr.model.objects import Address, Sysctl, keyed
 from lvsdr.model.profile import DirectorProfile, RealServerProfile

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from lvsdr.kernel.views.owners import owners
-from lvsdr.model.config_owner import Owner
+from lvsdr.kernel.views.foreign_config_files import owners
 from lvsdr.model.finding import Finding
+from lvsdr.model.foreign_program import Owner
 from lvsdr.model.host import HeldAddress, Host, HostLink
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.objects import ProxyNeighbour

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import syslog
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from fake import FakeSession, host
+from fake import FakeKernel, FakeSession, host
 from lvsdr.cli.main import run
 from lvsdr.core.book import Book
 from lvsdr.errors import CannotRun, ProfileError
@@ -23,7 +24,8 @@ from lvsdr.keepalived.host_roles import HostAccess, Roles
 from lvsdr.keepalived.keepalived_process import hook_started_at, lives, ticks_now
 from lvsdr.keepalived.ledger import Ledger
 from lvsdr.keepalived.vrrp_states import Notice, notice_from_line
-from lvsdr.model.ipvs import Service, SyncDaemon, VirtualServer
+from lvsdr.model.ipvs import Service, VirtualServer
+from lvsdr.model.ipvs_daemons import SyncDaemon
 from lvsdr.model.objects import Address, Object, Sysctl
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.profile.reader import read
@@ -281,6 +283,45 @@ def test_a_failed_state_is_tried_again_by_the_next_hook(session: FakeSession) ->
 
     assert (first, second) == (3, 0)
     assert has(session, ON_ETH0) == [True]
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "code"),
+    [
+        (ProfileError("cannot read it", notes=["a note"]), ["cannot read it", "a note"], 2),
+        (KeyError("eth0"), ["internal error: KeyError: 'eth0'", "what was changed is not"], 7),
+    ],
+    ids=["an error", "a bug"],
+)
+@pytest.mark.parametrize("command", ["notify", "fifo"])
+def test_what_ends_a_hook_is_told_to_syslog_and_to_whoever_started_it(  # noqa: PLR0913, PLR0917
+    error: BaseException,
+    said: list[str],
+    code: int,
+    command: str,
+    session: FakeSession,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logged: list[tuple[int, str]] = []
+    monkeypatch.setattr(syslog, "openlog", lambda *_: None)
+    monkeypatch.setattr(syslog, "syslog", lambda *words: logged.append(words))
+
+    def kernel() -> FakeKernel:
+        raise error
+
+    monkeypatch.setattr(session, "kernel", kernel)
+    os.mkfifo(tmp_path / "fifo", 0o600)
+    more = {"notify": ("INSTANCE", "VI_1", "MASTER"), "fifo": (str(tmp_path / "fifo"),)}
+
+    ended = run(("keepalived", command, "--log", *DIRECTOR, *more[command]), session)
+
+    assert ended == code
+    assert [
+        (level, text[: len(each)]) for (level, text), each in zip(logged, said, strict=True)
+    ] == [(syslog.LOG_ERR, each) for each in said]
+    assert capsys.readouterr().err.count(said[0]) == 1
 
 
 def _settled(session: FakeSession) -> object:

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lvsdr.kernel.views.owners import owners
-from lvsdr.model.config_owner import Owner
+from lvsdr.kernel.views.foreign_config_files import owners
 from lvsdr.model.finding import Finding
+from lvsdr.model.foreign_program import Owner
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import Service, VirtualServer
 from lvsdr.model.profile import DirectorProfile, LabelledVip

@@ -14,20 +14,20 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.ipvs_tunnel import Tunnel
 from lvsdr.model.neighbour_claim import Answer, AnswerForm
 from lvsdr.model.objects import Address
 from lvsdr.model.path import VERDICTS, Path, PathDetail, PathVerdict, Proof, RealServerRoute
 from lvsdr.model.profile import DirectorProfile, LabelledVip
-from lvsdr.model.tunnel import Tunnel
 from lvsdr.profile.roles.director_paths import paths
-from lvsdr.proof import path_proofs
-from lvsdr.render.path_lines import lines
+from lvsdr.proof import director_probes
+from lvsdr.render.status_verify_text import path_lines
 from lvsdr.rules.host import route_questions
 from lvsdr.rules.paths import path_faults
 from lvsdr.rules.paths import path_findings as rules
 from lvsdr.wire.paths.next_hops import macs_of
+from lvsdr.wire.paths.path_verdict import PathReplies, path_verdict
 from lvsdr.wire.paths.probe import ProbeReply
-from lvsdr.wire.paths.verdicts import PathReplies, path_verdict
 
 MACS = MAC, _ = "02:00:00:00:00:11", "02:00:00:00:00:12"
 VIP, OTHER, RIP, SECOND = map(ip_address, ("192.0.2.2", "192.0.2.3", "192.0.2.11", "192.0.2.12"))
@@ -154,7 +154,7 @@ def proven(*held: Address, rip: IPAddress = RIP) -> tuple[list[RealServerRoute],
         return [Proof(each, "served") for each in reversed(asked)]
 
     wanted = profile(RealServer(WEB, rip, 80))
-    return routes, path_proofs.prove(wanted, inspected(wanted, *held), probe)
+    return routes, director_probes.prove(wanted, inspected(wanted, *held), probe)
 
 
 def test_a_probe_comes_from_the_directors_own_address() -> None:
@@ -187,8 +187,8 @@ def test_a_vip_of_the_other_family_is_asked_for_from_an_address_of_that_family()
         return [Proof(each, "served") for each in paths]
 
     own = Address("eth0", ip_interface("2001:db8::10/64"))
-    (alone,) = path_proofs.prove(to_it, inspected(to_it, ON_ETH0), probe)
-    (served,) = path_proofs.prove(to_it, inspected(to_it, ON_ETH0, own), probe)
+    (alone,) = director_probes.prove(to_it, inspected(to_it, ON_ETH0), probe)
+    (served,) = director_probes.prove(to_it, inspected(to_it, ON_ETH0, own), probe)
 
     assert (alone.verdict, alone.detail) == (None, "no-source")
     assert served.verdict == "served"
@@ -370,7 +370,7 @@ def test_people_read_a_line_for_each_service_and_who_does_not_serve() -> None:
         Proof(Path(MARK, VIP, RIP, 0), None, "local"),
     ]
 
-    assert list(lines(proofs)) == [
+    assert list(path_lines(proofs)) == [
         "tcp 192.0.2.2:80: 1 of 2 real servers serve",
         "  192.0.2.12: down",
         "fwmark 7, 192.0.2.2: 0 of 1 real servers serve",

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from lvsdr.core.plan_order import EXPIRE_NODEST_CONN, to_stand_by, to_take_over
 from lvsdr.core.planner import plan, way_back
 from lvsdr.model.change import Change
-from lvsdr.model.ipvs import RealServer, Service, SyncDaemon, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.ipvs_daemons import SyncDaemon
 from lvsdr.model.objects import Address, Baseline, Link, Object, Objects, Route, Sysctl, keyed
 
 WEB = Service("tcp", ip_address("192.0.2.10"), 80)

@@ -21,19 +21,13 @@ from fuzz.profiles import mutated as mutated_profiles
 from fuzz.profiles import times
 from lvsdr.errors import ProfileError
 from lvsdr.model.holder_kinds import HOLDER_KINDS
-from lvsdr.model.ipvs import (
-    SETTING_FIELDS,
-    RealServer,
-    Service,
-    SyncDaemon,
-    Timeout,
-    VirtualServer,
-)
+from lvsdr.model.ipvs import SETTING_FIELDS, RealServer, Service, VirtualServer
+from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
+from lvsdr.model.ipvs_tunnel import IPIP_TUNNEL, TUNNEL_CHECKSUMS, TUNNEL_TYPES
 from lvsdr.model.objects import Sysctl
 from lvsdr.model.printable import printable
 from lvsdr.model.profile import DirectorProfile, LabelledVip, Profile, RealServerProfile
 from lvsdr.model.scheduler_flags import SCHEDULER_FLAGS
-from lvsdr.model.tunnel import IPIP_TUNNEL, TUNNEL_CHECKSUMS, TUNNEL_TYPES
 from lvsdr.profile import schema
 from lvsdr.profile.reader import read, schema_check
 from lvsdr.profile.reader.common_rules import DEEPEST

@@ -9,14 +9,15 @@ from typing import get_args
 import pytest
 
 from lvsdr.cli.session import Session
-from lvsdr.model import ipvs, objects
+from lvsdr.model import ipvs, ipvs_daemons, objects
 from lvsdr.model.change import Change
 from lvsdr.model.finding import Finding
-from lvsdr.model.ipvs import RealServer, Service, SyncDaemon, Timeout, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
 from lvsdr.model.objects import Address, Link, Object, ProxyNeighbour, Route, Sysctl
 from lvsdr.model.plain_data import KINDS, from_plain, to_plain
 from lvsdr.model.printable import printable
-from lvsdr.render import commands, text
+from lvsdr.render import shell_commands, text
 from lvsdr.render.output_formats import FORMATS, names
 from lvsdr.render.results import (
     Applied,
@@ -199,15 +200,15 @@ def test_an_object_is_said_in_the_words_of_a_profile(item: Object, said: str) ->
 def test_a_change_has_the_commands_that_mean_the_same(
     before: Object | None, after: Object | None, lines: list[str]
 ) -> None:
-    assert list(commands.plan((Change(before, after),))) == lines
+    assert list(shell_commands.plan((Change(before, after),))) == lines
 
 
 def test_every_kind_of_object_has_commands() -> None:
-    assert set(commands.COMMANDS) == set(KINDS)
+    assert set(shell_commands.COMMANDS) == set(KINDS)
 
 
 def test_every_kind_of_object_is_in_the_table() -> None:
-    named = {**vars(objects), **vars(ipvs)}
+    named = {**vars(objects), **vars(ipvs), **vars(ipvs_daemons)}
     kinds = {each.kind: each for each in named.values() if getattr(each, "kind", None)}
 
     assert dict(KINDS) == kinds

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from fake import ETH0, FakeKernel, host
+from lvsdr.core import draining
 from lvsdr.core.book import Book
 from lvsdr.core.situation import Situation, plan_apply, plan_standby
 from lvsdr.core.workflow import converge
 from lvsdr.model.host import HostLink
-from lvsdr.model.ipvs import RealServer, Service, SyncDaemon, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.ipvs_daemons import SyncDaemon
 from lvsdr.model.objects import Address, Sysctl
 from lvsdr.model.profile import DirectorProfile, LabelledVip
 
@@ -98,6 +100,19 @@ def test_a_synced_standby_has_the_table_and_the_backup_daemon(book: Book) -> Non
     assert active == {*table, ON_ETH0.title, MASTER.title}
     assert standing_by == {*table, BACKUP.title}
     assert kernel.objects[BACKUP_ONLY.key] == replace(BACKUP_ONLY, value="1")
+
+
+def test_what_is_drained_has_weight_0_on_a_synced_standby_too(book: Book) -> None:
+    kernel = host(DIP, BACKUP_ONLY)
+    converge(plan_apply(SYNCED, kernel, book), kernel, book, lambda: None)
+    draining.drain(SYNCED, SYNCED.real_servers, kernel, book)
+
+    situation = plan_standby(SYNCED, kernel, book)
+    converge(situation, kernel, book, lambda: None)
+
+    assert "is drained: weight 0" in situation.notes[-1]
+    assert kernel.objects[TABLE[1].key] == replace(TABLE[1], weight=0)
+    assert not [each for each in plan_apply(SYNCED, kernel, book).todo if each.key == TABLE[1].key]
 
 
 def test_vips_that_keepalived_owns_are_never_touched(book: Book) -> None:

@@ -15,7 +15,7 @@ from lvsdr.model.objects import Address, ProxyNeighbour
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.model.route_lookup import ForwardingOutcome, UnicastRoute
 from lvsdr.proof import verification
-from lvsdr.proof.profile_segment import segment_of
+from lvsdr.proof.segment_hosts import segment_of
 from lvsdr.rules.paths.vip_given_up import given_up, off_segment
 
 VIP, VIP6, OWN, GUEST = (

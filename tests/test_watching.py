@@ -27,8 +27,8 @@ from lvsdr.rules.segment.event_rate_limiter import EVERY, KNOWN, MOST, EventRate
 from lvsdr.rules.segment.mac_owners import MacOwners
 from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
 from lvsdr.wire.frames.arp import Arp
+from lvsdr.wire.frames.claim_of_frame import claim_on
 from lvsdr.wire.frames.ethernet import Frame
-from lvsdr.wire.frames.neighbour_claims import claim_on
 from lvsdr.wire.frames.neighbour_discovery import Advertisement, Solicitation
 
 VIP, VIP6 = IPv4Address("192.168.1.2"), IPv6Address("2001:db8::2")

@@ -12,7 +12,7 @@ from lvsdr.model.finding import WARNING, Finding
 from lvsdr.model.host import HeldAddress, Host, HostLink
 from lvsdr.model.neighbour_claim import Answer, AnswerForm
 from lvsdr.model.profile import RealServerProfile
-from lvsdr.proof.profile_segment import owning_macs
+from lvsdr.proof.segment_hosts import owning_macs
 from lvsdr.rules.host.arp_leaks import speaks_for_vips
 from lvsdr.rules.segment.mac_owners import MacOwners
 from lvsdr.rules.segment.who_answers import SegmentAnswers, answer_findings

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.wire import announce
+from lvsdr.wire.arp_nd_questions import Asker, Questions, neighbour_questions, schedule
 from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
 from lvsdr.wire.frames.arp import Arp
 from lvsdr.wire.frames.ethernet import Frame, FrameError
 from lvsdr.wire.frames.neighbour_discovery import Advertisement, Solicitation
-from lvsdr.wire.neighbour_questions import Asker, Questions, neighbour_questions, schedule
 from lvsdr.wire.packet_socket import paced
 from lvsdr.wire.who_has import answer
 

@@ -98,7 +98,7 @@ def _realserver() -> click.Command:
 
 
 def _check() -> click.Command:
-    from lvsdr.cli.check import check
+    from lvsdr.cli.profile_commands import check
 
     return check
 
@@ -122,7 +122,7 @@ def _explain() -> click.Command:
 
 
 def _schema() -> click.Command:
-    from lvsdr.cli.role_schema import schema
+    from lvsdr.cli.profile_commands import schema
 
     return schema
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from lvsdr.cli.session import Session
-    from lvsdr.core.kernel_protocol import Kernel
+    from lvsdr.core.kernel_interface import Kernel
     from lvsdr.model.finding import Finding
     from lvsdr.model.profile import Profile
 

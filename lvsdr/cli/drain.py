@@ -23,7 +23,7 @@ from lvsdr.render.results import Drained
 
 if TYPE_CHECKING:
     from lvsdr.core.draining import Standings
-    from lvsdr.core.kernel_protocol import Kernel
+    from lvsdr.core.kernel_interface import Kernel
     from lvsdr.model.ipvs import RealServer
 
 

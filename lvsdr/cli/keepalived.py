@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
-from lvsdr.cli.nonblocking_output import NonblockingOutput
+from lvsdr.cli.hook_process import ended_by_signals, modest_umask, unhurried_output
 from lvsdr.cli.options import lock_option, netns_option, output_option, trust_option
 from lvsdr.cli.role_commands import read_profile
 from lvsdr.cli.session import Session
-from lvsdr.core import signals
 from lvsdr.errors import LvsdrError
 from lvsdr.render.results import Notified
 
 if TYPE_CHECKING:
-    from lvsdr.core.kernel_protocol import Kernel
+    from lvsdr.core.kernel_interface import Kernel
+    from lvsdr.keepalived.following import Following
     from lvsdr.keepalived.host_roles import HostAccess, Roles
     from lvsdr.keepalived.ledger import Ledger
     from lvsdr.keepalived.telling import Telling
@@ -84,18 +83,15 @@ def notify(  # noqa: PLR0913 - as many arguments as keepalived gives, and option
     from lvsdr.keepalived.ledger import Ledger
     from lvsdr.keepalived.vrrp_states import Notice, checked
 
-    try:
+    with _failure_in_syslog(session, log), modest_umask():
         notice = checked(Notice(type_, name, state, priority, told_at=hook_started_at()))
-        with _modest_umask(), session.kernel() as kernel:
+        with session.kernel() as kernel:
             outcome = follow(
                 notice,
-                lambda: roles_of(session, director, realserver),
+                partial(roles_of, session, director, realserver),
                 _access(session, kernel, Ledger(session.book(), _identity(director))),
                 session.lock_timeout,
             )
-    except LvsdrError as failure:
-        _telling(session, log).syslog(failure.message, *failure.notes, error=True)
-        raise
     _telling(session, log).outcome(outcome)
     if outcome.report.waits:
         session.tell(["it was waited for in vain: run this again, or use lvsdr keepalived fifo"])
@@ -129,26 +125,20 @@ def fifo(  # noqa: PLR0913 - as many options
     standard output.
     """
     from lvsdr.keepalived.fifo import Fifo
-    from lvsdr.keepalived.following import Following
-    from lvsdr.keepalived.keepalived_process import lives
     from lvsdr.keepalived.ledger import Ledger
-    from lvsdr.keepalived.telling import ToldLater
 
+    profiles = partial(roles_of, session, director, realserver)
     with (
-        _modest_umask(),
-        _ended_by_signals() as wake,
-        _unhurried(session) as (say, flush),
+        _failure_in_syslog(session, log),
+        modest_umask(),
+        ended_by_signals() as wake,
+        unhurried_output(session) as (say, flush),
         Fifo(fifo, wake) as pipe,
         session.kernel() as kernel,
     ):
         ledger = Ledger(session.book(), _identity(director), name, pipe.waiting)
-        following = Following(
-            _access(session, kernel, ledger),
-            lambda: roles_of(session, director, realserver),
-            session.lock_timeout,
-            ToldLater(_telling(session, log, say)),
-            lives,
-        )
+        telling = _telling(session, log, say)
+        following = _following(session, _access(session, kernel, ledger), profiles, telling)
         following.read_profiles()
         for lines in pipe.batches():
             following.take(lines, has_writer=pipe.has_writer)
@@ -158,30 +148,32 @@ def fifo(  # noqa: PLR0913 - as many options
 
 
 @contextmanager
-def _unhurried(session: Session) -> Iterator[tuple[Callable[[str], None], Callable[[], None]]]:
-    """Give what prints a line, and what writes all that was printed or complained about.
-
-    Only as far as somebody reads it: a transition does not wait for people.
-    """
-    out, err = NonblockingOutput(), NonblockingOutput(errors=True)
-    before, session.complain = session.complain, err.say
-
-    def write(done: Callable[[NonblockingOutput], int]) -> None:
-        try:
-            left_out = done(out)
-        except OSError as error:
-            session.unheard(error)
-        else:
-            session.tell([f"{left_out} lines left out: nobody read them"] if left_out else [])
-        # Whoever closed stderr does not want to know.
-        with suppress(OSError):
-            done(err)
-
+def _failure_in_syslog(session: Session, log: bool) -> Iterator[None]:
+    """Tell syslog too of the error that ends the block, a bug of lvsdr's among them."""
     try:
-        yield out.say, lambda: write(NonblockingOutput.flush)
-    finally:
-        write(NonblockingOutput.end)
-        session.complain = before
+        yield
+    except LvsdrError as failure:
+        _telling(session, log).syslog(failure.message, *failure.notes, error=True)
+        raise
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as bug:
+        from lvsdr.cli.internal_error import internal_error
+
+        told = internal_error(bug)
+        _telling(session, log).syslog(told.message, *told.notes, error=True)
+        raise told from bug
+
+
+def _following(
+    session: Session, access: HostAccess, profiles: Callable[[], Roles], telling: Telling
+) -> Following:
+    """Return what follows the lines of the FIFO."""
+    from lvsdr.keepalived.following import Following
+    from lvsdr.keepalived.keepalived_process import lives
+    from lvsdr.keepalived.telling import ToldLater
+
+    return Following(access, profiles, session.lock_timeout, ToldLater(telling), lives)
 
 
 def _telling(session: Session, log: bool, say: Callable[[str], None] = click.echo) -> Telling:
@@ -215,33 +207,3 @@ def roles_of(session: Session, director: Path, realserver: Path | None) -> Roles
     second = read_profile(session, realserver, "realserver")
     assert isinstance(second, RealServerProfile), "it is held to its role"
     return Roles(first, second)
-
-
-@contextmanager
-def _modest_umask() -> Iterator[None]:
-    """Let files and folders be what lvsdr makes them: keepalived's hooks have the umask 0177."""
-    before = os.umask(0o027)
-    try:
-        yield
-    finally:
-        os.umask(before)
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[int]:
-    """Give a descriptor that can be read once a signal has asked us to end.
-
-    A transition that is under way is finished first: it takes milliseconds.
-    """
-    readable, writable = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        with suppress(BlockingIOError):
-            os.write(writable, b"!")
-
-    try:
-        with signals.handled(ask):
-            yield readable
-    finally:
-        os.close(readable)
-        os.close(writable)

@@ -18,7 +18,7 @@ from lvsdr.errors import CannotRun, LvsdrError
 if TYPE_CHECKING:
     from lvsdr.cli.stopwatch import Stopwatch
     from lvsdr.core.book import Book
-    from lvsdr.core.kernel_protocol import Kernel
+    from lvsdr.core.kernel_interface import Kernel
     from lvsdr.core.workflow import Announcer
     from lvsdr.model.address import IPAddress
     from lvsdr.model.container_host import ContainerHost
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lvsdr.model.path import Path, Proof, RealServerRoute
     from lvsdr.model.profile import Profile
     from lvsdr.model.route_lookup import ForwardingOutcome
-    from lvsdr.proof.profile_segment import Question
+    from lvsdr.proof.segment_hosts import Question
     from lvsdr.proof.watching import Ears
     from lvsdr.render.output_formats import Format
     from lvsdr.render.results import Result
@@ -56,7 +56,7 @@ class Session:
         """Move into the network namespace that `--netns` names."""
         if netns is not None:
             from lvsdr.kernel import namespace
-            from lvsdr.kernel.proc_filesystem import require_proc
+            from lvsdr.kernel.process_needs import require_proc
 
             require_proc()
             self._left = namespace.current()
@@ -86,7 +86,7 @@ class Session:
     def kernel(self) -> AbstractContextManager[Kernel]:
         """Return the kernel of this host."""
         from lvsdr.kernel.linux import LinuxKernel
-        from lvsdr.kernel.proc_filesystem import require_proc
+        from lvsdr.kernel.process_needs import require_proc
 
         require_proc()
         return self.timed(LinuxKernel())

@@ -18,7 +18,7 @@ from lvsdr.errors import Interrupted
 from lvsdr.render.results import Status
 
 if TYPE_CHECKING:
-    from lvsdr.core.kernel_protocol import Kernel
+    from lvsdr.core.kernel_interface import Kernel
     from lvsdr.core.situation import Situation
     from lvsdr.model.counters import Counted
     from lvsdr.model.objects import Key

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from lvsdr.core.kernel_protocol import Kernel
+    from lvsdr.core.kernel_interface import Kernel
 
 PHASES = ("start", "read", "observe", "plan", "execute", "check", "rest")
 WRITES = frozenset({"execute", "attempt"})

@@ -29,7 +29,7 @@ def offer_timings(command: click.Command) -> None:
 def _start(context: click.Context, _: click.Parameter, value: bool) -> None:
     session = context.find_object(Session)
     if value and session is not None:
-        from lvsdr.kernel.proc_filesystem import require_proc
+        from lvsdr.kernel.process_needs import require_proc
 
         require_proc()
         session.stopwatch = Stopwatch()

@@ -98,7 +98,7 @@ def verify_segment(
     """
     from lvsdr.profile.reader import read
     from lvsdr.proof import verification
-    from lvsdr.proof.profile_segment import segment_of
+    from lvsdr.proof.segment_hosts import segment_of
 
     wanted = read(profile)
     with session.kernel() as kernel:

@@ -20,7 +20,7 @@ from typing import Any
 from lvsdr.core import durable_file, lock
 from lvsdr.core.record import Record
 from lvsdr.errors import CannotRun
-from lvsdr.model import compact_rows
+from lvsdr.model import compact_objects
 from lvsdr.model.objects import Baseline, Object, keyed
 from lvsdr.model.plain_data import from_plain, to_plain
 
@@ -114,7 +114,7 @@ class Book:
         yield from _list({"key": key, "before": to_plain(before)} for key, before in found)
         yield ',\n"absent": '
         absent = (key for key, before in record.baseline.items() if before is None)
-        yield from _list(compact_rows.keys_to_rows(absent))
+        yield from _list(compact_objects.keys_to_rows(absent))
         yield ',\n"claims": '
         yield from _by_owner({owner: held.values() for owner, held in record.claims.items()})
         yield ',\n"intents": '
@@ -145,14 +145,15 @@ class Book:
         if plain["namespace"] != self.namespace:
             raise self._untrusted(f"it is of another network namespace ({plain['namespace']!r})")
         baseline: Baseline = {
-            **dict.fromkeys(compact_rows.keys_from_rows(plain["absent"])),
+            **dict.fromkeys(compact_objects.keys_from_rows(plain["absent"])),
             **{tuple(entry["key"]): _before(entry) for entry in plain["baseline"]},
         }
         claims = {
-            owner: keyed(compact_rows.from_rows(held)) for owner, held in plain["claims"].items()
+            owner: keyed(compact_objects.from_rows(held)) for owner, held in plain["claims"].items()
         }
         intents = {
-            owner: tuple(compact_rows.from_rows(held)) for owner, held in plain["intents"].items()
+            owner: tuple(compact_objects.from_rows(held))
+            for owner, held in plain["intents"].items()
         }
         # Records of versions that drained nothing have no such entry.
         drained = {
@@ -180,7 +181,7 @@ def _by_owner(owners: Mapping[str, Iterable[Object]]) -> Iterator[str]:
     separator = "{\n"
     for owner, items in owners.items():
         yield f"{separator}{json.dumps(owner)}: "
-        yield from _list(compact_rows.to_rows(items))
+        yield from _list(compact_objects.to_rows(items))
         separator = ",\n"
     yield "}" if owners else "{}"
 

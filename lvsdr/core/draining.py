@@ -8,14 +8,15 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from lvsdr.core.book import Book
-from lvsdr.core.kernel_protocol import Kernel
+from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.record import Record, owner_of
 from lvsdr.core.situation import Situation, situation_of
 from lvsdr.core.workflow import converge
 from lvsdr.errors import CannotRun, ProfileError
 from lvsdr.model.address import IPAddress, endpoint
 from lvsdr.model.counters import Counters, Standing
-from lvsdr.model.ipvs import RealServer, Service, Timeout, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.ipvs_daemons import Timeout
 from lvsdr.model.objects import Key, Objects, Sysctl
 from lvsdr.model.profile import DirectorProfile
 

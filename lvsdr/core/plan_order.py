@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lvsdr.model.change import Change
-from lvsdr.model.ipvs import RealServer, SyncDaemon
+from lvsdr.model.ipvs import RealServer
+from lvsdr.model.ipvs_daemons import SyncDaemon
 from lvsdr.model.objects import Sysctl
 
 Rank = tuple[bool, ...]

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from lvsdr.errors import ProfileError
 from lvsdr.model.address import IPAddress, IPInterface
 from lvsdr.model.host import Host
-from lvsdr.model.ipvs import RealServer, SyncDaemon, VirtualServer
+from lvsdr.model.ipvs import RealServer, VirtualServer
+from lvsdr.model.ipvs_daemons import SyncDaemon
 from lvsdr.model.objects import (
     Address,
     Baseline,

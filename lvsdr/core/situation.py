@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from lvsdr.core.book import Book
 from lvsdr.core.both_roles import DirectorVip, left_to_director
-from lvsdr.core.kernel_protocol import Kernel
+from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.plan_order import Order, by_layers, to_stand_by
 from lvsdr.core.planner import plan, planned_keys
 from lvsdr.core.record import Record, owner_of
@@ -114,7 +114,7 @@ def plan_standby(profile: DirectorProfile, kernel: Kernel, book: Book) -> Situat
     back.
     """
     record, owner = book.load(), owner_of(profile)
-    desired = roles.standby(profile)
+    desired = record.with_drained(owner, roles.standby(profile))
     baseline = record.baseline_of(owner, roles.must_be_absent(profile, desired))
     return situation_of(owner, desired, baseline, kernel, record, to_stand_by)
 

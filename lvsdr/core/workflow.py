@@ -8,7 +8,7 @@ from typing import Protocol
 
 from lvsdr.core import signals
 from lvsdr.core.book import Book
-from lvsdr.core.kernel_protocol import Kernel
+from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.plan_order import Order, by_layers
 from lvsdr.core.planner import plan, planned_keys, way_back
 from lvsdr.core.record import Record

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lvsdr.errors import CannotRun
-from lvsdr.model.closing import Closing
+from lvsdr.model.closed_on_exit import Closing
 
 # keepalived's lines are shorter by far; who writes more without an end is not keepalived.
 LONGEST_LINE = 4096

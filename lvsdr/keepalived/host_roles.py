@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lvsdr.core.book import Book
-from lvsdr.core.kernel_protocol import Kernel
+from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.situation import Situation
 from lvsdr.core.workflow import OpenAnnouncer
 from lvsdr.errors import ProfileError

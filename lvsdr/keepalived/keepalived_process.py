@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from lvsdr.formats.keepalived.processes import KEEPALIVED, PROC, keepalived_processes, program_of
+from lvsdr.formats.keepalived.conf_in_use import KEEPALIVED, PROC, keepalived_processes, program_of
 
 
 def lives(proc: Path = PROC) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from lvsdr.core import signals
-from lvsdr.core.kernel_protocol import Kernel
+from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.workflow import without_undo
 from lvsdr.errors import LvsdrError
 from lvsdr.keepalived.host_roles import HostAccess, Report

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from lvsdr.core import signals, workflow
-from lvsdr.core.kernel_protocol import Kernel
+from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.plan_order import to_take_over
 from lvsdr.core.situation import plan_apply, plan_standby
 from lvsdr.errors import LvsdrError

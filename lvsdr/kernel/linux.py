@@ -10,10 +10,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
 
 from lvsdr.errors import CannotRun, LvsdrError
-from lvsdr.kernel.errno import reading
+from lvsdr.kernel.kernel_errors import reading
 from lvsdr.kernel.netlink import rtm_nsid
 from lvsdr.kernel.netlink.open_sockets import Sockets
-from lvsdr.kernel.privilege import has_net_admin
+from lvsdr.kernel.process_needs import has_net_admin
 from lvsdr.kernel.tables import ipvs_batch, sysctls
 from lvsdr.kernel.tables.addresses import Addresses
 from lvsdr.kernel.tables.guard_routes import Routes
@@ -23,7 +23,7 @@ from lvsdr.kernel.tables.links import Links
 from lvsdr.kernel.tables.proxy_neighbours import Proxies
 from lvsdr.kernel.views import host_view
 from lvsdr.model.change import Change, Plan
-from lvsdr.model.closing import Closing
+from lvsdr.model.closed_on_exit import Closing
 from lvsdr.model.ipvs import VirtualServer
 from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, Sysctl, keyed
 

@@ -14,7 +14,7 @@ from lvsdr.model.objects import ProxyNeighbour
 if TYPE_CHECKING:
     # A plan looks at none of these.
     from lvsdr.model.bridge_state import Bridge
-    from lvsdr.model.config_owner import Owner
+    from lvsdr.model.foreign_program import Owner
     from lvsdr.model.route_lookup import Packet, RouteTo
 
 

@@ -1,4 +1,4 @@
-"""The objects of IPVS: virtual servers and their real servers, timeouts, sync daemons."""
+"""The servers of IPVS: virtual servers and their real servers, with the settings of each."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from operator import attrgetter
 from typing import Any, ClassVar
 
 from lvsdr.model.address import IPAddress, endpoint
-from lvsdr.model.objects import DAEMONS, DESTINATIONS, SERVICES, SETTINGS, Key, Object
+from lvsdr.model.ipvs_setting_words import PEOPLE, all_said, setting
+from lvsdr.model.ipvs_tunnel import IPIP_TUNNEL, Tunnel, tunnel_in_words
+from lvsdr.model.objects import DESTINATIONS, SERVICES, Key, Object
 from lvsdr.model.scheduler_flags import flags_in_words
-from lvsdr.model.setting_words import PEOPLE, all_said, setting
-from lvsdr.model.tunnel import IPIP_TUNNEL, Tunnel, tunnel_in_words
 
 
 class RemembersKey:
@@ -150,73 +150,13 @@ class RealServer(RemembersKey, Object):
         return (VirtualServer.kind, *self.service.key)
 
 
-@dataclass(frozen=True, slots=True)
-class Timeout(Object):
-    """How long IPVS remembers a connection that rests; `protocol` is tcp, tcp_fin or udp."""
-
-    kind: ClassVar[str] = "timeout"
-    noun: ClassVar[str] = "timeout"
-    layer: ClassVar[int] = SETTINGS
-
-    protocol: str
-    seconds: int
-
-    @property
-    def key(self) -> Key:
-        return (self.kind, self.protocol)
-
-    @property
-    def detail(self) -> str:
-        return f"{self.seconds} s"
-
-    @property
-    def title(self) -> str:
-        return f"timeout {self.protocol}"
-
-    def __str__(self) -> str:
-        return f"{self.title} {self.detail}"
-
-
-@dataclass(frozen=True, slots=True)
-class SyncDaemon(Object):
-    """The thread that tells others of connections (master), or hears of theirs (backup).
-
-    `maxlen` is the UDP payload of a message, in bytes.
-    """
-
-    kind: ClassVar[str] = "sync_daemon"
-    noun: ClassVar[str] = "sync daemon"
-    layer: ClassVar[int] = DAEMONS
-
-    state: str
-    link: str
-    syncid: int
-    maxlen: int
-    group: IPAddress
-    port: int
-    ttl: int
-
-    @property
-    def key(self) -> Key:
-        return (self.kind, self.state)
-
-    @property
-    def detail(self) -> str:
-        where = f"{endpoint(self.group, self.port)} on {self.link}"
-        return f"{where}, syncid {self.syncid}, maxlen {self.maxlen}, ttl {self.ttl}"
-
-    @property
-    def title(self) -> str:
-        return f"sync {self.state}"
-
-
 # All fields but those that say which server it is.
 SETTING_FIELDS: Mapping[type[Object], tuple[Field[Any], ...]] = {
     kind: tuple(each for each in fields(kind) if each.name not in {"service", "rip", "port"})
     for kind in (VirtualServer, RealServer)
 }
 Settings = tuple[Any, ...]
-"""The values of a real server's SETTING_FIELDS, in their order: the same for many of them."""
+"""The values of a server's SETTING_FIELDS, in their order: the same for many real servers."""
 settings_of: Callable[[RealServer], Settings] = attrgetter(
     *(each.name for each in SETTING_FIELDS[RealServer])
 )
@@ -227,11 +167,10 @@ def settings(server: VirtualServer | RealServer) -> list[tuple[Field[Any], Any]]
     return [(each, getattr(server, each.name)) for each in SETTING_FIELDS[type(server)]]
 
 
-def with_rip(model: RealServer, rip: IPAddress, text: str) -> RealServer:
-    """Return a real server that is as `model` but for its RIP, which is written as `text`."""
-    made = RealServer(model.service, rip, model.port, *settings_of(model))
-    kind, protocol, vip, vip_port, _, port = model.key
-    object.__setattr__(made, "_key", (kind, protocol, vip, vip_port, text, port))
+def server_at(service: Service, rip: IPAddress, text: str, port: int, rest: Settings) -> RealServer:
+    """Return the real server at `rip`, which is written as `text`: its key is there already."""
+    made = RealServer(service, rip, port, *rest)
+    object.__setattr__(made, "_key", (RealServer.kind, *service.key, text, port))
     return made
 
 

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.ipvs import Service
-from lvsdr.model.tunnel import IPIP_TUNNEL, Tunnel
+from lvsdr.model.ipvs_tunnel import IPIP_TUNNEL, Tunnel
 
 PathVerdict = Literal[
     "served",

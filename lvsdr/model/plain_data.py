@@ -10,7 +10,8 @@ from operator import attrgetter
 from typing import Any
 
 from lvsdr.model.address import parsed_address
-from lvsdr.model.ipvs import RealServer, Service, SyncDaemon, Timeout, VirtualServer, interned
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer, interned
+from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
 from lvsdr.model.objects import Address, Link, Object, ProxyNeighbour, Route, Sysctl
 
 Plain = dict[str, Any]

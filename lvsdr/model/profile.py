@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.ipvs import RealServer, SyncDaemon, Timeout, VirtualServer
+from lvsdr.model.ipvs import RealServer, VirtualServer
+from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
 from lvsdr.model.objects import ProxyNeighbour, Sysctl
 
 

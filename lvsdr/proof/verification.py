@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from lvsdr.core.book import Book
 from lvsdr.core.both_roles import DirectorVip, left_to_director
-from lvsdr.core.kernel_protocol import Kernel
+from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.situation import plan_apply
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
@@ -18,8 +18,8 @@ from lvsdr.model.objects import SILENCE
 from lvsdr.model.path import Proof
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.model.route_lookup import ForwardingOutcome
-from lvsdr.proof.path_proofs import Probe, prove
-from lvsdr.proof.profile_segment import Question, Segment, segment_of
+from lvsdr.proof.director_probes import Probe, prove
+from lvsdr.proof.segment_hosts import Question, Segment, segment_of
 from lvsdr.rules.host import drift, host_rules, route_questions
 from lvsdr.rules.paths import path_findings as path_rules
 from lvsdr.rules.paths import vip_given_up

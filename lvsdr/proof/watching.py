@@ -9,14 +9,14 @@ from ipaddress import IPv4Address, IPv6Address
 from time import monotonic, sleep
 from typing import Protocol
 
-from lvsdr.core.kernel_protocol import Kernel
+from lvsdr.core.kernel_interface import Kernel
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING
 from lvsdr.model.neighbour_claim import Answer, NeighbourClaim
 from lvsdr.model.profile import Profile
 from lvsdr.model.watch_event import Event
-from lvsdr.proof.profile_segment import Segment, segment_of
+from lvsdr.proof.segment_hosts import Segment, segment_of
 from lvsdr.proof.verification import Ask
 from lvsdr.rules.segment.claim_monitor import ClaimMonitor
 from lvsdr.rules.segment.event_rate_limiter import EventRateLimiter

@@ -44,7 +44,7 @@ class Format(NamedTuple):
 FORMATS = {
     "text": Format("lvsdr.render.text", for_people=True),
     "json": Format("lvsdr.render.json_documents", tells_errors=True),
-    "commands": Format("lvsdr.render.commands", only=(Planned, Status)),
+    "commands": Format("lvsdr.render.shell_commands", only=(Planned, Status)),
 }
 
 

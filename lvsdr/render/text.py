@@ -78,9 +78,9 @@ def _announced(result: Announced) -> Iterator[str]:
 
 
 def _status(result: Status) -> Iterator[str]:
-    from lvsdr.render import status_lines
+    from lvsdr.render.status_verify_text import status_lines
 
-    yield from status_lines.status(result.rows)
+    yield from status_lines(result.rows)
     yield from _drift(result.drift)
 
 
@@ -99,10 +99,10 @@ def _drained(result: Drained) -> Iterator[str]:
 
 
 def _verified(result: Verified) -> Iterator[str]:
-    from lvsdr.render import answer_lines, path_lines
+    from lvsdr.render.status_verify_text import answer_lines, path_lines
 
-    yield from answer_lines.answers(result.answers, result.names)
-    yield from path_lines.lines(result.paths)
+    yield from answer_lines(result.answers, result.names)
+    yield from path_lines(result.paths)
     yield from _findings(result.findings)
     if not result.findings:
         yield "verified: no findings"

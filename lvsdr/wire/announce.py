@@ -8,7 +8,7 @@ from time import monotonic, sleep
 from typing import Self
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.closing import Closing
+from lvsdr.model.closed_on_exit import Closing
 from lvsdr.wire.frames import arp, neighbour_discovery
 from lvsdr.wire.packet_socket import PacketSocket, paced
 

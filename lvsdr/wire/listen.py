@@ -9,10 +9,10 @@ from time import monotonic
 from typing import Self
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.closing import Closing
+from lvsdr.model.closed_on_exit import Closing
 from lvsdr.model.neighbour_claim import NeighbourClaim
-from lvsdr.wire.frames.neighbour_claims import claim_on
-from lvsdr.wire.neighbour_questions import Asker, Timed, neighbour_questions
+from lvsdr.wire.arp_nd_questions import Asker, Timed, neighbour_questions
+from lvsdr.wire.frames.claim_of_frame import claim_on
 from lvsdr.wire.packet_socket import RATE, PacketSocket, paced
 from lvsdr.wire.who_has import ethertypes
 

@@ -16,7 +16,7 @@ from time import monotonic, sleep
 from typing import Self
 
 from lvsdr.errors import CannotRun
-from lvsdr.model.closing import Closing
+from lvsdr.model.closed_on_exit import Closing
 from lvsdr.wire.frames.ethernet import IPV6, mac_text
 from lvsdr.wire.packet_filters import ethertype_filter
 

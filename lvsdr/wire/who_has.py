@@ -10,9 +10,9 @@ from time import monotonic
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.neighbour_claim import Answer, AnswerForm, NeighbourClaim
+from lvsdr.wire.arp_nd_questions import Asker, Timed, neighbour_questions, schedule
 from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
-from lvsdr.wire.frames.neighbour_claims import claim_on
-from lvsdr.wire.neighbour_questions import Asker, Timed, neighbour_questions, schedule
+from lvsdr.wire.frames.claim_of_frame import claim_on
 from lvsdr.wire.packet_socket import RATE, PacketSocket
 
 _TICKS = 16

@@ -6,7 +6,7 @@ import random
 from ipaddress import ip_address
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.tunnel import IPIP_TUNNEL, Tunnel
+from lvsdr.model.ipvs_tunnel import IPIP_TUNNEL, Tunnel
 from lvsdr.wire.frames import encapsulation, icmp, ip, sctp, tcp, udp
 from lvsdr.wire.frames.encapsulation import OuterHeader
 from lvsdr.wire.frames.ethernet import FrameError

@@ -18,13 +18,13 @@ with atheris.instrument_imports(include=["lvsdr", "ipaddress"]):
     from lvsdr.rules.segment.claim_monitor import ClaimMonitor
     from lvsdr.rules.segment.event_rate_limiter import EventRateLimiter
     from lvsdr.rules.segment.mac_owners import MacOwners
+    from lvsdr.wire.arp_nd_questions import Asker
     from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
     from lvsdr.wire.frames.arp import Arp
+    from lvsdr.wire.frames.claim_of_frame import claim_on
     from lvsdr.wire.frames.ethernet import Frame, FrameError
     from lvsdr.wire.frames.ip import ICMPV6, checksum_of
-    from lvsdr.wire.frames.neighbour_claims import claim_on
     from lvsdr.wire.frames.neighbour_discovery import Advertisement, Solicitation
-    from lvsdr.wire.neighbour_questions import Asker
     from lvsdr.wire.who_has import answer
 
 US, THEM, RS = "02:00:00:00:00:10", "02:00:00:00:00:99", "02:00:00:00:00:11"

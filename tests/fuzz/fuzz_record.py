@@ -18,7 +18,8 @@ with atheris.instrument_imports(include=["lvsdr", "json", "ipaddress"]):
     from lvsdr.core.book import Book
     from lvsdr.core.record import Record
     from lvsdr.errors import CannotRun
-    from lvsdr.model.ipvs import RealServer, Service, SyncDaemon, Timeout, VirtualServer
+    from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+    from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
     from lvsdr.model.objects import Address, Link, Object, ProxyNeighbour, Route, Sysctl, keyed
     from lvsdr.model.plain_data import KINDS
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from fake import FakeKernel
 from lvsdr.model.address import IPAddress
 from lvsdr.model.host import HeldAddress, Host, HostLink
-from lvsdr.model.ipvs import RealServer, Service, Timeout, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.ipvs_daemons import Timeout
 from lvsdr.model.objects import Address, Link, Object, ProxyNeighbour, keyed
 from lvsdr.model.objects import Sysctl as Setting
 from lvsdr.profile.schema import ROLES, document

@@ -17,7 +17,7 @@ from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.lab_host import Host
 from lvsdr.model.change import Change
-from lvsdr.model.ipvs import SyncDaemon, Timeout
+from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
 from lvsdr.model.objects import Object, Sysctl, keyed
 
 MASTER = SyncDaemon("master", "eth0", 3, 1472, ip_address("224.0.0.81"), 8848, 1)

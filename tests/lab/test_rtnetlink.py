@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
-from ipaddress import ip_interface, ip_network
+from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -116,10 +117,10 @@ def test_every_link_is_as_ip_shows_it(host: Host) -> None:
         }
 
     def as_ip_shows(each: dict[str, Any]) -> dict[str, object]:
-        # Of a tunnel ip writes it as the IPv4 address that it is.
+        # Of a tunnel ip writes it as the IP address that it is: :: of ip6tnl0.
         mac = each["address"]
-        if "." in mac:
-            mac = bytes(map(int, mac.split("."))).hex(":")
+        with suppress(ValueError):
+            mac = ip_address(mac).packed.hex(":")
         return {
             **{name: each[name] for name in ("ifindex", "ifname", "mtu", "qdisc")},
             "kind": each.get("linkinfo", {}).get("info_kind", ""),

@@ -10,9 +10,9 @@ from ipaddress import IPv4Address
 from lvsdr.errors import ProfileError
 from lvsdr.model.address import host_interface
 from lvsdr.model.ipvs import RealServer, VirtualServer, settings
+from lvsdr.model.ipvs_setting_words import KEEPALIVED, all_said, unsaid
 from lvsdr.model.printable import printable
 from lvsdr.model.profile import DirectorProfile
-from lvsdr.model.setting_words import KEEPALIVED, all_said, unsaid
 
 NAME = re.compile(r"[A-Za-z0-9_.:-]{1,255}")
 # What keepalived takes for itself: words, quotes, comments, blocks, and names to fill in.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from lvsdr.formats.keepalived.conditions import lines_for, named_hosts
+from lvsdr.formats.keepalived.conditional_lines import lines_for, named_hosts
 from lvsdr.formats.keepalived.conf_syntax import Block, Line, parsed
 from lvsdr.formats.keepalived.virtual_routers import (
     PlacedAddress,

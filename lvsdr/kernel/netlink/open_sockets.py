@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from lvsdr.errors import CannotRun
-from lvsdr.kernel.errno import explained
+from lvsdr.kernel.kernel_errors import explained
 from lvsdr.kernel.netlink.netlink_socket import GenericSocket
 from lvsdr.kernel.netlink.route_socket import RouteSocket
-from lvsdr.model.closing import Closing
+from lvsdr.model.closed_on_exit import Closing
 
 
 class Sockets(Closing):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable, Iterator
 
-from lvsdr.kernel.errno import Reasons, explained, reading
+from lvsdr.kernel.kernel_errors import Reasons, explained, reading
 from lvsdr.kernel.netlink import rtm_address as raw
 from lvsdr.kernel.netlink import rtm_link as links
 from lvsdr.kernel.netlink.open_sockets import Sockets

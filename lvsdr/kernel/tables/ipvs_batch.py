@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from lvsdr.errors import KernelError
-from lvsdr.kernel.errno import Reasons, explained, refusal
+from lvsdr.kernel.kernel_errors import Reasons, explained, refusal
 from lvsdr.kernel.netlink import ipvs_messages
 from lvsdr.kernel.netlink.netlink_messages import GENERIC, HEADER, REQUEST, Refused
 from lvsdr.kernel.netlink.netlink_socket import GenericSocket

@@ -6,7 +6,7 @@ import errno
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, ip_address
 
-from lvsdr.kernel.errno import Reasons, explained, reading
+from lvsdr.kernel.kernel_errors import Reasons, explained, reading
 from lvsdr.kernel.netlink.netlink_messages import (
     ACK,
     GENERIC,
@@ -24,7 +24,7 @@ from lvsdr.kernel.netlink.netlink_messages import (
 )
 from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.model.change import Change
-from lvsdr.model.ipvs import SyncDaemon, Timeout
+from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
 from lvsdr.model.objects import Key, Object
 
 # linux/ip_vs.h

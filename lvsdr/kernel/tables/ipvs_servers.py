@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Set
 
-from lvsdr.kernel.errno import reading
+from lvsdr.kernel.kernel_errors import reading
 from lvsdr.kernel.netlink import ipvs_dump
 from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer

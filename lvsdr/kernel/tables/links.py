@@ -6,7 +6,7 @@ import errno
 from collections.abc import Iterable, Iterator
 
 from lvsdr.errors import CannotRun, KernelError
-from lvsdr.kernel.errno import explained, reading
+from lvsdr.kernel.kernel_errors import explained, reading
 from lvsdr.kernel.netlink import rtm_link as raw
 from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.kernel.netlink.rtm_link import IFF_NOARP, IFF_UP, RawLink

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
-from lvsdr.kernel.errno import explained, reading
+from lvsdr.kernel.kernel_errors import explained, reading
 from lvsdr.kernel.netlink import rtm_link, rtm_neighbour
 from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.kernel.netlink.route_socket import FAMILIES

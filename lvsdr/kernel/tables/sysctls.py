@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lvsdr.errors import CannotRun
-from lvsdr.kernel.errno import Reasons, explained, reading
+from lvsdr.kernel.kernel_errors import Reasons, explained, reading
 from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Key, Object, Sysctl

@@ -10,10 +10,10 @@ from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.kernel.tables import guard_routes, ipvs_servers
 from lvsdr.kernel.tables.ipvs_control import STATES, SyncDaemons
 from lvsdr.kernel.tables.sysctls import values_of
-from lvsdr.kernel.views import bridges, connections, owners, route_lookups
+from lvsdr.kernel.views import bridges, connections, foreign_config_files, route_lookups
 from lvsdr.kernel.views.host_view import host_of, links_and_addresses
 from lvsdr.model.host import Host
-from lvsdr.model.ipvs import SyncDaemon
+from lvsdr.model.ipvs_daemons import SyncDaemon
 from lvsdr.model.route_lookup import Packet
 
 ROOT = Path("/")
@@ -52,7 +52,9 @@ def inspect(
         dead_ends=guard_routes.dead_ends(sockets),
         real_servers=tuple(ipvs_servers.every_real_server(sockets)) if table else (),
         sync_daemons=_sync_daemons(sockets) if table else frozenset(),
-        owners=tuple(owners.owners({link.name: link.index for link in links.values()}, root)),
+        owners=tuple(
+            foreign_config_files.owners({link.name: link.index for link in links.values()}, root)
+        ),
         bridges=dict(bridges.bridges(links.values())),
         ports=dict(bridges.ports(links.values())),
         asked_by_itself=connections.to_itself(host.ips),

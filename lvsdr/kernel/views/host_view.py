@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lvsdr.kernel.errno import reading
+from lvsdr.kernel.kernel_errors import reading
 from lvsdr.kernel.netlink import rtm_address, rtm_link
 from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.kernel.netlink.rtm_address import RawAddress

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from functools import partial
 
-from lvsdr.kernel.errno import reading
+from lvsdr.kernel.kernel_errors import reading
 from lvsdr.kernel.netlink import ipvs_dump, ipvs_messages
 from lvsdr.kernel.netlink.netlink_messages import (
     NOTHING,

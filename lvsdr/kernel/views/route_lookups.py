@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable
 
-from lvsdr.kernel.errno import reading
+from lvsdr.kernel.kernel_errors import reading
 from lvsdr.kernel.netlink import rtm_link, rtm_route
 from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.kernel.netlink.rtm_link import Links

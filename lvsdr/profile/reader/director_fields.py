@@ -6,7 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.ipvs import RealServer, Service, VirtualServer, interned, with_rip
+from lvsdr.model.ipvs import (
+    RealServer,
+    Service,
+    Settings,
+    VirtualServer,
+    interned,
+    server_at,
+)
 from lvsdr.model.profile import DirectorProfile, LabelledVip
 from lvsdr.profile.reader.ipvs_settings import (
     fit_for_standby,
@@ -17,12 +24,7 @@ from lvsdr.profile.reader.ipvs_settings import (
 )
 from lvsdr.profile.reader.network_names import family, host_address, ip_version, link_name
 from lvsdr.profile.reader.refusal import misfit
-from lvsdr.profile.reader.scheduling import (
-    check_thresholds,
-    same_named,
-    tunnel,
-    virtual_server,
-)
+from lvsdr.profile.reader.scheduling import real_server_settings, virtual_server
 from lvsdr.profile.reader.schema_check import Completed
 from lvsdr.profile.reader.vip_labels import labelled_vips
 from lvsdr.profile.reader.wording import Pointer, pointed
@@ -131,21 +133,19 @@ def _real_servers(entry: Entry, where: Pointer, service: Service, rips: Rips) ->
     servers: list[RealServer] = []
     seen: dict[tuple[str, int], int] = {}
     # All but their RIP is the same for most: what was found sound once need not be again.
-    models: dict[tuple[object, ...], RealServer] = {}
+    sound: dict[tuple[object, ...], tuple[int, Settings]] = {}
     for place, given in enumerate(entries.released()):
         rip, text = rips.address(given.pop("rip"), where, place)
-        model = models.get(like := (type(rip), *given.items()))
-        if model is None:
+        found = sound.get(like := (type(rip), *given.items()))
+        if found is None:
             here = (*where, "real_servers", place)
-            made = _real_server(entries.complete(given), rip, here, service)
-            models[like] = made
-        else:
-            made = with_rip(model, rip, text)
-        if seen.setdefault((text, made.port), place) != place:
-            first = pointed((*where, "real_servers", seen[text, made.port]))
+            found = sound[like] = _beside_its_rip(entries.complete(given), rip, here, service)
+        port, settings = found
+        if seen.setdefault((text, port), place) != place:
+            first = pointed((*where, "real_servers", seen[text, port]))
             message = f"the same real server as {first}"
             raise misfit((*where, "real_servers", place), message, "remove one of the two")
-        servers.append(made)
+        servers.append(server_at(service, rip, text, port, settings))
     return servers
 
 
@@ -175,7 +175,10 @@ class Rips:
         return known
 
 
-def _real_server(entry: Entry, rip: IPAddress, where: Pointer, service: Service) -> RealServer:
+def _beside_its_rip(
+    entry: Entry, rip: IPAddress, where: Pointer, service: Service
+) -> tuple[int, Settings]:
+    """Return the port and the settings of the real server that `entry` makes; raise Refusal."""
     method = entry["forwarding_method"]
     # A tunnel's outer packet may be of another family than the one it carries.
     if family(rip) != service.family and method != "tunnel":
@@ -185,14 +188,8 @@ def _real_server(entry: Entry, rip: IPAddress, where: Pointer, service: Service)
             f"{rip} is {ip_version(family(rip))}, {first} is {ip_version(service.family)}",
             f"write the {ip_version(service.family)} address of this real server",
         )
-    check_thresholds(entry, where)
-    return RealServer(
-        service,
-        rip,
-        _port(entry, where, service),
-        tunnel=tunnel(entry, where),
-        **same_named(RealServer, entry),
-    )
+    settings = real_server_settings(entry, where)
+    return _port(entry, where, service), settings
 
 
 def _port(entry: Entry, where: Pointer, service: Service) -> int:

@@ -7,7 +7,8 @@ from ipaddress import ip_address
 from typing import Any
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.ipvs import RealServer, SyncDaemon, Timeout
+from lvsdr.model.ipvs import RealServer
+from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
 from lvsdr.model.objects import Sysctl
 from lvsdr.profile.reader.network_names import family, link_name
 from lvsdr.profile.reader.refusal import misfit

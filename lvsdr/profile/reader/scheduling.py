@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
-from lvsdr.model.ipvs import SETTING_FIELDS, RealServer, Service, VirtualServer
+from lvsdr.model.ipvs import SETTING_FIELDS, RealServer, Service, Settings, VirtualServer
+from lvsdr.model.ipvs_tunnel import TUNNEL_CHECKSUMS, TUNNEL_TYPES
 from lvsdr.model.scheduler_flags import SCHEDULER_FLAGS
-from lvsdr.model.tunnel import TUNNEL_CHECKSUMS, TUNNEL_TYPES
 from lvsdr.profile.reader.network_names import ip_version
 from lvsdr.profile.reader.refusal import misfit
 from lvsdr.profile.reader.wording import Pointer, listed
 
 Entry = Mapping[str, Any]
 
-# Of these there may be many to make.
-NAMES = {kind: tuple(each.name for each in known) for kind, known in SETTING_FIELDS.items()}
+VALUES_OF = {
+    kind: itemgetter(*(each.name for each in known)) for kind, known in SETTING_FIELDS.items()
+}
 CHECKSUMS_OF = {"ipip": ("none",), "gue": TUNNEL_CHECKSUMS, "gre": ("none", "csum")}
 
 
@@ -29,19 +31,29 @@ def virtual_server(entry: Entry, where: Pointer, service: Service) -> VirtualSer
             "leave out one_packet: it is for udp, and for a fwmark",
         )
     computed = {
+        "persistence": entry.get("persistence"),
         "persistence_prefix": _prefix(entry, where, service),
         "flags": _flags(entry, where),
         "engine": entry.get("persistence_engine"),
     }
-    return VirtualServer(service, **{**same_named(VirtualServer, entry), **computed})
+    return VirtualServer(service, *_settings(VirtualServer, entry, computed))
 
 
-def same_named(kind: type[VirtualServer | RealServer], entry: Entry) -> dict[str, Any]:
-    """Return the settings of a server that its entry has by the same name, and as they are."""
-    return {name: entry[name] for name in NAMES[kind] if name in entry}
+def real_server_settings(entry: Entry, where: Pointer) -> Settings:
+    """Return the settings of the real server that `entry` makes; raise Refusal."""
+    _check_thresholds(entry, where)
+    return _settings(RealServer, entry, {"tunnel": _tunnel(entry, where)})
 
 
-def check_thresholds(entry: Entry, where: Pointer) -> None:
+def _settings(
+    kind: type[VirtualServer | RealServer], entry: Entry, computed: Mapping[str, Any]
+) -> Settings:
+    """Return a server's settings in their order: `computed`, or what its entry calls the same."""
+    values: Settings = VALUES_OF[kind]({**entry, **computed})
+    return values
+
+
+def _check_thresholds(entry: Entry, where: Pointer) -> None:
     """Raise Refusal where the lower threshold of a real server is above the upper one."""
     upper, lower = entry["upper_threshold"], entry["lower_threshold"]
     if lower > upper:
@@ -54,7 +66,7 @@ def check_thresholds(entry: Entry, where: Pointer) -> None:
         )
 
 
-def tunnel(entry: Entry, where: Pointer) -> tuple[int, int, int]:
+def _tunnel(entry: Entry, where: Pointer) -> tuple[int, int, int]:
     """Return the type, port and flags of a real server's tunnel; raise Refusal."""
     for name in ("tunnel_type", "tunnel_port", "tunnel_checksum"):
         if name in entry and entry["forwarding_method"] != "tunnel":

@@ -8,7 +8,7 @@ from ipaddress import IPv6Address
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import host_interface
 from lvsdr.model.host import Host
-from lvsdr.model.ipvs import SyncDaemon
+from lvsdr.model.ipvs_daemons import SyncDaemon
 from lvsdr.model.objects import Address, Key, Object, Objects, Sysctl, keyed
 from lvsdr.model.profile import DirectorProfile, LabelledVip
 from lvsdr.profile.roles.arp_silence import one_answer

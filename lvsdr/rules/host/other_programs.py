@@ -7,8 +7,8 @@ from collections.abc import Iterator, Set
 from ipaddress import ip_address
 
 from lvsdr.model.address import IPAddress, host_interface
-from lvsdr.model.config_owner import Owner
 from lvsdr.model.finding import WARNING, Finding
+from lvsdr.model.foreign_program import Owner
 from lvsdr.model.host import Host
 from lvsdr.model.profile import DirectorProfile
 

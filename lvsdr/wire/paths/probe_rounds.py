@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from time import monotonic, sleep
 
 from lvsdr.model.address import IPAddress
+from lvsdr.model.ipvs_tunnel import Tunnel
 from lvsdr.model.path import Path
-from lvsdr.model.tunnel import Tunnel
 from lvsdr.wire.paths.path_probes import LAST_HOP, ResolvedRoute
+from lvsdr.wire.paths.path_verdict import PathReplies
 from lvsdr.wire.paths.probe import Probe, ProbeReply
 from lvsdr.wire.paths.probe_sender import ProbeSender
-from lvsdr.wire.paths.verdicts import PathReplies
 
 Routes = Mapping[IPAddress, ResolvedRoute]
 Replies = dict[Probe, ProbeReply]

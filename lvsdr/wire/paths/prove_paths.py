@@ -15,11 +15,11 @@ from lvsdr.model.path import Path, Proof, RealServerRoute
 from lvsdr.wire.packet_filters import probe_reply_filter
 from lvsdr.wire.packet_socket import PacketSocket
 from lvsdr.wire.paths.next_hops import next_hop_macs
-from lvsdr.wire.paths.own_ports import own_ports
 from lvsdr.wire.paths.path_probes import ResolvedRoute
+from lvsdr.wire.paths.path_verdict import PathReplies, path_verdict
+from lvsdr.wire.paths.probe_ports import own_ports
 from lvsdr.wire.paths.probe_rounds import Pace, ask_paths
 from lvsdr.wire.paths.probe_sender import ProbeSender
-from lvsdr.wire.paths.verdicts import PathReplies, path_verdict
 
 
 def prove_paths(

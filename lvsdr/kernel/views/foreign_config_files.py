@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from lvsdr.formats.keepalived.conf_in_use import in_use
 from lvsdr.formats.keepalived.configuration import Configuration, read_by
 from lvsdr.formats.keepalived.includes import read_lines
-from lvsdr.formats.keepalived.processes import in_use
-from lvsdr.model.config_owner import Owner
+from lvsdr.model.foreign_program import Owner
 from lvsdr.model.printable import printable
 
 KEPT = re.compile(r"^\s*KeepConfiguration\s*=\s*(yes|true|1|on|static)\s*$", re.MULTILINE)

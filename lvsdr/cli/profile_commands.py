@@ -1,4 +1,4 @@
-"""`lvsdr check`: profiles checked, alone and against each other."""
+"""`lvsdr check` and `lvsdr schema`: for where profiles are written, without a kernel."""
 
 from __future__ import annotations
 
@@ -38,3 +38,15 @@ def check(session: Session, profiles: tuple[Path, ...], dip: IPInterface | None)
     found = disagreements(list(known.values()), dip)
     session.show(Checked(known, found))
     return 1 if any(finding.severity == ERROR for finding in found) else 0
+
+
+@click.command()
+@click.argument("role", type=click.Choice(["director", "realserver"]))
+@click.pass_obj
+def schema(session: Session, role: str) -> None:
+    """Print the JSON Schema (draft-07) of a role's profile."""
+    import json
+
+    from lvsdr.profile import schema as schemas
+
+    session.write([json.dumps(schemas.document(role), indent=2)])

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
-from lvsdr.model.ipvs import RealServer, settings_of, with_rip
+from lvsdr.model.ipvs import RealServer, server_at, settings_of
 from lvsdr.model.objects import Key, Object
 from lvsdr.model.plain_data import Plain, exact_address, from_plain, to_plain
 
@@ -37,8 +37,9 @@ def from_rows(entries: Iterable[Plain]) -> Iterator[Object]:
         model = from_plain(kind, {**fields, "rip": first})
         assert isinstance(model, RealServer), "from_plain() makes the kind it is asked for"
         yield model
+        service, port, rest = model.service, model.port, settings_of(model)
         for text in others:
-            yield with_rip(model, exact_address(text), text)
+            yield server_at(service, exact_address(text), text, port, rest)
 
 
 def keys_to_rows(keys: Iterable[Key]) -> Iterator[list[Any]]:

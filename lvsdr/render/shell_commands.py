@@ -10,9 +10,10 @@ from typing import Any
 from lvsdr.model.address import endpoint
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.holder_kinds import HOLDING_ENDS
-from lvsdr.model.ipvs import RealServer, Service, SyncDaemon, Timeout, VirtualServer, settings
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer, settings
+from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
+from lvsdr.model.ipvs_setting_words import IPVSADM, all_said, said
 from lvsdr.model.objects import Address, Link, ProxyNeighbour, Route, Sysctl, there
-from lvsdr.model.setting_words import IPVSADM, all_said, said
 from lvsdr.render.results import Planned, Result, Status
 
 Words = Iterator[list[str]]

@@ -1,8 +1,8 @@
-"""A status as a person reads it: a line for each object, with what is counted."""
+"""A status and what verify saw, as people read it: a line for each object, answer and path."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from lvsdr.model.ipvs import RealServer
@@ -10,13 +10,16 @@ from lvsdr.model.objects import Object
 from lvsdr.model.printable import printable
 
 if TYPE_CHECKING:
+    from lvsdr.model.address import IPAddress
     from lvsdr.model.counters import Counters
+    from lvsdr.model.neighbour_claim import Answer
+    from lvsdr.model.path import Proof
     from lvsdr.render.object_rows import Row
 
 COUNTED = ("active", "inactive", "persistent", "conn/s", "packets/s", "bytes/s")
 
 
-def status(rows: Iterable[Row]) -> Iterator[str]:
+def status_lines(rows: Iterable[Row]) -> Iterator[str]:
     """Yield a line for each object of the profile, with what is wrong with it.
 
     What is counted has its connections and rates; of the latter what comes in, since with direct
@@ -32,6 +35,32 @@ def status(rows: Iterable[Row]) -> Iterator[str]:
         seen = f": {row.seen.detail}" if row.seen is not None and row.state == "differs" else ""
         columns = f"  {_columns(_counts(row.counters))}" if counted else ""
         yield f"{title.ljust(width)}{columns}  {row.state}{seen}"
+
+
+def answer_lines(heard: Iterable[Answer], names: Mapping[str, str]) -> Iterator[str]:
+    """Yield who answered for each VIP; `names` say whose a MAC is."""
+    seen: dict[tuple[IPAddress, str], list[str]] = {}
+    for answer in sorted(heard, key=lambda item: (str(item.address), item.mac, item.form)):
+        seen.setdefault((answer.address, answer.mac), []).append(answer.form)
+    for (vip, mac), forms in seen.items():
+        who = f" ({names[mac]})" if mac in names else ""
+        how = "" if forms == ["self"] else f" [{', '.join(forms)}]"
+        yield f"{vip} is at {mac}{who}{how}"
+
+
+def path_lines(proofs: Iterable[Proof]) -> Iterator[str]:
+    """Yield how many real servers serve each virtual server, and under it those that do not."""
+    groups: dict[str, list[Proof]] = {}
+    for proof in proofs:
+        groups.setdefault(_title(proof), []).append(proof)
+    for title, group in groups.items():
+        served = sum(proof.verdict == "served" for proof in group)
+        yield f"{title}: {served} of {len(group)} real servers serve"
+        yield from (
+            f"  {proof.path.rip}: {proof.verdict or 'not proven'}"
+            for proof in group
+            if proof.verdict != "served"
+        )
 
 
 def _shown(item: Object) -> str:
@@ -52,3 +81,10 @@ def _counts(counters: Counters | None) -> tuple[str, ...]:
 
 def _columns(values: Iterable[str]) -> str:
     return "  ".join(value.rjust(len(name)) for value, name in zip(values, COUNTED, strict=True))
+
+
+def _title(proof: Proof) -> str:
+    path = proof.path
+    return (
+        f"{path.service}" if path.service.vip or path.vip is None else f"{path.service}, {path.vip}"
+    )
