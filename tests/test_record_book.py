@@ -442,3 +442,11 @@ def test_the_lock_is_free_when_its_holder_is_killed(tmp_path: Path) -> None:
         held = True
 
     assert held
+
+
+def test_of_several_owners_the_same_one_is_named_each_time() -> None:
+    vip = Address("eth0", ip_interface("192.168.1.2/32"))
+    owners = [f"director:{name}" for name in "abcdefghij"]
+    record = Record({vip.key: None}, {owner: keyed([vip]) for owner in owners})
+
+    assert record.claimed_by_others("director:a") == {vip.key: "director:j"}

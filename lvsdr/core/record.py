@@ -203,8 +203,9 @@ class Record:
             if seen == desired[key] and not self.made(owner, seen):
                 yield key
 
-    def _owners(self) -> set[str]:
-        return {*self.claims, *self.intents}
+    def _owners(self) -> Iterable[str]:
+        # In their order: of several, the same one is named each time.
+        return dict.fromkeys((*self.claims, *self.intents))
 
     def _keys(self, owner: str) -> Iterable[Key]:
         """Return the keys that a profile claims, those of its intents last; some twice."""
