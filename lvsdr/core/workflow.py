@@ -106,7 +106,8 @@ def without_undo(todo: Plan, kernel: Kernel) -> Plan:
     For what is worse undone than done in part: to give up, in a hurry, what another host has now.
     The record is not asked and stays as it is: how the host was before lvsdr is no less true, and
     the next plan finds what differs. Raises CannotRun, and nothing is touched, or the first
-    refusal, with notes of the others and of what was done.
+    refusal, with notes of the others and of what was done. The caller has seen to it that no signal
+    interrupts: it would count as a refusal.
     """
     kernel.require(todo)
     refused = list(kernel.attempt(todo))
