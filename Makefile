@@ -75,7 +75,7 @@ unit: .venv/.test
 lab: .venv/.test
 	$(MAKE) --output-sync --jobs 3 lab-under-pressure lab-of-stories lab-of-the-rest
 
-PRESSURE := crashes pressure paths unusual_paths watch failover
+PRESSURE := crashes pressure paths unusual_paths watch failover tunnels proxies
 PRESSURE := $(PRESSURE:%=tests/lab/test_%.py)
 STORIES := scenarios two_boxes hooks checker_states
 STORIES := $(STORIES:%=tests/lab/test_%.py)

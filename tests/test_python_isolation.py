@@ -62,13 +62,9 @@ def test_the_files_say_so_when_they_are_run(folder: Path) -> None:
 
 
 @outside
-@pytest.mark.parametrize("launched", ["installed", "by a launcher"])
-def test_a_rehearsal_runs_nothing_of_the_current_folder(folder: Path, launched: str) -> None:
+def test_a_rehearsal_from_a_launcher_runs_nothing_of_the_current_folder(folder: Path) -> None:
     launcher = LAUNCHER.format(path=[str(ROOT), str(PACKAGES)])
-    start = {
-        "installed": [str(Path(sys.executable).with_name("lvsdr"))],
-        "by a launcher": [sys.executable, "-I", "-S", "-c", launcher],
-    }[launched]
+    start = [sys.executable, "-I", "-S", "-c", launcher]
 
     done = ran([*start, "rehearse", "--scenario", "classic"], folder)
 
