@@ -92,7 +92,7 @@ lab-of-stories: .venv/.test
 lab-of-the-rest: .venv/.test
 	$(IN_LAB) tests/lab $(foreach each,$(PRESSURE) $(STORIES) $(LATER),--ignore $(each))
 
-# The long form of the tests that are samples in `make test`; two to three hours. Three kernels at
+# The long form of the tests that are samples in `make test`; some hours. Three kernels at
 # once: much of it is waiting, and one of them does not disturb another on two cores.
 LONG := crashes pressure watch arp_reply hooks units
 CLUSTERS := lvsdr keepalived ipv6 ipv6-keepalived two-boxes two-boxes-keepalived
