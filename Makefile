@@ -75,7 +75,9 @@ unit: .venv/.test
 lab: .venv/.test
 	$(MAKE) --output-sync --jobs 3 lab-under-pressure lab-of-stories lab-of-the-rest
 
-PRESSURE := crashes pressure paths unusual_paths watch failover tunnels proxies
+# failover comes last: 6.1 now and then keeps a dead namespace's link (unregister_netdevice), and
+# then no module can be loaded any more; no test after it asks for one.
+PRESSURE := crashes pressure paths unusual_paths watch tunnels proxies failover
 PRESSURE := $(PRESSURE:%=tests/lab/test_%.py)
 STORIES := scenarios two_boxes hooks checker_states
 STORIES := $(STORIES:%=tests/lab/test_%.py)
