@@ -33,10 +33,12 @@ def refuse_company(around: Iterable[Finding]) -> None:
     for finding in around:
         if finding.rule == "HOST-ANSWERS":
             raise CannotRun(
-                f"cannot hold {finding.vip} silently: {finding.message}", hints=[finding.hint]
+                f"cannot hold {finding.vip} silently: {finding.message}",
+                hints=[text for _, text in finding.remedies],
             )
 
 
 def noted(finding: Finding) -> str:
     """Return a finding as a note to a command that goes on all the same."""
-    return f"{finding.rule}: {finding.message}; {finding.hint}"
+    told = (text for _, text in finding.remedies)
+    return "; ".join((f"{finding.rule}: {finding.message}", *told))

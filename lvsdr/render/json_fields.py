@@ -69,7 +69,9 @@ def finding(item: Finding) -> Document:
         "mac": item.mac,
         "rip": None if item.rip is None else str(item.rip),
         "message": item.message,
-        "hint": item.hint,
+        "hint": item.hint or None,
+        "look": item.look or None,
+        "on": item.on or None,
     }
 
 

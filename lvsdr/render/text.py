@@ -111,7 +111,7 @@ def _verified(result: Verified) -> Iterator[str]:
 def _findings(found: Iterable[Finding]) -> Iterator[str]:
     for finding in found:
         yield f"{finding.severity}: {finding.rule}: {finding.message}"
-        yield f"  hint: {finding.hint}"
+        yield from (f"  {word}: {text}" for word, text in finding.remedies)
 
 
 def _checked(result: Checked) -> Iterator[str]:
