@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lvsdr.model.address import IPAddress
+from lvsdr.model.address import IPAddress, IPNetwork
 from lvsdr.model.ipvs import RealServer, VirtualServer
 from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
 from lvsdr.model.objects import ProxyNeighbour, Sysctl
@@ -27,7 +27,8 @@ class DirectorProfile:
     `vips_owner` is who puts the VIPs on the link: lvsdr, or keepalived. `standby` is what a
     director that is not the active one of its cluster is: empty, or synced, with the table and
     the backup sync daemon. `arp_flux` is what to do where other links are on the segment of
-    `interface`: mend, so that each answers for its own addresses only, or leave.
+    `interface`: mend, so that each answers for its own addresses only, or leave. `clients` are the
+    networks that clients come from, empty for everywhere.
     """
 
     role: ClassVar[str] = "director"
@@ -43,6 +44,7 @@ class DirectorProfile:
     vips_owner: str = "lvsdr"
     standby: str = "empty"
     arp_flux: str = "mend"
+    clients: tuple[IPNetwork, ...] = ()
 
     @property
     def vips(self) -> tuple[IPAddress, ...]:
@@ -61,8 +63,8 @@ class RealServerProfile:
     `interface` is the link with the RIP, on which the VIPs' traffic arrives; with `rp_filter`
     None its reverse-path filter stays as it is. `proxy_entries` says what becomes of entries by
     which the host answers for a VIP in another's name, or for a RIP on more than `interface`: keep,
-    or remove. `rips` are the real servers
-    that the profile is for, empty if it does not say.
+    or remove. `rips` are the real servers that the profile is for, empty if it does not say;
+    `clients` the networks that clients come from, empty for everywhere.
     """
 
     role: ClassVar[str] = "realserver"
@@ -79,6 +81,7 @@ class RealServerProfile:
     guard: bool = True
     proxy_entries: str = "keep"
     rips: tuple[IPAddress, ...] = ()
+    clients: tuple[IPNetwork, ...] = ()
 
     def removes(self, entry: ProxyNeighbour, beside: Collection[ProxyNeighbour]) -> bool:
         """Return whether the profile wants a proxy entry away, with those `beside` it."""

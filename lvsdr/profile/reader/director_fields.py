@@ -15,6 +15,7 @@ from lvsdr.model.ipvs import (
     server_at,
 )
 from lvsdr.model.profile import DirectorProfile, LabelledVip
+from lvsdr.profile.reader.client_networks import client_networks
 from lvsdr.profile.reader.ipvs_settings import (
     fit_for_standby,
     of_one_family,
@@ -58,6 +59,7 @@ def director_profile(data: Entry, name: str) -> DirectorProfile:
         data["vips_owner"],
         data["standby"],
         data["arp_flux"],
+        client_networks(data.get("clients", ())),
     )
 
 

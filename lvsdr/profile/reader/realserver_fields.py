@@ -9,6 +9,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.holder_kinds import HOLDER_KINDS
 from lvsdr.model.printable import printable
 from lvsdr.model.profile import RealServerProfile
+from lvsdr.profile.reader.client_networks import client_networks
 from lvsdr.profile.reader.network_names import family, host_address, ip_version, link_name
 from lvsdr.profile.reader.refusal import misfit
 from lvsdr.profile.reader.remedies import ON_THE_LINK
@@ -34,6 +35,7 @@ def realserver_profile(data: Entry, name: str) -> RealServerProfile:
         guard=data["guard"],
         proxy_entries=data["proxy_entries"],
         rips=_rips(data.get("rips", ())),
+        clients=client_networks(data.get("clients", ())),
     )
     _carries(profile)
     _apart(profile)
