@@ -80,7 +80,7 @@ def path(item: Proof) -> Document:
     way = item.path
     return {
         "vip": None if way.vip is None else str(way.vip),
-        "protocol": way.service.protocol,
+        "protocol": way.transport,
         "port": way.port or None,
         "fwmark": way.service.fwmark or None,
         "rip": str(way.rip),

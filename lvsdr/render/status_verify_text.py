@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lvsdr.model.ipvs import RealServer
@@ -54,13 +54,20 @@ def path_lines(proofs: Iterable[Proof]) -> Iterator[str]:
     for proof in proofs:
         groups.setdefault(_title(proof), []).append(proof)
     for title, group in groups.items():
-        served = sum(proof.verdict == "served" for proof in group)
-        yield f"{title}: {served} of {len(group)} real servers serve"
+        yield f"{title}: {_counted(group)}"
         yield from (
             f"  {proof.path.rip}: {proof.verdict or 'not proven'}"
             for proof in group
             if proof.verdict != "served"
         )
+
+
+def _counted(group: Sequence[Proof]) -> str:
+    served = sum(proof.verdict == "served" for proof in group)
+    if unproven := sum(proof.verdict is None for proof in group):
+        return f"{served} of {len(group)} proven, {unproven} unproven"
+    what = "hold the VIP" if all(proof.detail == "vip-held" for proof in group) else "serve"
+    return f"{served} of {len(group)} real servers {what}"
 
 
 def _shown(item: Object) -> str:

@@ -104,7 +104,10 @@ def _verified(result: Verified) -> Iterator[str]:
     yield from answer_lines(result.answers, result.names)
     yield from path_lines(result.paths)
     yield from _findings(result.findings)
-    if not result.findings:
+    unproven = sum(proof.verdict is None for proof in result.paths)
+    if unproven and not any(finding.severity == "error" for finding in result.findings):
+        yield f"no errors, but {unproven} of {len(result.paths)} paths unproven"
+    elif not result.findings:
         yield "verified: no findings"
 
 

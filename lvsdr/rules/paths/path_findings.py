@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from lvsdr.model.finding import WARNING, Finding
 from lvsdr.model.path import Proof
+from lvsdr.rules.paths import unproven_paths
 from lvsdr.rules.paths.path_faults import FAULTS
 from lvsdr.rules.paths.tunnel_mtu import too_long
 
@@ -21,13 +22,17 @@ def findings(proofs: Sequence[Proof]) -> Iterator[Finding]:
     """Yield a finding for each fault, however many paths it spoils."""
     served = {(proof.path.service, proof.path.rip) for proof in proofs if _serves(proof)}
     groups: dict[object, list[Proof]] = {}
+    held: dict[object, list[Proof]] = {}
     for proof in proofs:
         if not _serves(proof):
             groups.setdefault(_fault(proof), []).append(proof)
+        elif proof.detail == "vip-held":
+            held.setdefault((proof.path.service, proof.path.vip), []).append(proof)
     for group in groups.values():
         finding = FAULTS[_name(group[0])](group)
         mild = all(_is_mild(proof, served) for proof in group)
         yield replace(finding, severity=WARNING) if mild else finding
+    yield from map(unproven_paths.held, held.values())
     yield from too_long(proofs)
 
 
