@@ -111,11 +111,13 @@ class FakeKernel:
     def inspect(self, packets: Callable[[Host], Iterable[Packet]], *, table: bool) -> Host:
         """Look no further than the links, the addresses and the objects."""
         host = self.read_host()
-        return replace(
-            host,
-            routes={packet: self._route(packet) for packet in packets(host)},
-            real_servers=tuple(self._there(RealServer)) if table else (),
-        )
+        if table:
+            services, servers = self.virtual_servers(), tuple(self._there(RealServer))
+            host = replace(host, virtual_servers=services, real_servers=servers)
+        return replace(host, routes={packet: self._route(packet) for packet in packets(host)})
+
+    def virtual_servers(self) -> tuple[VirtualServer, ...]:
+        return tuple(self._there(VirtualServer))
 
     def _route(self, packet: Packet) -> RouteTo:
         """Look no further than the addresses: what is on a link is local, all else is near."""

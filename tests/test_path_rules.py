@@ -285,7 +285,10 @@ def test_every_verdict_but_served_has_a_finding_and_a_hint() -> None:
 def test_what_cannot_be_proven_is_said_with_its_reason(detail: PathDetail) -> None:
     one = found(Proof(path(), None, detail, stranger=MACS[1]))
 
-    assert [(each.rule, each.severity) for each in one] == [("PATH-UNPROVEN", WARNING)]
+    # Whoever does not want the paths asked is not told so for each of them.
+    told = [] if detail == "not-asked" else [("PATH-UNPROVEN", WARNING)]
+    assert [(each.rule, each.severity) for each in one] == told
+    one = one or [unproven_paths.unproven([Proof(path(), None, detail)])]
     assert unproven_paths.REASONS[detail].why.partition("{")[0] in one[0].message
     assert one[0].remedies
 
@@ -402,6 +405,30 @@ def test_a_tunnel_that_is_closed_is_opened_by_its_own_commands(
     (one,) = found(Proof(replace(path(method="tunnel", rip=rip), tunnel=tunnel), "no-tunnel"))
 
     assert words in one.hint
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "verdict", "hint"),
+    [
+        (WEB, "masquerade", "port-closed", "ipvsadm -d -t 192.0.2.2:80 -r 192.0.2.11:80"),
+        (DNS, "dr", "down", "ipvsadm -d -u 192.0.2.2:53 -r 192.0.2.11:53"),
+        (MARK, "dr", "vip-missing", "ipvsadm -d -f 7 -r 192.0.2.11"),
+        # A firewall may let others in than us.
+        (WEB, "dr", "filtered", ""),
+        (WEB, "dr", "served", ""),
+        (WEB, "dr", None, ""),
+    ],
+)
+def test_a_real_server_of_others_goes_by_its_hint_only_where_it_serves_nobody(
+    service: Service, method: str, verdict: PathVerdict | None, hint: str
+) -> None:
+    asked = replace(path(service, method), foreign=True)
+    detail: PathDetail = {None: "no-answer", "filtered": "held"}.get(verdict, "")  # type: ignore[assignment]
+
+    (one,) = found(Proof(asked, verdict, detail))
+
+    assert (one.rule, one.hint, bool(one.look)) == ("TABLE-FOREIGN", hint, not hint)
+    assert one.severity == (WARNING if verdict in ("served", None) else ERROR)
 
 
 def test_people_read_a_line_for_each_service_and_who_does_not_serve() -> None:

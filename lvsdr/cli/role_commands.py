@@ -54,13 +54,15 @@ def shared(role: str) -> tuple[click.Command, ...]:
 def plan(session: Session, profile: Path, role: str) -> int:
     """Show what apply would change; exit 1 if anything."""
     from lvsdr.core.situation import plan_apply
+    from lvsdr.core.strangers import foreign_servers_of
 
     wanted = read_profile(session, profile, role)
     with session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
         situation = plan_apply(wanted, kernel, session.book())
+        foreign = foreign_servers_of(wanted, situation, kernel)
     session.tell((*situation.notes, *map(container.noted, around)))
-    session.show(Planned(situation.todo, situation.drift))
+    session.show(Planned(situation.todo, situation.drift, foreign))
     return 1 if situation.todo else 0
 
 

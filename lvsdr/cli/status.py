@@ -55,7 +55,8 @@ def status_director(session: Session, profile: Path, interval: float, watch: boo
             for situation, counted in _looks(wanted, kernel, session, interval, watch):
                 if code is None:
                     session.tell(situation.notes)
-                heard = _show(session, situation, kernel, counted, watch)
+                rows = _rows(wanted, situation, kernel, counted)
+                heard = _show(session, situation, rows, watch)
                 code = 1 if situation.todo else 0
                 if not heard:
                     break
@@ -121,21 +122,21 @@ def _pause(seconds: float) -> None:
             progress(1 - rest / seconds)
 
 
-def _show(
-    session: Session, situation: Situation, kernel: Kernel, counted: Counted, again: bool
-) -> bool:
-    rows = _rows(situation, kernel, counted)
+def _show(session: Session, situation: Situation, rows: list[Row], again: bool) -> bool:
     if again and session.format.for_people and sys.stdout.isatty():
         click.clear()
     return session.show(Status(rows, situation.drift))
 
 
-def _rows(situation: Situation, kernel: Kernel, counted: Counted) -> list[Row]:
+def _rows(profile: Profile, situation: Situation, kernel: Kernel, counted: Counted) -> list[Row]:
+    from lvsdr.core.strangers import foreign_services_of
     from lvsdr.model.ipvs import VirtualServer
+    from lvsdr.model.objects import keyed
     from lvsdr.render import object_rows
 
     services = [key for key in situation.desired if key[0] == VirtualServer.kind]
-    others = kernel.children(services)
+    beside = keyed(foreign_services_of(profile, situation, kernel))
+    others = {**beside, **kernel.children(services)}
     marks: dict[Key, str] = dict.fromkeys(situation.drained, object_rows.DRAINED)
     for key in others.keys() - situation.desired.keys():
         marks[key] = object_rows.UNWANTED if key in situation.baseline else object_rows.FOREIGN

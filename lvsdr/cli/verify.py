@@ -109,5 +109,6 @@ def verify_segment(
 
 def _show(session: Session, verdict: Verdict) -> int:
     """Print a verdict and return its exit code."""
-    session.show(Verified(verdict.findings, verdict.heard, verdict.names or {}, verdict.paths))
+    names = verdict.names or {}
+    session.show(Verified(verdict.findings, verdict.heard, names, verdict.paths, verdict.foreign))
     return 0 if verdict.ok else 1

@@ -48,6 +48,7 @@ PathDetail = Literal[
     "guessed",
     # Of no verdict: nothing answers a datagram; which VIP, or which port, is not known.
     "no-answer",
+    "not-asked",
     "no-vip",
     "no-port",
     # Of served: the VIP is held, and no port is known to ask.
@@ -62,7 +63,8 @@ class Path:
     `vip` is None where the real server sees none (masquerade for a firewall mark), or none is
     known; `port` is 0 where no single one is known. `method` is the forwarding method: dr, tunnel,
     masquerade or local; `tunnel` is the type of the tunnel, if it is that. `protocol` is that of
-    the port where the service, a firewall mark, has none.
+    the port where the service, a firewall mark, has none. `foreign` is a real server that no
+    profile names.
     """
 
     service: Service
@@ -73,6 +75,7 @@ class Path:
     weight: int = 1
     tunnel: Tunnel = IPIP_TUNNEL
     protocol: str = ""
+    foreign: bool = False
 
     @property
     def transport(self) -> str:

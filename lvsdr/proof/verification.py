@@ -13,12 +13,14 @@ from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.host import Host
+from lvsdr.model.ipvs import VirtualServer
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.objects import SILENCE
 from lvsdr.model.path import Proof
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.model.route_lookup import ForwardingOutcome
-from lvsdr.proof.director_probes import Probe, prove
+from lvsdr.profile.roles.foreign_servers import foreign
+from lvsdr.proof.director_probes import Probe, prove, unasked
 from lvsdr.proof.segment_hosts import Question, Segment, segment_of
 from lvsdr.rules.host import drift, host_rules, route_questions
 from lvsdr.rules.paths import path_findings as path_rules
@@ -32,12 +34,16 @@ Follow = Callable[[Mapping[IPAddress, str]], Mapping[IPAddress, ForwardingOutcom
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is wrong, who answered for the VIPs, whose each MAC is, and what the paths are like."""
+    """What is wrong, who answered for the VIPs, whose each MAC is, and what the paths are like.
+
+    `foreign` are virtual servers of the VIPs that no profile names.
+    """
 
     findings: tuple[Finding, ...]
     heard: frozenset[Answer] = frozenset()
     names: Mapping[str, str] | None = None
     paths: tuple[Proof, ...] = ()
+    foreign: tuple[VirtualServer, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -69,12 +75,14 @@ def director(
     # What its own settings say is not said again by what it hears of itself.
     known = {finding.rule for finding in found} & {"ARP-FLUX"}
     heard = (finding for finding in verdict.findings if finding.rule not in known)
-    proofs = prove(profile, host, probe) if probe else ()
+    services, servers = foreign(profile, host, book.load().baseline)
+    proofs = prove(profile, host, probe, servers) if probe else unasked(profile, servers)
     return Verdict(
         (*found, *heard, *path_rules.findings(proofs)),
         verdict.heard,
         verdict.names,
         tuple(map(path_rules.hinted, proofs)),
+        services,
     )
 
 

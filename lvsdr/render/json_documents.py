@@ -56,6 +56,7 @@ def _planned(result: Planned) -> Document:
         "format": "lvsdr/plan/1",
         "changes": _changes(result.changes),
         "drift": _changes(result.drift),
+        "foreign": [json_fields.foreign(item) for item in result.foreign],
     }
 
 
@@ -100,6 +101,7 @@ def _verified(result: Verified) -> Document:
             json_fields.answer(item, result.names) for item in sorted(result.answers, key=str)
         ],
         "paths": [json_fields.path(item) for item in result.paths],
+        "foreign": [json_fields.foreign(item) for item in result.foreign],
     }
 
 

@@ -49,6 +49,12 @@ def row(item: Row) -> Document:
     }
 
 
+def foreign(item: Object) -> Document:
+    """Return what others have put there."""
+    kind, *key = item.key
+    return {"object": kind, "key": key, "observed": _fields(item)}
+
+
 def standing(item: Standing) -> Document:
     """Return what is left of a real server's connections."""
     return {
@@ -85,6 +91,7 @@ def path(item: Proof) -> Document:
         "fwmark": way.service.fwmark or None,
         "rip": str(way.rip),
         "verdict": item.verdict,
+        "foreign": way.foreign,
         "hint": item.hint,
     }
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lvsdr.model.explanation import Explanation
     from lvsdr.model.finding import Finding
     from lvsdr.model.neighbour_claim import Answer
+    from lvsdr.model.objects import Object
     from lvsdr.model.path import Proof
     from lvsdr.model.profile import Profile
     from lvsdr.model.rehearsal_step import Step
@@ -28,10 +29,14 @@ if TYPE_CHECKING:
 
 
 class Planned(NamedTuple):
-    """What `apply` would change; `drift` is what others have done since: how lvsdr left it, now."""
+    """What `apply` would change; `drift` is what others have done since: how lvsdr left it, now.
+
+    `foreign` are servers of the profile's VIPs that no profile names.
+    """
 
     changes: Plan
     drift: Plan
+    foreign: Sequence[Object] = ()
 
 
 class Applied(NamedTuple):
@@ -65,12 +70,16 @@ class Drained(NamedTuple):
 
 
 class Verified(NamedTuple):
-    """What is wrong, who answered, what the paths are like; `names` say whose a MAC is."""
+    """What is wrong, who answered, what the paths are like; `names` say whose a MAC is.
+
+    `foreign` are virtual servers of the profile's VIPs that no profile names.
+    """
 
     findings: Sequence[Finding]
     answers: frozenset[Answer]
     names: Mapping[str, str]
     paths: Sequence[Proof]
+    foreign: Sequence[Object] = ()
 
 
 class Checked(NamedTuple):

@@ -56,10 +56,15 @@ def path_lines(proofs: Iterable[Proof]) -> Iterator[str]:
     for title, group in groups.items():
         yield f"{title}: {_counted(group)}"
         yield from (
-            f"  {proof.path.rip}: {proof.verdict or 'not proven'}"
+            f"  {_place(proof)}: {proof.verdict or 'not proven'}"
             for proof in group
             if proof.verdict != "served"
         )
+
+
+def _place(proof: Proof) -> str:
+    path = proof.path
+    return f"{path.rip} (foreign)" if path.foreign else str(path.rip)
 
 
 def _counted(group: Sequence[Proof]) -> str:

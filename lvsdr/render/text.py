@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lvsdr.model.change import Change, Plan
     from lvsdr.model.explanation import Answering
     from lvsdr.model.finding import Finding
+    from lvsdr.model.objects import Object
 
 
 def lines(result: Result) -> Iterable[str]:
@@ -59,6 +60,12 @@ def change(item: Change) -> str:
 def _planned(result: Planned) -> Iterator[str]:
     yield from changes(result.changes)
     yield from _drift(result.drift)
+    yield from _foreign(result.foreign)
+
+
+def _foreign(items: Iterable[Object]) -> Iterator[str]:
+    for item in items:
+        yield f"foreign: {item.noun} {item.title} ({item.detail}): no profile names it"
 
 
 def _drift(plan: Plan) -> Iterator[str]:
@@ -103,6 +110,7 @@ def _verified(result: Verified) -> Iterator[str]:
 
     yield from answer_lines(result.answers, result.names)
     yield from path_lines(result.paths)
+    yield from _foreign(result.foreign)
     yield from _findings(result.findings)
     unproven = sum(proof.verdict is None for proof in result.paths)
     if unproven and not any(finding.severity == "error" for finding in result.findings):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.ipvs import RealServer, Service
@@ -14,17 +15,22 @@ VERSIONS = {"inet": 4, "inet6": 6}
 
 def paths(profile: DirectorProfile) -> tuple[Path, ...]:
     """Return the paths in the order of the profile."""
-    return tuple(_paths(profile))
+    return tuple(_paths(profile, profile.real_servers))
 
 
-def _paths(profile: DirectorProfile) -> Iterator[Path]:
+def foreign_paths(profile: DirectorProfile, servers: Iterable[RealServer]) -> tuple[Path, ...]:
+    """Return the paths to real servers that others have put into the services of the profile."""
+    return tuple(replace(path, foreign=True) for path in _paths(profile, servers))
+
+
+def _paths(profile: DirectorProfile, servers: Iterable[RealServer]) -> Iterator[Path]:
     targets = {target.service: target for target in profile.probes}
-    for server in profile.real_servers:
-        yield from paths_of(server, profile, targets.get(server.service))
+    for server in servers:
+        yield from _paths_of(server, profile, targets.get(server.service))
 
 
-def paths_of(
-    server: RealServer, profile: DirectorProfile, target: ProbeTarget | None = None
+def _paths_of(
+    server: RealServer, profile: DirectorProfile, target: ProbeTarget | None
 ) -> Iterator[Path]:
     """Yield the paths to one real server; `target` says what to ask where its service does not."""
     service, method = server.service, server.forwarding_method

@@ -55,6 +55,7 @@ REASONS: Mapping[PathDetail, Reason] = {
         "whether the service answers a client of its own kind, and whether a firewall of {rip} lets"
         " {port} in",
     ),
+    "not-asked": Reason("no path was probed", "verify again without --no-paths"),
     "no-vip": Reason(
         "the profile names no VIP at which it could be asked",
         "which addresses the firewall marks: write one as probe_vip of that virtual server, and"
