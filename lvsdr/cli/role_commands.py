@@ -43,11 +43,16 @@ def role_command(role: str, work: Work, result: type[Result], *options: Command)
 
 
 def shared(role: str) -> tuple[click.Command, ...]:
-    """Return the commands that both roles have, for one of them."""
+    """Return the commands that both roles have, for one of them; a director has some of its own."""
+    given_back = role_command(role, withdraw, Applied, lock_option)
+    if role == "director":
+        from lvsdr.cli import director_apply
+
+        return (*director_apply.commands(), given_back)
     return (
         role_command(role, plan, Planned),
         role_command(role, apply, Applied, lock_option),
-        role_command(role, withdraw, Applied, lock_option),
+        given_back,
     )
 
 
@@ -74,8 +79,7 @@ def apply(session: Session, profile: Path, role: str) -> int:
         container.refuse_company(around)
         situation = workflow.apply(wanted, kernel, book, session.announcer)
     session.tell((*situation.notes, *map(container.noted, around)))
-    announced = workflow.new_vips(situation.todo) if role == "director" else ()
-    session.show(Applied(situation.todo, announced))
+    session.show(Applied(situation.todo))
     return 0
 
 

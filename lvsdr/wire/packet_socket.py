@@ -15,7 +15,7 @@ from select import POLLIN, poll
 from time import monotonic, sleep
 from typing import Self
 
-from lvsdr.errors import CannotRun
+from lvsdr.errors import CannotRun, NoCarrier
 from lvsdr.model.closed_on_exit import Closing
 from lvsdr.wire.frames.ethernet import IPV6, mac_text
 from lvsdr.wire.packet_filters import ethertype_filter
@@ -78,7 +78,7 @@ class PacketSocket(Closing):
         return mac_text(self._socket.getsockname()[4])
 
     def wait_for_carrier(self, seconds: float = 1.0) -> None:
-        """Return once the link has a carrier; raise CannotRun if it has none within `seconds`.
+        """Return once the link has a carrier; raise NoCarrier if it has none within `seconds`.
 
         Without a carrier silence proves nothing. The kernel reports a carrier up to a second after
         it is there (net/core/link_watch.c).
@@ -86,9 +86,10 @@ class PacketSocket(Closing):
         deadline = monotonic() + seconds
         while not (flags := _flags(self._socket, self.link)) & _IFF_RUNNING:
             if not flags & _IFF_UP:
-                raise _cannot(f"cannot ask on {self.link}", self.link, errno.ENETDOWN)
+                down = _cannot(f"cannot ask on {self.link}", self.link, errno.ENETDOWN)
+                raise NoCarrier(down.message, hints=down.hints)
             if monotonic() > deadline:
-                raise CannotRun(
+                raise NoCarrier(
                     f"cannot ask on {self.link}: no carrier", hints=[f"ip link show {self.link}"]
                 )
             sleep(0.01)
