@@ -9,7 +9,7 @@ import click
 
 from lvsdr.cli import container, director_state
 from lvsdr.cli.options import Command, lock_option
-from lvsdr.cli.role_commands import read_profile, role_command
+from lvsdr.cli.role_commands import read_profile, role_command, withdraw
 from lvsdr.cli.session import Session
 from lvsdr.errors import CannotRun
 from lvsdr.render.results import Applied, Planned
@@ -145,10 +145,11 @@ def _stood_by(
     return situation
 
 
-def commands() -> tuple[click.Command, ...]:
-    """Return the commands."""
+def of_a_director() -> tuple[click.Command, ...]:
+    """Return plan, apply and withdraw of a director."""
     options: tuple[Command, ...] = (take_over_option, even_on_standby_option, standby_option)
     return (
         role_command("director", plan, Planned, even_on_standby_option),
         role_command("director", apply, Applied, lock_option, *options),
+        role_command("director", withdraw, Applied, lock_option),
     )

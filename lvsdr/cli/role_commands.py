@@ -42,17 +42,12 @@ def role_command(role: str, work: Work, result: type[Result], *options: Command)
     return click.command(work.__name__)(click.pass_obj(command))
 
 
-def shared(role: str) -> tuple[click.Command, ...]:
-    """Return the commands that both roles have, for one of them; a director has some of its own."""
-    given_back = role_command(role, withdraw, Applied, lock_option)
-    if role == "director":
-        from lvsdr.cli import director_apply
-
-        return (*director_apply.commands(), given_back)
+def of_a_realserver() -> tuple[click.Command, ...]:
+    """Return plan, apply and withdraw of a real server; a director has some of its own."""
     return (
-        role_command(role, plan, Planned),
-        role_command(role, apply, Applied, lock_option),
-        given_back,
+        role_command("realserver", plan, Planned),
+        role_command("realserver", apply, Applied, lock_option),
+        role_command("realserver", withdraw, Applied, lock_option),
     )
 
 
