@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from lvsdr.core.book import Book
 from lvsdr.core.both_roles import DirectorVip, left_to_director
 from lvsdr.core.kernel_interface import Kernel
-from lvsdr.core.situation import plan_apply
+from lvsdr.core.situation import plan_apply, plan_standby
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import VirtualServer
 from lvsdr.model.neighbour_claim import Answer
-from lvsdr.model.objects import SILENCE
+from lvsdr.model.objects import SILENCE, Key
 from lvsdr.model.path import Proof
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.model.route_lookup import ForwardingOutcome
@@ -71,11 +71,36 @@ def director(
     found, fit = _state(profile, kernel, book, host, vips)
     if not fit:
         return Verdict(found)
+    return _proven(profile, host, found, ask, probe, book.load().baseline)
+
+
+def standby(
+    profile: DirectorProfile, kernel: Kernel, book: Book, ask: Ask, probe: Probe | None
+) -> Verdict:
+    """Return whether this host is as one that stands by, and another the only one to answer.
+
+    And whether each real server serves what this host would send it as the director.
+    """
+    host, _ = _inspected(profile, kernel, book)
+    todo = plan_standby(profile, kernel, book).todo
+    found = (*host_rules.standby_findings(profile, host), *drift.standby_drift(todo))
+    return _proven(profile, host, found, ask, probe, book.load().baseline)
+
+
+def _proven(  # noqa: PLR0913, PLR0917 - what is known already, and whom to ask
+    profile: DirectorProfile,
+    host: Host,
+    found: tuple[Finding, ...],
+    ask: Ask,
+    probe: Probe | None,
+    ours: Collection[Key],
+) -> Verdict:
+    """Return `found`, and who answers on the segment, and what the paths are like."""
     verdict = _answering(segment_of(profile, host, profile.interface), ask)
     # What its own settings say is not said again by what it hears of itself.
     known = {finding.rule for finding in found} & {"ARP-FLUX"}
     heard = (finding for finding in verdict.findings if finding.rule not in known)
-    services, servers = foreign(profile, host, book.load().baseline)
+    services, servers = foreign(profile, host, ours)
     proofs = prove(profile, host, probe, servers) if probe else unasked(profile, servers)
     return Verdict(
         (*found, *heard, *path_rules.findings(proofs)),

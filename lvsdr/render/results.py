@@ -32,11 +32,13 @@ class Planned(NamedTuple):
     """What `apply` would change; `drift` is what others have done since: how lvsdr left it, now.
 
     `foreign` are servers of the profile's VIPs that no profile names.
+    `standby` is BACKUP or FAULT where keepalived says so: it is a standby's plan then.
     """
 
     changes: Plan
     drift: Plan
     foreign: Sequence[Object] = ()
+    standby: str = ""
 
 
 class Applied(NamedTuple):
@@ -46,17 +48,30 @@ class Applied(NamedTuple):
     announced: Sequence[IPAddress] = ()
 
 
+class ToldNeighbour(NamedTuple):
+    """A neighbour that was asked in the VIPs' name: to which it answered, and to which it did not.
+
+    Whoever answers has learnt where the VIP is.
+    """
+
+    address: IPAddress
+    told: Sequence[IPAddress]
+    untold: Sequence[IPAddress]
+
+
 class Announced(NamedTuple):
-    """The VIPs that the segment was told of."""
+    """The VIPs that the segment was told of, and the neighbours that were told one by one."""
 
     vips: Sequence[IPAddress]
+    neighbours: Sequence[ToldNeighbour] = ()
 
 
 class Status(NamedTuple):
-    """Each object of a profile as it should be and as it is; `drift` as of Planned."""
+    """Each object of a profile as it should be and as it is; `drift`, `standby` as of Planned."""
 
     rows: Sequence[Row]
     drift: Plan
+    standby: str = ""
 
 
 class Drained(NamedTuple):
@@ -73,6 +88,7 @@ class Verified(NamedTuple):
     """What is wrong, who answered, what the paths are like; `names` say whose a MAC is.
 
     `foreign` are virtual servers of the profile's VIPs that no profile names.
+    `standby` is as of Planned.
     """
 
     findings: Sequence[Finding]
@@ -80,6 +96,7 @@ class Verified(NamedTuple):
     names: Mapping[str, str]
     paths: Sequence[Proof]
     foreign: Sequence[Object] = ()
+    standby: str = ""
 
 
 class Checked(NamedTuple):
