@@ -39,7 +39,8 @@ def verify_director(session: Session, profile: Path, no_paths: bool) -> int:
     """Prove that this host is the director, and that the real servers serve.
 
     It must be as the profile says, and it alone may answer for the VIPs: the segment is asked. And
-    each real server must serve what the director sends it: a probe takes the way of a request.
+    each real server must serve what the director sends it: a probe takes the way of a request. What
+    clients send meanwhile must reach IPVS, and answers must reach them, as connections show.
     """
     from lvsdr.model.profile import DirectorProfile
     from lvsdr.proof import verification
@@ -49,7 +50,9 @@ def verify_director(session: Session, profile: Path, no_paths: bool) -> int:
     probe = None if no_paths else session.probe
     with session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
-        verdict = verification.director(wanted, kernel, session.book(), session.ask, probe)
+        verdict = verification.director(
+            wanted, kernel, session.book(), session.ask, probe, hear=session.hear
+        )
     return _show(session, verdict.with_findings(around))
 
 

@@ -48,10 +48,14 @@ class Announced(NamedTuple):
 
 
 class Status(NamedTuple):
-    """Each object of a profile as it should be and as it is; `drift` as of Planned."""
+    """Each object of a profile as it should be and as it is; `drift` as of Planned.
+
+    `extent` says how many connections were looked at, where they were.
+    """
 
     rows: Sequence[Row]
     drift: Plan
+    extent: str = ""
 
 
 class Drained(NamedTuple):
