@@ -5,7 +5,7 @@ r"""Time reading IPVS's connections: 200,000, against `cat` of the same table in
 
     .venv/bin/python benchmarks/ipvs_connections.py --file
 
-A flood of first packets makes them, from addresses that nobody has. With `--file` a file is read
+Datagrams make them, from addresses that nobody has, and they last longer than the run. With `--file` a file is read
 that is written like the kernel's: what lvsdr itself takes, without the kernel's part.
 """
 
@@ -22,9 +22,9 @@ from time import monotonic, process_time
 from lvsdr.kernel.views.ipvs_connections import connections
 from lvsdr.lab.cluster import hosts
 from lvsdr.model.client_connections import ConnectionQuestion
-from lvsdr.wire.frames import ethernet, ip, tcp
+from lvsdr.wire.frames import ethernet, ip, udp
 from lvsdr.wire.frames.ethernet import IPV4, Frame
-from lvsdr.wire.frames.ip import TCP, IPPacket
+from lvsdr.wire.frames.ip import UDP, IPPacket
 
 VIP, NEAR = ip_address("192.168.1.2"), ip_network("192.168.1.0/24")
 MAC = "02:00:00:00:00:10"
@@ -54,9 +54,10 @@ def main() -> None:
             f"address add {VIP}/32 dev eth0",
         )
         client.ip("link set eth0 up")
-        director.run("ipvsadm", "-A", "-t", f"{VIP}:80", "-s", "rr")
+        director.run("ipvsadm", "--set", "0", "0", "3600")
+        director.run("ipvsadm", "-A", "-u", f"{VIP}:53", "-s", "rr")
         for number in (11, 12):
-            director.run("ipvsadm", "-a", "-t", f"{VIP}:80", "-r", f"192.168.1.{number}", "-g")
+            director.run("ipvsadm", "-a", "-u", f"{VIP}:53", "-r", f"192.168.1.{number}", "-g")
         client.inside(lambda: flood(asked.connections))
         director.inside(lambda: read(TABLE, asked.seconds))
 
@@ -71,14 +72,14 @@ def write(name: str, number: int) -> None:
 
 
 def flood(number: int) -> None:
-    """Send a first packet from so many addresses, in the place of one frame the address of each."""
+    """Send a datagram from so many addresses."""
     first = ip_address("10.0.0.0")
-    syn = tcp.encode(tcp.Segment(1024, 80, 1, 0, tcp.SYN), first, VIP)
+    query = udp.encode(udp.Datagram(1024, 53), first, VIP)
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
         wire.bind(("eth0", 0))
         own = ethernet.mac_text(wire.getsockname()[4])
         for place in range(number):
-            packet = ip.encode(IPPacket(first + place, VIP, TCP, syn))
+            packet = ip.encode(IPPacket(first + place, VIP, UDP, query))
             wire.send(ethernet.encode(Frame(MAC, own, IPV4, packet)))
 
 

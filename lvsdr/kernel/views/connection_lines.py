@@ -42,21 +42,25 @@ def form(protocol: bytes, version: int, real_version: int) -> Form:
     return Form(protocol, version, start, client, client + 5, service, end)
 
 
-_USUAL = form(b"TCP", 4, 4)
-_T = ord("T")
+# Both have lines of the same length, and no other form has.
+_USUAL = (form(b"TCP", 4, 4), form(b"UDP", 4, 4))
 
 
 def by_form(lines: Sequence[bytes]) -> Iterator[tuple[Form, list[bytes]]]:
     """Yield the lines of each form; the form of most is told by their length."""
-    end = _USUAL.end
-    usual = [line for line in lines if len(line) == end and line[0] == _T]
-    yield _USUAL, usual
-    if len(usual) != len(lines):
-        forms: dict[Form, list[bytes]] = {}
-        for line in lines:
-            if (len(line) != end or line[0] != _T) and (found := _form_of(line)) is not None:
-                forms.setdefault(found, []).append(line)
-        yield from forms.items()
+    rest: Sequence[bytes] = lines
+    for usual in _USUAL:
+        end, first = usual.end, usual.protocol[0]
+        mine = [line for line in rest if len(line) == end and line[0] == first]
+        yield usual, mine
+        if len(mine) == len(rest):
+            return
+        rest = [line for line in rest if len(line) != end or line[0] != first]
+    forms: dict[Form, list[bytes]] = {}
+    for line in rest:
+        if (found := _form_of(line)) is not None:
+            forms.setdefault(found, []).append(line)
+    yield from forms.items()
 
 
 def _form_of(line: bytes) -> Form | None:
