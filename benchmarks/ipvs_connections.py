@@ -5,8 +5,9 @@ r"""Time reading IPVS's connections: 200,000, against `cat` of the same table in
 
     .venv/bin/python benchmarks/ipvs_connections.py --file
 
-Datagrams make them, from addresses that nobody has, and they last longer than the run. With `--file` a file is read
-that is written like the kernel's: what lvsdr itself takes, without the kernel's part.
+Datagrams make them, from addresses that nobody has, and they last longer than the run. With
+`--file` a file is read that is written like the kernel's: what lvsdr itself takes, without the
+kernel's part.
 """
 
 from __future__ import annotations

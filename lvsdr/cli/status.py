@@ -138,7 +138,7 @@ def _show(  # noqa: PLR0913, PLR0917 - each is a part of what is shown
     rows = _rows(situation, kernel, counted, seen)
     if again and session.format.for_people and sys.stdout.isatty():
         click.clear()
-    return session.show(Status(rows, situation.drift, seen.extent))
+    return session.show(Status(rows, situation.drift, seen))
 
 
 def _rows(

@@ -159,7 +159,7 @@ class ConnectionsSeen:
     @property
     def extent(self) -> str:
         """Return how many were looked at, in words."""
-        part = "" if self.complete else ", a sample of them all"
+        part = "" if self.complete else ", a sample"
         return f"{self.looked_at} connections looked at{part}"
 
 

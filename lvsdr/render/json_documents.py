@@ -77,6 +77,9 @@ def _status(result: Status) -> Document:
         "ok": all(row.ok for row in result.rows),
         "objects": [json_fields.row(row) for row in result.rows],
         "drift": _changes(result.drift),
+        "connections": None
+        if result.seen is None
+        else {"looked_at": result.seen.looked_at, "complete": result.seen.complete},
     }
 
 

@@ -42,7 +42,7 @@ def client_lines(rows: Iterable[Row], extent: str) -> Iterator[str]:
     told = [(row.subject.title, row.clients.beyond) for row in rows if row.clients is not None]
     shown = [(title, share) for title, share in told if share.connections]
     if shown:
-        yield f"unanswered clients beyond the segment ({extent}):"
+        yield f"unanswered beyond the segment ({extent}):"
     for title, share in shown:
         yield f"  {title}: {share.unanswered} of {share.connections}"
 

@@ -81,7 +81,8 @@ def _status(result: Status) -> Iterator[str]:
     from lvsdr.render.status_verify_text import client_lines, status_lines
 
     yield from status_lines(result.rows)
-    yield from client_lines(result.rows, result.extent)
+    if result.seen is not None:
+        yield from client_lines(result.rows, result.seen.extent)
     yield from _drift(result.drift)
 
 

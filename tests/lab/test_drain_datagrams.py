@@ -87,9 +87,12 @@ def sink(host: Host, flow: Flow, ready: threading.Event, stop: threading.Event) 
         ready.set()
         while not stop.is_set():
             try:
-                flow.got[host.name].append(int(taking.recv(64)))
+                said = taking.recv(64)
             except TimeoutError:
                 continue
+            # A probe of the path says something else.
+            if said.isdigit():
+                flow.got[host.name].append(int(said))
 
 
 def send(flow: Flow, stop: threading.Event) -> None:
