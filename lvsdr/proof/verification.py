@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from lvsdr.core.book import Book
 from lvsdr.core.both_roles import DirectorVip, left_to_director
 from lvsdr.core.kernel_interface import Kernel
-from lvsdr.core.situation import plan_apply
+from lvsdr.core.situation import plan_apply, plan_standby
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Finding
@@ -18,7 +18,7 @@ from lvsdr.model.objects import SILENCE
 from lvsdr.model.path import Proof
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.model.route_lookup import ForwardingOutcome
-from lvsdr.proof.client_traffic import Hear, watched
+from lvsdr.proof.client_traffic import ClientTraffic, Hear, watched
 from lvsdr.proof.director_probes import Probe, prove
 from lvsdr.proof.segment_hosts import Question, Segment, segment_of
 from lvsdr.rules.host import drift, host_rules, route_questions
@@ -74,10 +74,36 @@ def director(  # noqa: PLR0913 - each is a way to look
     if not fit:
         return Verdict(found)
     with watched(profile, kernel, host, hear) as traffic:
-        verdict = _answering(segment_of(profile, host, profile.interface), ask)
+        return _proven(profile, host, found, ask, probe, traffic)
+
+
+def standby(
+    profile: DirectorProfile, kernel: Kernel, book: Book, ask: Ask, probe: Probe | None
+) -> Verdict:
+    """Return whether this host is as one that stands by, and another the only one to answer.
+
+    And whether each real server serves what this host would send it as the director.
+    """
+    host, _ = _inspected(profile, kernel, book)
+    todo = plan_standby(profile, kernel, book).todo
+    found = (*host_rules.standby_findings(profile, host), *drift.standby_drift(todo))
+    return _proven(profile, host, found, ask, probe, None)
+
+
+def _proven(  # noqa: PLR0913, PLR0917 - what is known, and each way to look
+    profile: DirectorProfile,
+    host: Host,
+    found: tuple[Finding, ...],
+    ask: Ask,
+    probe: Probe | None,
+    traffic: ClientTraffic | None,
+) -> Verdict:
+    """Return `found`, and who answers on the segment, what the paths are like, and the traffic."""
+    verdict = _answering(segment_of(profile, host, profile.interface), ask)
+    if traffic is not None:
         traffic.note()
-        proofs = prove(profile, host, probe) if probe else ()
-        clients = tuple(traffic.findings(proofs))
+    proofs = prove(profile, host, probe) if probe else ()
+    clients = () if traffic is None else tuple(traffic.findings(proofs))
     # What its own settings say is not said again by what it hears of itself.
     known = {finding.rule for finding in found} & {"ARP-FLUX"}
     heard = (finding for finding in verdict.findings if finding.rule not in known)
