@@ -50,6 +50,7 @@ def verify_director(session: Session, profile: Path, no_paths: bool) -> int:
     with session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
         verdict = verification.director(wanted, kernel, session.book(), session.ask, probe)
+    verdict = container.typed_here(verdict, session.netns)
     return _show(session, verdict.with_findings(around))
 
 
@@ -75,6 +76,7 @@ def verify_realserver(session: Session, profile: Path) -> int:
     with session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
         verdict = verification.realserver(wanted, kernel, session.book())
+    verdict = container.typed_here(verdict, session.netns)
     return _show(session, verdict.with_findings(around))
 
 
@@ -104,7 +106,7 @@ def verify_segment(
     with session.kernel() as kernel:
         segment = segment_of(wanted, kernel.read_host(), interface, dips)
         verdict = verification.any_host(segment, kernel, session.ask, session.follow)
-    return _show(session, verdict)
+    return _show(session, container.typed_here(verdict, session.netns))
 
 
 def _show(session: Session, verdict: Verdict) -> int:

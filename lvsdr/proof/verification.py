@@ -16,7 +16,7 @@ from lvsdr.model.host import Host
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.objects import SILENCE
 from lvsdr.model.path import Proof
-from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
+from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile, command
 from lvsdr.model.route_lookup import ForwardingOutcome
 from lvsdr.proof.director_probes import Probe, prove
 from lvsdr.proof.segment_hosts import Question, Segment, segment_of
@@ -68,7 +68,7 @@ def director(
     verdict = _answering(segment_of(profile, host, profile.interface), ask)
     # What its own settings say is not said again by what it hears of itself.
     known = {finding.rule for finding in found} & {"ARP-FLUX"}
-    heard = (finding for finding in verdict.findings if finding.rule not in known)
+    heard = (_here(each, profile) for each in verdict.findings if each.rule not in known)
     proofs = prove(profile, host, probe) if probe else ()
     return Verdict(
         (*found, *heard, *path_rules.findings(proofs)),
@@ -128,7 +128,14 @@ def _state(
         for change in todo
         if change.key not in told and (silent or change.subject.layer != SILENCE)
     )
-    return (*found, *drift.drift(profile.role, tuple(rest))), True
+    return (*found, *drift.drift(profile, tuple(rest))), True
+
+
+def _here(finding: Finding, profile: DirectorProfile) -> Finding:
+    """Return a finding with the remedy for the director on this host, which is one."""
+    if finding.on != who_answers.DIRECTOR:
+        return finding
+    return replace(finding, on="", hint=command(profile, "apply") if finding.hint else "")
 
 
 def _as_director(vips: Iterable[DirectorVip]) -> Iterator[Finding]:
@@ -137,9 +144,8 @@ def _as_director(vips: Iterable[DirectorVip]) -> Iterator[Finding]:
     Whether another one answers as well, only the segment can tell.
     """
     for each in vips:
-        hint = "lvsdr director verify"
-        vip = each.ip.ip
-        yield Finding("VIP-DIRECTOR", WARNING, each.link, str(each), hint, vip=vip)
+        look, vip = "whether it is the only one: lvsdr director verify", each.ip.ip
+        yield Finding("VIP-DIRECTOR", WARNING, each.link, str(each), vip=vip, look=look)
 
 
 def _answering(segment: Segment, ask: Ask) -> Verdict:

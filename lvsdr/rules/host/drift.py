@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.objects import Address
+from lvsdr.model.profile import Profile, command
 
 
-def drift(role: str, todo: Plan) -> Iterator[Finding]:
+def drift(profile: Profile, todo: Plan) -> Iterator[Finding]:
     """Yield a finding for each change that the profile would need."""
     for change in todo:
         yield Finding(
@@ -17,7 +18,7 @@ def drift(role: str, todo: Plan) -> Iterator[Finding]:
             ERROR,
             str(change.subject),
             f"{change.subject.noun} {change.subject} {_how(change)}",
-            f"lvsdr {role} apply",
+            command(profile, "apply"),
             vip=change.subject.ip.ip if isinstance(change.subject, Address) else None,
         )
 
