@@ -9,7 +9,6 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from ipaddress import ip_address
-from pathlib import Path
 from time import monotonic
 
 import pytest
@@ -31,7 +30,6 @@ from rig import (
 from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import serving
 from lvsdr.model.address import IPAddress
-from lvsdr.model.ipvs import Service
 from lvsdr.wire.frames import ethernet, ip, tcp
 from lvsdr.wire.frames.ethernet import IPV4, Frame
 from lvsdr.wire.frames.ip import TCP, IPPacket
@@ -194,35 +192,3 @@ def flood(host: Host, mac: str, number: int) -> None:
                 wire.send(ethernet.encode(Frame(mac, own, IPV4, packet)))
 
     host.inside(send)
-
-
-MARKED = f"-t mangle -A PREROUTING -d {VIP} -p tcp --dport 80 -j MARK --set-mark 7"
-
-
-def test_5_what_no_probe_can_ask_the_clients_of_a_firewall_mark_tell(tmp_path: Path) -> None:
-    """The director holds no VIP, so that no path is probed; one real server has lost its own."""
-    real_servers = [{"rip": rip} for rip in RIPS]
-    service = {"fwmark": 7, "scheduler": "rr", "real_servers": real_servers}
-    profile = {**director(service), "vips": []}
-    with rig(tmp_path, profile, realserver()) as marked, ExitStack() as all_:
-        host, lab = marked.lab.director, marked.lab
-        marked.apply()
-        host.run("iptables-legacy", *MARKED.split())
-        host.ip("rule add fwmark 7 lookup 100", "route add local default dev lo table 100")
-        lab.gateway.ip(f"route add {VIP}/32 via 192.168.1.10")
-        for each in lab.realservers:
-            all_.enter_context(serving(each, [Service("tcp", ip_address(VIP), 80)]))
-        before = requests(marked)
-        lab.realservers[0].ip(f"address del {VIP}/32 dev lvsdr0")
-        answered = requests(marked)
-        settled(lambda: unanswered(host), {RIPS[0]}, seconds=20, every=0.3)
-        words = ("director", "verify", marked.director, "--seconds", "0.5")
-        found = verified(host, *words, expect=1)
-
-    assert (before, answered) == (MANY, MANY // 2)
-    assert [(one["rip"], one["severity"]) for one in found if one["rule"] == RULE] == [
-        (RIPS[0], "error")
-    ]
-    assert "does not take in what it is sent" in next(
-        one["message"] for one in found if one["rule"] == RULE
-    )
