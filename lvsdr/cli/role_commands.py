@@ -75,7 +75,7 @@ def apply(session: Session, profile: Path, role: str) -> int:
         situation = workflow.apply(wanted, kernel, book, session.announcer)
     session.tell((*situation.notes, *map(container.noted, around)))
     announced = workflow.new_vips(situation.todo) if role == "director" else ()
-    session.show(Applied(situation.todo, announced))
+    session.show(Applied(situation.todo, announced, situation.kept))
     return 0
 
 
@@ -87,7 +87,7 @@ def withdraw(session: Session, profile: Path, role: str) -> int:
     with book.locked(session.lock_timeout), session.kernel() as kernel:
         situation = workflow.withdraw(wanted, kernel, book)
     session.tell(situation.notes)
-    session.show(Applied(situation.todo))
+    session.show(Applied(situation.todo, kept=(*situation.kept, *situation.in_use)))
     return 0
 
 

@@ -151,10 +151,12 @@ class Record:
         desired: Objects,
         observed: Objects,
         drained: Collection[Key] | None = None,
+        given_back: Iterable[Object] = (),
     ) -> Record:
         """Return the record to write before `owner` makes the host `desired`.
 
-        With `drained`, those and no others of its objects are.
+        With `drained`, those and no others of its objects are. `given_back` is what the run makes
+        of objects that are not desired any more, and could be killed at.
         """
         first = ((key, observed.get(key)) for key in desired if key not in self.baseline)
         raised = ((key, observed[key]) for key in self._raised(owner, desired, observed))
@@ -164,7 +166,8 @@ class Record:
         left, meant = self.claims.get(owner, {}), set(self.intents.get(owner, ()))
         changed = (item for key, item in desired.items() if left.get(key) != item)
         new = (item for item in changed if not meant or item not in meant)
-        intents = {**self.intents, owner: (*self.intents.get(owner, ()), *new)}
+        back = (item for item in given_back if item not in meant)
+        intents = {**self.intents, owner: (*self.intents.get(owner, ()), *new, *back)}
         pending = {other: items for other, items in intents.items() if items}
         record = Record(baseline, self.claims, pending, self.drained)
         return record if drained is None else record.draining(owner, drained)

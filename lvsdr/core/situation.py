@@ -6,19 +6,20 @@ from dataclasses import dataclass, replace
 
 from lvsdr.core.book import Book
 from lvsdr.core.both_roles import DirectorVip, left_to_director
+from lvsdr.core.giving_back import half_given_back, held_by_others, left_to_others, without
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.plan_order import Order, by_layers, to_stand_by
 from lvsdr.core.planner import plan, planned_keys
 from lvsdr.core.record import Record, owner_of
-from lvsdr.model.change import Change, Plan
+from lvsdr.model.change import Change, Kept, Plan
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import VirtualServer
 from lvsdr.model.objects import (
     NOTHING,
+    Address,
     Baseline,
     Key,
     Link,
-    Object,
     Objects,
     ProxyNeighbour,
     Sysctl,
@@ -34,7 +35,8 @@ PARENTS = frozenset({Link.kind, VirtualServer.kind})
 class Situation:
     """Where a profile stands on this host: what it wants, what is there, what has to be done.
 
-    `in_use` is what would be deleted if others did not use it. `drained` are those of the
+    `in_use` is what would be deleted if others did not use it, `kept` what else is let go of and
+    does not become what it was before. `drained` are those of the
     profile's real servers that have weight 0 whatever it says. Where it is `partial`, the profile's
     other objects stay as they are. `director_vips` are left to the director's profile.
     """
@@ -45,7 +47,8 @@ class Situation:
     observed: Objects
     baseline: Baseline
     todo: Plan
-    in_use: tuple[Object, ...] = ()
+    in_use: tuple[Kept, ...] = ()
+    kept: tuple[Kept, ...] = ()
     drained: frozenset[Key] = frozenset()
     partial: bool = False
     director_vips: tuple[DirectorVip, ...] = ()
@@ -53,7 +56,8 @@ class Situation:
     @property
     def record_before(self) -> Record:
         """Return the record to write before the first change."""
-        return self.record.claim(self.owner, self.desired, self.observed, self.drained)
+        half = half_given_back(self.todo, self.desired)
+        return self.record.claim(self.owner, self.desired, self.observed, self.drained, half)
 
     def record_after(self, before: Record) -> Record:
         """Return the record to write after the last change; `before` is on disk until then."""
@@ -75,12 +79,12 @@ class Situation:
     @property
     def notes(self) -> tuple[str, ...]:
         """Return what people have to know of how the plan was made."""
-        in_use = (f"{item.noun} {item} stays: others use it" for item in self.in_use)
         drained = (
             f"{self.desired[key].noun} {self.desired[key].title} is drained: weight 0 until"
             f" lvsdr director drain --undo --rip {key[-2]}"
             for key in sorted(self.drained & self.desired.keys(), key=str)
         )
+        in_use = map(str, self.in_use)
         return (*self.record.notes, *map(str, self.director_vips), *in_use, *drained)
 
 
@@ -121,8 +125,14 @@ def plan_standby(profile: DirectorProfile, kernel: Kernel, book: Book) -> Situat
 
 def plan_withdrawal(profile: Profile, kernel: Kernel, book: Book) -> Situation:
     """Return what is between this host and one that `profile` was never applied to."""
-    record, owner = book.load(), owner_of(profile)
-    return situation_of(owner, NOTHING, record.baseline_of(owner), kernel, record)
+    return plan_withdrawal_of(owner_of(profile), kernel, book)
+
+
+def plan_withdrawal_of(owner: str, kernel: Kernel, book: Book) -> Situation:
+    """Return what is between this host and one that knows nothing of ROLE:NAME."""
+    record = book.load()
+    situation = situation_of(owner, NOTHING, record.baseline_of(owner), kernel, record)
+    return replace(situation, kept=(*situation.kept, *held_by_others(owner, record)))
 
 
 def situation_of(  # noqa: PLR0913, PLR0917 - those of the plan, and what it is made from
@@ -141,20 +151,28 @@ def situation_of(  # noqa: PLR0913, PLR0917 - those of the plan, and what it is 
     baseline = _without_lost_links(baseline, desired, kernel)
     likely = desired or record.claims.get(owner, NOTHING)
     observed = kernel.observe(planned_keys(desired, baseline), likely)
+    kept = left_to_others(owner, record, baseline, desired, observed)
+    baseline = without(baseline, kept)
     todo = plan(desired, observed, baseline, order)
     in_use = _used_by_others(todo, observed, record, kernel)
     if in_use:
-        baseline = {key: before for key, before in baseline.items() if key not in in_use}
+        baseline = without(baseline, in_use)
         todo = plan(desired, observed, baseline, order)
     drained = record.drained.get(owner, frozenset()) & desired.keys()
-    used = tuple(observed[key] for key in in_use)
-    return Situation(owner, record, desired, observed, baseline, todo, used, drained)
+    return Situation(owner, record, desired, observed, baseline, todo, in_use, kept, drained)
 
 
 def _without_lost_links(baseline: Baseline, desired: Objects, kernel: Kernel) -> Baseline:
-    """Return the baseline without what has gone since with its link: settings, proxy entries."""
+    """Return the baseline without what has gone since with its link: settings, entries, addresses.
+
+    Of addresses, those that were there before: the others are no work.
+    """
     kinds = (Sysctl.kind, ProxyNeighbour.kind)
-    given_up = [key for key in baseline if key[0] in kinds and key not in desired]
+    given_up = [
+        key
+        for key, before in baseline.items()
+        if key not in desired and (key[0] in kinds or isinstance(before, Address))
+    ]
     if not given_up:
         return baseline
     links = {"all", "default", *kernel.read_host().links}
@@ -163,7 +181,9 @@ def _without_lost_links(baseline: Baseline, desired: Objects, kernel: Kernel) ->
 
 
 def _link_of(key: Key) -> str | None:
-    """Return the link of a proxy entry, or of a setting: net/ipv4/conf/LINK/NAME."""
+    """Return the link of an address, a proxy entry, or a setting: net/ipv4/conf/LINK/NAME."""
+    if key[0] == Address.kind:
+        return str(key[2])
     if key[0] == ProxyNeighbour.kind:
         return str(key[1])
     parts = str(key[1]).split("/")
@@ -172,7 +192,7 @@ def _link_of(key: Key) -> str | None:
 
 def _used_by_others(
     todo: Plan, observed: Objects, record: Record, kernel: Kernel
-) -> tuple[Key, ...]:
+) -> tuple[Kept, ...]:
     """Return what the plan would delete, and with it what no profile has put there."""
     deleted = {change.key for change in todo if change.after is None}
     parents = {key for key in deleted if key[0] in PARENTS}
@@ -180,4 +200,5 @@ def _used_by_others(
         return ()
     children = record.foreign(kernel.children(parents, observed))
     used = {item.parent_key for item in children if item.key not in deleted}
-    return tuple(sorted(parents & used, key=str))
+    stays = sorted(parents & used, key=str)
+    return tuple(Kept(observed[key], "stays: others use it") for key in stays)

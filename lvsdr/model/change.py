@@ -44,3 +44,14 @@ class Change:
 
 
 Plan = tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An object that is let go of and does not become what it was before; `why` is a predicate."""
+
+    item: Object
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.item.noun} {self.item} {self.why}"

@@ -64,6 +64,7 @@ def _applied(result: Applied) -> Document:
         "format": "lvsdr/apply/1",
         "changes": _changes(result.changes),
         "announced": _addresses(result.announced),
+        "kept": [json_fields.kept(each) for each in result.kept],
     }
 
 

@@ -11,7 +11,7 @@ from lvsdr.model.plain_data import to_plain
 
 if TYPE_CHECKING:
     # A plan is printed without what the other results are made of.
-    from lvsdr.model.change import Change
+    from lvsdr.model.change import Change, Kept
     from lvsdr.model.counters import Standing
     from lvsdr.model.explanation import Explanation, Reply
     from lvsdr.model.finding import Finding
@@ -34,6 +34,12 @@ def change(item: Change) -> Document:
         "before": _fields(item.before),
         "after": _fields(item.after),
     }
+
+
+def kept(item: Kept) -> Document:
+    """Return one object that does not become what it was before."""
+    kind, *key = item.item.key
+    return {"object": kind, "key": key, "why": item.why}
 
 
 def row(item: Row) -> Document:

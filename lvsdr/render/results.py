@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from lvsdr.errors import LvsdrError
     from lvsdr.model.address import IPAddress
-    from lvsdr.model.change import Plan
+    from lvsdr.model.change import Kept, Plan
     from lvsdr.model.counters import Standing
     from lvsdr.model.explanation import Explanation
     from lvsdr.model.finding import Finding
@@ -35,10 +35,14 @@ class Planned(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """What was changed, by `apply` or `withdraw`, and the VIPs that the segment was told of."""
+    """What was changed, by `apply` or `withdraw`, and the VIPs that the segment was told of.
+
+    `kept` is what was let go of and did not become what it was before.
+    """
 
     changes: Plan
     announced: Sequence[IPAddress] = ()
+    kept: Sequence[Kept] = ()
 
 
 class Announced(NamedTuple):

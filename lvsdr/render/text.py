@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from lvsdr.model.explanation import Answering
     from lvsdr.model.finding import Finding
 
+MOST_KEPT = 20
+
 
 def lines(result: Result) -> Iterable[str]:
     """Return the lines of a result; whoever prints them makes them safe for a terminal."""
@@ -69,7 +71,11 @@ def _drift(plan: Plan) -> Iterator[str]:
 
 
 def _applied(result: Applied) -> Iterator[str]:
-    yield from changes(result.changes)
+    if result.changes or not result.kept:
+        yield from changes(result.changes)
+    yield from (f"= {each}" for each in result.kept[:MOST_KEPT])
+    if len(result.kept) > MOST_KEPT:
+        yield f"= and {len(result.kept) - MOST_KEPT} more: --format json names them all"
     yield from _announced(Announced(result.announced))
 
 
