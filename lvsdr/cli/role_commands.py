@@ -14,10 +14,12 @@ from lvsdr.cli import container
 from lvsdr.cli.options import (
     Command,
     lock_option,
+    name_option,
     netns_option,
     output_option,
     profile_argument,
     trust_option,
+    without_record_option,
 )
 from lvsdr.cli.session import Session
 from lvsdr.render.results import Applied, Planned
@@ -47,7 +49,7 @@ def shared(role: str) -> tuple[click.Command, ...]:
     return (
         role_command(role, plan, Planned),
         role_command(role, apply, Applied, lock_option),
-        role_command(role, withdraw, Applied, lock_option),
+        role_command(role, withdraw, Applied, lock_option, name_option, without_record_option),
     )
 
 
@@ -72,23 +74,26 @@ def apply(session: Session, profile: Path, role: str) -> int:
     with book.locked(session.lock_timeout), session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
         container.refuse_company(around)
-        situation = workflow.apply(wanted, kernel, book, session.announcer)
+        situation = workflow.apply(wanted, kernel, book, session.announcer, file=profile)
     session.tell((*situation.notes, *map(container.noted, around)))
     announced = workflow.new_vips(situation.todo) if role == "director" else ()
     session.show(Applied(situation.todo, announced, situation.kept))
     return 0
 
 
-def withdraw(session: Session, profile: Path, role: str) -> int:
+def withdraw(
+    session: Session, profile: Path, role: str, name: str | None, without_record: bool
+) -> int:
     """Give back exactly what was there before the first apply."""
     from lvsdr.core import workflow
 
-    wanted, book = read_profile(session, profile, role), session.book()
+    wanted = f"{role}:{name}" if name is not None else read_profile(session, profile, role)
+    book = session.book()
     with book.locked(session.lock_timeout), session.kernel() as kernel:
-        situation = workflow.withdraw(wanted, kernel, book)
+        situation = workflow.withdraw(wanted, kernel, book, without_record=without_record)
     session.tell(situation.notes)
     session.show(Applied(situation.todo, kept=(*situation.kept, *situation.in_use)))
-    return 0
+    return 1 if any(each.ours for each in situation.kept) else 0
 
 
 def read_profile(session: Session, path: Path, role: str) -> Profile:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from lvsdr.model.address import IPAddress, IPNetwork
 from lvsdr.model.ipvs import RealServer, VirtualServer
 from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
 from lvsdr.model.objects import ProxyNeighbour, Sysctl
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The file that a profile was applied from, and when last: seconds since 1970."""
+
+    file: str
+    applied: int = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from lvsdr.render.json_fields import Document
 from lvsdr.render.results import (
     Announced,
     Applied,
+    AppliedProfiles,
     Checked,
     ConfFindings,
     Drained,
@@ -78,6 +79,14 @@ def _status(result: Status) -> Document:
         "ok": all(row.ok for row in result.rows),
         "objects": [json_fields.row(row) for row in result.rows],
         "drift": _changes(result.drift),
+    }
+
+
+def _applied_profiles(result: AppliedProfiles) -> Document:
+    return {
+        "format": "lvsdr/applied/1",
+        "ok": all(each.ok for each in result.profiles),
+        "profiles": [json_fields.applied_profile(each) for each in result.profiles],
     }
 
 
@@ -211,6 +220,7 @@ SHOWS: Mapping[type[Result], Callable[[Any], Document]] = {
     Applied: _applied,
     Announced: _announced,
     Status: _status,
+    AppliedProfiles: _applied_profiles,
     Drained: _drained,
     Verified: _verified,
     Checked: _checked,

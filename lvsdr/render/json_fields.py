@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lvsdr.model.path import Proof
     from lvsdr.model.rehearsal_step import Step
     from lvsdr.render.object_rows import Row
+    from lvsdr.render.results import AppliedProfile
 
 Document = dict[str, Any]
 
@@ -52,6 +53,18 @@ def row(item: Row) -> Document:
         "desired": _fields(item.wanted),
         "observed": _fields(item.seen),
         "counters": None if item.counters is None else asdict(item.counters),
+    }
+
+
+def applied_profile(item: AppliedProfile) -> Document:
+    """Return what the record knows of a profile."""
+    return {
+        "role": item.role,
+        "name": item.name,
+        "file": item.file,
+        "applied": item.applied,
+        "cut_off": item.cut_off,
+        "objects": [row(each) for each in item.rows],
     }
 
 

@@ -58,6 +58,31 @@ class Status(NamedTuple):
     drift: Plan
 
 
+class AppliedProfile(NamedTuple):
+    """A profile as the record knows it; `file` and `applied`, seconds since 1970, where it does.
+
+    It is `cut_off` where its last run never came to its end.
+    """
+
+    role: str
+    name: str
+    file: str | None
+    applied: int | None
+    rows: Sequence[Row]
+    cut_off: bool
+
+    @property
+    def ok(self) -> bool:
+        """Return whether it is as lvsdr left it."""
+        return not self.cut_off and all(row.ok for row in self.rows)
+
+
+class AppliedProfiles(NamedTuple):
+    """What the record of this host knows: each profile, and what it holds."""
+
+    profiles: Sequence[AppliedProfile]
+
+
 class Drained(NamedTuple):
     """How a drain ended: `state` is restored, waiting or drained."""
 
@@ -184,6 +209,7 @@ Result = (
     | Applied
     | Announced
     | Status
+    | AppliedProfiles
     | Drained
     | Verified
     | Checked

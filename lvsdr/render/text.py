@@ -9,6 +9,8 @@ from lvsdr.model.objects import there
 from lvsdr.render.results import (
     Announced,
     Applied,
+    AppliedProfile,
+    AppliedProfiles,
     Checked,
     ConfFindings,
     Drained,
@@ -88,6 +90,28 @@ def _status(result: Status) -> Iterator[str]:
 
     yield from status_lines(result.rows)
     yield from _drift(result.drift)
+
+
+def _applied_profiles(result: AppliedProfiles) -> Iterator[str]:
+    if not result.profiles:
+        yield "nothing is applied on this host"
+    for each in result.profiles:
+        yield from _applied_profile(each)
+
+
+def _applied_profile(result: AppliedProfile) -> Iterator[str]:
+    from datetime import UTC, datetime
+
+    from lvsdr.render.status_verify_text import status_lines
+
+    file = f", from {result.file}" if result.file else ""
+    yield f"{result.role} {result.name}{file}"
+    if result.applied is not None:
+        when = datetime.fromtimestamp(result.applied, UTC)
+        yield f"  applied {when:%Y-%m-%dT%H:%M:%SZ}"
+    if result.cut_off:
+        yield "  its last run was cut off: apply or withdraw it again"
+    yield from (f"  {line}" for line in status_lines(result.rows))
 
 
 def _drained(result: Drained) -> Iterator[str]:
@@ -205,6 +229,7 @@ SHOWS: Mapping[type[Result], Callable[[Any], Iterable[str]]] = {
     Applied: _applied,
     Announced: _announced,
     Status: _status,
+    AppliedProfiles: _applied_profiles,
     Drained: _drained,
     Verified: _verified,
     Checked: _checked,
