@@ -68,13 +68,13 @@ def _show_help(context: click.Context, _: click.Parameter, value: bool) -> None:
 
 
 def _director() -> click.Command:
-    from lvsdr.cli import announce_vips, drain, role_commands, status, verify
+    from lvsdr.cli import announce_vips, director_apply, drain, status, verify
 
     return click.Group(
         "director",
         help=TABLE["director"][0],
         commands=[
-            *role_commands.shared("director"),
+            *director_apply.of_a_director(),
             announce_vips.announce,
             drain.drain,
             status.status_director,
@@ -90,7 +90,7 @@ def _realserver() -> click.Command:
         "realserver",
         help=TABLE["realserver"][0],
         commands=[
-            *role_commands.shared("realserver"),
+            *role_commands.of_a_realserver(),
             status.status_realserver,
             verify.verify_realserver,
         ],

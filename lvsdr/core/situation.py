@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from lvsdr.core.book import Book
 from lvsdr.core.both_roles import DirectorVip, left_to_director
@@ -78,6 +79,12 @@ class Situation:
         desired = {**others, **self.desired} if others else self.desired
         made = {it.name: it.index for it in seen.values() if isinstance(it, Link)}
         return self._with_origins(before.settle(self.owner, desired, self.drained), made)
+
+    def coming_from(self, file: Path | None) -> Situation:
+        """Return the situation of a profile from `file`, now; None where nobody knows it."""
+        if file is None:
+            return self
+        return replace(self, origin=Origin(str(file.resolve()), int(time.time())))
 
     def _with_origins(self, record: Record, made: Mapping[str, int] | None = None) -> Record:
         """Return the record with the numbers of its links, and the origins of its profiles."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -20,7 +18,7 @@ from lvsdr.errors import CannotRun, LvsdrError, NotConverged, Stuck
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Plan
 from lvsdr.model.objects import Address, Objects
-from lvsdr.model.profile import DirectorProfile, Origin, Profile
+from lvsdr.model.profile import DirectorProfile, Profile
 
 
 class Announcer(Protocol):
@@ -35,23 +33,23 @@ OpenAnnouncer = Callable[[str], AbstractContextManager[Announcer]]
 """Open an announcer on a link, before anything is changed: it may lack a privilege."""
 
 
-def apply(  # noqa: PLR0913, PLR0917 - what is wanted, how, and where it comes from
+def apply(  # noqa: PLR0913, PLR0917 - what is wanted where, and what has to be asked and told
     profile: Profile,
     kernel: Kernel,
     book: Book,
     announcer: OpenAnnouncer,
     order: Order = by_layers,
+    first: Callable[[Situation], None] = lambda _: None,
     file: Path | None = None,
 ) -> Situation:
     """Bring the host to `profile`, or leave it as it was and raise; announce what is new.
 
-    Returns how it stood before; its plan has been carried out. The record has `file`, for whoever
-    looks for the profile later.
+    `first` looks at the situation before the first change; where it raises, there is none. The
+    record has `file`, for whoever looks for the profile later. Returns how it stood before; its
+    plan has been carried out.
     """
-    situation = plan_apply(profile, kernel, book, order=order)
-    if file is not None:
-        origin = Origin(str(file.resolve()), int(time.time()))
-        situation = replace(situation, origin=origin)
+    situation = plan_apply(profile, kernel, book, order=order).coming_from(file)
+    first(situation)
     with _announcing(profile, new_vips(situation.todo), announcer) as announce:
         converge(situation, kernel, book, announce)
     return situation

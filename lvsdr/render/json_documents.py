@@ -57,6 +57,7 @@ def _planned(result: Planned) -> Document:
         "format": "lvsdr/plan/1",
         "changes": _changes(result.changes),
         "drift": _changes(result.drift),
+        "standby": result.standby or None,
     }
 
 
@@ -70,7 +71,18 @@ def _applied(result: Applied) -> Document:
 
 
 def _announced(result: Announced) -> Document:
-    return {"format": "lvsdr/announce/1", "announced": _addresses(result.vips)}
+    return {
+        "format": "lvsdr/announce/1",
+        "announced": _addresses(result.vips),
+        "neighbours": [
+            {
+                "address": str(each.address),
+                "told": _addresses(each.told),
+                "untold": _addresses(each.untold),
+            }
+            for each in result.neighbours
+        ],
+    }
 
 
 def _status(result: Status) -> Document:
@@ -79,14 +91,7 @@ def _status(result: Status) -> Document:
         "ok": all(row.ok for row in result.rows),
         "objects": [json_fields.row(row) for row in result.rows],
         "drift": _changes(result.drift),
-    }
-
-
-def _applied_profiles(result: AppliedProfiles) -> Document:
-    return {
-        "format": "lvsdr/applied/1",
-        "ok": all(each.ok for each in result.profiles),
-        "profiles": [json_fields.applied_profile(each) for each in result.profiles],
+        "standby": result.standby or None,
     }
 
 
@@ -110,6 +115,7 @@ def _verified(result: Verified) -> Document:
             json_fields.answer(item, result.names) for item in sorted(result.answers, key=str)
         ],
         "paths": [json_fields.path(item) for item in result.paths],
+        "standby": result.standby or None,
     }
 
 
@@ -194,12 +200,14 @@ def _keepalived_status(result: KeepalivedStatus) -> Document:
 
 def _failed(result: Failed) -> Document:
     failure = result.failure
+    others = [{"error": each.message, "hints": each.hints} for each in failure.others]
     return {
         "format": "lvsdr/error/1",
         "error": failure.message,
         "exit_code": failure.exit_code,
         "notes": failure.notes,
         "hints": failure.hints,
+        **({"others": others} if others else {}),
     }
 
 
@@ -220,7 +228,7 @@ SHOWS: Mapping[type[Result], Callable[[Any], Document]] = {
     Applied: _applied,
     Announced: _announced,
     Status: _status,
-    AppliedProfiles: _applied_profiles,
+    AppliedProfiles: json_fields.applied_profiles,
     Drained: _drained,
     Verified: _verified,
     Checked: _checked,

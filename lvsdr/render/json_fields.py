@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lvsdr.model.path import Proof
     from lvsdr.model.rehearsal_step import Step
     from lvsdr.render.object_rows import Row
-    from lvsdr.render.results import AppliedProfile
+    from lvsdr.render.results import AppliedProfiles
 
 Document = dict[str, Any]
 
@@ -56,15 +56,22 @@ def row(item: Row) -> Document:
     }
 
 
-def applied_profile(item: AppliedProfile) -> Document:
-    """Return what the record knows of a profile."""
+def applied_profiles(item: AppliedProfiles) -> Document:
+    """Return what the record knows: the document of a whole result."""
     return {
-        "role": item.role,
-        "name": item.name,
-        "file": item.file,
-        "applied": item.applied,
-        "cut_off": item.cut_off,
-        "objects": [row(each) for each in item.rows],
+        "format": "lvsdr/applied/1",
+        "ok": all(each.ok for each in item.profiles),
+        "profiles": [
+            {
+                "role": each.role,
+                "name": each.name,
+                "file": each.file,
+                "applied": each.applied,
+                "cut_off": each.cut_off,
+                "objects": [row(it) for it in each.rows],
+            }
+            for each in item.profiles
+        ],
     }
 
 

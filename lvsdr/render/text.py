@@ -9,7 +9,6 @@ from lvsdr.model.objects import there
 from lvsdr.render.results import (
     Announced,
     Applied,
-    AppliedProfile,
     AppliedProfiles,
     Checked,
     ConfFindings,
@@ -83,6 +82,12 @@ def _applied(result: Applied) -> Iterator[str]:
 
 def _announced(result: Announced) -> Iterator[str]:
     yield from (f"announced {vip}" for vip in result.vips)
+    for each in result.neighbours:
+        if each.told:
+            yield f"told {each.address}, which answered"
+            yield from (f"could not tell {each.address} of {vip}: no answer" for vip in each.untold)
+        elif each.untold:
+            yield f"could not tell {each.address}: it did not answer"
 
 
 def _status(result: Status) -> Iterator[str]:
@@ -93,25 +98,12 @@ def _status(result: Status) -> Iterator[str]:
 
 
 def _applied_profiles(result: AppliedProfiles) -> Iterator[str]:
+    from lvsdr.render.status_verify_text import applied_lines
+
     if not result.profiles:
         yield "nothing is applied on this host"
     for each in result.profiles:
-        yield from _applied_profile(each)
-
-
-def _applied_profile(result: AppliedProfile) -> Iterator[str]:
-    from datetime import UTC, datetime
-
-    from lvsdr.render.status_verify_text import status_lines
-
-    file = f", from {result.file}" if result.file else ""
-    yield f"{result.role} {result.name}{file}"
-    if result.applied is not None:
-        when = datetime.fromtimestamp(result.applied, UTC)
-        yield f"  applied {when:%Y-%m-%dT%H:%M:%SZ}"
-    if result.cut_off:
-        yield "  its last run was cut off: apply or withdraw it again"
-    yield from (f"  {line}" for line in status_lines(result.rows))
+        yield from applied_lines(each)
 
 
 def _drained(result: Drained) -> Iterator[str]:
