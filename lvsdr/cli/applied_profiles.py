@@ -9,11 +9,12 @@ import click
 
 from lvsdr.cli.options import netns_option, output_option
 from lvsdr.cli.session import Session
-from lvsdr.render.results import AppliedProfile, AppliedProfiles
+from lvsdr.render.results import AppliedProfiles
 
 if TYPE_CHECKING:
     from lvsdr.core.kernel_interface import Kernel
     from lvsdr.core.record import Record
+    from lvsdr.render.object_rows import AppliedProfile
 
 
 @click.command("status")
@@ -46,7 +47,7 @@ def _profiles(record: Record, kernel: Kernel) -> Iterator[AppliedProfile]:
         seen = kernel.observe(held.keys(), held)
         role, _, name = owner.partition(":")
         origin = record.origins.get(owner)
-        yield AppliedProfile(
+        yield object_rows.AppliedProfile(
             role,
             name,
             None if origin is None else origin.file,

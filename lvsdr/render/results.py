@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lvsdr.errors import LvsdrError
     from lvsdr.model.address import IPAddress
     from lvsdr.model.change import Kept, Plan
+    from lvsdr.model.client_connections import ConnectionsSeen
     from lvsdr.model.counters import Standing
     from lvsdr.model.explanation import Explanation
     from lvsdr.model.finding import Finding
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from lvsdr.model.profile import Profile
     from lvsdr.model.rehearsal_step import Step
     from lvsdr.model.watch_event import Event
-    from lvsdr.render.object_rows import Row
+    from lvsdr.render.object_rows import AppliedProfile, Row
 
 
 class Planned(NamedTuple):
@@ -68,30 +69,15 @@ class Announced(NamedTuple):
 
 
 class Status(NamedTuple):
-    """Each object of a profile as it should be and as it is; `drift`, `standby` as of Planned."""
+    """Each object of a profile as it should be and as it is; `drift`, `standby` as of Planned.
+
+    `seen` are the connections that were looked at.
+    """
 
     rows: Sequence[Row]
     drift: Plan
     standby: str = ""
-
-
-class AppliedProfile(NamedTuple):
-    """A profile as the record knows it; `file` and `applied`, seconds since 1970, where it does.
-
-    It is `cut_off` where its last run never came to its end.
-    """
-
-    role: str
-    name: str
-    file: str | None
-    applied: int | None
-    rows: Sequence[Row]
-    cut_off: bool
-
-    @property
-    def ok(self) -> bool:
-        """Return whether it is as lvsdr left it."""
-        return not self.cut_off and all(row.ok for row in self.rows)
+    seen: ConnectionsSeen | None = None
 
 
 class AppliedProfiles(NamedTuple):
