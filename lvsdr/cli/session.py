@@ -47,6 +47,8 @@ class Session(Neighbourhood):
         self.rate = 5000.0
         self.allow_insecure_profile = False
         self.stopwatch: Stopwatch | None = None
+        # What --netns named: commands for that host are typed on this one.
+        self.netns: str | None = None
         # Whether a result could not be written.
         self.lost = False
         # How lines go to stderr.
@@ -62,6 +64,7 @@ class Session(Neighbourhood):
             require_proc()
             self._left = namespace.current()
             namespace.enter(netns)
+            self.netns = netns
 
     def outside(self, profile: Profile, container: Kernel) -> ContainerHost | None:
         """Return the host of the container that `--netns` names, where it is this one."""

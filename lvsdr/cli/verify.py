@@ -58,6 +58,7 @@ def verify_director(session: Session, profile: Path, no_paths: bool) -> int:
             verdict = verification.director(
                 wanted, kernel, session.book(), session.ask, probe, hear=session.hear
             )
+    verdict = container.typed_here(verdict, session.netns)
     return _show(session, verdict.with_findings(around), state)
 
 
@@ -83,6 +84,7 @@ def verify_realserver(session: Session, profile: Path) -> int:
     with session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
         verdict = verification.realserver(wanted, kernel, session.book())
+    verdict = container.typed_here(verdict, session.netns)
     return _show(session, verdict.with_findings(around))
 
 
@@ -112,7 +114,7 @@ def verify_segment(
     with session.kernel() as kernel:
         segment = segment_of(wanted, kernel.read_host(), interface, dips)
         verdict = verification.any_host(segment, kernel, session.ask, session.follow)
-    return _show(session, verdict)
+    return _show(session, container.typed_here(verdict, session.netns))
 
 
 def _show(session: Session, verdict: Verdict, standby: str = "") -> int:
