@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from lvsdr.model.finding import ERROR
 from lvsdr.render import json_fields
 from lvsdr.render.json_fields import Document
 from lvsdr.render.results import (
     Announced,
     Applied,
+    AppliedProfiles,
     Checked,
     ConfFindings,
     Drained,
@@ -33,7 +33,6 @@ from lvsdr.render.utc_time import timestamp
 if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress
     from lvsdr.model.change import Plan
-    from lvsdr.model.finding import Finding
 
 
 def lines(result: Result) -> Iterable[str]:
@@ -66,6 +65,7 @@ def _applied(result: Applied) -> Document:
         "format": "lvsdr/apply/1",
         "changes": _changes(result.changes),
         "announced": _addresses(result.announced),
+        "kept": [json_fields.kept(each) for each in result.kept],
     }
 
 
@@ -91,6 +91,9 @@ def _status(result: Status) -> Document:
         "objects": [json_fields.row(row) for row in result.rows],
         "drift": _changes(result.drift),
         "standby": result.standby or None,
+        "connections": None
+        if result.seen is None
+        else {"looked_at": result.seen.looked_at, "complete": result.seen.complete},
     }
 
 
@@ -108,7 +111,7 @@ def _drained(result: Drained) -> Document:
 def _verified(result: Verified) -> Document:
     return {
         "format": "lvsdr/verify/1",
-        "ok": _sound(result.findings),
+        "ok": json_fields.sound(result.findings),
         "findings": [json_fields.finding(item) for item in result.findings],
         "answers": [
             json_fields.answer(item, result.names) for item in sorted(result.answers, key=str)
@@ -122,7 +125,7 @@ def _verified(result: Verified) -> Document:
 def _checked(result: Checked) -> Document:
     return {
         "format": "lvsdr/check/1",
-        "ok": _sound(result.findings),
+        "ok": json_fields.sound(result.findings),
         "profiles": [
             {"file": str(path), "role": item.role, "name": item.name}
             for path, item in result.profiles.items()
@@ -156,7 +159,9 @@ def _segment_event(result: SegmentEvent) -> Document:
         "form": item.form,
         "count": item.count,
         "message": item.message,
-        "hint": item.hint,
+        "hint": item.hint or None,
+        "look": item.look or None,
+        "on": item.on or None,
     }
 
 
@@ -219,15 +224,12 @@ def _addresses(vips: Iterable[IPAddress]) -> list[str]:
     return [str(vip) for vip in vips]
 
 
-def _sound(findings: Sequence[Finding]) -> bool:
-    return not any(item.severity == ERROR for item in findings)
-
-
 SHOWS: Mapping[type[Result], Callable[[Any], Document]] = {
     Planned: _planned,
     Applied: _applied,
     Announced: _announced,
     Status: _status,
+    AppliedProfiles: json_fields.applied_profiles,
     Drained: _drained,
     Verified: _verified,
     Checked: _checked,

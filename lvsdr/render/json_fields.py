@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from lvsdr.model.finding import ERROR
 from lvsdr.model.objects import there
 from lvsdr.model.plain_data import to_plain
 
 if TYPE_CHECKING:
     # A plan is printed without what the other results are made of.
-    from lvsdr.model.change import Change
+    from lvsdr.model.change import Change, Kept
     from lvsdr.model.counters import Standing
     from lvsdr.model.explanation import Explanation, Reply
     from lvsdr.model.finding import Finding
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from lvsdr.model.path import Proof
     from lvsdr.model.rehearsal_step import Step
     from lvsdr.render.object_rows import Row
+    from lvsdr.render.results import AppliedProfiles
 
 Document = dict[str, Any]
 
@@ -36,6 +38,12 @@ def change(item: Change) -> Document:
     }
 
 
+def kept(item: Kept) -> Document:
+    """Return one object that does not become what it was before."""
+    kind, *key = item.item.key
+    return {"object": kind, "key": key, "why": item.why}
+
+
 def row(item: Row) -> Document:
     """Return where an object stands."""
     kind, *key = item.subject.key
@@ -46,6 +54,28 @@ def row(item: Row) -> Document:
         "desired": _fields(item.wanted),
         "observed": _fields(item.seen),
         "counters": None if item.counters is None else asdict(item.counters),
+        "clients": None
+        if item.clients is None
+        else {side: share._asdict() for side, share in item.clients._asdict().items()},
+    }
+
+
+def applied_profiles(item: AppliedProfiles) -> Document:
+    """Return what the record knows: the document of a whole result."""
+    return {
+        "format": "lvsdr/applied/1",
+        "ok": all(each.ok for each in item.profiles),
+        "profiles": [
+            {
+                "role": each.role,
+                "name": each.name,
+                "file": each.file,
+                "applied": each.applied,
+                "cut_off": each.cut_off,
+                "objects": [row(it) for it in each.rows],
+            }
+            for each in item.profiles
+        ],
     }
 
 
@@ -92,7 +122,9 @@ def path(item: Proof) -> Document:
         "rip": str(way.rip),
         "verdict": item.verdict,
         "foreign": way.foreign,
-        "hint": item.hint,
+        "hint": item.hint or None,
+        "look": item.look or None,
+        "on": item.on or None,
     }
 
 
@@ -145,3 +177,8 @@ def _reply(item: Reply) -> Document:
 
 def _fields(item: Object | None) -> Document | None:
     return to_plain(item) if item is not None and there(item) else None
+
+
+def sound(findings: Sequence[Finding]) -> bool:
+    """Return whether nothing is found but warnings."""
+    return not any(item.severity == ERROR for item in findings)
