@@ -16,6 +16,7 @@ import click
 from lvsdr.errors import CannotRun, LvsdrError
 
 if TYPE_CHECKING:
+    from lvsdr.cli.service_client import ServiceClient
     from lvsdr.cli.stopwatch import Stopwatch
     from lvsdr.core.book import Book
     from lvsdr.core.kernel_interface import Kernel
@@ -44,6 +45,7 @@ class Session:
         self.lock_timeout = 10.0
         self.seconds = 1.6
         self.rate = 5000.0
+        self.requests = 10
         self.allow_insecure_profile = False
         self.stopwatch: Stopwatch | None = None
         # Whether a result could not be written.
@@ -132,6 +134,12 @@ class Session:
         from lvsdr.wire.paths.forwarded_packets import forwarding_outcomes
 
         return forwarding_outcomes(ways, self.seconds)
+
+    def service_client(self) -> ServiceClient:
+        """Return what asks services as a client does."""
+        from lvsdr.cli.service_client import ServiceClient
+
+        return ServiceClient(self.rate, progress_bar)
 
     def ears(self, link: str, addresses: tuple[IPAddress, ...]) -> AbstractContextManager[Ears]:
         """Return what listens on `link` for what is said in the name of `addresses`."""

@@ -100,6 +100,8 @@ def _verified(result: Verified) -> Document:
             json_fields.answer(item, result.names) for item in sorted(result.answers, key=str)
         ],
         "paths": [json_fields.path(item) for item in result.paths],
+        "client": result.client,
+        "services": [json_fields.service(item, result.names) for item in result.services],
     }
 
 

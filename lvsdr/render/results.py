@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lvsdr.model.path import Proof
     from lvsdr.model.profile import Profile
     from lvsdr.model.rehearsal_step import Step
+    from lvsdr.model.service_proof import ClientPlace, ServiceProof
     from lvsdr.model.watch_event import Event
     from lvsdr.render.object_rows import Row
 
@@ -65,12 +66,17 @@ class Drained(NamedTuple):
 
 
 class Verified(NamedTuple):
-    """What is wrong, who answered, what the paths are like; `names` say whose a MAC is."""
+    """What is wrong, who answered, what the paths are like; `names` say whose a MAC is.
+
+    `services` were asked as a client of `client`, None where this host is none.
+    """
 
     findings: Sequence[Finding]
     answers: frozenset[Answer]
     names: Mapping[str, str]
     paths: Sequence[Proof]
+    services: Sequence[ServiceProof] = ()
+    client: ClientPlace | None = None
 
 
 class Checked(NamedTuple):
