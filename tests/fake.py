@@ -248,6 +248,9 @@ class FakeSession(Session):
         self._heard = frozenset(heard)
         self.announced: list[IPAddress] = []
         self.asked: list[Question] = []
+        self.asked_briefly: list[Question] = []
+        self.gateways: tuple[IPAddress, ...] = ()
+        self.awake: Collection[IPAddress] = ()
         self.probed: list[Route] = []
         self.verdicts: dict[str, PathVerdict] = {}
         self.fated: dict[IPAddress, ForwardingOutcome] = {}
@@ -258,6 +261,18 @@ class FakeSession(Session):
 
     def book(self) -> Book:
         return Book("test", self._root)
+
+    def next_hops(self, link: str | None = None) -> tuple[IPAddress, ...]:
+        return self.gateways
+
+    def told(
+        self, link: str, vips: Iterable[IPAddress], neighbours: Collection[IPAddress]
+    ) -> frozenset[tuple[IPAddress, IPAddress]]:
+        return frozenset((one, vip) for vip in vips for one in neighbours if one in self.awake)
+
+    def ask_briefly(self, question: Question) -> frozenset[Answer]:
+        self.asked_briefly.append(question)
+        return frozenset(each for each in self._heard if each.address in question.addresses)
 
     @contextmanager
     def announcer(self, link: str) -> Iterator[FakeSession]:

@@ -730,6 +730,7 @@ def test_a_question_about_the_program_imports_no_command(question: str) -> None:
         "lvsdr.cli",
         "lvsdr.cli.command_table",
         "lvsdr.cli.main",
+        "lvsdr.cli.neighbourhood",
         "lvsdr.cli.session",
         "lvsdr.core",
         "lvsdr.core.signals",

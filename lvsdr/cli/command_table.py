@@ -68,13 +68,13 @@ def _show_help(context: click.Context, _: click.Parameter, value: bool) -> None:
 
 
 def _director() -> click.Command:
-    from lvsdr.cli import announce_vips, drain, role_commands, status, verify
+    from lvsdr.cli import announce_vips, director_apply, drain, status, verify
 
     return click.Group(
         "director",
         help=TABLE["director"][0],
         commands=[
-            *role_commands.shared("director"),
+            *director_apply.of_a_director(),
             announce_vips.announce,
             drain.drain,
             status.status_director,
@@ -90,7 +90,7 @@ def _realserver() -> click.Command:
         "realserver",
         help=TABLE["realserver"][0],
         commands=[
-            *role_commands.shared("realserver"),
+            *role_commands.of_a_realserver(),
             status.status_realserver,
             verify.verify_realserver,
         ],
@@ -150,7 +150,7 @@ TABLE: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "director": ("The host that answers for the VIPs and spreads the load.", _director),
     "realserver": ("A host that serves the VIPs, and never says so on ARP.", _realserver),
     "check": ("Check profiles, alone and against each other.", _check),
-    "verify": ("Ask the segment who answers for the VIPs.", _verify),
+    "verify": ("Ask the segment who answers for the VIPs, and whether the services do.", _verify),
     "watch": (
         "Listen on the segment, and tell of whoever speaks in a VIP's name and is not the"
         " director.",

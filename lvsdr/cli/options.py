@@ -124,12 +124,13 @@ def dip_option(command: Command) -> Command:
         "dips",
         metavar="ADDRESS",
         multiple=True,
-        callback=lambda _, __, values: tuple(map(_address, values)),
+        callback=lambda _, __, values: tuple(map(address_of, values)),
         help="A director's own address: what answers for it is a director.",
     )(command)
 
 
-def _address(text: str) -> IPAddress:
+def address_of(text: str) -> IPAddress:
+    """Return the address that an option names; raises BadParameter."""
     try:
         return ip_address(text)
     except ValueError as error:

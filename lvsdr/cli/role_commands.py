@@ -42,12 +42,12 @@ def role_command(role: str, work: Work, result: type[Result], *options: Command)
     return click.command(work.__name__)(click.pass_obj(command))
 
 
-def shared(role: str) -> tuple[click.Command, ...]:
-    """Return the commands that both roles have, for one of them."""
+def of_a_realserver() -> tuple[click.Command, ...]:
+    """Return plan, apply and withdraw of a real server; a director has some of its own."""
     return (
-        role_command(role, plan, Planned),
-        role_command(role, apply, Applied, lock_option),
-        role_command(role, withdraw, Applied, lock_option),
+        role_command("realserver", plan, Planned),
+        role_command("realserver", apply, Applied, lock_option),
+        role_command("realserver", withdraw, Applied, lock_option),
     )
 
 
@@ -74,8 +74,7 @@ def apply(session: Session, profile: Path, role: str) -> int:
         container.refuse_company(around)
         situation = workflow.apply(wanted, kernel, book, session.announcer)
     session.tell((*situation.notes, *map(container.noted, around)))
-    announced = workflow.new_vips(situation.todo) if role == "director" else ()
-    session.show(Applied(situation.todo, announced))
+    session.show(Applied(situation.todo))
     return 0
 
 

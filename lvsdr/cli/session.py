@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lvsdr.cli.neighbourhood import Neighbourhood
 from lvsdr.errors import CannotRun, LvsdrError
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from lvsdr.cli.stopwatch import Stopwatch
     from lvsdr.core.book import Book
     from lvsdr.core.kernel_interface import Kernel
-    from lvsdr.core.workflow import Announcer
     from lvsdr.model.address import IPAddress
     from lvsdr.model.container_host import ContainerHost
     from lvsdr.model.neighbour_claim import Answer
@@ -37,7 +37,7 @@ LINES_AT_ONCE = 500
 COLOURS = {"+": "green", "-": "red", "~": "yellow", "error": "red", "warning": "yellow"}
 
 
-class Session:
+class Session(Neighbourhood):
     """One run of the program; tests put other kernels and wires into a subclass."""
 
     def __init__(self) -> None:
@@ -107,12 +107,6 @@ class Session:
         from lvsdr.kernel import namespace
 
         return Book(namespace.identity())
-
-    def announcer(self, link: str) -> AbstractContextManager[Announcer]:
-        """Return what announces VIPs on `link`."""
-        from lvsdr.wire.announce import Announcer
-
-        return Announcer(link)
 
     def ask(self, question: Question) -> frozenset[Answer]:
         """Ask the segment, with a progress bar."""
@@ -211,9 +205,10 @@ class Session:
 
             self.show(Failed(failure))
         else:
-            self.complain(f"lvsdr: {failure.message}")
-            self.complain(*(f"  {note}" for note in failure.notes))
-            self.complain(*(f"  hint: {hint}" for hint in failure.hints))
+            for each in (failure, *failure.others):
+                self.complain(f"lvsdr: {each.message}")
+                self.complain(*(f"  {note}" for note in each.notes))
+                self.complain(*(f"  hint: {hint}" for hint in each.hints))
         return failure.exit_code
 
 

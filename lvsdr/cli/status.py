@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lvsdr.cli import director_state
 from lvsdr.cli.argument_types import NumberRange
+from lvsdr.cli.director_apply import director_profile
 from lvsdr.cli.options import netns_option, output_option, profile_argument, trust_option
 from lvsdr.cli.role_commands import read_profile
 from lvsdr.cli.session import Session, progress_bar
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from lvsdr.core.situation import Situation
     from lvsdr.model.counters import Counted
     from lvsdr.model.objects import Key
-    from lvsdr.model.profile import Profile
+    from lvsdr.model.profile import DirectorProfile
     from lvsdr.render.object_rows import Row
 
 EACH = 2.0
@@ -48,14 +50,15 @@ def status_director(session: Session, profile: Path, interval: float, watch: boo
 
     Virtual and real servers have their connections and rates.
     """
-    wanted = read_profile(session, profile, "director")
+    wanted = director_profile(session, profile)
+    state = director_state.standby(session, profile, wanted)
     code: int | None = None
     try:
         with session.kernel() as kernel:
-            for situation, counted in _looks(wanted, kernel, session, interval, watch):
+            for situation, counted in _looks(wanted, kernel, session, interval, watch, state):
                 if code is None:
                     session.tell(situation.notes)
-                heard = _show(session, situation, kernel, counted, watch)
+                heard = _show(session, situation, kernel, counted, watch, state)
                 code = 1 if situation.todo else 0
                 if not heard:
                     break
@@ -85,14 +88,18 @@ def status_realserver(session: Session, profile: Path) -> int:
     return 1 if situation.todo else 0
 
 
-def _looks(
-    profile: Profile, kernel: Kernel, session: Session, interval: float, watch: bool
+def _looks(  # noqa: PLR0913, PLR0917 - what is looked at, and how often
+    profile: DirectorProfile,
+    kernel: Kernel,
+    session: Session,
+    interval: float,
+    watch: bool,
+    standby: str,
 ) -> Iterator[tuple[Situation, Counted]]:
     """Yield how it stands, once or again and again, and what was counted."""
-    from lvsdr.core.situation import plan_apply
     from lvsdr.model.counters import rated
 
-    services = {server.key for server in getattr(profile, "virtual_servers", ())}
+    services = {server.key for server in profile.virtual_servers}
     earlier: Counted | None = None
     then = time.monotonic()
     if interval:
@@ -101,7 +108,7 @@ def _looks(
     while True:
         now, counted = time.monotonic(), kernel.counters(services)
         rates = rated(counted, earlier, now - then) if earlier is not None else counted
-        yield plan_apply(profile, kernel, session.book()), rates
+        yield director_state.planned(profile, kernel, session, standby), rates
         if not watch:
             return
         if interval:
@@ -121,13 +128,18 @@ def _pause(seconds: float) -> None:
             progress(1 - rest / seconds)
 
 
-def _show(
-    session: Session, situation: Situation, kernel: Kernel, counted: Counted, again: bool
+def _show(  # noqa: PLR0913, PLR0917 - what is shown, and how
+    session: Session,
+    situation: Situation,
+    kernel: Kernel,
+    counted: Counted,
+    again: bool,
+    standby: str,
 ) -> bool:
     rows = _rows(situation, kernel, counted)
     if again and session.format.for_people and sys.stdout.isatty():
         click.clear()
-    return session.show(Status(rows, situation.drift))
+    return session.show(Status(rows, situation.drift, standby))
 
 
 def _rows(situation: Situation, kernel: Kernel, counted: Counted) -> list[Row]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lvsdr.cli import container
+from lvsdr.cli import container, director_state
+from lvsdr.cli.director_apply import director_profile
 from lvsdr.cli.options import (
     dip_option,
     netns_option,
@@ -41,17 +42,19 @@ def verify_director(session: Session, profile: Path, no_paths: bool) -> int:
 
     It must be as the profile says, and it alone may answer for the VIPs: the segment is asked. And
     each real server must serve what the director sends it: a probe takes the way of a request.
+
+    Where keepalived says BACKUP or FAULT it must be as a standby is, and another host the director.
     """
-    from lvsdr.model.profile import DirectorProfile
     from lvsdr.proof import verification
 
-    wanted = read_profile(session, profile, "director")
-    assert isinstance(wanted, DirectorProfile), "read() holds it to its role"
+    wanted = director_profile(session, profile)
+    state = director_state.standby(session, profile, wanted)
+    prove = verification.standby if state else verification.director
     probe = None if no_paths else session.probe
     with session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
-        verdict = verification.director(wanted, kernel, session.book(), session.ask, probe)
-    return _show(session, verdict.with_findings(around))
+        verdict = prove(wanted, kernel, session.book(), session.ask, probe)
+    return _show(session, verdict.with_findings(around), state)
 
 
 @click.command("verify")
@@ -97,7 +100,7 @@ def verify_segment(
     dips: tuple[IPAddress, ...],
     no_services: bool,
 ) -> int:
-    """Ask the segment who answers for the VIPs, and the services whether they do.
+    """Ask the segment who answers for the VIPs, and whether the services do.
 
     Runs on any host of the segment, and needs a director's or a real server's PROFILE. A director's
     tells which real server an answer comes from. Where this host itself sends packets for a VIP on
@@ -127,7 +130,7 @@ def verify_segment(
     return _show(session, verdict)
 
 
-def _show(session: Session, verdict: Verdict) -> int:
+def _show(session: Session, verdict: Verdict, standby: str = "") -> int:
     """Print a verdict and return its exit code."""
     session.show(
         Verified(
@@ -135,6 +138,7 @@ def _show(session: Session, verdict: Verdict) -> int:
             verdict.heard,
             verdict.names or {},
             verdict.paths,
+            standby,
             verdict.services,
             verdict.client,
         )

@@ -32,18 +32,21 @@ OpenAnnouncer = Callable[[str], AbstractContextManager[Announcer]]
 """Open an announcer on a link, before anything is changed: it may lack a privilege."""
 
 
-def apply(
+def apply(  # noqa: PLR0913, PLR0917 - what is wanted where, and what has to be asked and told
     profile: Profile,
     kernel: Kernel,
     book: Book,
     announcer: OpenAnnouncer,
     order: Order = by_layers,
+    first: Callable[[Situation], None] = lambda _: None,
 ) -> Situation:
     """Bring the host to `profile`, or leave it as it was and raise; announce what is new.
 
-    Returns how it stood before; its plan has been carried out.
+    `first` looks at the situation before the first change; where it raises, there is none. Returns
+    how it stood before; its plan has been carried out.
     """
     situation = plan_apply(profile, kernel, book, order=order)
+    first(situation)
     with _announcing(profile, new_vips(situation.todo), announcer) as announce:
         converge(situation, kernel, book, announce)
     return situation

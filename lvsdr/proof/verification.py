@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from lvsdr.core.book import Book
 from lvsdr.core.both_roles import DirectorVip, left_to_director
 from lvsdr.core.kernel_interface import Kernel
-from lvsdr.core.situation import plan_apply
+from lvsdr.core.situation import plan_apply, plan_standby
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Finding
@@ -73,8 +73,30 @@ def director(
     """
     host, vips = _inspected(profile, kernel, book)
     found, fit = _state(profile, kernel, book, host, vips)
-    if not fit:
-        return Verdict(found)
+    return _proven(profile, host, found, ask, probe) if fit else Verdict(found)
+
+
+def standby(
+    profile: DirectorProfile, kernel: Kernel, book: Book, ask: Ask, probe: Probe | None
+) -> Verdict:
+    """Return whether this host is as one that stands by, and another the only one to answer.
+
+    And whether each real server serves what this host would send it as the director.
+    """
+    host, _ = _inspected(profile, kernel, book)
+    todo = plan_standby(profile, kernel, book).todo
+    found = (*host_rules.standby_findings(profile, host), *drift.standby_drift(todo))
+    return _proven(profile, host, found, ask, probe)
+
+
+def _proven(
+    profile: DirectorProfile,
+    host: Host,
+    found: tuple[Finding, ...],
+    ask: Ask,
+    probe: Probe | None,
+) -> Verdict:
+    """Return `found`, and who answers on the segment, and what the paths are like."""
     verdict = _answering(segment_of(profile, host, profile.interface), ask)
     # What its own settings say is not said again by what it hears of itself.
     known = {finding.rule for finding in found} & {"ARP-FLUX"}

@@ -56,6 +56,7 @@ def _planned(result: Planned) -> Document:
         "format": "lvsdr/plan/1",
         "changes": _changes(result.changes),
         "drift": _changes(result.drift),
+        "standby": result.standby or None,
     }
 
 
@@ -68,7 +69,18 @@ def _applied(result: Applied) -> Document:
 
 
 def _announced(result: Announced) -> Document:
-    return {"format": "lvsdr/announce/1", "announced": _addresses(result.vips)}
+    return {
+        "format": "lvsdr/announce/1",
+        "announced": _addresses(result.vips),
+        "neighbours": [
+            {
+                "address": str(each.address),
+                "told": _addresses(each.told),
+                "untold": _addresses(each.untold),
+            }
+            for each in result.neighbours
+        ],
+    }
 
 
 def _status(result: Status) -> Document:
@@ -77,6 +89,7 @@ def _status(result: Status) -> Document:
         "ok": all(row.ok for row in result.rows),
         "objects": [json_fields.row(row) for row in result.rows],
         "drift": _changes(result.drift),
+        "standby": result.standby or None,
     }
 
 
@@ -102,6 +115,7 @@ def _verified(result: Verified) -> Document:
         "paths": [json_fields.path(item) for item in result.paths],
         "client": result.client,
         "services": [json_fields.service(item, result.names) for item in result.services],
+        "standby": result.standby or None,
     }
 
 
@@ -186,12 +200,14 @@ def _keepalived_status(result: KeepalivedStatus) -> Document:
 
 def _failed(result: Failed) -> Document:
     failure = result.failure
+    others = [{"error": each.message, "hints": each.hints} for each in failure.others]
     return {
         "format": "lvsdr/error/1",
         "error": failure.message,
         "exit_code": failure.exit_code,
         "notes": failure.notes,
         "hints": failure.hints,
+        **({"others": others} if others else {}),
     }
 
 

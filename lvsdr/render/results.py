@@ -29,10 +29,14 @@ if TYPE_CHECKING:
 
 
 class Planned(NamedTuple):
-    """What `apply` would change; `drift` is what others have done since: how lvsdr left it, now."""
+    """What `apply` would change; `drift` is what others have done since: how lvsdr left it, now.
+
+    `standby` is BACKUP or FAULT where keepalived says so: it is a standby's plan then.
+    """
 
     changes: Plan
     drift: Plan
+    standby: str = ""
 
 
 class Applied(NamedTuple):
@@ -42,17 +46,30 @@ class Applied(NamedTuple):
     announced: Sequence[IPAddress] = ()
 
 
+class ToldNeighbour(NamedTuple):
+    """A neighbour that was asked in the VIPs' name: to which it answered, and to which it did not.
+
+    Whoever answers has learnt where the VIP is.
+    """
+
+    address: IPAddress
+    told: Sequence[IPAddress]
+    untold: Sequence[IPAddress]
+
+
 class Announced(NamedTuple):
-    """The VIPs that the segment was told of."""
+    """The VIPs that the segment was told of, and the neighbours that were told one by one."""
 
     vips: Sequence[IPAddress]
+    neighbours: Sequence[ToldNeighbour] = ()
 
 
 class Status(NamedTuple):
-    """Each object of a profile as it should be and as it is; `drift` as of Planned."""
+    """Each object of a profile as it should be and as it is; `drift`, `standby` as of Planned."""
 
     rows: Sequence[Row]
     drift: Plan
+    standby: str = ""
 
 
 class Drained(NamedTuple):
@@ -68,13 +85,15 @@ class Drained(NamedTuple):
 class Verified(NamedTuple):
     """What is wrong, who answered, what the paths are like; `names` say whose a MAC is.
 
-    `services` were asked as a client of `client`, None where this host is none.
+    `standby` is as of Planned. `services` were asked as a client of `client`, None where this host
+    is none.
     """
 
     findings: Sequence[Finding]
     answers: frozenset[Answer]
     names: Mapping[str, str]
     paths: Sequence[Proof]
+    standby: str = ""
     services: Sequence[ServiceProof] = ()
     client: ClientPlace | None = None
 

@@ -75,6 +75,12 @@ def _applied(result: Applied) -> Iterator[str]:
 
 def _announced(result: Announced) -> Iterator[str]:
     yield from (f"announced {vip}" for vip in result.vips)
+    for each in result.neighbours:
+        if each.told:
+            yield f"told {each.address}, which answered"
+            yield from (f"could not tell {each.address} of {vip}: no answer" for vip in each.untold)
+        elif each.untold:
+            yield f"could not tell {each.address}: it did not answer"
 
 
 def _status(result: Status) -> Iterator[str]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.objects import Address
+
+STAND_BY = "lvsdr director apply --standby"
 
 
 def drift(role: str, todo: Plan) -> Iterator[Finding]:
@@ -20,6 +23,19 @@ def drift(role: str, todo: Plan) -> Iterator[Finding]:
             f"lvsdr {role} apply",
             vip=change.subject.ip.ip if isinstance(change.subject, Address) else None,
         )
+
+
+def standby_drift(todo: Plan) -> Iterator[Finding]:
+    """Yield a finding for each change that a director that stands by would need.
+
+    A VIP goes from it last: until the director has announced the VIP, packets still come here.
+    """
+    for found in drift("director", todo):
+        if found.vip is None:
+            yield replace(found, hint=STAND_BY)
+        else:
+            first = "lvsdr director announce"
+            yield replace(found, hint=first, on="the director", look=f"then here: {STAND_BY}")
 
 
 def _how(change: Change) -> str:

@@ -80,6 +80,14 @@ def director_macs(
     return tuple(frozenset(each.macs) for each in _strangers(vip, _hosts(spoken, owners))[0])
 
 
+def hosts_that_answer(
+    vip: IPAddress, spoken: Iterable[Answer], owners: MacOwners
+) -> tuple[list[AnsweringHost], list[AnsweringHost], list[AnsweringHost]]:
+    """Return the hosts that answer for `vip`: real servers, those like directors, and proxies."""
+    hosts = _hosts(spoken, owners)
+    return ([host for host in hosts if host.rip is not None], *_strangers(vip, hosts))
+
+
 def answers_by_address(heard: Iterable[Answer]) -> dict[IPAddress, list[Answer]]:
     """Return the answers for each address."""
     found: dict[IPAddress, list[Answer]] = {}
