@@ -24,7 +24,7 @@ class ServiceClient:
         self, link: str, wanted: Sequence[FirstPackets]
     ) -> Sequence[Sequence[ServiceReply]]:
         """Send first packets out of `link`, and return the replies to each of `wanted`."""
-        from lvsdr.wire.first_packets import ask_first_packets
+        from lvsdr.wire.service_probes import ask_first_packets
 
         with self._bar("asking the services") as progress:
             return ask_first_packets(link, wanted, rate=self._rate, progress=progress)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lvsdr.model.path import Path, Proof, RealServerRoute
     from lvsdr.model.profile import Profile
     from lvsdr.model.route_lookup import ForwardingOutcome
+    from lvsdr.proof.client_traffic import Hearing
     from lvsdr.proof.segment_hosts import Question
     from lvsdr.proof.watching import Ears
     from lvsdr.render.output_formats import Format
@@ -140,6 +141,14 @@ class Session(Neighbourhood):
         from lvsdr.wire.listen import Listener
 
         return Listener(link, addresses, rate=self.rate)
+
+    def hear(
+        self, links: Sequence[str], vips: Sequence[IPAddress], udp: bool
+    ) -> AbstractContextManager[Hearing]:
+        """Return what hears the first packets that come in on `links` for `vips`."""
+        from lvsdr.wire.first_packets import FirstPackets
+
+        return FirstPackets(links, vips, udp=udp)
 
     def probe(self, paths: Sequence[Path], routes: Sequence[RealServerRoute]) -> Sequence[Proof]:
         """Send a probe along each path, with a progress bar."""

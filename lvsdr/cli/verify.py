@@ -41,7 +41,8 @@ def verify_director(session: Session, profile: Path, no_paths: bool) -> int:
     """Prove that this host is the director, and that the real servers serve.
 
     It must be as the profile says, and it alone may answer for the VIPs: the segment is asked. And
-    each real server must serve what the director sends it: a probe takes the way of a request.
+    each real server must serve what the director sends it: a probe takes the way of a request. What
+    clients send meanwhile must reach IPVS, and answers must reach them, as connections show.
 
     Where keepalived says BACKUP or FAULT it must be as a standby is, and another host the director.
     """
@@ -49,11 +50,15 @@ def verify_director(session: Session, profile: Path, no_paths: bool) -> int:
 
     wanted = director_profile(session, profile)
     state = director_state.standby(session, profile, wanted)
-    prove = verification.standby if state else verification.director
     probe = None if no_paths else session.probe
     with session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
-        verdict = prove(wanted, kernel, session.book(), session.ask, probe)
+        if state:
+            verdict = verification.standby(wanted, kernel, session.book(), session.ask, probe)
+        else:
+            verdict = verification.director(
+                wanted, kernel, session.book(), session.ask, probe, hear=session.hear
+            )
     return _show(session, verdict.with_findings(around), state)
 
 

@@ -20,6 +20,7 @@ from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.model.route_lookup import ForwardingOutcome
 from lvsdr.model.service_proof import ClientPlace, ServiceProof
 from lvsdr.proof.client_place import is_client
+from lvsdr.proof.client_traffic import ClientTraffic, Hear, watched
 from lvsdr.proof.director_probes import Probe, prove
 from lvsdr.proof.segment_hosts import Question, Segment, segment_of
 from lvsdr.proof.service_requests import Connect, FirstAsk, ask_from_beyond, ask_on_segment
@@ -64,16 +65,26 @@ def realserver(profile: RealServerProfile, kernel: Kernel, book: Book) -> Verdic
     return Verdict(_state(profile, kernel, book, host, vips)[0])
 
 
-def director(
-    profile: DirectorProfile, kernel: Kernel, book: Book, ask: Ask, probe: Probe | None
+def director(  # noqa: PLR0913 - each is a way to look
+    profile: DirectorProfile,
+    kernel: Kernel,
+    book: Book,
+    ask: Ask,
+    probe: Probe | None,
+    *,
+    hear: Hear | None = None,
 ) -> Verdict:
     """Return whether this host is the director of `profile`, and the only one to answer.
 
-    And whether each real server serves what it is sent, where there is a `probe`.
+    And whether each real server serves what it is sent, where there is a `probe`; `hear` hears what
+    clients send meanwhile.
     """
     host, vips = _inspected(profile, kernel, book)
     found, fit = _state(profile, kernel, book, host, vips)
-    return _proven(profile, host, found, ask, probe) if fit else Verdict(found)
+    if not fit:
+        return Verdict(found)
+    with watched(profile, kernel, host, hear) as traffic:
+        return _proven(profile, host, found, ask, probe, traffic)
 
 
 def standby(
@@ -86,24 +97,28 @@ def standby(
     host, _ = _inspected(profile, kernel, book)
     todo = plan_standby(profile, kernel, book).todo
     found = (*host_rules.standby_findings(profile, host), *drift.standby_drift(todo))
-    return _proven(profile, host, found, ask, probe)
+    return _proven(profile, host, found, ask, probe, None)
 
 
-def _proven(
+def _proven(  # noqa: PLR0913, PLR0917 - what is known, and each way to look
     profile: DirectorProfile,
     host: Host,
     found: tuple[Finding, ...],
     ask: Ask,
     probe: Probe | None,
+    traffic: ClientTraffic | None,
 ) -> Verdict:
-    """Return `found`, and who answers on the segment, and what the paths are like."""
+    """Return `found`, and who answers on the segment, what the paths are like, and the traffic."""
     verdict = _answering(segment_of(profile, host, profile.interface), ask)
+    if traffic is not None:
+        traffic.note()
+    proofs = prove(profile, host, probe) if probe else ()
+    clients = () if traffic is None else tuple(traffic.findings(proofs))
     # What its own settings say is not said again by what it hears of itself.
     known = {finding.rule for finding in found} & {"ARP-FLUX"}
     heard = (finding for finding in verdict.findings if finding.rule not in known)
-    proofs = prove(profile, host, probe) if probe else ()
     return Verdict(
-        (*found, *heard, *path_rules.findings(proofs)),
+        (*found, *heard, *path_rules.findings(proofs), *clients),
         verdict.heard,
         verdict.names,
         tuple(map(path_rules.hinted, proofs)),

@@ -90,6 +90,9 @@ def _status(result: Status) -> Document:
         "objects": [json_fields.row(row) for row in result.rows],
         "drift": _changes(result.drift),
         "standby": result.standby or None,
+        "connections": None
+        if result.seen is None
+        else {"looked_at": result.seen.looked_at, "complete": result.seen.complete},
     }
 
 

@@ -47,6 +47,9 @@ def row(item: Row) -> Document:
         "desired": _fields(item.wanted),
         "observed": _fields(item.seen),
         "counters": None if item.counters is None else asdict(item.counters),
+        "clients": None
+        if item.clients is None
+        else {side: share._asdict() for side, share in item.clients._asdict().items()},
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from lvsdr.model.client_connections import ClientShares
 from lvsdr.model.counters import Counters
 from lvsdr.model.ipvs import RealServer, VirtualServer
 from lvsdr.model.objects import Address, Key, Object, Objects, there
@@ -25,6 +26,7 @@ class Row:
     seen: Object | None
     mark: str = ""
     counters: Counters | None = None
+    clients: ClientShares | None = None
 
     @property
     def subject(self) -> Object:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lvsdr.errors import LvsdrError
     from lvsdr.model.address import IPAddress
     from lvsdr.model.change import Plan
+    from lvsdr.model.client_connections import ConnectionsSeen
     from lvsdr.model.counters import Standing
     from lvsdr.model.explanation import Explanation
     from lvsdr.model.finding import Finding
@@ -65,11 +66,15 @@ class Announced(NamedTuple):
 
 
 class Status(NamedTuple):
-    """Each object of a profile as it should be and as it is; `drift`, `standby` as of Planned."""
+    """Each object of a profile as it should be and as it is; `drift`, `standby` as of Planned.
+
+    `seen` are the connections that were looked at.
+    """
 
     rows: Sequence[Row]
     drift: Plan
     standby: str = ""
+    seen: ConnectionsSeen | None = None
 
 
 class Drained(NamedTuple):

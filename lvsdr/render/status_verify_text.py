@@ -37,6 +37,16 @@ def status_lines(rows: Iterable[Row]) -> Iterator[str]:
         yield f"{title.ljust(width)}{columns}  {row.state}{seen}"
 
 
+def client_lines(rows: Iterable[Row], extent: str) -> Iterator[str]:
+    """Yield how many clients of each real server got no answer, of so many beyond the segment."""
+    told = [(row.subject.title, row.clients.beyond) for row in rows if row.clients is not None]
+    shown = [(title, share) for title, share in told if share.connections]
+    if shown:
+        yield f"unanswered beyond the segment ({extent}):"
+    for title, share in shown:
+        yield f"  {title}: {share.unanswered} of {share.connections}"
+
+
 def answer_lines(heard: Iterable[Answer], names: Mapping[str, str]) -> Iterator[str]:
     """Yield who answered for each VIP; `names` say whose a MAC is."""
     seen: dict[tuple[IPAddress, str], list[str]] = {}

@@ -84,9 +84,11 @@ def _announced(result: Announced) -> Iterator[str]:
 
 
 def _status(result: Status) -> Iterator[str]:
-    from lvsdr.render.status_verify_text import status_lines
+    from lvsdr.render.status_verify_text import client_lines, status_lines
 
     yield from status_lines(result.rows)
+    if result.seen is not None:
+        yield from client_lines(result.rows, result.seen.extent)
     yield from _drift(result.drift)
 
 
