@@ -266,7 +266,7 @@ def test_the_table_says_which_formats_a_command_offers() -> None:
 def test_what_the_text_has_of_strangers_is_made_safe_where_it_is_printed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    hostile = Finding("RULE", "error", "a\x1b[2J", "b\x1b[2J\n", hint="c\u202e")
+    hostile = Finding("RULE", "error", "a\x1b[2J", "b\x1b[2J\n", look="c\u202e")
     session = Session()
 
     for result in (ConfFindings([hostile]), Applied(()), FifoLine("d\x1b[2J")):

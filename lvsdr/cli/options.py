@@ -50,7 +50,12 @@ def profile_argument(role: str | None = None) -> Callable[[Command], Command]:
     if role is None:
         # Not default=None: for click that is a value, and nothing is missing then.
         return click.argument("profile", type=path)
-    return click.argument("profile", type=path, default=Path(f"/etc/lvsdr/{role}.json"))
+    return click.argument("profile", type=path, default=default_profile(role))
+
+
+def default_profile(role: str) -> Path:
+    """Return the path of the profile that a command of the role takes by itself."""
+    return Path(f"/etc/lvsdr/{role}.json")
 
 
 def output_option(result: type[Result]) -> Callable[[Command], Command]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial, update_wrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ import click
 from lvsdr.cli import container
 from lvsdr.cli.options import (
     Command,
+    default_profile,
     lock_option,
     netns_option,
     output_option,
@@ -95,4 +98,8 @@ def read_profile(session: Session, path: Path, role: str) -> Profile:
     from lvsdr.profile.reader import read
 
     # What root carries out is for root to decide.
-    return read(path, role, guarded=os.geteuid() == 0 and not session.allow_insecure_profile)
+    profile = read(path, role, guarded=os.geteuid() == 0 and not session.allow_insecure_profile)
+    typed = [] if path == default_profile(role) else [str(path.absolute())]
+    if session.allow_insecure_profile:
+        typed.insert(0, "--allow-insecure-profile")
+    return replace(profile, typed=shlex.join(typed)) if typed else profile

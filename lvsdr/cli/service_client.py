@@ -33,7 +33,7 @@ class ServiceClient:
         self, targets: Sequence[tuple[IPAddress, int]], times: int
     ) -> Sequence[Sequence[ServiceReply]]:
         """Connect to each of `targets` so many times, and return the replies to each."""
-        from lvsdr.wire.client_connections import connect_often
+        from lvsdr.wire.tcp_connections import connect_often
 
         with self._bar("connecting to the services") as progress:
             return connect_often(targets, times, progress=progress)

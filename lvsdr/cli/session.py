@@ -17,7 +17,6 @@ from lvsdr.cli.neighbourhood import Neighbourhood
 from lvsdr.errors import CannotRun, LvsdrError
 
 if TYPE_CHECKING:
-    from lvsdr.cli.service_client import ServiceClient
     from lvsdr.cli.stopwatch import Stopwatch
     from lvsdr.core.book import Book
     from lvsdr.core.kernel_interface import Kernel
@@ -49,6 +48,8 @@ class Session(Neighbourhood):
         self.requests = 10
         self.allow_insecure_profile = False
         self.stopwatch: Stopwatch | None = None
+        # What --netns named: commands for that host are typed on this one.
+        self.netns: str | None = None
         # Whether a result could not be written.
         self.lost = False
         # How lines go to stderr.
@@ -64,6 +65,7 @@ class Session(Neighbourhood):
             require_proc()
             self._left = namespace.current()
             namespace.enter(netns)
+            self.netns = netns
 
     def outside(self, profile: Profile, container: Kernel) -> ContainerHost | None:
         """Return the host of the container that `--netns` names, where it is this one."""
@@ -129,12 +131,6 @@ class Session(Neighbourhood):
         from lvsdr.wire.paths.forwarded_packets import forwarding_outcomes
 
         return forwarding_outcomes(ways, self.seconds)
-
-    def service_client(self) -> ServiceClient:
-        """Return what asks services as a client does."""
-        from lvsdr.cli.service_client import ServiceClient
-
-        return ServiceClient(self.rate, progress_bar)
 
     def ears(self, link: str, addresses: tuple[IPAddress, ...]) -> AbstractContextManager[Ears]:
         """Return what listens on `link` for what is said in the name of `addresses`."""

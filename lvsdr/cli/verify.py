@@ -20,7 +20,7 @@ from lvsdr.cli.options import (
     trust_option,
 )
 from lvsdr.cli.role_commands import read_profile
-from lvsdr.cli.session import Session
+from lvsdr.cli.session import Session, progress_bar
 from lvsdr.render.results import Verified
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def verify_director(session: Session, profile: Path, no_paths: bool) -> int:
             verdict = verification.director(
                 wanted, kernel, session.book(), session.ask, probe, hear=session.hear
             )
+    verdict = container.typed_here(verdict, session.netns)
     return _show(session, verdict.with_findings(around), state)
 
 
@@ -84,6 +85,7 @@ def verify_realserver(session: Session, profile: Path) -> int:
     with session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
         verdict = verification.realserver(wanted, kernel, session.book())
+    verdict = container.typed_here(verdict, session.netns)
     return _show(session, verdict.with_findings(around))
 
 
@@ -114,13 +116,14 @@ def verify_segment(
     A director's services are asked as a client does: on a third host by first packets that open no
     connection, beyond the gateway by connections alone.
     """
+    from lvsdr.cli.service_client import ServiceClient
     from lvsdr.model.profile import DirectorProfile
     from lvsdr.profile.reader import read
     from lvsdr.proof import verification
     from lvsdr.proof.client_place import beyond_gateway
     from lvsdr.proof.segment_hosts import segment_of
 
-    wanted, client = read(profile), session.service_client()
+    wanted, client = read(profile), ServiceClient(session.rate, progress_bar)
     with session.kernel() as kernel:
         host = kernel.read_host()
         asked = not no_services and interface is None
@@ -132,7 +135,7 @@ def verify_segment(
         if isinstance(wanted, DirectorProfile) and not no_services:
             served = wanted, client.first_packets
         verdict = verification.any_host(segment, kernel, session.ask, session.follow, served)
-    return _show(session, verdict)
+    return _show(session, container.typed_here(verdict, session.netns))
 
 
 def _show(session: Session, verdict: Verdict, standby: str = "") -> int:

@@ -16,7 +16,7 @@ from lvsdr.model.host import Host
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.objects import SILENCE
 from lvsdr.model.path import Proof
-from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
+from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile, command
 from lvsdr.model.route_lookup import ForwardingOutcome
 from lvsdr.model.service_proof import ClientPlace, ServiceProof
 from lvsdr.proof.client_place import is_client
@@ -96,7 +96,7 @@ def standby(
     """
     host, _ = _inspected(profile, kernel, book)
     todo = plan_standby(profile, kernel, book).todo
-    found = (*host_rules.standby_findings(profile, host), *drift.standby_drift(todo))
+    found = (*host_rules.standby_findings(profile, host), *drift.standby_drift(profile, todo))
     return _proven(profile, host, found, ask, probe, None)
 
 
@@ -116,7 +116,7 @@ def _proven(  # noqa: PLR0913, PLR0917 - what is known, and each way to look
     clients = () if traffic is None else tuple(traffic.findings(proofs))
     # What its own settings say is not said again by what it hears of itself.
     known = {finding.rule for finding in found} & {"ARP-FLUX"}
-    heard = (finding for finding in verdict.findings if finding.rule not in known)
+    heard = (_here(each, profile) for each in verdict.findings if each.rule not in known)
     return Verdict(
         (*found, *heard, *path_rules.findings(proofs), *clients),
         verdict.heard,
@@ -207,7 +207,14 @@ def _state(
         for change in todo
         if change.key not in told and (silent or change.subject.layer != SILENCE)
     )
-    return (*found, *drift.drift(profile.role, tuple(rest))), True
+    return (*found, *drift.drift(profile, tuple(rest))), True
+
+
+def _here(finding: Finding, profile: DirectorProfile) -> Finding:
+    """Return a finding with the remedy for the director on this host, which is one."""
+    if finding.on != who_answers.DIRECTOR:
+        return finding
+    return replace(finding, on="", hint=command(profile, "apply") if finding.hint else "")
 
 
 def _as_director(vips: Iterable[DirectorVip]) -> Iterator[Finding]:
@@ -216,9 +223,8 @@ def _as_director(vips: Iterable[DirectorVip]) -> Iterator[Finding]:
     Whether another one answers as well, only the segment can tell.
     """
     for each in vips:
-        hint = "lvsdr director verify"
-        vip = each.ip.ip
-        yield Finding("VIP-DIRECTOR", WARNING, each.link, str(each), hint, vip=vip)
+        look, vip = "whether it is the only one: lvsdr director verify", each.ip.ip
+        yield Finding("VIP-DIRECTOR", WARNING, each.link, str(each), vip=vip, look=look)
 
 
 def _answering(segment: Segment, ask: Ask) -> Verdict:

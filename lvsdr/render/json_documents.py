@@ -159,7 +159,9 @@ def _segment_event(result: SegmentEvent) -> Document:
         "form": item.form,
         "count": item.count,
         "message": item.message,
-        "hint": item.hint,
+        "hint": item.hint or None,
+        "look": item.look or None,
+        "on": item.on or None,
     }
 
 

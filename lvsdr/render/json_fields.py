@@ -89,7 +89,9 @@ def path(item: Proof) -> Document:
         "fwmark": way.service.fwmark or None,
         "rip": str(way.rip),
         "verdict": item.verdict,
-        "hint": item.hint,
+        "hint": item.hint or None,
+        "look": item.look or None,
+        "on": item.on or None,
     }
 
 

@@ -163,8 +163,9 @@ def _segment_event(result: SegmentEvent) -> Iterator[str]:
     from lvsdr.render.utc_time import timestamp
 
     item = result.event
-    told = f"{item.severity}: {item.rule}: {item.message} (hint: {item.hint})"
-    yield f"{timestamp(result.when)} {told}"
+    told = f"{item.severity}: {item.rule}: {item.message}"
+    said = "; ".join(f"{word}: {text}" for word, text in item.remedies)
+    yield f"{timestamp(result.when)} {told}" + (f" ({said})" if said else "")
 
 
 def _scenarios(result: Scenarios) -> Iterator[str]:

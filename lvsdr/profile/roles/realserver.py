@@ -13,6 +13,7 @@ from lvsdr.model.profile import RealServerProfile
 from lvsdr.profile.holders import holder_objects
 from lvsdr.profile.roles.arp_silence import silence
 from lvsdr.profile.roles.role_interface import usable_interface
+from lvsdr.profile.vip_moves import moved_to_holder
 
 
 def desired(profile: RealServerProfile, host: Host) -> Objects:
@@ -87,5 +88,5 @@ def _held_nowhere_else(profile: RealServerProfile, host: Host) -> None:
             raise CannotRun(
                 f"cannot hold {ip.ip} silently: {link} holds it too, and answers ARP for it"
                 " whatever arp_ignore says",
-                hints=[f"ip address del {ip} dev {link}"],
+                hints=[moved_to_holder(link, ip, profile, host)],
             )
