@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from lvsdr.errors import LvsdrError
     from lvsdr.model.address import IPAddress
-    from lvsdr.model.change import Plan
+    from lvsdr.model.change import Kept, Plan
     from lvsdr.model.client_connections import ConnectionsSeen
     from lvsdr.model.counters import Standing
     from lvsdr.model.explanation import Explanation
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lvsdr.model.rehearsal_step import Step
     from lvsdr.model.service_proof import ClientPlace, ServiceProof
     from lvsdr.model.watch_event import Event
-    from lvsdr.render.object_rows import Row
+    from lvsdr.render.object_rows import AppliedProfile, Row
 
 
 class Planned(NamedTuple):
@@ -41,10 +41,14 @@ class Planned(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """What was changed, by `apply` or `withdraw`, and the VIPs that the segment was told of."""
+    """What was changed, by `apply` or `withdraw`, and the VIPs that the segment was told of.
+
+    `kept` is what was let go of and did not become what it was before.
+    """
 
     changes: Plan
     announced: Sequence[IPAddress] = ()
+    kept: Sequence[Kept] = ()
 
 
 class ToldNeighbour(NamedTuple):
@@ -75,6 +79,12 @@ class Status(NamedTuple):
     drift: Plan
     standby: str = ""
     seen: ConnectionsSeen | None = None
+
+
+class AppliedProfiles(NamedTuple):
+    """What the record of this host knows: each profile, and what it holds."""
+
+    profiles: Sequence[AppliedProfile]
 
 
 class Drained(NamedTuple):
@@ -210,6 +220,7 @@ Result = (
     | Applied
     | Announced
     | Status
+    | AppliedProfiles
     | Drained
     | Verified
     | Checked
