@@ -20,7 +20,7 @@ from lvsdr.model.service_proof import SILENCE, UDP_PORTS, FirstPackets, ServiceP
 from lvsdr.proof.client_place import beyond_gateway, is_client
 from lvsdr.proof.segment_hosts import segment_of
 from lvsdr.proof.service_requests import ask_from_beyond, ask_on_segment
-from lvsdr.render import json_fields, text
+from lvsdr.render import json_verify, text
 from lvsdr.render.results import Verified
 from lvsdr.rules.paths.service_findings import service_findings
 from lvsdr.rules.segment.mac_owners import MacOwners
@@ -192,7 +192,7 @@ def test_of_many_real_servers_that_were_not_met_a_few_are_shown() -> None:
 
 
 def test_a_document_says_who_answered_how_often() -> None:
-    document = json_fields.service(proof(YES1, YES1, NO1, SILENCE), {RS1: "real server"})
+    document = json_verify.service(proof(YES1, YES1, NO1, SILENCE), {RS1: "real server"})
 
     assert document["verdict"] == "partly"
     assert document["answers"] == [

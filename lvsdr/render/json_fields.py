@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from lvsdr.model.finding import ERROR
 from lvsdr.model.objects import there
 from lvsdr.model.plain_data import to_plain
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from lvsdr.model.objects import Object
     from lvsdr.model.path import Proof
     from lvsdr.model.rehearsal_step import Step
-    from lvsdr.model.service_proof import ServiceProof
     from lvsdr.render.object_rows import Row
     from lvsdr.render.results import AppliedProfiles
 
@@ -105,6 +105,11 @@ def finding(item: Finding) -> Document:
     }
 
 
+def sound(findings: Iterable[Finding]) -> bool:
+    """Return whether none of the findings is an error."""
+    return not any(item.severity == ERROR for item in findings)
+
+
 def path(item: Proof) -> Document:
     """Return what became of a probe; without a verdict nothing is proven."""
     way = item.path
@@ -128,41 +133,6 @@ def answer(item: Answer, names: Mapping[str, str]) -> Document:
         "mac": item.mac,
         "form": item.form,
         "host": names.get(item.mac),
-    }
-
-
-def service(item: ServiceProof, names: Mapping[str, str]) -> Document:
-    """Return what became of the requests to a service; without a verdict nothing is known."""
-    asked = item.service
-    return {
-        "vip": None if asked.vip is None else str(asked.vip),
-        "protocol": asked.protocol,
-        "port": asked.port or None,
-        "fwmark": asked.fwmark or None,
-        "verdict": item.verdict,
-        "unasked": item.unasked or None,
-        "director": item.director,
-        "asked": len(item.replies),
-        "answered": item.count("answered"),
-        "refused": item.count("refused"),
-        "silent": item.count("silent"),
-        "slow": item.slow,
-        "median": item.median,
-        "slowest": max(item.times, default=None),
-        "pinned": item.pinned or None,
-        "answers": [
-            {
-                "mac": mac,
-                "host": names.get(mac),
-                "rips": [str(rip) for rip in item.owners.get(mac, ())],
-                "answered": counts["answered"],
-                "refused": counts["refused"],
-            }
-            for mac, counts in sorted(item.answerers.items())
-        ],
-        "met": [str(rip) for rip in item.met],
-        "not_met": [str(rip) for rip in item.not_met],
-        "never_answered": [str(rip) for rip in item.never_answered],
     }
 
 
