@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from lvsdr.model.finding import ERROR
 from lvsdr.render import json_fields
 from lvsdr.render.json_fields import Document
 from lvsdr.render.json_verify import verified
@@ -35,7 +34,6 @@ from lvsdr.render.utc_time import timestamp
 if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress
     from lvsdr.model.change import Plan
-    from lvsdr.model.finding import Finding
 
 
 def lines(result: Result) -> Iterable[str]:
