@@ -14,6 +14,7 @@ from lvsdr.core.book import Book
 from lvsdr.errors import CannotRun, KernelError, LvsdrError
 from lvsdr.model.address import IPAddress, IPInterface, host_network
 from lvsdr.model.change import Change, Plan
+from lvsdr.model.client_connections import ConnectionQuestion, ConnectionsSeen, FirstPacket
 from lvsdr.model.counters import Counters
 from lvsdr.model.host import HeldAddress, Host, HostLink
 from lvsdr.model.ipvs import RealServer, VirtualServer
@@ -56,6 +57,7 @@ class FakeKernel:
         self.forget: Collection[int] = ()
         self.sent: list[Change] = []
         self.counted: dict[Key, Counters] = {}
+        self.connected = ConnectionsSeen()
         self.missing: CannotRun | None = None
         self.reads = 0
         self.torn: int | None = None
@@ -164,6 +166,14 @@ class FakeKernel:
         keys = [item.key for item in objects if {item.key, item.parent_key} & set(services)]
         return {key: self.counted.get(key, Counters()) for key in keys}
 
+    def connections(self, question: ConnectionQuestion) -> ConnectionsSeen:
+        """Return what was said of the connections, else none."""
+        self._read()
+        return self.connected
+
+    def routes(self, packets: Iterable[Packet]) -> dict[Packet, RouteTo]:
+        return {packet: self._route(packet) for packet in packets}
+
     def require(self, todo: Plan) -> None:
         if todo and self.missing is not None:
             raise self.missing
@@ -238,6 +248,16 @@ class FakeEars:
         yield from self._heard
 
 
+class FakeHearing:
+    """Has heard the same first packets, whenever asked."""
+
+    def __init__(self, packets: list[FirstPacket]) -> None:
+        self._packets = packets
+
+    def heard(self) -> list[FirstPacket]:
+        return self._packets
+
+
 class FakeSession(Session):
     """A session on a fake kernel, with its record in `root`."""
 
@@ -255,6 +275,7 @@ class FakeSession(Session):
         self.verdicts: dict[str, PathVerdict] = {}
         self.fated: dict[IPAddress, ForwardingOutcome] = {}
         self.overheard: list[NeighbourClaim] = []
+        self.first_packets: list[FirstPacket] = []
 
     def kernel(self) -> FakeKernel:
         return self._kernel
@@ -283,6 +304,11 @@ class FakeSession(Session):
 
     def ears(self, link: str, addresses: tuple[IPAddress, ...]) -> AbstractContextManager[Ears]:
         return nullcontext(FakeEars([s for s in self.overheard if s.address in addresses]))
+
+    def hear(
+        self, links: Sequence[str], vips: Sequence[IPAddress], udp: bool
+    ) -> AbstractContextManager[FakeHearing]:
+        return nullcontext(FakeHearing(self.first_packets))
 
     def ask(self, question: Question) -> frozenset[Answer]:
         self.asked.append(question)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lvsdr.model.path import Path, Proof, RealServerRoute
     from lvsdr.model.profile import Profile
     from lvsdr.model.route_lookup import ForwardingOutcome
+    from lvsdr.proof.client_traffic import Hearing
     from lvsdr.proof.segment_hosts import Question
     from lvsdr.proof.watching import Ears
     from lvsdr.render.output_formats import Format
@@ -46,6 +47,8 @@ class Session(Neighbourhood):
         self.rate = 5000.0
         self.allow_insecure_profile = False
         self.stopwatch: Stopwatch | None = None
+        # What --netns named: commands for that host are typed on this one.
+        self.netns: str | None = None
         # Whether a result could not be written.
         self.lost = False
         # How lines go to stderr.
@@ -61,6 +64,7 @@ class Session(Neighbourhood):
             require_proc()
             self._left = namespace.current()
             namespace.enter(netns)
+            self.netns = netns
 
     def outside(self, profile: Profile, container: Kernel) -> ContainerHost | None:
         """Return the host of the container that `--netns` names, where it is this one."""
@@ -132,6 +136,14 @@ class Session(Neighbourhood):
         from lvsdr.wire.listen import Listener
 
         return Listener(link, addresses, rate=self.rate)
+
+    def hear(
+        self, links: Sequence[str], vips: Sequence[IPAddress], udp: bool
+    ) -> AbstractContextManager[Hearing]:
+        """Return what hears the first packets that come in on `links` for `vips`."""
+        from lvsdr.wire.first_packets import FirstPackets
+
+        return FirstPackets(links, vips, udp=udp)
 
     def probe(self, paths: Sequence[Path], routes: Sequence[RealServerRoute]) -> Sequence[Proof]:
         """Send a probe along each path, with a progress bar."""

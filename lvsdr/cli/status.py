@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from lvsdr.render.results import Status
 if TYPE_CHECKING:
     from lvsdr.core.kernel_interface import Kernel
     from lvsdr.core.situation import Situation
+    from lvsdr.model.client_connections import ConnectionsSeen
     from lvsdr.model.counters import Counted
     from lvsdr.model.objects import Key
     from lvsdr.model.profile import DirectorProfile
@@ -48,7 +50,8 @@ EACH = 2.0
 def status_director(session: Session, profile: Path, interval: float, watch: bool) -> int:
     """Show each object as it is; exit 1 if any differs.
 
-    Virtual and real servers have their connections and rates.
+    Virtual and real servers have their connections and rates, and how many clients from beyond the
+    segment got no answer.
     """
     wanted = director_profile(session, profile)
     state = director_state.standby(session, profile, wanted)
@@ -58,7 +61,7 @@ def status_director(session: Session, profile: Path, interval: float, watch: boo
             for situation, counted in _looks(wanted, kernel, session, interval, watch, state):
                 if code is None:
                     session.tell(situation.notes)
-                heard = _show(session, situation, kernel, counted, watch, state)
+                heard = _show(session, wanted, situation, kernel, counted, watch, state)
                 code = 1 if situation.todo else 0
                 if not heard:
                     break
@@ -128,22 +131,29 @@ def _pause(seconds: float) -> None:
             progress(1 - rest / seconds)
 
 
-def _show(  # noqa: PLR0913, PLR0917 - what is shown, and how
+def _show(  # noqa: PLR0913, PLR0917 - each is a part of what is shown
     session: Session,
+    profile: DirectorProfile,
     situation: Situation,
     kernel: Kernel,
     counted: Counted,
     again: bool,
     standby: str,
 ) -> bool:
-    rows = _rows(situation, kernel, counted)
+    from lvsdr.model.client_connections import ConnectionsSeen
+    from lvsdr.proof.client_traffic import seen_now
+
+    seen = ConnectionsSeen() if standby else seen_now(profile, kernel)
+    rows = _rows(situation, kernel, counted, seen)
     if again and session.format.for_people and sys.stdout.isatty():
         click.clear()
-    return session.show(Status(rows, situation.drift, standby))
+    return session.show(Status(rows, situation.drift, standby, seen))
 
 
-def _rows(situation: Situation, kernel: Kernel, counted: Counted) -> list[Row]:
-    from lvsdr.model.ipvs import VirtualServer
+def _rows(
+    situation: Situation, kernel: Kernel, counted: Counted, seen: ConnectionsSeen
+) -> list[Row]:
+    from lvsdr.model.ipvs import RealServer, VirtualServer
     from lvsdr.render import object_rows
 
     services = [key for key in situation.desired if key[0] == VirtualServer.kind]
@@ -151,4 +161,7 @@ def _rows(situation: Situation, kernel: Kernel, counted: Counted) -> list[Row]:
     marks: dict[Key, str] = dict.fromkeys(situation.drained, object_rows.DRAINED)
     for key in others.keys() - situation.desired.keys():
         marks[key] = object_rows.UNWANTED if key in situation.baseline else object_rows.FOREIGN
-    return list(object_rows.rows(situation.desired, situation.observed, others, marks, counted))
+    there = (each for each in others.values() if isinstance(each, RealServer))
+    shares = seen.shares(there)
+    rows = object_rows.rows(situation.desired, situation.observed, others, marks, counted)
+    return [replace(row, clients=shares.get(row.subject.key)) for row in rows]

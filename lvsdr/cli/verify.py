@@ -40,7 +40,8 @@ def verify_director(session: Session, profile: Path, no_paths: bool) -> int:
     """Prove that this host is the director, and that the real servers serve.
 
     It must be as the profile says, and it alone may answer for the VIPs: the segment is asked. And
-    each real server must serve what the director sends it: a probe takes the way of a request.
+    each real server must serve what the director sends it: a probe takes the way of a request. What
+    clients send meanwhile must reach IPVS, and answers must reach them, as connections show.
 
     Where keepalived says BACKUP or FAULT it must be as a standby is, and another host the director.
     """
@@ -48,11 +49,16 @@ def verify_director(session: Session, profile: Path, no_paths: bool) -> int:
 
     wanted = director_profile(session, profile)
     state = director_state.standby(session, profile, wanted)
-    prove = verification.standby if state else verification.director
     probe = None if no_paths else session.probe
     with session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
-        verdict = prove(wanted, kernel, session.book(), session.ask, probe)
+        if state:
+            verdict = verification.standby(wanted, kernel, session.book(), session.ask, probe)
+        else:
+            verdict = verification.director(
+                wanted, kernel, session.book(), session.ask, probe, hear=session.hear
+            )
+    verdict = container.typed_here(verdict, session.netns)
     return _show(session, verdict.with_findings(around), state)
 
 
@@ -78,6 +84,7 @@ def verify_realserver(session: Session, profile: Path) -> int:
     with session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
         verdict = verification.realserver(wanted, kernel, session.book())
+    verdict = container.typed_here(verdict, session.netns)
     return _show(session, verdict.with_findings(around))
 
 
@@ -107,7 +114,7 @@ def verify_segment(
     with session.kernel() as kernel:
         segment = segment_of(wanted, kernel.read_host(), interface, dips)
         verdict = verification.any_host(segment, kernel, session.ask, session.follow)
-    return _show(session, verdict)
+    return _show(session, container.typed_here(verdict, session.netns))
 
 
 def _show(session: Session, verdict: Verdict, standby: str = "") -> int:

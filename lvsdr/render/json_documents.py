@@ -12,6 +12,7 @@ from lvsdr.render.json_fields import Document
 from lvsdr.render.results import (
     Announced,
     Applied,
+    AppliedProfiles,
     Checked,
     ConfFindings,
     Drained,
@@ -65,6 +66,7 @@ def _applied(result: Applied) -> Document:
         "format": "lvsdr/apply/1",
         "changes": _changes(result.changes),
         "announced": _addresses(result.announced),
+        "kept": [json_fields.kept(each) for each in result.kept],
     }
 
 
@@ -90,6 +92,9 @@ def _status(result: Status) -> Document:
         "objects": [json_fields.row(row) for row in result.rows],
         "drift": _changes(result.drift),
         "standby": result.standby or None,
+        "connections": None
+        if result.seen is None
+        else {"looked_at": result.seen.looked_at, "complete": result.seen.complete},
     }
 
 
@@ -154,7 +159,9 @@ def _segment_event(result: SegmentEvent) -> Document:
         "form": item.form,
         "count": item.count,
         "message": item.message,
-        "hint": item.hint,
+        "hint": item.hint or None,
+        "look": item.look or None,
+        "on": item.on or None,
     }
 
 
@@ -226,6 +233,7 @@ SHOWS: Mapping[type[Result], Callable[[Any], Document]] = {
     Applied: _applied,
     Announced: _announced,
     Status: _status,
+    AppliedProfiles: json_fields.applied_profiles,
     Drained: _drained,
     Verified: _verified,
     Checked: _checked,

@@ -132,7 +132,7 @@ def test_what_differs_on_a_standby_is_mended_as_its_hint_says(running: Running) 
         after = verified(box.host, "director", "verify", box.director, expect=0)
 
     assert {each["rule"] for each in found} == {"DRIFT"}
-    assert {each["hint"] for each in found} == {"lvsdr director apply --standby"}
+    assert {each["hint"] for each in found} == {f"lvsdr director apply --standby {box.director}"}
     assert after == []
     assert box.is_standing_by()
 
@@ -154,7 +154,7 @@ def test_a_standby_that_is_made_a_director_all_the_same_is_one(running: Running)
     assert {"ARP-TWO-DIRECTORS", "DRIFT"} <= told
     (held,) = (each for each in found if each["rule"] == "DRIFT" and each["vip"] == VIP)
     assert (held["hint"], held["on"]) == ("lvsdr director announce", "the director")
-    assert held["look"] == "then here: lvsdr director apply --standby"
+    assert held["look"] == f"then here: lvsdr director apply --standby {box.director}"
     assert settled(box.is_standing_by, True, LIMIT)
     assert arping(gateway, VIP) == {running.pair.mac(first)}
     running.connections.lost()

@@ -42,6 +42,7 @@ def said_by_keepalived(paths: Iterable[Path]) -> Iterator[Finding]:
 
 
 def _said(command: list[str], path: Path, patience: float, endless: str) -> Iterator[Finding]:
+    look = shlex.join(command)
     try:
         done = subprocess.run(
             command,
@@ -53,7 +54,7 @@ def _said(command: list[str], path: Path, patience: float, endless: str) -> Iter
         )
     except subprocess.TimeoutExpired:
         text = f"{path}: keepalived -t does not end within {patience:.0f} s"
-        yield Finding("KEEPALIVED-SYNTAX", endless, str(path), text, look=shlex.join(command))
+        yield Finding("KEEPALIVED-SYNTAX", endless, str(path), text, look=look)
         return
     lines = [each.strip() for each in (done.stderr + done.stdout).splitlines() if each.strip()]
     if (ended := ended_by(done.returncode)) or (done.returncode and not lines):
@@ -61,7 +62,7 @@ def _said(command: list[str], path: Path, patience: float, endless: str) -> Iter
     for line in dict.fromkeys(lines):
         severity = ERROR if done.returncode else WARNING
         text = f"{path}: {line}"
-        yield Finding("KEEPALIVED-SYNTAX", severity, str(path), text, shlex.join(command))
+        yield Finding("KEEPALIVED-SYNTAX", severity, str(path), text, look=look)
 
 
 def ended_by(code: int) -> str | None:

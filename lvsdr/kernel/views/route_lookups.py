@@ -45,6 +45,13 @@ def routes(sockets: Sockets, links: Links, packets: Iterable[Packet]) -> dict[Pa
     return found
 
 
+def routes_now(sockets: Sockets, packets: Iterable[Packet]) -> dict[Packet, RouteTo]:
+    """Return what becomes of each of many packets, on the links as they are now."""
+    with reading("the links"):
+        links = rtm_link.dump(sockets.rtnetlink)
+    return routes(sockets, links, packets)
+
+
 def unicast_routes(
     sockets: Sockets, destinations: Iterable[IPAddress]
 ) -> dict[IPAddress, UnicastRoute]:
