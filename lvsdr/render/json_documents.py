@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lvsdr.render import json_fields
 from lvsdr.render.json_fields import Document
+from lvsdr.render.json_verify import verified
 from lvsdr.render.results import (
     Announced,
     Applied,
@@ -105,20 +106,6 @@ def _drained(result: Drained) -> Document:
         "changes": _changes(result.changes),
         "left": [json_fields.standing(each) for each in result.left],
         "obstacles": list(result.obstacles),
-    }
-
-
-def _verified(result: Verified) -> Document:
-    return {
-        "format": "lvsdr/verify/1",
-        "ok": json_fields.sound(result.findings),
-        "findings": [json_fields.finding(item) for item in result.findings],
-        "answers": [
-            json_fields.answer(item, result.names) for item in sorted(result.answers, key=str)
-        ],
-        "paths": [json_fields.path(item) for item in result.paths],
-        "foreign": [json_fields.foreign(item) for item in result.foreign],
-        "standby": result.standby or None,
     }
 
 
@@ -231,7 +218,7 @@ SHOWS: Mapping[type[Result], Callable[[Any], Document]] = {
     Status: _status,
     AppliedProfiles: json_fields.applied_profiles,
     Drained: _drained,
-    Verified: _verified,
+    Verified: verified,
     Checked: _checked,
     ConfFindings: _conf_findings,
     Explained: _explained,

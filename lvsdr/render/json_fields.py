@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -111,6 +111,11 @@ def finding(item: Finding) -> Document:
     }
 
 
+def sound(findings: Iterable[Finding]) -> bool:
+    """Return whether none of the findings is an error."""
+    return not any(item.severity == ERROR for item in findings)
+
+
 def path(item: Proof) -> Document:
     """Return what became of a probe; without a verdict nothing is proven."""
     way = item.path
@@ -177,8 +182,3 @@ def _reply(item: Reply) -> Document:
 
 def _fields(item: Object | None) -> Document | None:
     return to_plain(item) if item is not None and there(item) else None
-
-
-def sound(findings: Sequence[Finding]) -> bool:
-    """Return whether nothing is found but warnings."""
-    return not any(item.severity == ERROR for item in findings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from lvsdr.model.finding import ERROR
 from lvsdr.model.ipvs import RealServer
 from lvsdr.model.objects import Object
 from lvsdr.model.printable import printable
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from lvsdr.model.neighbour_claim import Answer
     from lvsdr.model.path import Proof
     from lvsdr.render.object_rows import AppliedProfile, Row
+    from lvsdr.render.results import Verified
 
 COUNTED = ("active", "inactive", "persistent", "conn/s", "packets/s", "bytes/s")
 
@@ -68,6 +70,17 @@ def answer_lines(heard: Iterable[Answer], names: Mapping[str, str]) -> Iterator[
         who = f" ({names[mac]})" if mac in names else ""
         how = "" if forms == ["self"] else f" [{', '.join(forms)}]"
         yield f"{vip} is at {mac}{who}{how}"
+
+
+def last_line(result: Verified) -> Iterator[str]:
+    """Yield whether all is well; nothing where the findings have said what is not."""
+    unproven = sum(proof.verdict is None for proof in result.paths)
+    unserved = sum(each.verdict is None for each in result.services)
+    if unproven and not any(finding.severity == ERROR for finding in result.findings):
+        yield f"no errors, but {unproven} of {len(result.paths)} paths unproven"
+    elif not result.findings:
+        many = f"{unserved} of {len(result.services)} services unproven"
+        yield f"no findings; {many}" if unserved else "verified: no findings"
 
 
 def foreign_lines(items: Iterable[Object]) -> Iterator[str]:

@@ -127,17 +127,15 @@ def _drained(result: Drained) -> Iterator[str]:
 
 
 def _verified(result: Verified) -> Iterator[str]:
-    from lvsdr.render.status_verify_text import answer_lines, foreign_lines, path_lines
+    from lvsdr.render.service_text import service_lines
+    from lvsdr.render.status_verify_text import answer_lines, foreign_lines, last_line, path_lines
 
     yield from answer_lines(result.answers, result.names)
     yield from path_lines(result.paths)
     yield from foreign_lines(result.foreign)
+    yield from service_lines(result.client, result.services, result.names)
     yield from _findings(result.findings)
-    unproven = sum(proof.verdict is None for proof in result.paths)
-    if unproven and not any(finding.severity == "error" for finding in result.findings):
-        yield f"no errors, but {unproven} of {len(result.paths)} paths unproven"
-    elif not result.findings:
-        yield "verified: no findings"
+    yield from last_line(result)
 
 
 def _findings(found: Iterable[Finding]) -> Iterator[str]:
