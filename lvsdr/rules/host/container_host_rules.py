@@ -11,7 +11,7 @@ from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.holder_kinds import HOLDING_ENDS
 from lvsdr.model.host import Host
 from lvsdr.model.profile import Profile, RealServerProfile
-from lvsdr.model.route_lookup import GONE
+from lvsdr.model.route_lookup import GONE, Packet, RouteTo
 from lvsdr.rules.host import arp_reply, bridge_filters, proxy_arp
 from lvsdr.rules.host.container_cable import answer, questions, request
 
@@ -93,7 +93,7 @@ def _arrives(
     if outside.arrival is None or profile.holder_link in HOLDING_ENDS:
         return
     host = outside.host
-    route = host.routes[request(vip, outside.arrival, host)]
+    route = _way(request(vip, outside.arrival, host), outside.arrival, host)
     if route.kind in ("local", GONE):
         return
     if route.kind != "unicast":
@@ -117,10 +117,18 @@ def _arrives(
     )
 
 
+def _way(packet: Packet, link: str, host: Host) -> RouteTo:
+    """Return what becomes of a packet that arrives on `link`."""
+    route = host.routes[packet]
+    # Of IPv6 the kernel looks up the route also where it would not take it.
+    dropped = packet.destination.version == 6 and not host.forwards(6, link)
+    return RouteTo("unreachable") if route.kind == "unicast" and dropped else route
+
+
 def _routed(vip: IPAddress, outside: ContainerHost) -> str:
     version = vip.version
     rip = next((each for each in outside.rips if each.version == version), None)
-    forwards = outside.host.number(f"net/ipv{version}/conf/{outside.arrival}/forwarding")
+    forwards = outside.arrival and outside.host.forwards(version, outside.arrival)
     every = "net/ipv4/ip_forward" if version == 4 else "net/ipv6/conf/all/forwarding"
     first = "" if forwards else f"sysctl -w {every}=1; "
     return (
@@ -133,7 +141,7 @@ def _returns(vip: IPAddress, outside: ContainerHost) -> Iterator[Finding]:
     """Yield that the container's answers, sent from the VIP, do not leave the host."""
     if outside.arrival is None:
         return
-    kind = outside.host.routes[answer(vip, outside.gate)].kind
+    kind = _way(answer(vip, outside.gate), outside.gate, outside.host).kind
     if kind in ("unicast", GONE):
         return
     gate, held = outside.gate, outside.host.held(vip)
@@ -142,7 +150,8 @@ def _returns(vip: IPAddress, outside: ContainerHost) -> Iterator[Finding]:
     elif kind == "blackhole":
         hint = f"sysctl -w net/ipv4/conf/{gate}/accept_local=1" if held else _routed(vip, outside)
     else:
-        hint = f"sysctl -w net/ipv{vip.version}/conf/{gate}/forwarding=1"
+        scope = gate if vip.version == 4 else "all"
+        hint = f"sysctl -w net/ipv{vip.version}/conf/{scope}/forwarding=1"
     yield Finding(
         "HOST-RETURN",
         ERROR,
