@@ -98,11 +98,12 @@ def verify_segment(
     """
     from lvsdr.profile.reader import read
     from lvsdr.proof import verification
-    from lvsdr.proof.segment_hosts import segment_of
+    from lvsdr.proof.segment_hosts import packets, segment_of
 
     wanted = read(profile)
     with session.kernel() as kernel:
-        segment = segment_of(wanted, kernel.read_host(), interface, dips)
+        host = kernel.inspect(lambda seen: packets(wanted, seen, interface), table=False)
+        segment = segment_of(wanted, host, interface, dips)
         verdict = verification.any_host(segment, kernel, session.ask, session.follow)
     return _show(session, verdict)
 

@@ -17,10 +17,10 @@ from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.objects import SILENCE
 from lvsdr.model.path import Proof
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
-from lvsdr.model.route_lookup import ForwardingOutcome
+from lvsdr.model.route_lookup import ForwardingOutcome, Packet
 from lvsdr.proof.director_probes import Probe, prove
 from lvsdr.proof.segment_hosts import Question, Segment, segment_of
-from lvsdr.rules.host import drift, host_rules, route_questions
+from lvsdr.rules.host import drift, host_rules, own_answers, route_questions
 from lvsdr.rules.paths import path_findings as path_rules
 from lvsdr.rules.paths import vip_given_up
 from lvsdr.rules.segment import who_answers
@@ -102,10 +102,15 @@ def _inspected(
     """Return the host, and what it holds as a director, taken from it in thought."""
     table, record = isinstance(profile, DirectorProfile), book.load()
     host = kernel.inspect(
-        lambda seen: route_questions.packets(profile, left_to_director(profile, seen, record)[0]),
-        table=table,
+        lambda seen: _packets(profile, left_to_director(profile, seen, record)[0]), table=table
     )
     return left_to_director(profile, host, record)
+
+
+def _packets(profile: Profile, host: Host) -> Iterator[Packet]:
+    yield from route_questions.packets(profile, host)
+    if isinstance(profile, DirectorProfile):
+        yield from own_answers.packets(profile.vips, profile.interface, host)
 
 
 def _state(
@@ -122,7 +127,9 @@ def _state(
         return found, False
     # What a rule has told, in words that say what it leads to, is not told again.
     told = {key for finding in found for key in finding.about}
-    silent = not any(finding.rule.startswith("ARP-") for finding in found)
+    silent = not any(
+        finding.rule.startswith("ARP-") and finding.severity == ERROR for finding in found
+    )
     rest = (
         change
         for change in todo
