@@ -20,10 +20,13 @@ from lvsdr.cli.options import (
     trust_option,
 )
 from lvsdr.cli.session import Session
-from lvsdr.render.results import Applied, Planned
+from lvsdr.render.results import MOST_SILENCES, Applied, Planned
 
 if TYPE_CHECKING:
+    from lvsdr.core.kernel_interface import Kernel
+    from lvsdr.core.situation import Situation
     from lvsdr.model.profile import Profile
+    from lvsdr.model.silence import Silence
     from lvsdr.render.results import Result
 
 Work = Callable[..., int]
@@ -53,14 +56,16 @@ def shared(role: str) -> tuple[click.Command, ...]:
 
 def plan(session: Session, profile: Path, role: str) -> int:
     """Show what apply would change; exit 1 if anything."""
+    from lvsdr.core.silences import falling_silent
     from lvsdr.core.situation import plan_apply
 
     wanted = read_profile(session, profile, role)
     with session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
         situation = plan_apply(wanted, kernel, session.book())
+        silences = falling_silent(wanted, situation, kernel)
     session.tell((*situation.notes, *map(container.noted, around)))
-    session.show(Planned(situation.todo, situation.drift))
+    session.show(Planned(situation.todo, situation.drift, silences))
     return 1 if situation.todo else 0
 
 
@@ -69,14 +74,33 @@ def apply(session: Session, profile: Path, role: str) -> int:
     from lvsdr.core import workflow
 
     wanted, book = read_profile(session, profile, role), session.book()
+    silences: list[Silence] = []
     with book.locked(session.lock_timeout), session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
         container.refuse_company(around)
-        situation = workflow.apply(wanted, kernel, book, session.announcer)
+
+        def beforehand(situation: Situation) -> None:
+            silences.extend(_silences(session, wanted, situation, kernel))
+
+        situation = workflow.apply(wanted, kernel, book, session.announcer, beforehand=beforehand)
     session.tell((*situation.notes, *map(container.noted, around)))
     announced = workflow.new_vips(situation.todo) if role == "director" else ()
-    session.show(Applied(situation.todo, announced))
+    session.show(Applied(situation.todo, announced, silences))
     return 0
+
+
+def _silences(
+    session: Session, profile: Profile, situation: Situation, kernel: Kernel
+) -> tuple[Silence, ...]:
+    """Say what this host will no longer answer for, before it falls silent, or refuse it."""
+    from lvsdr.core.silences import falling_silent, refuse
+    from lvsdr.model.silence import told
+
+    silences = falling_silent(profile, situation, kernel)
+    if getattr(profile, "silences", "warn") == "refuse":
+        refuse(silences)
+    session.tell(f"warning: {line}" for line in told(silences, MOST_SILENCES))
+    return silences
 
 
 def withdraw(session: Session, profile: Path, role: str) -> int:

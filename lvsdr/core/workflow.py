@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Protocol
 
 from lvsdr.core import signals
@@ -32,18 +32,21 @@ OpenAnnouncer = Callable[[str], AbstractContextManager[Announcer]]
 """Open an announcer on a link, before anything is changed: it may lack a privilege."""
 
 
-def apply(
+def apply(  # noqa: PLR0913, PLR0917 - what is wanted where, and what goes with it
     profile: Profile,
     kernel: Kernel,
     book: Book,
     announcer: OpenAnnouncer,
     order: Order = by_layers,
+    beforehand: Callable[[Situation], None] = lambda _: None,
 ) -> Situation:
     """Bring the host to `profile`, or leave it as it was and raise; announce what is new.
 
-    Returns how it stood before; its plan has been carried out.
+    Returns how it stood before; its plan has been carried out. `beforehand` is told of it before
+    anything is changed, and may refuse it.
     """
     situation = plan_apply(profile, kernel, book, order=order)
+    beforehand(situation)
     with _announcing(profile, new_vips(situation.todo), announcer) as announce:
         converge(situation, kernel, book, announce)
     return situation
@@ -68,15 +71,21 @@ def announce(
     Raises CannotRun where this host is not the one to do it.
     """
     host = kernel.read_host()
+    # A virtual router's MAC is that of the macvlan on which keepalived holds the VIP.
+    places: dict[str, list[IPAddress]] = {}
     for vip in profile.vips:
-        if profile.interface not in host.links_with(vip):
+        link = host.holder_on_wire(vip, profile.interface)
+        if link is None:
             # Said by a standby director, it would draw the traffic away from the active one.
             raise CannotRun(
                 f"cannot announce {vip}: it is not on {profile.interface} of this host",
-                hints=["lvsdr director apply"],
+                hints=["lvsdr director apply"] if profile.vips_owner == "lvsdr" else [],
             )
-    with announcer(profile.interface) as open_announcer:
-        open_announcer.announce(profile.vips, count=count, interval=interval)
+        places.setdefault(link, []).append(vip)
+    with ExitStack() as stack:
+        open_announcers = [stack.enter_context(announcer(link)) for link in places]
+        for each, vips in zip(open_announcers, places.values(), strict=True):
+            each.announce(vips, count=count, interval=interval)
     return profile.vips
 
 

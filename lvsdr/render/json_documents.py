@@ -56,6 +56,7 @@ def _planned(result: Planned) -> Document:
         "format": "lvsdr/plan/1",
         "changes": _changes(result.changes),
         "drift": _changes(result.drift),
+        "silences": [json_fields.silence(item) for item in result.silences],
     }
 
 
@@ -64,6 +65,7 @@ def _applied(result: Applied) -> Document:
         "format": "lvsdr/apply/1",
         "changes": _changes(result.changes),
         "announced": _addresses(result.announced),
+        "silences": [json_fields.silence(item) for item in result.silences],
     }
 
 

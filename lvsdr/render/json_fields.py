@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lvsdr.model.objects import Object
     from lvsdr.model.path import Proof
     from lvsdr.model.rehearsal_step import Step
+    from lvsdr.model.silence import Silence
     from lvsdr.render.object_rows import Row
 
 Document = dict[str, Any]
@@ -46,6 +47,16 @@ def row(item: Row) -> Document:
         "desired": _fields(item.wanted),
         "observed": _fields(item.seen),
         "counters": None if item.counters is None else asdict(item.counters),
+    }
+
+
+def silence(item: Silence) -> Document:
+    """Return an address that a link will no longer answer for."""
+    return {
+        "link": item.link,
+        "address": str(item.address),
+        "holders": list(item.holders),
+        "to": item.to,
     }
 
 

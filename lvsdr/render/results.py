@@ -23,22 +23,35 @@ if TYPE_CHECKING:
     from lvsdr.model.path import Proof
     from lvsdr.model.profile import Profile
     from lvsdr.model.rehearsal_step import Step
+    from lvsdr.model.silence import Silence
     from lvsdr.model.watch_event import Event
     from lvsdr.render.object_rows import Row
 
 
+# Of what falls silent people are told so many links, and so many addresses of each.
+MOST_SILENCES = 8
+
+
 class Planned(NamedTuple):
-    """What `apply` would change; `drift` is what others have done since: how lvsdr left it, now."""
+    """What `apply` would change; `drift` is what others have done since: how lvsdr left it, now.
+
+    `silences` is what it would no longer answer for on ARP.
+    """
 
     changes: Plan
     drift: Plan
+    silences: Sequence[Silence] = ()
 
 
 class Applied(NamedTuple):
-    """What was changed, by `apply` or `withdraw`, and the VIPs that the segment was told of."""
+    """What was changed, by `apply` or `withdraw`, and the VIPs that the segment was told of.
+
+    `silences` as of Planned: people were told of them before.
+    """
 
     changes: Plan
     announced: Sequence[IPAddress] = ()
+    silences: Sequence[Silence] = ()
 
 
 class Announced(NamedTuple):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lvsdr.model.objects import there
 from lvsdr.render.results import (
+    MOST_SILENCES,
     Announced,
     Applied,
     Checked,
@@ -59,6 +60,10 @@ def change(item: Change) -> str:
 def _planned(result: Planned) -> Iterator[str]:
     yield from changes(result.changes)
     yield from _drift(result.drift)
+    if result.silences:
+        from lvsdr.model.silence import told
+
+        yield from (f"warning: {line}" for line in told(result.silences, MOST_SILENCES))
 
 
 def _drift(plan: Plan) -> Iterator[str]:
