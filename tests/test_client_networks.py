@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from lvsdr.errors import ProfileError
-from lvsdr.model.profile import DirectorProfile
+from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.profile import reader
 
-BASE = {
+BASE: dict[str, dict[str, object]] = {
     "director": {"role": "director", "interface": "eth0", "vips": [{"address": "192.0.2.2"}]},
     "realserver": {"role": "realserver", "interface": "eth0", "vips": ["192.0.2.2"]},
 }
 
 
-def _read(role: str, clients: list[str], folder: Path) -> object:
+def _read(role: str, clients: list[str], folder: Path) -> Profile:
     data = {**BASE[role], "clients": clients}
     if role == "director":
         data["virtual_servers"] = []

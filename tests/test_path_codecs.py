@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
@@ -21,7 +22,16 @@ from lvsdr.wire.frames.ip import IPPacket
 from lvsdr.wire.frames.sctp import Chunk
 from lvsdr.wire.frames.tcp import Segment
 from lvsdr.wire.frames.udp import Datagram
-from lvsdr.wire.paths.probe import ECHO, Probe, ProbeReply, decode_reply, probe_frame, reset_frame
+from lvsdr.wire.paths.probe import (
+    ECHO,
+    HeardReply,
+    Mark,
+    Probe,
+    ProbeReply,
+    decode_reply,
+    probe_frame,
+    reset_frame,
+)
 
 US, THEM = "02:00:00:00:00:10", "02:00:00:00:00:11"
 DIP, VIP, RIP = IPv4Address("192.0.2.10"), IPv4Address("192.0.2.2"), IPv4Address("192.0.2.11")
@@ -43,12 +53,12 @@ inits = st.builds(
     Chunk, numbers16, numbers16, numbers32, st.sampled_from([sctp.INIT, sctp.INIT_ACK]), numbers32
 )
 aborts = st.builds(Chunk, numbers16, numbers16, numbers32, st.just(sctp.ABORT))
-echoes = st.builds(Echo, numbers16, numbers16, st.booleans())
+echoes = st.builds(Echo, numbers16, numbers16, st.booleans(), bodies)
 
 
 @st.composite
 def packets(draw: st.DrawFn) -> IPPacket:
-    return IPPacket(*draw(ends), draw(octets), draw(bodies), draw(octets))
+    return IPPacket(*draw(ends), draw(octets), draw(bodies), draw(octets), draw(numbers16))
 
 
 @given(packets(), st.binary(max_size=18))
@@ -171,6 +181,8 @@ def test_icmp_with_a_wrong_bit_is_refused(
 # Probes, and what answers them.
 
 PORT, OURS, NUMBER = 80, 61500, 0xFFFFFFFF
+MARK = Mark(OURS, 0x0001_2345_FFFF_FFFF)
+OTHER = Mark(OURS, 0x0009_8765_FFFF_FFFF)
 
 
 def probe(protocol: str, source: IPAddress = DIP, tunnel: OuterHeader | None = None) -> Probe:
@@ -178,9 +190,9 @@ def probe(protocol: str, source: IPAddress = DIP, tunnel: OuterHeader | None = N
     return Probe(protocol, source, VIP_OF[source], port, THEM, 1, tunnel)
 
 
-def sent(asked: Probe, number: int = NUMBER) -> IPPacket:
+def sent(asked: Probe) -> IPPacket:
     """Return the packet that carries a probe."""
-    return ip.decode(probe_frame(asked, US, OURS, number)[14:])
+    return ip.decode(probe_frame(asked, US, MARK)[14:])
 
 
 def back(packet: IPPacket) -> bytes:
@@ -218,9 +230,9 @@ def test_the_longest_segment_is_read_out_of_an_answer(options: str, segment: int
     padded = bytes.fromhex(options) + bytes(-len(bytes.fromhex(options)) % 4)
     answer = Segment(PORT, OURS, 7, NUMBER + 1 & 0xFFFFFFFF, tcp.SYN | tcp.ACK, padded)
 
-    _, reply = decode_reply(answered(asked, ip.TCP, tcp.encode(answer, asked.target, asked.source)))
+    heard = decode_reply(answered(asked, ip.TCP, tcp.encode(answer, asked.target, asked.source)))
 
-    assert reply == ProbeReply("open", THEM, segment=segment)
+    assert heard.reply == ProbeReply("open", THEM, segment=segment)
 
 
 @pytest.mark.parametrize("source", [DIP, DIP6])
@@ -234,16 +246,16 @@ def test_an_answer_over_tcp_is_known_by_what_it_acknowledges(
     segment = Segment(PORT, OURS, 7, NUMBER + 1 & 0xFFFFFFFF, flags)
     body = tcp.encode(segment, asked.target, asked.source)
 
-    label, reply = decode_reply(answered(asked, ip.TCP, body))
+    heard = decode_reply(answered(asked, ip.TCP, body))
 
-    assert label == asked.reply_key(OURS, NUMBER)
-    assert reply == ProbeReply(kind, THEM)
+    assert heard == HeardReply(asked.reply_key(MARK), ProbeReply(kind, THEM), source)
+    assert heard.answers(asked, MARK)
 
 
 def test_a_reset_takes_the_probes_own_way_and_next_number() -> None:
     asked = probe("tcp", tunnel=OuterHeader(DIP, RIP))
 
-    outer = ip.decode(reset_frame(asked, US, OURS, NUMBER)[14:])
+    outer = ip.decode(reset_frame(asked, US, MARK)[14:])
     inner = ip.decode(outer.payload)
 
     assert (outer.destination, inner.destination, inner.ttl) == (RIP, VIP, 1)
@@ -254,10 +266,24 @@ def test_an_answer_over_udp_is_known_by_its_ports() -> None:
     asked = probe("udp")
     body = udp.encode(Datagram(PORT, OURS, b"hello"), asked.target, asked.source)
 
-    assert decode_reply(answered(asked, ip.UDP, body)) == (
-        asked.reply_key(OURS, NUMBER),
-        ProbeReply("open", THEM),
-    )
+    heard = decode_reply(answered(asked, ip.UDP, body))
+
+    assert heard == HeardReply(asked.reply_key(MARK), ProbeReply("open", THEM), DIP)
+    assert heard.answers(asked, MARK)
+
+
+@pytest.mark.parametrize(("port", "size"), [(53, 12), (123, 48)])
+def test_a_service_that_is_asked_what_it_answers_repeats_the_secret(port: int, size: int) -> None:
+    asked = replace(probe("udp"), port=port)
+    question = udp.decode(sent(asked).payload).data
+    repeated = question[:size] if port == 53 else bytes(24) + question[40:48] + bytes(16)
+    body = udp.encode(Datagram(port, OURS, repeated), asked.target, asked.source)
+
+    heard = decode_reply(answered(asked, ip.UDP, body))
+
+    assert heard.answers(asked, MARK)
+    assert not heard.answers(asked, OTHER)
+    assert encapsulation.quoted_inner(sent(asked)) is None
 
 
 @pytest.mark.parametrize(("kind", "said"), [(sctp.INIT_ACK, "open"), (sctp.ABORT, "closed")])
@@ -265,20 +291,23 @@ def test_an_answer_over_sctp_is_known_by_its_tag(kind: int, said: str) -> None:
     asked = probe("sctp")
     body = sctp.encode(Chunk(PORT, OURS, NUMBER, kind))
 
-    assert decode_reply(answered(asked, ip.SCTP, body)) == (
-        asked.reply_key(OURS, NUMBER),
-        ProbeReply(said, THEM),
-    )
+    heard = decode_reply(answered(asked, ip.SCTP, body))
+
+    assert heard == HeardReply(asked.reply_key(MARK), ProbeReply(said, THEM), DIP)
 
 
 @pytest.mark.parametrize("source", [DIP, DIP6])
 def test_an_echo_reply_is_known_by_its_numbers(source: IPAddress) -> None:
     asked = probe(ECHO, source)
-    body = icmp.encode(Echo(OURS, 77, reply=True), asked.target, asked.source)
+    number = MARK.number(ECHO)
+    body = icmp.encode(Echo(OURS, number, True, MARK.cookie), asked.target, asked.source)
 
-    found = decode_reply(answered(asked, icmp.protocol(source.version), body))
+    heard = decode_reply(answered(asked, icmp.protocol(source.version), body))
 
-    assert found == (asked.reply_key(OURS, 77), ProbeReply("open", THEM))
+    assert (heard.key, heard.reply) == (asked.reply_key(MARK), ProbeReply("open", THEM))
+    assert heard.answers(asked, MARK)
+    # The same 16 bits, and another secret.
+    assert not heard.answers(asked, OTHER)
 
 
 @pytest.mark.parametrize("source", [DIP, DIP6])
@@ -296,21 +325,24 @@ def test_an_error_is_known_by_what_it_quotes(
     codes[6] |= {"expired": (3, 0), "protocol": (4, 1)}
     far: IPAddress = RIP if source.version == 4 else VIP6
     asked = probe(protocol, source, tunnel and OuterHeader(source, far, tunnel))
-    number = 77 if protocol == ECHO else NUMBER
-    quote = ip.encode(sent(asked, number))
+    quote = ip.encode(sent(asked))
 
-    label, reply = decode_reply(quoting(asked, *codes[source.version][reason], quote))
+    heard = decode_reply(quoting(asked, *codes[source.version][reason], quote))
 
-    assert label == asked.reply_key(OURS, number)
-    assert reply == ProbeReply(reason, THEM, outer=tunnel is not None)
+    assert heard.key == asked.reply_key(MARK)
+    assert heard.reply == ProbeReply(reason, THEM, outer=tunnel is not None)
+    assert heard.answers(asked, MARK)
+    # Of UDP the label is all that tells one that was guessed.
+    assert not heard.answers(asked, OTHER)
+    assert not heard.answers(replace(asked, source=VIP_OF[source]), MARK)
 
 
 def test_an_error_that_quotes_eight_bytes_is_understood() -> None:
     asked = probe("tcp")
 
-    label, _ = decode_reply(quoting(asked, 11, 0, ip.encode(sent(asked))[:28]))
+    heard = decode_reply(quoting(asked, 11, 0, ip.encode(sent(asked))[:28]))
 
-    assert label == asked.reply_key(OURS, NUMBER)
+    assert heard.key == asked.reply_key(MARK)
 
 
 @pytest.mark.parametrize(

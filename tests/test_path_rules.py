@@ -23,7 +23,7 @@ from lvsdr.profile.roles.director_paths import paths
 from lvsdr.proof import director_probes
 from lvsdr.render.status_verify_text import path_lines
 from lvsdr.rules.host import route_questions
-from lvsdr.rules.paths import path_faults
+from lvsdr.rules.paths import path_faults, unproven_paths
 from lvsdr.rules.paths import path_findings as rules
 from lvsdr.wire.paths.next_hops import macs_of
 from lvsdr.wire.paths.path_verdict import PathReplies, path_verdict
@@ -81,6 +81,13 @@ def profile(*servers: RealServer, vips: Sequence[IPAddress] = (VIP,)) -> Directo
         (path(), PathReplies(rip=OPEN), ("vip-missing", "")),
         (path(), PathReplies(port=CLOSED), ("vip-missing", "")),
         (path(), PathReplies(), ("filtered", "mute")),
+        # Another MAC than that of the RIP said all that was said.
+        (path(), PathReplies(stranger=MACS[1]), (None, "other-mac")),
+        # It itself was heard too, and it was silent on the service.
+        (path(), PathReplies(vip=OPEN, stranger=MACS[1]), ("filtered", "held")),
+        # A datagram that somebody may have guessed proves nothing; what TCP answers cannot be.
+        (path(DNS), PathReplies(OPEN, guessed=True), (None, "guessed")),
+        (path(), PathReplies(OPEN, guessed=True), ("served", "")),
         (path(method="tunnel"), PathReplies(error("port", outer=True)), ("no-tunnel", "")),
         (path(DNS, "tunnel"), PathReplies(error("port", outer=True)), ("no-tunnel", "")),
         (path(method="tunnel"), PathReplies(error("protocol", outer=True)), ("no-tunnel", "")),
@@ -241,12 +248,13 @@ def test_every_verdict_but_served_has_a_finding_and_a_hint() -> None:
     assert all(each[0].severity == ERROR and each[0].rip == RIP for each in made[1:])
 
 
-@pytest.mark.parametrize("detail", ["local", "no-source", "no-ethernet", "rate-limited"])
+@pytest.mark.parametrize("detail", unproven_paths.REASONS)
 def test_what_cannot_be_proven_is_said_with_its_reason(detail: PathDetail) -> None:
-    one = found(Proof(path(), None, detail))
+    one = found(Proof(path(), None, detail, stranger=MACS[1]))
 
     assert [(each.rule, each.severity) for each in one] == [("PATH-UNPROVEN", WARNING)]
-    assert path_faults.UNPROVEN[detail][0] in one[0].message
+    assert unproven_paths.REASONS[detail].why.partition("{")[0] in one[0].message
+    assert one[0].remedies
 
 
 @pytest.mark.parametrize("detail", path_faults.FILTERED)

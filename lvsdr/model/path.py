@@ -42,6 +42,10 @@ PathDetail = Literal[
     "local",
     "no-source",
     "no-ethernet",
+    # Of no verdict: another MAC answered than those of the RIP; or somebody answers datagrams that
+    # were never sent, and may have guessed the one that was.
+    "other-mac",
+    "guessed",
 ]
 
 
@@ -90,7 +94,7 @@ class Proof:
 
     `gateway` is the router before the RIP, `macs` are the MACs that answered for the next hop,
     `hint` is the remedy. `segment` is the maximum segment size that the real server announced over
-    TCP, `mtu` that of the link towards it.
+    TCP, `mtu` that of the link towards it. `stranger` is the MAC that answered instead.
     """
 
     path: Path
@@ -101,3 +105,4 @@ class Proof:
     hint: str | None = None
     segment: int | None = None
     mtu: int = 0
+    stranger: str | None = None

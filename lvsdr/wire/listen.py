@@ -67,7 +67,7 @@ class Listener(Closing):
         self._wire.wait_for_carrier(0.0)
 
     def _opened(self) -> PacketSocket:
-        return PacketSocket(self._link, *ethertypes(self._addresses))
+        return PacketSocket(self._link, *ethertypes(self._addresses), about=self._addresses)
 
     def _heard(self, until: float) -> Iterator[NeighbourClaim]:
         for frame in self._wire.frames(until):

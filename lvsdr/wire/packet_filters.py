@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from lvsdr.model.address import IPAddress
 from lvsdr.wire.bpf import (
     ACCEPT,
     ANY_BIT,
@@ -17,12 +18,14 @@ from lvsdr.wire.bpf import (
     LOAD_BYTE_X,
     LOAD_HALF,
     LOAD_HALF_X,
+    MOST_VALUES,
     PACKET_TYPE,
+    SEARCH,
     VLAN_TAG,
     Instruction,
     assemble,
 )
-from lvsdr.wire.frames.ethernet import IPV4, IPV6
+from lvsdr.wire.frames.ethernet import ARP, IPV4, IPV6
 from lvsdr.wire.frames.ip import ICMP, ICMPV6, SCTP, TCP, UDP
 
 # linux/if_packet.h
@@ -38,37 +41,52 @@ _NO_VLAN: tuple[Instruction, ...] = (
     # VLAN 0 is no VLAN, only a priority (802.1Q).
     (ANY_BIT, DROP, 0, 0x0FFF),
 )
-# Next header ICMPv6 at byte 20, its type at 54: a solicitation or an advertisement.
-_NEIGHBOUR_DISCOVERY = (
-    (EQUAL, 0, DROP, IPV6),
-    (LOAD_BYTE, 0, 0, 20),
-    (EQUAL, 0, DROP, ICMPV6),
-    (LOAD_BYTE, 0, 0, 54),
-    (EQUAL, ACCEPT, 0, 135),
-    (EQUAL, ACCEPT, DROP, 136),
-)
+# A solicitation speaks for its source, an advertisement for its target; of both the last word.
+_SPEAKS_FOR = {135: 34, 136: 74}
+_SENDER_OF_ARP = 28
 
 
-def ethertype_filter(ethertypes: Sequence[int]) -> bytes:
+def ethertype_filter(ethertypes: Sequence[int], about: Iterable[IPAddress] = ()) -> bytes:
     """Return the BPF program that passes frames of `ethertypes`, in host byte order.
 
-    Of IPv6 only neighbour discovery passes. Frames that this host sends are
-    dropped, and frames of a VLAN on the link: the kernel has removed their
-    tag, so they look like frames of the link itself.
+    Of IPv6 only neighbour discovery passes. Frames that this host sends are dropped, and frames of
+    a VLAN on the link: the kernel has removed their tag, so they look like frames of the link
+    itself. With `about`, only what is said of these addresses passes, and a little more: however
+    many frames speak of others, they take no room from these.
     """
+    words = {int(address) & 0xFFFFFFFF for address in about}
+    # Too many for the kernel: then all pass.
+    found = SEARCH if 0 < len(words) <= MOST_VALUES else ACCEPT
+    arp: tuple[Instruction, ...] = (
+        (EQUAL, 0, 2, ARP),
+        (LOAD, 0, 0, _SENDER_OF_ARP),
+        (AT_LEAST, found, found, 0),
+    )
+    others = [each for each in ethertypes if each not in (ARP, IPV6)]
     return assemble(
         [
             (LOAD, 0, 0, PACKET_TYPE),
             (EQUAL, DROP, 0, _OUTGOING),
             *_NO_VLAN,
             (LOAD_HALF, 0, 0, 12),
-            *((EQUAL, ACCEPT, 0, ethertype) for ethertype in ethertypes if ethertype != IPV6),
-            *(_NEIGHBOUR_DISCOVERY if IPV6 in ethertypes else ()),
-        ]
+            *((EQUAL, ACCEPT, 0, ethertype) for ethertype in others),
+            *(arp if ARP in ethertypes else ()),
+            *(_neighbour_discovery(found) if IPV6 in ethertypes else ()),
+        ],
+        words if found == SEARCH else (),
     )
 
 
-def probe_reply_filter(ports: range) -> bytes:
+def _neighbour_discovery(found: int) -> Iterator[Instruction]:
+    """Yield what passes a solicitation or an advertisement, and drops all else."""
+    # Next header ICMPv6 at byte 20, its type at 54.
+    yield from ((EQUAL, 0, DROP, IPV6), (LOAD_BYTE, 0, 0, 20), (EQUAL, 0, DROP, ICMPV6))
+    yield (LOAD_BYTE, 0, 0, 54)
+    for kind, speaker in _SPEAKS_FOR.items():
+        yield from ((EQUAL, 0, 2, kind), (LOAD, 0, 0, speaker), (AT_LEAST, found, found, 0))
+
+
+def probe_reply_filter(ports: Iterable[int]) -> bytes:
     """Return the BPF program that passes the packets that may answer a probe from `ports`.
 
     These are packets to this host: TCP, UDP and SCTP to one of the ports, echo
@@ -81,45 +99,13 @@ def probe_reply_filter(ports: range) -> bytes:
             (EQUAL, 0, DROP, _FOR_US),
             *_NO_VLAN,
             (LOAD_HALF, 0, 0, 12),
-            (EQUAL, 0, len(_from_ipv4(ports)), IPV4),
-            *_from_ipv4(ports),
+            (EQUAL, 0, len(_FROM_IPV4), IPV4),
+            *_FROM_IPV4,
             (EQUAL, 0, DROP, IPV6),
-            *_from_ipv6(ports),
-        ]
+            *_FROM_IPV6,
+        ],
+        ports,
     )
-
-
-def _from_ipv4(ports: range) -> list[Instruction]:
-    port, identifier = (
-        _among((LOAD_HALF_X, 0, 0, 16), ports),
-        _among((LOAD_HALF_X, 0, 0, 18), ports),
-    )
-    return [
-        (LOAD_HALF, 0, 0, 20),
-        (ANY_BIT, DROP, 0, _MORE_OR_LATER_FRAGMENT),
-        (IPV4_HEADER_TO_X, 0, 0, 14),
-        (LOAD_BYTE, 0, 0, 23),
-        *_one_of(_PORTS, port),
-        (EQUAL, 0, DROP, ICMP),
-        (LOAD_BYTE_X, 0, 0, 14),
-        *((EQUAL, ACCEPT, 0, kind) for kind in (3, 11, 12)),
-        (EQUAL, 0, DROP, 0),
-        *identifier,
-    ]
-
-
-def _from_ipv6(ports: range) -> list[Instruction]:
-    port, identifier = _among((LOAD_HALF, 0, 0, 56), ports), _among((LOAD_HALF, 0, 0, 58), ports)
-    return [
-        (LOAD_BYTE, 0, 0, 20),
-        *_one_of(_PORTS, port),
-        (EQUAL, 0, DROP, ICMPV6),
-        (LOAD_BYTE, 0, 0, 54),
-        # Errors are below 128 (RFC 4443, 2.1), an echo reply is 129.
-        (AT_LEAST, 0, ACCEPT, 128),
-        (EQUAL, 0, DROP, 129),
-        *identifier,
-    ]
 
 
 def _one_of(protocols: tuple[int, ...], then: list[Instruction]) -> list[Instruction]:
@@ -132,5 +118,29 @@ def _one_of(protocols: tuple[int, ...], then: list[Instruction]) -> list[Instruc
     return [*tests, *then]
 
 
-def _among(load: Instruction, ports: range) -> list[Instruction]:
-    return [load, (AT_LEAST, 0, DROP, ports.start), (AT_LEAST, DROP, ACCEPT, ports.stop)]
+def _among(load: Instruction) -> list[Instruction]:
+    return [load, (AT_LEAST, SEARCH, SEARCH, 0)]
+
+
+_FROM_IPV4 = [
+    (LOAD_HALF, 0, 0, 20),
+    (ANY_BIT, DROP, 0, _MORE_OR_LATER_FRAGMENT),
+    (IPV4_HEADER_TO_X, 0, 0, 14),
+    (LOAD_BYTE, 0, 0, 23),
+    *_one_of(_PORTS, _among((LOAD_HALF_X, 0, 0, 16))),
+    (EQUAL, 0, DROP, ICMP),
+    (LOAD_BYTE_X, 0, 0, 14),
+    *((EQUAL, ACCEPT, 0, kind) for kind in (3, 11, 12)),
+    (EQUAL, 0, DROP, 0),
+    *_among((LOAD_HALF_X, 0, 0, 18)),
+]
+_FROM_IPV6 = [
+    (LOAD_BYTE, 0, 0, 20),
+    *_one_of(_PORTS, _among((LOAD_HALF, 0, 0, 56))),
+    (EQUAL, 0, DROP, ICMPV6),
+    (LOAD_BYTE, 0, 0, 54),
+    # Errors are below 128 (RFC 4443, 2.1), an echo reply is 129.
+    (AT_LEAST, 0, ACCEPT, 128),
+    (EQUAL, 0, DROP, 129),
+    *_among((LOAD_HALF, 0, 0, 58)),
+]

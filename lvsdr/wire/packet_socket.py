@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import fcntl
 import os
 import socket
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import product
 from select import POLLIN, poll
@@ -16,24 +15,25 @@ from time import monotonic, sleep
 from typing import Self
 
 from lvsdr.errors import CannotRun
+from lvsdr.model.address import IPAddress
 from lvsdr.model.closed_on_exit import Closing
 from lvsdr.wire.frames.ethernet import IPV6, mac_text
+from lvsdr.wire.link_flags import RUNNING, UP, link_flags, require_neighbours
 from lvsdr.wire.packet_filters import ethertype_filter
 
 # From the kernel's headers; Python's socket module has no names for them.
 _ETH_P_ALL = 0x0003
-_ARPHRD_ETHER = 1
-_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _PACKET_IGNORE_OUTGOING = 263, 1, 23
+_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _PACKET_STATISTICS, _PACKET_IGNORE_OUTGOING = 263, 1, 6, 23
 _PACKET_MR_ALLMULTI = 2
 _SO_ATTACH_FILTER, _SO_RCVBUFFORCE = 26, 33
-_SIOCGIFFLAGS = 0x8913
-_IFF_UP, _IFF_LOOPBACK, _IFF_RUNNING, _IFF_NOARP = 0x1, 0x8, 0x40, 0x80
 _IFNAMSIZ = 16
 
 _LARGEST = 65536
 _BUFFER = 16 << 20
 _BACKLOG = 8
 RATE = 5000
+# linux/if_packet.h, struct tpacket_stats: frames, and those of them that were dropped.
+_STATISTICS = struct.Struct("II")
 _PAUSES = (0.001, 0.01, 0.1)
 
 _REASONS = {
@@ -52,18 +52,25 @@ class PacketSocket(Closing):
 
     Entering it raises CannotRun without the privilege, and for a link that
     is missing or does not use ARP: a loopback, IFF_NOARP, not Ethernet.
-    Without ethertypes it only sends. `only` is a BPF program that takes the
-    place of the filter for ethertypes.
+    Without ethertypes it only sends. With `about`, what is said of other addresses is not received.
+    `only` is a BPF program that takes the place of the filter for ethertypes.
     """
 
-    def __init__(self, link: str, *ethertypes: int, only: bytes | None = None) -> None:
+    def __init__(
+        self,
+        link: str,
+        *ethertypes: int,
+        about: Iterable[IPAddress] = (),
+        only: bytes | None = None,
+    ) -> None:
         self.link = link
         self._ethertypes = ethertypes
-        self._only = only
+        self._receives = bool(ethertypes or only)
+        self._only = only or ethertype_filter(ethertypes, about)
 
     def __enter__(self) -> Self:
         with link_errors(f"cannot open a packet socket on {self.link}", self.link):
-            self._socket = _open(self.link, self._ethertypes, self._only)
+            self._socket = self._opened()
         self._poll = poll()
         self._poll.register(self._socket, POLLIN)
         return self
@@ -71,6 +78,27 @@ class PacketSocket(Closing):
     def close(self) -> None:
         """Give back what was opened."""
         self._socket.close()
+
+    def _opened(self) -> socket.socket:
+        # Protocol 0 receives nothing: no frame can come before the filter is there.
+        wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
+        try:
+            _enlarge_buffer(wire)
+            _attach_filter(wire, self._only)
+            _bind(wire, self.link, _ETH_P_ALL if self._receives else 0)
+            require_neighbours(wire, self.link)
+            if IPV6 in self._ethertypes:
+                _hear_groups(wire)
+        except BaseException:
+            wire.close()
+            raise
+        return wire
+
+    def count_lost(self) -> int:
+        """Return how many frames the kernel had no room for, since the last time this was asked."""
+        counted = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, _STATISTICS.size)
+        lost: int = _STATISTICS.unpack(counted)[1]
+        return lost
 
     @property
     def mac(self) -> str:
@@ -84,8 +112,8 @@ class PacketSocket(Closing):
         it is there (net/core/link_watch.c).
         """
         deadline = monotonic() + seconds
-        while not (flags := _flags(self._socket, self.link)) & _IFF_RUNNING:
-            if not flags & _IFF_UP:
+        while not (flags := link_flags(self._socket, self.link)) & RUNNING:
+            if not flags & UP:
                 raise _cannot(f"cannot ask on {self.link}", self.link, errno.ENETDOWN)
             if monotonic() > deadline:
                 raise CannotRun(
@@ -151,22 +179,6 @@ def paced(
     ]
 
 
-def _open(link: str, ethertypes: Sequence[int], only: bytes | None) -> socket.socket:
-    # Protocol 0 receives nothing: no frame can come before the filter is there.
-    wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
-    try:
-        _enlarge_buffer(wire)
-        _attach_filter(wire, only or ethertype_filter(ethertypes))
-        _bind(wire, link, _ETH_P_ALL if ethertypes or only else 0)
-        _require_neighbours(wire, link)
-        if IPV6 in ethertypes:
-            _hear_groups(wire)
-    except BaseException:
-        wire.close()
-        raise
-    return wire
-
-
 def _enlarge_buffer(wire: socket.socket) -> None:
     try:
         wire.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
@@ -198,26 +210,6 @@ def _hear_groups(wire: socket.socket) -> None:
     index = socket.if_nametoindex(wire.getsockname()[0])
     request = struct.pack("iHH8s", index, _PACKET_MR_ALLMULTI, 0, b"")
     wire.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, request)
-
-
-def _require_neighbours(wire: socket.socket, link: str) -> None:
-    flags = _flags(wire, link)
-    kinds = {
-        "it is a loopback": flags & _IFF_LOOPBACK,
-        "nobody asks for neighbours there (NOARP)": flags & _IFF_NOARP,
-        "it is no Ethernet link": wire.getsockname()[3] != _ARPHRD_ETHER,
-    }
-    for reason in (reason for reason, holds in kinds.items() if holds):
-        raise CannotRun(
-            f"cannot open a packet socket on {link}: {reason}",
-            hints=["name the link with the subnet of the VIPs: ip route show"],
-        )
-
-
-def _flags(wire: socket.socket, link: str) -> int:
-    request = struct.pack("16sH22x", os.fsencode(link), 0)
-    flags: int = struct.unpack("16xH22x", fcntl.ioctl(wire, _SIOCGIFFLAGS, request))[0]
-    return flags
 
 
 @contextmanager

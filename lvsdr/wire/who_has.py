@@ -44,7 +44,7 @@ def who_has(  # noqa: PLR0913 - each is a question of its own, and none can be d
     wanted = frozenset(addresses)
     if not wanted:
         return frozenset()
-    with PacketSocket(link, *ethertypes(wanted)) as wire:
+    with PacketSocket(link, *ethertypes(wanted), about=wanted) as wire:
         wire.wait_for_carrier()
         asker = Asker(
             wire.mac,

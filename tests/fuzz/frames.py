@@ -22,11 +22,11 @@ ENDS = (
 def one(data: bytes) -> None:
     """Read a frame; what is no answer is a FrameError and nothing else."""
     try:
-        label, reply = decode_reply(data)
+        heard = decode_reply(data)
     except FrameError:
         return
-    assert len(label) == 5
-    assert reply.kind
+    assert len(heard.key) == 5
+    assert heard.reply.kind
 
 
 def mutated(frame: bytes, chance: random.Random) -> bytes:

@@ -31,7 +31,7 @@ from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import serving
 from lvsdr.model.ipvs import Service
 from lvsdr.wire.packet_socket import PacketSocket
-from lvsdr.wire.paths.probe import Probe, probe_frame
+from lvsdr.wire.paths.probe import Mark, Probe, probe_frame
 
 SHORTLY = ("--seconds", "0.4")
 CLIENT = "10.10.10.10"
@@ -85,7 +85,7 @@ def test_a_probe_that_is_not_reset_leaves_a_connection_half_open(made: Rig) -> N
 
     def send() -> None:
         with PacketSocket("eth0") as wire:
-            wire.send(probe_frame(probe, wire.mac, 61500, 1))
+            wire.send(probe_frame(probe, wire.mac, Mark(61500, 1)))
 
     made.lab.director.inside(send)
 

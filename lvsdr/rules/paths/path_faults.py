@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from lvsdr.model.address import endpoint
-from lvsdr.model.finding import ERROR, WARNING, Finding
-from lvsdr.model.path import Path, Proof
+from lvsdr.model.finding import ERROR, Finding
+from lvsdr.model.path import Path
 from lvsdr.rules.host.tunnel_ends import UnpackingLink, unpacking_link
-
-Group = Sequence[Proof]
-"""The proofs of one fault; never empty."""
+from lvsdr.rules.paths.unproven_paths import Group, services_of, unproven
 
 _SOCKETS = {"tcp": "-ltnp", "udp": "-lunp", "sctp": "-lSnp"}
-_SHOWN = 3
-UNPROVEN = {
-    "local": ("it is this host itself", "on another host of the segment: lvsdr director verify"),
-    "no-source": (
-        "this host has no address that is no VIP to ask from",
-        "give this host an address of its own: ip address add DIP/PREFIX dev LINK",
-    ),
-    "no-ethernet": ("no Ethernet link leads there", "ip route get {rip}"),
-    "rate-limited": (
-        "it sends a limited number of errors, and silence may be one that it kept back",
-        "a minute later: lvsdr director verify",
-    ),
-}
 FILTERED = {
     "held": ("does not answer, though it holds the VIP", "something drops the requests there"),
     "rejected": ("says that it is prohibited", "a firewall refuses the requests"),
@@ -66,7 +51,7 @@ def _vip_missing(group: Group) -> Finding:
         ERROR,
         str(path.rip),
         f"real server {path.rip} does not hold {path.vip}: clients that are sent there {told}"
-        f" ({_services(group)})",
+        f" ({services_of(group)})",
         f"on {path.rip}: lvsdr realserver apply",
         vip=path.vip,
         rip=path.rip,
@@ -80,7 +65,7 @@ def _loop(group: Group) -> Finding:
         ERROR,
         str(path.rip),
         f"real server {path.rip} does not hold {path.vip} and forwards packets for it: they come"
-        f" back to the director, again and again ({_services(group)})",
+        f" back to the director, again and again ({services_of(group)})",
         f"on {path.rip}: lvsdr realserver apply",
         vip=path.vip,
         rip=path.rip,
@@ -96,7 +81,7 @@ def _no_tunnel(group: Group) -> Finding:
         ERROR,
         str(rip),
         f"real server {rip} takes nothing out of a tunnel: {closed} is missing or down, and clients"
-        f" that are sent there get no answer ({_services(group)})",
+        f" that are sent there get no answer ({services_of(group)})",
         f"on {rip}: {mend}{needed.by_hand}",
         rip=rip,
     )
@@ -119,7 +104,7 @@ def _filtered(group: Group) -> Finding:
         "PATH-FILTERED",
         ERROR,
         str(path.rip),
-        f"real server {path.rip} {seen.format(arp=_asked(path))}: {meaning} ({_services(group)})",
+        f"real server {path.rip} {seen.format(arp=_asked(path))}: {meaning} ({services_of(group)})",
         hint,
         vip=path.vip,
         rip=path.rip,
@@ -143,7 +128,7 @@ def _down(group: Group) -> Finding:
         "PATH-DOWN",
         ERROR,
         str(path.rip),
-        f"{seen}: clients that are sent there get no answer ({_services(group)})",
+        f"{seen}: clients that are sent there get no answer ({services_of(group)})",
         hint,
         rip=path.rip,
     )
@@ -171,33 +156,14 @@ def _routed(group: Group) -> Finding:
         ERROR,
         str(path.rip),
         f"real server {path.rip} is behind router {gateway}, which direct routing does not cross:"
-        f" clients that are sent there get no answer ({_services(group)})",
+        f" clients that are sent there get no answer ({services_of(group)})",
         f'in the profile: "forwarding_method": "tunnel" for {path.rip}, or a RIP of this segment',
-        rip=path.rip,
-    )
-
-
-def _unproven(group: Group) -> Finding:
-    path = group[0].path
-    reason, hint = UNPROVEN[group[0].detail]
-    return Finding(
-        "PATH-UNPROVEN",
-        WARNING,
-        str(path.rip),
-        f"nothing is known of real server {path.rip}: {reason} ({_services(group)})",
-        hint.format(rip=path.rip),
         rip=path.rip,
     )
 
 
 def _asked(path: Path) -> str:
     return "ARP" if path.rip.version == 4 else "neighbour solicitations"
-
-
-def _services(group: Group) -> str:
-    names = [str(name) for name in dict.fromkeys(proof.path.service for proof in group)]
-    more = [f"{len(names) - _SHOWN} more"] if len(names) > _SHOWN else []
-    return ", ".join((*names[:_SHOWN], *more))
 
 
 FAULTS: dict[str, Callable[[Group], Finding]] = {
@@ -209,5 +175,5 @@ FAULTS: dict[str, Callable[[Group], Finding]] = {
     "down": _down,
     "duplicate-rip": _duplicate,
     "routed": _routed,
-    "unproven": _unproven,
+    "unproven": unproven,
 }

@@ -33,7 +33,9 @@ def findings(proofs: Sequence[Proof]) -> Iterator[Finding]:
 
 def hinted(proof: Proof) -> Proof:
     """Return the proof with the way to mend what it shows."""
-    return proof if _serves(proof) else replace(proof, hint=FAULTS[_name(proof)]([proof]).hint)
+    return (
+        proof if _serves(proof) else replace(proof, hint=FAULTS[_name(proof)]([proof]).hint or None)
+    )
 
 
 def _name(proof: Proof) -> str:

@@ -67,8 +67,8 @@ def _start(outer: IPPacket) -> int | None:
     if outer.protocol == GRE:
         has_checksum = outer.payload[:1] >= bytes([_GRE_CHECKSUM])
         return _GRE.size + (4 if has_checksum else 0)
-    # Our own datagrams are empty: one that carries something is a tunnel's.
-    if outer.protocol == UDP and len(outer.payload) > _UDP_HEADER:
+    # Our own datagrams are empty, or do not begin with 0.
+    if outer.protocol == UDP and outer.payload[_UDP_HEADER : _UDP_HEADER + 1] == b"\0":
         return _UDP_HEADER + _GUE.size
     return None
 

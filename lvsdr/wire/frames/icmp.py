@@ -30,11 +30,12 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """An echo request, or the reply to one."""
+    """An echo request, or the reply to one, which gives its data back."""
 
     identifier: int
     sequence: int
     reply: bool = False
+    data: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def encode(message: Echo | Error, source: IPAddress, destination: IPAddress) -> 
     """Return the bytes of `message`, its checksum filled in for these two addresses."""
     if isinstance(message, Echo):
         kind = (_REPLY if message.reply else _REQUEST)[source.version]
-        start, end, body = (kind, 0), (message.identifier, message.sequence), b""
+        start, end, body = (kind, 0), (message.identifier, message.sequence), message.data
     else:
         start, end, body = (message.kind, message.code), (0, 0), message.quote
     blank = _HEADER.pack(*start, 0, *end) + body
@@ -75,7 +76,7 @@ def decode(data: bytes, source: IPAddress, destination: IPAddress) -> Echo | Err
     version = source.version
     kind, code, _, identifier, sequence = _HEADER.unpack_from(data)
     if kind in (_REQUEST[version], _REPLY[version]):
-        return Echo(identifier, sequence, kind == _REPLY[version])
+        return Echo(identifier, sequence, kind == _REPLY[version], data[_HEADER.size :])
     if kind in _ERRORS[version]:
         return Error(version, kind, code, data[_HEADER.size :])
     raise FrameError(f"type {kind} of ICMP is neither an echo nor an error")

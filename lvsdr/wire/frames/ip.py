@@ -19,17 +19,23 @@ _PSEUDO6 = struct.Struct("!16s16sII")
 _DONT_FRAGMENT = 0x4000
 # More fragments follow, or this is not the first.
 _FRAGMENT = 0x3FFF
+_FLOW_LABEL = 0xFFFFF
 
 
 @dataclass(frozen=True, slots=True)
 class IPPacket:
-    """One IP packet of either family; `ttl` is the hop limit of IPv6."""
+    """One IP packet of either family; `ttl` is the hop limit of IPv6.
+
+    `label` is IPv4's identification, of 16 bits, or IPv6's flow label, of 20: an ICMP error quotes
+    it, and no answer shows it.
+    """
 
     source: IPAddress
     destination: IPAddress
     protocol: int
     payload: bytes
     ttl: int = TTL
+    label: int = 0
 
 
 def encode(packet: IPPacket) -> bytes:
@@ -37,10 +43,11 @@ def encode(packet: IPPacket) -> bytes:
     ends = packet.source.packed, packet.destination.packed
     length = len(packet.payload)
     if packet.source.version == 6:
-        header = _IPV6.pack(6 << 28, length, packet.protocol, packet.ttl, *ends)
+        start6 = 6 << 28 | packet.label
+        header = _IPV6.pack(start6, length, packet.protocol, packet.ttl, *ends)
         return header + packet.payload
-    # No identification: what cannot be fragmented needs none (RFC 6864, 4.1).
-    start = 0x45, 0, _IPV4.size + length, 0, _DONT_FRAGMENT, packet.ttl, packet.protocol
+    # What cannot be fragmented may have any identification (RFC 6864, 4.1).
+    start = 0x45, 0, _IPV4.size + length, packet.label, _DONT_FRAGMENT, packet.ttl, packet.protocol
     header = _IPV4.pack(*start, checksum(_IPV4.pack(*start, 0, *ends)), *ends)
     return header + packet.payload
 
@@ -97,7 +104,9 @@ def _decode(data: bytes) -> tuple[IPPacket, int]:
 def _decode4(data: bytes) -> tuple[IPPacket, int]:
     if len(data) < _IPV4.size:
         raise FrameError(f"{len(data)} bytes are too few for IPv4")
-    first, _, total, _, fragment, ttl, protocol, _, source, destination = _IPV4.unpack_from(data)
+    first, _, total, label, fragment, ttl, protocol, _, source, destination = _IPV4.unpack_from(
+        data
+    )
     start = (first & 0xF) * 4
     if not _IPV4.size <= start <= min(total, len(data)):
         raise FrameError("the lengths of the IPv4 header are wrong")
@@ -105,12 +114,13 @@ def _decode4(data: bytes) -> tuple[IPPacket, int]:
         raise FrameError("a fragment")
     payload = data[start:total]
     ends = IPv4Address(source), IPv4Address(destination)
-    return IPPacket(*ends, protocol, payload, ttl), total - start
+    return IPPacket(*ends, protocol, payload, ttl, label), total - start
 
 
 def _decode6(data: bytes) -> tuple[IPPacket, int]:
     if len(data) < _IPV6.size:
         raise FrameError(f"{len(data)} bytes are too few for IPv6")
-    _, length, protocol, ttl, source, destination = _IPV6.unpack_from(data)
+    first, length, protocol, ttl, source, destination = _IPV6.unpack_from(data)
     payload = data[_IPV6.size : _IPV6.size + length]
-    return IPPacket(IPv6Address(source), IPv6Address(destination), protocol, payload, ttl), length
+    ends = IPv6Address(source), IPv6Address(destination)
+    return IPPacket(*ends, protocol, payload, ttl, first & _FLOW_LABEL), length

@@ -2,36 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from itertools import product
+from time import monotonic
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.path import RealServerRoute
-from lvsdr.wire.who_has import who_has
+from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
+from lvsdr.wire.frames.claim_of_frame import claim_on
+from lvsdr.wire.frames.ethernet import Frame
+from lvsdr.wire.packet_socket import PacketSocket
+from lvsdr.wire.paths.probe_sender import Pair
+from lvsdr.wire.who_has import ethertypes, who_has
 
 _NEIGHBOURS = 0.5
+_TURNS, _TURN = 2, 0.15
+# A host may have many MACs, and a forger invents more: so many are asked.
+_MOST = 32
+
+Sources = tuple[IPv4Address | None, IPv6Address | None]
 
 
-def next_hop_macs(link: str, routes: Iterable[RealServerRoute]) -> dict[IPAddress, tuple[str, ...]]:
+@dataclass(frozen=True, slots=True)
+class NextHops:
+    """What was heard of the next hops: the MACs of each host, and all that answered for it."""
+
+    macs: Mapping[IPAddress, tuple[str, ...]]
+    every: Mapping[IPAddress, frozenset[str]]
+
+    def same_host(self) -> Iterator[Pair]:
+        """Yield each MAC of a next hop with each that has answered for the same next hop."""
+        for address, macs in self.macs.items():
+            yield from product(macs, self.every[address])
+
+
+def next_hops(link: str, routes: Iterable[RealServerRoute]) -> NextHops:
     """Return the MAC addresses that answer for the next hop of each of `routes`.
 
     A next hop has no MAC where nobody answers, several where several hosts do. Raises CannotRun.
     """
-    found: dict[IPAddress, list[Answer]] = {}
-    sources: dict[int, IPAddress] = {}
-    for route in routes:
-        found[route.next_hop] = []
-        sources.setdefault(route.source.version, route.source)
-    answers = who_has(
-        link,
-        found,
-        source4=sources.get(4),  # type: ignore[arg-type]
-        source6=sources.get(6),  # type: ignore[arg-type]
-        seconds=_NEIGHBOURS,
-    )
+    found: dict[IPAddress, list[Answer]] = {route.next_hop: [] for route in routes}
+    source4, source6 = _sources(routes)
+    answers = who_has(link, found, source4=source4, source6=source6, seconds=_NEIGHBOURS)
     for answer in answers:
         found[answer.address].append(answer)
-    return {address: tuple(sorted(macs_of(heard))) for address, heard in found.items()}
+    return NextHops(
+        {address: tuple(sorted(macs_of(heard))) for address, heard in found.items()},
+        {address: frozenset(each.mac for each in heard) for address, heard in found.items()},
+    )
 
 
 def macs_of(answers: Iterable[Answer]) -> set[str]:
@@ -46,3 +67,64 @@ def macs_of(answers: Iterable[Answer]) -> set[str]:
     if len(forms["own"]) == len(forms["probe"]) == 1:
         return forms["own"]
     return set().union(*forms.values())
+
+
+def vouching(
+    link: str, routes: Iterable[RealServerRoute], macs: Mapping[IPAddress, tuple[str, ...]]
+) -> Callable[[frozenset[Pair]], frozenset[Pair]]:
+    """Return a function that asks a MAC whether it is the next hop that another MAC answered for.
+
+    Of a bond each link sends, and only one answers ARP. What is asked at one MAC alone is answered
+    by nobody else.
+    """
+    sources = _sources(routes)
+    hops = {mac: hop for hop, those in macs.items() for mac in those}
+
+    def vouched(pairs: frozenset[Pair]) -> frozenset[Pair]:
+        waiting: dict[IPAddress, list[Pair]] = {}
+        for pair in sorted(pairs)[:_MOST]:
+            waiting.setdefault(hops[pair[0]], []).append(pair)
+        found: set[Pair] = set()
+        with PacketSocket(link, *ethertypes(waiting), about=waiting) as wire:
+            # One for each next hop at a time: the answer does not say at which MAC it was asked.
+            while asked := {hop: each.pop() for hop, each in waiting.items() if each}:
+                found |= _vouched(wire, asked, sources)
+        return frozenset(found)
+
+    return vouched
+
+
+def _sources(routes: Iterable[RealServerRoute]) -> Sources:
+    found: dict[int, IPAddress] = {}
+    for route in routes:
+        found.setdefault(route.source.version, route.source)
+    return found.get(4), found.get(6)  # type: ignore[return-value]
+
+
+def _question(mac: str, to: str, hop: IPAddress, sources: Sources) -> bytes:
+    """Return the question for `hop`, to one MAC alone."""
+    if isinstance(hop, IPv4Address):
+        # Nobody asks like this but us: what is answered is answered to this question.
+        question = arp.encode(arp.probe(mac, hop))
+        return ethernet.encode(Frame(to, mac, ethernet.ARP, question))
+    assert sources[1] is not None, "a probe of IPv6 has a source"
+    asked = neighbour_discovery.question(mac, sources[1], hop)
+    return ethernet.encode(Frame(to, mac, ethernet.IPV6, neighbour_discovery.encode(asked)))
+
+
+def _vouched(wire: PacketSocket, asked: Mapping[IPAddress, Pair], sources: Sources) -> set[Pair]:
+    """Return those of the pairs whose other MAC answers for the next hop."""
+    found: set[Pair] = set()
+    for _ in range(_TURNS):
+        for hop, (_, other) in asked.items():
+            wire.send(_question(wire.mac, other, hop, sources))
+        for frame in wire.frames(monotonic() + _TURN):
+            claim = claim_on(asked.keys(), frame)
+            if claim is None or claim.form == "request":
+                continue
+            pair = asked[claim.address]
+            if claim.to == arp.NOBODY or pair[1] in (claim.mac, ethernet.decode(frame).source):
+                found.add(pair)
+        if len(found) == len(asked):
+            break
+    return found

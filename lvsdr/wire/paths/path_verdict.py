@@ -18,7 +18,9 @@ class PathReplies:
     where that does not say enough: `vip` an echo to the VIP by the same path,
     `rip` an echo to the RIP, `port` the service's port on the RIP, `tunnel` an
     echo to the RIP inside the tunnel. `limited` is True where the host's ICMP
-    rate limit may have held an error back.
+    rate limit may have held an error back. `stranger` is the MAC of a host that answered to the
+    service's probe, and is not the one that it was sent to; `guessed` is True where somebody
+    answered datagrams that nobody had sent.
     """
 
     service: ProbeReply | None = None
@@ -27,6 +29,8 @@ class PathReplies:
     port: ProbeReply | None = None
     tunnel: ProbeReply | None = None
     limited: bool = False
+    stranger: str | None = None
+    guessed: bool = False
 
 
 def path_verdict(path: Path, replies: PathReplies, *, routed: bool) -> _Verdict:
@@ -35,7 +39,8 @@ def path_verdict(path: Path, replies: PathReplies, *, routed: bool) -> _Verdict:
     if reply is None:
         return _silent(path, replies, routed)
     if reply.kind == "open":
-        return "served", ""
+        guessed = replies.guessed and path.service.protocol == "udp"
+        return (None, "guessed") if guessed else ("served", "")
     closed = reply.kind == "closed" or (path.service.protocol, reply.kind) in _REFUSED
     if closed and not reply.outer:
         return "port-closed", _elsewhere(path, replies)
@@ -71,6 +76,10 @@ def _refused(reply: ProbeReply, path: Path) -> _Verdict:
 
 
 def _silent(path: Path, replies: PathReplies, routed: bool) -> _Verdict:
+    heard = (replies.vip, replies.rip, replies.port, replies.tunnel)
+    if replies.stranger and not any(heard):
+        # A link of it from which it sends all that it says; or a host that has seen the probes.
+        return None, "other-mac"
     if replies.vip is not None:
         return _held(path, replies) if replies.vip.kind == "open" else _refused(replies.vip, path)
     if replies.rip is None and replies.port is None:

@@ -10,12 +10,36 @@ from lvsdr.wire.frames import encapsulation, ethernet, icmp, ip, sctp, tcp, udp
 from lvsdr.wire.frames.encapsulation import OuterHeader
 from lvsdr.wire.frames.ethernet import Frame, FrameError
 from lvsdr.wire.frames.ip import ICMP, ICMPV6, SCTP, TCP, UDP, IPPacket
+from lvsdr.wire.paths import udp_questions
 
 ECHO = "echo"
 PROTOCOLS = {"tcp": TCP, "udp": UDP, "sctp": SCTP}
 
 ReplyKey = tuple[str, int, IPAddress, int, int]
 """What a reply is matched by: protocol, our port, the target, its port, and our number."""
+_Read = tuple[ReplyKey, str, bytes | None]
+"""The key of an answer, whether it is open or closed, and the secret that it repeats, if any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What only the host that a probe was sent to can know: our port, and a `secret` of 64 bits."""
+
+    ours: int
+    secret: int
+
+    def number(self, protocol: str) -> int:
+        """Return the number that a reply has to carry; UDP has no room for one, an echo little."""
+        return self.secret & {"udp": 0, ECHO: 0xFFFF}.get(protocol, 0xFFFFFFFF)
+
+    def label(self, version: int) -> int:
+        """Return the label of the packet, which an error has to quote."""
+        return self.secret >> 32 & (0xFFFF if version == 4 else 0xFFFFF)
+
+    @property
+    def cookie(self) -> bytes:
+        """Return what an echo has to bring back."""
+        return self.secret.to_bytes(8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +57,9 @@ class Probe:
     ttl: int
     tunnel: OuterHeader | None = None
 
-    def reply_key(self, ours: int, number: int) -> ReplyKey:
-        """Return the key by which a reply is matched; UDP has no room for a number."""
-        return self.protocol, ours, self.target, self.port, 0 if self.protocol == "udp" else number
+    def reply_key(self, mark: Mark) -> ReplyKey:
+        """Return the key by which a reply is matched."""
+        return self.protocol, mark.ours, self.target, self.port, mark.number(self.protocol)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,52 +77,81 @@ class ProbeReply:
     segment: int | None = None
 
 
-def probe_frame(probe: Probe, mac: str, ours: int, number: int) -> bytes:
-    """Return the frame of `probe` from `mac`; the reply will have the key of `ours`, `number`."""
-    ends = probe.source, probe.target
+@dataclass(frozen=True, slots=True)
+class HeardReply:
+    """A reply as it came: its key, the address that was the probe's source, and what it repeats.
+
+    `label` is that of the quoted packet, `cookie` the secret inside of it; None where such a reply
+    repeats none.
+    """
+
+    key: ReplyKey
+    reply: ProbeReply
+    asker: IPAddress
+    label: int | None = None
+    cookie: bytes | None = None
+
+    def answers(self, probe: Probe, mark: Mark) -> bool:
+        """Return whether it repeats all that it can know of `probe` alone."""
+        cookie = mark.cookie if probe.protocol == ECHO else udp_questions.expected(probe.port, mark)
+        return (
+            self.asker == probe.source
+            and self.label in (None, mark.label(probe.target.version))
+            and self.cookie in (None, cookie)
+        )
+
+
+def probe_frame(probe: Probe, mac: str, mark: Mark) -> bytes:
+    """Return the frame of `probe` from `mac`; the reply will have the key of `mark`."""
+    ends, number = (probe.source, probe.target), mark.number(probe.protocol)
     if probe.protocol == "tcp":
-        segment = tcp.Segment(ours, probe.port, number, 0, tcp.SYN, tcp.MAXIMUM_SEGMENT)
+        segment = tcp.Segment(mark.ours, probe.port, number, 0, tcp.SYN, tcp.MAXIMUM_SEGMENT)
         body = tcp.encode(segment, *ends)
     elif probe.protocol == "udp":
-        body = udp.encode(udp.Datagram(ours, probe.port), *ends)
+        question = udp_questions.question(probe.port, mark)
+        body = udp.encode(udp.Datagram(mark.ours, probe.port, question), *ends)
     elif probe.protocol == "sctp":
-        body = sctp.encode(sctp.Chunk(ours, probe.port, 0, sctp.INIT, number))
+        body = sctp.encode(sctp.Chunk(mark.ours, probe.port, 0, sctp.INIT, number))
     else:
-        body = icmp.encode(icmp.Echo(ours, number), *ends)
-    return _in_frame(probe, mac, body, ours)
+        body = icmp.encode(icmp.Echo(mark.ours, number, data=mark.cookie), *ends)
+    return _in_frame(probe, mac, body, mark)
 
 
-def reset_frame(probe: Probe, mac: str, ours: int, number: int) -> bytes:
+def reset_frame(probe: Probe, mac: str, mark: Mark) -> bytes:
     """Return the frame that resets the connection that a TCP probe may have opened.
 
     It takes the same path as the probe, so that it reaches the same host.
     """
-    segment = tcp.Segment(ours, probe.port, number + 1 & 0xFFFFFFFF, 0, tcp.RST)
-    return _in_frame(probe, mac, tcp.encode(segment, probe.source, probe.target), ours)
+    number = mark.number(probe.protocol) + 1 & 0xFFFFFFFF
+    segment = tcp.Segment(mark.ours, probe.port, number, 0, tcp.RST)
+    return _in_frame(probe, mac, tcp.encode(segment, probe.source, probe.target), mark)
 
 
-def decode_reply(data: bytes) -> tuple[ReplyKey, ProbeReply]:
-    """Return the key of the probe that a frame answers, and the reply, or raise FrameError."""
+def decode_reply(data: bytes) -> HeardReply:
+    """Return what a frame answers to which probe, or raise FrameError."""
     received = ethernet.decode(data)
     packet = ip.decode(received.payload)
     if packet.protocol not in (ICMP, ICMPV6):
-        key, kind = _READERS[_protocol(packet)](packet)
-        return key, ProbeReply(kind, received.source, segment=_segment(packet))
+        key, kind, cookie = _READERS[_protocol(packet)](packet)
+        reply = ProbeReply(kind, received.source, segment=_segment(packet))
+        return HeardReply(key, reply, packet.destination, cookie=cookie)
     message = icmp.decode(packet.payload, packet.source, packet.destination)
     if isinstance(message, icmp.Echo):
         if not message.reply:
             raise FrameError("an echo request answers nothing")
         key = (ECHO, message.identifier, packet.source, 0, message.sequence)
-        return key, ProbeReply("open", received.source)
-    key, outer = _quoted_probe(message.quote)
-    return key, ProbeReply(message.reason, received.source, outer)
+        reply = ProbeReply("open", received.source)
+        return HeardReply(key, reply, packet.destination, cookie=message.data)
+    return _quoted_probe(message, received.source)
 
 
-def _in_frame(probe: Probe, mac: str, body: bytes, ours: int) -> bytes:
-    protocol = PROTOCOLS.get(probe.protocol) or icmp.protocol(probe.target.version)
-    packet = IPPacket(probe.source, probe.target, protocol, body, probe.ttl)
+def _in_frame(probe: Probe, mac: str, body: bytes, mark: Mark) -> bytes:
+    version = probe.target.version
+    protocol = PROTOCOLS.get(probe.protocol) or icmp.protocol(version)
+    ends = probe.source, probe.target
+    packet = IPPacket(*ends, protocol, body, probe.ttl, mark.label(version))
     if probe.tunnel is not None:
-        packet = encapsulation.encapsulate(packet, probe.tunnel, ours)
+        packet = encapsulation.encapsulate(packet, probe.tunnel, mark.ours)
     ethertype = ethernet.IPV6 if packet.source.version == 6 else ethernet.IPV4
     return _header(probe.mac, mac, ethertype) + ip.encode(packet)
 
@@ -114,7 +167,7 @@ def _protocol(packet: IPPacket) -> int:
     return packet.protocol
 
 
-def _tcp(packet: IPPacket) -> tuple[ReplyKey, str]:
+def _tcp(packet: IPPacket) -> _Read:
     found = tcp.decode(packet.payload)
     number = found.acknowledgment - 1 & 0xFFFFFFFF
     key = ("tcp", found.destination_port, packet.source, found.source_port, number)
@@ -122,35 +175,37 @@ def _tcp(packet: IPPacket) -> tuple[ReplyKey, str]:
     kind = kinds.get(found.flags & (tcp.SYN | tcp.RST | tcp.ACK))
     if kind is None:
         raise FrameError("neither accepts a connection nor refuses it")
-    return key, kind
+    return key, kind, None
 
 
 def _segment(packet: IPPacket) -> int | None:
     return tcp.maximum_segment(tcp.decode(packet.payload)) if packet.protocol == TCP else None
 
 
-def _udp(packet: IPPacket) -> tuple[ReplyKey, str]:
+def _udp(packet: IPPacket) -> _Read:
     found = udp.decode(packet.payload)
-    return ("udp", found.destination_port, packet.source, found.source_port, 0), "open"
+    cookie = udp_questions.repeated(found.source_port, found.data)
+    return ("udp", found.destination_port, packet.source, found.source_port, 0), "open", cookie
 
 
-def _sctp(packet: IPPacket) -> tuple[ReplyKey, str]:
+def _sctp(packet: IPPacket) -> _Read:
     found = sctp.decode(packet.payload)
     kind = {sctp.INIT_ACK: "open", sctp.ABORT: "closed"}.get(found.kind)
     if kind is None:
         raise FrameError("neither accepts an association nor refuses it")
-    return ("sctp", found.destination_port, packet.source, found.source_port, found.tag), kind
+    key = ("sctp", found.destination_port, packet.source, found.source_port, found.tag)
+    return key, kind, None
 
 
 _READERS = {TCP: _tcp, UDP: _udp, SCTP: _sctp}
 
 
-def _quoted_probe(quote: bytes) -> tuple[ReplyKey, bool]:
-    """Return the key of the probe that an ICMP error quotes, and whether it quotes a tunnel."""
-    packet = ip.quoted(quote)
+def _quoted_probe(error: icmp.Error, mac: str) -> HeardReply:
+    """Return the reply that an ICMP error is to the probe that it quotes."""
+    packet = ip.quoted(error.quote)
     inner = encapsulation.quoted_inner(packet)
     outer, packet = inner is not None, inner or packet
-    body = packet.payload
+    body, cookie = packet.payload, None
     names = {number: name for name, number in PROTOCOLS.items()}
     name = names.get(packet.protocol, ECHO)
     # Eight bytes are all that a router has to quote; of SCTP they do not hold our number.
@@ -158,6 +213,10 @@ def _quoted_probe(quote: bytes) -> tuple[ReplyKey, bool]:
         raise FrameError("quotes too little")
     ours, port, after = (int.from_bytes(body[at:to]) for at, to in ((0, 2), (2, 4), (4, 8)))
     if name == ECHO:
-        return (ECHO, after >> 16, packet.destination, 0, after & 0xFFFF), outer
-    number = {"tcp": after, "udp": 0}.get(name, int.from_bytes(body[16:20]))
-    return (name, ours, packet.destination, port, number), outer
+        key = (ECHO, after >> 16, packet.destination, 0, after & 0xFFFF)
+        cookie = body[8:16] if len(body) >= 16 else None
+    else:
+        number = {"tcp": after, "udp": 0}.get(name, int.from_bytes(body[16:20]))
+        key = (name, ours, packet.destination, port, number)
+    reply = ProbeReply(error.reason, mac, outer)
+    return HeardReply(key, reply, packet.source, packet.label, cookie)

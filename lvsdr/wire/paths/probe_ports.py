@@ -1,4 +1,4 @@
-"""Source ports for probes that no other program of this host uses meanwhile."""
+"""Source ports for probes: no other program uses them meanwhile, and nobody can guess them."""
 
 from __future__ import annotations
 
@@ -9,41 +9,33 @@ from contextlib import ExitStack, contextmanager
 
 from lvsdr.errors import CannotRun
 
-HOW_MANY = 32
-# Above the range from which Linux takes the ports of its own connections.
-_FROM, _TO = 61440, 65536 - HOW_MANY
-_ATTEMPTS = 64
+HOW_MANY = 64
+# Those from which Linux does not take the ports of its own connections.
+_CHOICE = (*range(10240, 32768), *range(61000, 65536))
+_ATTEMPTS = 1024
 
 
 @contextmanager
-def own_ports() -> Iterator[range]:
-    """Reserve a range of ports that no other program of this host uses inside the block.
+def own_ports() -> Iterator[tuple[int, ...]]:
+    """Reserve ports that no other program of this host uses inside the block, in no order.
 
     They are bound for UDP, on all addresses: else the kernel would give an
     answer to another program, or refuse it with an ICMP error. TCP needs no
     such thing: the kernel resets connections that it does not know.
     """
-    for _ in range(_ATTEMPTS):
-        block = range(start := random.randrange(_FROM, _TO), start + HOW_MANY)  # noqa: S311
-        if (bound := _all_bound(block)) is not None:
-            break
-    else:
-        raise CannotRun(
-            f"cannot send probes: no {HOW_MANY} free ports in a row from {_FROM} on",
-            hints=["ss -lun"],
-        )
-    with bound:
-        yield block
-
-
-def _all_bound(block: range) -> ExitStack | None:
-    with ExitStack() as stack:
-        for port in block:
+    found: list[int] = []
+    with ExitStack() as bound:
+        for port in random.SystemRandom().sample(_CHOICE, _ATTEMPTS):
             try:
-                stack.enter_context(_bound(port))
+                bound.enter_context(_bound(port))
             except OSError:
-                return None
-        return stack.pop_all()
+                continue
+            found.append(port)
+            if len(found) == HOW_MANY:
+                break
+        else:
+            raise CannotRun(f"cannot send probes: no {HOW_MANY} free UDP ports", hints=["ss -lun"])
+        yield tuple(found)
 
 
 def _bound(port: int) -> socket.socket:

@@ -58,7 +58,11 @@ def ask_paths(
     pace.tell(1.0)
     missing = _missing_vips(service, replies)
     found = {
-        path: _path_replies(path, routes[path.rip], replies, missing, limited=probe in limited)
+        path: replace(
+            _path_replies(path, routes[path.rip], replies, missing, limited=probe in limited),
+            stranger=sender.stranger(probe),
+            guessed=sender.guessed(probe),
+        )
         for path, probe in service.items()
     }
     behind = [path for path in paths if _behind_proxy(routes[path.rip], found[path])]

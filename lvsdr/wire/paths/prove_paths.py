@@ -14,7 +14,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.path import Path, Proof, RealServerRoute
 from lvsdr.wire.packet_filters import probe_reply_filter
 from lvsdr.wire.packet_socket import PacketSocket
-from lvsdr.wire.paths.next_hops import next_hop_macs
+from lvsdr.wire.paths.next_hops import next_hops, vouching
 from lvsdr.wire.paths.path_probes import ResolvedRoute
 from lvsdr.wire.paths.path_verdict import PathReplies, path_verdict
 from lvsdr.wire.paths.probe_ports import own_ports
@@ -51,7 +51,8 @@ def _prove_on_link(
     paths: Sequence[Path], routes: Mapping[IPAddress, RealServerRoute], pace: Pace
 ) -> list[Proof]:
     link = next(iter(routes.values())).link
-    macs = next_hop_macs(link, routes.values())
+    hops = next_hops(link, routes.values())
+    macs = hops.macs
     resolved = {
         rip: ResolvedRoute(route, macs[route.next_hop][0])
         for rip, route in routes.items()
@@ -61,7 +62,9 @@ def _prove_on_link(
     reachable = [path for path in paths if path.rip in resolved]
     with own_ports() as ports, PacketSocket(link, only=probe_reply_filter(ports)) as wire:
         wire.wait_for_carrier()
-        found = ask_paths(ProbeSender(wire, ports, pace.rate), reachable, resolved, pace)
+        vouch = vouching(link, routes.values(), macs)
+        sender = ProbeSender(wire, ports, pace.rate, hops.same_host(), vouch)
+        found = ask_paths(sender, reachable, resolved, pace)
         wire.wait_for_carrier()
     return [
         _proof(path, routes[path.rip], macs[routes[path.rip].next_hop], found.get(path))
@@ -80,6 +83,9 @@ def _proof(
     gateway = route.next_hop if route.routed else None
     if replies is not None:
         segment = None if replies.service is None else replies.service.segment
-        verdict = path_verdict(path, replies, routed=route.routed)
-        return Proof(path, *verdict, gateway, macs, segment=segment, mtu=route.mtu)
+        verdict, detail = path_verdict(path, replies, routed=route.routed)
+        stranger = replies.stranger if detail == "other-mac" else None
+        return Proof(
+            path, verdict, detail, gateway, macs, None, segment, route.mtu, stranger=stranger
+        )
     return Proof(path, "duplicate-rip" if macs else "down", "", gateway, macs)

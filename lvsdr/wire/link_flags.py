@@ -1,0 +1,37 @@
+"""What a link's flags say: whether it is up, has a carrier, and is one to ask for neighbours on."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import struct
+
+from lvsdr.errors import CannotRun
+
+# From the kernel's headers; Python's socket module has no names for them.
+UP, RUNNING = 0x1, 0x40
+_LOOPBACK, _NOARP = 0x8, 0x80
+_SIOCGIFFLAGS, _ARPHRD_ETHER = 0x8913, 1
+
+
+def link_flags(wire: socket.socket, link: str) -> int:
+    """Return the flags of a link, asked through any socket of its namespace."""
+    request = struct.pack("16sH22x", os.fsencode(link), 0)
+    flags: int = struct.unpack("16xH22x", fcntl.ioctl(wire, _SIOCGIFFLAGS, request))[0]
+    return flags
+
+
+def require_neighbours(wire: socket.socket, link: str) -> None:
+    """Raise CannotRun where nobody on the link, to which a packet socket is bound, can be asked."""
+    flags = link_flags(wire, link)
+    kinds = {
+        "it is a loopback": flags & _LOOPBACK,
+        "nobody asks for neighbours there (NOARP)": flags & _NOARP,
+        "it is no Ethernet link": wire.getsockname()[3] != _ARPHRD_ETHER,
+    }
+    for reason in (reason for reason, holds in kinds.items() if holds):
+        raise CannotRun(
+            f"cannot open a packet socket on {link}: {reason}",
+            hints=["name the link with the subnet of the VIPs: ip route show"],
+        )
