@@ -172,7 +172,12 @@ class Session:
             self.show_one(result)
 
     def _print(self, lines: Iterable[str]) -> bool:
-        return self.write(map(_painted, lines) if self.format.for_people else lines)
+        if not self.format.for_people:
+            return self.write(lines)
+        from lvsdr.render.page_width import page_width
+
+        width = page_width()
+        return self.write(_painted(line, width) for line in lines)
 
     def write(self, lines: Iterable[str]) -> bool:
         """Print lines, and return whether anybody could read them."""
@@ -227,11 +232,13 @@ def _complain(*lines: str) -> None:
             click.echo(printable(line), err=True)
 
 
-def _painted(line: str) -> str:
-    """Return a line for people: safe for a terminal, and coloured."""
+def _painted(line: str, width: int | None = None) -> str:
+    """Return a line for people: safe for a terminal, coloured, and broken to fit into `width`."""
     from lvsdr.model.printable import printable
+    from lvsdr.render.page_width import broken
 
-    line = printable(line)
+    # printable() would take the line breaks for somebody's.
+    line = broken(printable(line), width)
     colour = COLOURS.get(line[:1]) or COLOURS.get(line.partition(":")[0])
     return click.style(line, fg=colour) if colour else line
 

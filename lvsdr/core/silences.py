@@ -14,7 +14,6 @@ from lvsdr.model.host import Host
 from lvsdr.model.objects import Address, Sysctl
 from lvsdr.model.profile import Profile
 from lvsdr.model.silence import Silence, told
-from lvsdr.rules.host import arp_silences
 
 
 def falling_silent(profile: Profile, situation: Situation, kernel: Kernel) -> tuple[Silence, ...]:
@@ -26,6 +25,9 @@ def falling_silent(profile: Profile, situation: Situation, kernel: Kernel) -> tu
     settings = dict(_settings(situation.todo))
     if not settings:
         return ()
+    # Most plans change none.
+    from lvsdr.rules.host import arp_silences  # noqa: PLC0415
+
     spared = {*profile.vips, *_claimed(situation)}
 
     def after(host: Host) -> Host:

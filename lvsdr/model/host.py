@@ -158,6 +158,11 @@ class Host:
         held = self.links_with(address)
         return next((name for name in (link, *self.on_one_wire(link)) if name in held), None)
 
+    def share_mac(self, one: str, other: str) -> bool:
+        """Return whether two links answer with one MAC address, as an ipvlan and its parent do."""
+        macs = [self.links[name].mac for name in (one, other) if name in self.links]
+        return len(macs) == 2 and macs[0] == macs[1] != ""
+
     def same_segment(self, one: str, other: str) -> bool:
         """Return whether two links share a subnet, or lie on one another or on the same parent."""
         if self._base(one, MACVLANS) == self._base(other, MACVLANS):

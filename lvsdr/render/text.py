@@ -83,9 +83,10 @@ def _announced(result: Announced) -> Iterator[str]:
 
 
 def _status(result: Status) -> Iterator[str]:
+    from lvsdr.render.page_width import USUAL, page_width
     from lvsdr.render.status_verify_text import status_lines
 
-    yield from status_lines(result.rows)
+    yield from status_lines(result.rows, page_width() or USUAL)
     yield from _drift(result.drift)
 
 

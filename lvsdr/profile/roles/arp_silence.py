@@ -55,10 +55,16 @@ def one_answer(profile: DirectorProfile, host: Host) -> Iterator[Sysctl]:
     links of other segments are left alone.
     """
     there = (name for name, link in host.links.items() if link.speaks_arp)
-    links = [name for name in there if host.same_segment(name, profile.interface)]
+    interface = profile.interface
+    links = [
+        name
+        for name in there
+        if name == interface
+        or (host.same_segment(name, interface) and not host.share_mac(name, interface))
+    ]
     if len(links) < 2 or not any(vip.version == 4 for vip in profile.vips):
         return
-    if profile.vips_owner == "keepalived" and _by_keepalived(links, profile.interface, host):
+    if profile.vips_owner == "keepalived" and _by_keepalived(links, interface, host):
         return
     for link in sorted(links):
         # Each link for its own addresses: the VIPs are on the interface.

@@ -49,8 +49,7 @@ def _answers_too(link: HostLink, profile: DirectorProfile, host: Host) -> bool:
     """Return whether a link is asked for a VIP of another one, and would say another MAC."""
     if link.name == profile.interface or not link.speaks_arp:
         return False
-    interface = host.links.get(profile.interface)
-    if interface is not None and interface.mac == link.mac != "":
+    if host.share_mac(link.name, profile.interface):
         return False
     others = any(vip.version == 4 and link.name not in host.links_with(vip) for vip in profile.vips)
     return others and host.same_segment(link.name, profile.interface)
