@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 
@@ -13,6 +13,8 @@ class LvsdrError(Exception):
     """
 
     exit_code: ClassVar[int]
+    others: Sequence[LvsdrError] = ()
+    """Errors that were found beside it, each with its own message and hints."""
 
     def __init__(
         self, message: str, *, notes: Iterable[str] = (), hints: Iterable[str] = ()

@@ -27,7 +27,7 @@ from lvsdr.model.ipvs_tunnel import IPIP_TUNNEL, TUNNEL_CHECKSUMS, TUNNEL_TYPES
 from lvsdr.model.objects import Sysctl
 from lvsdr.model.printable import printable
 from lvsdr.model.profile import DirectorProfile, LabelledVip, Profile, RealServerProfile
-from lvsdr.model.scheduler_flags import SCHEDULER_FLAGS
+from lvsdr.model.scheduler_flags import SCHEDULER_FLAGS, SCHEDULERS
 from lvsdr.profile import schema
 from lvsdr.profile.reader import read, schema_check
 from lvsdr.profile.reader.common_rules import DEEPEST
@@ -37,6 +37,7 @@ from lvsdr.profile.reader.refusal import Refusal
 from lvsdr.profile.reader.schema_errors import EXPLANATIONS
 from lvsdr.profile.reader.wording import LONGEST
 from lvsdr.rules.profiles.crosscheck import disagreements
+from lvsdr.rules.profiles.schedulers import scheduler_findings
 
 PROFILES = Path(__file__).parent.parent / "profiles"
 BAD = Path(__file__).parent / "bad_profiles"
@@ -886,7 +887,7 @@ def test_a_rip_that_no_profile_is_for_is_found_where_every_profile_says() -> Non
 def test_rips_that_fit_are_no_finding() -> None:
     held = replace(a_realserver(), rips=(ip_address("10.0.0.1"),))
 
-    assert disagreements([a_director(), held], ip_interface("10.0.0.254/24")) == []
+    assert disagreements([a_director(), held], [ip_interface("10.0.0.254/24")]) == []
 
 
 @pytest.mark.parametrize(
@@ -899,9 +900,71 @@ def test_rips_that_fit_are_no_finding() -> None:
     ],
 )
 def test_direct_routing_reaches_the_subnet_of_the_dip(method: str, dip: str, count: int) -> None:
-    found = disagreements([a_director("web", method)], ip_interface(dip))
+    found = disagreements([a_director("web", method)], [ip_interface(dip)])
 
     assert [each.rule for each in found] == ["RIP-OFF-SUBNET"] * count
+
+
+def test_a_director_on_two_segments_has_a_dip_on_each() -> None:
+    clients, servers = ip_interface("192.168.1.10/24"), ip_interface("10.0.0.254/24")
+    elsewhere = ip_interface("10.0.1.254/24")
+
+    found = {
+        dips: [(each.rule, each.severity) for each in disagreements([a_director()], dips)]
+        for dips in ((clients,), (clients, servers), (clients, elsewhere), (elsewhere,))
+    }
+
+    assert found == {
+        (clients,): [("RIP-OFF-SUBNET", "warning")],
+        (clients, servers): [],
+        (clients, elsewhere): [("RIP-OFF-SUBNET", "warning")],
+        (elsewhere,): [("RIP-OFF-SUBNET", "error")],
+    }
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "severity", "look"),
+    [
+        ("round-robin", "error", "did you mean rr"),
+        ("weighted_roundrobin", "error", "did you mean wrr"),
+        ("leastconn", "error", "did you mean lc"),
+        ("least-conns", "error", "did you mean lc"),
+        ("source-hashing", "error", "did you mean sh"),
+        ("maglev", "error", "did you mean mh"),
+        ("wlcc", "warning", "did you mean wlc"),
+        ("vip9000", "warning", "those of Linux: rr, "),
+    ],
+)
+def test_a_scheduler_that_linux_lacks_is_found(scheduler: str, severity: str, look: str) -> None:
+    director = a_director()
+    (service,) = director.virtual_servers
+    asked = replace(director, virtual_servers=(replace(service, scheduler=scheduler),) * 2)
+
+    (found,) = scheduler_findings([asked, a_realserver()])
+
+    assert (found.rule, found.severity) == ("SCHEDULER-UNKNOWN", severity)
+    assert found.look.startswith(look)
+
+
+def test_each_scheduler_of_linux_is_sound() -> None:
+    service = a_director().virtual_servers[0]
+    every = tuple(replace(service, scheduler=name) for name in SCHEDULERS)
+
+    assert not [*scheduler_findings([replace(a_director(), virtual_servers=every)])]
+
+
+def test_rips_keep_two_clusters_apart() -> None:
+    one, two = a_director("web", "dr", "192.168.1.2"), a_director("mail", "dr", "192.168.1.3")
+    (server,) = two.real_servers
+    two = replace(two, real_servers=(replace(server, rip=ip_address("10.0.0.2")),))
+    first = replace(a_realserver("rs1"), rips=(ip_address("10.0.0.1"),))
+    second = replace(a_realserver("rs2", "lo", "192.168.1.3"), rips=(ip_address("10.0.0.2"),))
+
+    apart = disagreements([one, two, first, second])
+    swapped = disagreements([one, two, replace(first, rips=second.rips), second])
+
+    assert apart == []
+    assert ("VIP-NOT-HELD", "realserver rs1") in {(each.rule, each.subject) for each in swapped}
 
 
 @times(300, 10_000)

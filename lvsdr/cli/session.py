@@ -208,9 +208,10 @@ class Session:
 
             self.show(Failed(failure))
         else:
-            self.complain(f"lvsdr: {failure.message}")
-            self.complain(*(f"  {note}" for note in failure.notes))
-            self.complain(*(f"  hint: {hint}" for hint in failure.hints))
+            for each in (failure, *failure.others):
+                self.complain(f"lvsdr: {each.message}")
+                self.complain(*(f"  {note}" for note in each.notes))
+                self.complain(*(f"  hint: {hint}" for hint in each.hints))
         return failure.exit_code
 
 

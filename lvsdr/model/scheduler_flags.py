@@ -1,8 +1,14 @@
-"""What a scheduler may do besides, flag by flag."""
+"""The schedulers that Linux has, and what they may do besides, flag by flag."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+# net/netfilter/ipvs/Kconfig: each is a module ip_vs_NAME.
+SCHEDULERS = (
+    *("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh"),
+    "twos",
+)
 
 # Each flag of a scheduler by its name: the scheduler it is for, and its bit (linux/ip_vs.h).
 SCHEDULER_FLAGS: Mapping[str, tuple[str, int]] = {

@@ -186,12 +186,14 @@ def _keepalived_status(result: KeepalivedStatus) -> Document:
 
 def _failed(result: Failed) -> Document:
     failure = result.failure
+    others = [{"error": each.message, "hints": each.hints} for each in failure.others]
     return {
         "format": "lvsdr/error/1",
         "error": failure.message,
         "exit_code": failure.exit_code,
         "notes": failure.notes,
         "hints": failure.hints,
+        **({"others": others} if others else {}),
     }
 
 

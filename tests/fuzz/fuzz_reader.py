@@ -33,7 +33,7 @@ def one(raw: bytes) -> None:
     """Read `raw`; whatever is said of it is short, printable and has a hint."""
     try:
         # The bytes-level function: a file for each input would be most of the time.
-        profile = reader._profile(raw, PROFILE, None)
+        profile = reader.profile_of(reader.parsed(raw, PROFILE), PROFILE)
     except Refusal as refusal:
         said = (refusal.message, *refusal.hints)
         assert refusal.hints

@@ -31,15 +31,19 @@ def read(path: Path, role: str | None = None, *, guarded: bool = False) -> Profi
     """
     raw = contents(path, role, guarded)
     try:
-        return _profile(raw, path, role)
+        return profile_of(parsed(raw, path), path, role)
     except Refusal as refusal:
-        message = f"{printable(str(path))}{refusal.location}: {refusal.message}"
-        raise ProfileError(message, hints=refusal.hints) from None
+        raise refused(refusal, path) from None
 
 
-def _profile(raw: bytes, path: Path, needed: str | None) -> Profile:
-    toml = path.suffix.lower() == ".toml"
-    data = json_toml.data_of(json_toml.text_of(raw), toml)
+def parsed(raw: bytes, path: Path) -> Any:
+    """Return the plain data that the file at `path` holds; raise Refusal."""
+    return json_toml.data_of(json_toml.text_of(raw), is_toml(path))
+
+
+def profile_of(data: Any, path: Path, needed: str | None = None) -> Profile:
+    """Return the profile that plain data is, of the role `needed`; raise Refusal."""
+    toml = is_toml(path)
     common_rules.refuse_unfit_values(data)
     role = schema_check.role_of(data, needed, toml)
     described = schema.document(role)
@@ -50,9 +54,20 @@ def _profile(raw: bytes, path: Path, needed: str | None) -> Profile:
     return make(whole, name)
 
 
+def refused(refusal: Refusal, path: Path) -> ProfileError:
+    """Return what a person is told of a refusal: with the name of the file."""
+    message = f"{printable(str(path))}{refusal.location}: {refusal.message}"
+    return ProfileError(message, hints=refusal.hints)
+
+
+def is_toml(path: Path) -> bool:
+    return path.suffix.lower() == ".toml"
+
+
 def _name(data: Mapping[str, Any], path: Path, described: Mapping[str, Any]) -> str:
     name = str(data.get("name", path.stem))
     if not re.fullmatch(described["properties"]["name"]["pattern"], name):
         message = f"{shown(name)}, from the file's name, is not a name for a profile"
-        raise Refusal("", message, f"add the field name: {REMEDIES['name']}")
+        hint = f"add the field name: {REMEDIES['name']}"
+        raise Refusal("", message, hint, where=("name",))
     return name

@@ -10,9 +10,15 @@ from lvsdr.model.address import IPNetwork
 from lvsdr.profile.reader.refusal import misfit
 from lvsdr.profile.reader.wording import Pointer, shown
 
+MOST = 1024
+"""The way to each of them is asked for."""
+
 
 def client_networks(texts: Sequence[str]) -> tuple[IPNetwork, ...]:
     """Return the networks that `texts` are, each one once; raise Refusal."""
+    if len(texts) > MOST:
+        message = f"{len(texts)} networks; {MOST} are the most"
+        raise misfit(("clients",), message, "write wider prefixes")
     places: dict[IPNetwork, int] = {}
     for place, text in enumerate(texts):
         network = _network(text, ("clients", place))

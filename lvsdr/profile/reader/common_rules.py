@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from lvsdr.profile.reader.json_toml import Doubled
@@ -48,8 +48,18 @@ def _is_sound(value: Any, levels: int) -> bool:
         if levels == 0 or isinstance(value, Doubled):
             return False
         parts = value.values() if isinstance(value, dict) else value
-        return all(_is_sound(each, levels - 1) for each in parts)
+        return _are_sound(parts, levels - 1)
     return True
+
+
+def _are_sound(parts: Collection[Any], levels: int) -> bool:
+    # A list of millions has one kind of them, as a rule, and these need no function for each.
+    kinds = set(map(type, parts))
+    if kinds == {int}:
+        return max(map(int.bit_length, parts)) <= MOST_BITS
+    if kinds == {str}:
+        return all(map(str.isprintable, parts))
+    return all(_is_sound(each, levels) for each in parts)
 
 
 def _parts(value: Any) -> Iterator[tuple[str | int, Any]]:

@@ -43,7 +43,13 @@ def data_of(text: str, toml: bool) -> Any:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_int=_integer)
+        try:
+            return json.loads(text, object_pairs_hook=_object)
+        except json.JSONDecodeError:
+            raise
+        except ValueError:
+            # A number of too many digits. With a function of ours each number costs ten times.
+            return json.loads(text, object_pairs_hook=_object, parse_int=_integer)
     except json.JSONDecodeError as error:
         raise _json_slip(text, error) from None
 
@@ -53,8 +59,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(fields) == len(pairs):
         return fields
     doubled = Doubled(fields)
-    names = [name for name, _ in pairs]
-    doubled.field = next(name for name in names if names.count(name) > 1)
+    # Once of each is what `fields` holds: what is taken out a second time is the one.
+    for name, _ in pairs:
+        if name not in fields:
+            doubled.field = name
+            break
+        del fields[name]
     return doubled
 
 
@@ -63,8 +73,20 @@ def _integer(digits: str) -> int:
 
 
 def _json_slip(text: str, error: json.JSONDecodeError) -> Refusal:
+    return _no_json(text) or _slip_in_json(text, error)
+
+
+def _no_json(text: str) -> Refusal | None:
     if not text.strip():
         return Refusal("", "the file is empty", "the fields of a profile: lvsdr schema ROLE")
+    other = _other_language(text)
+    if other is None:
+        return None
+    hint = "write the profile as JSON, or as TOML into a .toml file"
+    return Refusal(":1:1", f"this looks like {other}, not like JSON", hint)
+
+
+def _slip_in_json(text: str, error: json.JSONDecodeError) -> Refusal:
     at = error.pos
     # Python 3.13 points at a comma too many, earlier ones at what follows it.
     comma = at if text.startswith(",", at) else len(text[:at].rstrip()) - 1
@@ -80,6 +102,17 @@ def _json_slip(text: str, error: json.JSONDecodeError) -> Refusal:
     return slip(text, at, message, *hints)
 
 
+def _other_language(text: str) -> str | None:
+    """Return what a text that is no JSON looks like by its first line that is no comment."""
+    lines = (line.strip() for line in text[:4096].splitlines())
+    first = next((line for line in lines if line and not line.startswith("#")), "")
+    if re.match(r"---|- |[\w$\"'-]+:(\s|$)", first):
+        return "YAML"
+    if re.match(r"\[\[?[\w.-]+\]\]?$|[\w\"-]+\s*=", first):
+        return "TOML"
+    return None
+
+
 def _toml(text: str) -> Any:
     # Most profiles are JSON.
     import tomllib  # noqa: PLC0415
@@ -92,6 +125,9 @@ def _toml(text: str) -> Any:
 
 
 def _toml_slip(text: str, said: str) -> Refusal:
+    if _other_language(text) == "YAML":
+        hint = "write FIELD = VALUE, or the profile as JSON into a .json file"
+        return Refusal(":1:1", "this looks like YAML, not like TOML", hint)
     place = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", said)
     if place is None:
         return Refusal("", "a number of too many digits", "no field takes more than ten")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from lvsdr.profile.reader.wording import Pointer, pointed
 
+MISSING = "required, but missing"
+EMPTY = "the list is empty"
+
 
 class Refusal(Exception):
     """Stop reading: one message, its place in the file, and what to do about it.
@@ -11,11 +14,14 @@ class Refusal(Exception):
     It never leaves the reader; what callers see is ProfileError.
 
     `location` is put between the file's name and the message: ":LINE:COLUMN", ": /pointer" or
-    nothing.
+    nothing. `where` are the steps to the value, None where the text itself cannot be read.
     """
 
-    def __init__(self, location: str, message: str, *hints: str) -> None:
+    def __init__(
+        self, location: str, message: str, *hints: str, where: Pointer | None = None
+    ) -> None:
         super().__init__(message)
+        self.where = where
         self.location = location
         self.message = message
         self.hints = hints
@@ -23,7 +29,7 @@ class Refusal(Exception):
 
 def misfit(where: Pointer, message: str, *hints: str) -> Refusal:
     """Return the refusal of the value at `where`."""
-    return Refusal(f": {pointed(where)}" if where else "", message, *hints)
+    return Refusal(f": {pointed(where)}" if where else "", message, *hints, where=where)
 
 
 def slip(text: str, offset: int, message: str, *hints: str) -> Refusal:

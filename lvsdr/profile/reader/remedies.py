@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 
 from lvsdr.model.arp_settings import SETTINGS, meaning_of
 
@@ -97,8 +98,25 @@ def likeness(wrong: object, known: Sequence[object]) -> str | None:
     from difflib import get_close_matches  # noqa: PLC0415
 
     lower = wrong.lower().partition(":")[0]
-    aliases = [name for name in ALIASES.get(lower, ()) if name in names]
+    # What belongs where it was written comes first in `known`.
+    aliases = sorted(set(names) & {*ALIASES.get(lower, ())}, key=names.index)
     return next(iter(aliases or get_close_matches(lower, names, 1, 0.7)), None)
+
+
+def likeliest(wrong: Iterable[object], known: Sequence[object]) -> tuple[str, str] | None:
+    """Return the first of `wrong` that is like one of `known`, and that one.
+
+    Few are looked at: each takes some milliseconds, and one slip of the pen is rarely the last of
+    many.
+    """
+    for name in islice(wrong, MOST_LIKENED):
+        near = likeness(name, known)
+        if near is not None:
+            return str(name), near
+    return None
+
+
+MOST_LIKENED = 16
 
 
 def reason(field: str, value: object) -> str | None:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lvsdr.profile.reader.quick_check import accepts
-from lvsdr.profile.reader.refusal import misfit
-from lvsdr.profile.reader.remedies import likeness
-from lvsdr.profile.reader.wording import Pointer, shown, written
+from lvsdr.profile.reader.refusal import MISSING, misfit
+from lvsdr.profile.reader.remedies import likeliest, likeness
+from lvsdr.profile.reader.wording import shown, written
 from lvsdr.profile.schema import ROLES, document
-
-if TYPE_CHECKING:
-    from jsonschema import ValidationError
 
 Schema = Mapping[str, Any]
 
@@ -24,11 +21,11 @@ def role_of(data: Any, needed: str | None, toml: bool) -> str:
     if not isinstance(data, dict):
         raise misfit((), f"the profile is {shown(data)}, not an object", "it starts with {")
     if "role" not in data:
-        strange = [name for name in data if not any(name in known for known in _top_fields())]
-        near = next((name for name in strange if likeness(name, ["role"])), None)
-        if near is not None:
-            raise misfit((near,), f"unknown field {shown(near)}", "did you mean role")
-        raise misfit(("role",), "required, but missing", f"write {choice}")
+        known = {name for role in ROLES for name in document(role)["properties"]}
+        pair = likeliest((name for name in data if name not in known), ["role"])
+        if pair is not None:
+            raise misfit((pair[0],), f"unknown field {shown(pair[0])}", "did you mean role")
+        raise misfit(("role",), MISSING, f"write {choice}")
     said = data["role"]
     if said not in ROLES:
         near = likeness(said, ROLES)
@@ -43,30 +40,23 @@ def role_of(data: Any, needed: str | None, toml: bool) -> str:
     return str(said)
 
 
-def _top_fields() -> list[Schema]:
-    return [document(role)["properties"] for role in ROLES]
-
-
 def refuse_mistakes(schema: Schema, data: Any, toml: bool) -> None:
     """Raise Refusal for what an operator should mend first, if `data` is not as `schema` says."""
     if accepts(schema)(data):
         return
-    # Here and not above: loading it takes 60 ms, and asking it a second for 51,000 objects.
-    from jsonschema import Draft7Validator  # noqa: PLC0415
-
+    # Most profiles have nothing to be mended.
+    from lvsdr.profile.reader.first_mistake import first_mistake  # noqa: PLC0415
     from lvsdr.profile.reader.schema_errors import Mistake, refusal_of  # noqa: PLC0415
 
-    errors = list(Draft7Validator(schema).iter_errors(data))
-    if errors:
-        first = min(errors, key=partial(_urgency, data))
-        where = tuple(first.absolute_path)
+    found = first_mistake(schema, data)
+    if found:
         raise refusal_of(
-            str(first.validator),
+            found.keyword,
             Mistake(
-                where=where,
-                value=first.instance,
-                limit=first.validator_value,
-                field=_described(schema, where),
+                where=found.where,
+                value=found.value,
+                limit=found.limit,
+                field=found.field,
                 schema=schema,
                 toml=toml,
             ),
@@ -116,27 +106,3 @@ def _completing(schema: Schema) -> Callable[[Any], Any]:
         return partial(Completed, _completing(schema["items"]))
     # Draft-07 takes 1.0 for an integer.
     return lambda value: int(value) if isinstance(value, float) else value
-
-
-def _urgency(data: Any, error: ValidationError) -> tuple[bool, list[int], bool]:
-    """Order mistakes: unknown fields, which explain missing ones, then by place in the file."""
-    return (
-        error.validator != "additionalProperties",
-        _place(data, tuple(error.absolute_path)),
-        error.validator != "type",
-    )
-
-
-def _place(data: Any, where: Pointer) -> list[int]:
-    place = []
-    for step in where:
-        place.append(step if isinstance(step, int) else list(data).index(step))
-        data = data[step]
-    return place
-
-
-def _described(schema: Schema, where: Pointer) -> Schema:
-    """Return the part of `schema` that describes the value at `where`."""
-    for step in where:
-        schema = schema["items"] if isinstance(step, int) else schema["properties"][step]
-    return schema

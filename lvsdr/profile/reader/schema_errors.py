@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lvsdr.profile.reader.refusal import Refusal, misfit
-from lvsdr.profile.reader.remedies import FORMS, REMEDIES, likeness, reason
+from lvsdr.profile.reader.refusal import EMPTY, MISSING, Refusal, misfit
+from lvsdr.profile.reader.remedies import FORMS, REMEDIES, likeliest, likeness, reason
 from lvsdr.profile.reader.wording import LONGEST, Pointer, listed, shown, written
 
 Schema = Mapping[str, Any]
@@ -47,11 +47,10 @@ def refusal_of(keyword: str, mistake: Mistake) -> Refusal:
 
 def _unknown(mistake: Mistake) -> Refusal:
     known = list(mistake.field["properties"])
-    unknown = [name for name in mistake.value if name not in known]
+    unknown = [name for name in mistake.value if name not in mistake.field["properties"]]
     homes = dict(_homes(mistake.schema, "the top level"))
     everywhere = [*known, *homes]
-    name = next((name for name in unknown if likeness(name, everywhere)), unknown[0])
-    near = likeness(name, everywhere)
+    name, near = likeliest(unknown, everywhere) or (unknown[0], None)
     hint = f"the fields here: {', '.join(known)}"
     if len(known) > MOST_NAMED:
         hint = "the fields here are listed in lvsdr-profile(5)"
@@ -74,7 +73,7 @@ def _missing(mistake: Mistake) -> Refusal:
     hints = [mistake.example(mistake.field["properties"][name])]
     if "fwmark" in mistake.field["properties"]:
         hints.append("fwmark takes the place of vip, protocol and port")
-    return misfit((*mistake.where, name), "required, but missing", *hints)
+    return misfit((*mistake.where, name), MISSING, *hints)
 
 
 def _type(mistake: Mistake) -> Refusal:
@@ -123,7 +122,7 @@ def _form(mistake: Mistake) -> Refusal:
 
 
 def _empty(mistake: Mistake) -> Refusal:
-    return misfit(mistake.where, "the list is empty", mistake.example(mistake.field))
+    return misfit(mistake.where, EMPTY, mistake.example(mistake.field))
 
 
 def _with_fwmark(mistake: Mistake) -> Refusal:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
-from lvsdr.model.address import IPInterface
+from lvsdr.model.address import IPAddress, IPInterface, IPNetwork
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.ipvs import RealServer
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.rules.host.tunnel_ends import UnpackingLink, unpacking_link
 
 
-def disagreements(profiles: Sequence[Profile], dip: IPInterface | None = None) -> list[Finding]:
+def disagreements(profiles: Sequence[Profile], dips: Sequence[IPInterface] = ()) -> list[Finding]:
     """Return what does not fit between `profiles`, those of one cluster.
 
-    `dip` is the director's own address with its prefix: the segment that direct routing reaches.
+    `dips` are the director's own addresses with their prefixes, one for each link: the segments
+    that direct routing reaches. Without them the RIPs are held against none.
     """
     directors = [each for each in profiles if isinstance(each, DirectorProfile)]
     realservers = [each for each in profiles if isinstance(each, RealServerProfile)]
-    found = [each for director in directors for each in _off_subnet(director, dip)]
+    found = [each for director in directors for each in _off_subnet(director, dips)]
     if directors and realservers:
         found += [each for held in realservers for each in _undirected(held, directors)]
         for director in directors:
@@ -49,28 +50,42 @@ def _undirected(held: RealServerProfile, directors: Sequence[DirectorProfile]) -
 def _unheld(
     director: DirectorProfile, realservers: Sequence[RealServerProfile]
 ) -> Iterator[Finding]:
-    """Yield the VIPs that arrive where nobody takes them.
-
-    A profile of a real server does not say its RIP: where a VIP is served by some of the real
-    servers only, one holder is as much as can be asked for.
-    """
-    everybody = {server.rip for server in _unchanged(director)}
+    """Yield the VIPs that arrive where nobody takes them."""
     for vip in director.vips:
         serving = {
             server.rip for server in _unchanged(director) if server.service.vip in (vip, None)
         }
-        lacking = [each for each in realservers if vip not in each.vips]
-        if serving and (serving == everybody or len(lacking) == len(realservers)):
-            for each in lacking:
-                yield Finding(
-                    "VIP-NOT-HELD",
-                    ERROR,
-                    _subject(each),
-                    f"{_subject(each)} does not hold {vip}, for which {_subject(director)} sends"
-                    " packets",
-                    f"add {vip} to its vips",
-                    vip=vip,
-                )
+        for each in _lacking(vip, serving, director, realservers):
+            yield Finding(
+                "VIP-NOT-HELD",
+                ERROR,
+                _subject(each),
+                f"{_subject(each)} does not hold {vip}, for which {_subject(director)} sends"
+                " packets",
+                look=f"add {vip} to its vips",
+                vip=vip,
+            )
+
+
+def _lacking(
+    vip: IPAddress,
+    serving: Set[IPAddress],
+    director: DirectorProfile,
+    realservers: Sequence[RealServerProfile],
+) -> list[RealServerProfile]:
+    """Return the real servers that get packets for `vip`, at a RIP of `serving`, and lack it.
+
+    Where a profile does not say its RIPs, and a VIP is served by some of the real servers only,
+    one holder is as much as can be asked for.
+    """
+    known = [each for each in realservers if vip not in each.vips and serving & {*each.rips}]
+    vague = [each for each in realservers if not each.rips]
+    lacking = [each for each in vague if vip not in each.vips]
+    everybody = {server.rip for server in _unchanged(director)}
+    theirs = serving - {rip for each in realservers for rip in each.rips}
+    if theirs and (serving == everybody or len(lacking) == len(vague)):
+        return [each for each in realservers if each in known or each in lacking]
+    return known
 
 
 def _untunnelled(
@@ -154,20 +169,50 @@ def _strangers(
                 )
 
 
-def _off_subnet(director: DirectorProfile, dip: IPInterface | None) -> Iterator[Finding]:
-    for server in director.real_servers:
-        near = dip is None or server.rip.version != dip.version or server.rip in dip.network
-        if server.forwarding_method == "dr" and not near and dip is not None:
-            yield Finding(
-                "RIP-OFF-SUBNET",
-                ERROR,
-                _subject(director),
-                f"{server.title} is not in {dip.network}, the subnet of the director: direct"
-                " routing reaches hosts of its segment only",
-                "write tunnel as its forwarding_method, or a RIP of that subnet",
-                vip=server.service.vip,
-                rip=server.rip,
-            )
+def _off_subnet(director: DirectorProfile, dips: Sequence[IPInterface]) -> Iterator[Finding]:
+    direct = [each for each in director.real_servers if each.forwarding_method == "dr"]
+    for version in (4, 6):
+        subnets = [dip.network for dip in dips if dip.version == version]
+        servers = [each for each in direct if each.rip.version == version]
+        off = [each for each in servers if not any(each.rip in subnet for subnet in subnets)]
+        if not subnets or not off:
+            continue
+        # A director on two segments takes clients on the one and has its real servers on the other.
+        clients = any(vip in subnet for vip in director.vips for subnet in subnets)
+        yield from (
+            _other_leg(director, subnets)
+            if clients and len(off) == len(servers)
+            else (_unreached(director, each, subnets) for each in off)
+        )
+
+
+def _other_leg(director: DirectorProfile, subnets: Sequence[IPNetwork]) -> Iterator[Finding]:
+    told = " or ".join(map(str, subnets))
+    yield Finding(
+        "RIP-OFF-SUBNET",
+        WARNING,
+        _subject(director),
+        f"none of the real servers of {_subject(director)} is in {told}: direct routing reaches"
+        " them only through another link of the director, in their subnet",
+        look="give --dip ADDRESS/PREFIX for that link too",
+    )
+
+
+def _unreached(
+    director: DirectorProfile, server: RealServer, subnets: Sequence[IPNetwork]
+) -> Finding:
+    told = " or ".join(map(str, subnets))
+    return Finding(
+        "RIP-OFF-SUBNET",
+        ERROR,
+        _subject(director),
+        f"{server.title} is not in {told}, the subnet of the director: direct routing reaches hosts"
+        " of its segment only",
+        look="write tunnel as its forwarding_method, or a RIP of that subnet; a director on two"
+        " segments has a --dip for each",
+        vip=server.service.vip,
+        rip=server.rip,
+    )
 
 
 def _unchanged(director: DirectorProfile) -> list[RealServer]:
