@@ -21,6 +21,8 @@ COUNTED = ("active", "inactive", "persistent", "conn/s", "packets/s", "bytes/s")
 # In which order they go where there is no room: what is left says most of a server that is sick.
 DROPPED = ("bytes/s", "packets/s", "persistent", "conn/s")
 GAP = 2
+# A state that is shorter has its place beside the columns, a longer one perhaps below.
+SHORT = 20
 
 
 def status_lines(rows: Iterable[Row], width: int = USUAL) -> Iterator[str]:
@@ -33,7 +35,8 @@ def status_lines(rows: Iterable[Row], width: int = USUAL) -> Iterator[str]:
     # Escaped here already: the columns stand where the escaped title ends.
     found = [(printable(_shown(row.subject)), row) for row in rows]
     counts = [_counts(row.counters) for _, row in found]
-    state = max((len(row.state) for _, row in found), default=0)
+    states = [(_state(row), row.state) for _, row in found]
+    state = max((len(full if len(full) < SHORT else word) for full, word in states), default=0)
     columns: tuple[Column, ...] = ()
     if any(row.counters for _, row in found):
         longest = max(len(title) for title, _ in found)
@@ -43,17 +46,22 @@ def status_lines(rows: Iterable[Row], width: int = USUAL) -> Iterator[str]:
     if columns:
         names = "".join(f"{' ' * GAP}{each.name.rjust(each.width)}" for each in columns)
         yield f"{''.ljust(titles)}{names}  state"
-    for (title, row), counted in zip(found, counts, strict=True):
+    for (title, _), counted, (full, word) in zip(found, counts, states, strict=True):
         figures = "".join(f"{' ' * GAP}{counted[c.place].rjust(c.width)}" for c in columns)
         fits = len(title) <= titles
         if not fits:
             yield from broken(title, width).splitlines()
-        line = f"{(title if fits else '').ljust(titles)}{figures}  {row.state}"
-        seen = printable(row.seen.detail) if row.seen and row.state == "differs" else ""
-        apart = bool(seen) and len(line) + len(": ") + len(seen) > width
-        yield line if apart or not seen else f"{line}: {seen}"
+        line = f"{(title if fits else '').ljust(titles)}{figures}  "
+        apart = full != word and len(line) + len(full) > width
+        yield f"{line}{word if apart else full}"
         if apart:
-            yield from broken(f"    it is {seen}", width).splitlines()
+            yield from broken(f"    {full}", width).splitlines()
+
+
+def _state(row: Row) -> str:
+    if row.seen is None or row.state != "differs":
+        return row.state
+    return f"{row.state}: {printable(row.seen.detail)}"
 
 
 class Column(NamedTuple):
