@@ -40,6 +40,10 @@ class CannotRun(LvsdrError):
     exit_code = 6
 
 
+class NoCarrier(CannotRun):
+    """Nobody on the segment can be asked: the link has no carrier, or is down."""
+
+
 # All that was done has been undone.
 
 

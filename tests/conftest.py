@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import signal
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import pytest
 from _pytest.terminal import TerminalReporter
 from hypothesis import settings
+
+from lvsdr.model.finding import Finding
+from typed_hints import fault_of_hint
 
 # The same examples each time: `make torture` looks for new ones, not a user's test run.
 settings.register_profile("fixed", derandomize=True, database=None)
@@ -25,6 +30,21 @@ HOW = "runs in the lab: python -m lvsdr.lab --timeout 1500 -- python -m pytest t
 if IN_THE_LAB:
     # User-Mode Linux takes as long for each folder in which a program is not as for its start.
     os.environ["PATH"] = f"/usr/bin:/usr/sbin:{os.environ['PATH']}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _every_hint_can_be_typed() -> Iterator[None]:
+    """Hold each finding that any test makes to the rule of hints, where it is made."""
+    make = Finding.__init__
+
+    def made(self: Finding, *args: Any, **fields: Any) -> None:
+        make(self, *args, **fields)
+        fault = fault_of_hint(self.hint)
+        assert not fault, f"{self.rule}: {fault}: {self.hint}"
+
+    Finding.__init__ = made  # type: ignore[method-assign]
+    yield
+    Finding.__init__ = make  # type: ignore[method-assign]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

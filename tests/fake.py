@@ -14,6 +14,7 @@ from lvsdr.core.book import Book
 from lvsdr.errors import CannotRun, KernelError, LvsdrError
 from lvsdr.model.address import IPAddress, IPInterface, host_network
 from lvsdr.model.change import Change, Plan
+from lvsdr.model.client_connections import ConnectionQuestion, ConnectionsSeen, FirstPacket
 from lvsdr.model.counters import Counters
 from lvsdr.model.host import TABLE_LOCAL, HeldAddress, Host, HostLink
 from lvsdr.model.ipvs import RealServer, VirtualServer
@@ -56,6 +57,7 @@ class FakeKernel:
         self.forget: Collection[int] = ()
         self.sent: list[Change] = []
         self.counted: dict[Key, Counters] = {}
+        self.connected = ConnectionsSeen()
         self.missing: CannotRun | None = None
         self.reads = 0
         self.torn: int | None = None
@@ -166,6 +168,14 @@ class FakeKernel:
         keys = [item.key for item in objects if {item.key, item.parent_key} & set(services)]
         return {key: self.counted.get(key, Counters()) for key in keys}
 
+    def connections(self, question: ConnectionQuestion) -> ConnectionsSeen:
+        """Return what was said of the connections, else none."""
+        self._read()
+        return self.connected
+
+    def routes(self, packets: Iterable[Packet]) -> dict[Packet, RouteTo]:
+        return {packet: self._route(packet) for packet in packets}
+
     def require(self, todo: Plan) -> None:
         if todo and self.missing is not None:
             raise self.missing
@@ -240,6 +250,16 @@ class FakeEars:
         yield from self._heard
 
 
+class FakeHearing:
+    """Has heard the same first packets, whenever asked."""
+
+    def __init__(self, packets: list[FirstPacket]) -> None:
+        self._packets = packets
+
+    def heard(self) -> list[FirstPacket]:
+        return self._packets
+
+
 class FakeSession(Session):
     """A session on a fake kernel, with its record in `root`."""
 
@@ -250,16 +270,32 @@ class FakeSession(Session):
         self._heard = frozenset(heard)
         self.announced: list[IPAddress] = []
         self.asked: list[Question] = []
+        self.asked_briefly: list[Question] = []
+        self.gateways: tuple[IPAddress, ...] = ()
+        self.awake: Collection[IPAddress] = ()
         self.probed: list[Route] = []
         self.verdicts: dict[str, PathVerdict] = {}
         self.fated: dict[IPAddress, ForwardingOutcome] = {}
         self.overheard: list[NeighbourClaim] = []
+        self.first_packets: list[FirstPacket] = []
 
     def kernel(self) -> FakeKernel:
         return self._kernel
 
     def book(self) -> Book:
         return Book("test", self._root)
+
+    def next_hops(self, link: str | None = None) -> tuple[IPAddress, ...]:
+        return self.gateways
+
+    def told(
+        self, link: str, vips: Iterable[IPAddress], neighbours: Collection[IPAddress]
+    ) -> frozenset[tuple[IPAddress, IPAddress]]:
+        return frozenset((one, vip) for vip in vips for one in neighbours if one in self.awake)
+
+    def ask_briefly(self, question: Question) -> frozenset[Answer]:
+        self.asked_briefly.append(question)
+        return frozenset(each for each in self._heard if each.address in question.addresses)
 
     @contextmanager
     def announcer(self, link: str) -> Iterator[FakeSession]:
@@ -270,6 +306,11 @@ class FakeSession(Session):
 
     def ears(self, link: str, addresses: tuple[IPAddress, ...]) -> AbstractContextManager[Ears]:
         return nullcontext(FakeEars([s for s in self.overheard if s.address in addresses]))
+
+    def hear(
+        self, links: Sequence[str], vips: Sequence[IPAddress], udp: bool
+    ) -> AbstractContextManager[FakeHearing]:
+        return nullcontext(FakeHearing(self.first_packets))
 
     def ask(self, question: Question) -> frozenset[Answer]:
         self.asked.append(question)

@@ -540,7 +540,10 @@ def test_6_a_vip_on_the_talking_link_of_a_real_server_is_refused(
     verified = Run(capsys, session, "realserver", "verify", REALSERVER)
 
     assert applied.code == 6
-    assert "  hint: ip address del 192.168.1.2/24 dev eth0\n" in applied.err
+    assert (
+        "  hint: ip address add 192.168.1.2/32 dev lo && ip address del 192.168.1.2/24 dev eth0"
+        f" && lvsdr realserver apply {REALSERVER} && ip address del 192.168.1.2/32 dev lo\n"
+    ) in applied.err
     assert verified.code == 1
     assert "error: VIP-ON-LINK: eth0 holds 192.168.1.2 itself" in verified.out
 
@@ -730,6 +733,7 @@ def test_a_question_about_the_program_imports_no_command(question: str) -> None:
         "lvsdr.cli",
         "lvsdr.cli.command_table",
         "lvsdr.cli.main",
+        "lvsdr.cli.neighbourhood",
         "lvsdr.cli.session",
         "lvsdr.core",
         "lvsdr.core.signals",

@@ -36,6 +36,7 @@ FORWARDS = {f"net/ipv4/conf/{link}/forwarding": "1" for link in ("eth0", "veth1"
 FORWARDS |= {f"net/ipv6/conf/{scope}/forwarding": "1" for scope in ("all", "eth0")}
 IN = RouteTo("unicast", "veth1", gateway=RIP)
 OUT = RouteTo("unicast", "eth0")
+QUIET = "sysctl -w net/ipv4/conf/eth0/arp_ignore=1; sysctl -w net/ipv4/conf/eth0/arp_announce=2"
 
 
 def host(
@@ -107,16 +108,26 @@ def test_a_host_that_answers_for_the_vip_is_told_to_answer_for_the_rip_alone() -
 
     assert found(seen) == [("HOST-ANSWERS", "eth0")]
     assert hint(seen) == (
-        "sysctl -w net/ipv4/conf/eth0/proxy_arp=0; ip neighbour replace proxy 192.0.2.11 dev eth0"
+        "ip neighbour replace proxy 192.0.2.11 dev eth0; sysctl -w net/ipv4/conf/eth0/proxy_arp=0"
     )
+
+
+def test_where_other_containers_may_be_found_by_the_switch_it_is_not_to_be_turned() -> None:
+    other = HostLink("veth2", link_kind="veth", index=9)
+    seen = host(ETH0, VETH1, other, sysctls={"net/ipv4/conf/eth0/proxy_arp": "1"})
+
+    (finding,) = container_host_rules.findings(REALSERVER, seen)
+
+    assert (finding.rule, finding.hint) == ("HOST-ANSWERS", "")
+    assert finding.look.startswith("proxy_arp of eth0 or of all")
 
 
 def test_where_all_links_are_proxies_the_containers_stays_one() -> None:
     seen = host(sysctls={"net/ipv4/conf/all/proxy_arp": "1"})
 
     assert hint(seen) == (
-        "sysctl -w net/ipv4/conf/veth1/proxy_arp=1; sysctl -w net/ipv4/conf/eth0/proxy_arp=0;"
-        " sysctl -w net/ipv4/conf/all/proxy_arp=0; ip neighbour replace proxy 192.0.2.11 dev eth0"
+        "ip neighbour replace proxy 192.0.2.11 dev eth0; sysctl -w net/ipv4/conf/veth1/proxy_arp=1;"
+        " sysctl -w net/ipv4/conf/all/proxy_arp=0; sysctl -w net/ipv4/conf/eth0/proxy_arp=0"
     )
 
 
@@ -132,15 +143,25 @@ def test_a_host_that_is_the_director_may_answer() -> None:
     assert found(host(held=held, way=RouteTo("local", "lo"))) == []
 
 
-def test_a_host_that_holds_the_vip_and_is_no_director_is_told_to_give_it_up() -> None:
+def test_a_host_that_holds_the_vip_and_is_no_director_is_told_to_be_silent() -> None:
     held = ("eth0 192.0.2.21/24", "lo 192.0.2.10/32")
     seen = host(held=held, way=RouteTo("local", "lo"))
 
-    assert hint(seen) == "ip address del 192.0.2.10/32 dev lo"
+    assert hint(seen) == QUIET
 
 
-def test_a_local_route_to_the_vip_is_to_go() -> None:
-    assert hint(host(way=RouteTo("local", "lo"))) == "ip route del local 192.0.2.10"
+def test_a_local_route_to_the_vip_is_answered_for_no_more() -> None:
+    assert hint(host(way=RouteTo("local", "lo"))) == QUIET
+
+
+def test_a_host_is_not_told_to_be_silent_for_its_other_addresses_too() -> None:
+    held = ("eth0 192.0.2.21/24", "lo 192.0.2.10/32", "lo 192.0.2.77/32")
+    seen = host(held=held, way=RouteTo("local", "lo"))
+
+    (finding,) = container_host_rules.findings(REALSERVER, seen)
+
+    assert not finding.hint
+    assert finding.look.startswith("while this host has 192.0.2.10 itself (lo)")
 
 
 def test_an_ipv6_vip_is_answered_for_by_an_entry() -> None:
@@ -185,7 +206,10 @@ def test_what_comes_in_a_tunnel_needs_no_route_to_the_vip() -> None:
 def test_a_host_that_does_not_forward_is_told_to() -> None:
     seen = host(way=RouteTo("unreachable"), sysctls={"net/ipv4/conf/eth0/forwarding": "0"})
 
-    assert hint(seen).startswith("sysctl -w net/ipv4/ip_forward=1; ip -4 route replace")
+    assert hint(seen) == (
+        "ip -4 route replace 192.0.2.10/32 via 192.0.2.11 dev veth1;"
+        " sysctl -w net/ipv4/conf/eth0/forwarding=1"
+    )
 
 
 def test_a_host_that_forwards_no_ipv6_has_routes_for_it_all_the_same() -> None:
@@ -224,7 +248,8 @@ def test_the_filter_of_all_links_counts_too() -> None:
     seen = host(back=RouteTo("refused"), sysctls={"net/ipv4/conf/all/rp_filter": "1"})
 
     assert hint(seen) == (
-        "sysctl -w net/ipv4/conf/all/rp_filter=0; sysctl -w net/ipv4/conf/veth1/rp_filter=0"
+        "sysctl -w net/ipv4/conf/eth0/rp_filter=1; sysctl -w net/ipv4/conf/all/rp_filter=0;"
+        " sysctl -w net/ipv4/conf/veth1/rp_filter=0"
     )
 
 
@@ -260,15 +285,19 @@ def test_a_port_that_is_not_open_yet_is_named(closed: str) -> None:
 
     assert (finding.rule, finding.subject, finding.severity) == ("BRIDGE-DELAY", "veth1", WARNING)
     assert "up to 30 s" in finding.message
-    assert finding.hint.endswith("bridge link set dev veth1 state 3")
+    assert not finding.hint
+    assert finding.look.startswith("wait, then announce")
 
 
 def test_a_firewall_that_is_asked_about_frames_is_named_with_the_switch_that_does_it() -> None:
     every = bridged(Bridge(), sysctls={"net/bridge/bridge-nf-call-iptables": "1"})
     alone = bridged(Bridge(filters=frozenset({"arptables"})))
 
-    assert hint(every) == "sysctl -w net/bridge/bridge-nf-call-iptables=0"
-    assert hint(alone) == "ip link set br0 type bridge nf_call_arptables 0"
+    (of_all,) = container_host_rules.findings(REALSERVER, every)
+    (of_one,) = container_host_rules.findings(REALSERVER, alone)
+    assert "net/bridge/bridge-nf-call-iptables=0" in of_all.look
+    assert "nf_call_arptables 0 of br0" in of_one.look
+    assert of_all.hint == of_one.hint == ""
 
 
 def test_a_director_in_a_container_is_told_of_the_bridge_alone() -> None:

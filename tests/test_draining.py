@@ -17,7 +17,7 @@ from lvsdr.core import draining
 from lvsdr.core.book import Book
 from lvsdr.core.record import Record
 from lvsdr.errors import CannotRun, ProfileError
-from lvsdr.model.counters import Counters
+from lvsdr.model.counters import Counters, Standing
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.ipvs_daemons import Timeout
 from lvsdr.model.objects import Key, Sysctl
@@ -132,13 +132,51 @@ def test_1_connections_that_are_left_at_the_timeout_are_said(
     assert "forgotten after 900 s (timeouts: tcp)" in why
 
 
-def test_templates_are_waited_for_on_request_only(
-    applied: FakeSession, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("value", "code"), [("0", 1), ("1", 0)])
+def test_templates_are_waited_for_where_their_clients_come_back(
+    applied: FakeSession, capsys: pytest.CaptureFixture[str], value: str, code: int
 ) -> None:
-    kernel_of(applied).counted[ELEVEN.key] = Counters(persistent=1)
+    kernel = kernel_of(applied)
+    expire = Sysctl(draining.EXPIRE_TEMPLATES, value)
+    kernel.objects[expire.key] = expire
+    kernel.counted[ELEVEN.key] = Counters(persistent=1)
 
-    assert drain(capsys, applied, "--timeout", "0").code == 0
+    assert drain(capsys, applied, "--timeout", "0").code == code
     assert drain(capsys, applied, "--timeout", "0", "--persistent").code == 1
+
+
+@pytest.mark.parametrize(("protocol", "left"), [("tcp", 0), ("sctp", 0), ("udp", 3), ("fwmark", 3)])
+def test_what_is_inactive_is_waited_for_where_it_may_be_a_flow_of_datagrams(
+    protocol: str, left: int
+) -> None:
+    vip = None if protocol == "fwmark" else ip_address("192.168.1.2")
+    service = Service(protocol, vip, 0 if vip is None else 53)
+    standing = Standing(RealServer(service, ip_address(RIP), 53), Counters(inactive=3))
+
+    assert standing.left(persistent=False) == left
+    assert standing.left(persistent=True) == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("0", "write expire_nodest_conn 1 into the profile's sysctls, take the real server out"),
+        ("1", "take the real server out of the profile and apply; its next datagram goes to"),
+    ],
+)
+def test_flows_that_may_never_end_are_explained(value: str, said: str) -> None:
+    service = Service("udp", ip_address("192.168.1.2"), 53)
+    server = RealServer(service, ip_address(RIP), 53)
+    there = host(VirtualServer(service), server, Sysctl(draining.EXPIRE_FLOWS, value))
+    there.objects[("timeout", "udp")] = Timeout("udp", 300)
+    profile = read(Path(DIRECTOR))
+    assert isinstance(profile, DirectorProfile)
+    profile = replace(profile, virtual_servers=(VirtualServer(service),))
+
+    why = list(draining.obstacles(profile, (Standing(server, Counters(inactive=1)),), there))
+
+    assert "until its client has been silent for 300 s (timeouts: udp)" in why[0]
+    assert said in why[1]
 
 
 @pytest.mark.parametrize(
@@ -335,11 +373,20 @@ def test_what_is_drained_is_written_and_read_again(tmp_path: Path) -> None:
     assert book.load() == record
 
 
-def test_a_record_that_has_drained_what_it_does_not_claim_is_not_trusted(tmp_path: Path) -> None:
+def test_what_is_drained_is_remembered_though_a_standby_claims_nothing(tmp_path: Path) -> None:
     book = Book("ns", tmp_path)
-    book.save(Record().draining("director:web", [ELEVEN.key]))
+    record = Record().draining("director:web", [ELEVEN.key])
 
-    with pytest.raises(CannotRun, match="drained what it does not claim"):
+    book.save(record)
+
+    assert book.load() == record
+
+
+def test_a_record_that_has_drained_what_is_no_real_server_is_not_trusted(tmp_path: Path) -> None:
+    book = Book("ns", tmp_path)
+    book.save(Record().draining("director:web", [("sysctl", "net/x")]))
+
+    with pytest.raises(CannotRun, match="drained what is no real server"):
         book.load()
 
 

@@ -829,11 +829,11 @@ def test_each_kind_of_tunnel_ends_at_its_own_link(kind: str) -> None:
 
     found = {holder: disagreements([to_it, a_realserver("rs1", holder)]) for holder in HOLDER_KINDS}
     closed = {holder for holder in found if any(each.rule == "NO-TUNNEL" for each in found[holder])}
-    ports = [each.hint for each in found[link]]
+    ports = [(each.hint, each.look, each.on) for each in found[link]]
 
     assert closed == set(HOLDER_KINDS) - {link}
     assert ports == (
-        ["on that host: modprobe fou; ip fou add port 5555 gue"] if kind == "gue" else []
+        [("", "modprobe fou; ip fou add port 5555 gue", "that host")] if kind == "gue" else []
     )
 
 
@@ -848,9 +848,10 @@ def test_ipv6_comes_out_of_a_link_of_its_own() -> None:
     over_ipv4 = disagreements([to_it, held])
 
     assert [(each.rule, each.severity) for each in within] == [("NO-TUNNEL", "error")]
-    assert "ip6tnl0" in within[0].hint
+    assert "ip6tnl0" in within[0].look
     assert [(each.rule, each.severity) for each in over_ipv4] == [("NO-TUNNEL", "warning")]
-    assert over_ipv4[0].hint == "on that host: modprobe sit; ip link set sit0 up"
+    assert over_ipv4[0].look == "modprobe sit; ip link set sit0 up"
+    assert over_ipv4[0].on == "that host"
 
 
 def test_a_profile_that_says_its_rips_is_held_to_their_tunnels_only() -> None:

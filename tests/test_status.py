@@ -14,6 +14,7 @@ import pytest
 
 from fake import FakeKernel, FakeSession, host
 from lvsdr.model.address import host_interface
+from lvsdr.model.client_connections import ClientTally, ConnectionsSeen, Way
 from lvsdr.model.counters import Counters, Traffic, rated
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.objects import Address, Key
@@ -247,3 +248,26 @@ def test_the_page_is_as_wide_as_is_said(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("COLUMNS", "100")
 
     assert (piped, page_width()) == (None, 100)
+
+
+def test_clients_without_an_answer_stand_under_the_table(
+    applied: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    way = Way("tcp", WEB.vip or ELEVEN.rip, 80, ELEVEN.rip, 80, beyond=True)
+    tally = ClientTally(8, answered=2, unanswered={7: 6})
+    kernel_of(applied).connected = ConnectionsSeen({way: tally}, looked_at=9, complete=False)
+
+    shown = status(capsys, applied)
+    document = status(capsys, applied, "--format", "json").document
+
+    assert shown.out.splitlines()[-2:] == [
+        "unanswered beyond the segment (9 connections looked at, a sample):",
+        "  192.168.1.11:80 of tcp 192.168.1.2:80: 6 of 8",
+    ]
+    assert [each["clients"] for each in document["objects"] if each["clients"]] == [
+        {
+            "beyond": {"unanswered": 6, "connections": 8},
+            "segment": {"unanswered": 0, "connections": 0},
+        }
+    ]
+    assert document["connections"] == {"looked_at": 9, "complete": False}

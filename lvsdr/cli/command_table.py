@@ -68,13 +68,13 @@ def _show_help(context: click.Context, _: click.Parameter, value: bool) -> None:
 
 
 def _director() -> click.Command:
-    from lvsdr.cli import announce_vips, drain, role_commands, status, verify
+    from lvsdr.cli import announce_vips, director_apply, drain, status, verify
 
     return click.Group(
         "director",
         help=TABLE["director"][0],
         commands=[
-            *role_commands.shared("director"),
+            *director_apply.of_a_director(),
             announce_vips.announce,
             drain.drain,
             status.status_director,
@@ -90,11 +90,17 @@ def _realserver() -> click.Command:
         "realserver",
         help=TABLE["realserver"][0],
         commands=[
-            *role_commands.shared("realserver"),
+            *role_commands.of_a_realserver(),
             status.status_realserver,
             verify.verify_realserver,
         ],
     )
+
+
+def _status() -> click.Command:
+    from lvsdr.cli.applied_profiles import status
+
+    return status
 
 
 def _check() -> click.Command:
@@ -149,6 +155,10 @@ def _keepalived() -> click.Command:
 TABLE: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "director": ("The host that answers for the VIPs and spreads the load.", _director),
     "realserver": ("A host that serves the VIPs, and never says so on ARP.", _realserver),
+    "status": (
+        "Show what is applied on this host; exit 1 if any of it differs by now.",
+        _status,
+    ),
     "check": ("Check profiles, alone and against each other.", _check),
     "verify": ("Ask the segment who answers for the VIPs.", _verify),
     "watch": (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import shlex
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
 
 from lvsdr.errors import CannotRun
 
@@ -12,7 +14,11 @@ if TYPE_CHECKING:
     from lvsdr.cli.session import Session
     from lvsdr.core.kernel_interface import Kernel
     from lvsdr.model.finding import Finding
+    from lvsdr.model.path import Proof
     from lvsdr.model.profile import Profile
+    from lvsdr.proof.verification import Verdict
+
+T = TypeVar("T", "Finding", "Proof")
 
 
 def host_side(session: Session, profile: Profile, kernel: Kernel) -> tuple[Finding, ...]:
@@ -36,6 +42,26 @@ def refuse_company(around: Iterable[Finding]) -> None:
                 f"cannot hold {finding.vip} silently: {finding.message}",
                 hints=[text for _, text in finding.remedies],
             )
+
+
+def typed_here(verdict: Verdict, netns: str | None) -> Verdict:
+    """Return a verdict of what `--netns` names, its commands as they are typed outside of it."""
+    if netns is None:
+        return verdict
+    return replace(
+        verdict,
+        findings=tuple(_from_outside(each, netns) for each in verdict.findings),
+        paths=tuple(_from_outside(each, netns) for each in verdict.paths),
+    )
+
+
+def _from_outside(item: T, netns: str) -> T:
+    if not item.hint or item.on:
+        return item
+    enter: list[str] = (
+        ["nsenter", f"--net={netns}"] if "/" in netns else ["ip", "netns", "exec", netns]
+    )
+    return replace(item, hint=shlex.join([*enter, "sh", "-c", item.hint]))
 
 
 def noted(finding: Finding) -> str:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     help="How long to wait for its connections to end.",
 )
 @click.option(
-    "--persistent", is_flag=True, help="Wait for inactive connections and templates, too."
+    "--persistent", is_flag=True, help="Wait for all inactive connections and templates, too."
 )
 @click.option("--undo", is_flag=True, help="Give it back the weight of the profile.")
 @profile_argument("director")
@@ -65,8 +65,9 @@ def drain(  # noqa: PLR0913, PLR0917 - one argument for each option
 ) -> int:
     """Take a real server out of service.
 
-    Its weight becomes 0, and stays so at the next apply, until --undo. Exit 0 when its active
-    connections have ended, 1 if some are left at the timeout.
+    Its weight becomes 0, and stays so at the next apply, until --undo. Exit 0 when nothing that
+    arrives goes there any more: connections, flows of UDP, and clients that come back to it have
+    ended; 1 if some are left at the timeout.
     """
     from lvsdr.core import draining
     from lvsdr.model.profile import DirectorProfile

@@ -50,7 +50,12 @@ def profile_argument(role: str | None = None) -> Callable[[Command], Command]:
     if role is None:
         # Not default=None: for click that is a value, and nothing is missing then.
         return click.argument("profile", type=path)
-    return click.argument("profile", type=path, default=Path(f"/etc/lvsdr/{role}.json"))
+    return click.argument("profile", type=path, default=default_profile(role))
+
+
+def default_profile(role: str) -> Path:
+    """Return the path of the profile that a command of the role takes by itself."""
+    return Path(f"/etc/lvsdr/{role}.json")
 
 
 def output_option(result: type[Result]) -> Callable[[Command], Command]:
@@ -90,6 +95,24 @@ def trust_option(command: Command) -> Command:
     )(command)
 
 
+def name_option(command: Command) -> Command:
+    """Add `--name`: a profile whose file is gone is known by its name."""
+    return click.option(
+        "--name",
+        metavar="NAME",
+        help="Withdraw the profile of this name, as the record knows it; no file is read.",
+    )(command)
+
+
+def without_record_option(command: Command) -> Command:
+    """Add `--without-record`."""
+    return click.option(
+        "--without-record",
+        is_flag=True,
+        help="Take away what is there as the profile says, though no record knows of it.",
+    )(command)
+
+
 seconds_option = _number_option(
     "--seconds",
     "SECONDS",
@@ -115,12 +138,13 @@ def dip_option(command: Command) -> Command:
         "dips",
         metavar="ADDRESS",
         multiple=True,
-        callback=lambda _, __, values: tuple(map(_address, values)),
+        callback=lambda _, __, values: tuple(map(address_of, values)),
         help="A director's own address: what answers for it is a director.",
     )(command)
 
 
-def _address(text: str) -> IPAddress:
+def address_of(text: str) -> IPAddress:
+    """Return the address that an option names; raises BadParameter."""
     try:
         return ip_address(text)
     except ValueError as error:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial, update_wrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,17 +15,20 @@ import click
 from lvsdr.cli import container
 from lvsdr.cli.options import (
     Command,
+    default_profile,
     lock_option,
+    name_option,
     netns_option,
     output_option,
     profile_argument,
     trust_option,
+    without_record_option,
 )
 from lvsdr.cli.session import Session
-from lvsdr.render.results import MOST_SILENCES, Applied, Planned
+from lvsdr.cli.silencing import said_beforehand
+from lvsdr.render.results import Applied, Planned
 
 if TYPE_CHECKING:
-    from lvsdr.core.kernel_interface import Kernel
     from lvsdr.core.situation import Situation
     from lvsdr.model.profile import Profile
     from lvsdr.model.silence import Silence
@@ -45,13 +50,19 @@ def role_command(role: str, work: Work, result: type[Result], *options: Command)
     return click.command(work.__name__)(click.pass_obj(command))
 
 
-def shared(role: str) -> tuple[click.Command, ...]:
-    """Return the commands that both roles have, for one of them."""
+def of_a_realserver() -> tuple[click.Command, ...]:
+    """Return plan, apply and withdraw of a real server; a director has some of its own."""
     return (
-        role_command(role, plan, Planned),
-        role_command(role, apply, Applied, lock_option),
-        role_command(role, withdraw, Applied, lock_option),
+        role_command("realserver", plan, Planned),
+        role_command("realserver", apply, Applied, lock_option),
+        withdrawal("realserver"),
     )
+
+
+def withdrawal(role: str) -> click.Command:
+    """Return the command withdraw of a role."""
+    options: tuple[Command, ...] = (lock_option, name_option, without_record_option)
+    return role_command(role, withdraw, Applied, *options)
 
 
 def plan(session: Session, profile: Path, role: str) -> int:
@@ -65,7 +76,7 @@ def plan(session: Session, profile: Path, role: str) -> int:
         situation = plan_apply(wanted, kernel, session.book())
         silences = falling_silent(wanted, situation, kernel)
     session.tell((*situation.notes, *map(container.noted, around)))
-    session.show(Planned(situation.todo, situation.drift, silences))
+    session.show(Planned(situation.todo, situation.drift, silences=silences))
     return 1 if situation.todo else 0
 
 
@@ -79,40 +90,30 @@ def apply(session: Session, profile: Path, role: str) -> int:
         around = container.host_side(session, wanted, kernel)
         container.refuse_company(around)
 
-        def beforehand(situation: Situation) -> None:
-            silences.extend(_silences(session, wanted, situation, kernel))
+        def first(planned: Situation) -> None:
+            silences.extend(said_beforehand(session, wanted, planned, kernel))
 
-        situation = workflow.apply(wanted, kernel, book, session.announcer, beforehand=beforehand)
+        situation = workflow.apply(
+            wanted, kernel, book, session.announcer, first=first, file=profile
+        )
     session.tell((*situation.notes, *map(container.noted, around)))
-    announced = workflow.new_vips(situation.todo) if role == "director" else ()
-    session.show(Applied(situation.todo, announced, silences))
+    session.show(Applied(situation.todo, kept=situation.kept, silences=silences))
     return 0
 
 
-def _silences(
-    session: Session, profile: Profile, situation: Situation, kernel: Kernel
-) -> tuple[Silence, ...]:
-    """Say what this host will no longer answer for, before it falls silent, or refuse it."""
-    from lvsdr.core.silences import falling_silent, refuse
-    from lvsdr.model.silence import told
-
-    silences = falling_silent(profile, situation, kernel)
-    if getattr(profile, "silences", "warn") == "refuse":
-        refuse(silences)
-    session.tell(f"warning: {line}" for line in told(silences, MOST_SILENCES))
-    return silences
-
-
-def withdraw(session: Session, profile: Path, role: str) -> int:
+def withdraw(
+    session: Session, profile: Path, role: str, name: str | None, without_record: bool
+) -> int:
     """Give back exactly what was there before the first apply."""
     from lvsdr.core import workflow
 
-    wanted, book = read_profile(session, profile, role), session.book()
+    wanted = f"{role}:{name}" if name is not None else read_profile(session, profile, role)
+    book = session.book()
     with book.locked(session.lock_timeout), session.kernel() as kernel:
-        situation = workflow.withdraw(wanted, kernel, book)
+        situation = workflow.withdraw(wanted, kernel, book, without_record=without_record)
     session.tell(situation.notes)
-    session.show(Applied(situation.todo))
-    return 0
+    session.show(Applied(situation.todo, kept=(*situation.kept, *situation.in_use)))
+    return 1 if any(each.ours for each in situation.kept) else 0
 
 
 def read_profile(session: Session, path: Path, role: str) -> Profile:
@@ -120,4 +121,8 @@ def read_profile(session: Session, path: Path, role: str) -> Profile:
     from lvsdr.profile.reader import read
 
     # What root carries out is for root to decide.
-    return read(path, role, guarded=os.geteuid() == 0 and not session.allow_insecure_profile)
+    profile = read(path, role, guarded=os.geteuid() == 0 and not session.allow_insecure_profile)
+    typed = [] if path == default_profile(role) else [str(path.absolute())]
+    if session.allow_insecure_profile:
+        typed.insert(0, "--allow-insecure-profile")
+    return replace(profile, typed=shlex.join(typed)) if typed else profile

@@ -13,19 +13,20 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lvsdr.cli.neighbourhood import Neighbourhood
 from lvsdr.errors import CannotRun, LvsdrError
 
 if TYPE_CHECKING:
     from lvsdr.cli.stopwatch import Stopwatch
     from lvsdr.core.book import Book
     from lvsdr.core.kernel_interface import Kernel
-    from lvsdr.core.workflow import Announcer
     from lvsdr.model.address import IPAddress
     from lvsdr.model.container_host import ContainerHost
     from lvsdr.model.neighbour_claim import Answer
     from lvsdr.model.path import Path, Proof, RealServerRoute
     from lvsdr.model.profile import Profile
     from lvsdr.model.route_lookup import ForwardingOutcome
+    from lvsdr.proof.client_traffic import Hearing
     from lvsdr.proof.segment_hosts import Question
     from lvsdr.proof.watching import Ears
     from lvsdr.render.output_formats import Format
@@ -33,10 +34,9 @@ if TYPE_CHECKING:
 
 # Each echo is a write of its own, which for fifty thousand lines takes longer than all else.
 LINES_AT_ONCE = 500
-COLOURS = {"+": "green", "-": "red", "~": "yellow", "error": "red", "warning": "yellow"}
 
 
-class Session:
+class Session(Neighbourhood):
     """One run of the program; tests put other kernels and wires into a subclass."""
 
     def __init__(self) -> None:
@@ -46,6 +46,8 @@ class Session:
         self.rate = 5000.0
         self.allow_insecure_profile = False
         self.stopwatch: Stopwatch | None = None
+        # What --netns named: commands for that host are typed on this one.
+        self.netns: str | None = None
         # Whether a result could not be written.
         self.lost = False
         # How lines go to stderr.
@@ -61,6 +63,7 @@ class Session:
             require_proc()
             self._left = namespace.current()
             namespace.enter(netns)
+            self.netns = netns
 
     def outside(self, profile: Profile, container: Kernel) -> ContainerHost | None:
         """Return the host of the container that `--netns` names, where it is this one."""
@@ -106,12 +109,6 @@ class Session:
 
         return Book(namespace.identity())
 
-    def announcer(self, link: str) -> AbstractContextManager[Announcer]:
-        """Return what announces VIPs on `link`."""
-        from lvsdr.wire.announce import Announcer
-
-        return Announcer(link)
-
     def ask(self, question: Question) -> frozenset[Answer]:
         """Ask the segment, with a progress bar."""
         from lvsdr.wire.who_has import who_has
@@ -138,6 +135,14 @@ class Session:
         from lvsdr.wire.listen import Listener
 
         return Listener(link, addresses, rate=self.rate)
+
+    def hear(
+        self, links: Sequence[str], vips: Sequence[IPAddress], udp: bool
+    ) -> AbstractContextManager[Hearing]:
+        """Return what hears the first packets that come in on `links` for `vips`."""
+        from lvsdr.wire.first_packets import FirstPackets
+
+        return FirstPackets(links, vips, udp=udp)
 
     def probe(self, paths: Sequence[Path], routes: Sequence[RealServerRoute]) -> Sequence[Proof]:
         """Send a probe along each path, with a progress bar."""
@@ -174,10 +179,9 @@ class Session:
     def _print(self, lines: Iterable[str]) -> bool:
         if not self.format.for_people:
             return self.write(lines)
-        from lvsdr.render.page_width import page_width
+        from lvsdr.cli.painting import painted
 
-        width = page_width()
-        return self.write(_painted(line, width) for line in lines)
+        return self.write(painted(lines))
 
     def write(self, lines: Iterable[str]) -> bool:
         """Print lines, and return whether anybody could read them."""
@@ -231,17 +235,6 @@ def _complain(*lines: str) -> None:
     with suppress(OSError):
         for line in lines:
             click.echo(printable(line), err=True)
-
-
-def _painted(line: str, width: int | None = None) -> str:
-    """Return a line for people: safe for a terminal, coloured, and broken to fit into `width`."""
-    from lvsdr.model.printable import printable
-    from lvsdr.render.page_width import broken
-
-    # printable() would take the line breaks for somebody's.
-    line = broken(printable(line), width)
-    colour = COLOURS.get(line[:1]) or COLOURS.get(line.partition(":")[0])
-    return click.style(line, fg=colour) if colour else line
 
 
 def _may_colour() -> bool:

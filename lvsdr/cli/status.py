@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from lvsdr.cli import director_state
 from lvsdr.cli.argument_types import NumberRange
+from lvsdr.cli.director_apply import director_profile
 from lvsdr.cli.options import netns_option, output_option, profile_argument, trust_option
 from lvsdr.cli.role_commands import read_profile
 from lvsdr.cli.session import Session, progress_bar
@@ -20,9 +23,10 @@ from lvsdr.render.results import Status
 if TYPE_CHECKING:
     from lvsdr.core.kernel_interface import Kernel
     from lvsdr.core.situation import Situation
+    from lvsdr.model.client_connections import ConnectionsSeen
     from lvsdr.model.counters import Counted
     from lvsdr.model.objects import Key
-    from lvsdr.model.profile import Profile
+    from lvsdr.model.profile import DirectorProfile
     from lvsdr.render.object_rows import Row
 
 EACH = 2.0
@@ -46,16 +50,18 @@ EACH = 2.0
 def status_director(session: Session, profile: Path, interval: float, watch: bool) -> int:
     """Show each object as it is; exit 1 if any differs.
 
-    Virtual and real servers have their connections and rates.
+    Virtual and real servers have their connections and rates, and how many clients from beyond the
+    segment got no answer.
     """
-    wanted = read_profile(session, profile, "director")
+    wanted = director_profile(session, profile)
+    state = director_state.standby(session, profile, wanted)
     code: int | None = None
     try:
         with session.kernel() as kernel:
-            for situation, counted in _looks(wanted, kernel, session, interval, watch):
+            for situation, counted in _looks(wanted, kernel, session, interval, watch, state):
                 if code is None:
                     session.tell(situation.notes)
-                heard = _show(session, situation, kernel, counted, watch)
+                heard = _show(session, wanted, situation, kernel, counted, watch, state)
                 code = 1 if situation.todo else 0
                 if not heard:
                     break
@@ -85,14 +91,18 @@ def status_realserver(session: Session, profile: Path) -> int:
     return 1 if situation.todo else 0
 
 
-def _looks(
-    profile: Profile, kernel: Kernel, session: Session, interval: float, watch: bool
+def _looks(  # noqa: PLR0913, PLR0917 - what is looked at, and how often
+    profile: DirectorProfile,
+    kernel: Kernel,
+    session: Session,
+    interval: float,
+    watch: bool,
+    standby: str,
 ) -> Iterator[tuple[Situation, Counted]]:
     """Yield how it stands, once or again and again, and what was counted."""
-    from lvsdr.core.situation import plan_apply
     from lvsdr.model.counters import rated
 
-    services = {server.key for server in getattr(profile, "virtual_servers", ())}
+    services = {server.key for server in profile.virtual_servers}
     earlier: Counted | None = None
     then = time.monotonic()
     if interval:
@@ -101,7 +111,7 @@ def _looks(
     while True:
         now, counted = time.monotonic(), kernel.counters(services)
         rates = rated(counted, earlier, now - then) if earlier is not None else counted
-        yield plan_apply(profile, kernel, session.book()), rates
+        yield director_state.planned(profile, kernel, session, standby), rates
         if not watch:
             return
         if interval:
@@ -121,17 +131,29 @@ def _pause(seconds: float) -> None:
             progress(1 - rest / seconds)
 
 
-def _show(
-    session: Session, situation: Situation, kernel: Kernel, counted: Counted, again: bool
+def _show(  # noqa: PLR0913, PLR0917 - each is a part of what is shown
+    session: Session,
+    profile: DirectorProfile,
+    situation: Situation,
+    kernel: Kernel,
+    counted: Counted,
+    again: bool,
+    standby: str,
 ) -> bool:
-    rows = _rows(situation, kernel, counted)
+    from lvsdr.model.client_connections import ConnectionsSeen
+    from lvsdr.proof.client_traffic import seen_now
+
+    seen = ConnectionsSeen() if standby else seen_now(profile, kernel)
+    rows = _rows(situation, kernel, counted, seen)
     if again and session.format.for_people and sys.stdout.isatty():
         click.clear()
-    return session.show(Status(rows, situation.drift))
+    return session.show(Status(rows, situation.drift, standby, seen))
 
 
-def _rows(situation: Situation, kernel: Kernel, counted: Counted) -> list[Row]:
-    from lvsdr.model.ipvs import VirtualServer
+def _rows(
+    situation: Situation, kernel: Kernel, counted: Counted, seen: ConnectionsSeen
+) -> list[Row]:
+    from lvsdr.model.ipvs import RealServer, VirtualServer
     from lvsdr.render import object_rows
 
     services = [key for key in situation.desired if key[0] == VirtualServer.kind]
@@ -139,4 +161,7 @@ def _rows(situation: Situation, kernel: Kernel, counted: Counted) -> list[Row]:
     marks: dict[Key, str] = dict.fromkeys(situation.drained, object_rows.DRAINED)
     for key in others.keys() - situation.desired.keys():
         marks[key] = object_rows.UNWANTED if key in situation.baseline else object_rows.FOREIGN
-    return list(object_rows.rows(situation.desired, situation.observed, others, marks, counted))
+    there = (each for each in others.values() if isinstance(each, RealServer))
+    shares = seen.shares(there)
+    rows = object_rows.rows(situation.desired, situation.observed, others, marks, counted)
+    return [replace(row, clients=shares.get(row.subject.key)) for row in rows]

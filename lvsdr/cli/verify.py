@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lvsdr.cli import container
+from lvsdr.cli import container, director_state
+from lvsdr.cli.director_apply import director_profile
 from lvsdr.cli.options import (
     dip_option,
     netns_option,
@@ -39,18 +40,26 @@ def verify_director(session: Session, profile: Path, no_paths: bool) -> int:
     """Prove that this host is the director, and that the real servers serve.
 
     It must be as the profile says, and it alone may answer for the VIPs: the segment is asked. And
-    each real server must serve what the director sends it: a probe takes the way of a request.
+    each real server must serve what the director sends it: a probe takes the way of a request. What
+    clients send meanwhile must reach IPVS, and answers must reach them, as connections show.
+
+    Where keepalived says BACKUP or FAULT it must be as a standby is, and another host the director.
     """
-    from lvsdr.model.profile import DirectorProfile
     from lvsdr.proof import verification
 
-    wanted = read_profile(session, profile, "director")
-    assert isinstance(wanted, DirectorProfile), "read() holds it to its role"
+    wanted = director_profile(session, profile)
+    state = director_state.standby(session, profile, wanted)
     probe = None if no_paths else session.probe
     with session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
-        verdict = verification.director(wanted, kernel, session.book(), session.ask, probe)
-    return _show(session, verdict.with_findings(around))
+        if state:
+            verdict = verification.standby(wanted, kernel, session.book(), session.ask, probe)
+        else:
+            verdict = verification.director(
+                wanted, kernel, session.book(), session.ask, probe, hear=session.hear
+            )
+    verdict = container.typed_here(verdict, session.netns)
+    return _show(session, verdict.with_findings(around), state)
 
 
 @click.command("verify")
@@ -75,6 +84,7 @@ def verify_realserver(session: Session, profile: Path) -> int:
     with session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
         verdict = verification.realserver(wanted, kernel, session.book())
+    verdict = container.typed_here(verdict, session.netns)
     return _show(session, verdict.with_findings(around))
 
 
@@ -105,10 +115,11 @@ def verify_segment(
         host = kernel.inspect(lambda seen: packets(wanted, seen, interface), table=False)
         segment = segment_of(wanted, host, interface, dips)
         verdict = verification.any_host(segment, kernel, session.ask, session.follow)
-    return _show(session, verdict)
+    return _show(session, container.typed_here(verdict, session.netns))
 
 
-def _show(session: Session, verdict: Verdict) -> int:
+def _show(session: Session, verdict: Verdict, standby: str = "") -> int:
     """Print a verdict and return its exit code."""
-    session.show(Verified(verdict.findings, verdict.heard, verdict.names or {}, verdict.paths))
+    names = verdict.names or {}
+    session.show(Verified(verdict.findings, verdict.heard, names, verdict.paths, standby))
     return 0 if verdict.ok else 1

@@ -21,6 +21,7 @@ from lvsdr.model.objects import Key, Objects, Sysctl
 from lvsdr.model.profile import DirectorProfile
 
 EXPIRE_TEMPLATES = "net/ipv4/vs/expire_quiescent_template"
+EXPIRE_FLOWS = "net/ipv4/vs/expire_nodest_conn"
 STEP = 0.5
 
 
@@ -80,7 +81,8 @@ def drain(
 def standings(servers: Sequence[RealServer], kernel: Kernel) -> Standings:
     """Return what each of `servers` still has."""
     counted = kernel.counters({_virtual_server(server) for server in servers})
-    return tuple(Standing(each, counted.get(each.key, Counters())) for each in servers)
+    comes_back = not _is_set(EXPIRE_TEMPLATES, kernel.observe([("sysctl", EXPIRE_TEMPLATES)]))
+    return tuple(Standing(each, counted.get(each.key, Counters()), comes_back) for each in servers)
 
 
 def wait_for_connections(
@@ -104,18 +106,47 @@ def wait_for_connections(
 
 def obstacles(profile: DirectorProfile, seen: Standings, kernel: Kernel) -> Iterator[str]:
     """Yield why what is left is there, and what would shorten it."""
-    paths = [("sysctl", EXPIRE_TEMPLATES), ("timeout", "tcp")]
-    there = kernel.observe(paths)
+    there = kernel.observe(
+        [
+            *(("sysctl", path) for path in (EXPIRE_TEMPLATES, EXPIRE_FLOWS)),
+            *(("timeout", protocol) for protocol in ("tcp", "udp")),
+        ]
+    )
     spread = {server.key: server for server in profile.virtual_servers}
     for each in seen:
         yield from _templates(each, spread[_virtual_server(each.server)], there)
     if any(each.counters.active for each in seen):
-        timeout = there.get(("timeout", "tcp"))
-        seconds = f"{timeout.seconds} s" if isinstance(timeout, Timeout) else "its timeout"
         yield (
             "a connection counts as active until it is closed, however little it says; one that"
-            f" is silent is forgotten after {seconds} (timeouts: tcp)"
+            f" is silent is forgotten after {_timeout('tcp', there)} (timeouts: tcp)"
         )
+    if any(each.flows for each in seen):
+        yield from _flows(there)
+
+
+def _flows(there: Objects) -> Iterator[str]:
+    yield (
+        "a flow of datagrams is inactive, and stays where it is whatever the weight, until its"
+        f" client has been silent for {_timeout('udp', there)} (timeouts: udp)"
+    )
+    yield (
+        "a client that is never so long silent: take the real server out of the profile and apply;"
+        " its next datagram goes to another, and none is lost"
+        if _is_set(EXPIRE_FLOWS, there)
+        else "a client that is never so long silent: write expire_nodest_conn 1 into the profile's"
+        " sysctls, take the real server out of the profile and apply; its next datagram goes to"
+        f" another ({EXPIRE_FLOWS} is 0: without it all of them are lost)"
+    )
+
+
+def _timeout(protocol: str, there: Objects) -> str:
+    timeout = there.get(("timeout", protocol))
+    return f"{timeout.seconds} s" if isinstance(timeout, Timeout) else "its timeout"
+
+
+def _is_set(path: str, there: Objects) -> bool:
+    setting = there.get(("sysctl", path))
+    return isinstance(setting, Sysctl) and setting.value != "0"
 
 
 def _templates(each: Standing, server: VirtualServer, there: Objects) -> Iterator[str]:
@@ -123,11 +154,10 @@ def _templates(each: Standing, server: VirtualServer, there: Objects) -> Iterato
         return
     many = each.counters.persistent
     clients = f"{many} persistence template{'s' if many > 1 else ''}"
-    expire = there.get(("sysctl", EXPIRE_TEMPLATES))
-    if isinstance(expire, Sysctl) and expire.value != "0":
+    if _is_set(EXPIRE_TEMPLATES, there):
         yield (
             f"{server.service} has {clients} here; new connections of these clients go elsewhere"
-            f" ({EXPIRE_TEMPLATES} is {expire.value})"
+            f" ({EXPIRE_TEMPLATES} is set)"
         )
         return
     yield (

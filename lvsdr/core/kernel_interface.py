@@ -15,8 +15,9 @@ from lvsdr.model.host import Host
 from lvsdr.model.objects import NOTHING, Key, Objects
 
 if TYPE_CHECKING:
+    from lvsdr.model.client_connections import ConnectionQuestion, ConnectionsSeen
     from lvsdr.model.counters import Counters
-    from lvsdr.model.route_lookup import Packet, UnicastRoute
+    from lvsdr.model.route_lookup import Packet, RouteTo, UnicastRoute
 
 
 class Kernel(Protocol):
@@ -39,6 +40,12 @@ class Kernel(Protocol):
 
     def counters(self, services: Collection[Key]) -> Mapping[Key, Counters]:
         """Return what passes through the virtual servers `services` and their real servers."""
+
+    def connections(self, question: ConnectionQuestion) -> ConnectionsSeen:
+        """Return what IPVS's connections say of clients."""
+
+    def routes(self, packets: Iterable[Packet]) -> Mapping[Packet, RouteTo]:
+        """Return what would become of each of `packets`."""
 
     def require(self, todo: Plan) -> None:
         """Raise CannotRun where this process cannot carry out such changes."""

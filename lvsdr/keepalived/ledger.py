@@ -124,6 +124,13 @@ class Ledger:
         """Return what was said last of each instance to each profile, the latest at the end."""
         return list(_in_order(_load(self.path)).values())
 
+    def by_profile(self) -> dict[str, list[Notice]]:
+        """Return what was said last of each instance, by the path of the profile it was said to."""
+        told: dict[str, list[Notice]] = {}
+        for (profile, _), each in _in_order(_load(self.path)).items():
+            told.setdefault(profile, []).append(each)
+        return told
+
     def masters(self) -> list[Notice]:
         """Return those of which the last that was said is MASTER."""
         return [each for each in self.notices().values() if each.is_master]

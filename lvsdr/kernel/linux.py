@@ -29,9 +29,10 @@ from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, Sysctl, key
 
 if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress
+    from lvsdr.model.client_connections import ConnectionQuestion, ConnectionsSeen
     from lvsdr.model.counters import Counters
     from lvsdr.model.host import Host
-    from lvsdr.model.route_lookup import Packet, UnicastRoute
+    from lvsdr.model.route_lookup import Packet, RouteTo, UnicastRoute
 
 
 class Table(Protocol):
@@ -120,6 +121,19 @@ class LinuxKernel(Closing):
         from lvsdr.kernel.views import ipvs_counters  # noqa: PLC0415
 
         return ipvs_counters.counters(self._sockets, services)
+
+    def connections(self, question: ConnectionQuestion) -> ConnectionsSeen:
+        """Return what IPVS's connections say of clients."""
+        from lvsdr.kernel.views import ipvs_connections  # noqa: PLC0415
+
+        timeouts = Timeouts(self._sockets).seconds()
+        return ipvs_connections.connections(question, timeouts)
+
+    def routes(self, packets: Iterable[Packet]) -> Mapping[Packet, RouteTo]:
+        """Return what would become of each of `packets`."""
+        from lvsdr.kernel.views import route_lookups  # noqa: PLC0415
+
+        return route_lookups.routes_now(self._sockets, packets)
 
     def require(self, todo: Plan) -> None:
         """Raise CannotRun where this process cannot carry out such changes; change nothing."""

@@ -59,12 +59,28 @@ def rated(now: Counted, before: Counted, seconds: float) -> Counted:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One real server that is drained, and what it still has."""
+    """One real server that is drained, and what it still has.
+
+    `comes_back` is whether the clients of its templates are sent to it again though its weight
+    is 0.
+    """
 
     server: RealServer
     counters: Counters
+    comes_back: bool = False
+
+    @property
+    def flows(self) -> int:
+        """Return how many flows of datagrams there may be: of these none is ever active."""
+        may_be_udp = self.server.service.protocol in ("udp", "fwmark")
+        return self.counters.inactive if may_be_udp else 0
 
     def left(self, persistent: bool) -> int:
-        """Return how many connections are waited for, with `persistent` templates as well."""
+        """Return how many connections are waited for; with `persistent`, all that are known.
+
+        What may still bring a packet here is waited for in any case.
+        """
         counted = self.counters
-        return counted.active + (counted.inactive + counted.persistent if persistent else 0)
+        if persistent:
+            return counted.active + counted.inactive + counted.persistent
+        return counted.active + self.flows + (counted.persistent if self.comes_back else 0)

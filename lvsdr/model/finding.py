@@ -35,6 +35,10 @@ class Finding:
     @property
     def remedies(self) -> tuple[tuple[str, str], ...]:
         """Return each remedy as people read it, after its word: hint or look."""
-        place = f"on {self.on}: " if self.on else ""
-        said = (("hint", self.hint), ("look", self.look))
-        return tuple((word, place + text) for word, text in said if text)
+        return remedies(self.hint, self.look, self.on)
+
+
+def remedies(hint: str, look: str, on: str) -> tuple[tuple[str, str], ...]:
+    """Return a command, and words, that mend it on a host; each after its word: hint or look."""
+    place = f"on {on}: " if on else ""
+    return tuple((word, place + text) for word, text in (("hint", hint), ("look", look)) if text)

@@ -93,8 +93,9 @@ class Proof:
     """The result of probing a path; `verdict` is None where nothing can be said.
 
     `gateway` is the router before the RIP, `macs` are the MACs that answered for the next hop,
-    `hint` is the remedy. `segment` is the maximum segment size that the real server announced over
-    TCP, `mtu` that of the link towards it. `stranger` is the MAC that answered instead.
+    `hint`, `look` and `on` are the remedy, as a Finding has them. `segment` is the maximum segment
+    size that the real server announced over TCP, `mtu` that of the link towards it. `stranger`
+    is the MAC that answered instead.
     """
 
     path: Path
@@ -102,7 +103,9 @@ class Proof:
     detail: PathDetail = ""
     gateway: IPAddress | None = None
     macs: tuple[str, ...] = ()
-    hint: str | None = None
+    hint: str = ""
     segment: int | None = None
     mtu: int = 0
+    look: str = ""
+    on: str = ""
     stranger: str | None = None

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from lvsdr.model.address import IPAddress, IPNetwork
 from lvsdr.model.ipvs import RealServer, VirtualServer
 from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
 from lvsdr.model.objects import ProxyNeighbour, Sysctl
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The file that a profile was applied from, and when last: seconds since 1970."""
+
+    file: str
+    applied: int = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +36,8 @@ class DirectorProfile:
     director that is not the active one of its cluster is: empty, or synced, with the table and
     the backup sync daemon. `arp_flux` is what to do where other links are on the segment of
     `interface`: mend, so that each answers for its own addresses only, or leave. `clients` are the
-    networks that clients come from, empty for everywhere.
+    networks that clients come from, empty for everywhere. `typed` is how a command line names the
+    profile, quoted; empty where a command takes it by itself.
     """
 
     role: ClassVar[str] = "director"
@@ -45,6 +54,7 @@ class DirectorProfile:
     standby: str = "empty"
     arp_flux: str = "mend"
     clients: tuple[IPNetwork, ...] = ()
+    typed: str = field(default="", compare=False)
 
     @property
     def vips(self) -> tuple[IPAddress, ...]:
@@ -65,7 +75,8 @@ class RealServerProfile:
     which the host answers for a VIP in another's name, or for a RIP on more than `interface`: keep,
     or remove. `silences` is what becomes of an apply by which other addresses than the VIPs are no
     longer answered for: warn, or refuse. `rips` are the real servers that the profile is for, empty
-    if it does not say; `clients` the networks that clients come from, empty for everywhere.
+    if it does not say; `clients` the networks that clients come from, empty for everywhere. `typed`
+    is how a command line names the profile, quoted; empty where a command takes it by itself.
     """
 
     role: ClassVar[str] = "realserver"
@@ -84,6 +95,7 @@ class RealServerProfile:
     rips: tuple[IPAddress, ...] = ()
     clients: tuple[IPNetwork, ...] = ()
     silences: str = "warn"
+    typed: str = field(default="", compare=False)
 
     def removes(self, entry: ProxyNeighbour, beside: Collection[ProxyNeighbour]) -> bool:
         """Return whether the profile wants a proxy entry away, with those `beside` it."""
@@ -100,3 +112,8 @@ class RealServerProfile:
 
 
 Profile = DirectorProfile | RealServerProfile
+
+
+def command(profile: Profile, verb: str) -> str:
+    """Return the command that does `verb` with a profile, as it is typed on this host."""
+    return " ".join(filter(None, ("lvsdr", profile.role, verb, profile.typed)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from lvsdr.core.book import Book
 from lvsdr.core.both_roles import DirectorVip, left_to_director
 from lvsdr.core.kernel_interface import Kernel
-from lvsdr.core.situation import plan_apply
+from lvsdr.core.situation import plan_apply, plan_standby
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Finding
@@ -16,8 +16,9 @@ from lvsdr.model.host import Host
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.objects import SILENCE
 from lvsdr.model.path import Proof
-from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
+from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile, command
 from lvsdr.model.route_lookup import ForwardingOutcome, Packet
+from lvsdr.proof.client_traffic import ClientTraffic, Hear, watched
 from lvsdr.proof.director_probes import Probe, prove
 from lvsdr.proof.segment_hosts import Question, Segment, segment_of
 from lvsdr.rules.host import drift, host_rules, own_answers, route_questions
@@ -54,24 +55,60 @@ def realserver(profile: RealServerProfile, kernel: Kernel, book: Book) -> Verdic
     return Verdict(_state(profile, kernel, book, host, vips)[0])
 
 
-def director(
-    profile: DirectorProfile, kernel: Kernel, book: Book, ask: Ask, probe: Probe | None
+def director(  # noqa: PLR0913 - each is a way to look
+    profile: DirectorProfile,
+    kernel: Kernel,
+    book: Book,
+    ask: Ask,
+    probe: Probe | None,
+    *,
+    hear: Hear | None = None,
 ) -> Verdict:
     """Return whether this host is the director of `profile`, and the only one to answer.
 
-    And whether each real server serves what it is sent, where there is a `probe`.
+    And whether each real server serves what it is sent, where there is a `probe`; `hear` hears what
+    clients send meanwhile.
     """
     host, vips = _inspected(profile, kernel, book)
     found, fit = _state(profile, kernel, book, host, vips)
     if not fit:
         return Verdict(found)
+    with watched(profile, kernel, host, hear) as traffic:
+        return _proven(profile, host, found, ask, probe, traffic)
+
+
+def standby(
+    profile: DirectorProfile, kernel: Kernel, book: Book, ask: Ask, probe: Probe | None
+) -> Verdict:
+    """Return whether this host is as one that stands by, and another the only one to answer.
+
+    And whether each real server serves what this host would send it as the director.
+    """
+    host, _ = _inspected(profile, kernel, book)
+    todo = plan_standby(profile, kernel, book).todo
+    found = (*host_rules.standby_findings(profile, host), *drift.standby_drift(profile, todo))
+    return _proven(profile, host, found, ask, probe, None)
+
+
+def _proven(  # noqa: PLR0913, PLR0917 - what is known, and each way to look
+    profile: DirectorProfile,
+    host: Host,
+    found: tuple[Finding, ...],
+    ask: Ask,
+    probe: Probe | None,
+    traffic: ClientTraffic | None,
+) -> Verdict:
+    """Return `found`, and who answers on the segment, what the paths are like, and the traffic."""
     verdict = _answering(segment_of(profile, host, profile.interface), ask)
+    if traffic is not None:
+        traffic.note()
+    proofs = prove(profile, host, probe) if probe else ()
+    clients = () if traffic is None else tuple(traffic.findings(proofs))
     # What its own settings say is not said again by what it hears of itself.
     known = {finding.rule for finding in found} & {"ARP-FLUX"}
-    heard = (finding for finding in verdict.findings if finding.rule not in known)
-    proofs = prove(profile, host, probe) if probe else ()
+    heard = (_here(each, profile) for each in verdict.findings if each.rule not in known)
     return Verdict(
-        (*found, *heard, *path_rules.findings(proofs)),
+        (*found, *heard, *path_rules.findings(proofs), *clients),
         verdict.heard,
         verdict.names,
         tuple(map(path_rules.hinted, proofs)),
@@ -135,7 +172,14 @@ def _state(
         for change in todo
         if change.key not in told and (silent or change.subject.layer != SILENCE)
     )
-    return (*found, *drift.drift(profile.role, tuple(rest))), True
+    return (*found, *drift.drift(profile, tuple(rest))), True
+
+
+def _here(finding: Finding, profile: DirectorProfile) -> Finding:
+    """Return a finding with the remedy for the director on this host, which is one."""
+    if finding.on != who_answers.DIRECTOR:
+        return finding
+    return replace(finding, on="", hint=command(profile, "apply") if finding.hint else "")
 
 
 def _as_director(vips: Iterable[DirectorVip]) -> Iterator[Finding]:
@@ -144,9 +188,8 @@ def _as_director(vips: Iterable[DirectorVip]) -> Iterator[Finding]:
     Whether another one answers as well, only the segment can tell.
     """
     for each in vips:
-        hint = "lvsdr director verify"
-        vip = each.ip.ip
-        yield Finding("VIP-DIRECTOR", WARNING, each.link, str(each), hint, vip=vip)
+        look, vip = "whether it is the only one: lvsdr director verify", each.ip.ip
+        yield Finding("VIP-DIRECTOR", WARNING, each.link, str(each), vip=vip, look=look)
 
 
 def _answering(segment: Segment, ask: Ask) -> Verdict:

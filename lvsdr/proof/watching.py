@@ -143,7 +143,8 @@ class Watch:
     def _link_is(self, state: str, message: str) -> None:
         link = self._segment.link
         self._down = state == "DOWN"
-        self._take(Event(f"LINK-{state}", WARNING, f"{link} {message}", f"ip link show {link}"))
+        look = f"ip link show {link}"
+        self._take(Event(f"LINK-{state}", WARNING, f"{link} {message}", look=look))
 
     def _take(self, event: Event) -> None:
         self.alarmed = self.alarmed or event.severity == ERROR

@@ -12,6 +12,7 @@ from lvsdr.render.json_fields import Document
 from lvsdr.render.results import (
     Announced,
     Applied,
+    AppliedProfiles,
     Checked,
     ConfFindings,
     Drained,
@@ -57,6 +58,7 @@ def _planned(result: Planned) -> Document:
         "changes": _changes(result.changes),
         "drift": _changes(result.drift),
         "silences": [json_fields.silence(item) for item in result.silences],
+        "standby": result.standby or None,
     }
 
 
@@ -66,11 +68,23 @@ def _applied(result: Applied) -> Document:
         "changes": _changes(result.changes),
         "announced": _addresses(result.announced),
         "silences": [json_fields.silence(item) for item in result.silences],
+        "kept": [json_fields.kept(each) for each in result.kept],
     }
 
 
 def _announced(result: Announced) -> Document:
-    return {"format": "lvsdr/announce/1", "announced": _addresses(result.vips)}
+    return {
+        "format": "lvsdr/announce/1",
+        "announced": _addresses(result.vips),
+        "neighbours": [
+            {
+                "address": str(each.address),
+                "told": _addresses(each.told),
+                "untold": _addresses(each.untold),
+            }
+            for each in result.neighbours
+        ],
+    }
 
 
 def _status(result: Status) -> Document:
@@ -79,6 +93,10 @@ def _status(result: Status) -> Document:
         "ok": all(row.ok for row in result.rows),
         "objects": [json_fields.row(row) for row in result.rows],
         "drift": _changes(result.drift),
+        "standby": result.standby or None,
+        "connections": None
+        if result.seen is None
+        else {"looked_at": result.seen.looked_at, "complete": result.seen.complete},
     }
 
 
@@ -102,6 +120,7 @@ def _verified(result: Verified) -> Document:
             json_fields.answer(item, result.names) for item in sorted(result.answers, key=str)
         ],
         "paths": [json_fields.path(item) for item in result.paths],
+        "standby": result.standby or None,
     }
 
 
@@ -142,13 +161,15 @@ def _segment_event(result: SegmentEvent) -> Document:
         "form": item.form,
         "count": item.count,
         "message": item.message,
-        "hint": item.hint,
+        "hint": item.hint or None,
+        "look": item.look or None,
+        "on": item.on or None,
     }
 
 
 def _scenarios(result: Scenarios) -> Document:
-    listed = [{"name": name, "summary": summary} for name, summary in result.known.items()]
-    return {"format": "lvsdr/scenarios/1", "scenarios": listed}
+    known = [{"name": name, "summary": each} for name, each in result.known.items()]
+    return {"format": "lvsdr/scenarios/1", "scenarios": known}
 
 
 def _rehearsed(result: Rehearsed) -> Document:
@@ -185,14 +206,13 @@ def _keepalived_status(result: KeepalivedStatus) -> Document:
 
 
 def _failed(result: Failed) -> Document:
-    failure = result.failure
-    others = [{"error": each.message, "hints": each.hints} for each in failure.others]
+    others = [{"error": each.message, "hints": each.hints} for each in result.failure.others]
     return {
         "format": "lvsdr/error/1",
-        "error": failure.message,
-        "exit_code": failure.exit_code,
-        "notes": failure.notes,
-        "hints": failure.hints,
+        "error": result.failure.message,
+        "exit_code": result.failure.exit_code,
+        "notes": result.failure.notes,
+        "hints": result.failure.hints,
         **({"others": others} if others else {}),
     }
 
@@ -214,6 +234,7 @@ SHOWS: Mapping[type[Result], Callable[[Any], Document]] = {
     Applied: _applied,
     Announced: _announced,
     Status: _status,
+    AppliedProfiles: json_fields.applied_profiles,
     Drained: _drained,
     Verified: _verified,
     Checked: _checked,

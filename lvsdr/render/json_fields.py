@@ -11,7 +11,7 @@ from lvsdr.model.plain_data import to_plain
 
 if TYPE_CHECKING:
     # A plan is printed without what the other results are made of.
-    from lvsdr.model.change import Change
+    from lvsdr.model.change import Change, Kept
     from lvsdr.model.counters import Standing
     from lvsdr.model.explanation import Explanation, Reply
     from lvsdr.model.finding import Finding
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lvsdr.model.rehearsal_step import Step
     from lvsdr.model.silence import Silence
     from lvsdr.render.object_rows import Row
+    from lvsdr.render.results import AppliedProfiles
 
 Document = dict[str, Any]
 
@@ -37,6 +38,12 @@ def change(item: Change) -> Document:
     }
 
 
+def kept(item: Kept) -> Document:
+    """Return one object that does not become what it was before."""
+    kind, *key = item.item.key
+    return {"object": kind, "key": key, "why": item.why}
+
+
 def row(item: Row) -> Document:
     """Return where an object stands."""
     kind, *key = item.subject.key
@@ -47,6 +54,28 @@ def row(item: Row) -> Document:
         "desired": _fields(item.wanted),
         "observed": _fields(item.seen),
         "counters": None if item.counters is None else asdict(item.counters),
+        "clients": None
+        if item.clients is None
+        else {side: share._asdict() for side, share in item.clients._asdict().items()},
+    }
+
+
+def applied_profiles(item: AppliedProfiles) -> Document:
+    """Return what the record knows: the document of a whole result."""
+    return {
+        "format": "lvsdr/applied/1",
+        "ok": all(each.ok for each in item.profiles),
+        "profiles": [
+            {
+                "role": each.role,
+                "name": each.name,
+                "file": each.file,
+                "applied": each.applied,
+                "cut_off": each.cut_off,
+                "objects": [row(it) for it in each.rows],
+            }
+            for each in item.profiles
+        ],
     }
 
 
@@ -96,7 +125,9 @@ def path(item: Proof) -> Document:
         "fwmark": way.service.fwmark or None,
         "rip": str(way.rip),
         "verdict": item.verdict,
-        "hint": item.hint,
+        "hint": item.hint or None,
+        "look": item.look or None,
+        "on": item.on or None,
     }
 
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from lvsdr.errors import LvsdrError
     from lvsdr.model.address import IPAddress
-    from lvsdr.model.change import Plan
+    from lvsdr.model.change import Kept, Plan
+    from lvsdr.model.client_connections import ConnectionsSeen
     from lvsdr.model.counters import Standing
     from lvsdr.model.explanation import Explanation
     from lvsdr.model.finding import Finding
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from lvsdr.model.rehearsal_step import Step
     from lvsdr.model.silence import Silence
     from lvsdr.model.watch_event import Event
-    from lvsdr.render.object_rows import Row
+    from lvsdr.render.object_rows import AppliedProfile, Row
 
 
 # Of what falls silent people are told so many links, and so many addresses of each.
@@ -35,36 +36,63 @@ MOST_SILENCES = 8
 class Planned(NamedTuple):
     """What `apply` would change; `drift` is what others have done since: how lvsdr left it, now.
 
-    `silences` is what it would no longer answer for on ARP.
+    `standby` is BACKUP or FAULT where keepalived says so: it is a standby's plan then. `silences`
+    is what it would no longer answer for on ARP.
     """
 
     changes: Plan
     drift: Plan
+    standby: str = ""
     silences: Sequence[Silence] = ()
 
 
 class Applied(NamedTuple):
     """What was changed, by `apply` or `withdraw`, and the VIPs that the segment was told of.
 
-    `silences` as of Planned: people were told of them before.
+    `kept` is what was let go of and did not become what it was before. `silences` as of Planned:
+    people were told of them before.
     """
 
     changes: Plan
     announced: Sequence[IPAddress] = ()
+    kept: Sequence[Kept] = ()
     silences: Sequence[Silence] = ()
 
 
+class ToldNeighbour(NamedTuple):
+    """A neighbour that was asked in the VIPs' name: to which it answered, and to which it did not.
+
+    Whoever answers has learnt where the VIP is.
+    """
+
+    address: IPAddress
+    told: Sequence[IPAddress]
+    untold: Sequence[IPAddress]
+
+
 class Announced(NamedTuple):
-    """The VIPs that the segment was told of."""
+    """The VIPs that the segment was told of, and the neighbours that were told one by one."""
 
     vips: Sequence[IPAddress]
+    neighbours: Sequence[ToldNeighbour] = ()
 
 
 class Status(NamedTuple):
-    """Each object of a profile as it should be and as it is; `drift` as of Planned."""
+    """Each object of a profile as it should be and as it is; `drift`, `standby` as of Planned.
+
+    `seen` are the connections that were looked at.
+    """
 
     rows: Sequence[Row]
     drift: Plan
+    standby: str = ""
+    seen: ConnectionsSeen | None = None
+
+
+class AppliedProfiles(NamedTuple):
+    """What the record of this host knows: each profile, and what it holds."""
+
+    profiles: Sequence[AppliedProfile]
 
 
 class Drained(NamedTuple):
@@ -78,12 +106,16 @@ class Drained(NamedTuple):
 
 
 class Verified(NamedTuple):
-    """What is wrong, who answered, what the paths are like; `names` say whose a MAC is."""
+    """What is wrong, who answered, what the paths are like; `names` say whose a MAC is.
+
+    `standby` is as of Planned.
+    """
 
     findings: Sequence[Finding]
     answers: frozenset[Answer]
     names: Mapping[str, str]
     paths: Sequence[Proof]
+    standby: str = ""
 
 
 class Checked(NamedTuple):
@@ -193,6 +225,7 @@ Result = (
     | Applied
     | Announced
     | Status
+    | AppliedProfiles
     | Drained
     | Verified
     | Checked

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lvsdr.model.counters import Counters
     from lvsdr.model.neighbour_claim import Answer
     from lvsdr.model.path import Proof
-    from lvsdr.render.object_rows import Row
+    from lvsdr.render.object_rows import AppliedProfile, Row
 
 COUNTED = ("active", "inactive", "persistent", "conn/s", "packets/s", "bytes/s")
 # In which order they go where there is no room: what is left says most of a server that is sick.
@@ -96,6 +96,28 @@ def _fitting(columns: tuple[Column, ...], room: int) -> tuple[Column, ...]:
         if each in left:
             left.remove(each)
     return tuple(left)
+
+
+def applied_lines(profile: AppliedProfile) -> Iterator[str]:
+    """Yield what the record knows of a profile, and a line for each object that it holds."""
+    from datetime import UTC, datetime  # noqa: PLC0415 - few results have a time
+
+    yield f"{profile.role} {profile.name}" + (f", from {profile.file}" if profile.file else "")
+    if profile.applied is not None:
+        yield f"  applied {datetime.fromtimestamp(profile.applied, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    if profile.cut_off:
+        yield "  its last run was cut off: apply or withdraw it again"
+    yield from (f"  {line}" for line in status_lines(profile.rows))
+
+
+def client_lines(rows: Iterable[Row], extent: str) -> Iterator[str]:
+    """Yield how many clients of each real server got no answer, of so many beyond the segment."""
+    told = [(row.subject.title, row.clients.beyond) for row in rows if row.clients is not None]
+    shown = [(title, share) for title, share in told if share.connections]
+    if shown:
+        yield f"unanswered beyond the segment ({extent}):"
+    for title, share in shown:
+        yield f"  {title}: {share.unanswered} of {share.connections}"
 
 
 def answer_lines(heard: Iterable[Answer], names: Mapping[str, str]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from lvsdr.render.results import (
     MOST_SILENCES,
     Announced,
     Applied,
+    AppliedProfiles,
     Checked,
     ConfFindings,
     Drained,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from lvsdr.model.change import Change, Plan
     from lvsdr.model.explanation import Answering
     from lvsdr.model.finding import Finding
+
+MOST_KEPT = 20
 
 
 def lines(result: Result) -> Iterable[str]:
@@ -74,20 +77,41 @@ def _drift(plan: Plan) -> Iterator[str]:
 
 
 def _applied(result: Applied) -> Iterator[str]:
-    yield from changes(result.changes)
+    if result.changes or not result.kept:
+        yield from changes(result.changes)
+    yield from (f"= {each}" for each in result.kept[:MOST_KEPT])
+    if len(result.kept) > MOST_KEPT:
+        yield f"= and {len(result.kept) - MOST_KEPT} more: --format json names them all"
     yield from _announced(Announced(result.announced))
 
 
 def _announced(result: Announced) -> Iterator[str]:
     yield from (f"announced {vip}" for vip in result.vips)
+    for each in result.neighbours:
+        if each.told:
+            yield f"told {each.address}, which answered"
+            yield from (f"could not tell {each.address} of {vip}: no answer" for vip in each.untold)
+        elif each.untold:
+            yield f"could not tell {each.address}: it did not answer"
 
 
 def _status(result: Status) -> Iterator[str]:
     from lvsdr.render.page_width import USUAL, page_width
-    from lvsdr.render.status_verify_text import status_lines
+    from lvsdr.render.status_verify_text import client_lines, status_lines
 
     yield from status_lines(result.rows, page_width() or USUAL)
+    if result.seen is not None:
+        yield from client_lines(result.rows, result.seen.extent)
     yield from _drift(result.drift)
+
+
+def _applied_profiles(result: AppliedProfiles) -> Iterator[str]:
+    from lvsdr.render.status_verify_text import applied_lines
+
+    if not result.profiles:
+        yield "nothing is applied on this host"
+    for each in result.profiles:
+        yield from applied_lines(each)
 
 
 def _drained(result: Drained) -> Iterator[str]:
@@ -157,8 +181,9 @@ def _segment_event(result: SegmentEvent) -> Iterator[str]:
     from lvsdr.render.utc_time import timestamp
 
     item = result.event
-    told = f"{item.severity}: {item.rule}: {item.message} (hint: {item.hint})"
-    yield f"{timestamp(result.when)} {told}"
+    told = f"{item.severity}: {item.rule}: {item.message}"
+    said = "; ".join(f"{word}: {text}" for word, text in item.remedies)
+    yield f"{timestamp(result.when)} {told}" + (f" ({said})" if said else "")
 
 
 def _scenarios(result: Scenarios) -> Iterator[str]:
@@ -205,6 +230,7 @@ SHOWS: Mapping[type[Result], Callable[[Any], Iterable[str]]] = {
     Applied: _applied,
     Announced: _announced,
     Status: _status,
+    AppliedProfiles: _applied_profiles,
     Drained: _drained,
     Verified: _verified,
     Checked: _checked,

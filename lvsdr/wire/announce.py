@@ -1,8 +1,8 @@
-"""Announce VIPs on the segment (gratuitous ARP, unsolicited advertisements), to update caches."""
+"""Announce VIPs on the segment, to update caches: by announcements, and by questions to routers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from ipaddress import IPv4Address
 from time import monotonic, sleep
 from typing import Self
@@ -11,6 +11,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.closed_on_exit import Closing
 from lvsdr.wire.frames import arp, neighbour_discovery
 from lvsdr.wire.packet_socket import PacketSocket, paced
+from lvsdr.wire.vip_questions import questions
 
 
 class Announcer(Closing):
@@ -18,10 +19,13 @@ class Announcer(Closing):
 
     Entering it raises CannotRun without the privilege, and for a link on
     which an announcement reaches nobody: a loopback, IFF_NOARP, not Ethernet.
+    Each of `neighbours`, the routers, is also asked in the VIPs' name: not
+    every one of them heeds an announcement.
     """
 
-    def __init__(self, link: str) -> None:
+    def __init__(self, link: str, neighbours: Collection[IPAddress] = ()) -> None:
         self._wire = PacketSocket(link)
+        self._neighbours = neighbours
 
     def __enter__(self) -> Self:
         self._wire.__enter__()
@@ -36,7 +40,9 @@ class Announcer(Closing):
 
         Returns after the last frame. Raises CannotRun when the link goes down.
         """
-        frames = [frame for vip in vips for frame in claims(self._wire.mac, vip)]
+        mac, here = self._wire.mac, tuple(vips)
+        frames = [frame for vip in here for frame in claims(mac, vip)]
+        frames += questions(mac, here, self._neighbours)
         start = monotonic()
         for due, frame in paced(frames, count, interval):
             sleep(max(0.0, start + due - monotonic()))

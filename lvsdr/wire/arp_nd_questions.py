@@ -18,6 +18,8 @@ _FEW, _MANY = 3, 2
 _CROWD = 1000
 # Whoever answers for itself does so at once; this much is for a host that is busy.
 _PROMPT = 0.5
+# Who is about to take an address waits no longer than this after the last question.
+_BRIEF = 0.15
 # Frames go out in bursts of this length, for between two of them we look whether one came.
 _BURST = 0.001
 
@@ -84,6 +86,18 @@ def schedule(asked: Questions, seconds: float, rate: float) -> tuple[list[Timed]
     prompt = [(shift + due, frame) for due, frame in paced(asked.prompt, rounds, _GAP, rate)]
     both = [(due - due % _BURST, frame) for due, frame in (*late, *prompt)]
     return both, max(last + seconds, both[-1][0] + min(seconds, _PROMPT))
+
+
+def brief_schedule(asked: Questions, rate: float) -> tuple[list[Timed], float]:
+    """Return when to send each question and when to stop listening, as `schedule` does, in haste.
+
+    Owners answer at once, in a millisecond: a quarter of a second is for two rounds of few
+    questions, and of many, each in two forms, one round is enough. A proxy may be late.
+    """
+    frames = (*asked.late, *asked.prompt)
+    rounds = 2 if len(frames) < _CROWD / 10 else 1
+    timed = [(due - due % _BURST, frame) for due, frame in paced(frames, rounds, 0.1, rate)]
+    return timed, timed[-1][0] + _BRIEF
 
 
 def _arp_questions(asker: Asker, address: IPv4Address) -> Iterator[bytes]:

@@ -33,7 +33,7 @@ _FOR_US, _OUTGOING = 0, 4
 _MORE_OR_LATER_FRAGMENT = 0x3FFF
 _PORTS = (TCP, UDP, SCTP)
 
-_NO_VLAN: tuple[Instruction, ...] = (
+NO_VLAN: tuple[Instruction, ...] = (
     # Is there a tag at all? Linux 6.1 leaves a stale one behind on a link of a VLAN.
     (LOAD, 0, 0, HAS_VLAN_TAG),
     (EQUAL, 2, 0, 0),
@@ -67,7 +67,7 @@ def ethertype_filter(ethertypes: Sequence[int], about: Iterable[IPAddress] = ())
         [
             (LOAD, 0, 0, PACKET_TYPE),
             (EQUAL, DROP, 0, _OUTGOING),
-            *_NO_VLAN,
+            *NO_VLAN,
             (LOAD_HALF, 0, 0, 12),
             *((EQUAL, ACCEPT, 0, ethertype) for ethertype in others),
             *(arp if ARP in ethertypes else ()),
@@ -97,7 +97,7 @@ def probe_reply_filter(ports: Iterable[int]) -> bytes:
         [
             (LOAD, 0, 0, PACKET_TYPE),
             (EQUAL, 0, DROP, _FOR_US),
-            *_NO_VLAN,
+            *NO_VLAN,
             (LOAD_HALF, 0, 0, 12),
             (EQUAL, 0, len(_FROM_IPV4), IPV4),
             *_FROM_IPV4,

@@ -14,7 +14,7 @@ from select import POLLIN, poll
 from time import monotonic, sleep
 from typing import Self
 
-from lvsdr.errors import CannotRun
+from lvsdr.errors import CannotRun, NoCarrier
 from lvsdr.model.address import IPAddress
 from lvsdr.model.closed_on_exit import Closing
 from lvsdr.wire.frames.ethernet import IPV6, mac_text
@@ -106,7 +106,7 @@ class PacketSocket(Closing):
         return mac_text(self._socket.getsockname()[4])
 
     def wait_for_carrier(self, seconds: float = 1.0) -> None:
-        """Return once the link has a carrier; raise CannotRun if it has none within `seconds`.
+        """Return once the link has a carrier; raise NoCarrier if it has none within `seconds`.
 
         Without a carrier silence proves nothing. The kernel reports a carrier up to a second after
         it is there (net/core/link_watch.c).
@@ -114,9 +114,10 @@ class PacketSocket(Closing):
         deadline = monotonic() + seconds
         while not (flags := link_flags(self._socket, self.link)) & RUNNING:
             if not flags & UP:
-                raise _cannot(f"cannot ask on {self.link}", self.link, errno.ENETDOWN)
+                down = _cannot(f"cannot ask on {self.link}", self.link, errno.ENETDOWN)
+                raise NoCarrier(down.message, hints=down.hints)
             if monotonic() > deadline:
-                raise CannotRun(
+                raise NoCarrier(
                     f"cannot ask on {self.link}: no carrier", hints=[f"ip link show {self.link}"]
                 )
             sleep(0.01)

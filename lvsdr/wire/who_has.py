@@ -10,7 +10,13 @@ from time import monotonic
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.neighbour_claim import Answer, AnswerForm, NeighbourClaim
-from lvsdr.wire.arp_nd_questions import Asker, Timed, neighbour_questions, schedule
+from lvsdr.wire.arp_nd_questions import (
+    Asker,
+    Timed,
+    brief_schedule,
+    neighbour_questions,
+    schedule,
+)
 from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
 from lvsdr.wire.frames.claim_of_frame import claim_on
 from lvsdr.wire.packet_socket import RATE, PacketSocket
@@ -29,6 +35,7 @@ def who_has(  # noqa: PLR0913 - each is a question of its own, and none can be d
     source6: IPv6Address | None,
     seconds: float = 1.6,
     rate: float = RATE,
+    briefly: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> frozenset[Answer]:
     """Ask on `link` who has `addresses`, several times in each form, and return every answer.
@@ -37,6 +44,9 @@ def who_has(  # noqa: PLR0913 - each is a question of its own, and none can be d
     late. A source that is among `addresses` is not used, for a question from it would claim it.
     `rate` is in frames a second; `progress` is called with the fraction done, up to 1.0. Answers of
     this host itself are not received. Raises CannotRun.
+
+    With `briefly`, it is asked in haste for who owns an address, for a quarter of a second, and
+    `seconds` do not count.
 
     A proxy queues 64 of the questions that it will answer (proxy_qlen): it is found however many
     addresses are asked for, but answers for no more than fit into its queue.
@@ -51,7 +61,8 @@ def who_has(  # noqa: PLR0913 - each is a question of its own, and none can be d
             None if source4 in wanted else source4,
             None if source6 in wanted else source6,
         )
-        timed, end = schedule(neighbour_questions(asker, wanted), seconds, rate)
+        asked = neighbour_questions(asker, wanted)
+        timed, end = brief_schedule(asked, rate) if briefly else schedule(asked, seconds, rate)
         answers = _distinct(_converse(wire, timed, end, progress), asker, wanted)
         # Again: what was pulled while we listened could not be heard either.
         wire.wait_for_carrier()

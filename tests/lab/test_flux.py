@@ -124,7 +124,7 @@ def test_a_link_that_comes_later_is_an_error_until_the_next_apply(made: Rig) -> 
     lvsdr(host, "director", "withdraw", made.director)
 
     assert (found["rule"], found["subject"], found["severity"]) == ("ARP-FLUX", "eth4", "error")
-    assert found["hint"] == "lvsdr director apply"
+    assert found["hint"] == f"lvsdr director apply {made.director}"
     assert after == []
 
 

@@ -170,7 +170,7 @@ def test_a_guard_on_the_host_is_not_asked_while_the_route_stands(house: House) -
 def test_the_guest_is_told_and_what_it_is_told_ends_it(house: House) -> None:
     found = verified(house.guest, "realserver", "verify", house.realserver, expect=1)
     loops = [each for each in found if each["rule"] == "VIP-LOOPS"]
-    lvsdr(house.guest, *loops[0]["hint"].split()[1:], house.realserver)
+    lvsdr(house.guest, *loops[0]["hint"].split()[1:])
     held = house.fate()
     house.guest.ip(f"address del {VIP}/32 dev lo")
     guarded, fate = house.frames(), house.fate()

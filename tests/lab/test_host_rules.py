@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,17 +44,14 @@ DIP = "192.168.1.10"
 FORWARD = "sysctl -qw net.ipv4.ip_forward=1"
 NO_GUARD = f"ip route del unreachable {VIP}/32 metric 4294967294"
 LOST = f"ip address del {VIP}/32 dev lvsdr0"
-BACK = f"ip address add {VIP}/32 dev lvsdr0 scope host"
 AWAY = f"ip route add {VIP}/32 dev eth1"
-GUARD = f"ip route add unreachable {VIP}/32 metric 4294967294 proto static"
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """A fault: the shell that makes it, what is to be found, and the shell that takes it back.
 
-    `fill` is what lvsdr cannot know, DIP/PREFIX; `instead` mends it where a hint needs a program
-    that the lab has not. `undo` runs after the hint.
+    `instead` mends it where no hint is known, only where to look. `undo` runs after the hint.
     """
 
     make: str
@@ -62,12 +60,7 @@ class Fault:
     undo: str = "true"
     severity: str = "error"
     place: str = "realserver"
-    fill: tuple[str, str] = ("", "")
     instead: str = ""
-
-    def filled(self, hint: str) -> str:
-        """Return a hint as it is typed."""
-        return self.instead or (hint.replace(*self.fill) if self.fill[0] else hint)
 
     def __str__(self) -> str:
         return f"{self.place}: {self.make}"
@@ -120,7 +113,7 @@ FAULTS = [
         ),
         "PROXY-ARP",
         "eth0",
-        also(NO_SECOND, "sysctl -qw net.ipv4.ip_forward=0", BACK),
+        also(NO_SECOND, "sysctl -qw net.ipv4.ip_forward=0", conf("eth0", "proxy_arp", 0)),
     ),
     Fault(
         also(
@@ -132,19 +125,21 @@ FAULTS = [
         ),
         "PROXY-ARP",
         "eth0",
-        also(NO_SECOND, "sysctl -qw net.ipv4.ip_forward=0", BACK),
+        also(
+            NO_SECOND, "sysctl -qw net.ipv4.ip_forward=0", f"ip neighbour del proxy {VIP} dev eth0"
+        ),
     ),
     Fault(
         also(FORWARD, LOST, NO_GUARD, conf("all", "proxy_arp_pvlan", 1)),
         "PROXY-ARP",
         "eth0",
-        also("sysctl -qw net.ipv4.ip_forward=0", GUARD, BACK),
+        also("sysctl -qw net.ipv4.ip_forward=0", conf("all", "proxy_arp_pvlan", 0)),
     ),
     Fault(
         also(FORWARD, NO_GUARD, conf("eth0", "proxy_arp_pvlan", 1)),
         "PROXY-PVLAN",
         "eth0",
-        also("sysctl -qw net.ipv4.ip_forward=0", GUARD),
+        also("sysctl -qw net.ipv4.ip_forward=0", conf("eth0", "proxy_arp_pvlan", 0)),
         severity="warning",
     ),
     Fault(f"ip neighbour add proxy {VIP} dev eth0", "PROXY-ENTRY", "eth0", severity="warning"),
@@ -177,7 +172,7 @@ FAULTS = [
         "eth0",
         "ip route replace default via 192.168.1.1 dev eth0",
         place="director",
-        fill=("DIP/PREFIX", f"{DIP}/24"),
+        instead=f"ip address add {DIP}/24 dev eth0",
     ),
     Fault(
         f"ip route replace {RIPS[0]}/32 dev eth0 src {VIP}",
@@ -287,9 +282,10 @@ def host_of(made: Rig, place: str) -> Host:
 
 def carry_out(made: Rig, place: str, hint: str) -> None:
     """Type a hint: each command by the shell, but for lvsdr's own, run without its start-up."""
-    for command in hint.split("; "):
+    for command in re.split("; | && ", hint):
         if command.startswith("lvsdr "):
-            _, role, verb = command.split()
+            # The profile was read without the command line, which is what names it.
+            _, role, verb, *_ = command.split()
             profile = made.director if role == "director" else made.realserver
             lvsdr(host_of(made, place), role, verb, profile)
         else:
@@ -305,7 +301,7 @@ def test_a_fault_is_named_and_its_hint_mends_it(made: Rig, fault: Fault) -> None
         seen = verdict(made, fault.place)
         named = [each for each in seen.findings if each.rule == fault.rule]
         for each in named:
-            carry_out(made, fault.place, fault.filled(each.hint))
+            carry_out(made, fault.place, each.hint or fault.instead)
         left = {each.rule for each in verdict(made, fault.place).findings}
     finally:
         host.run("sh", "-c", fault.undo)
@@ -313,6 +309,9 @@ def test_a_fault_is_named_and_its_hint_mends_it(made: Rig, fault: Fault) -> None
 
     assert [(each.subject, each.severity) for each in named] == [(fault.subject, fault.severity)]
     assert not seen.ok or fault.severity == "warning"
+    assert [(bool(each.hint), bool(each.look)) for each in named] == [
+        (not fault.instead, bool(fault.instead))
+    ]
     assert fault.rule not in left
     assert after.findings == ()
 
@@ -336,7 +335,7 @@ def test_a_real_server_with_another_port_is_found_and_removed(made: Rig) -> None
     made.lab.director.inside(lambda: executed(Change(None, other)))
 
     (found,) = verdict(made, "director").findings
-    carry_out(made, "director", found.hint)
+    carry_out(made, "director", found.look.rpartition(": ")[2])
 
     assert (found.rule, found.rip) == ("PORT-DIFFERS", other.rip)
     assert verdict(made, "director").findings == ()
@@ -433,9 +432,12 @@ def test_a_vip_that_detection_has_disabled_is_found_and_held_again(made: Rig) ->
         host.ip(f"address add {there}")
         shown = settled(lambda: "dadfailed" in host.run("ip", "address").stdout, True)
         found = [each for each in verdict(made, "director").findings if each.rule == "VIP-DAD"]
-    carry_out(made, "director", found[0].hint)
+    host.ip(f"address del {there}")
     host.sysctl("net/ipv6/conf/eth0/accept_dad", 0)
+    lvsdr(host, "director", "apply", made.director)
 
     assert shown
     assert [(each.subject, each.severity) for each in found] == [("eth0", "error")]
+    # The other host may be the director.
+    assert not found[0].hint
     assert verdict(made, "director").findings == ()

@@ -154,14 +154,15 @@ def test_a_persistent_client_comes_back_unless_its_template_expires(
     (served,) = taken(client, 1)
     rip = RIPS[[HERE, THERE].index(served)]
     profile = tmp_path / "one.json"
-    arguments = ("director", "drain", "--rip", rip, "--persistent", "--timeout", "0")
+    arguments = ("director", "drain", "--rip", rip, "--timeout", "0")
 
     kept = lvsdr(host, *arguments, profile, expect=1)
     back = taken(client, 1)
     sent_away = director(lasting, sysctls={"expire_quiescent_template": 1})
     said = program.run(host, "director", "apply", str(write(tmp_path, sent_away, "one")))
     away = taken(client, 1)
-    why = lvsdr(host, *arguments, profile, expect=1)
+    drained = lvsdr(host, *arguments, profile)
+    why = lvsdr(host, *arguments, "--persistent", profile, expect=1)
     lvsdr(host, "director", "drain", "--undo", "--rip", rip, profile)
     lvsdr(host, "director", "apply", applied.director)
 
@@ -169,4 +170,5 @@ def test_a_persistent_client_comes_back_unless_its_template_expires(
     assert back == {served: 1}
     assert f"{rip}:80 of tcp {VIP}:80 is drained" in checked(said, 0).stderr
     assert set(away) == {HERE, THERE} - {served}
+    assert drained.endswith(f"drained {rip}\n")
     assert "1 persistence template here; new connections of these clients go elsewhere" in why

@@ -99,7 +99,7 @@ def test_each_entry_is_named_and_applying_the_profile_mends_it(made: Rig) -> Non
         ("PROXY-ENTRY", "ctr0"),
         ("PROXY-ENTRY", "eth0"),
     }
-    assert {each["hint"] for each in named} == {"lvsdr realserver apply"}
+    assert {each["hint"] for each in named} == {f"lvsdr realserver apply {made.realserver}"}
     assert after == []
 
 

@@ -121,7 +121,7 @@ def test_a_real_server_that_asks_for_the_vip_answers_itself(made: Rig, both: Pat
     assert [(each["rule"], each["severity"], each["vip"]) for each in found] == [
         ("SELF-CLIENT", "warning", VIP)
     ]
-    assert VIP in host.run("sh", "-c", found[0]["hint"]).stdout
+    assert VIP in host.run("sh", "-c", found[0]["look"].partition(": ")[2]).stdout
 
 
 def test_a_director_that_asks_for_the_vip_waits(made: Rig) -> None:

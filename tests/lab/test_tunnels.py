@@ -111,11 +111,6 @@ def open_port(host: Host) -> Iterator[None]:
         host.run("ip", "fou", "del", "port", str(PORT))
 
 
-def hinted(found: Document) -> str:
-    """Return the command of a hint, without where it is to be typed."""
-    return str(found["hint"]).partition(": ")[2]
-
-
 def rules(found: list[Document]) -> list[str]:
     return [each["rule"] for each in found]
 
@@ -148,7 +143,7 @@ def test_a_client_is_served_through_the_tunnel_and_verify_sees_it(
 def test_gue_needs_its_port_and_the_hint_opens_it(tunnels: Tunnels) -> None:
     with applied(tunnels, GUE) as host:
         refused, (closed, found) = tunnels.served(GUE), tunnels.verified(GUE)
-        host.run("sh", "-c", hinted(found[0]).partition("; ")[2])
+        host.run("sh", "-c", found[0]["hint"])
         served, (verdict, _) = tunnels.served(GUE), tunnels.verified(GUE)
         host.run("ip", "fou", "del", "port", str(PORT))
 
@@ -181,7 +176,7 @@ def test_ipv6_goes_through_a_tunnel_over_ipv4(tunnels: Tunnels, tmp_path: Path) 
     lvsdr(host, "realserver", "apply", profiles[1])
     with serving(host, [tunnels.made.services[SIX]]):
         closed = json.loads(program.run(lab.director, *words).stdout)["paths"]
-        host.run("sh", "-c", hinted(closed[0]))
+        host.run("sh", "-c", closed[0]["hint"])
         opened = json.loads(program.run(lab.director, *words).stdout)["paths"]
     lvsdr(host, "realserver", "withdraw", profiles[1])
     host.ip(
@@ -235,7 +230,7 @@ def test_clamping_is_advised_and_the_hint_does_it(tunnels: Tunnels, ipip: Path) 
     with serving(host, [service]):
         (advised,) = verified(tunnels.made.lab.director, *words, expect=0)
         # This kernel has no nftables to stand behind the other one.
-        host.run("sh", "-c", hinted(advised).replace("iptables", "iptables-legacy"))
+        host.run("sh", "-c", advised["hint"].replace("iptables", "iptables-legacy"))
         clamped = verified(tunnels.made.lab.director, *words, expect=0)
         with captured(tunnels.made.lab.client, "eth0", "tcp[13] = 0x12") as frames:
             served = ask(tunnels.made.lab.client, service, [ip_address(CLIENT)], 1)

@@ -145,7 +145,7 @@ def test_direct_routing_does_not_lead_across_a_router(made: Rig, far: Host, tmp_
     found = paths(made, tmp_path, virtual_server(rips=[CLIENT]))
 
     assert verdicts(found) == [(CLIENT, "vip-missing-and-forwards")]
-    assert '"tunnel"' in found[0]["hint"]
+    assert '"tunnel"' in found[0]["look"]
 
 
 def test_a_host_behind_a_router_that_is_not_there_is_down(made: Rig, tmp_path: Path) -> None:

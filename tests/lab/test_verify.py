@@ -197,7 +197,8 @@ def test_a_real_server_with_the_vip_on_its_link_cannot_be_applied(made: Rig) -> 
     with vip_on_eth0(made):
         said = refused(made.lab.realservers[0], "realserver", "apply", made.realserver, expect=6)
 
-    assert f"hint: ip address del {VIP}/32 dev eth0" in said
+    held = f"ip address del {VIP}/32 dev eth0 && lvsdr realserver apply {made.realserver}"
+    assert f"hint: {held}" in said
 
 
 def test_without_a_fault_only_the_director_answers_on_ipv6(made: Rig) -> None:

@@ -122,8 +122,8 @@ class _Including:
         self, there: Line, path: Path, text: str, *, severity: str = ERROR, unread: bool = True
     ) -> None:
         where = f"{there.file}:{there.number}"
-        hint = f"ls -l {shlex.quote(printable(str(path)))}"
-        fault = Finding("KEEPALIVED-INCLUDE", severity, there.file, f"{where}: {text}", hint)
+        look = f"ls -l {shlex.quote(printable(str(path)))}"
+        fault = Finding("KEEPALIVED-INCLUDE", severity, there.file, f"{where}: {text}", look=look)
         self.done.findings.append(fault)
         if unread:
             self.done.unread.append(fault.message)

@@ -51,7 +51,7 @@ def _beside_lvsdr(conf: Configuration, director: DirectorProfile | None) -> Iter
                 conf.file,
                 f"{each.block.where}: keepalived manages {each.block.value}, and lvsdr has a table"
                 " as well: keepalived takes its services away when it stops",
-                "remove the virtual_server blocks, or the hooks of lvsdr",
+                look="remove the virtual_server blocks, or the hooks of lvsdr",
             )
     for flush in conf.flushes():
         yield Finding(
@@ -59,7 +59,7 @@ def _beside_lvsdr(conf: Configuration, director: DirectorProfile | None) -> Iter
             ERROR,
             conf.file,
             f"{flush.where}: {flush.name} empties the whole IPVS table, that of lvsdr too",
-            f"remove {flush.name}",
+            look=f"remove {flush.name}",
         )
 
 

@@ -27,7 +27,7 @@ def script_faults(conf: Configuration) -> Iterator[Finding]:
             conf.file,
             f"{conf.file}: enable_script_security is missing: keepalived runs hooks that others"
             " may write",
-            "add to global_defs: enable_script_security",
+            look="add to global_defs: enable_script_security",
         )
     for script in found:
         yield from _script(conf.file, script, secure=secure)
@@ -49,7 +49,7 @@ def hooks_not_run_by_root(conf: Configuration, *, certain: bool) -> Iterator[Fin
                 conf.file,
                 f"{hook.where}: keepalived runs {hook.name} as {user}, and lvsdr needs the"
                 " privileges of root: it would change nothing",
-                "add to global_defs: script_user root; and name no user after the hook",
+                look="add to global_defs: script_user root; and name no user after the hook",
             )
 
 
@@ -66,7 +66,7 @@ def hooks_without_stop(conf: Configuration) -> Iterator[Finding]:
                 conf.file,
                 f"{talker.where}: {talker.value}: nobody is told when keepalived stops: VIP and"
                 " table stay behind",
-                "add notify_stop, or put notify in place of the others",
+                look="add notify_stop, or put notify in place of the others",
             )
 
 
@@ -98,7 +98,7 @@ def _script(file: str, script: Block, *, secure: bool) -> Iterator[Finding]:
             ERROR,
             file,
             f"{script.where}: {script.name} names no absolute path",
-            "write the whole path: command -v lvsdr",
+            look="write the whole path: command -v lvsdr",
         )
         return
     fault = script_fault(Path(words[0]))
@@ -106,10 +106,10 @@ def _script(file: str, script: Block, *, secure: bool) -> Iterator[Finding]:
         return
     if fault.runs and not secure:
         text = f"{script.where}: keepalived runs {words[0]}, whoever wrote it: {fault.reason}"
-        yield Finding("KEEPALIVED-SCRIPT-PATH", WARNING, file, text, fault.hint)
+        yield Finding("KEEPALIVED-SCRIPT-PATH", WARNING, file, text, fault.hint, look=fault.look)
         return
     text = f"{script.where}: keepalived will not run {words[0]}: {fault.reason}"
-    yield Finding("KEEPALIVED-SCRIPT-PATH", ERROR, file, text, fault.hint)
+    yield Finding("KEEPALIVED-SCRIPT-PATH", ERROR, file, text, fault.hint, look=fault.look)
 
 
 def _split(command: str) -> list[str]:

@@ -46,7 +46,7 @@ def router_faults(conf: Configuration, router: Router) -> Iterator[Finding]:
             f"{router.where}: {router.name}: use_vmac puts the VIPs on the macvlan {link}, which"
             f" answers as {mac}: a director's profile names the link below it as its interface,"
             " and leaves the VIPs to keepalived",
-            'write "vips_owner": "keepalived" in the profile',
+            look='in the profile: "vips_owner": "keepalived"',
         )
     advert = instance.first("advert_int")
     versions = [*conf.global_defs("vrrp_version"), *instance.all("version")]
@@ -57,12 +57,12 @@ def router_faults(conf: Configuration, router: Router) -> Iterator[Finding]:
             conf.file,
             f"{router.where}: {router.name}: advert_int {advert.value} needs VRRP version 3:"
             " version 2 counts seconds",
-            "add to global_defs: vrrp_version 3",
+            look="add to global_defs: vrrp_version 3",
         )
 
 
-def _mistaken(conf: Configuration, text: str, hint: str) -> Finding:
-    return Finding("KEEPALIVED-ROUTER-ID", ERROR, conf.file, text, hint)
+def _mistaken(conf: Configuration, text: str, look: str) -> Finding:
+    return Finding("KEEPALIVED-ROUTER-ID", ERROR, conf.file, text, look=look)
 
 
 def _macvlan(vmac: Block, router: Router) -> tuple[str, str]:

@@ -28,7 +28,7 @@ def vip_faults(conf: Configuration, director: DirectorProfile) -> Iterator[Findi
                 conf.file,
                 f"{conf.name}: the profile leaves {vip} to keepalived, and no virtual_ipaddress"
                 " has it",
-                f"add to virtual_ipaddress: {_as_it_should_be(vip, director)}",
+                look=f"add to virtual_ipaddress: {_as_it_should_be(vip, director)}",
                 vip=vip,
             )
         for each in routed:
@@ -56,7 +56,7 @@ def vips_of_two_routers(confs: Sequence[Configuration]) -> Iterator[Finding]:
                     conf.file,
                     f"{each.where}: {ip} is in {_title(each.router)}, and at {other.where} in"
                     f" {_title(other.router)}: both become master, and two hosts answer for it",
-                    f"remove {ip} from one of them, or give both one name and virtual_router_id",
+                    look=f"remove {ip} from one of them, or give both one name and one number",
                     vip=ip,
                 )
 
@@ -69,7 +69,7 @@ def _by_both(conf: Configuration, each: PlacedAddress, vip: IPAddress) -> Findin
         ERROR,
         conf.file,
         f"{each.where}: {vip} is put on a link by keepalived, and by lvsdr",
-        'write "vips_owner": "keepalived" in the profile, or remove it from virtual_ipaddress',
+        look='write "vips_owner": "keepalived" in the profile, or remove it from virtual_ipaddress',
         vip=vip,
     )
 
@@ -80,7 +80,7 @@ def _for_ever(conf: Configuration, each: PlacedAddress, vip: IPAddress) -> Findi
         ERROR,
         conf.file,
         f"{each.where}: static_ipaddress holds {vip} on every director, master or not",
-        f"remove {vip} from static_ipaddress",
+        look=f"remove {vip} from static_ipaddress",
         vip=vip,
     )
 
@@ -89,16 +89,16 @@ def _place(
     conf: Configuration, each: PlacedAddress, director: DirectorProfile
 ) -> Iterator[Finding]:
     vip = each.address.ip
-    hint = f"write: {_as_it_should_be(vip, director)}"
+    look = f"write: {_as_it_should_be(vip, director)}"
     if each.link not in (None, director.interface):
         text = f"{each.where}: keepalived puts {vip} on {each.link}, and the profile's interface"
         text += f" is {director.interface}: lvsdr sets up and announces the wrong link"
-        yield Finding("KEEPALIVED-VIP-LINK", ERROR, conf.file, text, hint, vip=vip)
+        yield Finding("KEEPALIVED-VIP-LINK", ERROR, conf.file, text, look=look, vip=vip)
     prefix = each.address.network.prefixlen
     if prefix != vip.max_prefixlen:
         text = f"{each.where}: {vip} has the prefix /{prefix}: a route to that network comes and"
         text += " goes with it, and the host may speak to its neighbours as the VIP"
-        yield Finding("KEEPALIVED-VIP-PREFIX", WARNING, conf.file, text, hint, vip=vip)
+        yield Finding("KEEPALIVED-VIP-PREFIX", WARNING, conf.file, text, look=look, vip=vip)
 
 
 def _as_it_should_be(vip: IPAddress, director: DirectorProfile) -> str:

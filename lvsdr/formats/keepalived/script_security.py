@@ -9,11 +9,15 @@ from typing import NamedTuple
 
 
 class Fault(NamedTuple):
-    """Why a script is not run, and how to mend it; it `runs` where script security is off."""
+    """Why a script is not run, and how to mend it; it `runs` where script security is off.
+
+    `hint` is a command, `look` words, as a Finding has them.
+    """
 
     reason: str
-    hint: str
     runs: bool
+    hint: str = ""
+    look: str = ""
 
 
 def script_fault(path: Path) -> Fault | None:
@@ -27,9 +31,10 @@ def script_fault(path: Path) -> Fault | None:
         whole = path.resolve(strict=True)
         mode = whole.stat().st_mode
     except (OSError, RuntimeError, ValueError):
-        return Fault("no such file", f"ls -l {quoted}", runs=False)
+        return Fault("no such file", runs=False, look=f"ls -l {quoted}")
     if not stat.S_ISREG(mode) or not mode & 0o111:
-        return Fault("it cannot be executed", f"chmod +x {shlex.quote(str(whole))}", runs=False)
+        mend = f"chmod +x {shlex.quote(str(whole))}"
+        return Fault("it cannot be executed", runs=False, hint=mend)
     return next(filter(None, map(_open, (*reversed(whole.parents), whole))), None)
 
 
@@ -37,10 +42,14 @@ def _open(part: Path) -> Fault | None:
     """Return why somebody other than root may change a part of the path."""
     seen = part.stat()
     quoted = shlex.quote(str(part))
+    if seen.st_uid != 0 and stat.S_ISDIR(seen.st_mode):
+        # It has an owner who works there.
+        look = "keep the script where only root may write, as in /usr/local/sbin"
+        return Fault(f"{part} is not root's", runs=True, look=look)
     if seen.st_uid != 0:
-        return Fault(f"{part} is not root's", f"chown root {quoted}", runs=True)
+        return Fault(f"{part} is not root's", runs=True, hint=f"chown root {quoted}")
     open_to_all = seen.st_mode & stat.S_IWOTH or (seen.st_gid and seen.st_mode & stat.S_IWGRP)
     sticky = stat.S_ISDIR(seen.st_mode) and seen.st_mode & stat.S_ISVTX
     if open_to_all and not sticky:
-        return Fault(f"others may write {part}", f"chmod go-w {quoted}", runs=True)
+        return Fault(f"others may write {part}", runs=True, hint=f"chmod go-w {quoted}")
     return None

@@ -23,13 +23,14 @@ def said_by_keepalived(path: Path) -> Iterator[Finding]:
     if program is None:
         return
     command = [program, "-t", "-l", "-f", str(path)]
+    look = shlex.join(command)
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=PATIENCE, errors="replace"
         )
     except subprocess.TimeoutExpired:
         text = f"{path}: keepalived -t does not end"
-        yield Finding("KEEPALIVED-SYNTAX", ERROR, str(path), text, shlex.join(command))
+        yield Finding("KEEPALIVED-SYNTAX", ERROR, str(path), text, look=look)
         return
     lines = [each.strip() for each in (done.stderr + done.stdout).splitlines() if each.strip()]
     if (ended := ended_by(done.returncode)) or (done.returncode and not lines):
@@ -37,7 +38,7 @@ def said_by_keepalived(path: Path) -> Iterator[Finding]:
     for line in dict.fromkeys(lines):
         severity = ERROR if done.returncode else WARNING
         text = f"{path}: {line}"
-        yield Finding("KEEPALIVED-SYNTAX", severity, str(path), text, shlex.join(command))
+        yield Finding("KEEPALIVED-SYNTAX", severity, str(path), text, look=look)
 
 
 def ended_by(code: int) -> str | None:

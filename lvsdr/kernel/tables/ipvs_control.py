@@ -45,16 +45,21 @@ class Timeouts:
 
     def observe(self, keys: Iterable[Key]) -> Iterator[Object]:
         """Yield each timeout of `keys`; all of them always exist."""
+        seconds = self.seconds()
+        for _, protocol in keys:
+            # A kernel without the protocol says nothing of it.
+            if str(protocol) in seconds:
+                yield Timeout(str(protocol), seconds[str(protocol)])
+
+    def seconds(self) -> dict[str, int]:
+        """Return the timeout of each protocol that the kernel has."""
         with reading("the timeouts"):
             answer = self._sockets.ipvs.ask_family(GET_CONFIG)
             if answer is None:
                 raise malformed()
             _, found = unpack_message(answer, GENERIC)
-            seconds = {kind: as_number(value) for kind, value in found.items()}
-        for _, protocol in keys:
-            # A kernel without the protocol says nothing of it.
-            if TIMEOUTS[str(protocol)] in seconds:
-                yield Timeout(str(protocol), seconds[TIMEOUTS[str(protocol)]])
+            numbers = {kind: as_number(value) for kind, value in found.items()}
+        return {name: numbers[kind] for name, kind in TIMEOUTS.items() if kind in numbers}
 
     def execute(self, change: Change) -> None:
         """Set one timeout; those that the request does not name stay as they are."""

@@ -53,6 +53,13 @@ def local_routes(sockets: Sockets) -> dict[int, frozenset[IPNetwork]]:
     return {table: frozenset(networks) for table, networks in found.items()}
 
 
+def routes_now(sockets: Sockets, packets: Iterable[Packet]) -> dict[Packet, RouteTo]:
+    """Return what becomes of each of many packets, on the links as they are now."""
+    with reading("the links"):
+        links = rtm_link.dump(sockets.rtnetlink)
+    return routes(sockets, links, packets)
+
+
 def unicast_routes(
     sockets: Sockets, destinations: Iterable[IPAddress]
 ) -> dict[IPAddress, UnicastRoute]:

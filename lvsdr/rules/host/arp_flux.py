@@ -8,9 +8,8 @@ from lvsdr.model.arp_settings import effective, leaks
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.host import Host, HostLink
 from lvsdr.model.objects import Sysctl
-from lvsdr.model.profile import DirectorProfile, Profile
-
-QUIET = "sysctl -w net/ipv4/conf/all/arp_ignore=1; sysctl -w net/ipv4/conf/all/arp_announce=2"
+from lvsdr.model.profile import DirectorProfile, Profile, command
+from lvsdr.rules.host.link_switches import quiet
 
 
 def unreachable(profile: Profile, host: Host) -> Iterator[Finding]:
@@ -40,7 +39,7 @@ def flux(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
                 link.name,
                 f"{link.name} is on the segment of {profile.interface}, and effective arp_ignore is"
                 f" {value}: it answers for the VIPs too, with another MAC",
-                "lvsdr director apply" if mended else QUIET,
+                command(profile, "apply") if mended else quiet(link.name),
                 about=frozenset(Sysctl(path, "").key for path in _settings(link.name, profile)),
             )
 

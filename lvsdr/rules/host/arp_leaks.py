@@ -8,8 +8,9 @@ from lvsdr.model.arp_settings import effective, leaks, meaning_of, path_of
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.host import Host, HostLink
 from lvsdr.model.objects import Key, Sysctl
-from lvsdr.model.profile import RealServerProfile
+from lvsdr.model.profile import RealServerProfile, command
 from lvsdr.profile.roles.arp_silence import left_alone
+from lvsdr.profile.vip_moves import moved_to_holder
 
 
 def speaks_for_vips(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
@@ -29,7 +30,7 @@ def _ignores(profile: RealServerProfile, host: Host, link: HostLink) -> Iterator
             link.name,
             f"{link.name}: effective arp_ignore is {value}{_trap('arp_ignore', link, host)}: it"
             " answers for addresses of other links, the VIPs among them",
-            "lvsdr realserver apply",
+            command(profile, "apply"),
             about=_settings("arp_ignore", link),
         )
 
@@ -43,7 +44,7 @@ def _announces(profile: RealServerProfile, host: Host, link: HostLink) -> Iterat
             link.name,
             f"{link.name}: effective arp_announce is {value}{_trap('arp_announce', link, host)}:"
             " it may ask in a VIP's name, and turn the router's entry to this host",
-            "lvsdr realserver apply",
+            command(profile, "apply"),
             about=_settings("arp_announce", link),
         )
 
@@ -71,7 +72,7 @@ def _holds(profile: RealServerProfile, host: Host, link: HostLink) -> Iterator[F
                 ERROR,
                 link.name,
                 f"{link.name} holds {ip.ip} itself, and answers for it whatever arp_ignore says",
-                f"ip address del {ip} dev {link.name}",
+                moved_to_holder(link.name, ip, profile, host),
                 vip=ip.ip,
             )
 

@@ -33,7 +33,8 @@ def closed_ports_of(bridge: str, host: Host) -> Iterator[Finding]:
                 port,
                 f"{port} is {state} in {bridge}: spanning tree lets no frame pass for up to"
                 f" {2 * seen.delay:g} s after a port comes up, announcements of a VIP included",
-                f"ip link set {bridge} type bridge stp_state 0; bridge link set dev {port} state 3",
+                look="wait, then announce the VIPs again; a bridge that can be in no loop needs no"
+                f" spanning tree: ip link set {bridge} type bridge stp_state 0",
             )
 
 
@@ -46,14 +47,14 @@ def firewalled(bridge: str, host: Host, profile: Profile) -> Iterator[Finding]:
             every = f"net/bridge/bridge-nf-call-{name}"
             alone = name in host.bridges[bridge].filters
             if alone or host.number(every):
-                own_switch = f"ip link set {bridge} type bridge nf_call_{name} 0"
+                switch = f"{every}=0" if host.number(every) else f"nf_call_{name} 0 of {bridge}"
                 yield Finding(
                     "BRIDGE-FILTER",
                     WARNING,
                     bridge,
                     f"{bridge} shows the frames between its ports to {name} of this host: a rule of"
                     " FORWARD may drop what is for the container, or what it answers",
-                    "; ".join(
-                        [f"sysctl -w {every}=0"] * bool(host.number(every)) + [own_switch] * alone
-                    ),
+                    # Other containers may live by it, or be kept apart by it.
+                    look=f"the rules: {name} -S FORWARD; {switch} lets the bridge's frames pass,"
+                    " those of every other container too",
                 )

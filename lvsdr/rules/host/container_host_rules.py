@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lvsdr.model.address import IPAddress, host_interface
+from lvsdr.model.arp_settings import effective
 from lvsdr.model.container_host import ContainerHost
 from lvsdr.model.explanation import Reply
 from lvsdr.model.finding import ERROR, Finding
@@ -14,9 +15,15 @@ from lvsdr.model.profile import Profile, RealServerProfile
 from lvsdr.model.route_lookup import GONE, Packet, RouteTo
 from lvsdr.rules.host import arp_reply, bridge_filters, proxy_arp
 from lvsdr.rules.host.container_cable import answer, questions, request
+from lvsdr.rules.host.link_switches import loosened, quiet, silenced_by_ignoring, switched
 
 # The ids of the findings that may be yielded.
 IDS = ("HOST-ANSWERS", "HOST-ROUTE", "HOST-RETURN", "BRIDGE-DELAY", "BRIDGE-FILTER")
+Remedy = tuple[str, str]
+"""A command, or words that say where to look; the other one is empty."""
+
+# A host that begins to forward IPv6 forgets the routers that it has heard of.
+FORWARDING6 = "net/ipv6/conf/all/forwarding is 0 (first, accept_ra=2 of the link to its router)"
 _DROPS = {
     "unreachable": "it does not forward them, or has no route for them",
     "refused": "its reverse-path filter drops them",
@@ -46,13 +53,15 @@ def _answers(vip: IPAddress, outside: ContainerHost) -> Iterator[Finding]:
     for question in questions(vip, outside.gate, outside.host):
         found = arp_reply.reply(question, outside.host)
         if found.answers:
+            hint, look = _silenced(found, question, outside)
             yield Finding(
                 "HOST-ANSWERS",
                 ERROR,
                 question.link,
                 f"the host of this container answers ARP for {vip} on {question.link}: {found.why}",
-                _silenced(found, question, outside),
+                hint,
                 vip=vip,
+                look=look,
             )
     for entry in outside.host.proxies if vip.version == 6 else ():
         if entry.address == vip and proxy_arp.answers_nd(entry, outside.host):
@@ -67,23 +76,41 @@ def _answers(vip: IPAddress, outside: ContainerHost) -> Iterator[Finding]:
             )
 
 
-def _silenced(found: Reply, question: arp_reply.Question, outside: ContainerHost) -> str:
-    """Return the commands that silence the host, and leave the RIPs reachable."""
-    link, host = question.link, outside.host
-    if not found.proxy:
-        held = host.held(question.target)
-        return "; ".join(f"ip address del {item.ip} dev {item.link}" for item in held) or (
-            f"ip route del local {question.target}"
-        )
+def _silenced(found: Reply, question: arp_reply.Question, outside: ContainerHost) -> Remedy:
+    """Return what silences the host, and leaves all other addresses reachable."""
+    link, vip = question.link, question.target
     if found.proxy == "neighbour":
-        return f"ip neighbour del proxy {question.target} dev {link}"
-    steps = [f"sysctl -w net/ipv4/conf/{link}/{found.proxy}=0"]
-    if host.pair(found.proxy, link)[0]:
+        return f"ip neighbour del proxy {vip} dev {link}", ""
+    if found.proxy:
+        if _alone(link, outside):
+            return "; ".join(_unproxied(found.proxy, link, outside)), ""
+        look = f"{found.proxy} of {link} or of all: other containers may be found by it; what is"
+        return "", f"{look} to be found needs an entry of its own: ip neighbour show proxy"
+    held = ", ".join(dict.fromkeys(outside.host.links_with(vip))) or "a local route"
+    look = f"while this host has {vip} itself ({held}), it keeps what is for the container"
+    others = silenced_by_ignoring(link, (vip,), outside.host)
+    if effective("arp_ignore", link, outside.host) or others:
+        return "", look
+    return quiet(link), look
+
+
+def _alone(link: str, outside: ContainerHost) -> bool:
+    """Return whether no other container is to be found through `link`."""
+    links, gate = outside.host.links, outside.gate
+    others = (each.name for each in links.values() if each.speaks_arp)
+    return links[gate].link_kind != "bridge" and not {*others} - {link, gate}
+
+
+def _unproxied(proxy: str, link: str, outside: ContainerHost) -> Iterator[str]:
+    # What is to be found is entered before the switch goes.
+    for rip in outside.rips:
+        if rip.version == 4:
+            yield f"ip neighbour replace proxy {rip} dev {link}"
+    if outside.host.pair(proxy, link)[0]:
         # The container finds its gateway by it.
-        steps.insert(0, f"sysctl -w net/ipv4/conf/{outside.gate}/{found.proxy}=1")
-        steps.append(f"sysctl -w net/ipv4/conf/all/{found.proxy}=0")
-    rips = [rip for rip in outside.rips if rip.version == 4]
-    return "; ".join((*steps, *(f"ip neighbour replace proxy {rip} dev {link}" for rip in rips)))
+        yield f"sysctl -w net/ipv4/conf/{outside.gate}/{proxy}=1"
+        yield f"sysctl -w net/ipv4/conf/all/{proxy}=0"
+    yield f"sysctl -w net/ipv4/conf/{link}/{proxy}=0"
 
 
 def _arrives(
@@ -106,14 +133,16 @@ def _arrives(
         )
     else:
         return
+    hint, look = _routed(vip, outside)
     yield Finding(
         "HOST-ROUTE",
         ERROR,
         outside.gate,
         f"packets for {vip} that arrive on {outside.arrival} of this container's host do not get"
         f" into the container: {leads}",
-        _routed(vip, outside),
+        hint,
         vip=vip,
+        look=look,
     )
 
 
@@ -125,16 +154,23 @@ def _way(packet: Packet, link: str, host: Host) -> RouteTo:
     return RouteTo("unreachable") if route.kind == "unicast" and dropped else route
 
 
-def _routed(vip: IPAddress, outside: ContainerHost) -> str:
-    version = vip.version
+def _routed(vip: IPAddress, outside: ContainerHost) -> Remedy:
+    """Return what brings the VIP's packets into the container, and takes them from nobody."""
+    version, gate, arrival = vip.version, outside.gate, outside.arrival
+    assert arrival is not None, "nothing is asked of a host on which nothing arrives"
     rip = next((each for each in outside.rips if each.version == version), None)
-    forwards = outside.arrival and outside.host.forwards(version, outside.arrival)
-    every = "net/ipv4/ip_forward" if version == 4 else "net/ipv6/conf/all/forwarding"
-    first = "" if forwards else f"sysctl -w {every}=1; "
-    return (
-        f"{first}ip -{version} route replace {host_interface(vip)} via {rip or 'RIP'}"
-        f" dev {outside.gate}"
-    )
+    via = "the container's own address" if rip is None else rip
+    way = f"ip -{version} route replace {host_interface(vip)} via {via} dev {gate}"
+    route = outside.host.routes[request(vip, arrival, outside.host)]
+    taken = route.kind == "unicast" and route.link not in (arrival, gate)
+    settings = (f"net/ipv{version}/conf/{link}/forwarding" for link in (arrival, gate))
+    closed = [each for each in settings if not outside.host.number(each)]
+    if rip is None or taken or (version == 6 and closed):
+        now = f", but {route.link} has those packets now" if taken else ""
+        return "", f"the way into the container{now}: {way}" + (
+            f"; {FORWARDING6}" if closed else ""
+        )
+    return "; ".join((way, *(f"sysctl -w {each}=1" for each in closed))), ""
 
 
 def _returns(vip: IPAddress, outside: ContainerHost) -> Iterator[Finding]:
@@ -146,27 +182,22 @@ def _returns(vip: IPAddress, outside: ContainerHost) -> Iterator[Finding]:
         return
     gate, held = outside.gate, outside.host.held(vip)
     if kind == "refused":
-        hint = _loosened(gate, outside.host)
+        mended = loosened(gate, outside.host), ""
+    elif kind == "blackhole" and not held:
+        mended = _routed(vip, outside)
     elif kind == "blackhole":
-        hint = f"sysctl -w net/ipv4/conf/{gate}/accept_local=1" if held else _routed(vip, outside)
+        mended = switched(gate, "accept_local", 1), ""
+    elif vip.version == 4:
+        mended = switched(gate, "forwarding", 1), ""
     else:
-        scope = gate if vip.version == 4 else "all"
-        hint = f"sysctl -w net/ipv{vip.version}/conf/{scope}/forwarding=1"
+        mended = "", FORWARDING6
     yield Finding(
         "HOST-RETURN",
         ERROR,
         gate,
         f"answers from {vip} that come out of the container by {gate} do not leave its host:"
         f" {_DROPS.get(kind, kind)}",
-        hint,
+        mended[0],
         vip=vip,
+        look=mended[1],
     )
-
-
-def _loosened(gate: str, host: Host) -> str:
-    """Return the commands that let the container's answers pass the reverse-path filter."""
-    if any(ip.version == 4 for ip in host.addresses_of(gate)):
-        return f"sysctl -w net/ipv4/conf/{gate}/rp_filter=2"
-    # On a link without an address a loose filter is strict (net/ipv4/fib_frontend.c).
-    scopes = ("all", gate) if host.pair("rp_filter", gate)[0] else (gate,)
-    return "; ".join(f"sysctl -w net/ipv4/conf/{scope}/rp_filter=0" for scope in scopes)

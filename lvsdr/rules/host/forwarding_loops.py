@@ -8,7 +8,7 @@ from lvsdr.model.address import host_interface, host_network
 from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.host import Host
 from lvsdr.model.objects import GUARD_METRIC, Address, Route
-from lvsdr.model.profile import RealServerProfile
+from lvsdr.model.profile import RealServerProfile, command
 from lvsdr.rules.host.route_questions import client_packet, lost_vips
 
 
@@ -28,7 +28,7 @@ def loops(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
                 profile.holder_link,
                 f"{vip} is missing and this host forwards: it sends packets for the VIP on through"
                 f" {route.link}, back where they came from, until their TTL is used up",
-                "lvsdr realserver apply",
+                command(profile, "apply"),
                 vip=vip,
                 about=frozenset({missing.key, guard.key}),
             )

@@ -67,6 +67,27 @@ DIRECTOR: tuple[Rule[DirectorProfile], ...] = (
     Rule(("BRIDGE-DELAY",), bridge_filters.closed_ports),
 )
 
+# What holds for a director that stands by as well: it holds no VIP, and says nothing of where one
+# is held, and plan_standby() knows what its table and its sync daemon should be.
+ON_STANDBY = frozenset(
+    {
+        "LINK-NOARP",
+        "DIP-MISSING",
+        "ARP-FLUX",
+        "PORT-DIFFERS",
+        "OWNER-KUBERNETES",
+        "OWNER-KEEPALIVED",
+        "OWNER-NETWORK",
+        "BRIDGE-DELAY",
+    }
+)
+
+
+def standby_findings(profile: DirectorProfile, host: Host) -> tuple[Finding, ...]:
+    """Return what the rules find on a director that stands by while another one is active."""
+    rules = (rule for rule in DIRECTOR if ON_STANDBY.intersection(rule.ids))
+    return tuple(found for rule in rules for found in rule.check(profile, host))
+
 
 def findings(profile: Profile, host: Host) -> tuple[Finding, ...]:
     """Return what the rules of the profile's role find; the routes of its packets are known."""

@@ -27,7 +27,9 @@ def differing_ports(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
                 server.title,
                 f"{server.title} has another port than the service: {server.forwarding_method} does"
                 " not change packets, which arrive on the port of the service",
-                _removal(server),
+                # Where the real server listens on the service's port, clients are served by it.
+                look=f"whoever added it; with weight 0, and once its connections have ended:"
+                f" {_removal(server)}",
                 vip=service.vip,
                 rip=server.rip,
             )

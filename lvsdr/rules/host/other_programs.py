@@ -26,10 +26,9 @@ def kubernetes(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
                 WARNING,
                 link,
                 f"{link} is here: {program} removes virtual servers that are not its own",
-                f"kubectl -n kube-system edit configmap kube-proxy  # ipvs.excludeCIDRs: {vips}"
+                look=f"ipvs.excludeCIDRs of kube-proxy: {vips}"
                 if program == "kube-proxy"
-                else "kubectl -n kube-system edit daemonset kube-router"
-                "  # --run-service-proxy=false",
+                else "--run-service-proxy=false of kube-router",
             )
 
 
@@ -58,24 +57,22 @@ def _flushed(owner: Owner) -> Finding:
         WARNING,
         owner.place,
         f"{owner.place} has {' and '.join(owner.claims)}: keepalived empties the whole IPVS table",
-        f"sed -i '/^[[:space:]]*lvs_flush/d' {shlex.quote(owner.place)};"
-        " systemctl reload keepalived",
+        look=f"{' and '.join(owner.claims)} in {owner.place}: to be removed before keepalived"
+        " reloads or stops",
     )
 
 
 def _served_by_keepalived(owner: Owner, claim: str) -> Finding:
-    place = shlex.quote(owner.place)
-    hint = (
-        f"take it out of that virtual_server_group in {place}, then: systemctl reload keepalived"
-        if IN_GROUP in claim
-        else f"sed -i '/^[[:space:]]*virtual_server {claim}[[:space:]{{]/,/^}}/d' {place};"
-        " systemctl reload keepalived"
+    # A reload without them takes them away, those that lvsdr needs too: an empty table meanwhile.
+    look = (
+        "one of the two is to have it: the profile, or keepalived; change it while another director"
+        f" is active, for keepalived takes away what no longer stands in {owner.place}"
     )
     return _finding(
         owner,
         f"{owner.place} has virtual_server {claim}: keepalived removes it when it stops, and"
         " changes its real servers",
-        hint,
+        look,
     )
 
 
@@ -93,42 +90,48 @@ def _unread(owner: Owner) -> Finding:
     return _finding(
         owner,
         f"{owner.unread}: whether keepalived has the VIPs and services of the profile is unknown",
-        f"ls -l {shlex.quote(owner.place)}",
+        f"who may read it, and what it includes: ls -l {shlex.quote(owner.place)}",
     )
 
 
-def _finding(owner: Owner, message: str, hint: str, vip: IPAddress | None = None) -> Finding:
-    return Finding("OWNER-KEEPALIVED", WARNING, owner.place, message, hint, vip=vip)
+def _finding(owner: Owner, message: str, look: str, vip: IPAddress | None = None) -> Finding:
+    return Finding("OWNER-KEEPALIVED", WARNING, owner.place, message, look=look, vip=vip)
 
 
 def network(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
     """Yield who sets the addresses of the interface, and drops those that are not its own."""
     for owner in host.owners:
-        if owner.claims == (profile.interface,) and owner.program in HINTS:
+        if owner.claims == (profile.interface,) and owner.program in REMEDIES:
+            hint, look = REMEDIES[owner.program](owner)
             yield Finding(
                 "OWNER-NETWORK",
                 WARNING,
                 profile.interface,
                 f"{owner.program} sets up {profile.interface}: the VIPs go when it does so again",
-                HINTS[owner.program](owner, profile),
+                hint,
+                look=look,
             )
 
 
-def _networkd(owner: Owner, _: DirectorProfile) -> str:
-    folder = f"/etc/systemd/network/{owner.place.rpartition('/')[2]}.d"
+def _networkd(owner: Owner) -> tuple[str, str]:
+    folder = shlex.quote(f"/etc/systemd/network/{owner.place.rpartition('/')[2]}.d")
     return (
-        f"mkdir -p {folder}; printf '[Network]\\nKeepConfiguration=yes\\n' > {folder}/lvsdr.conf;"
-        " networkctl reload"
+        f"mkdir -p {folder} && printf '[Network]\\nKeepConfiguration=static\\n'"
+        f" > {folder}/lvsdr.conf && networkctl reload",
+        "",
     )
 
 
-def _network_manager(_: Owner, profile: DirectorProfile) -> str:
-    connection = f'"$(nmcli -g GENERAL.CONNECTION device show {profile.interface})"'
-    added = " ".join(f"+ipv{vip.version}.addresses {host_interface(vip)}" for vip in profile.vips)
-    return f"nmcli connection modify {connection} {added}"
+def _network_manager(_: Owner) -> tuple[str, str]:
+    # Its connections cannot say labels: with the VIP in one, NetworkManager and lvsdr would change
+    # the label back and forth, and each director would hold the VIP from boot on.
+    return "", (
+        "the link's configuration in another program's hands, or lvsdr director apply after each"
+        " change of NetworkManager"
+    )
 
 
-HINTS = {"systemd-networkd": _networkd, "NetworkManager": _network_manager}
+REMEDIES = {"systemd-networkd": _networkd, "NetworkManager": _network_manager}
 
 
 def _serves(claim: str, vips: Set[IPAddress], marks: Set[str]) -> bool:

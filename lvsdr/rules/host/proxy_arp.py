@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from lvsdr.model.address import host_network
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.host import Host
-from lvsdr.model.objects import Key, ProxyNeighbour
-from lvsdr.model.profile import RealServerProfile
+from lvsdr.model.objects import GUARD_METRIC, Key, ProxyNeighbour
+from lvsdr.model.profile import RealServerProfile, command
 from lvsdr.rules.host.arp_reply import Question, reply
 from lvsdr.rules.host.route_questions import arp_questions, lost_vips
 
@@ -25,7 +25,8 @@ def answering(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
                     question.link,
                     f"{question.link}: this host answers ARP for {vip}, whatever arp_ignore says:"
                     f" {found.why}",
-                    _off(found.proxy, question, profile, host),
+                    # What is held is answered for, or not, as arp_ignore says; no proxy is asked.
+                    command(profile, "apply"),
                     vip=vip,
                     about=_about(found.proxy, question),
                 )
@@ -50,7 +51,9 @@ def private_vlan(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
                 link.name,
                 f"{link.name} has proxy_arp_pvlan, and no guard route stands behind {bare[0]}: once"
                 " the VIP is gone this host answers ARP for it",
-                _switch("proxy_arp_pvlan", link.name),
+                command(profile, "apply")
+                if profile.guard
+                else f"ip -4 route add unreachable {bare[0]} metric {GUARD_METRIC}",
                 vip=bare[0],
             )
 
@@ -115,14 +118,6 @@ def answers_nd(entry: ProxyNeighbour, host: Host) -> bool:
     return bool(forwards) and any(host.pair("proxy_ndp", entry.link, "ipv6"))
 
 
-def _off(proxy: str, question: Question, profile: RealServerProfile, host: Host) -> str:
-    if proxy != "neighbour":
-        return _switch(proxy, question.link)
-    keys = _about(proxy, question)
-    entry = next(entry for entry in host.proxies if entry.key in keys)
-    return _removal(entry, profile, host)
-
-
 def _about(proxy: str, question: Question) -> frozenset[Key]:
     if proxy != "neighbour":
         return frozenset()
@@ -132,12 +127,8 @@ def _about(proxy: str, question: Question) -> frozenset[Key]:
 
 def _removal(entry: ProxyNeighbour, profile: RealServerProfile, host: Host) -> str:
     if profile.removes(entry, host.proxies):
-        return "lvsdr realserver apply"
+        return command(profile, "apply")
     if not entry.link:
         # Of every link: ip(8) wants one by its name, arp(8) does not.
         return f"arp -d {entry.address} pub"
     return f"ip -{entry.address.version} neighbour del proxy {entry.address} dev {entry.link}"
-
-
-def _switch(name: str, link: str) -> str:
-    return "; ".join(f"sysctl -w net/ipv4/conf/{scope}/{name}=0" for scope in ("all", link))

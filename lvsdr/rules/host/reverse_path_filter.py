@@ -10,6 +10,7 @@ from lvsdr.model.host import Host
 from lvsdr.model.objects import Sysctl
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.model.route_lookup import Packet
+from lvsdr.rules.host.link_switches import loosened
 from lvsdr.rules.host.route_questions import (
     FAR,
     arrival_links,
@@ -35,12 +36,6 @@ def _dropped(link: str, profile: RealServerProfile, host: Host) -> Finding:
     value = effective("rp_filter", link, host)
     leaves = link_to_far_clients(4, host) or profile.interface
     bare = not any(ip.version == 4 for ip in host.addresses_of(link))
-    # A link without an address of its own cannot be loose: whatever it is, 2 drops too.
-    hint = (
-        "; ".join(f"sysctl -w net/ipv4/conf/{scope}/rp_filter=0" for scope in ("all", link))
-        if bare
-        else f"sysctl -w net/ipv4/conf/{link}/rp_filter=2"
-    )
     return Finding(
         "RP-FILTER",
         ERROR,
@@ -48,6 +43,6 @@ def _dropped(link: str, profile: RealServerProfile, host: Host) -> Finding:
         f"{link}: effective rp_filter is {value}"
         + (", and the link has no address" if bare else "")
         + f": it drops what clients send, because answers leave through {leaves}",
-        hint,
+        loosened(link, host),
         about=frozenset({Sysctl(f"net/ipv4/conf/{link}/rp_filter", "").key}),
     )

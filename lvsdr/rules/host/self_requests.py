@@ -21,7 +21,7 @@ def of_itself(profile: Profile, host: Host) -> Iterator[Finding]:
                 WARNING,
                 str(vip),
                 f"a program of this host asks for {vip}: {_leads(profile)}",
-                f"ss -Htanp dst {vip}",
+                look=f"the program: ss -Htanp dst {vip}",
                 vip=vip,
             )
 

@@ -32,6 +32,11 @@ class UnpackingLink:
         return self.link in HOLDING_ENDS
 
     @property
+    def known(self) -> bool:
+        """Return whether the commands can be typed as they are, without RIP and DIP in them."""
+        return "RIP" not in self.up
+
+    @property
     def by_hand(self) -> str:
         """Return all that opens it without a profile."""
         return "; ".join(filter(None, (self.port, self.up)))

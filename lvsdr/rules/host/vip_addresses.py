@@ -10,6 +10,7 @@ from lvsdr.model.host import HeldAddress, Host
 from lvsdr.model.objects import Address, Key
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.model.route_lookup import Packet, RouteTo
+from lvsdr.profile.vip_moves import moved, removal
 from lvsdr.rules.host import own_answers
 from lvsdr.rules.host.route_questions import FAR
 
@@ -28,7 +29,7 @@ def wide(profile: Profile, host: Host) -> Iterator[Finding]:
                 ERROR,
                 item.link,
                 f"{item.link} holds {item.ip}, which is more than a host address: {leads}",
-                f"ip address del {item.ip} dev {item.link}; lvsdr {profile.role} apply",
+                moved(item.link, item.ip, profile, host),
                 vip=item.ip.ip,
                 about=_place(profile, item.ip.ip),
             )
@@ -50,8 +51,9 @@ def elsewhere(profile: Profile, host: Host) -> Iterator[Finding]:
             WARNING if there else ERROR,
             item.link,
             f"{item.link} holds {item.ip.ip}{also}: {_leads(profile, item, there, host)}",
-            f"ip address del {item.ip} dev {item.link}"
-            + ("" if there else f"; lvsdr {profile.role} apply"),
+            removal(item.link, item.ip, host)
+            if there
+            else moved(item.link, item.ip, profile, host),
             vip=item.ip.ip,
             about=_place(profile, item.ip.ip),
         )
@@ -67,8 +69,10 @@ def unusable(profile: Profile, host: Host) -> Iterator[Finding]:
                 ERROR,
                 item.link,
                 f"{item.ip.ip} on {item.link} cannot be used: duplicate address detection: {seen}",
-                f"ip address del {item.ip} dev {item.link}; lvsdr {profile.role} apply",
                 vip=item.ip.ip,
+                look="whose it is: lvsdr verify PROFILE on another host, or ip -6 neighbour show"
+                if item.failed
+                else "wait: it takes a second or two",
             )
 
 
@@ -82,7 +86,7 @@ def dip(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
                 profile.interface,
                 f"{profile.interface} has no IPv{version} address of its own (DIP) beside the"
                 " VIPs: no real server answers a VIP that asks for it",
-                f"ip address add DIP/PREFIX dev {profile.interface}",
+                look=f"one of the segment: ip address add DIP/PREFIX dev {profile.interface}",
             )
 
 
@@ -112,27 +116,30 @@ def _source(
         if isinstance(profile, DirectorProfile)
         else "the answers go to the director, not to this host"
     )
+    ways = [_route_from_own_address(to, route, profile, host) for to, route in routes]
+    own = "DIP" if profile.role == "director" else "RIP"
     towards = ", ".join("far hosts" if to in FAR.values() else str(to) for to, _ in routes)
     return Finding(
         "VIP-SOURCE",
         ERROR,
         link,
         f"to {towards} this host sends from {vip}: {leads}",
-        "; ".join(_route_from_own_address(to, route, profile, host) for to, route in routes),
+        "" if None in ways else "; ".join(map(str, ways)),
         vip=vip,
+        look=f"an address of its own for it: ip address add {own}/PREFIX dev {link}"
+        if None in ways
+        else "",
     )
 
 
 def _route_from_own_address(
     destination: IPAddress, route: RouteTo, profile: Profile, host: Host
-) -> str:
+) -> str | None:
     assert route.link is not None, "only routes through a link are looked at"
     version = destination.version
     own = _own(route.link, version, profile, host) or _own(None, version, profile, host)
     if own is None:
-        return f"ip address add {'DIP' if profile.role == 'director' else 'RIP'}/PREFIX dev" + (
-            f" {route.link}"
-        )
+        return None
     to = "default" if destination in FAR.values() else str(host_interface(destination))
     via = "" if route.gateway is None else f" via {route.gateway}"
     return f"ip -{version} route replace {to}{via} dev {route.link} src {own}"

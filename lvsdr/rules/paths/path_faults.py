@@ -36,10 +36,10 @@ def _port_closed(group: Group) -> Finding:
         str(path.rip),
         f"on real server {path.rip} nobody listens on {path.service.protocol} {asked}{instead}:"
         " clients that are sent there are refused",
-        f"on {path.rip}: let the service listen on {asked}, or on all addresses; who listens:"
-        f" {sockets}",
         vip=path.vip,
         rip=path.rip,
+        look=f"the service is to listen on {asked}, or on all addresses; who listens: {sockets}",
+        on=str(path.rip),
     )
 
 
@@ -52,9 +52,18 @@ def _vip_missing(group: Group) -> Finding:
         str(path.rip),
         f"real server {path.rip} does not hold {path.vip}: clients that are sent there {told}"
         f" ({services_of(group)})",
-        f"on {path.rip}: lvsdr realserver apply",
         vip=path.vip,
         rip=path.rip,
+        look=_held(path),
+        on=str(path.rip),
+    )
+
+
+def _held(path: Path) -> str:
+    # Whether the profile there has the VIP is known there only: without it, apply does nothing.
+    return (
+        f"lvsdr realserver verify says why; lvsdr realserver apply holds {path.vip} where the"
+        " profile has it among its vips"
     )
 
 
@@ -66,24 +75,28 @@ def _loop(group: Group) -> Finding:
         str(path.rip),
         f"real server {path.rip} does not hold {path.vip} and forwards packets for it: they come"
         f" back to the director, again and again ({services_of(group)})",
-        f"on {path.rip}: lvsdr realserver apply",
         vip=path.vip,
         rip=path.rip,
+        look=_held(path),
+        on=str(path.rip),
     )
 
 
 def _no_tunnel(group: Group) -> Finding:
     rip, needed = group[0].path.rip, _unpacking(group[0].path)
     closed = f"its UDP port is closed, or {needed.link}" if needed.port else needed.link
-    mend = f"lvsdr realserver apply, with holder {needed.link}; " if needed.holder else ""
+    looks = [f'"holder": "{needed.link}" in its profile'] if needed.holder else []
+    looks += [] if needed.known else [f"by hand: {needed.by_hand}"]
     return Finding(
         "PATH-NO-TUNNEL",
         ERROR,
         str(rip),
         f"real server {rip} takes nothing out of a tunnel: {closed} is missing or down, and clients"
         f" that are sent there get no answer ({services_of(group)})",
-        f"on {rip}: {mend}{needed.by_hand}",
+        needed.by_hand if needed.known else "",
         rip=rip,
+        look="; or ".join(looks),
+        on=str(rip),
     )
 
 
@@ -96,41 +109,49 @@ def _filtered(group: Group) -> Finding:
     path, detail = group[0].path, group[0].detail
     seen, meaning = FILTERED[detail]
     family = "iptables-save" if path.rip.version == 4 else "ip6tables-save"
-    hint = f"on {path.rip}: nft list ruleset; {family}"
+    look = f"its firewall: nft list ruleset; {family}"
     if detail == "reverse-path" and path.rip.version == 4:
         link = _unpacking(path).link
-        hint = f"on {path.rip}: lvsdr realserver apply; then sysctl -ar '(all|{link}).rp_filter'"
+        look = f"lvsdr realserver verify says which setting; sysctl -ar '(all|{link}).rp_filter'"
     return Finding(
         "PATH-FILTERED",
         ERROR,
         str(path.rip),
         f"real server {path.rip} {seen.format(arp=_asked(path))}: {meaning} ({services_of(group)})",
-        hint,
         vip=path.vip,
         rip=path.rip,
+        look=look,
+        on=str(path.rip),
     )
 
 
 def _down(group: Group) -> Finding:
     path, gateway = group[0].path, group[0].gateway
+    on, look = (
+        str(path.rip),
+        f"whether it is up, with that address: ip address show to {path.rip} up",
+    )
     if group[0].detail == "no-route":
-        seen, hint = f"this host has no route to real server {path.rip}", f"ip route get {path.rip}"
+        seen = f"this host has no route to real server {path.rip}"
+        on, look = "", f"the way there: ip route get {path.rip}"
     elif gateway is not None and not group[0].macs:
         seen = f"router {gateway} before real server {path.rip} does not answer {_asked(path)}"
-        hint = f"on {gateway}: ip address show to {gateway} up"
+        on, look = (
+            str(gateway),
+            f"whether it is up, with that address: ip address show to {gateway} up",
+        )
     elif gateway is not None:
         seen = f"nothing comes back from real server {path.rip} behind router {gateway}"
-        hint = f"on {path.rip}: ip address show to {path.rip} up"
     else:
         seen = f"real server {path.rip} does not answer {_asked(path)}"
-        hint = f"on {path.rip}: ip address show to {path.rip} up"
     return Finding(
         "PATH-DOWN",
         ERROR,
         str(path.rip),
         f"{seen}: clients that are sent there get no answer ({services_of(group)})",
-        hint,
         rip=path.rip,
+        look=look,
+        on=on,
     )
 
 
@@ -142,10 +163,10 @@ def _duplicate(group: Group) -> Finding:
         str(path.rip),
         f"{len(macs)} MAC addresses answer {_asked(path)} for real server {path.rip}:"
         f" {', '.join(macs)}; some clients are sent to the wrong host",
-        f"on the host that is not the real server: ip address show to {path.rip}; then"
-        " ip address del",
         mac=macs[0],
         rip=path.rip,
+        look=f"the host that is not the real server: ip address show to {path.rip}",
+        on="each of them",
     )
 
 
@@ -157,8 +178,8 @@ def _routed(group: Group) -> Finding:
         str(path.rip),
         f"real server {path.rip} is behind router {gateway}, which direct routing does not cross:"
         f" clients that are sent there get no answer ({services_of(group)})",
-        f'in the profile: "forwarding_method": "tunnel" for {path.rip}, or a RIP of this segment',
         rip=path.rip,
+        look=f'"forwarding_method": "tunnel" for {path.rip}, or a RIP of this segment',
     )
 
 

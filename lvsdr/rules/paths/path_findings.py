@@ -33,9 +33,10 @@ def findings(proofs: Sequence[Proof]) -> Iterator[Finding]:
 
 def hinted(proof: Proof) -> Proof:
     """Return the proof with the way to mend what it shows."""
-    return (
-        proof if _serves(proof) else replace(proof, hint=FAULTS[_name(proof)]([proof]).hint or None)
-    )
+    if _serves(proof):
+        return proof
+    fault = FAULTS[_name(proof)]([proof])
+    return replace(proof, hint=fault.hint, look=fault.look, on=fault.on)
 
 
 def _name(proof: Proof) -> str:

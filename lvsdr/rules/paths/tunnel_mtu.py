@@ -32,9 +32,10 @@ def too_long(proofs: Iterable[Proof]) -> Iterator[Finding]:
             f"real server {rip} has clients of {vip} send segments of {segment} bytes, and {fits}"
             f" fit into its tunnel (MTU {proof.mtu}): longer packets are lost where ICMP is"
             " filtered",
-            f"on {rip}: {_clamp(proof.path, fits)}",
+            _clamp(proof.path, fits),
             vip=vip,
             rip=rip,
+            on=str(rip),
         )
 
 

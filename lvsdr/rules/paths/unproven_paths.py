@@ -15,17 +15,18 @@ _SHOWN = 3
 
 
 class Reason(NamedTuple):
-    """Why nothing is proven, and the remedy: a command on a host, or words."""
+    """Why nothing is proven, where to look, and on which host, by default this one."""
 
     why: str
-    look: str = ""
-    hint: str = ""
+    look: str
     on: str = ""
 
 
 REASONS: Mapping[PathDetail, Reason] = {
     "local": Reason(
-        "it is this host itself", hint="lvsdr director verify", on="another host of the segment"
+        "it is this host itself",
+        "lvsdr director verify, with this profile",
+        on="another host of the segment",
     ),
     "no-source": Reason(
         "this host has no address that is no VIP to ask from",
@@ -68,7 +69,6 @@ def unproven(group: Group) -> Finding:
         str(path.rip),
         f"nothing is known of real server {path.rip}: {reason.why.format(**words)}"
         f" ({services_of(group)})",
-        reason.hint,
         mac=group[0].stranger,
         rip=path.rip,
         look=reason.look.format(**words),

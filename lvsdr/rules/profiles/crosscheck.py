@@ -42,7 +42,7 @@ def _undirected(held: RealServerProfile, directors: Sequence[DirectorProfile]) -
                 ERROR,
                 _subject(held),
                 f"{_subject(held)} holds {vip}, which no director has",
-                f"add {vip} to the vips of {_subject(directors[0])}, or remove it here",
+                look=f"add {vip} to the vips of {_subject(directors[0])}, or remove it here",
                 vip=vip,
             )
 
@@ -125,7 +125,8 @@ def _closed(
         ERROR if holders else WARNING,
         _subject(held),
         f"{_subject(held)} has no {links}, through which {_subject(director)} sends packets",
-        f"{mend}, or write dr as the forwarding_method" if holders else f"on that host: {mend}",
+        look=f"{mend}, or write dr as the forwarding_method" if holders else mend,
+        on="" if holders else "that host",
     )
 
 
@@ -135,7 +136,8 @@ def _port(held: RealServerProfile, needed: UnpackingLink) -> Finding:
         WARNING,
         _subject(held),
         f"{_subject(held)} does not open the UDP port of GUE: that is for the host to do",
-        f"on that host: {needed.port}",
+        look=needed.port,
+        on="that host",
     )
 
 
@@ -153,7 +155,7 @@ def _strangers(
                     ERROR,
                     _subject(director),
                     f"{_subject(director)} sends packets to {rip}, for which there is no profile",
-                    f"add {rip} to the rips of {_subject(realservers[0])}, or remove it here",
+                    look=f"add {rip} to the rips of {_subject(realservers[0])}, or remove it here",
                     rip=rip,
                 )
     for each in realservers:
@@ -164,7 +166,8 @@ def _strangers(
                     WARNING,
                     _subject(each),
                     f"{_subject(each)} is for {rip}, to which no director sends anything",
-                    f"add {rip} to the real_servers of {_subject(directors[0])}, or remove it here",
+                    look=f"add {rip} to the real_servers of {_subject(directors[0])}, or remove it"
+                    " here",
                     rip=rip,
                 )
 

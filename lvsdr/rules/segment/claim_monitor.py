@@ -9,7 +9,7 @@ from lvsdr.model.finding import ERROR, WARNING
 from lvsdr.model.neighbour_claim import NeighbourClaim
 from lvsdr.model.watch_event import Event
 from lvsdr.rules.segment.mac_owners import MacOwners, of_virtual_router
-from lvsdr.rules.segment.who_answers import APPLY, WITHDRAW
+from lvsdr.rules.segment.who_answers import PROGRAM, SILENCE, WITHDRAW
 
 # Within so many seconds of one change of director, another is no failover: two claim the VIP.
 SETTLED = 10.0
@@ -67,7 +67,9 @@ class ClaimMonitor:
         if mac in self._told or (mac in self._speakers.mine and holds):
             return None
         if mac in self._rips:
-            return self._event("SPEAKS", ERROR, spoken, self._named(spoken), APPLY)
+            look = SILENCE if spoken.form == "reply" else PROGRAM
+            on = str(self._rips[mac])
+            return self._event("SPEAKS", ERROR, spoken, self._named(spoken), look, on)
         if holds:
             return self._intrudes(spoken, "this host holds it")
         if self._certain or (self._told and not of_virtual_router(mac)):
@@ -88,10 +90,10 @@ class ClaimMonitor:
                 continue
             if hosts:
                 message = f"{len(hosts)} hosts answer for {vip}: which is the director is not known"
-                yield Event(f"{_protocol(vip)}-TWO-DIRECTORS", ERROR, message, TELL, vip=vip)
+                yield Event(f"{_protocol(vip)}-TWO-DIRECTORS", ERROR, message, look=TELL, vip=vip)
             else:
                 message = f"nobody answers for {vip}: who announces it is taken for the director"
-                yield Event(f"{_protocol(vip)}-NOBODY", WARNING, message, LOOK, vip=vip)
+                yield Event(f"{_protocol(vip)}-NOBODY", WARNING, message, look=LOOK, vip=vip)
 
     def _learn(self, spoken: NeighbourClaim) -> None:
         """Take the sender of a request from a RIP for its owner; proxies send none."""
@@ -134,9 +136,9 @@ class ClaimMonitor:
             return f"the director has changed {since:.0f} s before"
         return ""
 
-    def _intrudes(self, spoken: NeighbourClaim, reason: str, hint: str = WITHDRAW) -> Event:
+    def _intrudes(self, spoken: NeighbourClaim, reason: str, look: str = WITHDRAW) -> Event:
         message = f"{self._named(spoken)}: {reason}"
-        return self._event("TWO-DIRECTORS", ERROR, spoken, message, hint)
+        return self._event("TWO-DIRECTORS", ERROR, spoken, message, look)
 
     def _named(self, spoken: NeighbourClaim) -> str:
         host = f"{self._host(spoken.mac)} ({spoken.mac})"
@@ -146,19 +148,26 @@ class ClaimMonitor:
         rip = self._rips.get(mac)
         return f"real server {rip}" if rip else self._speakers.host(mac)
 
-    def _event(
-        self, rule: str, severity: str, spoken: NeighbourClaim, message: str, hint: str
+    def _event(  # noqa: PLR0913, PLR0917 - what it is, and the remedy
+        self,
+        rule: str,
+        severity: str,
+        spoken: NeighbourClaim,
+        message: str,
+        look: str,
+        on: str = "",
     ) -> Event:
         return Event(
             f"{_protocol(spoken.address)}-{rule}",
             severity,
             message,
-            hint,
             vip=spoken.address,
             mac=spoken.mac,
             host=self._host(spoken.mac),
             rip=self._rips.get(spoken.mac),
             form=spoken.form,
+            look=look,
+            on=on,
         )
 
 

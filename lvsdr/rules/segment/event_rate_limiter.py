@@ -63,6 +63,7 @@ class EventRateLimiter:
                 yield replace(kind.last, message=message, count=kind.more)
         if self._left_out:
             message = f"{self._left_out} more of other hosts or VIPs: too many to tell apart"
-            yield Event("TOO-MANY", self._severity, message, "tcpdump -e", count=self._left_out)
+            look = "who floods the segment: tcpdump -e arp or icmp6"
+            yield Event("TOO-MANY", self._severity, message, count=self._left_out, look=look)
         self._kinds = {key: _Kind(kind.last) for key, kind in self._kinds.items() if kind.more}
         self._passed, self._left_out, self._severity = 0, 0, WARNING

@@ -11,14 +11,19 @@ from lvsdr.model.neighbour_claim import Answer
 from lvsdr.rules.segment.mac_owners import MacOwners
 
 PROXY = {
-    "ARP": "on that host: ip neighbour show proxy; sysctl -a -r proxy_arp",
-    "ND": "on that host: ip -6 neighbour show proxy; sysctl -a -r proxy_ndp",
+    "ARP": "what makes it a proxy: ip neighbour show proxy; sysctl -a -r proxy_arp",
+    "ND": "what makes it a proxy: ip -6 neighbour show proxy; sysctl -a -r proxy_ndp",
 }
-APPLY = "on that host: lvsdr realserver apply; then on the director: lvsdr director announce"
-WITHDRAW = "take the VIP from all but the active director: on the other, lvsdr director withdraw"
+# It may hold the VIP on its link, or lack a setting: only there the command that mends is known.
+SILENCE = "lvsdr realserver verify says why; afterwards, on the director: lvsdr director announce"
+PROGRAM = (
+    "lvsdr realserver verify says whether its settings do it; else a program does: arping, a"
+    " failover daemon, in network scripts, cron and timers too"
+)
+WITHDRAW = "which of them is to be the director; on the other: lvsdr director withdraw"
 UNKNOWN = "no RIP is known to tell them by: lvsdr verify DIRECTOR-PROFILE, the real servers up"
 ONE_HOST = "lvsdr verify --dip DIP: what answers for the director's own address is the director"
-FLUX = "on the director: lvsdr director apply"
+DIRECTOR = "the director"
 _SHOWN = 8
 
 
@@ -80,6 +85,14 @@ def director_macs(
     return tuple(frozenset(each.macs) for each in _strangers(vip, _hosts(spoken, owners))[0])
 
 
+def hosts_that_answer(
+    vip: IPAddress, spoken: Iterable[Answer], owners: MacOwners
+) -> tuple[list[AnsweringHost], list[AnsweringHost], list[AnsweringHost]]:
+    """Return the hosts that answer for `vip`: real servers, those like directors, and proxies."""
+    hosts = _hosts(spoken, owners)
+    return ([host for host in hosts if host.rip is not None], *_strangers(vip, hosts))
+
+
 def answers_by_address(heard: Iterable[Answer]) -> dict[IPAddress, list[Answer]]:
     """Return the answers for each address."""
     found: dict[IPAddress, list[Answer]] = {}
@@ -123,15 +136,12 @@ def _as_proxy(host: AnsweringHost, vip: IPAddress) -> bool:
 def _real_server(vip: IPAddress, host: AnsweringHost) -> Finding:
     protocol = _protocol(vip)
     if host.forms == {"overheard"}:
-        rule, message = "SPEAKS", f"{host} speaks in the name of {vip} without being asked"
-    elif _as_proxy(host, vip):
+        message = f"{host} speaks in the name of {vip} without being asked"
+        return _finding(f"{protocol}-SPEAKS", vip, host, message, PROGRAM)
+    if _as_proxy(host, vip):
         return _proxy(vip, host)
-    else:
-        rule, message = (
-            "ANSWER",
-            f"{host} answers {protocol} for {vip}: traffic bypasses the director",
-        )
-    return _finding(f"{protocol}-{rule}", vip, host, message, APPLY)
+    message = f"{host} answers {protocol} for {vip}: traffic bypasses the director"
+    return _finding(f"{protocol}-ANSWER", vip, host, message, SILENCE)
 
 
 def _proxy(vip: IPAddress, host: AnsweringHost) -> Finding:
@@ -140,9 +150,9 @@ def _proxy(vip: IPAddress, host: AnsweringHost) -> Finding:
     return _finding(f"{protocol}-PROXY", vip, host, message, PROXY[protocol])
 
 
-def _finding(rule: str, vip: IPAddress, host: AnsweringHost, message: str, hint: str) -> Finding:
-    subject = str(host.rip or host.macs[0])
-    return Finding(rule, ERROR, subject, message, hint, vip=vip, mac=host.macs[0], rip=host.rip)
+def _finding(rule: str, vip: IPAddress, host: AnsweringHost, message: str, look: str) -> Finding:
+    place, mac = str(host.rip or host.macs[0]), host.macs[0]
+    return Finding(rule, ERROR, place, message, vip=vip, mac=mac, rip=host.rip, look=look, on=place)
 
 
 def _nobody(vip: IPAddress) -> Finding:
@@ -151,8 +161,9 @@ def _nobody(vip: IPAddress) -> Finding:
         ERROR,
         str(vip),
         f"nobody answers {_protocol(vip)} for {vip}: no router can reach it",
-        "on the director: lvsdr director apply",
+        "lvsdr director apply",
         vip=vip,
+        on=DIRECTOR,
     )
 
 
@@ -179,9 +190,10 @@ def _flux(vip: IPAddress, host: AnsweringHost) -> Finding:
         str(vip),
         f"{host.name} answers each question for {vip} with {len(macs)} MAC addresses"
         f" ({', '.join(macs)}): several of its links are on this segment, and it is no bond",
-        FLUX,
         vip=vip,
         mac=macs[0],
+        look="which of its links are on this segment: all but one want arp_ignore 1",
+        on=DIRECTOR,
     )
 
 
@@ -192,7 +204,7 @@ def _perhaps_one(vip: IPAddress, hosts: Sequence[AnsweringHost]) -> Finding:
         str(vip),
         f"{_listed(hosts)} answer for {vip}, each one form of the question: one host with a bond"
         " (balance-alb), or two hosts",
-        ONE_HOST,
+        look=ONE_HOST,
         vip=vip,
         mac=hosts[0].macs[0],
     )
@@ -206,7 +218,7 @@ def _several(vip: IPAddress, hosts: Sequence[AnsweringHost], rips_known: bool) -
         ERROR,
         str(vip),
         f"{len(hosts)} {who} answer for {vip}: {_listed(hosts)}",
-        WITHDRAW if rips_known else UNKNOWN,
+        look=WITHDRAW if rips_known else UNKNOWN,
         vip=vip,
         mac=hosts[0].macs[0],
     )

@@ -86,6 +86,13 @@ def _proof(
         verdict, detail = path_verdict(path, replies, routed=route.routed)
         stranger = replies.stranger if detail == "other-mac" else None
         return Proof(
-            path, verdict, detail, gateway, macs, None, segment, route.mtu, stranger=stranger
+            path,
+            verdict,
+            detail,
+            gateway,
+            macs,
+            segment=segment,
+            mtu=route.mtu,
+            stranger=stranger,
         )
     return Proof(path, "duplicate-rip" if macs else "down", "", gateway, macs)

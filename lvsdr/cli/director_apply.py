@@ -1,0 +1,165 @@
+"""`lvsdr director plan` and `apply`: they heed the standby, and who has the VIPs already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lvsdr.cli import container, director_state
+from lvsdr.cli.options import Command, lock_option
+from lvsdr.cli.role_commands import read_profile, role_command, withdrawal
+from lvsdr.cli.session import Session
+from lvsdr.cli.silencing import said_beforehand
+from lvsdr.errors import CannotRun
+from lvsdr.render.results import Applied, Planned
+
+if TYPE_CHECKING:
+    from lvsdr.core.kernel_interface import Kernel
+    from lvsdr.core.situation import Situation
+    from lvsdr.keepalived.vrrp_states import Notice
+    from lvsdr.model.profile import DirectorProfile
+    from lvsdr.model.silence import Silence
+
+take_over_option = click.option(
+    "--take-over",
+    is_flag=True,
+    help="Take the VIPs without asking who has them.",
+)
+even_on_standby_option = click.option(
+    "--even-on-standby",
+    is_flag=True,
+    help="Make it the director though keepalived says BACKUP or FAULT.",
+)
+standby_option = click.option(
+    "--standby",
+    is_flag=True,
+    help="Make it the standby that keepalived says it is.",
+)
+
+
+def plan(session: Session, profile: Path, role: str, even_on_standby: bool) -> int:
+    """Show what apply would change; exit 1 if anything.
+
+    Where keepalived says BACKUP or FAULT, it is shown what a standby lacks.
+    """
+    from lvsdr.core.silences import falling_silent
+
+    wanted = director_profile(session, profile, role)
+    state = "" if even_on_standby else director_state.standby(session, profile, wanted)
+    with session.kernel() as kernel:
+        around = container.host_side(session, wanted, kernel)
+        situation = director_state.planned(wanted, kernel, session, state)
+        silences = falling_silent(wanted, situation, kernel)
+    session.tell((*situation.notes, *map(container.noted, around)))
+    session.show(Planned(situation.todo, situation.drift, state, silences))
+    return 1 if situation.todo else 0
+
+
+def apply(  # noqa: PLR0913, PLR0917 - as many options
+    session: Session,
+    profile: Path,
+    role: str,
+    take_over: bool,
+    even_on_standby: bool,
+    standby: bool,
+) -> int:
+    """Make this host the director of the profile, or leave it as it was.
+
+    Nothing is changed where another host answers for a VIP that this one has to take, nor where
+    keepalived says BACKUP or FAULT.
+    """
+    from lvsdr.core import workflow
+
+    wanted, book = director_profile(session, profile, role), session.book()
+    with book.locked(session.lock_timeout), session.kernel() as kernel:
+        around = container.host_side(session, wanted, kernel)
+        container.refuse_company(around)
+        said = director_state.keepalived_said(session, profile, wanted)
+        notes: list[str] = []
+        silences: list[Silence] = []
+        if standby:
+            situation = _stood_by(wanted, kernel, session, said)
+        else:
+            if not even_on_standby:
+                director_state.refuse_standby(said)
+            unasked = take_over or even_on_standby or _is_master(said)
+
+            def first(planned: Situation) -> None:
+                notes.extend(() if unasked else _asked(session, profile, wanted, kernel, planned))
+                silences.extend(said_beforehand(session, wanted, planned, kernel))
+
+            situation = workflow.apply(
+                wanted, kernel, book, session.announcer, first=first, file=profile
+            )
+    session.tell((*situation.notes, *notes, *map(container.noted, around)))
+    vips = workflow.new_vips(situation.todo)
+    session.show(Applied(situation.todo, vips, situation.kept, silences))
+    return 0
+
+
+def director_profile(session: Session, profile: Path, role: str = "director") -> DirectorProfile:
+    """Return the profile of a director; raises ProfileError."""
+    from lvsdr.model.profile import DirectorProfile
+
+    wanted = read_profile(session, profile, role)
+    assert isinstance(wanted, DirectorProfile), "read() holds it to its role"
+    return wanted
+
+
+def _asked(
+    session: Session, file: Path, profile: DirectorProfile, kernel: Kernel, planned: Situation
+) -> tuple[str, ...]:
+    """Ask the segment who has the VIPs that are to be taken; raise CannotRun where others do."""
+    from lvsdr.core.workflow import new_vips
+
+    vips = new_vips(planned.todo)
+    if not vips:
+        return ()
+    import shlex
+
+    from lvsdr.proof.take_over import Asking, refuse_taken
+
+    try:
+        asking = Asking(session.ask_briefly, session.ask, session.next_hops)
+        return refuse_taken(profile, vips, kernel.read_host(), asking)
+    except CannotRun as refused:
+        refused.hints = refused.hints or [f"lvsdr verify {shlex.quote(str(file))}"]
+        raise
+
+
+def _is_master(said: Notice | None) -> bool:
+    """Return whether a keepalived that lives here says MASTER: what it says is a transition."""
+    if said is None or not said.is_master:
+        return False
+    from lvsdr.keepalived.keepalived_process import lives
+
+    return lives()
+
+
+def _stood_by(
+    profile: DirectorProfile, kernel: Kernel, session: Session, said: Notice | None
+) -> Situation:
+    """Make this host the standby of the profile; raise CannotRun where it is to be none."""
+    from lvsdr.core import workflow
+
+    if not director_state.is_standby(said):
+        word = "keepalived has said nothing of it" if said is None else director_state.spoken(said)
+        raise CannotRun(
+            f"cannot make this host a standby: it is to be none ({word})",
+            hints=["lvsdr keepalived status"],
+        )
+    situation = director_state.planned(profile, kernel, session, "standby")
+    workflow.converge(situation, kernel, session.book())
+    return situation
+
+
+def of_a_director() -> tuple[click.Command, ...]:
+    """Return plan, apply and withdraw of a director."""
+    options: tuple[Command, ...] = (take_over_option, even_on_standby_option, standby_option)
+    return (
+        role_command("director", plan, Planned, even_on_standby_option),
+        role_command("director", apply, Applied, lock_option, *options),
+        withdrawal("director"),
+    )

@@ -1,0 +1,126 @@
+"""Before a VIP is taken: whether it is a gateway's, and whether another host answers for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from lvsdr.errors import CannotRun, NoCarrier
+from lvsdr.model.address import IPAddress
+from lvsdr.model.host import Host
+from lvsdr.model.neighbour_claim import Answer
+from lvsdr.model.profile import DirectorProfile
+from lvsdr.proof.segment_hosts import Question, Segment
+from lvsdr.rules.segment.mac_owners import MacOwners
+from lvsdr.rules.segment.who_answers import (
+    AnsweringHost,
+    answers_by_address,
+    hosts_that_answer,
+)
+
+Ask = Callable[[Question], frozenset[Answer]]
+# Of many VIPs that others have, so many are told.
+SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How it is asked: `briefly` who owns the VIPs, `at_length` whose the MACs are that answer.
+
+    `gateways` returns those of this host's routes.
+    """
+
+    briefly: Ask
+    at_length: Ask
+    gateways: Callable[[], Iterable[IPAddress]]
+
+
+def refuse_taken(
+    profile: DirectorProfile, vips: Iterable[IPAddress], host: Host, asking: Asking
+) -> tuple[str, ...]:
+    """Raise CannotRun where one of `vips` is another host's; return what people have to know.
+
+    What the link holds already, with whatever prefix length, is not asked for: this host answers
+    for it. A real server of the profile that answers keeps nobody from taking a VIP, for that is
+    what leads the traffic back to the director; unless this host is one of them too, for then the
+    other may be a director as well. Nor does a proxy: it holds no VIP, and may answer so late that
+    it would be chance whether it was heard.
+    """
+    new = tuple(vip for vip in vips if profile.interface not in host.links_with(vip))
+    if not new:
+        return ()
+    _not_of_a_gateway(new, asking)
+    question = Question(profile.interface, new, *host.askers(profile.interface, profile.vips))
+    segment = Segment(profile.interface, profile.vips, profile.rips, (), host)
+    try:
+        heard = asking.briefly(question)
+    except NoCarrier as nobody:
+        return (f"nobody was asked who has the VIPs: {nobody.message}",)
+    # Another link of this host on the segment answers for what the host has anywhere (ARP flux).
+    answers = [each for each in heard if each.mac not in segment.macs]
+    if not answers:
+        return ()
+    return _judged(new, answers, _owners(profile, segment, asking))
+
+
+def _not_of_a_gateway(vips: Sequence[IPAddress], asking: Asking) -> None:
+    gateways = frozenset(asking.gateways())
+    for vip in vips:
+        if vip in gateways:
+            raise CannotRun(
+                f"cannot take {vip}: it is the gateway of a route of this host, and the segment"
+                " would lose it",
+                notes=["nothing was changed; a VIP is an address that no other host has"],
+                hints=[f"ip route show via {vip}" if vip.version == 4 else _route6(vip)],
+            )
+
+
+def _route6(vip: IPAddress) -> str:
+    return f"ip -6 route show via {vip}"
+
+
+def _owners(profile: DirectorProfile, segment: Segment, asking: Asking) -> MacOwners:
+    """Return whose MACs are known: no real server's where this host is one of them."""
+    if not profile.rips or segment.host.ips & set(profile.rips):
+        return MacOwners()
+    sources = segment.host.askers(segment.link, profile.vips)
+    return segment.mac_owners(asking.at_length(Question(segment.link, profile.rips, *sources)))
+
+
+def _judged(
+    vips: Iterable[IPAddress], answers: Iterable[Answer], owners: MacOwners
+) -> tuple[str, ...]:
+    by_vip = answers_by_address(answers)
+    notes: list[str] = []
+    taken: list[tuple[IPAddress, AnsweringHost]] = []
+    for vip in vips:
+        servers, others, proxies = hosts_that_answer(vip, by_vip.get(vip, ()), owners)
+        taken += ((vip, each) for each in others)
+        notes += _known(vip, servers, proxies)
+    if taken:
+        (first, host), *rest = taken
+        raise CannotRun(
+            f"cannot take {first}: {_says(first, host)}",
+            notes=[
+                *(_says(vip, each) for vip, each in rest[: SHOWN - 1]),
+                *([f"and {len(rest) - SHOWN + 1} more"] if len(rest) >= SHOWN else []),
+                "nothing was changed: two hosts that answer for a VIP share its packets, and reset"
+                " one another's connections",
+                "where that host is to be replaced, let it give up the VIP first; with --take-over"
+                " it is not asked",
+            ],
+        )
+    return tuple(notes)
+
+
+def _known(
+    vip: IPAddress, servers: Iterable[AnsweringHost], proxies: Iterable[AnsweringHost]
+) -> Iterator[str]:
+    for each in servers:
+        yield f"{_says(vip, each)}, and is to be silent: lvsdr director verify"
+    for each in proxies:
+        yield f"{_says(vip, each)} as a proxy: lvsdr director verify"
+
+
+def _says(vip: IPAddress, host: AnsweringHost) -> str:
+    return f"{host} answers {'ARP' if vip.version == 4 else 'ND'} for {vip}"

@@ -1,0 +1,163 @@
+"""What a director's own firewall keeps from IPVS, told by what comes in on its link."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from load import asked
+from rig import (
+    RIP6,
+    RIPS,
+    VIP,
+    VIP6,
+    Document,
+    Rig,
+    director,
+    realserver,
+    rig,
+    settled,
+    verified,
+    virtual_server,
+)
+from test_drain_datagrams import flowing, services
+
+from lvsdr.lab.lab_host import Host
+from lvsdr.lab.services import serving
+
+RULE = "DIRECTOR-FIREWALL"
+# How long a flow of datagrams is kept after each of them.
+FULL = 300
+# As administrators write it, and as vrrp_strict of keepalived does.
+REJECTS = ("INPUT -p tcp --dport 22 -j ACCEPT", "INPUT -p tcp --dport 80 -j REJECT")
+STRICT = (f"INPUT -d {VIP} -j DROP",)
+BEYOND = ("INPUT ! -s 192.168.1.0/24 -p tcp --dport 80 -j DROP",)
+CAUSES = {"C1": REJECTS, "C6": STRICT, "beyond": BEYOND}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """Two real servers that serve, in turn."""
+    wanted = director(virtual_server(scheduler="rr"))
+    with rig(tmp_path_factory.mktemp("clients"), wanted, realserver()) as made, ExitStack() as all_:
+        made.apply()
+        for host in made.lab.realservers:
+            all_.enter_context(serving(host, made.services))
+        yield made
+
+
+@contextmanager
+def filtered(made: Rig, rules: tuple[str, ...]) -> Iterator[None]:
+    for rule in rules:
+        made.lab.director.run("iptables-legacy", "-A", *rule.split())
+    try:
+        yield
+    finally:
+        made.lab.director.run("iptables-legacy", "-F")
+
+
+def findings(made: Rig, *, expect: int) -> tuple[list[Document], int]:
+    """Return what is found while a client asks all the time, and how many answers it gets."""
+    words = ("director", "verify", made.director, "--seconds", "1")
+    with asked(made.lab.client, VIP, pause=0.05) as answers:
+        found = verified(made.lab.director, *words, expect=expect)
+    return found, len(answers)
+
+
+def test_1_what_gets_through_is_no_finding(made: Rig) -> None:
+    found, answered = findings(made, expect=0)
+
+    assert found == []
+    assert answered > 0
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_2_a_firewall_that_keeps_clients_out_is_named(made: Rig, cause: str) -> None:
+    with filtered(made, CAUSES[cause]):
+        found, answered = findings(made, expect=1)
+
+    assert answered == 0
+    assert [(one["rule"], one["severity"], one["vip"], one["subject"]) for one in found] == [
+        (RULE, "error", VIP, "eth0")
+    ]
+    assert found[0]["look"].startswith("nft list ruleset; iptables-save")
+    assert (found[0]["hint"], found[0]["on"]) == (None, None)
+
+
+def test_3_without_a_client_nothing_is_said_of_a_firewall(made: Rig) -> None:
+    with filtered(made, STRICT):
+        words = ("director", "verify", made.director, "--seconds", "0.5")
+        found = verified(made.lab.director, *words, expect=0)
+
+    assert found == []
+
+
+@pytest.mark.parametrize("refusing", ["no weight", "too many", "no service"])
+def test_4_what_ipvs_itself_refuses_is_no_firewall(made: Rig, refusing: str) -> None:
+    host, where = made.lab.director, ("-t", f"{VIP}:80")
+    with refused_by_ipvs(made, refusing):
+        found, answered = findings(made, expect=1)
+
+    assert answered == 0
+    assert {one["rule"] for one in found} == {"DRIFT"}
+    assert host.run("ipvsadm", "-L", "-n", *where).returncode == 0
+
+
+@contextmanager
+def refused_by_ipvs(made: Rig, refusing: str) -> Iterator[None]:
+    host, where = made.lab.director, ("-t", f"{VIP}:80")
+    rips = ("192.168.1.11", "192.168.1.12")
+    for rip in rips:
+        host.run("ipvsadm", "-e", *where, "-r", rip, "-g", "-w", "0")
+    if refusing == "too many":
+        for rip in rips:
+            host.run("ipvsadm", "-e", *where, "-r", rip, "-g", "-w", "1", "-x", "1", "-y", "0")
+        # It is at the next connection that a real server is found to have too many.
+        with asked(made.lab.client, VIP, pause=0.0) as answers:
+            settled(lambda: len(answers) > 1, True)
+    elif refusing == "no service":
+        host.run("ipvsadm", "-D", *where)
+    try:
+        yield
+    finally:
+        made.apply()
+
+
+def test_5_over_ipv6_it_is_told_as_well(tmp_path: Path) -> None:
+    with (
+        rig(tmp_path, director(virtual_server(VIP6, [RIP6])), realserver(vips=[VIP6])) as six,
+        serving(six.lab.realservers[0], six.services),
+    ):
+        six.apply()
+        words = ("director", "verify", six.director, "--seconds", "1")
+        with asked(six.lab.client, VIP6, pause=0.05) as answers:
+            settled(lambda: len(answers) > 1, True)
+            before = verified(six.lab.director, *words, expect=0)
+            six.lab.director.run("ip6tables-legacy", "-A", "INPUT", "-d", VIP6, "-j", "DROP")
+            found = verified(six.lab.director, *words, expect=1)
+
+    assert before == []
+    assert [(one["rule"], one["vip"]) for one in found] == [(RULE, VIP6)]
+    assert "ip6tables-save" in found[0]["look"]
+
+
+def test_6_a_flow_of_datagrams_that_no_longer_gets_through_is_told(tmp_path: Path) -> None:
+    with rig(tmp_path, services(*RIPS), realserver()) as udp:
+        udp.apply()
+        host, words = udp.lab.director, ("director", "verify", udp.director, "--seconds", "1")
+        with flowing(udp):
+            before = verified(host, *words, expect=0)
+            host.run("iptables-legacy", "-A", "INPUT", "-p", "udp", "-j", "DROP")
+            settled(lambda: left_of_flow(host) < FULL - 6, True, seconds=20, every=0.3)
+            found = verified(host, *words, expect=1)
+
+    assert RULE not in {one["rule"] for one in before}
+    assert (RULE, "error") in {(one["rule"], one["severity"]) for one in found}
+
+
+def left_of_flow(host: Host) -> int:
+    """Return how many seconds the only flow is still kept, as the kernel lists it."""
+    (line,) = host.run("cat", "/proc/net/ip_vs_conn").stdout.splitlines()[1:]
+    return int(line.split()[8])
