@@ -11,22 +11,23 @@ from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.situation import plan_apply, plan_standby
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
-from lvsdr.model.finding import ERROR, WARNING, Finding
+from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import VirtualServer
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.objects import SILENCE, Key
 from lvsdr.model.path import Proof
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile, command
-from lvsdr.model.route_lookup import ForwardingOutcome
+from lvsdr.model.route_lookup import ForwardingOutcome, Packet
 from lvsdr.model.service_proof import ClientPlace, ServiceProof
 from lvsdr.profile.roles.foreign_servers import foreign
 from lvsdr.proof.client_place import is_client
 from lvsdr.proof.client_traffic import ClientTraffic, Hear, watched
 from lvsdr.proof.director_probes import Probe, prove, unasked
+from lvsdr.proof.director_vips import as_director
 from lvsdr.proof.segment_hosts import Question, Segment, segment_of
 from lvsdr.proof.service_requests import Connect, FirstAsk, ask_from_beyond, ask_on_segment
-from lvsdr.rules.host import drift, host_rules, route_questions
+from lvsdr.rules.host import drift, host_rules, own_answers, route_questions
 from lvsdr.rules.paths import path_findings as path_rules
 from lvsdr.rules.paths import vip_given_up
 from lvsdr.rules.paths.service_findings import service_findings
@@ -188,17 +189,22 @@ def _inspected(
     """Return the host, and what it holds as a director, taken from it in thought."""
     table, record = isinstance(profile, DirectorProfile), book.load()
     host = kernel.inspect(
-        lambda seen: route_questions.packets(profile, left_to_director(profile, seen, record)[0]),
-        table=table,
+        lambda seen: _packets(profile, left_to_director(profile, seen, record)[0]), table=table
     )
     return left_to_director(profile, host, record)
+
+
+def _packets(profile: Profile, host: Host) -> Iterator[Packet]:
+    yield from route_questions.packets(profile, host)
+    if isinstance(profile, DirectorProfile):
+        yield from own_answers.packets(profile.vips, profile.interface, host)
 
 
 def _state(
     profile: Profile, kernel: Kernel, book: Book, host: Host, vips: Iterable[DirectorVip]
 ) -> tuple[tuple[Finding, ...], bool]:
     """Return what the rules and the profile say of this host, and whether it is fit for it."""
-    found = (*_as_director(vips), *host_rules.findings(profile, host))
+    found = (*as_director(vips), *host_rules.findings(profile, host))
     try:
         todo = plan_apply(profile, kernel, book, host=host).todo
     except CannotRun:
@@ -208,7 +214,8 @@ def _state(
         return found, False
     # What a rule has told, in words that say what it leads to, is not told again.
     told = {key for finding in found for key in finding.about}
-    silent = not any(finding.rule.startswith("ARP-") for finding in found)
+    errors = (finding.rule for finding in found if finding.severity == ERROR)
+    silent = not any(rule.startswith("ARP-") for rule in errors)
     rest = (
         change
         for change in todo
@@ -224,16 +231,6 @@ def _here(finding: Finding, profile: DirectorProfile) -> Finding:
     return replace(finding, on="", hint=command(profile, "apply") if finding.hint else "")
 
 
-def _as_director(vips: Iterable[DirectorVip]) -> Iterator[Finding]:
-    """Yield what a real server says that is the director now: no fault, and yet it is not silent.
-
-    Whether another one answers as well, only the segment can tell.
-    """
-    for each in vips:
-        look, vip = "whether it is the only one: lvsdr director verify", each.ip.ip
-        yield Finding("VIP-DIRECTOR", WARNING, each.link, str(each), vip=vip, look=look)
-
-
 def _answering(segment: Segment, ask: Ask) -> Verdict:
     """Return who answers for the VIPs on the segment."""
     answered = ask(segment.question)
@@ -245,6 +242,6 @@ def _judged(segment: Segment, answered: frozenset[Answer], owners: MacOwners) ->
     heard = answered | segment.own_answers()
     answers = who_answers.SegmentAnswers(heard, owners)
     found = tuple(who_answers.answer_findings(segment.vips, answers))
-    spoken = frozenset(item for item in heard if item.address in segment.vips)
-    macs = {item.mac for item in spoken}
-    return Verdict(found, spoken, {mac: owners.host(mac) for mac in macs})
+    vips = frozenset(segment.vips)
+    spoken = frozenset(item for item in heard if item.address in vips)
+    return Verdict(found, spoken, {item.mac: owners.host(item.mac) for item in spoken})

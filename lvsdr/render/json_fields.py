@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lvsdr.model.objects import Object
     from lvsdr.model.path import Proof
     from lvsdr.model.rehearsal_step import Step
+    from lvsdr.model.silence import Silence
     from lvsdr.render.object_rows import Row
     from lvsdr.render.results import AppliedProfiles
 
@@ -83,6 +84,16 @@ def foreign(item: Object) -> Document:
     """Return what others have put there."""
     kind, *key = item.key
     return {"object": kind, "key": key, "observed": _fields(item)}
+
+
+def silence(item: Silence) -> Document:
+    """Return an address that a link will no longer answer for."""
+    return {
+        "link": item.link,
+        "address": str(item.address),
+        "holders": list(item.holders),
+        "to": item.to,
+    }
 
 
 def standing(item: Standing) -> Document:

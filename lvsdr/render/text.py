@@ -62,10 +62,10 @@ def change(item: Change) -> str:
 def _planned(result: Planned) -> Iterator[str]:
     yield from changes(result.changes)
     yield from _drift(result.drift)
-    if result.foreign:
-        from lvsdr.render.status_verify_text import foreign_lines
+    if result.foreign or result.silences:
+        from lvsdr.render.status_verify_text import beside_a_plan
 
-        yield from foreign_lines(result.foreign)
+        yield from beside_a_plan(result)
 
 
 def _drift(plan: Plan) -> Iterator[str]:
@@ -95,9 +95,10 @@ def _announced(result: Announced) -> Iterator[str]:
 
 
 def _status(result: Status) -> Iterator[str]:
+    from lvsdr.render.page_width import USUAL, page_width
     from lvsdr.render.status_verify_text import client_lines, status_lines
 
-    yield from status_lines(result.rows)
+    yield from status_lines(result.rows, page_width() or USUAL)
     if result.seen is not None:
         yield from client_lines(result.rows, result.seen.extent)
     yield from _drift(result.drift)
