@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from lvsdr.model.finding import ERROR
 from lvsdr.render import json_fields
 from lvsdr.render.json_fields import Document
+from lvsdr.render.json_verify import verified
 from lvsdr.render.results import (
     Announced,
     Applied,
@@ -34,7 +34,6 @@ from lvsdr.render.utc_time import timestamp
 if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress
     from lvsdr.model.change import Plan
-    from lvsdr.model.finding import Finding
 
 
 def lines(result: Result) -> Iterable[str]:
@@ -57,6 +56,7 @@ def _planned(result: Planned) -> Document:
         "format": "lvsdr/plan/1",
         "changes": _changes(result.changes),
         "drift": _changes(result.drift),
+        "silences": [json_fields.silence(item) for item in result.silences],
         "standby": result.standby or None,
     }
 
@@ -66,6 +66,7 @@ def _applied(result: Applied) -> Document:
         "format": "lvsdr/apply/1",
         "changes": _changes(result.changes),
         "announced": _addresses(result.announced),
+        "silences": [json_fields.silence(item) for item in result.silences],
         "kept": [json_fields.kept(each) for each in result.kept],
     }
 
@@ -109,23 +110,10 @@ def _drained(result: Drained) -> Document:
     }
 
 
-def _verified(result: Verified) -> Document:
-    return {
-        "format": "lvsdr/verify/1",
-        "ok": _sound(result.findings),
-        "findings": [json_fields.finding(item) for item in result.findings],
-        "answers": [
-            json_fields.answer(item, result.names) for item in sorted(result.answers, key=str)
-        ],
-        "paths": [json_fields.path(item) for item in result.paths],
-        "standby": result.standby or None,
-    }
-
-
 def _checked(result: Checked) -> Document:
     return {
         "format": "lvsdr/check/1",
-        "ok": _sound(result.findings),
+        "ok": json_fields.sound(result.findings),
         "profiles": [
             {"file": str(path), "role": item.role, "name": item.name}
             for path, item in result.profiles.items()
@@ -166,8 +154,8 @@ def _segment_event(result: SegmentEvent) -> Document:
 
 
 def _scenarios(result: Scenarios) -> Document:
-    listed = [{"name": name, "summary": summary} for name, summary in result.known.items()]
-    return {"format": "lvsdr/scenarios/1", "scenarios": listed}
+    known = [{"name": name, "summary": each} for name, each in result.known.items()]
+    return {"format": "lvsdr/scenarios/1", "scenarios": known}
 
 
 def _rehearsed(result: Rehearsed) -> Document:
@@ -204,14 +192,13 @@ def _keepalived_status(result: KeepalivedStatus) -> Document:
 
 
 def _failed(result: Failed) -> Document:
-    failure = result.failure
-    others = [{"error": each.message, "hints": each.hints} for each in failure.others]
+    others = [{"error": each.message, "hints": each.hints} for each in result.failure.others]
     return {
         "format": "lvsdr/error/1",
-        "error": failure.message,
-        "exit_code": failure.exit_code,
-        "notes": failure.notes,
-        "hints": failure.hints,
+        "error": result.failure.message,
+        "exit_code": result.failure.exit_code,
+        "notes": result.failure.notes,
+        "hints": result.failure.hints,
         **({"others": others} if others else {}),
     }
 
@@ -224,10 +211,6 @@ def _addresses(vips: Iterable[IPAddress]) -> list[str]:
     return [str(vip) for vip in vips]
 
 
-def _sound(findings: Sequence[Finding]) -> bool:
-    return not any(item.severity == ERROR for item in findings)
-
-
 SHOWS: Mapping[type[Result], Callable[[Any], Document]] = {
     Planned: _planned,
     Applied: _applied,
@@ -235,7 +218,7 @@ SHOWS: Mapping[type[Result], Callable[[Any], Document]] = {
     Status: _status,
     AppliedProfiles: json_fields.applied_profiles,
     Drained: _drained,
-    Verified: _verified,
+    Verified: verified,
     Checked: _checked,
     ConfFindings: _conf_findings,
     Explained: _explained,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from lvsdr.model.finding import ERROR
 from lvsdr.model.objects import there
 from lvsdr.model.plain_data import to_plain
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from lvsdr.model.objects import Object
     from lvsdr.model.path import Proof
     from lvsdr.model.rehearsal_step import Step
+    from lvsdr.model.silence import Silence
     from lvsdr.render.object_rows import Row
     from lvsdr.render.results import AppliedProfiles
 
@@ -78,6 +80,16 @@ def applied_profiles(item: AppliedProfiles) -> Document:
     }
 
 
+def silence(item: Silence) -> Document:
+    """Return an address that a link will no longer answer for."""
+    return {
+        "link": item.link,
+        "address": str(item.address),
+        "holders": list(item.holders),
+        "to": item.to,
+    }
+
+
 def standing(item: Standing) -> Document:
     """Return what is left of a real server's connections."""
     return {
@@ -102,6 +114,11 @@ def finding(item: Finding) -> Document:
         "look": item.look or None,
         "on": item.on or None,
     }
+
+
+def sound(findings: Iterable[Finding]) -> bool:
+    """Return whether none of the findings is an error."""
+    return not any(item.severity == ERROR for item in findings)
 
 
 def path(item: Proof) -> Document:
