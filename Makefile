@@ -71,9 +71,10 @@ unit: .venv/.test
 	$(PY) -m coverage report --fail-under 98 \
 		--include '*/planner.py,*/plan_order.py,*/workflow.py,*/situation.py,*/both_roles.py,*/record.py,*/core/book.py,*/durable_file.py,*/reader/*'
 
-# In three kernels at once: each has one CPU, and waits for frames half of the time.
+# In four kernels at once: each has one CPU, and waits for frames half of the time.
 lab: .venv/.test
-	$(MAKE) --output-sync --jobs 3 lab-under-pressure lab-of-stories lab-of-the-rest
+	$(MAKE) --output-sync --jobs 4 \
+		lab-under-pressure lab-of-stories lab-of-clients lab-of-the-rest
 
 # failover comes last: 6.1 now and then keeps a dead namespace's link (unregister_netdevice), and
 # then no module can be loaded any more; no test after it asks for one.
@@ -81,6 +82,10 @@ PRESSURE := crashes pressure paths unusual_paths watch tunnels proxies failover
 PRESSURE := $(PRESSURE:%=tests/lab/test_%.py)
 STORIES := scenarios two_boxes hooks checker_states
 STORIES := $(STORIES:%=tests/lab/test_%.py)
+CLIENTS := announce_gateway arp_model client_kinds clients_unanswered director_firewall \
+	drain_datagrams flood foreign_table forged_answers give_back hints replace_director service \
+	silences standby_guard standby_without_hooks take_over unproven vmac vrf_ipvlan way_back
+CLIENTS := $(wildcard $(CLIENTS:%=tests/lab/test_%.py))
 # A systemd of its own takes a minute to itself: in `make torture`.
 LATER := tests/lab/test_units.py
 IN_LAB := $(PY) -m lvsdr.lab --timeout 1500 -- $(PY) -m pytest
@@ -91,12 +96,15 @@ lab-under-pressure: .venv/.test
 lab-of-stories: .venv/.test
 	$(IN_LAB) $(STORIES)
 
+lab-of-clients: .venv/.test
+	$(IN_LAB) $(CLIENTS)
+
 lab-of-the-rest: .venv/.test
-	$(IN_LAB) tests/lab $(foreach each,$(PRESSURE) $(STORIES) $(LATER),--ignore $(each))
+	$(IN_LAB) tests/lab $(foreach each,$(PRESSURE) $(STORIES) $(CLIENTS) $(LATER),--ignore $(each))
 
 # The long form of the tests that are samples in `make test`; some hours. Three kernels at
 # once: much of it is waiting, and one of them does not disturb another on two cores.
-LONG := crashes pressure watch arp_reply hooks units
+LONG := crashes pressure watch arp_reply arp_model silences hooks units
 CLUSTERS := lvsdr keepalived ipv6 ipv6-keepalived two-boxes two-boxes-keepalived
 torture: packages-test .venv/.test
 	$(MAKE) --output-sync --keep-going --jobs 3 \

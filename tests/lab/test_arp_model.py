@@ -17,6 +17,7 @@ from itertools import product
 
 import pytest
 from arp_frames import Said, replies, who_has
+from faults import sample
 from rig import lvsdr, settings
 from witnesses import arping, arping_probe
 
@@ -205,7 +206,7 @@ def heard(asker: Host) -> set[Said]:
     return asker.inside(ask)
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=str)
+@pytest.mark.parametrize("cell", [CELLS[each] for each in sample(len(CELLS), 12)], ids=str)
 def test_links_answer_as_the_model_says(cell: Cell) -> None:
     wrong: list[tuple[int, list[str], list[str]]] = []
     answered = 0

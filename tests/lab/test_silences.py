@@ -18,6 +18,7 @@ from typing import Any
 import program
 import pytest
 from arp_frames import Said, replies, who_has
+from faults import sample
 from rig import VIP, director, lvsdr, realserver, virtual_server, write
 from witnesses import arping
 
@@ -145,7 +146,7 @@ def told(document: dict[str, Any]) -> Silent:
     }
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=str)
+@pytest.mark.parametrize("cell", [CELLS[each] for each in sample(len(CELLS), 7)], ids=str)
 def test_what_falls_silent_is_what_was_said(cell: Cell, tmp_path: Path) -> None:
     profile = write(tmp_path, realserver(**cell.fields))
     asked = (RIP, OTHER, VIP, "127.0.0.77", *cell.also)
