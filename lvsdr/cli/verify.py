@@ -83,7 +83,7 @@ def verify_realserver(session: Session, profile: Path) -> int:
     assert isinstance(wanted, RealServerProfile), "read() holds it to its role"
     with session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
-        verdict = verification.realserver(wanted, kernel, session.book())
+        verdict = verification.realserver(wanted, kernel, session.book(), session.ask_hops)
     verdict = container.typed_here(verdict, session.netns)
     return _show(session, verdict.with_findings(around))
 
@@ -120,5 +120,7 @@ def verify_segment(
 def _show(session: Session, verdict: Verdict, standby: str = "") -> int:
     """Print a verdict and return its exit code."""
     names = verdict.names or {}
-    session.show(Verified(verdict.findings, verdict.heard, names, verdict.paths, standby))
+    session.show(
+        Verified(verdict.findings, verdict.heard, names, verdict.paths, standby, verdict.notes)
+    )
     return 0 if verdict.ok else 1

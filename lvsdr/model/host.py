@@ -14,6 +14,7 @@ from lvsdr.model.objects import ProxyNeighbour
 if TYPE_CHECKING:
     # A plan looks at none of these.
     from lvsdr.model.bridge_state import Bridge
+    from lvsdr.model.firewall import Firewall
     from lvsdr.model.foreign_program import Owner
     from lvsdr.model.route_lookup import Packet, RouteTo
 
@@ -41,6 +42,11 @@ class HostLink:
     far: int | None = None
     parent: str | None = None
     mtu: int = 0
+
+    @property
+    def vrf(self) -> str | None:
+        """Return the VRF that the link is in."""
+        return self.master if self.master_kind == "vrf" else None
 
     @property
     def enslaved(self) -> bool:
@@ -71,10 +77,11 @@ class Host:
     `proxies` are the addresses for which it answers in another's name. A plan needs no more; what
     follows is there where the host was inspected.
 
-    `routes` are the answers to the packets that were asked for; `dead_ends` are the destinations of
-    routes that lead nowhere; `sync_daemons` are the roles of IPVS's daemons: master, backup.
-    `ports` has the state of each port of a bridge: disabled, listening, learning, forwarding,
-    blocking. `asked_by_itself` are the host's addresses to which it has connections of its own.
+    `routes` are the answers to the packets that were asked for; `networks` the destinations of all
+    routes, as far as they were read; `dead_ends` those of routes that lead nowhere; `sync_daemons`
+    are the roles of IPVS's daemons: master, backup. `ports` has the state of each port of a bridge:
+    disabled, listening, learning, forwarding, blocking. `asked_by_itself` are the host's addresses
+    to which it has connections of its own; `firewalls` is where rules filter its packets.
 
     The kernel has no one answer for all of this: an address may name a link that is not among
     `links`, because it came or went in between.
@@ -85,6 +92,7 @@ class Host:
     sysctls: Mapping[str, str] = field(default_factory=dict)
     proxies: tuple[ProxyNeighbour, ...] = ()
     routes: Mapping[Packet, RouteTo] = field(default_factory=dict)
+    networks: tuple[IPNetwork, ...] = ()
     dead_ends: frozenset[IPNetwork] = frozenset()
     real_servers: tuple[RealServer, ...] = ()
     sync_daemons: frozenset[str] = frozenset()
@@ -92,6 +100,7 @@ class Host:
     bridges: Mapping[str, Bridge] = field(default_factory=dict)
     ports: Mapping[str, str] = field(default_factory=dict)
     asked_by_itself: frozenset[IPAddress] = frozenset()
+    firewalls: tuple[Firewall, ...] = ()
 
     @property
     def ips(self) -> frozenset[IPAddress]:

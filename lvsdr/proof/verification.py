@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lvsdr.core.book import Book
@@ -14,6 +14,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.host import Host
 from lvsdr.model.neighbour_claim import Answer
+from lvsdr.model.next_hop import HopAnswer, NextHop
 from lvsdr.model.objects import SILENCE
 from lvsdr.model.path import Proof
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile, command
@@ -21,24 +22,30 @@ from lvsdr.model.route_lookup import ForwardingOutcome
 from lvsdr.proof.client_traffic import ClientTraffic, Hear, watched
 from lvsdr.proof.director_probes import Probe, prove
 from lvsdr.proof.segment_hosts import Question, Segment, segment_of
-from lvsdr.rules.host import drift, host_rules, route_questions
+from lvsdr.rules.host import drift, firewall_notes, host_rules, route_questions, ways_back
 from lvsdr.rules.paths import path_findings as path_rules
 from lvsdr.rules.paths import vip_given_up
-from lvsdr.rules.segment import who_answers
+from lvsdr.rules.segment import gateway_answers, who_answers
 
 Ask = Callable[[Question], frozenset[Answer]]
 Follow = Callable[[Mapping[IPAddress, str]], Mapping[IPAddress, ForwardingOutcome]]
 """Send a packet to each address, through the link it is mapped to, and see what becomes of it."""
+Gateways = Callable[[Sequence[NextHop]], Mapping[NextHop, HopAnswer]]
+"""Ask the next hops of answers whether they are there, and whether they forward."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is wrong, who answered for the VIPs, whose each MAC is, and what the paths are like."""
+    """What is wrong, who answered for the VIPs, whose each MAC is, and what the paths are like.
+
+    `notes` are what people have to know though nothing may be wrong.
+    """
 
     findings: tuple[Finding, ...]
     heard: frozenset[Answer] = frozenset()
     names: Mapping[str, str] | None = None
     paths: tuple[Proof, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -49,10 +56,24 @@ class Verdict:
         return replace(self, findings=(*self.findings, *findings))
 
 
-def realserver(profile: RealServerProfile, kernel: Kernel, book: Book) -> Verdict:
-    """Return whether this host is the real server of `profile`, and silent."""
+def realserver(
+    profile: RealServerProfile, kernel: Kernel, book: Book, gateways: Gateways | None = None
+) -> Verdict:
+    """Return whether this host is the real server of `profile`, silent, and heard by clients.
+
+    Whether the next hops of its answers are there is asked where there are `gateways`.
+    """
     host, vips = _inspected(profile, kernel, book)
-    return Verdict(_state(profile, kernel, book, host, vips)[0])
+    found, _ = _state(profile, kernel, book, host, vips)
+    verdict = Verdict(found, notes=tuple(firewall_notes.firewall_notes(host)))
+    hops = ways_back.next_hops(profile, host)
+    if gateways is None or not hops:
+        return verdict
+    try:
+        return verdict.with_findings(gateway_answers.gateway_findings(gateways(hops)))
+    except CannotRun as error:
+        # What is known of the host itself needs no privilege.
+        return verdict.with_findings([gateway_answers.unproven(hops, error.message)])
 
 
 def director(  # noqa: PLR0913 - each is a way to look

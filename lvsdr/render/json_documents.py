@@ -119,6 +119,7 @@ def _verified(result: Verified) -> Document:
         ],
         "paths": [json_fields.path(item) for item in result.paths],
         "standby": result.standby or None,
+        "notes": list(result.notes),
     }
 
 

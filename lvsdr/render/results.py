@@ -99,7 +99,7 @@ class Drained(NamedTuple):
 class Verified(NamedTuple):
     """What is wrong, who answered, what the paths are like; `names` say whose a MAC is.
 
-    `standby` is as of Planned.
+    `standby` is as of Planned; `notes` are what people have to know though nothing may be wrong.
     """
 
     findings: Sequence[Finding]
@@ -107,6 +107,7 @@ class Verified(NamedTuple):
     names: Mapping[str, str]
     paths: Sequence[Proof]
     standby: str = ""
+    notes: Sequence[str] = ()
 
 
 class Checked(NamedTuple):

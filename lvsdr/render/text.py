@@ -127,6 +127,7 @@ def _verified(result: Verified) -> Iterator[str]:
 
     yield from answer_lines(result.answers, result.names)
     yield from path_lines(result.paths)
+    yield from (f"note: {note}" for note in result.notes)
     yield from _findings(result.findings)
     if not result.findings:
         yield "verified: no findings"

@@ -11,7 +11,7 @@ from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.kernel.netlink.rtm_link import Links
 from lvsdr.kernel.netlink.rtm_route import ANYCAST, BROADCAST, LOCAL, MULTICAST, UNICAST
 from lvsdr.model.address import IPAddress
-from lvsdr.model.route_lookup import GONE, Packet, RouteTo, UnicastRoute
+from lvsdr.model.route_lookup import GONE, Hop, Packet, RouteTo, UnicastRoute
 
 KINDS = {
     UNICAST: "unicast",
@@ -34,12 +34,13 @@ NOWHERE = {
 
 def routes(sockets: Sockets, links: Links, packets: Iterable[Packet]) -> dict[Packet, RouteTo]:
     """Return what becomes of each of many packets; GONE stands for one whose link is not there."""
-    indexes = {link.name: link.index for link in links.values()}
+    indexes: dict[str | None, int | None] = {link.name: link.index for link in links.values()}
+    indexes[None] = None
     found: dict[Packet, RouteTo] = {}
     for packet in dict.fromkeys(packets):
-        if packet.arriving is None or packet.arriving in indexes:
-            arriving = None if packet.arriving is None else indexes[packet.arriving]
-            found[packet] = _ask(sockets, links, packet, arriving)
+        if packet.arriving in indexes and packet.bound in indexes:
+            numbers = indexes[packet.arriving], indexes[packet.bound]
+            found[packet] = _ask(sockets, links, packet, *numbers)
         else:
             found[packet] = RouteTo(GONE)
     return found
@@ -75,18 +76,28 @@ def _unicast_route(sockets: Sockets, links: Links, destination: IPAddress) -> Un
     return UnicastRoute(found.destination, links[found.link].name, found.gateway, found.metric)
 
 
-def _ask(sockets: Sockets, links: Links, packet: Packet, arriving: int | None) -> RouteTo:
-    wire = sockets.rtnetlink
-    with reading(f"the route to {packet.destination}"):
+def _ask(
+    sockets: Sockets, links: Links, packet: Packet, arriving: int | None, bound: int | None
+) -> RouteTo:
+    wire, destination, source = sockets.rtnetlink, packet.destination, packet.source
+    with reading(f"the route to {destination}"):
         try:
-            found = rtm_route.of_packet(wire, packet.destination, packet.source, arriving)
+            found = rtm_route.of_packet(wire, destination, source, arriving, bound)
+            # One look-up takes one next hop of several; the entry of the table has them all.
+            several = found.kind == UNICAST and source is not None and arriving is None
+            entry = rtm_route.matching(wire, destination, source, bound) if several else found
         except OSError as error:
             if error.errno not in NOWHERE:
                 raise
             return RouteTo(NOWHERE[error.errno])
     return RouteTo(
         KINDS.get(found.kind, NOWHERE[errno.EHOSTUNREACH]),
-        links[found.link].name if found.link in links else None,
+        _name(links, found.link),
         found.gateway,
         found.source,
+        tuple(Hop(_name(links, link), gateway) for link, gateway in entry.hops),
     )
+
+
+def _name(links: Links, index: int) -> str | None:
+    return links[index].name if index in links else None
