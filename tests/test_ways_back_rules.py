@@ -327,7 +327,7 @@ def test_a_holder_outside_of_the_vrf_is_told_where_it_is_not_found(
 def test_answers_of_a_vrf_are_looked_up_in_its_tables() -> None:
     seen = host(Table(), held=HELD[::2], links=in_vrf("red"))
 
-    assert {each.packet.bound for each in ways_back.answers(PROFILE, seen)} == {"red"}
+    assert {each.packet.leaving for each in ways_back.answers(PROFILE, seen)} == {"red"}
 
 
 @pytest.mark.parametrize(("holder", "said"), [("lvsdr0", ["IPVLAN"]), ("tunl0", [])])

@@ -33,7 +33,8 @@ def left_to_director(
     The VIPs of `director`, where it is known, are not told; others the record tells.
     """
     if director is not None:
-        host = host.without(director.interface, director.vips)
+        for link in (director.interface, *host.on_one_wire(director.interface)):
+            host = host.without(link, director.vips)
     vips = _director_vips(profile, host, record)
     return host.without_held([(each.link, each.ip) for each in vips]), vips
 

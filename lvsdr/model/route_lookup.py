@@ -11,13 +11,13 @@ from lvsdr.model.address import IPAddress, IPNetwork
 class Packet:
     """A packet to look up: sent by this host, or arriving on a link, with a source.
 
-    `bound` is the link that the sender's socket is bound to: a VRF has tables of its own.
+    `leaving` is the VRF whose table this host is to look into, for a packet that it sends.
     """
 
     destination: IPAddress
     source: IPAddress | None = None
     arriving: str | None = None
-    bound: str | None = None
+    leaving: str | None = None
 
 
 GONE = "gone"

@@ -10,31 +10,28 @@ from lvsdr.core.both_roles import DirectorVip, left_to_director
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.situation import plan_apply, plan_standby
 from lvsdr.errors import CannotRun
-from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.host import Host
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.objects import SILENCE
 from lvsdr.model.path import Proof
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile, command
-from lvsdr.model.route_lookup import ForwardingOutcome
+from lvsdr.model.route_lookup import Packet
 from lvsdr.model.service_proof import ClientPlace, ServiceProof
 from lvsdr.proof.client_place import is_client
 from lvsdr.proof.client_traffic import ClientTraffic, Hear, watched
 from lvsdr.proof.director_probes import Probe, prove
+from lvsdr.proof.led_astray import Follow, sent_astray
 from lvsdr.proof.segment_hosts import Question, Segment, segment_of
 from lvsdr.proof.service_requests import Connect, FirstAsk, ask_from_beyond, ask_on_segment
 from lvsdr.proof.way_back import Gateways, asked_gateways
-from lvsdr.rules.host import drift, firewall_notes, host_rules, route_questions
+from lvsdr.rules.host import drift, firewall_notes, host_rules, own_answers, route_questions
 from lvsdr.rules.paths import path_findings as path_rules
-from lvsdr.rules.paths import vip_given_up
 from lvsdr.rules.paths.service_findings import service_findings
 from lvsdr.rules.segment import who_answers
 from lvsdr.rules.segment.mac_owners import MacOwners
 
 Ask = Callable[[Question], frozenset[Answer]]
-Follow = Callable[[Mapping[IPAddress, str]], Mapping[IPAddress, ForwardingOutcome]]
-"""Send a packet to each address, through the link it is mapped to, and see what becomes of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,26 +172,21 @@ def host_beyond(profile: Profile, times: int, connect: Connect) -> Verdict:
     return Verdict(found, services=proofs, client="beyond")
 
 
-def sent_astray(segment: Segment, kernel: Kernel, follow: Follow) -> Iterator[Finding]:
-    """Yield the VIPs whose packets this host itself leads to where nobody has them."""
-    routes = vip_given_up.off_segment(
-        kernel.unicast_routes(segment.vips), segment.link, segment.host
-    )
-    if routes:
-        outcomes = follow({vip: route.link for vip, route in routes.items()})
-        yield from vip_given_up.given_up(routes, outcomes, segment.host)
-
-
 def _inspected(
     profile: Profile, kernel: Kernel, book: Book
 ) -> tuple[Host, tuple[DirectorVip, ...]]:
     """Return the host, and what it holds as a director, taken from it in thought."""
     table, record = isinstance(profile, DirectorProfile), book.load()
     host = kernel.inspect(
-        lambda seen: route_questions.packets(profile, left_to_director(profile, seen, record)[0]),
-        table=table,
+        lambda seen: _packets(profile, left_to_director(profile, seen, record)[0]), table=table
     )
     return left_to_director(profile, host, record)
+
+
+def _packets(profile: Profile, host: Host) -> Iterator[Packet]:
+    yield from route_questions.packets(profile, host)
+    if isinstance(profile, DirectorProfile):
+        yield from own_answers.packets(profile.vips, profile.interface, host)
 
 
 def _state(
@@ -211,7 +203,8 @@ def _state(
         return found, False
     # What a rule has told, in words that say what it leads to, is not told again.
     told = {key for finding in found for key in finding.about}
-    silent = not any(finding.rule.startswith("ARP-") for finding in found)
+    errors = (finding.rule for finding in found if finding.severity == ERROR)
+    silent = not any(rule.startswith("ARP-") for rule in errors)
     rest = (
         change
         for change in todo

@@ -62,16 +62,16 @@ class RawRoute:
     others: RouteAttributes | None = field(default=None, compare=False, repr=False)
 
 
-def dump(wire: RouteSocket, version: int, kind: int) -> list[RawRoute]:
-    """Return the main table's routes of one type; raises OSError."""
-    body = RTMSG.pack(FAMILIES[version], 0, 0, 0, RT_TABLE_MAIN, 0, 0, kind, 0)
+def dump(wire: RouteSocket, version: int, kind: int, table: int = RT_TABLE_MAIN) -> list[RawRoute]:
+    """Return the routes of one type, of one table or (0) of all; raises OSError."""
+    body = RTMSG.pack(FAMILIES[version], 0, 0, 0, table, 0, 0, kind, 0)
     try:
         found = wire.dump(RTM_GETROUTE, body, decode)
     except FileNotFoundError:
         # Before its first route a namespace has not even the main table.
         return []
     # Kernels before 4.20 know no filter, and list all tables.
-    return [each for each in found if (each.kind, each.table) == (kind, RT_TABLE_MAIN)]
+    return [each for each in found if each.kind == kind and table in (0, each.table)]
 
 
 def add(wire: RouteSocket, route: RawRoute) -> None:
@@ -107,24 +107,24 @@ def of_packet(
     destination: IPAddress,
     source: IPAddress | None,
     arriving: int | None,
-    bound: int | None = None,
+    leaving: int | None = None,
 ) -> RawRoute:
     """Return the route of a packet that this host sends, or that arrives on the link `arriving`.
 
-    `bound` is the link that the sender's socket is bound to. Raises OSError, also for a route that
-    leads nowhere: with the errno that a sender would get.
+    With `leaving` it is one that leaves through that link, or in the table of that VRF.
+    Raises OSError, also for a route that leads nowhere: with the errno that a sender would get.
     """
-    return _asked(wire, destination, source, {RTA_IIF: arriving, RTA_OIF: bound}, 0)
+    return _asked(wire, destination, source, {RTA_IIF: arriving, RTA_OIF: leaving}, 0)
 
 
 def matching(
     wire: RouteSocket,
     destination: IPAddress,
     source: IPAddress | None = None,
-    bound: int | None = None,
+    leaving: int | None = None,
 ) -> RawRoute:
     """Return the entry of the table by which this host would send a packet; raises OSError."""
-    return _asked(wire, destination, source, {RTA_OIF: bound}, RTM_F_FIB_MATCH)
+    return _asked(wire, destination, source, {RTA_OIF: leaving}, RTM_F_FIB_MATCH)
 
 
 def decode(message: memoryview) -> RawRoute:

@@ -35,7 +35,7 @@ IPV4 = (
     "accept_local",
     "route_localnet",
 )
-IPV6 = ("forwarding", "proxy_ndp", "disable_ipv6")
+IPV6 = ("forwarding", "force_forwarding", "proxy_ndp", "disable_ipv6")
 
 
 def inspect(
@@ -54,7 +54,11 @@ def inspect(
     # Before the packets are chosen: by them one knows where routes differ. A director's answers
     # are none of its real servers'.
     networks = () if table else routed_networks.networks()
-    host = replace(host_of(sockets, links, addresses), networks=networks)
+    host = replace(
+        host_of(sockets, links, addresses),
+        networks=networks,
+        local_routes=route_lookups.local_routes(sockets),
+    )
     return replace(
         host,
         sysctls={**_settings(host), **host.sysctls},

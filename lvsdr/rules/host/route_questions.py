@@ -30,7 +30,7 @@ def _of_realserver(profile: RealServerProfile, host: Host) -> Iterator[Packet]:
         if profile.interface in host.links:
             yield client_packet(vip, profile, host)
         for question in arp_questions(vip, host):
-            yield from arp_reply.packets(question)
+            yield from arp_reply.packets(question, host)
     yield from (client_packet(v, profile, host) for v in held_outside_of_vrf(profile, host))
     yield from to_neighbours(profile, host)
     yield from ways_back.packets(profile, host)

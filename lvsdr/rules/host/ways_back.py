@@ -58,7 +58,7 @@ def _has_rip(version: int, profile: RealServerProfile, host: Host) -> bool:
 def answer_packet(vip: IPAddress, client: IPAddress, profile: Profile, host: Host) -> Packet:
     """Return what answers `client` from `vip`; a socket of a VRF's link is bound to the VRF."""
     link = host.links.get(profile.interface)
-    return Packet(client, vip, bound=None if link is None else link.vrf)
+    return Packet(client, vip, leaving=None if link is None else link.vrf)
 
 
 def packets(profile: RealServerProfile, host: Host) -> Iterator[Packet]:
