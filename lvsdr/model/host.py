@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
 from lvsdr.model.address import IPAddress, IPInterface, IPNetwork
-from lvsdr.model.ipvs import RealServer
+from lvsdr.model.ipvs import RealServer, VirtualServer
 from lvsdr.model.objects import ProxyNeighbour
 
 if TYPE_CHECKING:
@@ -105,6 +105,7 @@ class Host:
     routes: Mapping[Packet, RouteTo] = field(default_factory=dict)
     networks: tuple[IPNetwork, ...] = ()
     dead_ends: frozenset[IPNetwork] = frozenset()
+    virtual_servers: tuple[VirtualServer, ...] = ()
     real_servers: tuple[RealServer, ...] = ()
     sync_daemons: frozenset[str] = frozenset()
     owners: tuple[Owner, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from lvsdr.core.book import Book
@@ -10,17 +10,20 @@ from lvsdr.core.both_roles import DirectorVip, left_to_director
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.situation import plan_apply, plan_standby
 from lvsdr.errors import CannotRun
-from lvsdr.model.finding import ERROR, WARNING, Finding
+from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.host import Host
+from lvsdr.model.ipvs import VirtualServer
 from lvsdr.model.neighbour_claim import Answer
-from lvsdr.model.objects import SILENCE
+from lvsdr.model.objects import SILENCE, Key
 from lvsdr.model.path import Proof
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile, command
 from lvsdr.model.route_lookup import Packet
 from lvsdr.model.service_proof import ClientPlace, ServiceProof
+from lvsdr.profile.roles.foreign_servers import foreign
 from lvsdr.proof.client_place import is_client
 from lvsdr.proof.client_traffic import ClientTraffic, Hear, watched
-from lvsdr.proof.director_probes import Probe, prove
+from lvsdr.proof.director_probes import Probe, prove, unasked
+from lvsdr.proof.director_vips import as_director
 from lvsdr.proof.led_astray import Follow, sent_astray
 from lvsdr.proof.segment_hosts import Question, Segment, segment_of
 from lvsdr.proof.service_requests import Connect, FirstAsk, ask_from_beyond, ask_on_segment
@@ -38,14 +41,16 @@ Ask = Callable[[Question], frozenset[Answer]]
 class Verdict:
     """What is wrong, who answered for the VIPs, whose each MAC is, and what the paths are like.
 
-    `services` are those that were asked as a client of `client`; None where this host is none.
-    `notes` are what people have to know though nothing may be wrong.
+    `foreign` are virtual servers that no profile names; `services` were asked as a client of
+    `client`, None where this host is none. `notes` are what people have to know though nothing may
+    be wrong.
     """
 
     findings: tuple[Finding, ...]
     heard: frozenset[Answer] = frozenset()
     names: Mapping[str, str] | None = None
     paths: tuple[Proof, ...] = ()
+    foreign: tuple[VirtualServer, ...] = ()
     services: tuple[ServiceProof, ...] = ()
     client: ClientPlace | None = None
     notes: tuple[str, ...] = ()
@@ -91,7 +96,7 @@ def director(  # noqa: PLR0913 - each is a way to look
     if not fit:
         return Verdict(found)
     with watched(profile, kernel, host, hear) as traffic:
-        return _proven(profile, host, found, ask, probe, traffic)
+        return _proven(profile, host, found, ask, probe, traffic, book.load().baseline)
 
 
 def standby(
@@ -104,7 +109,7 @@ def standby(
     host, _ = _inspected(profile, kernel, book)
     todo = plan_standby(profile, kernel, book).todo
     found = (*host_rules.standby_findings(profile, host), *drift.standby_drift(profile, todo))
-    return _proven(profile, host, found, ask, probe, None)
+    return _proven(profile, host, found, ask, probe, None, book.load().baseline)
 
 
 def _proven(  # noqa: PLR0913, PLR0917 - what is known, and each way to look
@@ -114,12 +119,14 @@ def _proven(  # noqa: PLR0913, PLR0917 - what is known, and each way to look
     ask: Ask,
     probe: Probe | None,
     traffic: ClientTraffic | None,
+    ours: Collection[Key],
 ) -> Verdict:
     """Return `found`, and who answers on the segment, what the paths are like, and the traffic."""
     verdict = _answering(segment_of(profile, host, profile.interface), ask)
     if traffic is not None:
         traffic.note()
-    proofs = prove(profile, host, probe) if probe else ()
+    services, servers = foreign(profile, host, ours)
+    proofs = prove(profile, host, probe, servers) if probe else unasked(profile, servers)
     clients = () if traffic is None else tuple(traffic.findings(proofs))
     # What its own settings say is not said again by what it hears of itself.
     known = {finding.rule for finding in found} & {"ARP-FLUX"}
@@ -129,6 +136,7 @@ def _proven(  # noqa: PLR0913, PLR0917 - what is known, and each way to look
         verdict.heard,
         verdict.names,
         tuple(map(path_rules.hinted, proofs)),
+        services,
     )
 
 
@@ -193,7 +201,7 @@ def _state(
     profile: Profile, kernel: Kernel, book: Book, host: Host, vips: Iterable[DirectorVip]
 ) -> tuple[tuple[Finding, ...], bool]:
     """Return what the rules and the profile say of this host, and whether it is fit for it."""
-    found = (*_as_director(vips), *host_rules.findings(profile, host))
+    found = (*as_director(vips), *host_rules.findings(profile, host))
     try:
         todo = plan_apply(profile, kernel, book, host=host).todo
     except CannotRun:
@@ -220,16 +228,6 @@ def _here(finding: Finding, profile: DirectorProfile) -> Finding:
     return replace(finding, on="", hint=command(profile, "apply") if finding.hint else "")
 
 
-def _as_director(vips: Iterable[DirectorVip]) -> Iterator[Finding]:
-    """Yield what a real server says that is the director now: no fault, and yet it is not silent.
-
-    Whether another one answers as well, only the segment can tell.
-    """
-    for each in vips:
-        look, vip = "whether it is the only one: lvsdr director verify", each.ip.ip
-        yield Finding("VIP-DIRECTOR", WARNING, each.link, str(each), vip=vip, look=look)
-
-
 def _answering(segment: Segment, ask: Ask) -> Verdict:
     """Return who answers for the VIPs on the segment."""
     answered = ask(segment.question)
@@ -243,5 +241,4 @@ def _judged(segment: Segment, answered: frozenset[Answer], owners: MacOwners) ->
     found = tuple(who_answers.answer_findings(segment.vips, answers))
     vips = frozenset(segment.vips)
     spoken = frozenset(item for item in heard if item.address in vips)
-    macs = {item.mac for item in spoken}
-    return Verdict(found, spoken, {mac: owners.host(mac) for mac in macs})
+    return Verdict(found, spoken, {item.mac: owners.host(item.mac) for item in spoken})

@@ -9,6 +9,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.host import Host
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.model.route_lookup import Packet
+from lvsdr.profile.roles.foreign_servers import in_our_services
 from lvsdr.rules.host import arp_reply, ways_back
 
 # Somebody on the Internet: addresses for documentation, to which nothing is ever sent.
@@ -20,7 +21,8 @@ def packets(profile: Profile, host: Host) -> Iterator[Packet]:
     for version in sorted({vip.version for vip in profile.vips}):
         yield Packet(FAR[version])
     if isinstance(profile, DirectorProfile):
-        yield from (Packet(rip) for rip in profile.rips)
+        there = in_our_services(profile, host.real_servers)
+        yield from map(Packet, dict.fromkeys((*profile.rips, *(each.rip for each in there))))
     else:
         yield from _of_realserver(profile, host)
 
