@@ -1,7 +1,6 @@
 """What a command has found or done: the results, each shown in every format that takes it.
 
-They are named tuples, for every run of the program makes all of them: dataclasses take several
-times as long to make.
+They are named tuples: every run makes all of them, and dataclasses take much longer to make.
 """
 
 from __future__ import annotations
