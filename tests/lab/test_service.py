@@ -190,22 +190,6 @@ def test_what_is_said_of_a_healthy_cluster_fits_80_columns(made: Rig) -> None:
     assert max(len(line) for line in said.splitlines() if " is at " not in line) <= 80
 
 
-def test_the_wait_is_short_where_all_is_answered(made: Rig) -> None:
-    with all_counted(made):
-        with_services = took(made, "verify", made.director)
-        without = took(made, "verify", made.director, "--no-services")
-
-    assert with_services < without + 1.0
-
-
-def took(made: Rig, *arguments: str | Path) -> float:
-    """Return how long the program took by its own clock."""
-    words = (*map(str, arguments), *SHORTLY, "--timings")
-    done = made.lab.observer.lvsdr(*words)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return float(done.stderr.rpartition(" ")[2])
-
-
 @pytest.mark.parametrize("place", ["director", "realserver"])
 def test_a_director_and_a_real_server_are_no_clients(made: Rig, place: str) -> None:
     host = made.lab.director if place == "director" else made.lab.realservers[0]
