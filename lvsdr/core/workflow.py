@@ -17,7 +17,7 @@ from lvsdr.errors import CannotRun, LvsdrError, NotConverged, Stuck
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Plan
 from lvsdr.model.objects import Address
-from lvsdr.model.profile import DirectorProfile, Profile
+from lvsdr.model.profile import DirectorProfile, Profile, command
 
 
 class Announcer(Protocol):
@@ -76,7 +76,7 @@ def announce(
             # Said by a standby director, it would draw the traffic away from the active one.
             raise CannotRun(
                 f"cannot announce {vip}: it is not on {profile.interface} of this host",
-                hints=["lvsdr director apply"],
+                hints=[command(profile, "apply")],
             )
     with announcer(profile.interface) as open_announcer:
         open_announcer.announce(profile.vips, count=count, interval=interval)

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from lvsdr.core.book import Book
 from lvsdr.core.both_roles import DirectorVip, left_to_director
 from lvsdr.core.kernel_interface import Kernel
+from lvsdr.core.record import Record, owner_of
 from lvsdr.core.situation import plan_apply, plan_standby
 from lvsdr.errors import CannotRun
-from lvsdr.model.address import IPAddress
+from lvsdr.model.address import IPAddress, IPInterface
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.host import Host
 from lvsdr.model.neighbour_claim import Answer
-from lvsdr.model.objects import SILENCE
+from lvsdr.model.objects import SILENCE, Address
 from lvsdr.model.path import Proof
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile, command
 from lvsdr.model.route_lookup import ForwardingOutcome
@@ -22,6 +23,7 @@ from lvsdr.proof.client_traffic import ClientTraffic, Hear, watched
 from lvsdr.proof.director_probes import Probe, prove
 from lvsdr.proof.segment_hosts import Question, Segment, segment_of
 from lvsdr.rules.host import drift, host_rules, route_questions
+from lvsdr.rules.host.harm_of_apply import harm_of_apply, harm_of_putting_back, without_harm
 from lvsdr.rules.paths import path_findings as path_rules
 from lvsdr.rules.paths import vip_given_up
 from lvsdr.rules.segment import who_answers
@@ -104,9 +106,11 @@ def _proven(  # noqa: PLR0913, PLR0917 - what is known, and each way to look
         traffic.note()
     proofs = prove(profile, host, probe) if probe else ()
     clients = () if traffic is None else tuple(traffic.findings(proofs))
+    broken = {proof.path.rip for proof in proofs if proof.verdict not in ("served", None)}
+    found = tuple(without_harm(found, profile, harm_of_putting_back(found, broken)))
     # What its own settings say is not said again by what it hears of itself.
     known = {finding.rule for finding in found} & {"ARP-FLUX"}
-    heard = (_here(each, profile) for each in verdict.findings if each.rule not in known)
+    heard = (_here(each, profile, found) for each in verdict.findings if each.rule not in known)
     return Verdict(
         (*found, *heard, *path_rules.findings(proofs), *clients),
         verdict.heard,
@@ -142,7 +146,24 @@ def _inspected(
         lambda seen: route_questions.packets(profile, left_to_director(profile, seen, record)[0]),
         table=table,
     )
-    return left_to_director(profile, host, record)
+    seen, vips = left_to_director(profile, host, record)
+    return seen.without_held(_of_other_profiles(profile, seen, record)), vips
+
+
+def _of_other_profiles(
+    profile: Profile, host: Host, record: Record
+) -> list[tuple[str, IPInterface]]:
+    """Return the VIPs that another profile of this host holds silently: a real server's."""
+    claimed = record.claimed_by_others(owner_of(profile))
+    own = profile.holder_link if isinstance(profile, RealServerProfile) else profile.interface
+    return [
+        (each.link, each.ip)
+        for each in host.addresses
+        if each.ip.ip in profile.vips
+        and each.link != own
+        and Address(each.link, each.ip).key in claimed
+        and not host.speaks_arp(each.link)
+    ]
 
 
 def _state(
@@ -152,11 +173,11 @@ def _state(
     found = (*_as_director(vips), *host_rules.findings(profile, host))
     try:
         todo = plan_apply(profile, kernel, book, host=host).todo
-    except CannotRun:
+    except CannotRun as refused:
         # What keeps the profile from being applied is what the rules have found.
         if not any(finding.severity == ERROR for finding in found):
             raise
-        return found, False
+        return tuple(without_harm(found, profile, refused.message)), False
     # What a rule has told, in words that say what it leads to, is not told again.
     told = {key for finding in found for key in finding.about}
     silent = not any(finding.rule.startswith("ARP-") for finding in found)
@@ -165,14 +186,21 @@ def _state(
         for change in todo
         if change.key not in told and (silent or change.subject.layer != SILENCE)
     )
-    return (*found, *drift.drift(profile, tuple(rest))), True
+    differing = drift.drift(profile, tuple(rest))
+    reason = harm_of_apply(profile, todo, host)
+    return tuple(without_harm((*found, *differing), profile, reason)), True
 
 
-def _here(finding: Finding, profile: DirectorProfile) -> Finding:
-    """Return a finding with the remedy for the director on this host, which is one."""
+def _here(finding: Finding, profile: DirectorProfile, found: Iterable[Finding]) -> Finding:
+    """Return a finding with the remedy for the director on this host, of which `found` is known."""
     if finding.on != who_answers.DIRECTOR:
         return finding
-    return replace(finding, on="", hint=command(profile, "apply") if finding.hint else "")
+    apply = command(profile, "apply")
+    # Where that mends and harms nobody, what is known of this host says so.
+    if finding.hint and any(each.hint.startswith(apply) for each in found):
+        return replace(finding, on="", hint=apply)
+    look = finding.look or "what else is found on this host: it is the director"
+    return replace(finding, on="", hint="", look=look)
 
 
 def _as_director(vips: Iterable[DirectorVip]) -> Iterator[Finding]:

@@ -1,0 +1,71 @@
+"""What an apply would do beside mending: while it harms, no finding tells anybody to type it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+
+from lvsdr.model.address import IPAddress
+from lvsdr.model.change import Change, Plan
+from lvsdr.model.finding import Finding
+from lvsdr.model.foreign_program import Owner
+from lvsdr.model.host import Host
+from lvsdr.model.ipvs import RealServer, VirtualServer
+from lvsdr.model.objects import Address
+from lvsdr.model.profile import DirectorProfile, Profile, command
+
+
+def harm_of_apply(profile: Profile, todo: Plan, host: Host) -> str:
+    """Return whom an apply of `todo` would harm, empty where nobody is known to be."""
+    if not isinstance(profile, DirectorProfile):
+        return ""
+    checker = next(filter(_checks, host.owners), None)
+    back = next(filter(_puts_back, todo), None)
+    if checker is not None and back is not None:
+        return (
+            f"{checker.program} ({checker.place}) checks real servers here, and may have taken"
+            f" {back.subject} out because it does not serve"
+        )
+    gone = next(filter(_takes_away, todo), None)
+    if gone is not None:
+        return f"it takes {gone.subject} away, with the connections of those who are served by it"
+    return ""
+
+
+def harm_of_putting_back(found: Iterable[Finding], broken: Collection[IPAddress]) -> str:
+    """Return that an apply would lead clients to a real server of `broken`, where nobody serves.
+
+    Somebody has taken it out, whoever that was.
+    """
+    rip = next((each.rip for each in found if each.rule == "DRIFT" and each.rip in broken), None)
+    return (
+        "" if rip is None else f"real server {rip} does not serve, and clients would be sent to it"
+    )
+
+
+def without_harm(found: Iterable[Finding], profile: Profile, reason: str) -> Iterator[Finding]:
+    """Yield findings whose hints do not begin with an apply that does harm, or is refused."""
+    apply = command(profile, "apply")
+    for each in found:
+        begins = each.hint == apply or each.hint.startswith(f"{apply} &&")
+        if reason and not each.on and begins:
+            yield replace(each, hint="", look=f"{each.hint}, but first: {reason}")
+        else:
+            yield each
+
+
+def _checks(owner: Owner) -> bool:
+    """Return whether a program takes real servers out: keepalived, where it has virtual servers."""
+    services = owner.program == "keepalived" and any(" " in claim for claim in owner.claims)
+    return services or owner.program == "ldirectord"
+
+
+def _puts_back(change: Change) -> bool:
+    was, wanted = change.before, change.after
+    if not isinstance(wanted, RealServer) or not wanted.weight:
+        return False
+    return was is None or (isinstance(was, RealServer) and not was.weight)
+
+
+def _takes_away(change: Change) -> bool:
+    return change.after is None and isinstance(change.before, RealServer | VirtualServer | Address)
