@@ -373,11 +373,20 @@ def test_what_is_drained_is_written_and_read_again(tmp_path: Path) -> None:
     assert book.load() == record
 
 
-def test_a_record_that_has_drained_what_it_does_not_claim_is_not_trusted(tmp_path: Path) -> None:
+def test_what_is_drained_is_remembered_though_a_standby_claims_nothing(tmp_path: Path) -> None:
     book = Book("ns", tmp_path)
-    book.save(Record().draining("director:web", [ELEVEN.key]))
+    record = Record().draining("director:web", [ELEVEN.key])
 
-    with pytest.raises(CannotRun, match="drained what it does not claim"):
+    book.save(record)
+
+    assert book.load() == record
+
+
+def test_a_record_that_has_drained_what_is_no_real_server_is_not_trusted(tmp_path: Path) -> None:
+    book = Book("ns", tmp_path)
+    book.save(Record().draining("director:web", [("sysctl", "net/x")]))
+
+    with pytest.raises(CannotRun, match="drained what is no real server"):
         book.load()
 
 

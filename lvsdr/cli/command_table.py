@@ -97,6 +97,12 @@ def _realserver() -> click.Command:
     )
 
 
+def _status() -> click.Command:
+    from lvsdr.cli.applied_profiles import status
+
+    return status
+
+
 def _check() -> click.Command:
     from lvsdr.cli.profile_commands import check
 
@@ -149,6 +155,10 @@ def _keepalived() -> click.Command:
 TABLE: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "director": ("The host that answers for the VIPs and spreads the load.", _director),
     "realserver": ("A host that serves the VIPs, and never says so on ARP.", _realserver),
+    "status": (
+        "Show what is applied on this host; exit 1 if any of it differs by now.",
+        _status,
+    ),
     "check": ("Check profiles, alone and against each other.", _check),
     "verify": ("Ask the segment who answers for the VIPs.", _verify),
     "watch": (

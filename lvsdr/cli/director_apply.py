@@ -9,7 +9,7 @@ import click
 
 from lvsdr.cli import container, director_state
 from lvsdr.cli.options import Command, lock_option
-from lvsdr.cli.role_commands import read_profile, role_command, withdraw
+from lvsdr.cli.role_commands import read_profile, role_command, withdrawal
 from lvsdr.cli.session import Session
 from lvsdr.errors import CannotRun
 from lvsdr.render.results import Applied, Planned
@@ -83,9 +83,11 @@ def apply(  # noqa: PLR0913, PLR0917 - as many options
             def first(planned: Situation) -> None:
                 notes.extend(() if unasked else _asked(session, profile, wanted, kernel, planned))
 
-            situation = workflow.apply(wanted, kernel, book, session.announcer, first=first)
+            situation = workflow.apply(
+                wanted, kernel, book, session.announcer, first=first, file=profile
+            )
     session.tell((*situation.notes, *notes, *map(container.noted, around)))
-    session.show(Applied(situation.todo, workflow.new_vips(situation.todo)))
+    session.show(Applied(situation.todo, workflow.new_vips(situation.todo), situation.kept))
     return 0
 
 
@@ -151,5 +153,5 @@ def of_a_director() -> tuple[click.Command, ...]:
     return (
         role_command("director", plan, Planned, even_on_standby_option),
         role_command("director", apply, Applied, lock_option, *options),
-        role_command("director", withdraw, Applied, lock_option),
+        withdrawal("director"),
     )

@@ -95,6 +95,24 @@ def trust_option(command: Command) -> Command:
     )(command)
 
 
+def name_option(command: Command) -> Command:
+    """Add `--name`: a profile whose file is gone is known by its name."""
+    return click.option(
+        "--name",
+        metavar="NAME",
+        help="Withdraw the profile of this name, as the record knows it; no file is read.",
+    )(command)
+
+
+def without_record_option(command: Command) -> Command:
+    """Add `--without-record`."""
+    return click.option(
+        "--without-record",
+        is_flag=True,
+        help="Take away what is there as the profile says, though no record knows of it.",
+    )(command)
+
+
 seconds_option = _number_option(
     "--seconds",
     "SECONDS",

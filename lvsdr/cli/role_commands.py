@@ -17,10 +17,12 @@ from lvsdr.cli.options import (
     Command,
     default_profile,
     lock_option,
+    name_option,
     netns_option,
     output_option,
     profile_argument,
     trust_option,
+    without_record_option,
 )
 from lvsdr.cli.session import Session
 from lvsdr.render.results import Applied, Planned
@@ -50,8 +52,14 @@ def of_a_realserver() -> tuple[click.Command, ...]:
     return (
         role_command("realserver", plan, Planned),
         role_command("realserver", apply, Applied, lock_option),
-        role_command("realserver", withdraw, Applied, lock_option),
+        withdrawal("realserver"),
     )
+
+
+def withdrawal(role: str) -> click.Command:
+    """Return the command withdraw of a role."""
+    options: tuple[Command, ...] = (lock_option, name_option, without_record_option)
+    return role_command(role, withdraw, Applied, *options)
 
 
 def plan(session: Session, profile: Path, role: str) -> int:
@@ -75,22 +83,25 @@ def apply(session: Session, profile: Path, role: str) -> int:
     with book.locked(session.lock_timeout), session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
         container.refuse_company(around)
-        situation = workflow.apply(wanted, kernel, book, session.announcer)
+        situation = workflow.apply(wanted, kernel, book, session.announcer, file=profile)
     session.tell((*situation.notes, *map(container.noted, around)))
-    session.show(Applied(situation.todo))
+    session.show(Applied(situation.todo, kept=situation.kept))
     return 0
 
 
-def withdraw(session: Session, profile: Path, role: str) -> int:
+def withdraw(
+    session: Session, profile: Path, role: str, name: str | None, without_record: bool
+) -> int:
     """Give back exactly what was there before the first apply."""
     from lvsdr.core import workflow
 
-    wanted, book = read_profile(session, profile, role), session.book()
+    wanted = f"{role}:{name}" if name is not None else read_profile(session, profile, role)
+    book = session.book()
     with book.locked(session.lock_timeout), session.kernel() as kernel:
-        situation = workflow.withdraw(wanted, kernel, book)
+        situation = workflow.withdraw(wanted, kernel, book, without_record=without_record)
     session.tell(situation.notes)
-    session.show(Applied(situation.todo))
-    return 0
+    session.show(Applied(situation.todo, kept=(*situation.kept, *situation.in_use)))
+    return 1 if any(each.ours for each in situation.kept) else 0
 
 
 def read_profile(session: Session, path: Path, role: str) -> Profile:

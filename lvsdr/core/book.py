@@ -10,23 +10,23 @@ import errno
 import json
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from lvsdr.core import durable_file, lock
 from lvsdr.core.record import Record
+from lvsdr.core.record_text import before_of, by_owner, entry_of, listed
 from lvsdr.errors import CannotRun
 from lvsdr.model import compact_objects
-from lvsdr.model.objects import Baseline, Object, keyed
-from lvsdr.model.plain_data import from_plain, to_plain
+from lvsdr.model.ipvs import RealServer
+from lvsdr.model.objects import Baseline, keyed
+from lvsdr.model.profile import Origin
 
 ROOT = Path("/run/lvsdr")
 FORMAT = "lvsdr/baseline/2"
-ENTRIES_TO_A_LINE = 256
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -78,6 +78,7 @@ class Book:
         except OSError as error:
             raise _unusable("lock", path, error) from error
         with lock.hold_lock(descriptor, timeout):
+            self._sweep()
             yield
 
     @contextmanager
@@ -96,6 +97,13 @@ class Book:
         except OSError as error:
             raise _unusable("write", path, error) from error
 
+    def _sweep(self) -> None:
+        """Remove what runs that were killed have left beside the record; the lock is held."""
+        try:
+            durable_file.remove_half_written(self.path)
+        except OSError as error:
+            raise _unusable("clean", self.root, error) from error
+
     def _make_root(self) -> None:
         with suppress(FileExistsError):
             self.root.mkdir(mode=0o750, parents=True)
@@ -111,14 +119,19 @@ class Book:
         yield json.dumps(head)[:-1]
         yield ',\n"baseline": '
         found = ((key, before) for key, before in record.baseline.items() if before is not None)
-        yield from _list({"key": key, "before": to_plain(before)} for key, before in found)
+        yield from listed(entry_of(key, before) for key, before in found)
         yield ',\n"absent": '
         absent = (key for key, before in record.baseline.items() if before is None)
-        yield from _list(compact_objects.keys_to_rows(absent))
+        yield from listed(compact_objects.keys_to_rows(absent))
         yield ',\n"claims": '
-        yield from _by_owner({owner: held.values() for owner, held in record.claims.items()})
+        yield from by_owner({owner: held.values() for owner, held in record.claims.items()})
         yield ',\n"intents": '
-        yield from _by_owner(record.intents)
+        yield from by_owner(record.intents)
+        if record.links:
+            yield f',\n"links": {json.dumps(dict(record.links))}'
+        if record.origins:
+            origins = {owner: asdict(origin) for owner, origin in record.origins.items()}
+            yield f',\n"origins": {json.dumps(origins)}'
         if record.drained:
             drained = {
                 owner: sorted(map(list, keys), key=str) for owner, keys in record.drained.items()
@@ -138,7 +151,10 @@ class Book:
 
     def _understood(self, plain: dict[str, Any]) -> Record:
         if plain["format"] != FORMAT:
-            raise self._untrusted(f"its format is {plain['format']!r}, ours is {FORMAT!r}")
+            raise self._untrusted(
+                f"its format is {plain['format']!r}, ours is {FORMAT!r}",
+                "withdraw with the version of lvsdr that has written it, if it is there",
+            )
         if plain["boot"] != _boot():
             # What it speaks of went with that boot; nothing of it can be given back.
             return Record(notes=(f"{self.path} is from an earlier boot: not used",))
@@ -146,7 +162,7 @@ class Book:
             raise self._untrusted(f"it is of another network namespace ({plain['namespace']!r})")
         baseline: Baseline = {
             **dict.fromkeys(compact_objects.keys_from_rows(plain["absent"])),
-            **{tuple(entry["key"]): _before(entry) for entry in plain["baseline"]},
+            **{tuple(entry["key"]): before_of(entry) for entry in plain["baseline"]},
         }
         claims = {
             owner: keyed(compact_objects.from_rows(held)) for owner, held in plain["claims"].items()
@@ -155,49 +171,33 @@ class Book:
             owner: tuple(compact_objects.from_rows(held))
             for owner, held in plain["intents"].items()
         }
-        # Records of versions that drained nothing have no such entry.
+        # Records of older versions have no such entries.
+        links = {str(name): int(number) for name, number in plain.get("links", {}).items()}
+        origins = {
+            owner: Origin(str(each["file"]), int(each["applied"]))
+            for owner, each in plain.get("origins", {}).items()
+        }
         drained = {
             owner: frozenset(tuple(key) for key in keys)
             for owner, keys in plain.get("drained", {}).items()
         }
-        record = Record(baseline, claims, intents, drained)
+        record = Record(baseline, claims, intents, drained, links, origins)
         if not record.claimed_keys() <= baseline.keys():
             raise self._untrusted("it claims what it has no baseline of")
-        if any(not keys <= claims.get(owner, {}).keys() for owner, keys in drained.items()):
-            raise self._untrusted("it has drained what it does not claim")
+        if any(key[0] != RealServer.kind for keys in drained.values() for key in keys):
+            raise self._untrusted("it has drained what is no real server")
         return record
 
-    def _untrusted(self, reason: str) -> CannotRun:
+    def _untrusted(self, reason: str, *first: str) -> CannotRun:
         return CannotRun(
             f"cannot trust {self.path}: {reason}",
+            notes=["withdraw then names what is left, and takes it away with --without-record"],
             hints=[
+                *first,
                 f"look at it, then remove it: rm {self.path}",
                 "what was there before the first apply is then forgotten",
             ],
         )
-
-
-def _by_owner(owners: Mapping[str, Iterable[Object]]) -> Iterator[str]:
-    separator = "{\n"
-    for owner, items in owners.items():
-        yield f"{separator}{json.dumps(owner)}: "
-        yield from _list(compact_objects.to_rows(items))
-        separator = ",\n"
-    yield "}" if owners else "{}"
-
-
-def _list(entries: Iterable[Any]) -> Iterator[str]:
-    """Yield a list in JSON, many entries to a line: encoding one at a time takes longer."""
-    rest, separator = iter(entries), "\n"
-    yield "["
-    while line := list(islice(rest, ENTRIES_TO_A_LINE)):
-        yield separator + json.dumps(line)[1:-1]
-        separator = ",\n"
-    yield "]"
-
-
-def _before(entry: Mapping[str, Any]) -> Object:
-    return from_plain(entry["key"][0], entry["before"])
 
 
 def _boot() -> str:

@@ -18,7 +18,7 @@ def replace_file(path: Path, text: Iterable[str]) -> None:
 
     On disk when this returns: it survives a power cut, and so does the old file one before that.
     """
-    _remove_half_written(path)
+    remove_half_written(path)
     fresh = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     try:
         _write(fresh, text)
@@ -31,12 +31,12 @@ def replace_file(path: Path, text: Iterable[str]) -> None:
 
 def remove_file(path: Path) -> None:
     """Remove the file, if it is there, so that a power cut does not bring it back."""
-    _remove_half_written(path)
+    remove_half_written(path)
     path.unlink(missing_ok=True)
     _flush(path.parent)
 
 
-def _remove_half_written(path: Path) -> None:
+def remove_half_written(path: Path) -> None:
     """Remove what runs that were killed have left beside the file."""
     for fresh in path.parent.glob(f".{path.name}.*"):
         fresh.unlink(missing_ok=True)

@@ -21,7 +21,7 @@ from lvsdr.model.objects import (
     keyed,
     there,
 )
-from lvsdr.model.profile import Profile
+from lvsdr.model.profile import Origin, Profile
 
 IPVS_SYSCTLS = "net/ipv4/vs/"
 
@@ -37,14 +37,18 @@ class Record:
 
     `baseline` is how each object was before lvsdr first touched it, `claims` how lvsdr left it.
     `intents` are what runs that never came to their end were about to make of it. `drained` are
-    the real servers that have weight 0 until somebody lifts it, whatever the profile says. `notes`
-    say what people have to know of how the record was read.
+    the real servers that have weight 0 until somebody lifts it, whatever the profile says.
+    `links` are the kernel's numbers of the links that these are on, by the name that each had.
+    `origins` say where profiles came from. `notes` say what people have to know of how the record
+    was read.
     """
 
     baseline: Baseline = field(default_factory=dict)
     claims: Mapping[str, Objects] = field(default_factory=dict)
     intents: Mapping[str, tuple[Object, ...]] = field(default_factory=dict)
     drained: Mapping[str, frozenset[Key]] = field(default_factory=dict)
+    links: Mapping[str, int] = field(default_factory=dict)
+    origins: Mapping[str, Origin] = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     def claimed_keys(self) -> set[Key]:
@@ -151,10 +155,12 @@ class Record:
         desired: Objects,
         observed: Objects,
         drained: Collection[Key] | None = None,
+        given_back: Iterable[Object] = (),
     ) -> Record:
         """Return the record to write before `owner` makes the host `desired`.
 
-        With `drained`, those and no others of its objects are.
+        With `drained`, those and no others of its objects are. `given_back` is what the run makes
+        of objects that are not desired any more, and could be killed at.
         """
         first = ((key, observed.get(key)) for key in desired if key not in self.baseline)
         raised = ((key, observed[key]) for key in self._raised(owner, desired, observed))
@@ -164,9 +170,10 @@ class Record:
         left, meant = self.claims.get(owner, {}), set(self.intents.get(owner, ()))
         changed = (item for key, item in desired.items() if left.get(key) != item)
         new = (item for item in changed if not meant or item not in meant)
-        intents = {**self.intents, owner: (*self.intents.get(owner, ()), *new)}
+        back = (item for item in given_back if item not in meant)
+        intents = {**self.intents, owner: (*self.intents.get(owner, ()), *new, *back)}
         pending = {other: items for other, items in intents.items() if items}
-        record = Record(baseline, self.claims, pending, self.drained)
+        record = replace(self, baseline=baseline, intents=pending)
         return record if drained is None else record.draining(owner, drained)
 
     def draining(self, owner: str, keys: Collection[Key]) -> Record:
@@ -174,8 +181,11 @@ class Record:
         drained = {**self.drained, owner: frozenset(keys)}
         return replace(self, drained={other: each for other, each in drained.items() if each})
 
-    def settle(self, owner: str, desired: Objects) -> Record:
-        """Return the record to write once the host is `desired`."""
+    def settle(self, owner: str, desired: Objects, remembered: Collection[Key] = ()) -> Record:
+        """Return the record to write once the host is `desired`.
+
+        `remembered` stays drained though it is not.
+        """
         # A claim says how lvsdr left an object, whichever profile it did it for.
         claims: dict[str, Objects] = {
             other: {key: desired.get(key, item) for key, item in objects.items()}
@@ -193,8 +203,14 @@ class Record:
         if not baseline.keys() <= desired.keys():
             held = Record(baseline, claims, intents).claimed_keys()
             baseline = {key: before for key, before in baseline.items() if key in held}
-        settled = Record(baseline, claims, intents, self.drained)
-        return settled.draining(owner, self.drained.get(owner, frozenset()) & desired.keys())
+        settled = replace(self, baseline=baseline, claims=claims, intents=intents)
+        drained = self.drained.get(owner, frozenset())
+        kept = drained & desired.keys() | drained.intersection(remembered)
+        return settled.draining(owner, kept)
+
+    def knows(self, owner: str) -> bool:
+        """Return whether there is anything of the profile in it."""
+        return any(owner in each for each in (self.claims, self.intents, self.drained))
 
     def _raised(self, owner: str, desired: Objects, observed: Objects) -> Iterator[Key]:
         """Yield the sysctls that somebody made stricter than we had: that is the host's own now."""

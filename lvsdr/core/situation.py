@@ -2,41 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from lvsdr.core.book import Book
 from lvsdr.core.both_roles import DirectorVip, left_to_director
+from lvsdr.core.giving_back import (
+    half_given_back,
+    held_by_others,
+    left_to_others,
+    still_valid,
+    used_by_others,
+    without,
+    without_lost_links,
+)
 from lvsdr.core.kernel_interface import Kernel
+from lvsdr.core.left_behind import on_other_links, unrecorded
 from lvsdr.core.plan_order import Order, by_layers, to_stand_by
 from lvsdr.core.planner import plan, planned_keys
 from lvsdr.core.record import Record, owner_of
-from lvsdr.model.change import Change, Plan
+from lvsdr.core.renamed_links import following, numbers_of
+from lvsdr.errors import ProfileError
+from lvsdr.model.change import Change, Kept, Plan
 from lvsdr.model.host import Host
-from lvsdr.model.ipvs import VirtualServer
 from lvsdr.model.objects import (
     NOTHING,
     Baseline,
     Key,
     Link,
-    Object,
     Objects,
-    ProxyNeighbour,
-    Sysctl,
 )
-from lvsdr.model.profile import DirectorProfile, Profile
+from lvsdr.model.profile import DirectorProfile, Origin, Profile
 from lvsdr.profile import roles
-
-# What others may depend on: addresses on a link, real servers on a virtual server.
-PARENTS = frozenset({Link.kind, VirtualServer.kind})
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
     """Where a profile stands on this host: what it wants, what is there, what has to be done.
 
-    `in_use` is what would be deleted if others did not use it. `drained` are those of the
+    `in_use` is what would be deleted if others did not use it, `kept` what else is let go of and
+    does not become what it was before. `drained` are those of the
     profile's real servers that have weight 0 whatever it says. Where it is `partial`, the profile's
-    other objects stay as they are. `director_vips` are left to the director's profile.
+    other objects stay as they are. `director_vips` are left to the director's profile. `links` are
+    the kernel's numbers of links by their names, `origin` is where the profile comes from.
     """
 
     owner: str
@@ -45,20 +55,48 @@ class Situation:
     observed: Objects
     baseline: Baseline
     todo: Plan
-    in_use: tuple[Object, ...] = ()
+    in_use: tuple[Kept, ...] = ()
+    kept: tuple[Kept, ...] = ()
     drained: frozenset[Key] = frozenset()
     partial: bool = False
     director_vips: tuple[DirectorVip, ...] = ()
+    links: Mapping[str, int] = field(default_factory=dict)
+    origin: Origin | None = None
 
     @property
     def record_before(self) -> Record:
         """Return the record to write before the first change."""
-        return self.record.claim(self.owner, self.desired, self.observed, self.drained)
+        half = half_given_back(self.todo, self.desired)
+        record = self.record.claim(self.owner, self.desired, self.observed, self.drained, half)
+        return self._with_origins(record)
 
-    def record_after(self, before: Record) -> Record:
-        """Return the record to write after the last change; `before` is on disk until then."""
+    def record_after(self, before: Record, seen: Objects = NOTHING) -> Record:
+        """Return the record to write after the last change; `before` is on disk until then.
+
+        `seen` are the objects as they are by now.
+        """
         others = self.record.claims.get(self.owner, {}) if self.partial else {}
-        return before.settle(self.owner, {**others, **self.desired} if others else self.desired)
+        desired = {**others, **self.desired} if others else self.desired
+        made = {it.name: it.index for it in seen.values() if isinstance(it, Link)}
+        return self._with_origins(before.settle(self.owner, desired, self.drained), made)
+
+    def coming_from(self, file: Path | None) -> Situation:
+        """Return the situation of a profile from `file`, now; None where nobody knows it."""
+        if file is None:
+            return self
+        return replace(self, origin=Origin(str(file.resolve()), int(time.time())))
+
+    def _with_origins(self, record: Record, made: Mapping[str, int] | None = None) -> Record:
+        """Return the record with the numbers of its links, and the origins of its profiles."""
+        known = {**record.links, **self.links, **(made or {})}
+        numbers = numbers_of(record.baseline, known)
+        new = {} if self.origin is None else {self.owner: self.origin}
+        origins = {
+            owner: origin
+            for owner, origin in {**record.origins, **new}.items()
+            if record.knows(owner)
+        }
+        return replace(record, links=numbers, origins=origins)
 
     @property
     def drift(self) -> Plan:
@@ -75,12 +113,12 @@ class Situation:
     @property
     def notes(self) -> tuple[str, ...]:
         """Return what people have to know of how the plan was made."""
-        in_use = (f"{item.noun} {item} stays: others use it" for item in self.in_use)
         drained = (
             f"{self.desired[key].noun} {self.desired[key].title} is drained: weight 0 until"
             f" lvsdr director drain --undo --rip {key[-2]}"
             for key in sorted(self.drained & self.desired.keys(), key=str)
         )
+        in_use = map(str, self.in_use)
         return (*self.record.notes, *map(str, self.director_vips), *in_use, *drained)
 
 
@@ -98,13 +136,16 @@ def plan_apply(  # noqa: PLR0913, PLR0917 - what is wanted where, and what is kn
     of the real server; nor are those of which the record says that a director's profile has them.
     With `host`, what was read of this host, it is not read again.
     """
-    record, owner = book.load(), owner_of(profile)
-    seen = record.host_without(owner, kernel.read_host() if host is None else host)
+    owner = owner_of(profile)
+    here = kernel.read_host() if host is None else host
+    record = following(book.load(), here.links)
+    seen = record.host_without(owner, here)
     own, vips = left_to_director(profile, seen, record, director)
     desired = record.with_drained(owner, roles.desired(profile, own))
     baseline = record.baseline_of(owner, roles.must_be_absent(profile, desired))
     situation = situation_of(owner, desired, baseline, kernel, record, order)
-    return replace(situation, director_vips=vips)
+    numbers = {name: link.index for name, link in here.links.items()}
+    return replace(situation, director_vips=vips, links=numbers)
 
 
 def plan_standby(profile: DirectorProfile, kernel: Kernel, book: Book) -> Situation:
@@ -113,16 +154,48 @@ def plan_standby(profile: DirectorProfile, kernel: Kernel, book: Book) -> Situat
     Whoever had a table before lvsdr had it for a director, and a standby is none: it is not given
     back.
     """
-    record, owner = book.load(), owner_of(profile)
+    record, owner = record_of(kernel, book), owner_of(profile)
     desired = record.with_drained(owner, roles.standby(profile))
     baseline = record.baseline_of(owner, roles.must_be_absent(profile, desired))
-    return situation_of(owner, desired, baseline, kernel, record, to_stand_by)
+    situation = situation_of(owner, desired, baseline, kernel, record, to_stand_by)
+    drained = record.drained.get(owner, frozenset())
+    return replace(situation, drained=drained.intersection(it.key for it in profile.real_servers))
 
 
-def plan_withdrawal(profile: Profile, kernel: Kernel, book: Book) -> Situation:
-    """Return what is between this host and one that `profile` was never applied to."""
-    record, owner = book.load(), owner_of(profile)
-    return situation_of(owner, NOTHING, record.baseline_of(owner), kernel, record)
+def plan_withdrawal(
+    profile: Profile, kernel: Kernel, book: Book, *, without_record: bool = False
+) -> Situation:
+    """Return what is between this host and one that `profile` was never applied to.
+
+    What is there as it says, and no record knows of, stays; or goes, `without_record`.
+    """
+    owner, record = owner_of(profile), record_of(kernel, book)
+    unknown = unrecorded(owner, profile, record, kernel)
+    if without_record and unknown:
+        baseline = dict.fromkeys(each.item.key for each in unknown)
+        return situation_of(owner, NOTHING, baseline, kernel, record)
+    situation = _withdrawal(owner, kernel, record)
+    return replace(situation, kept=(*situation.kept, *unknown))
+
+
+def plan_withdrawal_of(owner: str, kernel: Kernel, book: Book) -> Situation:
+    """Return what is between this host and one that knows nothing of ROLE:NAME."""
+    record = record_of(kernel, book)
+    if not record.knows(owner):
+        role, _, name = owner.partition(":")
+        known = ", ".join(each.replace(":", " ") for each in {**record.claims, **record.drained})
+        raise ProfileError(
+            f"cannot withdraw {role} {name}: the record of this host has no such profile",
+            hints=[f"it has: {known or 'none'}"],
+        )
+    return _withdrawal(owner, kernel, record)
+
+
+def _withdrawal(owner: str, kernel: Kernel, record: Record) -> Situation:
+    situation = situation_of(owner, NOTHING, record.baseline_of(owner), kernel, record)
+    others = held_by_others(owner, record)
+    elsewhere = on_other_links(owner, record, kernel) if record.knows(owner) else ()
+    return replace(situation, kept=(*situation.kept, *others, *elsewhere))
 
 
 def situation_of(  # noqa: PLR0913, PLR0917 - those of the plan, and what it is made from
@@ -138,46 +211,21 @@ def situation_of(  # noqa: PLR0913, PLR0917 - those of the plan, and what it is 
     Raises ProfileError where another profile of this host wants the same object otherwise.
     """
     record.refuse_conflict(owner, desired)
-    baseline = _without_lost_links(baseline, desired, kernel)
+    baseline = without_lost_links(still_valid(baseline, time.monotonic()), desired, kernel)
     likely = desired or record.claims.get(owner, NOTHING)
     observed = kernel.observe(planned_keys(desired, baseline), likely)
+    kept = left_to_others(owner, record, baseline, desired, observed)
+    baseline = without(baseline, kept)
     todo = plan(desired, observed, baseline, order)
-    in_use = _used_by_others(todo, observed, record, kernel)
+    in_use = used_by_others(todo, observed, record, kernel)
     if in_use:
-        baseline = {key: before for key, before in baseline.items() if key not in in_use}
+        baseline = without(baseline, in_use)
         todo = plan(desired, observed, baseline, order)
     drained = record.drained.get(owner, frozenset()) & desired.keys()
-    used = tuple(observed[key] for key in in_use)
-    return Situation(owner, record, desired, observed, baseline, todo, used, drained)
+    return Situation(owner, record, desired, observed, baseline, todo, in_use, kept, drained)
 
 
-def _without_lost_links(baseline: Baseline, desired: Objects, kernel: Kernel) -> Baseline:
-    """Return the baseline without what has gone since with its link: settings, proxy entries."""
-    kinds = (Sysctl.kind, ProxyNeighbour.kind)
-    given_up = [key for key in baseline if key[0] in kinds and key not in desired]
-    if not given_up:
-        return baseline
-    links = {"all", "default", *kernel.read_host().links}
-    gone = {key for key in given_up if (link := _link_of(key)) and link not in links}
-    return {key: before for key, before in baseline.items() if key not in gone}
-
-
-def _link_of(key: Key) -> str | None:
-    """Return the link of a proxy entry, or of a setting: net/ipv4/conf/LINK/NAME."""
-    if key[0] == ProxyNeighbour.kind:
-        return str(key[1])
-    parts = str(key[1]).split("/")
-    return parts[3] if len(parts) == 5 and parts[2] == "conf" else None
-
-
-def _used_by_others(
-    todo: Plan, observed: Objects, record: Record, kernel: Kernel
-) -> tuple[Key, ...]:
-    """Return what the plan would delete, and with it what no profile has put there."""
-    deleted = {change.key for change in todo if change.after is None}
-    parents = {key for key in deleted if key[0] in PARENTS}
-    if not parents:
-        return ()
-    children = record.foreign(kernel.children(parents, observed))
-    used = {item.parent_key for item in children if item.key not in deleted}
-    return tuple(sorted(parents & used, key=str))
+def record_of(kernel: Kernel, book: Book) -> Record:
+    """Return the record, with the names that its links have now."""
+    record = book.load()
+    return following(record, kernel.read_host().links) if record.links else record

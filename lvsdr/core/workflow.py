@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Protocol
 
 from lvsdr.core import signals
@@ -12,11 +13,11 @@ from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.plan_order import Order, by_layers
 from lvsdr.core.planner import plan, planned_keys, way_back
 from lvsdr.core.record import Record
-from lvsdr.core.situation import Situation, plan_apply, plan_withdrawal
+from lvsdr.core.situation import Situation, plan_apply, plan_withdrawal, plan_withdrawal_of
 from lvsdr.errors import CannotRun, LvsdrError, NotConverged, Stuck
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Plan
-from lvsdr.model.objects import Address
+from lvsdr.model.objects import Address, Objects
 from lvsdr.model.profile import DirectorProfile, Profile, command
 
 
@@ -39,22 +40,33 @@ def apply(  # noqa: PLR0913, PLR0917 - what is wanted where, and what has to be 
     announcer: OpenAnnouncer,
     order: Order = by_layers,
     first: Callable[[Situation], None] = lambda _: None,
+    file: Path | None = None,
 ) -> Situation:
     """Bring the host to `profile`, or leave it as it was and raise; announce what is new.
 
-    `first` looks at the situation before the first change; where it raises, there is none. Returns
-    how it stood before; its plan has been carried out.
+    `first` looks at the situation before the first change; where it raises, there is none. The
+    record has `file`, for whoever looks for the profile later. Returns how it stood before; its
+    plan has been carried out.
     """
-    situation = plan_apply(profile, kernel, book, order=order)
+    situation = plan_apply(profile, kernel, book, order=order).coming_from(file)
     first(situation)
     with _announcing(profile, new_vips(situation.todo), announcer) as announce:
         converge(situation, kernel, book, announce)
     return situation
 
 
-def withdraw(profile: Profile, kernel: Kernel, book: Book) -> Situation:
-    """Give back what was there before `profile` was first applied; returns how it stood."""
-    situation = plan_withdrawal(profile, kernel, book)
+def withdraw(
+    profile: Profile | str, kernel: Kernel, book: Book, *, without_record: bool = False
+) -> Situation:
+    """Give back what was there before the profile was first applied; returns how it stood.
+
+    A profile whose file is gone is known by ROLE:NAME. `without_record` takes away what is there
+    as the profile says, though the record does not know of it.
+    """
+    if isinstance(profile, str):
+        situation = plan_withdrawal_of(profile, kernel, book)
+    else:
+        situation = plan_withdrawal(profile, kernel, book, without_record=without_record)
     converge(situation, kernel, book)
     return situation
 
@@ -94,11 +106,12 @@ def converge(
     with undone_on_failure(situation, kernel, book):
         before = situation.record_before
         _save(book, situation.record, before)
+        seen = situation.observed
         if situation.todo:
             kernel.execute(situation.todo)
-            _must_be_done(situation, kernel)
+            seen = _must_be_done(situation, kernel)
             and_then()
-        _save(book, before, situation.record_after(before))
+        _save(book, before, situation.record_after(before, seen))
         # Done: whoever asks us to stop now would be told that it was undone.
         signals.ignore_signals()
 
@@ -157,7 +170,8 @@ def _announcing(
         yield lambda: open_announcer.announce(vips)
 
 
-def _must_be_done(situation: Situation, kernel: Kernel) -> None:
+def _must_be_done(situation: Situation, kernel: Kernel) -> Objects:
+    """Return what is there now; raise NotConverged where it is not what was wanted."""
     keys = planned_keys(situation.desired, situation.baseline)
     observed = kernel.observe(keys, situation.desired)
     remaining = plan(situation.desired, observed, situation.baseline)
@@ -166,6 +180,7 @@ def _must_be_done(situation: Situation, kernel: Kernel) -> None:
             "the kernel took every change, and yet the host differs",
             notes=[f"{change.sign} {change.subject}" for change in remaining],
         )
+    return observed
 
 
 def _done_all_the_same(todo: Plan, kernel: Kernel) -> Iterator[str]:

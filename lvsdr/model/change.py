@@ -44,3 +44,18 @@ class Change:
 
 
 Plan = tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An object that is let go of and does not become what it was before; `why` is a predicate.
+
+    Where it may be `ours`, a person has to look at it: the record does not know.
+    """
+
+    item: Object
+    why: str
+    ours: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.item.noun} {self.item} {self.why}"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from lvsdr.model.address import IPAddress, IPInterface, IPNetwork
+from lvsdr.model.other_attributes import AddressAttributes, RouteAttributes
 
 Key = tuple[str | int, ...]
 """The kind of an object, then what tells it from its like."""
@@ -91,7 +92,8 @@ class Sysctl(Object):
 class Link(Object):
     """A link that holds VIPs; `link_kind` is the kernel's word: loopback, dummy, ipip.
 
-    `started` is false for one that was never up: until then it has no queueing discipline.
+    `started` is false for one that was never up: until then it has no queueing discipline. `index`
+    is the kernel's number of one that was observed.
     """
 
     kind: ClassVar[str] = "link"
@@ -103,6 +105,7 @@ class Link(Object):
     up: bool
     arp: bool
     started: bool = True
+    index: int = field(default=0, compare=False, repr=False)
 
     @property
     def key(self) -> Key:
@@ -123,7 +126,8 @@ class Address(Object):
     """An address of a link; `ip` carries its prefix length, `label` is None for IPv6.
 
     `scope` is the kernel's: global or host (IPv4), by the address itself for IPv6. A deprecated
-    address is never chosen as a source (IPv6; IPv4 does not care).
+    address is never chosen as a source (IPv6; IPv4 does not care). `attributes` are the others
+    of one that was observed.
     """
 
     kind: ClassVar[str] = "address"
@@ -135,6 +139,7 @@ class Address(Object):
     label: str | None = None
     scope: str = "global"
     deprecated: bool = False
+    attributes: AddressAttributes | None = field(default=None, compare=False, repr=False)
 
     @property
     def key(self) -> Key:
@@ -169,6 +174,7 @@ class Route(Object):
     destination: IPNetwork
     metric: int
     route_kind: str = "unreachable"
+    attributes: RouteAttributes | None = field(default=None, compare=False, repr=False)
 
     @property
     def key(self) -> Key:

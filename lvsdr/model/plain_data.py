@@ -63,8 +63,11 @@ SIMPLE = frozenset({str, int, bool, type(None)})
 
 @cache
 def _fields(kind: str) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
-    """Return the names of a kind's fields, and what gets their values; each kind has several."""
-    names = tuple(field.name for field in fields(KINDS[kind]))
+    """Return the names of a kind's fields, and what gets their values; each kind has several.
+
+    Without those that make no difference.
+    """
+    names = tuple(field.name for field in fields(KINDS[kind]) if field.compare)
     return names, attrgetter(*names)
 
 

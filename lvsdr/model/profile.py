@@ -13,6 +13,14 @@ from lvsdr.model.objects import ProxyNeighbour, Sysctl
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The file that a profile was applied from, and when last: seconds since 1970."""
+
+    file: str
+    applied: int = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class LabelledVip:
     """A VIP of a director; `label` is None for IPv6, which has no labels."""
 

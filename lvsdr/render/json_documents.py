@@ -12,6 +12,7 @@ from lvsdr.render.json_fields import Document
 from lvsdr.render.results import (
     Announced,
     Applied,
+    AppliedProfiles,
     Checked,
     ConfFindings,
     Drained,
@@ -65,6 +66,7 @@ def _applied(result: Applied) -> Document:
         "format": "lvsdr/apply/1",
         "changes": _changes(result.changes),
         "announced": _addresses(result.announced),
+        "kept": [json_fields.kept(each) for each in result.kept],
     }
 
 
@@ -231,6 +233,7 @@ SHOWS: Mapping[type[Result], Callable[[Any], Document]] = {
     Applied: _applied,
     Announced: _announced,
     Status: _status,
+    AppliedProfiles: json_fields.applied_profiles,
     Drained: _drained,
     Verified: _verified,
     Checked: _checked,

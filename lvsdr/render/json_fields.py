@@ -11,7 +11,7 @@ from lvsdr.model.plain_data import to_plain
 
 if TYPE_CHECKING:
     # A plan is printed without what the other results are made of.
-    from lvsdr.model.change import Change
+    from lvsdr.model.change import Change, Kept
     from lvsdr.model.counters import Standing
     from lvsdr.model.explanation import Explanation, Reply
     from lvsdr.model.finding import Finding
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lvsdr.model.path import Proof
     from lvsdr.model.rehearsal_step import Step
     from lvsdr.render.object_rows import Row
+    from lvsdr.render.results import AppliedProfiles
 
 Document = dict[str, Any]
 
@@ -36,6 +37,12 @@ def change(item: Change) -> Document:
     }
 
 
+def kept(item: Kept) -> Document:
+    """Return one object that does not become what it was before."""
+    kind, *key = item.item.key
+    return {"object": kind, "key": key, "why": item.why}
+
+
 def row(item: Row) -> Document:
     """Return where an object stands."""
     kind, *key = item.subject.key
@@ -49,6 +56,25 @@ def row(item: Row) -> Document:
         "clients": None
         if item.clients is None
         else {side: share._asdict() for side, share in item.clients._asdict().items()},
+    }
+
+
+def applied_profiles(item: AppliedProfiles) -> Document:
+    """Return what the record knows: the document of a whole result."""
+    return {
+        "format": "lvsdr/applied/1",
+        "ok": all(each.ok for each in item.profiles),
+        "profiles": [
+            {
+                "role": each.role,
+                "name": each.name,
+                "file": each.file,
+                "applied": each.applied,
+                "cut_off": each.cut_off,
+                "objects": [row(it) for it in each.rows],
+            }
+            for each in item.profiles
+        ],
     }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from lvsdr.model.client_connections import ClientShares
 from lvsdr.model.counters import Counters
@@ -49,6 +50,25 @@ class Row:
     def ok(self) -> bool:
         """Return whether it is as the profile, or a drain, wants it; what is foreign may be."""
         return self.state in ("ok", DRAINED, FOREIGN)
+
+
+class AppliedProfile(NamedTuple):
+    """A profile as the record knows it; `file` and `applied`, seconds since 1970, where it does.
+
+    It is `cut_off` where its last run never came to its end.
+    """
+
+    role: str
+    name: str
+    file: str | None
+    applied: int | None
+    rows: Sequence[Row]
+    cut_off: bool
+
+    @property
+    def ok(self) -> bool:
+        """Return whether it is as lvsdr left it."""
+        return not self.cut_off and all(row.ok for row in self.rows)
 
 
 def rows(

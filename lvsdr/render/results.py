@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from lvsdr.errors import LvsdrError
     from lvsdr.model.address import IPAddress
-    from lvsdr.model.change import Plan
+    from lvsdr.model.change import Kept, Plan
     from lvsdr.model.client_connections import ConnectionsSeen
     from lvsdr.model.counters import Standing
     from lvsdr.model.explanation import Explanation
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lvsdr.model.profile import Profile
     from lvsdr.model.rehearsal_step import Step
     from lvsdr.model.watch_event import Event
-    from lvsdr.render.object_rows import Row
+    from lvsdr.render.object_rows import AppliedProfile, Row
 
 
 class Planned(NamedTuple):
@@ -40,10 +40,14 @@ class Planned(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """What was changed, by `apply` or `withdraw`, and the VIPs that the segment was told of."""
+    """What was changed, by `apply` or `withdraw`, and the VIPs that the segment was told of.
+
+    `kept` is what was let go of and did not become what it was before.
+    """
 
     changes: Plan
     announced: Sequence[IPAddress] = ()
+    kept: Sequence[Kept] = ()
 
 
 class ToldNeighbour(NamedTuple):
@@ -74,6 +78,12 @@ class Status(NamedTuple):
     drift: Plan
     standby: str = ""
     seen: ConnectionsSeen | None = None
+
+
+class AppliedProfiles(NamedTuple):
+    """What the record of this host knows: each profile, and what it holds."""
+
+    profiles: Sequence[AppliedProfile]
 
 
 class Drained(NamedTuple):
@@ -206,6 +216,7 @@ Result = (
     | Applied
     | Announced
     | Status
+    | AppliedProfiles
     | Drained
     | Verified
     | Checked

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lvsdr.model.counters import Counters
     from lvsdr.model.neighbour_claim import Answer
     from lvsdr.model.path import Proof
-    from lvsdr.render.object_rows import Row
+    from lvsdr.render.object_rows import AppliedProfile, Row
 
 COUNTED = ("active", "inactive", "persistent", "conn/s", "packets/s", "bytes/s")
 
@@ -35,6 +35,18 @@ def status_lines(rows: Iterable[Row]) -> Iterator[str]:
         seen = f": {row.seen.detail}" if row.seen is not None and row.state == "differs" else ""
         columns = f"  {_columns(_counts(row.counters))}" if counted else ""
         yield f"{title.ljust(width)}{columns}  {row.state}{seen}"
+
+
+def applied_lines(profile: AppliedProfile) -> Iterator[str]:
+    """Yield what the record knows of a profile, and a line for each object that it holds."""
+    from datetime import UTC, datetime  # noqa: PLC0415 - few results have a time
+
+    yield f"{profile.role} {profile.name}" + (f", from {profile.file}" if profile.file else "")
+    if profile.applied is not None:
+        yield f"  applied {datetime.fromtimestamp(profile.applied, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    if profile.cut_off:
+        yield "  its last run was cut off: apply or withdraw it again"
+    yield from (f"  {line}" for line in status_lines(profile.rows))
 
 
 def client_lines(rows: Iterable[Row], extent: str) -> Iterator[str]:

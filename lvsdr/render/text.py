@@ -9,6 +9,7 @@ from lvsdr.model.objects import there
 from lvsdr.render.results import (
     Announced,
     Applied,
+    AppliedProfiles,
     Checked,
     ConfFindings,
     Drained,
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from lvsdr.model.change import Change, Plan
     from lvsdr.model.explanation import Answering
     from lvsdr.model.finding import Finding
+
+MOST_KEPT = 20
 
 
 def lines(result: Result) -> Iterable[str]:
@@ -69,7 +72,11 @@ def _drift(plan: Plan) -> Iterator[str]:
 
 
 def _applied(result: Applied) -> Iterator[str]:
-    yield from changes(result.changes)
+    if result.changes or not result.kept:
+        yield from changes(result.changes)
+    yield from (f"= {each}" for each in result.kept[:MOST_KEPT])
+    if len(result.kept) > MOST_KEPT:
+        yield f"= and {len(result.kept) - MOST_KEPT} more: --format json names them all"
     yield from _announced(Announced(result.announced))
 
 
@@ -90,6 +97,15 @@ def _status(result: Status) -> Iterator[str]:
     if result.seen is not None:
         yield from client_lines(result.rows, result.seen.extent)
     yield from _drift(result.drift)
+
+
+def _applied_profiles(result: AppliedProfiles) -> Iterator[str]:
+    from lvsdr.render.status_verify_text import applied_lines
+
+    if not result.profiles:
+        yield "nothing is applied on this host"
+    for each in result.profiles:
+        yield from applied_lines(each)
 
 
 def _drained(result: Drained) -> Iterator[str]:
@@ -208,6 +224,7 @@ SHOWS: Mapping[type[Result], Callable[[Any], Iterable[str]]] = {
     Applied: _applied,
     Announced: _announced,
     Status: _status,
+    AppliedProfiles: _applied_profiles,
     Drained: _drained,
     Verified: _verified,
     Checked: _checked,

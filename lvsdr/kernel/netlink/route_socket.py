@@ -14,7 +14,7 @@ from lvsdr.kernel.netlink.netlink_messages import ACK, Item, decode_message, eac
 from lvsdr.kernel.netlink.netlink_socket import NETLINK_ROUTE, NetlinkSocket
 
 NETLINK_GET_STRICT_CHK = 12
-EXCLUSIVE, CREATE = 0x200, 0x400
+REPLACE, EXCLUSIVE, CREATE = 0x100, 0x200, 0x400
 # By the version of IP.
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 # A dump that somebody's change has torn is asked for again, so often.

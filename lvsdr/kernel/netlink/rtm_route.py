@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
 from lvsdr.kernel.netlink.netlink_messages import (
@@ -17,6 +17,7 @@ from lvsdr.kernel.netlink.netlink_messages import (
 )
 from lvsdr.kernel.netlink.route_socket import CREATE, EXCLUSIVE, FAMILIES, RouteSocket
 from lvsdr.model.address import IPAddress, IPNetwork
+from lvsdr.model.other_attributes import RouteAttributes
 
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 # Family, the lengths of destination and source, type of service, table, protocol, scope, type,
@@ -25,14 +26,19 @@ RTMSG = struct.Struct("=8BI")
 # Show the route itself, not what becomes of the packet.
 RTM_F_FIB_MATCH = 0x2000
 RTA_DST, RTA_SRC, RTA_IIF, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC = range(1, 8)
-RTA_TABLE = 15
+RTA_CACHEINFO, RTA_TABLE = 12, 15
+# What a route is known by, and what the kernel alone says of it.
+KNOWN = frozenset({RTA_DST, RTA_OIF, RTA_PRIORITY, RTA_CACHEINFO, RTA_TABLE})
 RT_TABLE_MAIN, RTPROT_STATIC = 254, 4
 UNICAST, LOCAL, BROADCAST, ANYCAST, MULTICAST, BLACKHOLE, UNREACHABLE = range(1, 8)
 
 
 @dataclass(frozen=True, slots=True)
 class RawRoute:
-    """A route as the kernel shows it; `link` is the index of its outgoing link."""
+    """A route as the kernel shows it; `link` is the index of its outgoing link.
+
+    With `others`, it is added with these attributes too.
+    """
 
     kind: int
     destination: IPNetwork
@@ -41,6 +47,7 @@ class RawRoute:
     link: int = 0
     gateway: IPAddress | None = None
     source: IPAddress | None = None
+    others: RouteAttributes | None = field(default=None, compare=False, repr=False)
 
 
 def dump(wire: RouteSocket, version: int, kind: int) -> list[RawRoute]:
@@ -92,7 +99,7 @@ def matching(wire: RouteSocket, destination: IPAddress) -> RawRoute:
 
 def decode(message: memoryview) -> RawRoute:
     """Return the route in a message."""
-    (family, length, _, _, table, _, _, kind, _), found = unpack_message(message, RTMSG)
+    (family, length, _, _, table, protocol, scope, kind, _), found = unpack_message(message, RTMSG)
     anywhere = bytes(4 if family == socket.AF_INET else 16)
     return RawRoute(
         kind=kind,
@@ -102,15 +109,24 @@ def decode(message: memoryview) -> RawRoute:
         link=as_number(found.get(RTA_OIF, NOTHING)),
         gateway=_address(found, RTA_GATEWAY),
         source=_address(found, RTA_PREFSRC),
+        others=RouteAttributes(protocol, scope, _rest(found)),
     )
+
+
+def _rest(found: Attributes) -> str:
+    rest = (pack_attribute(kind, bytes(each)) for kind, each in found.items() if kind not in KNOWN)
+    return b"".join(rest).hex()
 
 
 def _described(route: RawRoute) -> bytes:
     destination = route.destination
     family, length = FAMILIES[destination.version], destination.prefixlen
-    header = RTMSG.pack(family, length, 0, 0, route.table, RTPROT_STATIC, 0, route.kind, 0)
+    others = route.others or RouteAttributes(RTPROT_STATIC, 0)
+    kind = (others.protocol, others.scope, route.kind)
+    header = RTMSG.pack(family, length, 0, 0, route.table, *kind, 0)
     address = pack_attribute(RTA_DST, destination.network_address.packed)
-    return header + address + pack_attribute(RTA_PRIORITY, U32.pack(route.metric))
+    metric = pack_attribute(RTA_PRIORITY, U32.pack(route.metric))
+    return header + address + metric + bytes.fromhex(others.rest)
 
 
 def _address(found: Attributes, kind: int) -> IPAddress | None:

@@ -56,13 +56,14 @@ class Addresses:
 
     def _raw(self, address: Address) -> RawAddress:
         index = links.find(self._sockets.rtnetlink, address.link).index
+        others = address.attributes
         if address.ip.version == 4:
             label = address.label or address.link
-            return RawAddress(index, address.ip, address.scope, label=label)
+            return RawAddress(index, address.ip, address.scope, label=label, others=others)
         # Duplicate address detection would find the other owners of the VIP and disable it.
         # Deprecated is usable, but never chosen as a source.
         flags = IFA_F_NODAD | (IFA_F_DEPRECATED if address.deprecated else 0)
-        return RawAddress(index, address.ip, flags=flags)
+        return RawAddress(index, address.ip, flags=flags, others=others)
 
 
 def _reasons(change: Change) -> Reasons:
@@ -85,4 +86,5 @@ def _address(link: str, found: RawAddress) -> Address:
         scope=found.scope if ipv4 else "global",
         # IPv4 ignores it, so it makes no difference there.
         deprecated=found.deprecated and not ipv4,
+        attributes=found.others,
     )

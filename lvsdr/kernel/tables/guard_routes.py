@@ -47,7 +47,7 @@ def dead_ends(sockets: Sockets) -> frozenset[IPNetwork]:
 def _all(sockets: Sockets, versions: Iterable[int]) -> list[Route]:
     with reading("the routes"):
         return [
-            Route(found.destination, found.metric, kind)
+            Route(found.destination, found.metric, kind, found.others)
             for version in versions
             for kind, number in TYPES.items()
             for found in raw.dump(sockets.rtnetlink, version, number)
@@ -55,4 +55,6 @@ def _all(sockets: Sockets, versions: Iterable[int]) -> list[Route]:
 
 
 def _raw(route: Route) -> RawRoute:
-    return RawRoute(TYPES[route.route_kind], route.destination, route.metric)
+    return RawRoute(
+        TYPES[route.route_kind], route.destination, route.metric, others=route.attributes
+    )

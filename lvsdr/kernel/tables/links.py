@@ -108,4 +108,5 @@ def _link(found: RawLink) -> Link:
         up=found.up,
         arp=found.arp,
         started=found.qdisc != "noop",
+        index=found.index,
     )

@@ -10,7 +10,7 @@ from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.profile.roles import director, realserver
 from lvsdr.profile.roles.director import standby
 
-__all__ = ["desired", "must_be_absent", "standby"]
+__all__ = ["desired", "footprint", "must_be_absent", "standby"]
 
 
 def desired(profile: Profile, host: Host) -> Objects:
@@ -21,6 +21,13 @@ def desired(profile: Profile, host: Host) -> Objects:
     if isinstance(profile, DirectorProfile):
         return director.desired(profile, host)
     return realserver.desired(profile, host)
+
+
+def footprint(profile: Profile) -> Objects:
+    """Return what a profile leaves on any host, whatever it is like: all but settings."""
+    if isinstance(profile, DirectorProfile):
+        return director.footprint(profile)
+    return realserver.footprint(profile)
 
 
 def must_be_absent(profile: Profile, wanted: Objects) -> Iterator[Key]:

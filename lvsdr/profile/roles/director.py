@@ -29,6 +29,12 @@ def desired(profile: DirectorProfile, host: Host) -> Objects:
     return keyed((*quiet, *_table(profile), *_daemons(profile, "master"), *addresses))
 
 
+def footprint(profile: DirectorProfile) -> Objects:
+    """Return what a director leaves on any host: its table but for settings, and the VIPs."""
+    addresses = (_on_the_link(profile.interface, vip) for vip in _owned(profile))
+    return keyed((*profile.virtual_servers, *profile.real_servers, *addresses))
+
+
 def standby(profile: DirectorProfile) -> Objects:
     """Return what is there while another director of the cluster is the active one.
 

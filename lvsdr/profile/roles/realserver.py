@@ -8,7 +8,16 @@ from lvsdr.errors import CannotRun
 from lvsdr.model.address import host_network
 from lvsdr.model.holder_kinds import HOLDER_KINDS
 from lvsdr.model.host import Host
-from lvsdr.model.objects import GUARD_METRIC, Objects, ProxyNeighbour, Route, Sysctl, keyed
+from lvsdr.model.objects import (
+    GUARD_METRIC,
+    Address,
+    Link,
+    Objects,
+    ProxyNeighbour,
+    Route,
+    Sysctl,
+    keyed,
+)
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.profile.holders import holder_objects
 from lvsdr.profile.roles.arp_silence import silence
@@ -27,6 +36,14 @@ def desired(profile: RealServerProfile, host: Host) -> Objects:
     held = holder_objects(kind, profile.holder_link, profile.vips)
     alone = _unproxied(profile, host)
     return keyed((*quiet, *alone, *held, *_reverse_path(profile), *_guard(profile)))
+
+
+def footprint(profile: RealServerProfile) -> Objects:
+    """Return what a real server leaves on any host: the VIPs, guard routes, a link of its own."""
+    kind = HOLDER_KINDS[profile.holder]
+    held = holder_objects(kind, profile.holder_link, profile.vips)
+    own = (it for it in held if isinstance(it, Address) or (kind.named and isinstance(it, Link)))
+    return keyed((*own, *_guard(profile)))
 
 
 def _unproxied(profile: RealServerProfile, host: Host) -> Iterator[ProxyNeighbour]:

@@ -1,0 +1,57 @@
+"""`lvsdr status`: what is applied on this host, as the record knows it; no profile is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from lvsdr.cli.options import netns_option, output_option
+from lvsdr.cli.session import Session
+from lvsdr.render.results import AppliedProfiles
+
+if TYPE_CHECKING:
+    from lvsdr.core.kernel_interface import Kernel
+    from lvsdr.core.record import Record
+    from lvsdr.render.object_rows import AppliedProfile
+
+
+@click.command("status")
+@output_option(AppliedProfiles)
+@netns_option
+@click.pass_obj
+def status(session: Session) -> int:
+    """Show what is applied on this host; exit 1 if any of it differs by now.
+
+    Each profile with its role, its name, the file that it came from, and what lvsdr has set up for
+    it.
+    """
+    from lvsdr.core.situation import record_of
+
+    with session.kernel() as kernel:
+        record = record_of(kernel, session.book())
+        profiles = list(_profiles(record, kernel))
+    session.tell(record.notes)
+    session.show(AppliedProfiles(profiles))
+    return 0 if all(each.ok for each in profiles) else 1
+
+
+def _profiles(record: Record, kernel: Kernel) -> Iterator[AppliedProfile]:
+    from lvsdr.render import object_rows
+
+    for owner in sorted({*record.claims, *record.intents, *record.drained}):
+        held = record.claims.get(owner, {})
+        drained = record.drained.get(owner, frozenset()) & held.keys()
+        marks = dict.fromkeys(drained, object_rows.DRAINED)
+        seen = kernel.observe(held.keys(), held)
+        role, _, name = owner.partition(":")
+        origin = record.origins.get(owner)
+        yield object_rows.AppliedProfile(
+            role,
+            name,
+            None if origin is None else origin.file,
+            None if origin is None else origin.applied,
+            list(object_rows.rows(held, seen, marks=marks)),
+            owner in record.intents,
+        )
