@@ -16,7 +16,7 @@ from lvsdr.model.finding import Finding
 from lvsdr.model.foreign_program import Owner
 from lvsdr.model.host import HeldAddress, Host, HostLink
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
-from lvsdr.model.objects import ProxyNeighbour
+from lvsdr.model.objects import ProxyNeighbour, Sysctl
 from lvsdr.model.profile import DirectorProfile, LabelledVip, RealServerProfile
 from lvsdr.model.route_lookup import Packet, RouteTo
 from lvsdr.rules.host import container_host_rules, host_rules, route_questions
@@ -396,3 +396,16 @@ def test_a_standby_that_is_a_real_server_is_not_told_to_stop_its_backup_daemon()
     assert not {"BACKUP-BYPASS", "SYNC-ROLE"} & {
         each.rule for each in host_rules.findings(DIRECTOR, seen)
     }
+
+
+def test_nobody_is_told_to_silence_another_address_that_the_segment_asks_for() -> None:
+    setting = "net/ipv4/conf/all/arp_ignore"
+    todo = (Change(Sysctl(setting, "0"), Sysctl(setting, "1")),)
+    other = HostLink("dummy7", link_kind="dummy", arp=False)
+    loud = {setting: "0"}
+
+    alone = host(REALSERVER, *HOLDING, links=(other,), sysctls=loud)
+    more = host(REALSERVER, *HOLDING, "dummy7 192.0.2.77/32", links=(other,), sysctls=loud)
+
+    assert harm_of_apply(REALSERVER, todo, alone) == ""
+    assert "192.0.2.77 on eth0" in harm_of_apply(REALSERVER, todo, more)

@@ -6,19 +6,21 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from lvsdr.model.address import IPAddress
+from lvsdr.model.arp_settings import leaks
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.finding import Finding
 from lvsdr.model.foreign_program import Owner
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer, VirtualServer
-from lvsdr.model.objects import Address
-from lvsdr.model.profile import DirectorProfile, Profile, command
+from lvsdr.model.objects import Address, Sysctl
+from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile, command
+from lvsdr.rules.host.link_switches import silenced_by_ignoring
 
 
 def harm_of_apply(profile: Profile, todo: Plan, host: Host) -> str:
     """Return whom an apply of `todo` would harm, empty where nobody is known to be."""
     if not isinstance(profile, DirectorProfile):
-        return ""
+        return _silences(profile, todo, host)
     checker = next(filter(_checks, host.owners), None)
     back = next(filter(_puts_back, todo), None)
     if checker is not None and back is not None:
@@ -52,6 +54,25 @@ def without_harm(found: Iterable[Finding], profile: Profile, reason: str) -> Ite
             yield replace(each, hint="", look=f"{each.hint}, but first: {reason}")
         else:
             yield each
+
+
+def _silences(profile: RealServerProfile, todo: Plan, host: Host) -> str:
+    """Return the other addresses for which the host answers ARP now, and would not afterwards."""
+    settings = (each.subject for each in todo if isinstance(each.subject, Sysctl))
+    quiet = any(each.path.endswith("/arp_ignore") for each in settings)
+    loud = (link.name for link in host.links.values() if link.speaks_arp and leaks(link.name, host))
+    silent = [
+        f"{address} on {link}"
+        for link in loud
+        for address in silenced_by_ignoring(link, profile.vips, host)
+        if not any(
+            host.speaks_arp(other) and host.same_segment(link, other)
+            for other in host.links_with(address)
+        )
+    ]
+    if not quiet or not silent:
+        return ""
+    return f"this host would no longer answer ARP for {', '.join(silent)}"
 
 
 def _checks(owner: Owner) -> bool:
