@@ -49,6 +49,9 @@ HOST = Host(
 NEAR = (ip_network("192.168.1.0/24"),)
 
 
+SERVED = tuple(Proof(Path(WEB, VIP, rip, 80), "served") for rip in (ONE, TWO, THREE))
+
+
 def way(rip: object = ONE, beyond: bool = True, port: int = 80) -> Way:
     return Way("tcp", VIP, port, ip_address(str(rip)), port, beyond)
 
@@ -73,7 +76,7 @@ def found(
     tallies: Mapping[Way, ClientTally],
     *,
     host: Host = HOST,
-    proofs: tuple[Proof, ...] = (),
+    proofs: tuple[Proof, ...] = SERVED,
     again: tuple[Conversation, ...] = (),
     where: Mapping[Conversation, Found] | None = None,
 ) -> list[Finding]:
@@ -221,6 +224,12 @@ def test_one_that_is_sent_nothing_this_way_is_not_named(server: RealServer) -> N
     host = replace(HOST, real_servers=(server, *SERVERS[1:]))
 
     assert found({way(ONE): silent(), way(TWO): answering()}, host=host) == []
+
+
+def test_what_no_probe_has_shown_may_be_amiss_too() -> None:
+    (one,) = found({way(ONE): silent(), way(TWO): answering()}, proofs=())
+
+    assert "it does not take in what it is sent, which no probe has shown, or its" in one.message
 
 
 def test_services_of_one_real_server_are_one_finding() -> None:

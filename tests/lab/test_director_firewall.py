@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import pytest
 from load import asked
 from rig import (
-    RIP6,
-    RIPS,
     VIP,
-    VIP6,
     Document,
     Rig,
     director,
@@ -22,14 +18,10 @@ from rig import (
     verified,
     virtual_server,
 )
-from test_drain_datagrams import flowing, services
 
-from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import serving
 
 RULE = "DIRECTOR-FIREWALL"
-# How long a flow of datagrams is kept after each of them.
-FULL = 300
 # As administrators write it, and as vrrp_strict of keepalived does.
 REJECTS = ("INPUT -p tcp --dport 22 -j ACCEPT", "INPUT -p tcp --dport 80 -j REJECT")
 STRICT = (f"INPUT -d {VIP} -j DROP",)
@@ -123,41 +115,3 @@ def refused_by_ipvs(made: Rig, refusing: str) -> Iterator[None]:
         yield
     finally:
         made.apply()
-
-
-def test_5_over_ipv6_it_is_told_as_well(tmp_path: Path) -> None:
-    with (
-        rig(tmp_path, director(virtual_server(VIP6, [RIP6])), realserver(vips=[VIP6])) as six,
-        serving(six.lab.realservers[0], six.services),
-    ):
-        six.apply()
-        words = ("director", "verify", six.director, "--seconds", "1")
-        with asked(six.lab.client, VIP6, pause=0.05) as answers:
-            settled(lambda: len(answers) > 1, True)
-            before = verified(six.lab.director, *words, expect=0)
-            six.lab.director.run("ip6tables-legacy", "-A", "INPUT", "-d", VIP6, "-j", "DROP")
-            found = verified(six.lab.director, *words, expect=1)
-
-    assert before == []
-    assert [(one["rule"], one["vip"]) for one in found] == [(RULE, VIP6)]
-    assert "ip6tables-save" in found[0]["look"]
-
-
-def test_6_a_flow_of_datagrams_that_no_longer_gets_through_is_told(tmp_path: Path) -> None:
-    with rig(tmp_path, services(*RIPS), realserver()) as udp:
-        udp.apply()
-        host, words = udp.lab.director, ("director", "verify", udp.director, "--seconds", "1")
-        with flowing(udp):
-            before = verified(host, *words, expect=0)
-            host.run("iptables-legacy", "-A", "INPUT", "-p", "udp", "-j", "DROP")
-            settled(lambda: left_of_flow(host) < FULL - 6, True, seconds=20, every=0.3)
-            found = verified(host, *words, expect=1)
-
-    assert RULE not in {one["rule"] for one in before}
-    assert (RULE, "error") in {(one["rule"], one["severity"]) for one in found}
-
-
-def left_of_flow(host: Host) -> int:
-    """Return how many seconds the only flow is still kept, as the kernel lists it."""
-    (line,) = host.run("cat", "/proc/net/ip_vs_conn").stdout.splitlines()[1:]
-    return int(line.split()[8])

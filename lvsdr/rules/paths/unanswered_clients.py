@@ -11,7 +11,7 @@ from lvsdr.model.client_connections import ClientTally, ConnectionsSeen, Convers
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer
-from lvsdr.model.path import Proof
+from lvsdr.model.path import PathVerdict, Proof
 from lvsdr.model.profile import DirectorProfile
 
 # Fewer than these may be clients that went away.
@@ -42,7 +42,8 @@ Tallies = Mapping[IPAddress, ClientTally]
 class Suspicion:
     """One service at one real server, which answers none of its clients on one side.
 
-    `beyond` is whether that is beyond the segment, `number` how many had no answer. `alone` is the
+    `beyond` is whether that is beyond the segment, `proven` whether the real server serves what the
+    director sends it, `number` how many had no answer. `alone` is the
     client where there is one only, and nobody answers it. `compared` are real servers that answer
     such clients meanwhile; `again` is how many clients asked a second time before our eyes: those
     that only flood do not.
@@ -51,6 +52,7 @@ class Suspicion:
     ask: Ask
     rip: IPAddress
     beyond: bool
+    proven: bool
     number: int
     client: IPAddress | None
     alone: bool
@@ -85,7 +87,7 @@ def findings(
     )
     suspected: dict[IPAddress, list[Suspicion]] = {}
     for (ask, beyond), tallies in _by_service(seen, forwarding).items():
-        for each in _suspected(ask, beyond, tallies, waiting):
+        for each in _suspected(ask, beyond, tallies, forwarding, waiting):
             suspected.setdefault(each.rip, []).append(each)
     for suspicions in suspected.values():
         yield _finding(suspicions, seen)
@@ -102,11 +104,11 @@ class Forwarding:
                 service = server.service
                 place = (service.protocol, service.vip, service.port)
                 self._servers.add((*(place if service.vip else ("fwmark",)), server.rip))
-        self._broken = {
-            (proof.path.service.protocol, proof.path.rip, proof.path.vip, proof.path.port)
-            for proof in proofs
-            if proof.verdict not in (None, "served")
-        }
+        self._proofs: dict[tuple[object, ...], set[PathVerdict | None]] = {}
+        for proof in proofs:
+            path = proof.path
+            key = (path.service.protocol, path.rip, path.vip, path.port)
+            self._proofs.setdefault(key, set()).add(proof.verdict)
 
     def has(self, way: Way) -> bool:
         """Return whether what is seen on a way says something of its real server."""
@@ -115,13 +117,21 @@ class Forwarding:
             (way.protocol, way.vip, 0, way.rip),
             ("fwmark", way.rip),
         )
-        asked = {(way.vip, way.port), (way.vip, 0)}
-        broken = any(
-            (name, way.rip, *one) in self._broken
-            for name in (way.protocol, "fwmark")
-            for one in asked
-        )
-        return way.protocol == "tcp" and not broken and any(one in self._servers for one in places)
+        known = way.protocol == "tcp" and any(place in self._servers for place in places)
+        return known and self._verdicts(way[:3], way.rip) <= {None, "served"}
+
+    def proven(self, ask: Ask, rip: IPAddress) -> bool:
+        """Return whether a probe has shown that the real server serves it."""
+        return "served" in self._verdicts(ask, rip)
+
+    def _verdicts(self, ask: Ask, rip: IPAddress) -> set[PathVerdict | None]:
+        protocol, vip, port = ask
+        return {
+            verdict
+            for name in (protocol, "fwmark")
+            for number in (port, 0)
+            for verdict in self._proofs.get((name, rip, vip, number), ())
+        }
 
 
 def _is_sent_clients(server: RealServer) -> bool:
@@ -140,7 +150,11 @@ def _by_service(
 
 
 def _suspected(
-    ask: Ask, beyond: bool, tallies: Tallies, waiting: Mapping[tuple[Ask, IPAddress], int]
+    ask: Ask,
+    beyond: bool,
+    tallies: Tallies,
+    forwarding: Forwarding,
+    waiting: Mapping[tuple[Ask, IPAddress], int],
 ) -> Iterator[Suspicion]:
     silent = {rip: each for rip, each in tallies.items() if each.since_last_answer >= ENOUGH}
     others = [(rip, each) for rip, each in tallies.items() if rip not in silent]
@@ -156,6 +170,7 @@ def _suspected(
             ask,
             rip,
             beyond,
+            forwarding.proven(ask, rip),
             tally.since_last_answer,
             min(tally.askers, key=int, default=None),
             len(tally.askers) == 1 and not tally.askers & served,
@@ -174,6 +189,8 @@ def _stands_out(tally: ClientTally, others: Sequence[ClientTally]) -> bool:
 def _finding(found: Sequence[Suspicion], seen: ConnectionsSeen) -> Finding:
     rip, vip = found[0].rip, found[0].ask[1]
     whose, meaning = _MEANINGS[frozenset(each.beyond for each in found)]
+    if not all(each.proven for each in found):
+        meaning = f"it does not take in what it is sent, which no probe has shown, or {meaning}"
     sure = any(each.sure for each in found)
     client = next((each.client for each in found if each.client is not None), "CLIENT")
     save = "iptables-save" if vip.version == 4 else "ip6tables-save"
