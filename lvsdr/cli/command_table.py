@@ -160,7 +160,7 @@ TABLE: dict[str, tuple[str, Callable[[], click.Command]]] = {
         _status,
     ),
     "check": ("Check profiles, alone and against each other.", _check),
-    "verify": ("Ask the segment who answers for the VIPs.", _verify),
+    "verify": ("Ask the segment who answers for the VIPs, and whether the services do.", _verify),
     "watch": (
         "Listen on the segment, and tell of whoever speaks in a VIP's name and is not the"
         " director.",

@@ -29,7 +29,7 @@ def _into_session(name: str) -> Callable[[click.Context, click.Parameter, Any], 
 
 
 def _number_option(
-    flag: str, metavar: str, kind: NumberRange, default: float, text: str
+    flag: str, metavar: str, kind: NumberRange | click.IntRange, default: float, text: str
 ) -> Callable[[Command], Command]:
     """Return an option with a number for the session, which has it under the option's name."""
     return click.option(
@@ -128,6 +128,15 @@ rate_option = _number_option(
     NumberRange(1, 100000),
     5000.0,
     "How many frames a second to send at most.",
+)
+
+
+requests_option = _number_option(
+    "--requests",
+    "NUMBER",
+    click.IntRange(1, 1000),
+    10,
+    "How many connections to ask each service for, beyond the gateway.",
 )
 
 

@@ -45,6 +45,7 @@ class Session(Neighbourhood):
         self.lock_timeout = 10.0
         self.seconds = 1.6
         self.rate = 5000.0
+        self.requests = 10
         self.allow_insecure_profile = False
         self.stopwatch: Stopwatch | None = None
         # What --netns named: commands for that host are typed on this one.

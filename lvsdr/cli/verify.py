@@ -15,11 +15,12 @@ from lvsdr.cli.options import (
     output_option,
     profile_argument,
     rate_option,
+    requests_option,
     seconds_option,
     trust_option,
 )
 from lvsdr.cli.role_commands import read_profile
-from lvsdr.cli.session import Session
+from lvsdr.cli.session import Session, progress_bar
 from lvsdr.render.results import Verified
 
 if TYPE_CHECKING:
@@ -96,29 +97,58 @@ def verify_realserver(session: Session, profile: Path) -> int:
 @seconds_option
 @rate_option
 @dip_option
+@requests_option
+@click.option("--no-services", is_flag=True, help="Do not ask the services.")
 @click.pass_obj
 def verify_segment(
-    session: Session, profile: Path, interface: str | None, dips: tuple[IPAddress, ...]
+    session: Session,
+    profile: Path,
+    interface: str | None,
+    dips: tuple[IPAddress, ...],
+    no_services: bool,
 ) -> int:
-    """Ask the segment who answers for the VIPs.
+    """Ask the segment who answers for the VIPs, and whether the services do.
 
     Runs on any host of the segment, and needs a director's or a real server's PROFILE. A director's
     tells which real server an answer comes from. Where this host itself sends packets for a VIP on
     to a guest or through a tunnel, one is sent, and must not come back.
+
+    A director's services are asked as a client does: on a third host by first packets that open no
+    connection, beyond the gateway by connections alone.
     """
+    from lvsdr.cli.service_client import ServiceClient
+    from lvsdr.model.profile import DirectorProfile
     from lvsdr.profile.reader import read
     from lvsdr.proof import verification
+    from lvsdr.proof.client_place import beyond_gateway
     from lvsdr.proof.segment_hosts import segment_of
 
-    wanted = read(profile)
+    wanted, client = read(profile), ServiceClient(session.rate, progress_bar)
     with session.kernel() as kernel:
-        segment = segment_of(wanted, kernel.read_host(), interface, dips)
-        verdict = verification.any_host(segment, kernel, session.ask, session.follow)
+        host = kernel.read_host()
+        asked = not no_services and interface is None
+        if asked and beyond_gateway(wanted, host, kernel, dips):
+            times = session.requests
+            return _show(session, verification.host_beyond(wanted, times, client.connections))
+        segment = segment_of(wanted, host, interface, dips)
+        served = None
+        if isinstance(wanted, DirectorProfile) and not no_services:
+            served = wanted, client.first_packets
+        verdict = verification.any_host(segment, kernel, session.ask, session.follow, served)
     return _show(session, container.typed_here(verdict, session.netns))
 
 
 def _show(session: Session, verdict: Verdict, standby: str = "") -> int:
     """Print a verdict and return its exit code."""
-    names = verdict.names or {}
-    session.show(Verified(verdict.findings, verdict.heard, names, verdict.paths, standby))
+    session.show(
+        Verified(
+            verdict.findings,
+            verdict.heard,
+            verdict.names or {},
+            verdict.paths,
+            standby,
+            verdict.services,
+            verdict.client,
+        )
+    )
     return 0 if verdict.ok else 1

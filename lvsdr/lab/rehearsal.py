@@ -133,7 +133,9 @@ class _Rehearsal:
         return Step(f"client: {REQUESTS} requests to {service}", set(served) <= known, seen)
 
     def _silence(self) -> Step:
-        done = self._lab.observer.lvsdr("verify", self._paths["director"], "--format", "json")
+        # The services have been asked by the client, and nobody serves them any more.
+        words = ("verify", "--no-services", "--format", "json")
+        done = self._lab.observer.lvsdr(*words, self._paths["director"])
         document = json.loads(done.stdout)
         seen = [
             f"{answer['vip']} is at {answer['mac']}: {self._lab.name_of(answer['mac'])}"

@@ -19,14 +19,19 @@ from lvsdr.model.objects import SILENCE, Address
 from lvsdr.model.path import Proof
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile, command
 from lvsdr.model.route_lookup import ForwardingOutcome
+from lvsdr.model.service_proof import ClientPlace, ServiceProof
+from lvsdr.proof.client_place import is_client
 from lvsdr.proof.client_traffic import ClientTraffic, Hear, watched
 from lvsdr.proof.director_probes import Probe, prove
 from lvsdr.proof.segment_hosts import Question, Segment, segment_of
+from lvsdr.proof.service_requests import Connect, FirstAsk, ask_from_beyond, ask_on_segment
 from lvsdr.rules.host import drift, host_rules, route_questions
 from lvsdr.rules.host.harm_of_apply import harm_of_apply, harm_of_putting_back, without_harm
 from lvsdr.rules.paths import path_findings as path_rules
 from lvsdr.rules.paths import vip_given_up
+from lvsdr.rules.paths.service_findings import service_findings
 from lvsdr.rules.segment import who_answers
+from lvsdr.rules.segment.mac_owners import MacOwners
 
 Ask = Callable[[Question], frozenset[Answer]]
 Follow = Callable[[Mapping[IPAddress, str]], Mapping[IPAddress, ForwardingOutcome]]
@@ -35,12 +40,17 @@ Follow = Callable[[Mapping[IPAddress, str]], Mapping[IPAddress, ForwardingOutcom
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is wrong, who answered for the VIPs, whose each MAC is, and what the paths are like."""
+    """What is wrong, who answered for the VIPs, whose each MAC is, and what the paths are like.
+
+    `services` are those that were asked as a client of `client`; None where this host is none.
+    """
 
     findings: tuple[Finding, ...]
     heard: frozenset[Answer] = frozenset()
     names: Mapping[str, str] | None = None
     paths: tuple[Proof, ...] = ()
+    services: tuple[ServiceProof, ...] = ()
+    client: ClientPlace | None = None
 
     @property
     def ok(self) -> bool:
@@ -119,12 +129,44 @@ def _proven(  # noqa: PLR0913, PLR0917 - what is known, and each way to look
     )
 
 
-def any_host(segment: Segment, kernel: Kernel, ask: Ask, follow: Follow) -> Verdict:
+def any_host(
+    segment: Segment,
+    kernel: Kernel,
+    ask: Ask,
+    follow: Follow,
+    served: tuple[DirectorProfile, FirstAsk] | None = None,
+) -> Verdict:
     """Return who answers for the VIPs on `segment`, whatever this host is.
 
-    And which VIPs this host itself leads to where nobody has them.
+    And which VIPs this host itself leads to where nobody has them; and, where this host is a client
+    of the profile of `served`, whether its services answer.
     """
-    return _answering(segment, ask).with_findings(sent_astray(segment, kernel, follow))
+    answered = ask(segment.question)
+    owners = segment.mac_owners(answered)
+    verdict = _judged(segment, answered, owners)
+    if served is not None and is_client(served[0], segment.link, segment.host):
+        proofs = ask_on_segment(served[0], segment, answered, owners, served[1])
+        told = {mac: owners.host(mac) for proof in proofs for mac in proof.answerers}
+        verdict = replace(
+            verdict.with_findings(service_findings(proofs, owners)),
+            names={**(verdict.names or {}), **told},
+            services=proofs,
+            client="segment",
+        )
+    return verdict.with_findings(sent_astray(segment, kernel, follow))
+
+
+def host_beyond(profile: Profile, times: int, connect: Connect) -> Verdict:
+    """Return whether the services answer a host that is not of their segment."""
+    if not isinstance(profile, DirectorProfile):
+        raise CannotRun(
+            "cannot verify a real server from here: no link of this host is on the segment of its"
+            " VIPs, and its profile names no services",
+            hints=["on a host of the segment, or with a director's PROFILE: lvsdr verify PROFILE"],
+        )
+    proofs = ask_from_beyond(profile, times, connect)
+    found = tuple(service_findings(proofs, MacOwners()))
+    return Verdict(found, services=proofs, client="beyond")
 
 
 def sent_astray(segment: Segment, kernel: Kernel, follow: Follow) -> Iterator[Finding]:
@@ -216,7 +258,12 @@ def _as_director(vips: Iterable[DirectorVip]) -> Iterator[Finding]:
 def _answering(segment: Segment, ask: Ask) -> Verdict:
     """Return who answers for the VIPs on the segment."""
     answered = ask(segment.question)
-    heard, owners = answered | segment.own_answers(), segment.mac_owners(answered)
+    return _judged(segment, answered, segment.mac_owners(answered))
+
+
+def _judged(segment: Segment, answered: frozenset[Answer], owners: MacOwners) -> Verdict:
+    """Return what the answers of the segment, and this host's own, mean."""
+    heard = answered | segment.own_answers()
     answers = who_answers.SegmentAnswers(heard, owners)
     found = tuple(who_answers.answer_findings(segment.vips, answers))
     vips = frozenset(segment.vips)

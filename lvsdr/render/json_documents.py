@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from lvsdr.model.finding import ERROR
 from lvsdr.render import json_fields
 from lvsdr.render.json_fields import Document
+from lvsdr.render.json_verify import verified
 from lvsdr.render.results import (
     Announced,
     Applied,
@@ -34,7 +34,6 @@ from lvsdr.render.utc_time import timestamp
 if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress
     from lvsdr.model.change import Plan
-    from lvsdr.model.finding import Finding
 
 
 def lines(result: Result) -> Iterable[str]:
@@ -109,23 +108,10 @@ def _drained(result: Drained) -> Document:
     }
 
 
-def _verified(result: Verified) -> Document:
-    return {
-        "format": "lvsdr/verify/1",
-        "ok": _sound(result.findings),
-        "findings": [json_fields.finding(item) for item in result.findings],
-        "answers": [
-            json_fields.answer(item, result.names) for item in sorted(result.answers, key=str)
-        ],
-        "paths": [json_fields.path(item) for item in result.paths],
-        "standby": result.standby or None,
-    }
-
-
 def _checked(result: Checked) -> Document:
     return {
         "format": "lvsdr/check/1",
-        "ok": _sound(result.findings),
+        "ok": json_fields.sound(result.findings),
         "profiles": [
             {"file": str(path), "role": item.role, "name": item.name}
             for path, item in result.profiles.items()
@@ -224,10 +210,6 @@ def _addresses(vips: Iterable[IPAddress]) -> list[str]:
     return [str(vip) for vip in vips]
 
 
-def _sound(findings: Sequence[Finding]) -> bool:
-    return not any(item.severity == ERROR for item in findings)
-
-
 SHOWS: Mapping[type[Result], Callable[[Any], Document]] = {
     Planned: _planned,
     Applied: _applied,
@@ -235,7 +217,7 @@ SHOWS: Mapping[type[Result], Callable[[Any], Document]] = {
     Status: _status,
     AppliedProfiles: json_fields.applied_profiles,
     Drained: _drained,
-    Verified: _verified,
+    Verified: verified,
     Checked: _checked,
     ConfFindings: _conf_findings,
     Explained: _explained,

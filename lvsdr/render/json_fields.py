@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from lvsdr.model.finding import ERROR
 from lvsdr.model.objects import there
 from lvsdr.model.plain_data import to_plain
 
@@ -102,6 +103,11 @@ def finding(item: Finding) -> Document:
         "look": item.look or None,
         "on": item.on or None,
     }
+
+
+def sound(findings: Iterable[Finding]) -> bool:
+    """Return whether none of the findings is an error."""
+    return not any(item.severity == ERROR for item in findings)
 
 
 def path(item: Proof) -> Document:

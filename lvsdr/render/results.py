@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lvsdr.model.path import Proof
     from lvsdr.model.profile import Profile
     from lvsdr.model.rehearsal_step import Step
+    from lvsdr.model.service_proof import ClientPlace, ServiceProof
     from lvsdr.model.watch_event import Event
     from lvsdr.render.object_rows import AppliedProfile, Row
 
@@ -99,7 +100,8 @@ class Drained(NamedTuple):
 class Verified(NamedTuple):
     """What is wrong, who answered, what the paths are like; `names` say whose a MAC is.
 
-    `standby` is as of Planned.
+    `standby` is as of Planned. `services` were asked as a client of `client`, None where this host
+    is none.
     """
 
     findings: Sequence[Finding]
@@ -107,6 +109,8 @@ class Verified(NamedTuple):
     names: Mapping[str, str]
     paths: Sequence[Proof]
     standby: str = ""
+    services: Sequence[ServiceProof] = ()
+    client: ClientPlace | None = None
 
 
 class Checked(NamedTuple):

@@ -123,13 +123,17 @@ def _drained(result: Drained) -> Iterator[str]:
 
 
 def _verified(result: Verified) -> Iterator[str]:
+    from lvsdr.render.service_text import service_lines
     from lvsdr.render.status_verify_text import answer_lines, path_lines
 
     yield from answer_lines(result.answers, result.names)
     yield from path_lines(result.paths)
+    yield from service_lines(result.client, result.services, result.names)
     yield from _findings(result.findings)
+    unproven = sum(each.verdict is None for each in result.services)
     if not result.findings:
-        yield "verified: no findings"
+        many = f"{unproven} of {len(result.services)} services unproven"
+        yield f"no findings; {many}" if unproven else "verified: no findings"
 
 
 def _findings(found: Iterable[Finding]) -> Iterator[str]:

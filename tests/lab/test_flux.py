@@ -79,7 +79,7 @@ def test_arp_filter_leaves_the_wrong_link_to_answer_for_all(made: Rig, left: Pat
 
 def test_verify_tells_the_flux_from_where_it_is_and_from_elsewhere(made: Rig, left: Path) -> None:
     at_home = verified(made.lab.director, "director", "verify", left, *SHORTLY, expect=0)
-    words = ("verify", left, "--dip", DIP, "--seconds", "1.2")
+    words = ("verify", left, "--dip", DIP, "--seconds", "1.2", "--no-services")
     afar = verified(made.lab.observer, *words, expect=0)
 
     assert [(each["rule"], each["subject"]) for each in at_home] == [

@@ -395,8 +395,8 @@ def test_no_verify_of_a_cluster_under_traffic_finds_anything(
         return served
 
     with ExitStack() as stack:
-        for host in lab.realservers[:2]:
-            stack.enter_context(serving(host, [service]))
+        for host in lab.realservers:
+            stack.enter_context(serving(host, made.services))
         knocking = lab.client.start(knock)
         found = [
             verified(lab.observer, "verify", made.director, "--seconds", "1", expect=0)

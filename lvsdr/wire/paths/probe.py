@@ -117,13 +117,14 @@ def probe_frame(probe: Probe, mac: str, mark: Mark) -> bytes:
     return _in_frame(probe, mac, body, mark)
 
 
-def reset_frame(probe: Probe, mac: str, mark: Mark) -> bytes:
+def reset_frame(probe: Probe, mac: str, mark: Mark, flags: int = tcp.RST) -> bytes:
     """Return the frame that resets the connection that a TCP probe may have opened.
 
-    It takes the same path as the probe, so that it reaches the same host.
+    It takes the same path as the probe, so that it reaches the same host. With other `flags` it is
+    the segment of that connection which has them.
     """
     number = mark.number(probe.protocol) + 1 & 0xFFFFFFFF
-    segment = tcp.Segment(mark.ours, probe.port, number, 0, tcp.RST)
+    segment = tcp.Segment(mark.ours, probe.port, number, 0, flags)
     return _in_frame(probe, mac, tcp.encode(segment, probe.source, probe.target), mark)
 
 
