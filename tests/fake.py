@@ -16,7 +16,7 @@ from lvsdr.model.address import IPAddress, IPInterface, host_network
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.client_connections import ConnectionQuestion, ConnectionsSeen, FirstPacket
 from lvsdr.model.counters import Counters
-from lvsdr.model.host import HeldAddress, Host, HostLink
+from lvsdr.model.host import TABLE_LOCAL, HeldAddress, Host, HostLink
 from lvsdr.model.ipvs import RealServer, VirtualServer
 from lvsdr.model.neighbour_claim import Answer, NeighbourClaim
 from lvsdr.model.objects import (
@@ -113,6 +113,8 @@ class FakeKernel:
     def inspect(self, packets: Callable[[Host], Iterable[Packet]], *, table: bool) -> Host:
         """Look no further than the links, the addresses and the objects."""
         host = self.read_host()
+        own = {host_network(ip) for ip in host.ips if ip.version == 4}
+        host = replace(host, local_routes={TABLE_LOCAL: frozenset(own)})
         return replace(
             host,
             routes={packet: self._route(packet) for packet in packets(host)},

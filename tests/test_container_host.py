@@ -33,7 +33,7 @@ INSIDE = Host(
     tuple(HeldAddress("eth0", ip_interface(ip)) for ip in ("192.0.2.11/32", "2001:db8::11/128")),
 )
 FORWARDS = {f"net/ipv4/conf/{link}/forwarding": "1" for link in ("eth0", "veth1")}
-FORWARDS |= {"net/ipv6/conf/eth0/forwarding": "1"}
+FORWARDS |= {f"net/ipv6/conf/{scope}/forwarding": "1" for scope in ("all", "eth0")}
 IN = RouteTo("unicast", "veth1", gateway=RIP)
 OUT = RouteTo("unicast", "eth0")
 QUIET = "sysctl -w net/ipv4/conf/eth0/arp_ignore=1; sysctl -w net/ipv4/conf/eth0/arp_announce=2"
@@ -210,6 +210,17 @@ def test_a_host_that_does_not_forward_is_told_to() -> None:
         "ip -4 route replace 192.0.2.10/32 via 192.0.2.11 dev veth1;"
         " sysctl -w net/ipv4/conf/eth0/forwarding=1"
     )
+
+
+def test_a_host_that_forwards_no_ipv6_has_routes_for_it_all_the_same() -> None:
+    profile = replace(REALSERVER, vips=(ip_address("2001:db8::10"),))
+    link_alone = {"net/ipv6/conf/all/forwarding": "0", "net/ipv6/conf/eth0/forwarding": "1"}
+
+    assert found(host(profile=profile), profile) == []
+    assert found(host(profile=profile, sysctls=link_alone), profile) == [
+        ("HOST-ROUTE", "veth1"),
+        ("HOST-RETURN", "veth1"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,24 @@ def host(profile: Any, *held: str, links: tuple[HostLink, ...] = (), **more: Any
     return replace(seen, **{"routes": routes, **more})
 
 
+@pytest.mark.parametrize(
+    ("sysctls", "rules"),
+    [
+        ({}, []),
+        ({"net/ipv6/conf/eth0/forwarding": "1"}, []),
+        ({"net/ipv6/conf/lo/force_forwarding": "1"}, []),
+        ({"net/ipv6/conf/all/forwarding": "1"}, [("VIP-LOOPS", "lvsdr0")]),
+        ({"net/ipv6/conf/eth0/force_forwarding": "1"}, [("VIP-LOOPS", "lvsdr0")]),
+    ],
+)
+def test_a_lost_ipv6_vip_loops_only_where_the_host_forwards(
+    sysctls: dict[str, str], rules: list[tuple[str, str]]
+) -> None:
+    profile = replace(REALSERVER, holder="dummy", holder_link="lvsdr0", vips=(VIP6,))
+
+    assert found(profile, host(profile, "eth0 2001:db8::11/64", sysctls=sysctls)) == rules
+
+
 def proxying(entries: list[tuple[str, Any]]) -> Host:
     """Return a real server that holds its VIP, with proxy entries, each a link and an address."""
     plain = host(REALSERVER, *HOLDING)

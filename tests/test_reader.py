@@ -547,7 +547,7 @@ def test_the_schema_knows_the_holders_and_the_defaults_of_the_model() -> None:
     model = RealServerProfile("a", "eth0", "dummy", "lvsdr0", (VIP,))
 
     assert sorted(described["holder"]["enum"]) == sorted(HOLDER_KINDS)
-    for name in ("arp_ignore", "arp_announce", "arp_scope", "guard"):
+    for name in ("arp_ignore", "arp_announce", "arp_scope", "silences", "guard"):
         assert described[name]["default"] == getattr(model, name)
 
 

@@ -13,10 +13,14 @@ from pathlib import Path
 import pytest
 
 from fake import FakeKernel, FakeSession, host
+from lvsdr.model.address import host_interface
 from lvsdr.model.client_connections import ClientTally, ConnectionsSeen, Way
 from lvsdr.model.counters import Counters, Traffic, rated
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
-from lvsdr.model.objects import Key
+from lvsdr.model.objects import Address, Key
+from lvsdr.render.object_rows import Row
+from lvsdr.render.page_width import broken, page_width
+from lvsdr.render.status_verify_text import status_lines
 from test_cli import DIP, DIRECTOR, Run, kernel_of
 
 WEB = Service("tcp", ip_address("192.168.1.2"), 80)
@@ -39,8 +43,9 @@ def status(capsys: pytest.CaptureFixture[str], session: FakeSession, *more: str)
 
 
 def test_a_table_has_what_is_counted(
-    applied: FakeSession, capsys: pytest.CaptureFixture[str]
+    applied: FakeSession, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     shown = status(capsys, applied)
 
     assert shown.code == 0
@@ -169,6 +174,80 @@ def test_watching_ends_with_the_exit_code_of_the_last_look(
     assert watched.code == int(drift)
     assert watched.err == ""
     assert [json.loads(each)["ok"] for each in documents] == [not drift, not drift]
+
+
+# --- how wide ------------------------------------------------------------------------------------
+
+FULL = Counters(12345, 54321, 99999, rates=Traffic(12345, 23456, 0, 34567, 0))
+LONG6 = ip_address("2001:db8:1234:5678:9abc:def0:1234:5678")
+LONG = Service("tcp", LONG6, 65535, family="inet6")
+
+
+def rows_of(service: Service, rip: str, counters: Counters | None = FULL) -> list[Row]:
+    server, real = VirtualServer(service, persistence=300), RealServer(service, ip_address(rip), 80)
+    changed = replace(real, weight=65535, upper_threshold=100000, lower_threshold=80000)
+    return [
+        Row(Address("eth0", host_interface(service.vip or LONG6)), None),
+        Row(server, server, counters=counters),
+        Row(real, real, counters=counters),
+        Row(real, changed, counters=counters),
+        Row(None, changed, "foreign", counters),
+    ]
+
+
+@pytest.mark.parametrize("width", [80, 100, 132])
+@pytest.mark.parametrize("counters", [FULL, BUSY, replace(FULL, persistent=0), None])
+@pytest.mark.parametrize(("service", "rip"), [(WEB, "192.168.1.11"), (LONG, str(LONG6 + 1))])
+def test_no_line_is_wider_than_the_page(
+    service: Service, rip: str, counters: Counters | None, width: int
+) -> None:
+    shown = list(status_lines(rows_of(service, rip, counters), width))
+
+    assert max(map(len, shown)) <= width
+    assert sum(rip in line for line in shown) == 3
+    assert " ".join(shown).count("ok") == 2
+    assert counters is None or sum("12345" in line for line in shown) in {0, 4}
+
+
+@pytest.mark.parametrize(
+    ("width", "persistent", "names"),
+    [
+        (120, 1, "active inactive persistent conn/s packets/s bytes/s state"),
+        (88, 0, "active inactive conn/s packets/s bytes/s state"),
+        (88, 1, "active inactive persistent conn/s packets/s state"),
+        (80, 0, "active inactive conn/s packets/s state"),
+        (80, 1, "active inactive persistent conn/s state"),
+        (60, 1, "active inactive state"),
+    ],
+)
+def test_of_the_columns_those_go_that_say_least(width: int, persistent: int, names: str) -> None:
+    real = RealServer(WEB, ip_address("192.168.1.11"), 80)
+    row = Row(real, real, counters=replace(BUSY, persistent=persistent))
+
+    header, line = status_lines([row], width)
+
+    assert header.split() == names.split()
+    assert line.split()[4:6] == ["3", "12"]
+
+
+def test_a_terminal_has_words_broken_at_spaces_but_for_what_is_typed() -> None:
+    words = "error: DRIFT: " + "of many words " * 10
+    command = "  hint: " + "ip address del " * 10
+
+    lines = broken(words, 80).splitlines()
+
+    assert max(map(len, lines)) <= 80
+    assert "".join(lines).replace(" ", "") == words.replace(" ", "")
+    assert [broken(command, 80), broken(words, None)] == [command, words]
+    assert broken("x" * 100, 80) == "x" * 100
+
+
+def test_the_page_is_as_wide_as_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    piped = page_width()
+    monkeypatch.setenv("COLUMNS", "100")
+
+    assert (piped, page_width()) == (None, 100)
 
 
 def test_clients_without_an_answer_stand_under_the_table(

@@ -11,6 +11,7 @@ from lvsdr.cli import container, director_state
 from lvsdr.cli.options import Command, lock_option
 from lvsdr.cli.role_commands import read_profile, role_command, withdrawal
 from lvsdr.cli.session import Session
+from lvsdr.cli.silencing import said_beforehand
 from lvsdr.errors import CannotRun
 from lvsdr.render.results import Applied, Planned
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from lvsdr.core.situation import Situation
     from lvsdr.keepalived.vrrp_states import Notice
     from lvsdr.model.profile import DirectorProfile
+    from lvsdr.model.silence import Silence
 
 take_over_option = click.option(
     "--take-over",
@@ -42,13 +44,16 @@ def plan(session: Session, profile: Path, role: str, even_on_standby: bool) -> i
 
     Where keepalived says BACKUP or FAULT, it is shown what a standby lacks.
     """
+    from lvsdr.core.silences import falling_silent
+
     wanted = director_profile(session, profile, role)
     state = "" if even_on_standby else director_state.standby(session, profile, wanted)
     with session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
         situation = director_state.planned(wanted, kernel, session, state)
+        silences = falling_silent(wanted, situation, kernel)
     session.tell((*situation.notes, *map(container.noted, around)))
-    session.show(Planned(situation.todo, situation.drift, state))
+    session.show(Planned(situation.todo, situation.drift, state, silences))
     return 1 if situation.todo else 0
 
 
@@ -73,6 +78,7 @@ def apply(  # noqa: PLR0913, PLR0917 - as many options
         container.refuse_company(around)
         said = director_state.keepalived_said(session, profile, wanted)
         notes: list[str] = []
+        silences: list[Silence] = []
         if standby:
             situation = _stood_by(wanted, kernel, session, said)
         else:
@@ -82,12 +88,14 @@ def apply(  # noqa: PLR0913, PLR0917 - as many options
 
             def first(planned: Situation) -> None:
                 notes.extend(() if unasked else _asked(session, profile, wanted, kernel, planned))
+                silences.extend(said_beforehand(session, wanted, planned, kernel))
 
             situation = workflow.apply(
                 wanted, kernel, book, session.announcer, first=first, file=profile
             )
     session.tell((*situation.notes, *notes, *map(container.noted, around)))
-    session.show(Applied(situation.todo, workflow.new_vips(situation.todo), situation.kept))
+    vips = workflow.new_vips(situation.todo)
+    session.show(Applied(situation.todo, vips, situation.kept, silences))
     return 0
 
 

@@ -25,10 +25,13 @@ from lvsdr.cli.options import (
     without_record_option,
 )
 from lvsdr.cli.session import Session
+from lvsdr.cli.silencing import said_beforehand
 from lvsdr.render.results import Applied, Planned
 
 if TYPE_CHECKING:
+    from lvsdr.core.situation import Situation
     from lvsdr.model.profile import Profile
+    from lvsdr.model.silence import Silence
     from lvsdr.render.results import Result
 
 Work = Callable[..., int]
@@ -64,14 +67,16 @@ def withdrawal(role: str) -> click.Command:
 
 def plan(session: Session, profile: Path, role: str) -> int:
     """Show what apply would change; exit 1 if anything."""
+    from lvsdr.core.silences import falling_silent
     from lvsdr.core.situation import plan_apply
 
     wanted = read_profile(session, profile, role)
     with session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
         situation = plan_apply(wanted, kernel, session.book())
+        silences = falling_silent(wanted, situation, kernel)
     session.tell((*situation.notes, *map(container.noted, around)))
-    session.show(Planned(situation.todo, situation.drift))
+    session.show(Planned(situation.todo, situation.drift, silences=silences))
     return 1 if situation.todo else 0
 
 
@@ -80,12 +85,19 @@ def apply(session: Session, profile: Path, role: str) -> int:
     from lvsdr.core import workflow
 
     wanted, book = read_profile(session, profile, role), session.book()
+    silences: list[Silence] = []
     with book.locked(session.lock_timeout), session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
         container.refuse_company(around)
-        situation = workflow.apply(wanted, kernel, book, session.announcer, file=profile)
+
+        def first(planned: Situation) -> None:
+            silences.extend(said_beforehand(session, wanted, planned, kernel))
+
+        situation = workflow.apply(
+            wanted, kernel, book, session.announcer, first=first, file=profile
+        )
     session.tell((*situation.notes, *map(container.noted, around)))
-    session.show(Applied(situation.todo, kept=situation.kept))
+    session.show(Applied(situation.todo, kept=situation.kept, silences=silences))
     return 0
 
 

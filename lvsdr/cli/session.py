@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 # Each echo is a write of its own, which for fifty thousand lines takes longer than all else.
 LINES_AT_ONCE = 500
-COLOURS = {"+": "green", "-": "red", "~": "yellow", "error": "red", "warning": "yellow"}
 
 
 class Session(Neighbourhood):
@@ -179,7 +178,11 @@ class Session(Neighbourhood):
             self.show_one(result)
 
     def _print(self, lines: Iterable[str]) -> bool:
-        return self.write(map(_painted, lines) if self.format.for_people else lines)
+        if not self.format.for_people:
+            return self.write(lines)
+        from lvsdr.cli.painting import painted
+
+        return self.write(painted(lines))
 
     def write(self, lines: Iterable[str]) -> bool:
         """Print lines, and return whether anybody could read them."""
@@ -233,15 +236,6 @@ def _complain(*lines: str) -> None:
     with suppress(OSError):
         for line in lines:
             click.echo(printable(line), err=True)
-
-
-def _painted(line: str) -> str:
-    """Return a line for people: safe for a terminal, and coloured."""
-    from lvsdr.model.printable import printable
-
-    line = printable(line)
-    colour = COLOURS.get(line[:1]) or COLOURS.get(line.partition(":")[0])
-    return click.style(line, fg=colour) if colour else line
 
 
 def _may_colour() -> bool:

@@ -121,11 +121,11 @@ def verify_segment(
     from lvsdr.profile.reader import read
     from lvsdr.proof import verification
     from lvsdr.proof.client_place import beyond_gateway
-    from lvsdr.proof.segment_hosts import segment_of
+    from lvsdr.proof.segment_hosts import packets, segment_of
 
     wanted, client = read(profile), ServiceClient(session.rate, progress_bar)
     with session.kernel() as kernel:
-        host = kernel.read_host()
+        host = kernel.inspect(lambda seen: packets(wanted, seen, interface), table=False)
         asked = not no_services and interface is None
         if asked and beyond_gateway(wanted, host, kernel, dips):
             times = session.requests

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lvsdr.core.record import Record
+from lvsdr.core.record import Record, owner_of
 from lvsdr.model.address import IPInterface
 from lvsdr.model.host import Host
-from lvsdr.model.profile import DirectorProfile, Profile
+from lvsdr.model.objects import Address
+from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ def left_to_director(
     The VIPs of `director`, where it is known, are not told; others the record tells.
     """
     if director is not None:
-        host = host.without(director.interface, director.vips)
+        for link in (director.interface, *host.on_one_wire(director.interface)):
+            host = host.without(link, director.vips)
     vips = _director_vips(profile, host, record)
     return host.without_held([(each.link, each.ip) for each in vips]), vips
 
@@ -51,3 +53,19 @@ def _director_vips(profile: Profile, host: Host, record: Record) -> tuple[Direct
         if each.ip.ip in profile.vips and each.link != profile.holder_link
     )
     return tuple(DirectorVip(link, ip, owner) for link, ip, owner in found if owner)
+
+
+def held_for_other_profiles(
+    profile: Profile, host: Host, record: Record
+) -> list[tuple[str, IPInterface]]:
+    """Return the VIPs that another profile of this host holds silently: a real server's."""
+    claimed = record.claimed_by_others(owner_of(profile))
+    own = profile.holder_link if isinstance(profile, RealServerProfile) else profile.interface
+    return [
+        (each.link, each.ip)
+        for each in host.addresses
+        if each.ip.ip in profile.vips
+        and each.link != own
+        and Address(each.link, each.ip).key in claimed
+        and not host.speaks_arp(each.link)
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -83,15 +83,21 @@ def announce(
     Raises CannotRun where this host is not the one to do it.
     """
     host = kernel.read_host()
+    # A virtual router's MAC is that of the macvlan on which keepalived holds the VIP.
+    places: dict[str, list[IPAddress]] = {}
     for vip in profile.vips:
-        if profile.interface not in host.links_with(vip):
+        link = host.holder_on_wire(vip, profile.interface)
+        if link is None:
             # Said by a standby director, it would draw the traffic away from the active one.
             raise CannotRun(
                 f"cannot announce {vip}: it is not on {profile.interface} of this host",
-                hints=[command(profile, "apply")],
+                hints=[command(profile, "apply")] if profile.vips_owner == "lvsdr" else [],
             )
-    with announcer(profile.interface) as open_announcer:
-        open_announcer.announce(profile.vips, count=count, interval=interval)
+        places.setdefault(link, []).append(vip)
+    with ExitStack() as stack:
+        open_announcers = [stack.enter_context(announcer(link)) for link in places]
+        for each, vips in zip(open_announcers, places.values(), strict=True):
+            each.announce(vips, count=count, interval=interval)
     return profile.vips
 
 

@@ -52,6 +52,7 @@ def interruptible_announcer(
 def announce(profile: DirectorProfile, access: HostAccess) -> tuple[IPAddress, ...]:
     """Announce the VIPs that are here once: of another one it is not ours to speak."""
     host = access.kernel.read_host()
+    # What keepalived holds on a macvlan it announces itself, with the MAC of the virtual router.
     here = tuple(vip for vip in profile.vips if profile.interface in host.links_with(vip))
     announced: list[IPAddress] = []
     with interruptible_announcer(access, announced, profile.interface) as announcer:

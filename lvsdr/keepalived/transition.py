@@ -85,7 +85,7 @@ def _lead(profile: DirectorProfile, access: HostAccess, report: Report) -> None:
 def _leads(profile: DirectorProfile, host: Host, kernel: Kernel) -> bool:
     """Return whether this host is the director already, but perhaps for a weight."""
     keys = [each.key for each in profile.virtual_servers] + rivals.master_daemons(profile)
-    here = all(profile.interface in host.links_with(vip) for vip in profile.vips)
+    here = all(host.holder_on_wire(vip, profile.interface) for vip in profile.vips)
     return here and len(kernel.observe(keys)) == len(keys)
 
 

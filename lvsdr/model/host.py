@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from lvsdr.model.route_lookup import Packet, RouteTo
 
 
+# What lies on another link and answers on its wire; an ipvlan does it with that one's MAC.
+MACVLANS = frozenset({"macvlan", "macvtap"})
+ON_TOP = MACVLANS | {"ipvlan", "ipvtap"}
+# Where the kernel enters its own addresses (linux/rtnetlink.h), but for those of a VRF.
+TABLE_LOCAL = 255
+
+
 @dataclass(frozen=True, slots=True)
 class HostLink:
     """A link as the kernel shows it; `master` is the name of the link that it is part of.
@@ -25,7 +32,8 @@ class HostLink:
     `link_kind` is the kernel's word (bridge, bond, veth, dummy, …), empty for hardware;
     `master_kind` the same of its master. `below` is the index of the link that it lies on, or of
     its other end (veth); `far` is this host's number of the namespace where that one is, None for
-    the link's own. `parent` is the link of this host on which it lies (macvlan, vlan).
+    the link's own. `parent` is the link of this host on which it lies (macvlan, vlan). `table` is
+    the routing table of the VRF that it is or is enslaved to, 0 for none; `mode` an ipvlan's.
     """
 
     name: str
@@ -41,6 +49,8 @@ class HostLink:
     far: int | None = None
     parent: str | None = None
     mtu: int = 0
+    table: int = 0
+    mode: str = ""
 
     @property
     def enslaved(self) -> bool:
@@ -75,6 +85,7 @@ class Host:
     routes that lead nowhere; `sync_daemons` are the roles of IPVS's daemons: master, backup.
     `ports` has the state of each port of a bridge: disabled, listening, learning, forwarding,
     blocking. `asked_by_itself` are the host's addresses to which it has connections of its own.
+    `local_routes` are the networks whose packets stay on this host, by routing table.
 
     The kernel has no one answer for all of this: an address may name a link that is not among
     `links`, because it came or went in between.
@@ -92,6 +103,7 @@ class Host:
     bridges: Mapping[str, Bridge] = field(default_factory=dict)
     ports: Mapping[str, str] = field(default_factory=dict)
     asked_by_itself: frozenset[IPAddress] = frozenset()
+    local_routes: Mapping[int, frozenset[IPNetwork]] = field(default_factory=dict)
 
     @property
     def ips(self) -> frozenset[IPAddress]:
@@ -115,6 +127,12 @@ class Host:
         seen = self.links.get(link)
         return seen is not None and seen.speaks_arp
 
+    def is_local(self, address: IPAddress, link: str) -> bool:
+        """Return whether `address` is this host's own in the table that `link` looks into."""
+        seen = self.links.get(link)
+        table = seen.table if seen is not None and seen.table else TABLE_LOCAL
+        return any(address in network for network in self.local_routes.get(table, ()))
+
     def askers(
         self, link: str, vips: Collection[IPAddress]
     ) -> tuple[IPv4Address | None, IPv6Address | None]:
@@ -125,9 +143,29 @@ class Host:
             next((ip for ip in own if isinstance(ip, IPv6Address)), None),
         )
 
+    def on_one_wire(self, link: str) -> tuple[str, ...]:
+        """Return the links that answer for themselves on the wire of `link`: it is the first.
+
+        The others lie on it, or on what it lies on, as a macvlan or ipvlan: keepalived's use_vmac
+        puts the VIPs on such a one.
+        """
+        base = self._base(link, ON_TOP)
+        others = (name for name in self.links if name != link and self._base(name, ON_TOP) == base)
+        return tuple(name for name in (link, *others) if self.speaks_arp(name))
+
+    def holder_on_wire(self, address: IPAddress, link: str) -> str | None:
+        """Return the link that holds `address` on the wire of `link`: that itself, if it does."""
+        held = self.links_with(address)
+        return next((name for name in (link, *self.on_one_wire(link)) if name in held), None)
+
+    def share_mac(self, one: str, other: str) -> bool:
+        """Return whether two links answer with one MAC address, as an ipvlan and its parent do."""
+        macs = [self.links[name].mac for name in (one, other) if name in self.links]
+        return len(macs) == 2 and macs[0] == macs[1] != ""
+
     def same_segment(self, one: str, other: str) -> bool:
         """Return whether two links share a subnet, or lie on one another or on the same parent."""
-        if self._foundation(one) == self._foundation(other):
+        if self._base(one, MACVLANS) == self._base(other, MACVLANS):
             return True
         return any(
             mine.network.overlaps(its.network)
@@ -137,11 +175,10 @@ class Host:
             and min(mine.network.num_addresses, its.network.num_addresses) > 1
         )
 
-    def _foundation(self, link: str) -> str:
-        """Return the link on which a macvlan or macvtap lies; a VLAN is a segment of its own."""
+    def _base(self, link: str, kinds: frozenset[str]) -> str:
+        """Return the link on which one of `kinds` lies; a VLAN is a segment of its own."""
         seen = self.links.get(link)
-        on_top = seen is not None and seen.link_kind in ("macvlan", "macvtap")
-        return seen.parent or link if seen is not None and on_top else link
+        return seen.parent or link if seen is not None and seen.link_kind in kinds else link
 
     def number(self, path: str) -> int:
         """Return the value of a sysctl, 0 where the kernel does not have it."""
@@ -151,6 +188,14 @@ class Host:
         """Return the values of a setting for `all` and for `link`."""
         base = f"net/{family}/conf"
         return self.number(f"{base}/all/{name}"), self.number(f"{base}/{link}/{name}")
+
+    def forwards(self, version: int, link: str) -> bool:
+        """Return whether the kernel sends on what arrives on `link` for somebody else."""
+        if version == 4:
+            return bool(self.number(f"net/ipv4/conf/{link}/forwarding"))
+        # ip6_forward() asks `all` alone; force_forwarding, which old kernels lack, the link too.
+        everywhere = self.number("net/ipv6/conf/all/forwarding")
+        return bool(everywhere or self.number(f"net/ipv6/conf/{link}/force_forwarding"))
 
     def without(self, link: str, addresses: Collection[IPAddress]) -> Host:
         """Return the host with `addresses` taken from `link` in thought."""

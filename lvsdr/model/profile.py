@@ -73,9 +73,10 @@ class RealServerProfile:
     `interface` is the link with the RIP, on which the VIPs' traffic arrives; with `rp_filter`
     None its reverse-path filter stays as it is. `proxy_entries` says what becomes of entries by
     which the host answers for a VIP in another's name, or for a RIP on more than `interface`: keep,
-    or remove. `rips` are the real servers that the profile is for, empty if it does not say;
-    `clients` the networks that clients come from, empty for everywhere. `typed` is how a command
-    line names the profile, quoted; empty where a command takes it by itself.
+    or remove. `silences` is what becomes of an apply by which other addresses than the VIPs are no
+    longer answered for: warn, or refuse. `rips` are the real servers that the profile is for, empty
+    if it does not say; `clients` the networks that clients come from, empty for everywhere. `typed`
+    is how a command line names the profile, quoted; empty where a command takes it by itself.
     """
 
     role: ClassVar[str] = "realserver"
@@ -93,6 +94,7 @@ class RealServerProfile:
     proxy_entries: str = "keep"
     rips: tuple[IPAddress, ...] = ()
     clients: tuple[IPNetwork, ...] = ()
+    silences: str = "warn"
     typed: str = field(default="", compare=False)
 
     def removes(self, entry: ProxyNeighbour, beside: Collection[ProxyNeighbour]) -> bool:

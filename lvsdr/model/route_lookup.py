@@ -9,11 +9,15 @@ from lvsdr.model.address import IPAddress, IPNetwork
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """A packet to look up: sent by this host, or arriving on a link, with a source."""
+    """A packet to look up: sent by this host, or arriving on a link, with a source.
+
+    `leaving` is the VRF whose table this host is to look into, for a packet that it sends.
+    """
 
     destination: IPAddress
     source: IPAddress | None = None
     arriving: str | None = None
+    leaving: str | None = None
 
 
 GONE = "gone"

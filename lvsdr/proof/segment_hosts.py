@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
-from lvsdr.model.arp_settings import leaks
 from lvsdr.model.host import Host
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.profile import DirectorProfile, Profile
+from lvsdr.model.route_lookup import Packet
+from lvsdr.rules.host import own_answers
 from lvsdr.rules.segment.mac_owners import MacOwners
 
 
@@ -49,9 +51,9 @@ class Segment:
 
     @property
     def held(self) -> frozenset[IPAddress]:
-        """The VIPs that this host holds as a director does, on the link itself."""
-        here = {ip.ip for ip in self.host.addresses_of(self.link)}
-        return frozenset(here & set(self.vips))
+        """The VIPs that this host holds as a director does, on the link or a macvlan on top."""
+        held = (vip for vip in self.vips if self.host.holder_on_wire(vip, self.link))
+        return frozenset(held)
 
     def mac_owners(self, heard: frozenset[Answer]) -> MacOwners:
         """Return whose MACs are known once they were asked for their addresses."""
@@ -68,15 +70,10 @@ class Segment:
 
     def own_answers(self) -> frozenset[Answer]:
         """Return what this host itself answers for the VIPs, as its settings say: it hears none."""
-        link, vips = self.host.links.get(self.link), set(self.vips)
-        if link is None:
-            return frozenset()
-        everywhere = leaks(self.link, self.host)
         return frozenset(
-            Answer(each.ip.ip, link.mac, "self")
-            for each in self.host.addresses
-            if each.ip.ip in vips
-            and (each.link == self.link or (each.ip.version == 4 and everywhere))
+            Answer(vip, self.host.links[name].mac, "self")
+            for vip in self.vips
+            for name in own_answers.answering_links(vip, self.link, self.host)
         )
 
 
@@ -95,6 +92,13 @@ def segment_of(
             f"cannot ask on link {where}: no such link", hints=["give --interface LINK"]
         )
     return Segment(where, profile.vips, rips, dips, host)
+
+
+def packets(profile: Profile, host: Host, link: str | None) -> Iterator[Packet]:
+    """Yield the packets that the segment's own answers have looked up."""
+    with suppress(CannotRun):
+        segment = segment_of(profile, host, link)
+        yield from own_answers.packets(segment.vips, segment.link, host)
 
 
 def owning_macs(heard: Iterable[Answer], addresses: Iterable[IPAddress]) -> dict[str, IPAddress]:

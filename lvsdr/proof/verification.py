@@ -6,27 +6,32 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from lvsdr.core.book import Book
-from lvsdr.core.both_roles import DirectorVip, left_to_director
+from lvsdr.core.both_roles import DirectorVip, held_for_other_profiles, left_to_director
 from lvsdr.core.kernel_interface import Kernel
-from lvsdr.core.record import Record, owner_of
 from lvsdr.core.situation import plan_apply, plan_standby
 from lvsdr.errors import CannotRun
-from lvsdr.model.address import IPAddress, IPInterface
-from lvsdr.model.finding import ERROR, WARNING, Finding
+from lvsdr.model.address import IPAddress
+from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.host import Host
 from lvsdr.model.neighbour_claim import Answer
-from lvsdr.model.objects import SILENCE, Address
+from lvsdr.model.objects import SILENCE
 from lvsdr.model.path import Proof
-from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile, command
-from lvsdr.model.route_lookup import ForwardingOutcome
+from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
+from lvsdr.model.route_lookup import ForwardingOutcome, Packet
 from lvsdr.model.service_proof import ClientPlace, ServiceProof
+from lvsdr.proof.active_director import as_director
 from lvsdr.proof.client_place import is_client
 from lvsdr.proof.client_traffic import ClientTraffic, Hear, watched
 from lvsdr.proof.director_probes import Probe, prove
 from lvsdr.proof.segment_hosts import Question, Segment, segment_of
 from lvsdr.proof.service_requests import Connect, FirstAsk, ask_from_beyond, ask_on_segment
-from lvsdr.rules.host import drift, host_rules, route_questions
-from lvsdr.rules.host.harm_of_apply import harm_of_apply, harm_of_putting_back, without_harm
+from lvsdr.rules.host import drift, host_rules, own_answers, route_questions
+from lvsdr.rules.host.harm_of_apply import (
+    for_the_director,
+    harm_of_apply,
+    harm_of_putting_back,
+    without_harm,
+)
 from lvsdr.rules.paths import path_findings as path_rules
 from lvsdr.rules.paths import vip_given_up
 from lvsdr.rules.paths.service_findings import service_findings
@@ -120,7 +125,11 @@ def _proven(  # noqa: PLR0913, PLR0917 - what is known, and each way to look
     found = tuple(without_harm(found, profile, harm_of_putting_back(found, broken)))
     # What its own settings say is not said again by what it hears of itself.
     known = {finding.rule for finding in found} & {"ARP-FLUX"}
-    heard = (_here(each, profile, found) for each in verdict.findings if each.rule not in known)
+    heard = (
+        for_the_director(each, profile, found, who_answers.DIRECTOR)
+        for each in verdict.findings
+        if each.rule not in known
+    )
     return Verdict(
         (*found, *heard, *path_rules.findings(proofs), *clients),
         verdict.heard,
@@ -185,34 +194,23 @@ def _inspected(
     """Return the host, and what it holds as a director, taken from it in thought."""
     table, record = isinstance(profile, DirectorProfile), book.load()
     host = kernel.inspect(
-        lambda seen: route_questions.packets(profile, left_to_director(profile, seen, record)[0]),
-        table=table,
+        lambda seen: _packets(profile, left_to_director(profile, seen, record)[0]), table=table
     )
     seen, vips = left_to_director(profile, host, record)
-    return seen.without_held(_of_other_profiles(profile, seen, record)), vips
+    return seen.without_held(held_for_other_profiles(profile, seen, record)), vips
 
 
-def _of_other_profiles(
-    profile: Profile, host: Host, record: Record
-) -> list[tuple[str, IPInterface]]:
-    """Return the VIPs that another profile of this host holds silently: a real server's."""
-    claimed = record.claimed_by_others(owner_of(profile))
-    own = profile.holder_link if isinstance(profile, RealServerProfile) else profile.interface
-    return [
-        (each.link, each.ip)
-        for each in host.addresses
-        if each.ip.ip in profile.vips
-        and each.link != own
-        and Address(each.link, each.ip).key in claimed
-        and not host.speaks_arp(each.link)
-    ]
+def _packets(profile: Profile, host: Host) -> Iterator[Packet]:
+    yield from route_questions.packets(profile, host)
+    if isinstance(profile, DirectorProfile):
+        yield from own_answers.packets(profile.vips, profile.interface, host)
 
 
 def _state(
     profile: Profile, kernel: Kernel, book: Book, host: Host, vips: Iterable[DirectorVip]
 ) -> tuple[tuple[Finding, ...], bool]:
     """Return what the rules and the profile say of this host, and whether it is fit for it."""
-    found = (*_as_director(vips), *host_rules.findings(profile, host))
+    found = (*as_director(vips), *host_rules.findings(profile, host))
     try:
         todo = plan_apply(profile, kernel, book, host=host).todo
     except CannotRun as refused:
@@ -222,7 +220,8 @@ def _state(
         return tuple(without_harm(found, profile, refused.message)), False
     # What a rule has told, in words that say what it leads to, is not told again.
     told = {key for finding in found for key in finding.about}
-    silent = not any(finding.rule.startswith("ARP-") for finding in found)
+    errors = (finding.rule for finding in found if finding.severity == ERROR)
+    silent = not any(rule.startswith("ARP-") for rule in errors)
     rest = (
         change
         for change in todo
@@ -231,28 +230,6 @@ def _state(
     differing = drift.drift(profile, tuple(rest))
     reason = harm_of_apply(profile, todo, host)
     return tuple(without_harm((*found, *differing), profile, reason)), True
-
-
-def _here(finding: Finding, profile: DirectorProfile, found: Iterable[Finding]) -> Finding:
-    """Return a finding with the remedy for the director on this host, of which `found` is known."""
-    if finding.on != who_answers.DIRECTOR:
-        return finding
-    apply = command(profile, "apply")
-    # Where that mends and harms nobody, what is known of this host says so.
-    if finding.hint and any(each.hint.startswith(apply) for each in found):
-        return replace(finding, on="", hint=apply)
-    look = finding.look or "what else is found on this host: it is the director"
-    return replace(finding, on="", hint="", look=look)
-
-
-def _as_director(vips: Iterable[DirectorVip]) -> Iterator[Finding]:
-    """Yield what a real server says that is the director now: no fault, and yet it is not silent.
-
-    Whether another one answers as well, only the segment can tell.
-    """
-    for each in vips:
-        look, vip = "whether it is the only one: lvsdr director verify", each.ip.ip
-        yield Finding("VIP-DIRECTOR", WARNING, each.link, str(each), vip=vip, look=look)
 
 
 def _answering(segment: Segment, ask: Ask) -> Verdict:

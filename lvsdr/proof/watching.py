@@ -117,8 +117,14 @@ class Watch:
         segment = self._segment
         owners, spoken = segment.mac_owners(heard), answers_by_address(heard)
         answered = {vip: director_macs(vip, spoken.get(vip, ()), owners) for vip in segment.vips}
-        told = self.wanted.macs | owners.dips.keys()
-        return ClaimMonitor(owners, answered, rips=segment.rips, told=told, holds=self._holds)
+        return ClaimMonitor(
+            owners,
+            answered,
+            rips=segment.rips,
+            told=self.wanted.macs,
+            dips=frozenset(owners.dips),
+            holds=self._holds,
+        )
 
     def _hear(self, ears: Ears, monitor: ClaimMonitor, until: float) -> None:
         try:

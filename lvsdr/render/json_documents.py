@@ -56,6 +56,7 @@ def _planned(result: Planned) -> Document:
         "format": "lvsdr/plan/1",
         "changes": _changes(result.changes),
         "drift": _changes(result.drift),
+        "silences": [json_fields.silence(item) for item in result.silences],
         "standby": result.standby or None,
     }
 
@@ -65,6 +66,7 @@ def _applied(result: Applied) -> Document:
         "format": "lvsdr/apply/1",
         "changes": _changes(result.changes),
         "announced": _addresses(result.announced),
+        "silences": [json_fields.silence(item) for item in result.silences],
         "kept": [json_fields.kept(each) for each in result.kept],
     }
 
@@ -152,8 +154,8 @@ def _segment_event(result: SegmentEvent) -> Document:
 
 
 def _scenarios(result: Scenarios) -> Document:
-    listed = [{"name": name, "summary": summary} for name, summary in result.known.items()]
-    return {"format": "lvsdr/scenarios/1", "scenarios": listed}
+    known = [{"name": name, "summary": each} for name, each in result.known.items()]
+    return {"format": "lvsdr/scenarios/1", "scenarios": known}
 
 
 def _rehearsed(result: Rehearsed) -> Document:
@@ -190,14 +192,13 @@ def _keepalived_status(result: KeepalivedStatus) -> Document:
 
 
 def _failed(result: Failed) -> Document:
-    failure = result.failure
-    others = [{"error": each.message, "hints": each.hints} for each in failure.others]
+    others = [{"error": each.message, "hints": each.hints} for each in result.failure.others]
     return {
         "format": "lvsdr/error/1",
-        "error": failure.message,
-        "exit_code": failure.exit_code,
-        "notes": failure.notes,
-        "hints": failure.hints,
+        "error": result.failure.message,
+        "exit_code": result.failure.exit_code,
+        "notes": result.failure.notes,
+        "hints": result.failure.hints,
         **({"others": others} if others else {}),
     }
 

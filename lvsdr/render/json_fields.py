@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lvsdr.model.objects import Object
     from lvsdr.model.path import Proof
     from lvsdr.model.rehearsal_step import Step
+    from lvsdr.model.silence import Silence
     from lvsdr.render.object_rows import Row
     from lvsdr.render.results import AppliedProfiles
 
@@ -76,6 +77,16 @@ def applied_profiles(item: AppliedProfiles) -> Document:
             }
             for each in item.profiles
         ],
+    }
+
+
+def silence(item: Silence) -> Document:
+    """Return an address that a link will no longer answer for."""
+    return {
+        "link": item.link,
+        "address": str(item.address),
+        "holders": list(item.holders),
+        "to": item.to,
     }
 
 

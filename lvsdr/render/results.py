@@ -25,30 +25,39 @@ if TYPE_CHECKING:
     from lvsdr.model.profile import Profile
     from lvsdr.model.rehearsal_step import Step
     from lvsdr.model.service_proof import ClientPlace, ServiceProof
+    from lvsdr.model.silence import Silence
     from lvsdr.model.watch_event import Event
     from lvsdr.render.object_rows import AppliedProfile, Row
+
+
+# Of what falls silent people are told so many links, and so many addresses of each.
+MOST_SILENCES = 8
 
 
 class Planned(NamedTuple):
     """What `apply` would change; `drift` is what others have done since: how lvsdr left it, now.
 
-    `standby` is BACKUP or FAULT where keepalived says so: it is a standby's plan then.
+    `standby` is BACKUP or FAULT where keepalived says so: it is a standby's plan then. `silences`
+    is what it would no longer answer for on ARP.
     """
 
     changes: Plan
     drift: Plan
     standby: str = ""
+    silences: Sequence[Silence] = ()
 
 
 class Applied(NamedTuple):
     """What was changed, by `apply` or `withdraw`, and the VIPs that the segment was told of.
 
-    `kept` is what was let go of and did not become what it was before.
+    `kept` is what was let go of and did not become what it was before. `silences` as of Planned:
+    people were told of them before.
     """
 
     changes: Plan
     announced: Sequence[IPAddress] = ()
     kept: Sequence[Kept] = ()
+    silences: Sequence[Silence] = ()
 
 
 class ToldNeighbour(NamedTuple):

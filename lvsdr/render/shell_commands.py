@@ -14,6 +14,7 @@ from lvsdr.model.ipvs import RealServer, Service, VirtualServer, settings
 from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
 from lvsdr.model.ipvs_setting_words import IPVSADM, all_said, said
 from lvsdr.model.objects import Address, Link, ProxyNeighbour, Route, Sysctl, there
+from lvsdr.model.printable import printable
 from lvsdr.render.results import Planned, Result, Status
 
 Words = Iterator[list[str]]
@@ -43,7 +44,11 @@ def plan(todo: Plan) -> Iterator[str]:
 
 
 def _planned(result: Planned) -> Iterator[str]:
-    return plan(result.changes)
+    if result.silences:
+        from lvsdr.model.silence import told  # noqa: PLC0415
+
+        yield from (f"# warning: {printable(line)}" for line in told(result.silences))
+    yield from plan(result.changes)
 
 
 def _status(result: Status) -> Iterator[str]:

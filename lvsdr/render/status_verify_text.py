@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from lvsdr.model.ipvs import RealServer
 from lvsdr.model.objects import Object
 from lvsdr.model.printable import printable
+from lvsdr.render.page_width import USUAL, broken
 
 if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress
@@ -17,24 +18,84 @@ if TYPE_CHECKING:
     from lvsdr.render.object_rows import AppliedProfile, Row
 
 COUNTED = ("active", "inactive", "persistent", "conn/s", "packets/s", "bytes/s")
+# In which order they go where there is no room: what is left says most of a server that is sick.
+DROPPED = ("bytes/s", "packets/s", "persistent", "conn/s")
+GAP = 2
+# A state that is shorter has its place beside the columns, a longer one perhaps below.
+SHORT = 20
 
 
-def status_lines(rows: Iterable[Row]) -> Iterator[str]:
+def status_lines(rows: Iterable[Row], width: int = USUAL) -> Iterator[str]:
     """Yield a line for each object of the profile, with what is wrong with it.
 
     What is counted has its connections and rates; of the latter what comes in, since with direct
-    routing and tunnels nothing goes back this way.
+    routing and tunnels nothing goes back this way. What does not fit into `width` is left out: of
+    the columns first what says least. A title that leaves no room has a line to itself.
     """
     # Escaped here already: the columns stand where the escaped title ends.
     found = [(printable(_shown(row.subject)), row) for row in rows]
-    width = max((len(title) for title, _ in found), default=0)
-    counted = any(row.counters for _, row in found)
-    if counted:
-        yield f"{''.ljust(width)}  {_columns(COUNTED)}  state"
-    for title, row in found:
-        seen = f": {row.seen.detail}" if row.seen is not None and row.state == "differs" else ""
-        columns = f"  {_columns(_counts(row.counters))}" if counted else ""
-        yield f"{title.ljust(width)}{columns}  {row.state}{seen}"
+    counts = [_counts(row.counters) for _, row in found]
+    states = [(_state(row), row.state) for _, row in found]
+    state = max((len(full if len(full) < SHORT else word) for full, word in states), default=0)
+    columns: tuple[Column, ...] = ()
+    if any(row.counters for _, row in found):
+        longest = max(len(title) for title, _ in found)
+        columns = _fitting(_sized(counts), width - longest - GAP - max(state, len("state")))
+    room = width - sum(each.width + GAP for each in columns) - GAP - state
+    titles = max((len(title) for title, _ in found if len(title) <= room), default=0)
+    if columns:
+        names = "".join(f"{' ' * GAP}{each.name.rjust(each.width)}" for each in columns)
+        yield f"{''.ljust(titles)}{names}  state"
+    for (title, _), counted, (full, word) in zip(found, counts, states, strict=True):
+        figures = "".join(f"{' ' * GAP}{counted[c.place].rjust(c.width)}" for c in columns)
+        fits = len(title) <= titles
+        if not fits:
+            yield from broken(title, width).splitlines()
+        line = f"{(title if fits else '').ljust(titles)}{figures}  "
+        apart = full != word and len(line) + len(full) > width
+        yield f"{line}{word if apart else full}"
+        if apart:
+            yield from broken(f"    {full}", width).splitlines()
+
+
+def _state(row: Row) -> str:
+    if row.seen is None or row.state != "differs":
+        return row.state
+    return f"{row.state}: {printable(row.seen.detail)}"
+
+
+class Column(NamedTuple):
+    """A column of figures: its place among those of COUNTED, its name, and how wide it is."""
+
+    place: int
+    name: str
+    width: int
+    empty: bool
+
+
+def _sized(counts: Sequence[tuple[str, ...]]) -> tuple[Column, ...]:
+    return tuple(
+        Column(
+            place,
+            name,
+            max(len(name), *(len(each[place]) for each in counts)),
+            all(each[place] in {"", "0"} for each in counts),
+        )
+        for place, name in enumerate(COUNTED)
+    )
+
+
+def _fitting(columns: tuple[Column, ...], room: int) -> tuple[Column, ...]:
+    """Return the columns that fit into `room`, but at least two."""
+    nothing = [each for each in columns if each.name == "persistent" and each.empty]
+    order = [*nothing, *(each for name in DROPPED for each in columns if each.name == name)]
+    left = list(columns)
+    for each in order:
+        if sum(one.width + GAP for one in left) <= room:
+            break
+        if each in left:
+            left.remove(each)
+    return tuple(left)
 
 
 def applied_lines(profile: AppliedProfile) -> Iterator[str]:
@@ -99,10 +160,6 @@ def _counts(counters: Counters | None) -> tuple[str, ...]:
     connections = (counters.active, counters.inactive, counters.persistent)
     shown = (*connections, rates.connections, rates.packets_in, rates.bytes_in)
     return tuple(str(each).removesuffix(".0") for each in shown)
-
-
-def _columns(values: Iterable[str]) -> str:
-    return "  ".join(value.rjust(len(name)) for value, name in zip(values, COUNTED, strict=True))
 
 
 def _title(proof: Proof) -> str:

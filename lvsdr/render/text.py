@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lvsdr.model.objects import there
 from lvsdr.render.results import (
+    MOST_SILENCES,
     Announced,
     Applied,
     AppliedProfiles,
@@ -62,6 +63,10 @@ def change(item: Change) -> str:
 def _planned(result: Planned) -> Iterator[str]:
     yield from changes(result.changes)
     yield from _drift(result.drift)
+    if result.silences:
+        from lvsdr.model.silence import told
+
+        yield from (f"warning: {line}" for line in told(result.silences, MOST_SILENCES))
 
 
 def _drift(plan: Plan) -> Iterator[str]:
@@ -91,9 +96,10 @@ def _announced(result: Announced) -> Iterator[str]:
 
 
 def _status(result: Status) -> Iterator[str]:
+    from lvsdr.render.page_width import USUAL, page_width
     from lvsdr.render.status_verify_text import client_lines, status_lines
 
-    yield from status_lines(result.rows)
+    yield from status_lines(result.rows, page_width() or USUAL)
     if result.seen is not None:
         yield from client_lines(result.rows, result.seen.extent)
     yield from _drift(result.drift)

@@ -88,6 +88,7 @@ def realservers(
         **some(draw, st.sampled_from([1, 2, 8, 1.0]), "arp_ignore"),
         **some(draw, st.just(2), "arp_announce"),
         **some(draw, st.sampled_from(["all", "links"]), "arp_scope"),
+        **some(draw, st.sampled_from(["warn", "refuse"]), "silences"),
         **some(draw, st.booleans(), "guard"),
         **some(draw, st.just(2), "rp_filter"),
         **some(draw, st.sampled_from(["keep", "remove"]), "proxy_entries"),

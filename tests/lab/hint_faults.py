@@ -77,7 +77,12 @@ ROWS = [
     ),
     seen(
         "observer",
-        Fault(f"ip address add {VIP6}/128 dev eth0 nodad", "ND-ANSWER", "fd00::", "APPLY"),
+        Fault(
+            f"ip address add {VIP6}/128 dev eth0 nodad",
+            "ND-ANSWER",
+            RIPS[0],
+            f"ip address del {VIP6}/128 dev eth0",
+        ),
         typed=False,
     ),
     seen(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import random
 import socket
-import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from itertools import product
-from time import monotonic
 
 import pytest
+from arp_frames import replies, who_has
 from faults import sample
 from rig import settings
 from witnesses import arping, arping_probe
@@ -20,6 +19,7 @@ from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.lab_host import Host
 from lvsdr.model.host import Host as ThisHost
+from lvsdr.model.route_lookup import Packet
 from lvsdr.rules.host.arp_reply import Question, packets, reply
 
 HOST_MAC, OWN_MAC = "02:00:00:00:00:11", "02:00:00:00:00:fa"
@@ -159,11 +159,13 @@ def questions() -> list[Question]:
 
 
 def predicted(host: Host, asked: list[Question]) -> set[Question]:
-    ways = [packet for question in asked for packet in packets(question)]
+
+    def ways(seen: ThisHost) -> Iterator[Packet]:
+        yield from (packet for question in asked for packet in packets(question, seen))
 
     def inspect() -> ThisHost:
         with LinuxKernel() as kernel:
-            return kernel.inspect(lambda _: ways, table=False)
+            return kernel.inspect(ways, table=False)
 
     seen = host.inside(inspect)
     return {question for question in asked if reply(question, seen).answers}
@@ -177,32 +179,11 @@ def heard(asker: Host, asked: list[Question]) -> set[Question]:
             wire.bind(("eth0", 0x0806))
             wire.settimeout(0.03)
             for question in asked:
-                wire.send(who_has(question))
-            return set(replies(wire))
+                wire.send(who_has(question, OWN_MAC))
+            return {(each.address, each.asker) for each in replies(wire) if each.mac == HOST_MAC}
 
     answered = asker.inside(ask)
     return {item for item in asked if (str(item.target), str(item.sender or "0.0.0.0")) in answered}
-
-
-def who_has(question: Question) -> bytes:
-    mac = bytes.fromhex(OWN_MAC.replace(":", ""))
-    sender = (question.sender or IPv4Address(0)).packed
-    head = b"\xff" * 6 + mac + struct.pack("!HHHBBH", 0x0806, 1, 0x0800, 6, 4, 1)
-    return head + mac + sender + bytes(6) + question.target.packed
-
-
-def replies(wire: socket.socket) -> Iterator[tuple[str, str]]:
-    """Yield who was said to be here, and to whom, until the wire is quiet."""
-    deadline = monotonic() + 5
-    while monotonic() < deadline:
-        try:
-            frame = wire.recv(2048)
-        except TimeoutError:
-            return
-        operation, mac, sender, target = struct.unpack_from("!20xH6s4s6x4s", frame)
-        if operation == 2 and mac.hex(":") == HOST_MAC:
-            yield str(IPv4Address(sender)), str(IPv4Address(target))
-    raise AssertionError("the wire is never quiet")
 
 
 @pytest.mark.parametrize("family", FAMILIES)

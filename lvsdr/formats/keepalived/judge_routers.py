@@ -44,9 +44,9 @@ def router_faults(conf: Configuration, router: Router) -> Iterator[Finding]:
             WARNING,
             conf.file,
             f"{router.where}: {router.name}: use_vmac puts the VIPs on the macvlan {link}, which"
-            f" answers as {mac}: the interface of a director's profile, and what verify calls the"
-            " director, are that",
-            look="remove use_vmac, or give verify and watch the director's MAC",
+            f" answers as {mac}: a director's profile names the link below it as its interface,"
+            " and leaves the VIPs to keepalived",
+            look='in the profile: "vips_owner": "keepalived"',
         )
     advert = instance.first("advert_int")
     versions = [*conf.global_defs("vrrp_version"), *instance.all("version")]

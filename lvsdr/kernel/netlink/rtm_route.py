@@ -50,16 +50,16 @@ class RawRoute:
     others: RouteAttributes | None = field(default=None, compare=False, repr=False)
 
 
-def dump(wire: RouteSocket, version: int, kind: int) -> list[RawRoute]:
-    """Return the main table's routes of one type; raises OSError."""
-    body = RTMSG.pack(FAMILIES[version], 0, 0, 0, RT_TABLE_MAIN, 0, 0, kind, 0)
+def dump(wire: RouteSocket, version: int, kind: int, table: int = RT_TABLE_MAIN) -> list[RawRoute]:
+    """Return the routes of one type, of one table or (0) of all; raises OSError."""
+    body = RTMSG.pack(FAMILIES[version], 0, 0, 0, table, 0, 0, kind, 0)
     try:
         found = wire.dump(RTM_GETROUTE, body, decode)
     except FileNotFoundError:
         # Before its first route a namespace has not even the main table.
         return []
     # Kernels before 4.20 know no filter, and list all tables.
-    return [each for each in found if (each.kind, each.table) == (kind, RT_TABLE_MAIN)]
+    return [each for each in found if each.kind == kind and table in (0, each.table)]
 
 
 def add(wire: RouteSocket, route: RawRoute) -> None:
@@ -73,10 +73,15 @@ def delete(wire: RouteSocket, route: RawRoute) -> None:
 
 
 def of_packet(
-    wire: RouteSocket, destination: IPAddress, source: IPAddress | None, arriving: int | None
+    wire: RouteSocket,
+    destination: IPAddress,
+    source: IPAddress | None,
+    arriving: int | None,
+    leaving: int | None = None,
 ) -> RawRoute:
     """Return the route of a packet that this host sends, or that arrives on the link `arriving`.
 
+    With `leaving` it is one that leaves through that link, or in the table of that VRF.
     Raises OSError, also for a route that leads nowhere: with the errno that a sender would get.
     """
     length = destination.max_prefixlen
@@ -85,6 +90,8 @@ def of_packet(
         parts.append(pack_attribute(RTA_SRC, source.packed))
     if arriving is not None:
         parts.append(pack_attribute(RTA_IIF, U32.pack(arriving)))
+    if leaving is not None:
+        parts.append(pack_attribute(RTA_OIF, U32.pack(leaving)))
     family, source_length = FAMILIES[destination.version], 0 if source is None else length
     header = RTMSG.pack(family, length, source_length, 0, 0, 0, 0, 0, 0)
     return wire.get(RTM_GETROUTE, header + b"".join(parts), decode)

@@ -28,7 +28,7 @@ IPV4 = (
     "accept_local",
     "route_localnet",
 )
-IPV6 = ("forwarding", "proxy_ndp", "disable_ipv6")
+IPV6 = ("forwarding", "force_forwarding", "proxy_ndp", "disable_ipv6")
 
 
 def inspect(
@@ -44,7 +44,9 @@ def inspect(
     are looked for below `root`.
     """
     links, addresses = links_and_addresses(sockets)
-    host = host_of(sockets, links, addresses)
+    host = replace(
+        host_of(sockets, links, addresses), local_routes=route_lookups.local_routes(sockets)
+    )
     return replace(
         host,
         sysctls={**_settings(host), **host.sysctls},

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from lvsdr.kernel.kernel_errors import reading
 from lvsdr.kernel.netlink import rtm_address, rtm_link
+from lvsdr.kernel.netlink.netlink_messages import NOTHING, as_number, unpack_attributes
 from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.kernel.netlink.rtm_address import RawAddress
 from lvsdr.kernel.netlink.rtm_link import Links, RawLink
@@ -16,6 +17,9 @@ from lvsdr.model.host import HeldAddress, Host, HostLink
 ARP_SYSCTLS = ("arp_ignore", "arp_announce")
 # Of these the kernel names the other end where it names what other links lie on.
 CABLES = frozenset({"veth", "netkit", "vxcan"})
+# linux/if_link.h
+IFLA_VRF_TABLE, IFLA_IPVLAN_MODE = 1, 1
+IPVLAN_MODES = {0: "l2", 1: "l3", 2: "l3s"}
 
 
 def read_host(sockets: Sockets) -> Host:
@@ -72,7 +76,22 @@ def _link(found: RawLink, links: Links) -> HostLink:
         far=found.far,
         parent=None if parent is None else parent.name,
         mtu=found.mtu,
+        table=_vrf_table(found) or (_vrf_table(master) if master is not None else 0),
+        mode=_ipvlan_mode(found),
     )
+
+
+def _vrf_table(link: RawLink) -> int:
+    if link.kind != "vrf":
+        return 0
+    return as_number(unpack_attributes(memoryview(link.data)).get(IFLA_VRF_TABLE, NOTHING))
+
+
+def _ipvlan_mode(link: RawLink) -> str:
+    if link.kind not in ("ipvlan", "ipvtap"):
+        return ""
+    kind = unpack_attributes(memoryview(link.data)).get(IFLA_IPVLAN_MODE, NOTHING)
+    return IPVLAN_MODES.get(as_number(kind), "")
 
 
 def _settings(scopes: Iterable[str]) -> dict[str, str]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from lvsdr.kernel.kernel_errors import reading
 from lvsdr.kernel.netlink import rtm_link, rtm_route
 from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.kernel.netlink.rtm_link import Links
 from lvsdr.kernel.netlink.rtm_route import ANYCAST, BROADCAST, LOCAL, MULTICAST, UNICAST
-from lvsdr.model.address import IPAddress
+from lvsdr.model.address import IPAddress, IPNetwork
 from lvsdr.model.route_lookup import GONE, Packet, RouteTo, UnicastRoute
 
 KINDS = {
@@ -37,12 +37,20 @@ def routes(sockets: Sockets, links: Links, packets: Iterable[Packet]) -> dict[Pa
     indexes = {link.name: link.index for link in links.values()}
     found: dict[Packet, RouteTo] = {}
     for packet in dict.fromkeys(packets):
-        if packet.arriving is None or packet.arriving in indexes:
-            arriving = None if packet.arriving is None else indexes[packet.arriving]
-            found[packet] = _ask(sockets, links, packet, arriving)
+        if {packet.arriving, packet.leaving} <= {None, *indexes}:
+            found[packet] = _ask(sockets, links, packet, indexes)
         else:
             found[packet] = RouteTo(GONE)
     return found
+
+
+def local_routes(sockets: Sockets) -> dict[int, frozenset[IPNetwork]]:
+    """Return the IPv4 networks whose packets stay on this host, by table: each VRF has one."""
+    found: dict[int, set[IPNetwork]] = {}
+    with reading("the local routes"):
+        for route in rtm_route.dump(sockets.rtnetlink, 4, LOCAL, table=0):
+            found.setdefault(route.table, set()).add(route.destination)
+    return {table: frozenset(networks) for table, networks in found.items()}
 
 
 def routes_now(sockets: Sockets, packets: Iterable[Packet]) -> dict[Packet, RouteTo]:
@@ -75,11 +83,12 @@ def _unicast_route(sockets: Sockets, links: Links, destination: IPAddress) -> Un
     return UnicastRoute(found.destination, links[found.link].name, found.gateway, found.metric)
 
 
-def _ask(sockets: Sockets, links: Links, packet: Packet, arriving: int | None) -> RouteTo:
+def _ask(sockets: Sockets, links: Links, packet: Packet, indexes: Mapping[str, int]) -> RouteTo:
     wire = sockets.rtnetlink
+    ways = [None if name is None else indexes[name] for name in (packet.arriving, packet.leaving)]
     with reading(f"the route to {packet.destination}"):
         try:
-            found = rtm_route.of_packet(wire, packet.destination, packet.source, arriving)
+            found = rtm_route.of_packet(wire, packet.destination, packet.source, *ways)
         except OSError as error:
             if error.errno not in NOWHERE:
                 raise

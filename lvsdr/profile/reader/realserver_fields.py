@@ -36,6 +36,7 @@ def realserver_profile(data: Entry, name: str) -> RealServerProfile:
         proxy_entries=data["proxy_entries"],
         rips=_rips(data.get("rips", ())),
         clients=client_networks(data.get("clients", ())),
+        silences=data["silences"],
     )
     _carries(profile)
     _apart(profile)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from lvsdr.model.arp_settings import effective, path_of, spoils
+from lvsdr.model.arp_settings import effective, leaks, path_of, spoils
 from lvsdr.model.host import Host
 from lvsdr.model.objects import Sysctl
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
@@ -26,13 +26,26 @@ def silence(profile: RealServerProfile, host: Host) -> Iterator[Sysctl]:
 
 def _settled(name: str, wanted: int, profile: RealServerProfile, host: Host) -> Iterator[Sysctl]:
     each = profile.arp_scope == "links"
-    for scope in ("all", *_talking_links(profile, host)):
+    links = (link for link in _talking_links(profile, host) if not left_alone(link, profile, host))
+    for scope in ("all", *links):
         path = path_of(name, scope)
         own = host.number(path)
         at_least = wanted if each == (scope != "all") else 0
         settled = own if not spoils(name, own) and own >= at_least else wanted
         if settled != own or at_least:
             yield Sysctl(path, str(settled))
+
+
+def left_alone(link: str, profile: RealServerProfile, host: Host) -> bool:
+    """Return whether the profile leaves a link alone: arp_scope "links", and it has no address.
+
+    What is answered there is for containers, which find their way by it. The wire of the interface
+    is none of theirs.
+    """
+    if profile.arp_scope != "links":
+        return False
+    addressed = any(ip.version == 4 for ip in host.addresses_of(link))
+    return not addressed and link not in (profile.interface, *host.on_one_wire(profile.interface))
 
 
 def one_answer(profile: DirectorProfile, host: Host) -> Iterator[Sysctl]:
@@ -42,14 +55,31 @@ def one_answer(profile: DirectorProfile, host: Host) -> Iterator[Sysctl]:
     links of other segments are left alone.
     """
     there = (name for name, link in host.links.items() if link.speaks_arp)
-    links = [name for name in there if host.same_segment(name, profile.interface)]
+    interface = profile.interface
+    links = [
+        name
+        for name in there
+        if name == interface
+        or (host.same_segment(name, interface) and not host.share_mac(name, interface))
+    ]
     if len(links) < 2 or not any(vip.version == 4 for vip in profile.vips):
+        return
+    if profile.vips_owner == "keepalived" and _by_keepalived(links, interface, host):
         return
     for link in sorted(links):
         # Each link for its own addresses: the VIPs are on the interface.
         yield from _at_least("arp_ignore", 1, link, host)
         # And asks in its own address, or a question turns the routers' entries to another link.
         yield from _at_least("arp_announce", 2, link, host)
+
+
+def _by_keepalived(links: Iterable[str], interface: str, host: Host) -> bool:
+    """Return whether the other links lie on the interface, and none answers for another's address.
+
+    So it is with use_vmac: keepalived makes the macvlan, and sets arp_ignore on it and below it.
+    """
+    own = host.on_one_wire(interface)
+    return all(link in own and not leaks(link, host) for link in links)
 
 
 def _at_least(name: str, wanted: int, link: str, host: Host) -> Iterator[Sysctl]:

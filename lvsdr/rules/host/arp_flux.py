@@ -7,7 +7,7 @@ from shlex import quote
 
 from lvsdr.model.arp_settings import effective, leaks
 from lvsdr.model.finding import ERROR, WARNING, Finding
-from lvsdr.model.host import Host
+from lvsdr.model.host import Host, HostLink
 from lvsdr.model.objects import Sysctl
 from lvsdr.model.profile import DirectorProfile, Profile, command
 from lvsdr.rules.host.link_switches import quiet
@@ -31,10 +31,7 @@ def flux(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
     if not any(vip.version == 4 for vip in profile.vips):
         return
     for link in host.links.values():
-        also_there = link.name != profile.interface and host.same_segment(
-            link.name, profile.interface
-        )
-        if also_there and link.speaks_arp and leaks(link.name, host):
+        if _answers_too(link, profile, host) and leaks(link.name, host):
             value = effective("arp_ignore", link.name, host)
             mended = profile.arp_flux == "mend"
             yield Finding(
@@ -46,6 +43,16 @@ def flux(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
                 command(profile, "apply") if mended else quiet(link.name),
                 about=frozenset(Sysctl(path, "").key for path in _settings(link.name, profile)),
             )
+
+
+def _answers_too(link: HostLink, profile: DirectorProfile, host: Host) -> bool:
+    """Return whether a link is asked for a VIP of another one, and would say another MAC."""
+    if link.name == profile.interface or not link.speaks_arp:
+        return False
+    if host.share_mac(link.name, profile.interface):
+        return False
+    others = any(vip.version == 4 and link.name not in host.links_with(vip) for vip in profile.vips)
+    return others and host.same_segment(link.name, profile.interface)
 
 
 def _settings(link: str, profile: DirectorProfile) -> Iterator[str]:

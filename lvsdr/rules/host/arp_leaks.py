@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from lvsdr.model.arp_settings import effective, leaks, meaning_of, path_of
-from lvsdr.model.finding import ERROR, Finding
+from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.host import Host, HostLink
 from lvsdr.model.objects import Key, Sysctl
 from lvsdr.model.profile import RealServerProfile, command
+from lvsdr.profile.roles.arp_silence import left_alone
 from lvsdr.profile.vip_moves import moved_to_holder
 
 
@@ -16,7 +17,7 @@ def speaks_for_vips(profile: RealServerProfile, host: Host) -> Iterator[Finding]
     """Yield what makes this host answer ARP for a VIP, or ask in its name."""
     for link in host.links.values():
         if link.speaks_arp:
-            for rule in RULES:
+            for rule in BARE if left_alone(link.name, profile, host) else RULES:
                 yield from rule(profile, host, link)
 
 
@@ -45,6 +46,21 @@ def _announces(profile: RealServerProfile, host: Host, link: HostLink) -> Iterat
             " it may ask in a VIP's name, and turn the router's entry to this host",
             command(profile, "apply"),
             about=_settings("arp_announce", link),
+        )
+
+
+def _bare(profile: RealServerProfile, host: Host, link: HostLink) -> Iterator[Finding]:
+    """Yield a link that the profile leaves alone, unless it is a container's, or carries VLANs."""
+    carries = any(other.parent == link.name for other in host.links.values())
+    if leaks(link.name, host) and link.link_kind in OUTWARD and not carries and _has_ipv4(profile):
+        value = effective("arp_ignore", link.name, host)
+        yield Finding(
+            "ARP-IGNORE",
+            WARNING,
+            link.name,
+            f"{link.name}: effective arp_ignore is {value}, and arp_scope links leaves it alone"
+            " because it has no address: on the VIPs' segment it answers for them",
+            f"sysctl -w {path_of('arp_ignore', link.name)}=1",
         )
 
 
@@ -87,3 +103,6 @@ RULES: tuple[Callable[[RealServerProfile, Host, HostLink], Iterator[Finding]], .
     _announces,
     _holds,
 )
+BARE = (_bare, _holds)
+# The kinds of links that lead to a network, not to a container: the first is hardware.
+OUTWARD = frozenset({"", "bond", "team", "bridge"})

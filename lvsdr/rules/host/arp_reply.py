@@ -35,30 +35,56 @@ class Question:
     sender: IPv4Address | None
 
 
-def packets(question: Question) -> Iterator[Packet]:
+def packets(question: Question, host: Host) -> Iterator[Packet]:
     """Yield the packets whose routes `reply` looks at."""
-    yield Packet(question.target)
     if question.sender is not None:
         yield Packet(question.target, question.sender, question.link)
-        yield Packet(question.sender, question.target)
+        yield _answer(question.sender, question, host)
+
+
+def _answer(asker: IPv4Address, question: Question, host: Host) -> Packet:
+    """Return the packet that arp_filter looks up: in the VRF, where the link is in one."""
+    link = host.links.get(question.link)
+    vrf = link.master if link is not None and link.master_kind == "vrf" else None
+    return Packet(asker, question.target, leaving=vrf)
 
 
 def reply(question: Question, host: Host) -> Reply:
-    """Return what the kernel would do; the routes of `packets(question)` have been asked for."""
+    """Return what the kernel would do; the routes of `packets` have been asked for."""
     link = host.links[question.link]
     if link.enslaved:
         return Reply(False, f"{link.name} is a port of {link.master}, which speaks for it")
     if not link.speaks_arp:
         return Reply(False, f"{link.name} is down, or has no ARP")
+    taken = _taken_away(question, host)
+    if taken:
+        return Reply(False, taken)
     if question.sender is None:
         return _to_probe(question, host)
     return _to_asker(question, host)
 
 
+def _taken_away(question: Question, host: Host) -> str:
+    """Return why the question does not come as far as the host's addresses, empty if it does."""
+    target = question.target
+    localnet = any(host.pair("route_localnet", question.link))
+    if target.is_multicast or (target.is_loopback and not localnet):
+        return f"nobody answers for {target}"
+    # ipvlan_handle_mode_l3() of drivers/net/ipvlan: it gives ARP to the child, which has none.
+    for item in host.held(target):
+        child = host.links.get(item.link)
+        if child and child.up and child.parent == question.link and child.mode == "l3":
+            return f"{child.name}, an ipvlan of mode l3, takes the question, and has no ARP"
+    return ""
+
+
 def _to_probe(question: Question, host: Host) -> Reply:
     # A probe is for duplicates: no filter, no proxy, only what the host itself has.
-    if host.routes[Packet(question.target)].kind != "local":
-        return Reply(False, f"{question.target} is not here, and no proxy answers a probe")
+    if not host.is_local(question.target, question.link):
+        link, place = host.links[question.link], ""
+        if link.table and question.target in host.ips:
+            place = f" in the VRF of {link.name}"
+        return Reply(False, f"{question.target} is not here{place}, and no proxy answers a probe")
     silent = _ignored(question, host)
     return Reply(False, silent) if silent else Reply(True, _own(question, host))
 
@@ -142,7 +168,7 @@ def _within(address: IPv4Address, ip: IPInterface) -> bool:
 def _filtered(question: Question, host: Host) -> str:
     if not any(host.pair("arp_filter", question.link)) or question.sender is None:
         return ""
-    back = host.routes[Packet(question.sender, question.target)]
+    back = host.routes[_answer(question.sender, question, host)]
     if back.link == question.link:
         return ""
     return f"arp_filter: what goes to {question.sender} leaves through {back.link or 'no link'}"

@@ -74,7 +74,7 @@ def _packets(profile: Profile, inside: Host, host: Host, number: int | None) -> 
     arrival = _arrival(_rips(profile, inside), gate, host)
     for vip in profile.vips:
         for each in questions(vip, gate, host):
-            yield from arp_reply.packets(each)
+            yield from arp_reply.packets(each, host)
         if arrival is not None:
             yield request(vip, arrival, host)
             yield answer(vip, gate)

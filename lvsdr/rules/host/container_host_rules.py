@@ -13,7 +13,7 @@ from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.holder_kinds import HOLDING_ENDS
 from lvsdr.model.host import Host
 from lvsdr.model.profile import Profile, RealServerProfile
-from lvsdr.model.route_lookup import GONE
+from lvsdr.model.route_lookup import GONE, Packet, RouteTo
 from lvsdr.rules.host import arp_reply, bridge_filters, proxy_arp
 from lvsdr.rules.host.container_cable import answer, questions, request
 from lvsdr.rules.host.link_switches import loosened, quiet, silenced_by_ignoring, switched
@@ -121,7 +121,7 @@ def _arrives(
     if outside.arrival is None or profile.holder_link in HOLDING_ENDS:
         return
     host = outside.host
-    route = host.routes[request(vip, outside.arrival, host)]
+    route = _way(request(vip, outside.arrival, host), outside.arrival, host)
     if route.kind in ("local", GONE):
         return
     if route.kind != "unicast":
@@ -147,6 +147,14 @@ def _arrives(
     )
 
 
+def _way(packet: Packet, link: str, host: Host) -> RouteTo:
+    """Return what becomes of a packet that arrives on `link`."""
+    route = host.routes[packet]
+    # Of IPv6 the kernel looks up the route also where it would not take it.
+    dropped = packet.destination.version == 6 and not host.forwards(6, link)
+    return RouteTo("unreachable") if route.kind == "unicast" and dropped else route
+
+
 def _routed(vip: IPAddress, outside: ContainerHost) -> Remedy:
     """Return what brings the VIP's packets into the container, and takes them from nobody."""
     version, gate, arrival = vip.version, outside.gate, outside.arrival
@@ -170,7 +178,7 @@ def _returns(vip: IPAddress, outside: ContainerHost) -> Iterator[Finding]:
     """Yield that the container's answers, sent from the VIP, do not leave the host."""
     if outside.arrival is None:
         return
-    kind = outside.host.routes[answer(vip, outside.gate)].kind
+    kind = _way(answer(vip, outside.gate), outside.gate, outside.host).kind
     if kind in ("unicast", GONE):
         return
     gate, held = outside.gate, outside.host.held(vip)

@@ -38,7 +38,7 @@ def packets(named: str | None, extra: Sequence[IPv4Address], host: Host) -> Iter
     for link in links(named, host):
         for address in _addresses(extra, host):
             for question in _questions(link, address, host):
-                yield from arp_reply.packets(question)
+                yield from arp_reply.packets(question, host)
 
 
 def explanation(link: str, extra: Sequence[IPv4Address], host: Host) -> Explanation:

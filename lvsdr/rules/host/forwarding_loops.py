@@ -18,7 +18,8 @@ def loops(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
         return
     for vip in lost_vips(profile, host):
         route = host.routes[client_packet(vip, profile, host)]
-        if route.kind == "unicast":
+        # Of IPv6 the kernel looks up the route also where it would not take it.
+        if route.kind == "unicast" and host.forwards(vip.version, profile.interface):
             missing = Address(profile.holder_link, host_interface(vip))
             guard = Route(host_network(vip), GUARD_METRIC)
             yield Finding(

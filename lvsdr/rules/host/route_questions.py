@@ -31,7 +31,7 @@ def _of_realserver(profile: RealServerProfile, host: Host) -> Iterator[Packet]:
         if profile.interface in host.links:
             yield client_packet(vip, profile, host)
         for question in arp_questions(vip, host):
-            yield from arp_reply.packets(question)
+            yield from arp_reply.packets(question, host)
     for link in arrival_links(profile, host):
         for source in sample_clients(profile, host):
             yield from (Packet(vip, source, link) for vip in one_held_vip(profile, host))

@@ -12,6 +12,7 @@ from lvsdr.model.objects import Address, Key
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.model.route_lookup import Packet, RouteTo
 from lvsdr.profile.vip_moves import moved, removal
+from lvsdr.rules.host import own_answers
 from lvsdr.rules.host.route_questions import FAR
 
 
@@ -42,13 +43,15 @@ def elsewhere(profile: Profile, host: Host) -> Iterator[Finding]:
         alone = item.ip.network.num_addresses == 1
         if item.link == right or not alone or _told(profile, item, host):
             continue
+        if _of_virtual_router(profile, item, host):
+            continue
         there = any(other.link == right for other in host.held(item.ip.ip))
         also = f", and {right} as well" if there else f", not {right}"
         yield Finding(
             "VIP-ELSEWHERE",
             WARNING if there else ERROR,
             item.link,
-            f"{item.link} holds {item.ip.ip}{also}: {_leads(profile, there)}",
+            f"{item.link} holds {item.ip.ip}{also}: {_leads(profile, item, there, host)}",
             removal(item.link, item.ip, host)
             if there
             else moved(item.link, item.ip, profile, host),
@@ -167,10 +170,22 @@ def _told(profile: Profile, item: HeldAddress, host: Host) -> bool:
     return isinstance(profile, RealServerProfile) and link is not None and link.speaks_arp
 
 
-def _leads(profile: Profile, there: bool) -> str:
+def _of_virtual_router(profile: Profile, item: HeldAddress, host: Host) -> bool:
+    """Return whether keepalived holds it by use_vmac: above the interface, and answered there."""
+    if not isinstance(profile, DirectorProfile) or profile.vips_owner != "keepalived":
+        return False
+    return item.link in own_answers.answering_links(item.ip.ip, profile.interface, host)
+
+
+def _leads(profile: Profile, item: HeldAddress, there: bool, host: Host) -> str:
     if isinstance(profile, RealServerProfile):
         return "withdrawing does not take it away" if there else "it is not held as it should be"
-    return "it stays here when the director gives it up" if there else "nobody answers for it"
+    if there:
+        return "it stays here when the director gives it up"
+    by = list(own_answers.answering_links(item.ip.ip, profile.interface, host))
+    if not by:
+        return f"this host does not answer for it on {profile.interface}"
+    return f"this host answers for it by {', '.join(by)}, and also when it is no director"
 
 
 def _link(profile: Profile) -> str:

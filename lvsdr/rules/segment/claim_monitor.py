@@ -8,7 +8,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING
 from lvsdr.model.neighbour_claim import NeighbourClaim
 from lvsdr.model.watch_event import Event
-from lvsdr.rules.segment.mac_owners import MacOwners
+from lvsdr.rules.segment.mac_owners import MacOwners, of_virtual_router
 from lvsdr.rules.segment.who_answers import PROGRAM, SILENCE, WITHDRAW
 
 # Within so many seconds of one change of director, another is no failover: two claim the VIP.
@@ -25,24 +25,27 @@ class ClaimMonitor:
     """Know the MACs of each VIP's director, and report every other host that claims the VIP.
 
     `answered` has, for each VIP, the MACs of each host that answers for it as a director does.
-    `told` are MACs that the user says are the director's; `holds` says whether this host holds a
-    VIP.
+    `told` are MACs that the user says are the director's, `dips` those that answer for its own
+    address; `holds` says whether this host holds a VIP. A virtual router of VRRP has a MAC that is
+    no host's own, so that `dips` say nothing against it.
 
     An unknown host that announces a VIP, or sends a request from it, is taken for the new director
     and reported once, if it is certain that it is not a real server. A host that only answers has
     to announce the VIP within `GRACE` seconds to count as such. All others are intruders.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - as many facts
         self,
         speakers: MacOwners,
         answered: Mapping[IPAddress, tuple[frozenset[str], ...]],
         *,
         rips: Iterable[IPAddress] = (),
         told: frozenset[str] = frozenset(),
+        dips: frozenset[str] = frozenset(),
         holds: Callable[[IPAddress], bool] = lambda _: False,
     ) -> None:
         self._speakers = speakers
+        self._certain, told = bool(told), told | dips
         self._rips = {mac: rip for mac, rip in speakers.rips.items() if mac not in told}
         self._wanted = frozenset(rips)
         self._answered = answered
@@ -69,7 +72,7 @@ class ClaimMonitor:
             return self._event("SPEAKS", ERROR, spoken, self._named(spoken), look, on)
         if holds:
             return self._intrudes(spoken, "this host holds it")
-        if self._told:
+        if self._certain or (self._told and not of_virtual_router(mac)):
             return self._intrudes(spoken, "it is not the director's MAC")
         return None if mac in self._directors[vip] else self._stranger(spoken, now)
 

@@ -40,6 +40,11 @@ class MacOwners:
         return self.host(mac) if known else mac
 
 
+def of_virtual_router(mac: str) -> bool:
+    """Return whether VRRP's protocol reserves a MAC for the routers that share an address."""
+    return mac.startswith(_VIRTUAL_ROUTERS)
+
+
 def stranger(mac: str) -> str:
     """Return a name for an unknown host: by its MAC a virtual router, or the vendor prefix.
 
