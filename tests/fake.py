@@ -115,11 +115,13 @@ class FakeKernel:
         host = self.read_host()
         own = {host_network(ip) for ip in host.ips if ip.version == 4}
         host = replace(host, local_routes={TABLE_LOCAL: frozenset(own)})
-        return replace(
-            host,
-            routes={packet: self._route(packet) for packet in packets(host)},
-            real_servers=tuple(self._there(RealServer)) if table else (),
-        )
+        if table:
+            services, servers = self.virtual_servers(), tuple(self._there(RealServer))
+            host = replace(host, virtual_servers=services, real_servers=servers)
+        return replace(host, routes={packet: self._route(packet) for packet in packets(host)})
+
+    def virtual_servers(self) -> tuple[VirtualServer, ...]:
+        return tuple(self._there(VirtualServer))
 
     def _route(self, packet: Packet) -> RouteTo:
         """Look no further than the addresses: what is on a link is local, all else is near."""

@@ -18,9 +18,11 @@ from lvsdr.model.ipvs_tunnel import Tunnel
 from lvsdr.model.neighbour_claim import Answer, AnswerForm
 from lvsdr.model.objects import Address
 from lvsdr.model.path import VERDICTS, Path, PathDetail, PathVerdict, Proof, RealServerRoute
-from lvsdr.model.profile import DirectorProfile, LabelledVip
+from lvsdr.model.profile import DirectorProfile, LabelledVip, ProbeTarget
 from lvsdr.profile.roles.director_paths import paths
 from lvsdr.proof import director_probes
+from lvsdr.render import text
+from lvsdr.render.results import Verified
 from lvsdr.render.status_verify_text import path_lines
 from lvsdr.rules.host import route_questions
 from lvsdr.rules.paths import path_faults, unproven_paths
@@ -75,7 +77,17 @@ def profile(*servers: RealServer, vips: Sequence[IPAddress] = (VIP,)) -> Directo
         (path(), PathReplies(error("expired")), ("vip-missing-and-forwards", "")),
         (path(), PathReplies(error("unreachable")), ("vip-missing", "unreachable")),
         (path(), PathReplies(vip=OPEN), ("filtered", "held")),
-        (path(DNS), PathReplies(vip=OPEN), ("served", "")),
+        (path(DNS), PathReplies(vip=OPEN), (None, "no-answer")),
+        (path(DNS), PathReplies(OPEN), ("served", "")),
+        # An echo says who holds the VIP, and nothing of a port.
+        (Path(MARK, VIP, RIP, 0), PathReplies(OPEN), ("served", "vip-held")),
+        (Path(MARK, VIP, RIP, 80, protocol="tcp"), PathReplies(OPEN), ("served", "")),
+        (Path(MARK, VIP, RIP, 53, protocol="udp"), PathReplies(vip=OPEN), (None, "no-answer")),
+        (Path(MARK, None, RIP, 0, "masquerade"), PathReplies(OPEN), (None, "no-port")),
+        # Without a VIP it is the RIP that was asked.
+        (Path(MARK, None, RIP, 0), PathReplies(OPEN), (None, "no-vip")),
+        (Path(MARK, None, RIP, 0), PathReplies(), (None, "no-vip")),
+        (Path(MARK, None, RIP, 0), PathReplies(error("unreachable")), ("down", "")),
         (path(DNS), PathReplies(vip=OPEN, limited=True), (None, "rate-limited")),
         (path(), PathReplies(vip=error("expired")), ("vip-missing-and-forwards", "")),
         (path(), PathReplies(rip=OPEN), ("vip-missing", "")),
@@ -144,6 +156,27 @@ def test_a_firewall_mark_masqueraded_has_no_vip() -> None:
     found = paths(profile(RealServer(MARK, RIP, 0, forwarding_method="masquerade")))
 
     assert [each.vip for each in found] == [None]
+
+
+def test_a_firewall_mark_without_vips_has_a_path_of_which_no_vip_is_known() -> None:
+    found = paths(profile(RealServer(MARK, RIP, 0), RealServer(MARK, SECOND, 0), vips=()))
+
+    assert [(each.vip, each.rip, each.port) for each in found] == [
+        (None, RIP, 0),
+        (None, SECOND, 0),
+    ]
+
+
+def test_a_firewall_mark_is_asked_at_what_the_profile_says() -> None:
+    target = ProbeTarget(MARK, OTHER, "tcp", 80)
+    servers = RealServer(MARK, RIP, 0), RealServer(MARK, SECOND, 0, forwarding_method="masquerade")
+
+    found = paths(replace(profile(*servers), probes=(target,)))
+
+    assert [(each.vip, each.transport, each.port) for each in found] == [
+        (OTHER, "tcp", 80),
+        (None, "tcp", 80),
+    ]
 
 
 # How they are approached.
@@ -253,7 +286,10 @@ def test_every_verdict_but_served_has_a_finding_and_a_remedy() -> None:
 def test_what_cannot_be_proven_is_said_with_its_reason(detail: PathDetail) -> None:
     one = found(Proof(path(), None, detail, stranger=MACS[1]))
 
-    assert [(each.rule, each.severity) for each in one] == [("PATH-UNPROVEN", WARNING)]
+    # Whoever does not want the paths asked is not told so for each of them.
+    told = [] if detail == "not-asked" else [("PATH-UNPROVEN", WARNING)]
+    assert [(each.rule, each.severity) for each in one] == told
+    one = one or [unproven_paths.unproven([Proof(path(), None, detail)])]
     assert unproven_paths.REASONS[detail].why.partition("{")[0] in one[0].message
     assert one[0].remedies
 
@@ -376,6 +412,30 @@ def test_a_tunnel_that_is_closed_is_opened_by_its_own_commands(
     assert one.on == str(rip)
 
 
+@pytest.mark.parametrize(
+    ("service", "method", "verdict", "hint"),
+    [
+        (WEB, "masquerade", "port-closed", "ipvsadm -d -t 192.0.2.2:80 -r 192.0.2.11:80"),
+        (DNS, "dr", "down", "ipvsadm -d -u 192.0.2.2:53 -r 192.0.2.11:53"),
+        (MARK, "dr", "vip-missing", "ipvsadm -d -f 7 -r 192.0.2.11"),
+        # A firewall may let others in than us.
+        (WEB, "dr", "filtered", ""),
+        (WEB, "dr", "served", ""),
+        (WEB, "dr", None, ""),
+    ],
+)
+def test_a_real_server_of_others_goes_by_its_hint_only_where_it_serves_nobody(
+    service: Service, method: str, verdict: PathVerdict | None, hint: str
+) -> None:
+    asked = replace(path(service, method), foreign=True)
+    detail: PathDetail = {None: "no-answer", "filtered": "held"}.get(verdict, "")  # type: ignore[assignment]
+
+    (one,) = found(Proof(asked, verdict, detail))
+
+    assert (one.rule, one.hint, bool(one.look)) == ("TABLE-FOREIGN", hint, not hint)
+    assert one.severity == (WARNING if verdict in ("served", None) else ERROR)
+
+
 def test_people_read_a_line_for_each_service_and_who_does_not_serve() -> None:
     proofs = [
         Proof(path(), "served"),
@@ -386,6 +446,26 @@ def test_people_read_a_line_for_each_service_and_who_does_not_serve() -> None:
     assert list(path_lines(proofs)) == [
         "tcp 192.0.2.2:80: 1 of 2 real servers serve",
         "  192.0.2.12: down",
-        "fwmark 7, 192.0.2.2: 0 of 1 real servers serve",
+        "fwmark 7, 192.0.2.2: 0 of 1 proven, 1 unproven",
         "  192.0.2.11: not proven",
     ]
+
+
+def test_of_a_service_without_a_port_no_more_is_said_than_that_the_vip_is_held() -> None:
+    proofs = [Proof(Path(MARK, VIP, rip, 0), "served", "vip-held") for rip in (RIP, SECOND)]
+
+    (one,) = found(*proofs)
+
+    assert list(path_lines(proofs)) == ["fwmark 7, 192.0.2.2: 2 of 2 real servers hold the VIP"]
+    assert (one.rule, one.severity, one.subject) == ("PATH-UNPROVEN", WARNING, "fwmark 7")
+    assert "2 real servers" in one.message and "probe_port" in one.look
+
+
+@pytest.mark.parametrize("port", [53, 123])
+def test_what_nobody_answered_is_not_verified(port: int) -> None:
+    proof = Proof(path(Service("udp", VIP, port)), None, "no-answer")
+
+    said = list(text.lines(Verified(found(proof), frozenset(), {}, (proof,))))
+
+    assert said[0] == f"udp 192.0.2.2:{port}: 0 of 1 proven, 1 unproven"
+    assert said[-1] == "no errors, but 1 of 1 paths unproven"

@@ -45,15 +45,17 @@ def plan(session: Session, profile: Path, role: str, even_on_standby: bool) -> i
     Where keepalived says BACKUP or FAULT, it is shown what a standby lacks.
     """
     from lvsdr.core.silences import falling_silent
+    from lvsdr.core.strangers import foreign_servers_of
 
     wanted = director_profile(session, profile, role)
     state = "" if even_on_standby else director_state.standby(session, profile, wanted)
     with session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
         situation = director_state.planned(wanted, kernel, session, state)
+        foreign = foreign_servers_of(wanted, situation, kernel)
         silences = falling_silent(wanted, situation, kernel)
     session.tell((*situation.notes, *map(container.noted, around)))
-    session.show(Planned(situation.todo, situation.drift, state, silences))
+    session.show(Planned(situation.todo, situation.drift, foreign, state, silences))
     return 1 if situation.todo else 0
 
 

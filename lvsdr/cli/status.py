@@ -144,20 +144,27 @@ def _show(  # noqa: PLR0913, PLR0917 - each is a part of what is shown
     from lvsdr.proof.client_traffic import seen_now
 
     seen = ConnectionsSeen() if standby else seen_now(profile, kernel)
-    rows = _rows(situation, kernel, counted, seen)
+    rows = _rows(profile, situation, kernel, counted, seen)
     if again and session.format.for_people and sys.stdout.isatty():
         click.clear()
     return session.show(Status(rows, situation.drift, standby, seen))
 
 
 def _rows(
-    situation: Situation, kernel: Kernel, counted: Counted, seen: ConnectionsSeen
+    profile: DirectorProfile,
+    situation: Situation,
+    kernel: Kernel,
+    counted: Counted,
+    seen: ConnectionsSeen,
 ) -> list[Row]:
+    from lvsdr.core.strangers import foreign_services_of
     from lvsdr.model.ipvs import RealServer, VirtualServer
+    from lvsdr.model.objects import keyed
     from lvsdr.render import object_rows
 
     services = [key for key in situation.desired if key[0] == VirtualServer.kind]
-    others = kernel.children(services)
+    beside = keyed(foreign_services_of(profile, situation, kernel))
+    others = {**beside, **kernel.children(services)}
     marks: dict[Key, str] = dict.fromkeys(situation.drained, object_rows.DRAINED)
     for key in others.keys() - situation.desired.keys():
         marks[key] = object_rows.UNWANTED if key in situation.baseline else object_rows.FOREIGN

@@ -146,6 +146,7 @@ def _show(session: Session, verdict: Verdict, standby: str = "") -> int:
             verdict.heard,
             verdict.names or {},
             verdict.paths,
+            verdict.foreign,
             standby,
             verdict.services,
             verdict.client,

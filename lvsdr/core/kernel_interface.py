@@ -17,6 +17,7 @@ from lvsdr.model.objects import NOTHING, Key, Objects
 if TYPE_CHECKING:
     from lvsdr.model.client_connections import ConnectionQuestion, ConnectionsSeen
     from lvsdr.model.counters import Counters
+    from lvsdr.model.ipvs import VirtualServer
     from lvsdr.model.route_lookup import Packet, RouteTo, UnicastRoute
 
 
@@ -37,6 +38,9 @@ class Kernel(Protocol):
 
     def children(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         """Return the addresses of the links, the real servers of the virtual servers `keys`."""
+
+    def virtual_servers(self) -> Iterable[VirtualServer]:
+        """Return every virtual server of the IPVS table, whoever has put it there."""
 
     def counters(self, services: Collection[Key]) -> Mapping[Key, Counters]:
         """Return what passes through the virtual servers `services` and their real servers."""

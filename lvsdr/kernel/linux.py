@@ -116,6 +116,10 @@ class LinuxKernel(Closing):
             found += self._servers.of_services(services, likely)
         return keyed(found)
 
+    def virtual_servers(self) -> Iterable[VirtualServer]:
+        """Return every virtual server, whoever has put it there."""
+        return self._servers.every()
+
     def counters(self, services: Collection[Key]) -> Mapping[Key, Counters]:
         """Return the counters of the virtual servers `services` and of their real servers."""
         from lvsdr.kernel.views import ipvs_counters  # noqa: PLC0415

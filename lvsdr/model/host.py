@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
 from lvsdr.model.address import IPAddress, IPInterface, IPNetwork
-from lvsdr.model.ipvs import RealServer
+from lvsdr.model.ipvs import RealServer, VirtualServer
 from lvsdr.model.objects import ProxyNeighbour
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ class Host:
     proxies: tuple[ProxyNeighbour, ...] = ()
     routes: Mapping[Packet, RouteTo] = field(default_factory=dict)
     dead_ends: frozenset[IPNetwork] = frozenset()
+    virtual_servers: tuple[VirtualServer, ...] = ()
     real_servers: tuple[RealServer, ...] = ()
     sync_daemons: frozenset[str] = frozenset()
     owners: tuple[Owner, ...] = ()

@@ -46,6 +46,13 @@ PathDetail = Literal[
     # were never sent, and may have guessed the one that was.
     "other-mac",
     "guessed",
+    # Of no verdict: nothing answers a datagram; which VIP, or which port, is not known.
+    "no-answer",
+    "not-asked",
+    "no-vip",
+    "no-port",
+    # Of served: the VIP is held, and no port is known to ask.
+    "vip-held",
 ]
 
 
@@ -53,9 +60,11 @@ PathDetail = Literal[
 class Path:
     """The path of a request for `vip` and `port` from a service to one real server.
 
-    `vip` is None where the real server sees none (masquerade for a firewall mark), `port` 0 where
-    there is no single port. `method` is the forwarding method: dr, tunnel, masquerade or local;
-    `tunnel` is the type of the tunnel, if it is that.
+    `vip` is None where the real server sees none (masquerade for a firewall mark), or none is
+    known; `port` is 0 where no single one is known. `method` is the forwarding method: dr, tunnel,
+    masquerade or local; `tunnel` is the type of the tunnel, if it is that. `protocol` is that of
+    the port where the service, a firewall mark, has none. `foreign` is a real server that no
+    profile names.
     """
 
     service: Service
@@ -65,6 +74,18 @@ class Path:
     method: str = "dr"
     weight: int = 1
     tunnel: Tunnel = IPIP_TUNNEL
+    protocol: str = ""
+    foreign: bool = False
+
+    @property
+    def transport(self) -> str:
+        """Return the protocol of a request: tcp, udp, sctp; fwmark where it is not known."""
+        return self.protocol or self.service.protocol
+
+    @property
+    def sees_vip(self) -> bool:
+        """Return whether the real server gets packets for the VIP, and has to hold it."""
+        return self.method != "masquerade"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from lvsdr.model.address import IPAddress, IPNetwork
-from lvsdr.model.ipvs import RealServer, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
 from lvsdr.model.objects import ProxyNeighbour, Sysctl
 
@@ -29,6 +29,20 @@ class LabelledVip:
 
 
 @dataclass(frozen=True, slots=True)
+class ProbeTarget:
+    """Where the real servers of a service are asked, which does not say it itself.
+
+    `vip` is None where the profile's own will do; `port` is 0, and `protocol` empty, where it is
+    not known.
+    """
+
+    service: Service
+    vip: IPAddress | None
+    protocol: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class DirectorProfile:
     """What a director is: its VIPs on `interface`, its IPVS table, and settings of IPVS.
 
@@ -36,8 +50,9 @@ class DirectorProfile:
     director that is not the active one of its cluster is: empty, or synced, with the table and
     the backup sync daemon. `arp_flux` is what to do where other links are on the segment of
     `interface`: mend, so that each answers for its own addresses only, or leave. `clients` are the
-    networks that clients come from, empty for everywhere. `typed` is how a command line names the
-    profile, quoted; empty where a command takes it by itself.
+    networks that clients come from, empty for everywhere. `probes` say what to ask of services that
+    do not say it themselves. `typed` is how a command line names the profile, quoted; empty where a
+    command takes it by itself.
     """
 
     role: ClassVar[str] = "director"
@@ -54,6 +69,7 @@ class DirectorProfile:
     standby: str = "empty"
     arp_flux: str = "mend"
     clients: tuple[IPNetwork, ...] = ()
+    probes: tuple[ProbeTarget, ...] = ()
     typed: str = field(default="", compare=False)
 
     @property

@@ -6,21 +6,26 @@ from collections.abc import Callable, Sequence
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.host import Host
+from lvsdr.model.ipvs import RealServer
 from lvsdr.model.path import Path, PathDetail, Proof, RealServerRoute
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.model.route_lookup import Packet
-from lvsdr.profile.roles.director_paths import paths
+from lvsdr.profile.roles.director_paths import foreign_paths, paths
 
 Probe = Callable[[Sequence[Path], Sequence[RealServerRoute]], Sequence[Proof]]
 
 
-def prove(profile: DirectorProfile, host: Host, probe: Probe) -> tuple[Proof, ...]:
+def prove(
+    profile: DirectorProfile, host: Host, probe: Probe, foreign: Sequence[RealServer] = ()
+) -> tuple[Proof, ...]:
     """Return what became of a probe on each path of `profile`, in the profile's order.
 
-    The routes to the RIPs have been looked up.
+    And on those to the real servers that others have put into its services, which come last. The
+    routes to all of them have been looked up.
     """
-    towards = {rip: _route_towards(rip, profile, host) for rip in profile.rips}
-    every = paths(profile)
+    every = (*paths(profile), *foreign_paths(profile, foreign))
+    rips = dict.fromkeys(path.rip for path in every)
+    towards = {rip: _route_towards(rip, profile, host) for rip in rips}
     found = {path: _unproven(path, towards[path.rip]) for path in every}
     sent = [path for path, proof in found.items() if proof is None]
     routes = {
@@ -29,6 +34,12 @@ def prove(profile: DirectorProfile, host: Host, probe: Probe) -> tuple[Proof, ..
     probed = probe(sent, tuple(routes.values())) if sent else ()
     known = {proof.path: proof for proof in probed}
     return tuple(found[path] or known[path] for path in every)
+
+
+def unasked(profile: DirectorProfile, foreign: Sequence[RealServer]) -> tuple[Proof, ...]:
+    """Return the same without any probe: nothing is proven."""
+    every = (*paths(profile), *foreign_paths(profile, foreign))
+    return tuple(Proof(path, None, "not-asked") for path in every)
 
 
 def _unproven(path: Path, route: RealServerRoute | PathDetail) -> Proof | None:

@@ -106,8 +106,8 @@ def _judged(
                 *([f"and {len(rest) - SHOWN + 1} more"] if len(rest) >= SHOWN else []),
                 "nothing was changed: two hosts that answer for a VIP share its packets, and reset"
                 " one another's connections",
-                "where that host is to be replaced, let it give up the VIP first; with --take-over"
-                " it is not asked",
+                "to replace that host, apply with --take-over here, withdraw there, then announce"
+                " here: in the other order requests are lost",
             ],
         )
     return tuple(notes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from lvsdr.core.book import Book
@@ -13,25 +13,21 @@ from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.host import Host
+from lvsdr.model.ipvs import VirtualServer
 from lvsdr.model.neighbour_claim import Answer
-from lvsdr.model.objects import SILENCE
+from lvsdr.model.objects import SILENCE, Key
 from lvsdr.model.path import Proof
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.model.route_lookup import ForwardingOutcome, Packet
 from lvsdr.model.service_proof import ClientPlace, ServiceProof
-from lvsdr.proof.active_director import as_director
+from lvsdr.profile.roles.foreign_servers import foreign
 from lvsdr.proof.client_place import is_client
 from lvsdr.proof.client_traffic import ClientTraffic, Hear, watched
-from lvsdr.proof.director_probes import Probe, prove
+from lvsdr.proof.director_probes import Probe, prove, unasked
+from lvsdr.proof.director_vips import as_director
 from lvsdr.proof.segment_hosts import Question, Segment, segment_of
 from lvsdr.proof.service_requests import Connect, FirstAsk, ask_from_beyond, ask_on_segment
-from lvsdr.rules.host import drift, host_rules, own_answers, route_questions
-from lvsdr.rules.host.harm_of_apply import (
-    for_the_director,
-    harm_of_apply,
-    harm_of_putting_back,
-    without_harm,
-)
+from lvsdr.rules.host import drift, harm_of_apply, host_rules, own_answers, route_questions
 from lvsdr.rules.paths import path_findings as path_rules
 from lvsdr.rules.paths import vip_given_up
 from lvsdr.rules.paths.service_findings import service_findings
@@ -47,13 +43,15 @@ Follow = Callable[[Mapping[IPAddress, str]], Mapping[IPAddress, ForwardingOutcom
 class Verdict:
     """What is wrong, who answered for the VIPs, whose each MAC is, and what the paths are like.
 
-    `services` are those that were asked as a client of `client`; None where this host is none.
+    `foreign` are virtual servers that no profile names; `services` were asked as a client of
+    `client`, None where this host is none.
     """
 
     findings: tuple[Finding, ...]
     heard: frozenset[Answer] = frozenset()
     names: Mapping[str, str] | None = None
     paths: tuple[Proof, ...] = ()
+    foreign: tuple[VirtualServer, ...] = ()
     services: tuple[ServiceProof, ...] = ()
     client: ClientPlace | None = None
 
@@ -91,7 +89,7 @@ def director(  # noqa: PLR0913 - each is a way to look
     if not fit:
         return Verdict(found)
     with watched(profile, kernel, host, hear) as traffic:
-        return _proven(profile, host, found, ask, probe, traffic)
+        return _proven(profile, host, found, ask, probe, traffic, book.load().baseline)
 
 
 def standby(
@@ -104,7 +102,7 @@ def standby(
     host, _ = _inspected(profile, kernel, book)
     todo = plan_standby(profile, kernel, book).todo
     found = (*host_rules.standby_findings(profile, host), *drift.standby_drift(profile, todo))
-    return _proven(profile, host, found, ask, probe, None)
+    return _proven(profile, host, found, ask, probe, None, book.load().baseline)
 
 
 def _proven(  # noqa: PLR0913, PLR0917 - what is known, and each way to look
@@ -114,27 +112,31 @@ def _proven(  # noqa: PLR0913, PLR0917 - what is known, and each way to look
     ask: Ask,
     probe: Probe | None,
     traffic: ClientTraffic | None,
+    ours: Collection[Key],
 ) -> Verdict:
     """Return `found`, and who answers on the segment, what the paths are like, and the traffic."""
     verdict = _answering(segment_of(profile, host, profile.interface), ask)
     if traffic is not None:
         traffic.note()
-    proofs = prove(profile, host, probe) if probe else ()
+    services, servers = foreign(profile, host, ours)
+    proofs = prove(profile, host, probe, servers) if probe else unasked(profile, servers)
     clients = () if traffic is None else tuple(traffic.findings(proofs))
     broken = {proof.path.rip for proof in proofs if proof.verdict not in ("served", None)}
-    found = tuple(without_harm(found, profile, harm_of_putting_back(found, broken)))
+    found = tuple(
+        harm_of_apply.without_harm(
+            found, profile, harm_of_apply.harm_of_putting_back(found, broken)
+        )
+    )
     # What its own settings say is not said again by what it hears of itself.
     known = {finding.rule for finding in found} & {"ARP-FLUX"}
-    heard = (
-        for_the_director(each, profile, found, who_answers.DIRECTOR)
-        for each in verdict.findings
-        if each.rule not in known
-    )
+    new = (each for each in verdict.findings if each.rule not in known)
+    heard = harm_of_apply.for_the_director(new, profile, found, who_answers.DIRECTOR)
     return Verdict(
         (*found, *heard, *path_rules.findings(proofs), *clients),
         verdict.heard,
         verdict.names,
         tuple(map(path_rules.hinted, proofs)),
+        services,
     )
 
 
@@ -217,7 +219,7 @@ def _state(
         # What keeps the profile from being applied is what the rules have found.
         if not any(finding.severity == ERROR for finding in found):
             raise
-        return tuple(without_harm(found, profile, refused.message)), False
+        return tuple(harm_of_apply.without_harm(found, profile, refused.message)), False
     # What a rule has told, in words that say what it leads to, is not told again.
     told = {key for finding in found for key in finding.about}
     errors = (finding.rule for finding in found if finding.severity == ERROR)
@@ -227,9 +229,10 @@ def _state(
         for change in todo
         if change.key not in told and (silent or change.subject.layer != SILENCE)
     )
-    differing = drift.drift(profile, tuple(rest))
-    reason = harm_of_apply(profile, todo, host)
-    return tuple(without_harm((*found, *differing), profile, reason)), True
+    found = (*found, *drift.drift(profile, tuple(rest)))
+    return tuple(
+        harm_of_apply.without_harm(found, profile, harm_of_apply.harm_of_apply(profile, todo, host))
+    ), True
 
 
 def _answering(segment: Segment, ask: Ask) -> Verdict:
@@ -245,5 +248,4 @@ def _judged(segment: Segment, answered: frozenset[Answer], owners: MacOwners) ->
     found = tuple(who_answers.answer_findings(segment.vips, answers))
     vips = frozenset(segment.vips)
     spoken = frozenset(item for item in heard if item.address in vips)
-    macs = {item.mac for item in spoken}
-    return Verdict(found, spoken, {mac: owners.host(mac) for mac in macs})
+    return Verdict(found, spoken, {item.mac: owners.host(item.mac) for item in spoken})

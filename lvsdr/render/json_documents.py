@@ -56,6 +56,7 @@ def _planned(result: Planned) -> Document:
         "format": "lvsdr/plan/1",
         "changes": _changes(result.changes),
         "drift": _changes(result.drift),
+        "foreign": [json_fields.foreign(item) for item in result.foreign],
         "silences": [json_fields.silence(item) for item in result.silences],
         "standby": result.standby or None,
     }

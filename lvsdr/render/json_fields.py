@@ -80,6 +80,12 @@ def applied_profiles(item: AppliedProfiles) -> Document:
     }
 
 
+def foreign(item: Object) -> Document:
+    """Return what others have put there."""
+    kind, *key = item.key
+    return {"object": kind, "key": key, "observed": _fields(item)}
+
+
 def silence(item: Silence) -> Document:
     """Return an address that a link will no longer answer for."""
     return {
@@ -126,11 +132,12 @@ def path(item: Proof) -> Document:
     way = item.path
     return {
         "vip": None if way.vip is None else str(way.vip),
-        "protocol": way.service.protocol,
+        "protocol": way.transport,
         "port": way.port or None,
         "fwmark": way.service.fwmark or None,
         "rip": str(way.rip),
         "verdict": item.verdict,
+        "foreign": way.foreign,
         "hint": item.hint or None,
         "look": item.look or None,
         "on": item.on or None,

@@ -23,6 +23,7 @@ def verified(result: Verified) -> Document:
             json_fields.answer(item, result.names) for item in sorted(result.answers, key=str)
         ],
         "paths": [json_fields.path(item) for item in result.paths],
+        "foreign": [json_fields.foreign(item) for item in result.foreign],
         "client": result.client,
         "services": [service(item, result.names) for item in result.services],
         "standby": result.standby or None,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lvsdr.model.explanation import Explanation
     from lvsdr.model.finding import Finding
     from lvsdr.model.neighbour_claim import Answer
+    from lvsdr.model.objects import Object
     from lvsdr.model.path import Proof
     from lvsdr.model.profile import Profile
     from lvsdr.model.rehearsal_step import Step
@@ -37,12 +38,14 @@ MOST_SILENCES = 8
 class Planned(NamedTuple):
     """What `apply` would change; `drift` is what others have done since: how lvsdr left it, now.
 
+    `foreign` are servers of the profile's VIPs that no profile names.
     `standby` is BACKUP or FAULT where keepalived says so: it is a standby's plan then. `silences`
     is what it would no longer answer for on ARP.
     """
 
     changes: Plan
     drift: Plan
+    foreign: Sequence[Object] = ()
     standby: str = ""
     silences: Sequence[Silence] = ()
 
@@ -109,14 +112,15 @@ class Drained(NamedTuple):
 class Verified(NamedTuple):
     """What is wrong, who answered, what the paths are like; `names` say whose a MAC is.
 
-    `standby` is as of Planned. `services` were asked as a client of `client`, None where this host
-    is none.
+    `foreign` and `standby` are as of Planned. `services` were asked as a client of `client`, None
+    where this host is none.
     """
 
     findings: Sequence[Finding]
     answers: frozenset[Answer]
     names: Mapping[str, str]
     paths: Sequence[Proof]
+    foreign: Sequence[Object] = ()
     standby: str = ""
     services: Sequence[ServiceProof] = ()
     client: ClientPlace | None = None

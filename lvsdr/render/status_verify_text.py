@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from lvsdr.model.finding import ERROR
 from lvsdr.model.ipvs import RealServer
 from lvsdr.model.objects import Object
 from lvsdr.model.printable import printable
+from lvsdr.model.silence import told
 from lvsdr.render.page_width import USUAL, broken
+from lvsdr.render.results import MOST_SILENCES
 
 if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from lvsdr.model.neighbour_claim import Answer
     from lvsdr.model.path import Proof
     from lvsdr.render.object_rows import AppliedProfile, Row
+    from lvsdr.render.results import Planned, Verified
 
 COUNTED = ("active", "inactive", "persistent", "conn/s", "packets/s", "bytes/s")
 # In which order they go where there is no room: what is left says most of a server that is sick.
@@ -131,19 +135,54 @@ def answer_lines(heard: Iterable[Answer], names: Mapping[str, str]) -> Iterator[
         yield f"{vip} is at {mac}{who}{how}"
 
 
+def beside_a_plan(result: Planned) -> Iterator[str]:
+    """Yield what a plan leaves to others, and what it takes from them."""
+    yield from foreign_lines(result.foreign)
+    yield from (f"warning: {line}" for line in told(result.silences, MOST_SILENCES))
+
+
+def last_line(result: Verified) -> Iterator[str]:
+    """Yield whether all is well; nothing where the findings have said what is not."""
+    unproven = sum(proof.verdict is None for proof in result.paths)
+    unserved = sum(each.verdict is None for each in result.services)
+    if unproven and not any(finding.severity == ERROR for finding in result.findings):
+        yield f"no errors, but {unproven} of {len(result.paths)} paths unproven"
+    elif not result.findings:
+        many = f"{unserved} of {len(result.services)} services unproven"
+        yield f"no findings; {many}" if unserved else "verified: no findings"
+
+
+def foreign_lines(items: Iterable[Object]) -> Iterator[str]:
+    """Yield what others have put into a table."""
+    for item in items:
+        yield f"foreign: {item.noun} {item.title} ({item.detail}): no profile names it"
+
+
 def path_lines(proofs: Iterable[Proof]) -> Iterator[str]:
     """Yield how many real servers serve each virtual server, and under it those that do not."""
     groups: dict[str, list[Proof]] = {}
     for proof in proofs:
         groups.setdefault(_title(proof), []).append(proof)
     for title, group in groups.items():
-        served = sum(proof.verdict == "served" for proof in group)
-        yield f"{title}: {served} of {len(group)} real servers serve"
+        yield f"{title}: {_counted(group)}"
         yield from (
-            f"  {proof.path.rip}: {proof.verdict or 'not proven'}"
+            f"  {_place(proof)}: {proof.verdict or 'not proven'}"
             for proof in group
             if proof.verdict != "served"
         )
+
+
+def _place(proof: Proof) -> str:
+    path = proof.path
+    return f"{path.rip} (foreign)" if path.foreign else str(path.rip)
+
+
+def _counted(group: Sequence[Proof]) -> str:
+    served = sum(proof.verdict == "served" for proof in group)
+    if unproven := sum(proof.verdict is None for proof in group):
+        return f"{served} of {len(group)} proven, {unproven} unproven"
+    what = "hold the VIP" if all(proof.detail == "vip-held" for proof in group) else "serve"
+    return f"{served} of {len(group)} real servers {what}"
 
 
 def _shown(item: Object) -> str:

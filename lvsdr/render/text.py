@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from lvsdr.model.objects import there
 from lvsdr.render.results import (
-    MOST_SILENCES,
     Announced,
     Applied,
     AppliedProfiles,
@@ -63,10 +62,10 @@ def change(item: Change) -> str:
 def _planned(result: Planned) -> Iterator[str]:
     yield from changes(result.changes)
     yield from _drift(result.drift)
-    if result.silences:
-        from lvsdr.model.silence import told
+    if result.foreign or result.silences:
+        from lvsdr.render.status_verify_text import beside_a_plan
 
-        yield from (f"warning: {line}" for line in told(result.silences, MOST_SILENCES))
+        yield from beside_a_plan(result)
 
 
 def _drift(plan: Plan) -> Iterator[str]:
@@ -130,16 +129,14 @@ def _drained(result: Drained) -> Iterator[str]:
 
 def _verified(result: Verified) -> Iterator[str]:
     from lvsdr.render.service_text import service_lines
-    from lvsdr.render.status_verify_text import answer_lines, path_lines
+    from lvsdr.render.status_verify_text import answer_lines, foreign_lines, last_line, path_lines
 
     yield from answer_lines(result.answers, result.names)
     yield from path_lines(result.paths)
+    yield from foreign_lines(result.foreign)
     yield from service_lines(result.client, result.services, result.names)
     yield from _findings(result.findings)
-    unproven = sum(each.verdict is None for each in result.services)
-    if not result.findings:
-        many = f"{unproven} of {len(result.services)} services unproven"
-        yield f"no findings; {many}" if unproven else "verified: no findings"
+    yield from last_line(result)
 
 
 def _findings(found: Iterable[Finding]) -> Iterator[str]:

@@ -113,6 +113,7 @@ ELSEWHERE = {
     "TUNNEL-MTU": "test_tunnels",
     "PATH-CLIENTS-UNANSWERED": "test_clients_unanswered",
     "DIRECTOR-FIREWALL": "test_director_firewall",
+    "TABLE-FOREIGN": "test_foreign_table",
     "SERVICE-SILENT": "test_service",
     "SERVICE-REFUSED": "test_service",
     "SERVICE-UNPROVEN": "test_service",

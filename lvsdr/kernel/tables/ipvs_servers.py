@@ -10,7 +10,7 @@ from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.objects import NOTHING, Key, Objects
 
-__all__ = ["Servers", "every_real_server"]
+__all__ = ["Servers", "whole_table"]
 
 
 class Servers:
@@ -50,11 +50,11 @@ class Servers:
             yield from ipvs_dump.real_servers(self._sockets.ipvs, service, likely)
 
 
-def every_real_server(sockets: Sockets) -> Iterator[RealServer]:
-    """Yield the real servers of every virtual server."""
+def whole_table(sockets: Sockets) -> tuple[tuple[VirtualServer, ...], tuple[RealServer, ...]]:
+    """Return every virtual server, and the real servers of all."""
     servers = Servers(sockets)
-    for server in servers.every():
-        yield from servers.real_servers(server.service)
+    every = tuple(servers.every())
+    return every, tuple(real for server in every for real in servers.real_servers(server.service))
 
 
 def _by_service(likely: Objects) -> dict[Service, list[RealServer]]:

@@ -47,12 +47,14 @@ def inspect(
     host = replace(
         host_of(sockets, links, addresses), local_routes=route_lookups.local_routes(sockets)
     )
+    if table:
+        virtual_servers, real_servers = ipvs_servers.whole_table(sockets)
+        host = replace(host, virtual_servers=virtual_servers, real_servers=real_servers)
     return replace(
         host,
         sysctls={**_settings(host), **host.sysctls},
         routes=route_lookups.routes(sockets, links, packets(host)),
         dead_ends=guard_routes.dead_ends(sockets),
-        real_servers=tuple(ipvs_servers.every_real_server(sockets)) if table else (),
         sync_daemons=_sync_daemons(sockets) if table else frozenset(),
         owners=tuple(
             foreign_config_files.owners({link.name: link.index for link in links.values()}, root)

@@ -14,7 +14,7 @@ from lvsdr.model.ipvs import (
     interned,
     server_at,
 )
-from lvsdr.model.profile import DirectorProfile, LabelledVip
+from lvsdr.model.profile import DirectorProfile, LabelledVip, ProbeTarget
 from lvsdr.profile.reader.client_networks import client_networks
 from lvsdr.profile.reader.ipvs_settings import (
     fit_for_standby,
@@ -24,6 +24,7 @@ from lvsdr.profile.reader.ipvs_settings import (
     timeouts,
 )
 from lvsdr.profile.reader.network_names import family, host_address, ip_version, link_name
+from lvsdr.profile.reader.probe_targets import probe_target
 from lvsdr.profile.reader.refusal import misfit
 from lvsdr.profile.reader.scheduling import real_server_settings, virtual_server
 from lvsdr.profile.reader.schema_check import Completed
@@ -41,7 +42,7 @@ def director_profile(data: Entry, name: str) -> DirectorProfile:
     interface = link_name(data["interface"], ("interface",))
     labelled = labelled_vips(data["vips"], interface)
     _check_size(data)
-    virtual_servers, real_servers = _servers(data["virtual_servers"], labelled)
+    virtual_servers, real_servers, probes = _servers(data["virtual_servers"], labelled)
     daemons = sync_daemons(data["sync_daemons"], interface)
     if daemons:
         of_one_family(real_servers)
@@ -60,6 +61,7 @@ def director_profile(data: Entry, name: str) -> DirectorProfile:
         data["standby"],
         data["arp_flux"],
         client_networks(data.get("clients", ())),
+        tuple(probes),
     )
 
 
@@ -82,13 +84,14 @@ def _check_size(data: Entry) -> None:
 
 def _servers(
     entries: Completed, labelled: Iterable[LabelledVip]
-) -> tuple[list[VirtualServer], list[RealServer]]:
-    """Return the servers that `entries` are, which are let go of one by one."""
+) -> tuple[list[VirtualServer], list[RealServer], list[ProbeTarget]]:
+    """Return the servers that `entries` are, which are let go of one by one, and what to ask."""
     vips = frozenset(vip.address for vip in labelled)
     rips = Rips(vips)
     services: dict[Service, Pointer] = {}
     virtual_servers: list[VirtualServer] = []
     real_servers: list[RealServer] = []
+    probes: list[ProbeTarget] = []
     for place, given in enumerate(entries.released()):
         entry = entries.complete(given)
         where = ("virtual_servers", place)
@@ -98,8 +101,11 @@ def _servers(
             message = f"the same virtual server as {pointed(first)}"
             raise misfit(where, message, "remove one of the two")
         virtual_servers.append(virtual_server(entry, where, service))
-        real_servers.extend(_real_servers(entry, where, service, rips))
-    return virtual_servers, real_servers
+        servers = _real_servers(entry, where, service, rips)
+        real_servers.extend(servers)
+        if (target := probe_target(entry, where, service, vips, servers)) is not None:
+            probes.append(target)
+    return virtual_servers, real_servers, probes
 
 
 def _service(entry: Entry, where: Pointer, vips: Vips) -> Service:

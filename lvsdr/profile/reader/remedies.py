@@ -34,6 +34,7 @@ REMEDIES: Mapping[str, str] = {
     "syncid": "the same number on master and backup, 0 to 255",
     "sync_threshold": 'T P, for example "3 50": at the third packet of each fifty',
     "fwmark": "the number that the firewall sets, for example 1",
+    "probe_port": "the port on which the real servers serve, for example 80",
 }
 
 ON_THE_LINK = "a real server that holds the VIP on the link it talks on answers ARP for it"

@@ -57,20 +57,23 @@ def without_harm(found: Iterable[Finding], profile: Profile, reason: str) -> Ite
 
 
 def for_the_director(
-    finding: Finding, profile: DirectorProfile, found: Iterable[Finding], director: str
-) -> Finding:
-    """Return a finding whose remedy is for `director` as it is typed on this host, which is one.
+    heard: Iterable[Finding], profile: DirectorProfile, found: Collection[Finding], director: str
+) -> Iterator[Finding]:
+    """Yield findings, those for `director` as their remedy is on this host, which is one.
 
     `found` is what is known of this host otherwise.
     """
-    if finding.on != director:
-        return finding
     apply = command(profile, "apply")
     # Where that mends and harms nobody, what is known of this host says so.
-    if finding.hint and any(each.hint.startswith(apply) for each in found):
-        return replace(finding, on="", hint=apply)
-    look = finding.look or "what else is found on this host: it is the director"
-    return replace(finding, on="", hint="", look=look)
+    harmless = any(each.hint.startswith(apply) for each in found)
+    for each in heard:
+        if each.on != director:
+            yield each
+        elif each.hint and harmless:
+            yield replace(each, on="", hint=apply)
+        else:
+            look = each.look or "what else is found on this host: it is the director"
+            yield replace(each, on="", hint="", look=look)
 
 
 def _silences(profile: RealServerProfile, todo: Plan, host: Host) -> str:

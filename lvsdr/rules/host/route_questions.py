@@ -10,6 +10,7 @@ from lvsdr.model.holder_kinds import HOLDING_ENDS
 from lvsdr.model.host import Host
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.model.route_lookup import Packet
+from lvsdr.profile.roles.foreign_servers import in_our_services
 from lvsdr.rules.host import arp_reply
 
 # Somebody on the Internet: addresses for documentation, to which nothing is ever sent.
@@ -21,7 +22,8 @@ def packets(profile: Profile, host: Host) -> Iterator[Packet]:
     for version in sorted({vip.version for vip in profile.vips}):
         yield Packet(FAR[version])
     if isinstance(profile, DirectorProfile):
-        yield from (Packet(rip) for rip in profile.rips)
+        there = in_our_services(profile, host.real_servers)
+        yield from map(Packet, dict.fromkeys((*profile.rips, *(each.rip for each in there))))
     else:
         yield from _of_realserver(profile, host)
 

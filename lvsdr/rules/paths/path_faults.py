@@ -29,12 +29,12 @@ def _port_closed(group: Group) -> Finding:
         "rip-listens": f", but on {there}: the service is bound to the RIP only",
         "rip-may-listen": f", perhaps on {there} only",
     }.get(detail, "")
-    sockets = f"ss {_SOCKETS[path.service.protocol]} 'sport = :{path.port}'"
+    sockets = f"ss {_SOCKETS[path.transport]} 'sport = :{path.port}'"
     return Finding(
         "PATH-PORT-CLOSED",
         ERROR,
         str(path.rip),
-        f"on real server {path.rip} nobody listens on {path.service.protocol} {asked}{instead}:"
+        f"on real server {path.rip} nobody listens on {path.transport} {asked}{instead}:"
         " clients that are sent there are refused",
         vip=path.vip,
         rip=path.rip,

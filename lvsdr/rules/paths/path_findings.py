@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from lvsdr.model.finding import WARNING, Finding
 from lvsdr.model.path import Proof
+from lvsdr.rules.paths import unproven_paths
+from lvsdr.rules.paths.foreign_paths import foreign_findings
 from lvsdr.rules.paths.path_faults import FAULTS
 from lvsdr.rules.paths.tunnel_mtu import too_long
 
@@ -19,16 +21,23 @@ _WHATEVER_WEIGHT = frozenset({"vip-missing-and-forwards", "duplicate-rip"})
 
 def findings(proofs: Sequence[Proof]) -> Iterator[Finding]:
     """Yield a finding for each fault, however many paths it spoils."""
-    served = {(proof.path.service, proof.path.rip) for proof in proofs if _serves(proof)}
+    # Whoever does not want them asked knows that nothing is proven.
+    own = [proof for proof in proofs if not proof.path.foreign and proof.detail != "not-asked"]
+    served = {(proof.path.service, proof.path.rip) for proof in own if _serves(proof)}
     groups: dict[object, list[Proof]] = {}
-    for proof in proofs:
+    held: dict[object, list[Proof]] = {}
+    for proof in own:
         if not _serves(proof):
             groups.setdefault(_fault(proof), []).append(proof)
+        elif proof.detail == "vip-held":
+            held.setdefault((proof.path.service, proof.path.vip), []).append(proof)
     for group in groups.values():
         finding = FAULTS[_name(group[0])](group)
         mild = all(_is_mild(proof, served) for proof in group)
         yield replace(finding, severity=WARNING) if mild else finding
-    yield from too_long(proofs)
+    yield from map(unproven_paths.held, held.values())
+    yield from foreign_findings(proofs, lambda proof: FAULTS[_name(proof)])
+    yield from too_long(own)
 
 
 def hinted(proof: Proof) -> Proof:

@@ -50,6 +50,22 @@ REASONS: Mapping[PathDetail, Reason] = {
         " guessed the one that was",
         "which host of the segment sends datagrams as {vip}: their source MAC on the switch",
     ),
+    "no-answer": Reason(
+        "it holds the VIP, and nothing answers a datagram: the service may have nothing to say to"
+        " it, or something drops it",
+        "whether the service answers a client of its own kind, and whether a firewall of {rip} lets"
+        " {port} in",
+    ),
+    "not-asked": Reason("no path was probed", "verify again without --no-paths"),
+    "no-vip": Reason(
+        "the profile names no VIP at which it could be asked",
+        "which addresses the firewall marks: write one as probe_vip of that virtual server, and"
+        " its port as probe_port",
+    ),
+    "no-port": Reason(
+        "the profile names no port at which it could be asked",
+        "write the port that serves as probe_port of that virtual server",
+    ),
 }
 
 
@@ -61,6 +77,7 @@ def unproven(group: Group) -> Finding:
         "rip": path.rip,
         "vip": path.vip or path.rip,
         "hop": gateway or path.rip,
+        "port": f"{path.transport} {path.port}",
         "stranger": group[0].stranger,
     }
     return Finding(
@@ -73,6 +90,22 @@ def unproven(group: Group) -> Finding:
         rip=path.rip,
         look=reason.look.format(**words),
         on=reason.on,
+    )
+
+
+def held(group: Group) -> Finding:
+    """Return the finding that of a service no more is known than that its VIP is held."""
+    path = group[0].path
+    rips = dict.fromkeys(str(proof.path.rip) for proof in group)
+    many = "real server" if len(rips) == 1 else f"{len(rips)} real servers"
+    return Finding(
+        "PATH-UNPROVEN",
+        WARNING,
+        str(path.service),
+        f"{many} of {path.service} hold{'s' if len(rips) == 1 else ''} {path.vip}; whether anything"
+        " serves there is not known, for the profile names no port to ask",
+        vip=path.vip,
+        look="write the port that serves as probe_port of that virtual server",
     )
 
 

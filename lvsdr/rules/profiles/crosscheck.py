@@ -35,8 +35,9 @@ def _subject(profile: Profile) -> str:
 
 def _undirected(held: RealServerProfile, directors: Sequence[DirectorProfile]) -> Iterator[Finding]:
     known = {vip for director in directors for vip in director.vips}
+    known |= {target.vip for director in directors for target in director.probes if target.vip}
     for vip in held.vips:
-        if vip not in known:
+        if vip not in known and not any(_may_be_marked(vip, director) for director in directors):
             yield Finding(
                 "VIP-NO-DIRECTOR",
                 ERROR,
@@ -45,6 +46,16 @@ def _undirected(held: RealServerProfile, directors: Sequence[DirectorProfile]) -
                 look=f"add {vip} to the vips of {_subject(directors[0])}, or remove it here",
                 vip=vip,
             )
+
+
+def _may_be_marked(vip: IPAddress, director: DirectorProfile) -> bool:
+    """Return whether a firewall mark may stand for `vip`: one of which no VIP is in the profile."""
+    family = "inet" if vip.version == 4 else "inet6"
+    marks = any(
+        server.service.vip is None and server.service.family == family
+        for server in director.virtual_servers
+    )
+    return marks and not any(each.version == vip.version for each in director.vips)
 
 
 def _unheld(

@@ -24,7 +24,7 @@ class ResolvedRoute:
 
     def service_probe(self, path: Path) -> Probe:
         """Return what a client would send; an echo where the path has no single port."""
-        protocol = path.service.protocol if path.port else ECHO
+        protocol = path.transport if path.port else ECHO
         if path.vip is None or path.method == "masquerade":
             return self._to_rip(protocol, path.port)
         return self._as_forwarded(path, protocol, path.vip, path.port)
@@ -41,7 +41,7 @@ class ResolvedRoute:
 
     def rip_port_probe(self, path: Path) -> Probe | None:
         """Return the probe that tells whether the service listens on the RIP instead."""
-        protocol = path.service.protocol
+        protocol = path.transport
         return self._to_rip(protocol, path.port) if protocol in PROTOCOLS and path.port else None
 
     def tunnel_echo(self, path: Path) -> Probe | None:

@@ -36,15 +36,25 @@ class PathReplies:
 def path_verdict(path: Path, replies: PathReplies, *, routed: bool) -> _Verdict:
     """Return the verdict on a path whose next hop answers, and its detail."""
     reply = replies.service
+    if path.vip is None and path.sees_vip:
+        # What was asked is the RIP: all that it can say is that it is down.
+        down = reply is not None and reply.kind in ("unreachable", "expired")
+        return ("down", "") if down else (None, "no-vip")
     if reply is None:
         return _silent(path, replies, routed)
     if reply.kind == "open":
-        guessed = replies.guessed and path.service.protocol == "udp"
-        return (None, "guessed") if guessed else ("served", "")
-    closed = reply.kind == "closed" or (path.service.protocol, reply.kind) in _REFUSED
+        return _open(path, replies)
+    closed = reply.kind == "closed" or (path.transport, reply.kind) in _REFUSED
     if closed and not reply.outer:
         return "port-closed", _elsewhere(path, replies)
     return _refused(reply, path)
+
+
+def _open(path: Path, replies: PathReplies) -> _Verdict:
+    if not path.port:
+        return ("served", "vip-held") if path.sees_vip else (None, "no-port")
+    guessed = replies.guessed and path.transport == "udp"
+    return (None, "guessed") if guessed else ("served", "")
 
 
 # A firewall may say the same; of a protocol that always answers, nobody else does.
@@ -57,7 +67,7 @@ def _elsewhere(path: Path, replies: PathReplies) -> PathDetail:
         return ""
     if replies.port is not None:
         return "rip-listens" if replies.port.kind == "open" else ""
-    return "rip-may-listen" if path.service.protocol == "udp" else ""
+    return "rip-may-listen" if path.transport == "udp" else ""
 
 
 def _refused(reply: ProbeReply, path: Path) -> _Verdict:
@@ -95,7 +105,7 @@ def _silent(path: Path, replies: PathReplies, routed: bool) -> _Verdict:
 
 
 def _held(path: Path, replies: PathReplies) -> _Verdict:
-    if path.service.protocol != "udp":
+    if path.transport != "udp":
         return "filtered", "held"
-    # Who has nothing to say to an empty datagram says nothing; a closed port would be refused.
-    return (None, "rate-limited") if replies.limited else ("served", "")
+    # Who has nothing to say to a datagram says nothing, and so does a firewall that drops it.
+    return None, "rate-limited" if replies.limited else "no-answer"

@@ -94,7 +94,7 @@ def _ask_limited(
     for path, probe in service.items():
         if path.rip in erring and probe not in replies and _pair(path) not in missing:
             # A port is closed by itself, a VIP is missing for all of them.
-            each = path if path.service.protocol == "udp" else _pair(path)
+            each = path if path.transport == "udp" else _pair(path)
             queues.setdefault(path.rip, {}).setdefault(each, probe)
     waiting = [list(queue.values()) for queue in queues.values()]
     for _ in range(_LIMITED_ROUNDS):

@@ -1,4 +1,4 @@
-"""A real server that is the director now: no fault of it, and yet it is said."""
+"""What a host that is both roles says of the VIPs that it holds as the director."""
 
 from __future__ import annotations
 

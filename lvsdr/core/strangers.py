@@ -1,0 +1,34 @@
+"""What others have put into the table of a director: no profile names it, and lvsdr leaves it."""
+
+from __future__ import annotations
+
+from lvsdr.core.kernel_interface import Kernel
+from lvsdr.core.situation import Situation
+from lvsdr.model.ipvs import RealServer, VirtualServer
+from lvsdr.model.objects import Object
+from lvsdr.model.profile import DirectorProfile, Profile
+from lvsdr.profile.roles.foreign_servers import foreign_real_servers, foreign_services
+
+
+def foreign_services_of(
+    profile: Profile, situation: Situation, kernel: Kernel
+) -> tuple[VirtualServer, ...]:
+    """Return the virtual servers of the profile's VIPs that no profile of this host names."""
+    if not isinstance(profile, DirectorProfile) or not profile.virtual_servers:
+        return ()
+    ours = situation.record.baseline
+    return tuple(foreign_services(profile, kernel.virtual_servers(), ours))
+
+
+def foreign_servers_of(
+    profile: Profile, situation: Situation, kernel: Kernel
+) -> tuple[Object, ...]:
+    """Return these, and the real servers of the profile's services that none names."""
+    services = foreign_services_of(profile, situation, kernel)
+    if not isinstance(profile, DirectorProfile) or not profile.virtual_servers:
+        return services
+    keys = [server.key for server in profile.virtual_servers]
+    there = kernel.children(keys, situation.desired).values()
+    servers = (item for item in there if isinstance(item, RealServer))
+    ours = situation.record.baseline
+    return (*services, *foreign_real_servers(profile, servers, ours))
