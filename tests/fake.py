@@ -6,6 +6,7 @@ import errno
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from lvsdr.model.counters import Counters
 from lvsdr.model.host import TABLE_LOCAL, HeldAddress, Host, HostLink
 from lvsdr.model.ipvs import RealServer, VirtualServer
 from lvsdr.model.neighbour_claim import Answer, NeighbourClaim
+from lvsdr.model.next_hop import HopAnswer, NextHop
 from lvsdr.model.objects import (
     NOTHING,
     Address,
@@ -135,8 +137,15 @@ class FakeKernel:
             return RouteTo("local", "lo", source=packet.destination)
         near = next(((link, ip) for link, ip in pairs if packet.destination in ip.network), None)
         if near is None:
-            return RouteTo("unreachable")
+            return self._to_far_hosts(packet)
         return RouteTo("unicast", near[0], source=None if packet.arriving else near[1].ip)
+
+    def _to_far_hosts(self, packet: Packet) -> RouteTo:
+        """Return the default route, by a gateway on eth0."""
+        if packet.arriving is not None or "eth0" not in self.bare.links:
+            return RouteTo("unreachable")
+        gateway = ip_address("192.0.2.254" if packet.destination.version == 4 else "fe80::1")
+        return RouteTo("unicast", "eth0", gateway)
 
     def unicast_routes(self, destinations: Iterable[IPAddress]) -> dict[IPAddress, UnicastRoute]:
         """Look no further than the addresses."""
@@ -154,9 +163,10 @@ class FakeKernel:
             found |= {
                 key: self.objects[key] for key in keys if key[0] == kind and key in self.objects
             }
-        # A link that has gone may come again, with the values of `default`.
+        # A link that has gone may come again, and one of ours is to come, with those of `default`.
         settings = (Sysctl(str(key[1]), "0") for key in keys if key[0] == Sysctl.kind)
-        return found | keyed(each for each in settings if link_of(each) in self._gone)
+        gone = (each for each in settings if link_of(each) in self._gone or _is_of_ipv6(each))
+        return keyed(gone) | found
 
     def children(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         self._read()
@@ -226,6 +236,10 @@ class FakeKernel:
         pass
 
 
+def _is_of_ipv6(item: Sysctl) -> bool:
+    return item.path.endswith("/disable_ipv6")
+
+
 def link_of(item: Object) -> str | None:
     """Return the link that an object is, or is on; None for one that is on none."""
     if isinstance(item, Sysctl):
@@ -276,6 +290,7 @@ class FakeSession(Session):
         self.gateways: tuple[IPAddress, ...] = ()
         self.awake: Collection[IPAddress] = ()
         self.probed: list[Route] = []
+        self.hops: list[NextHop] = []
         self.verdicts: dict[str, PathVerdict] = {}
         self.fated: dict[IPAddress, ForwardingOutcome] = {}
         self.overheard: list[NeighbourClaim] = []
@@ -320,6 +335,10 @@ class FakeSession(Session):
 
     def follow(self, ways: Mapping[IPAddress, str]) -> Mapping[IPAddress, ForwardingOutcome]:
         return {address: self.fated.get(address, ForwardingOutcome("silent")) for address in ways}
+
+    def ask_hops(self, hops: Sequence[NextHop]) -> Mapping[NextHop, HopAnswer]:
+        self.hops += hops
+        return {hop: HopAnswer(("02:00:00:00:00:01",), "shown") for hop in hops}
 
     def probe(self, paths: Sequence[Route], routes: Sequence[RealServerRoute]) -> Sequence[Proof]:
         self.probed += paths

@@ -14,7 +14,7 @@ from lvsdr.model.host import HeldAddress, Host, HostLink
 from lvsdr.model.objects import Address, ProxyNeighbour
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.model.route_lookup import ForwardingOutcome, UnicastRoute
-from lvsdr.proof import verification
+from lvsdr.proof import led_astray
 from lvsdr.proof.segment_hosts import segment_of
 from lvsdr.rules.paths.vip_given_up import given_up, off_segment
 
@@ -103,7 +103,7 @@ def test_a_packet_is_sent_only_where_this_host_leads_it_away(tmp_path: Path) -> 
 
     def found(link: str) -> list[Finding]:
         segment = segment_of(PROFILE, kernel.read_host(), link)
-        return list(verification.sent_astray(segment, kernel, session.follow))
+        return list(led_astray.sent_astray(segment, kernel, session.follow))
 
     assert [each.subject for each in found("veth0")] == ["eth0"]
     assert [each.rule for each in found("tunnel")] == ["VIP-GIVEN-UP"]

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 from lvsdr.errors import LvsdrError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from lvsdr.core.workflow import Announcer
     from lvsdr.model.address import IPAddress
     from lvsdr.model.neighbour_claim import Answer
+    from lvsdr.model.next_hop import HopAnswer, NextHop
     from lvsdr.proof.segment_hosts import Question
 
 
@@ -24,6 +27,12 @@ class Neighbourhood:
     def tell(self, notes: Iterable[str]) -> None:
         """Say on stderr what people have to know though nothing failed."""
         raise NotImplementedError
+
+    def ask_hops(self, hops: Sequence[NextHop]) -> Mapping[NextHop, HopAnswer]:
+        """Ask the next hops of a real server's answers, and see whether they forward."""
+        from lvsdr.wire.paths.gateway_probes import ask_gateways
+
+        return ask_gateways(hops)
 
     def next_hops(self, link: str | None = None) -> tuple[IPAddress, ...]:
         """Return the gateways of this host's routes, on `link` or on every link."""

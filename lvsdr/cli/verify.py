@@ -84,7 +84,7 @@ def verify_realserver(session: Session, profile: Path) -> int:
     assert isinstance(wanted, RealServerProfile), "read() holds it to its role"
     with session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
-        verdict = verification.realserver(wanted, kernel, session.book())
+        verdict = verification.realserver(wanted, kernel, session.book(), session.ask_hops)
     verdict = container.typed_here(verdict, session.netns)
     return _show(session, verdict.with_findings(around))
 
@@ -150,6 +150,7 @@ def _show(session: Session, verdict: Verdict, standby: str = "") -> int:
             standby,
             verdict.services,
             verdict.client,
+            verdict.notes,
         )
     )
     return 0 if verdict.ok else 1

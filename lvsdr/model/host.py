@@ -14,6 +14,7 @@ from lvsdr.model.objects import ProxyNeighbour
 if TYPE_CHECKING:
     # A plan looks at none of these.
     from lvsdr.model.bridge_state import Bridge
+    from lvsdr.model.firewall import Firewall
     from lvsdr.model.foreign_program import Owner
     from lvsdr.model.route_lookup import Packet, RouteTo
 
@@ -53,6 +54,11 @@ class HostLink:
     mode: str = ""
 
     @property
+    def vrf(self) -> str | None:
+        """Return the VRF that the link is in."""
+        return self.master if self.master_kind == "vrf" else None
+
+    @property
     def enslaved(self) -> bool:
         """Return whether ARP is spoken by the master: not so in a VRF, which is layer 3."""
         return self.master is not None and self.master_kind != "vrf"
@@ -81,10 +87,11 @@ class Host:
     `proxies` are the addresses for which it answers in another's name. A plan needs no more; what
     follows is there where the host was inspected.
 
-    `routes` are the answers to the packets that were asked for; `dead_ends` are the destinations of
-    routes that lead nowhere; `sync_daemons` are the roles of IPVS's daemons: master, backup.
-    `ports` has the state of each port of a bridge: disabled, listening, learning, forwarding,
-    blocking. `asked_by_itself` are the host's addresses to which it has connections of its own.
+    `routes` are the answers to the packets that were asked for; `networks` the destinations of all
+    routes, as far as they were read; `dead_ends` those of routes that lead nowhere; `sync_daemons`
+    are the roles of IPVS's daemons: master, backup. `ports` has the state of each port of a bridge:
+    disabled, listening, learning, forwarding, blocking. `asked_by_itself` are the host's addresses
+    to which it has connections of its own; `firewalls` is where rules filter its packets.
     `local_routes` are the networks whose packets stay on this host, by routing table.
 
     The kernel has no one answer for all of this: an address may name a link that is not among
@@ -96,6 +103,7 @@ class Host:
     sysctls: Mapping[str, str] = field(default_factory=dict)
     proxies: tuple[ProxyNeighbour, ...] = ()
     routes: Mapping[Packet, RouteTo] = field(default_factory=dict)
+    networks: tuple[IPNetwork, ...] = ()
     dead_ends: frozenset[IPNetwork] = frozenset()
     virtual_servers: tuple[VirtualServer, ...] = ()
     real_servers: tuple[RealServer, ...] = ()
@@ -104,6 +112,7 @@ class Host:
     bridges: Mapping[str, Bridge] = field(default_factory=dict)
     ports: Mapping[str, str] = field(default_factory=dict)
     asked_by_itself: frozenset[IPAddress] = frozenset()
+    firewalls: tuple[Firewall, ...] = ()
     local_routes: Mapping[int, frozenset[IPNetwork]] = field(default_factory=dict)
 
     @property

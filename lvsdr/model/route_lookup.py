@@ -24,6 +24,14 @@ GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)
+class Hop:
+    """Where a packet goes next: out of `link`, to `gateway`, or where there is none to its end."""
+
+    link: str | None
+    gateway: IPAddress | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RouteTo:
     """The route that a packet would take; where there is none, `kind` says why.
 
@@ -31,13 +39,20 @@ class RouteTo:
     or, for a packet that goes nowhere, blackhole, unreachable (also where there is no route) or
     prohibit; refused where it arrives and fails the reverse-path filter; GONE where the link on
     which it was to arrive is no longer there. `source` is the address that this host would send
-    from.
+    from. `shares` are the next hops of a route that has several, known for a packet that this host
+    sends with a source.
     """
 
     kind: str
     link: str | None = None
     gateway: IPAddress | None = None
     source: IPAddress | None = None
+    shares: tuple[Hop, ...] = ()
+
+    @property
+    def hops(self) -> tuple[Hop, ...]:
+        """Return every next hop that such packets may take."""
+        return self.shares or (Hop(self.link, self.gateway),)
 
 
 @dataclass(frozen=True, slots=True)

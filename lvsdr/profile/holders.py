@@ -19,6 +19,10 @@ def holder_objects(kind: HolderKind, link: str, vips: Collection[IPAddress]) -> 
     # whatever `all` says, because the link has an address. IPv6 has no such filter.
     if kind.tunnel is not None and any(vip.version == 4 for vip in vips):
         yield Sysctl(f"net/ipv4/conf/{link}/rp_filter", "2")
+    # A link that we make begins with what `default` says, and IPv6 may be off there. Links of
+    # others, lo and the ends of tunnels, may be without IPv6 for a reason.
+    if kind.named and any(vip.version == 6 for vip in vips):
+        yield Sysctl(f"net/ipv6/conf/{link}/disable_ipv6", "0")
     yield from (_held(link, vip) for vip in vips)
 
 

@@ -10,7 +10,6 @@ from lvsdr.core.both_roles import DirectorVip, held_for_other_profiles, left_to_
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.situation import plan_apply, plan_standby
 from lvsdr.errors import CannotRun
-from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import VirtualServer
@@ -18,25 +17,25 @@ from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.objects import SILENCE, Key
 from lvsdr.model.path import Proof
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
-from lvsdr.model.route_lookup import ForwardingOutcome, Packet
+from lvsdr.model.route_lookup import Packet
 from lvsdr.model.service_proof import ClientPlace, ServiceProof
 from lvsdr.profile.roles.foreign_servers import foreign
 from lvsdr.proof.client_place import is_client
 from lvsdr.proof.client_traffic import ClientTraffic, Hear, watched
 from lvsdr.proof.director_probes import Probe, prove, unasked
 from lvsdr.proof.director_vips import as_director
+from lvsdr.proof.led_astray import Follow, sent_astray
 from lvsdr.proof.segment_hosts import Question, Segment, segment_of
 from lvsdr.proof.service_requests import Connect, FirstAsk, ask_from_beyond, ask_on_segment
-from lvsdr.rules.host import drift, harm_of_apply, host_rules, own_answers, route_questions
+from lvsdr.proof.way_back import Gateways, asked_gateways
+from lvsdr.rules.host import drift, firewall_notes, host_rules, own_answers, route_questions
+from lvsdr.rules.host import harm_of_apply as harm
 from lvsdr.rules.paths import path_findings as path_rules
-from lvsdr.rules.paths import vip_given_up
 from lvsdr.rules.paths.service_findings import service_findings
 from lvsdr.rules.segment import who_answers
 from lvsdr.rules.segment.mac_owners import MacOwners
 
 Ask = Callable[[Question], frozenset[Answer]]
-Follow = Callable[[Mapping[IPAddress, str]], Mapping[IPAddress, ForwardingOutcome]]
-"""Send a packet to each address, through the link it is mapped to, and see what becomes of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,8 @@ class Verdict:
     """What is wrong, who answered for the VIPs, whose each MAC is, and what the paths are like.
 
     `foreign` are virtual servers that no profile names; `services` were asked as a client of
-    `client`, None where this host is none.
+    `client`, None where this host is none. `notes` are what people have to know though nothing may
+    be wrong.
     """
 
     findings: tuple[Finding, ...]
@@ -54,6 +54,7 @@ class Verdict:
     foreign: tuple[VirtualServer, ...] = ()
     services: tuple[ServiceProof, ...] = ()
     client: ClientPlace | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -64,10 +65,17 @@ class Verdict:
         return replace(self, findings=(*self.findings, *findings))
 
 
-def realserver(profile: RealServerProfile, kernel: Kernel, book: Book) -> Verdict:
-    """Return whether this host is the real server of `profile`, and silent."""
+def realserver(
+    profile: RealServerProfile, kernel: Kernel, book: Book, gateways: Gateways | None = None
+) -> Verdict:
+    """Return whether this host is the real server of `profile`, silent, and heard by clients.
+
+    Whether the next hops of its answers are there is asked where there are `gateways`.
+    """
     host, vips = _inspected(profile, kernel, book)
-    return Verdict(_state(profile, kernel, book, host, vips)[0])
+    found, _ = _state(profile, kernel, book, host, vips)
+    found = (*found, *asked_gateways(profile, host, gateways))
+    return Verdict(found, notes=tuple(firewall_notes.firewall_notes(host)))
 
 
 def director(  # noqa: PLR0913 - each is a way to look
@@ -122,15 +130,11 @@ def _proven(  # noqa: PLR0913, PLR0917 - what is known, and each way to look
     proofs = prove(profile, host, probe, servers) if probe else unasked(profile, servers)
     clients = () if traffic is None else tuple(traffic.findings(proofs))
     broken = {proof.path.rip for proof in proofs if proof.verdict not in ("served", None)}
-    found = tuple(
-        harm_of_apply.without_harm(
-            found, profile, harm_of_apply.harm_of_putting_back(found, broken)
-        )
-    )
+    found = harm.without_harm(found, profile, harm.harm_of_putting_back(found, broken))
     # What its own settings say is not said again by what it hears of itself.
     known = {finding.rule for finding in found} & {"ARP-FLUX"}
     new = (each for each in verdict.findings if each.rule not in known)
-    heard = harm_of_apply.for_the_director(new, profile, found, who_answers.DIRECTOR)
+    heard = harm.for_the_director(new, profile, found, who_answers.DIRECTOR)
     return Verdict(
         (*found, *heard, *path_rules.findings(proofs), *clients),
         verdict.heard,
@@ -180,16 +184,6 @@ def host_beyond(profile: Profile, times: int, connect: Connect) -> Verdict:
     return Verdict(found, services=proofs, client="beyond")
 
 
-def sent_astray(segment: Segment, kernel: Kernel, follow: Follow) -> Iterator[Finding]:
-    """Yield the VIPs whose packets this host itself leads to where nobody has them."""
-    routes = vip_given_up.off_segment(
-        kernel.unicast_routes(segment.vips), segment.link, segment.host
-    )
-    if routes:
-        outcomes = follow({vip: route.link for vip, route in routes.items()})
-        yield from vip_given_up.given_up(routes, outcomes, segment.host)
-
-
 def _inspected(
     profile: Profile, kernel: Kernel, book: Book
 ) -> tuple[Host, tuple[DirectorVip, ...]]:
@@ -219,7 +213,7 @@ def _state(
         # What keeps the profile from being applied is what the rules have found.
         if not any(finding.severity == ERROR for finding in found):
             raise
-        return tuple(harm_of_apply.without_harm(found, profile, refused.message)), False
+        return harm.without_harm(found, profile, refused.message), False
     # What a rule has told, in words that say what it leads to, is not told again.
     told = {key for finding in found for key in finding.about}
     errors = (finding.rule for finding in found if finding.severity == ERROR)
@@ -230,9 +224,7 @@ def _state(
         if change.key not in told and (silent or change.subject.layer != SILENCE)
     )
     found = (*found, *drift.drift(profile, tuple(rest)))
-    return tuple(
-        harm_of_apply.without_harm(found, profile, harm_of_apply.harm_of_apply(profile, todo, host))
-    ), True
+    return harm.without_harm(found, profile, harm.harm_of_apply(profile, todo, host)), True
 
 
 def _answering(segment: Segment, ask: Ask) -> Verdict:

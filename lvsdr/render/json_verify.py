@@ -27,6 +27,7 @@ def verified(result: Verified) -> Document:
         "client": result.client,
         "services": [service(item, result.names) for item in result.services],
         "standby": result.standby or None,
+        "notes": list(result.notes),
     }
 
 

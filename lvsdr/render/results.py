@@ -1,7 +1,6 @@
 """What a command has found or done: the results, each shown in every format that takes it.
 
-They are named tuples, for every run of the program makes all of them: dataclasses take several
-times as long to make.
+They are named tuples: every run makes all of them, and dataclasses take much longer to make.
 """
 
 from __future__ import annotations
@@ -113,7 +112,7 @@ class Verified(NamedTuple):
     """What is wrong, who answered, what the paths are like; `names` say whose a MAC is.
 
     `foreign` and `standby` are as of Planned. `services` were asked as a client of `client`, None
-    where this host is none.
+    where this host is none. `notes` are what people have to know though nothing may be wrong.
     """
 
     findings: Sequence[Finding]
@@ -124,6 +123,7 @@ class Verified(NamedTuple):
     standby: str = ""
     services: Sequence[ServiceProof] = ()
     client: ClientPlace | None = None
+    notes: Sequence[str] = ()
 
 
 class Checked(NamedTuple):

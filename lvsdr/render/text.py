@@ -135,6 +135,7 @@ def _verified(result: Verified) -> Iterator[str]:
     yield from path_lines(result.paths)
     yield from foreign_lines(result.foreign)
     yield from service_lines(result.client, result.services, result.names)
+    yield from (f"note: {note}" for note in result.notes)
     yield from _findings(result.findings)
     yield from last_line(result)
 

@@ -1,7 +1,7 @@
 """A fault for each finding that a host can have, and what is to be printed for it.
 
-Those of one host's state are in test_host_rules; here are those that others see, and those that
-need another cluster, with the test that types their hint there.
+Those of one host's state are in test_host_rules; here are those that others see. What needs a
+cluster of its own is made in the test that names it.
 """
 
 from __future__ import annotations
@@ -94,40 +94,3 @@ ROWS = [
         Fault(f"ip address del {VIP6}/128 dev eth0", "ND-NOBODY", VIP6, place="director"),
     ),
 ]
-# Typed in a cluster of its own, or only where to look is known.
-ELSEWHERE = {
-    "ARP-PROXY": "test_verify",
-    "ND-PROXY": "test_wire",
-    "ARP-SPEAKS": "test_watch",
-    "ND-SPEAKS": "test_watch",
-    "ARP-TWO-DIRECTORS": "test_verify",
-    "ND-TWO-DIRECTORS": "test_verify",
-    "VIP-GIVEN-UP": "test_given_up",
-    "PATH-PORT-CLOSED": "test_paths",
-    "PATH-NO-TUNNEL": "test_tunnels",
-    "PATH-FILTERED": "test_paths",
-    "PATH-DOWN": "test_paths",
-    "PATH-DUPLICATE-RIP": "test_paths",
-    "PATH-ROUTED": "test_unusual_paths",
-    "PATH-UNPROVEN": "test_unusual_paths",
-    "TUNNEL-MTU": "test_tunnels",
-    "PATH-CLIENTS-UNANSWERED": "test_clients_unanswered",
-    "DIRECTOR-FIREWALL": "test_director_firewall",
-    "TABLE-FOREIGN": "test_foreign_table",
-    "SERVICE-SILENT": "test_service",
-    "SERVICE-REFUSED": "test_service",
-    "SERVICE-UNPROVEN": "test_service",
-    "VIP-DIRECTOR": "test_two_boxes",
-    "PROXY-FLUX": "test_proxies",
-    "HOST-ANSWERS": "test_routed_containers",
-    "HOST-ROUTE": "test_routed_containers",
-    "HOST-RETURN": "test_containers",
-    "BRIDGE-FILTER": "test_containers",
-    "BRIDGE-DELAY": "test_containers",
-    "SELF-CLIENT": "test_same_host",
-    "VIP-DAD": "test_host_rules",
-    "PORT-DIFFERS": "test_host_rules",
-    "OWNER-KEEPALIVED": "test_host_rules",
-    "OWNER-FLUSH": "test_host_rules",
-    "OWNER-NETWORK": "../test_host_findings",
-}

@@ -74,7 +74,7 @@ def test_arp_is_explained_beside_a_link_that_comes_and_goes(host: Host, tmp_path
 def test_a_silent_real_server_is_verified_beside_a_link_that_comes_and_goes(
     host: Host, tmp_path: Path
 ) -> None:
-    profile = str(write(tmp_path, realserver()))
+    profile = str(write(tmp_path, realserver(clients=["192.168.1.0/24"])))
     applied = run(host, "realserver", "apply", profile)
 
     found = told(host, tmp_path, "realserver", "verify", profile)
@@ -86,7 +86,7 @@ def test_a_silent_real_server_is_verified_beside_a_link_that_comes_and_goes(
 def test_a_real_server_without_its_vip_is_told_so_beside_a_link_that_comes_and_goes(
     host: Host, tmp_path: Path
 ) -> None:
-    profile = str(write(tmp_path, realserver()))
+    profile = str(write(tmp_path, realserver(clients=["192.168.1.0/24"])))
     run(host, "realserver", "withdraw", profile)
 
     found = told(host, tmp_path, "realserver", "verify", profile)

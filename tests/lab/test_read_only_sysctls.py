@@ -19,6 +19,7 @@ READ_ONLY = (
     """mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && exec "$@" """
 )
 MAC = "02:00:00:00:00:11"
+SEGMENT = ["192.168.1.0/24"]
 LINKS = (
     "link add eth0 type veth peer name far0",
     "address add 192.168.1.11/24 dev eth0",
@@ -54,7 +55,7 @@ def test_nothing_is_touched_where_settings_cannot_be_made(container: Host, tmp_p
 
 
 def test_what_the_engine_has_set_is_enough(container: Host, tmp_path: Path) -> None:
-    path = write(tmp_path, realserver())
+    path = write(tmp_path, realserver(clients=SEGMENT))
     settings(container, {"all/arp_ignore": 1, "all/arp_announce": 2})
 
     applied = inside(container, "realserver", "apply", path)
@@ -66,7 +67,7 @@ def test_what_the_engine_has_set_is_enough(container: Host, tmp_path: Path) -> N
 
 
 def test_the_containers_host_can_make_the_settings(container: Host, tmp_path: Path) -> None:
-    path = write(tmp_path, realserver())
+    path = write(tmp_path, realserver(clients=SEGMENT))
 
     lvsdr(container, "realserver", "apply", path)
     verified = inside(container, "realserver", "verify", path)

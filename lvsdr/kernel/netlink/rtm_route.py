@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
+from itertools import islice
 
 from lvsdr.kernel.netlink.netlink_messages import (
     NOTHING,
     U32,
     Attributes,
     as_number,
+    decode_message,
+    each_message,
+    malformed,
     pack_attribute,
+    unpack_attributes,
     unpack_message,
 )
 from lvsdr.kernel.netlink.route_socket import CREATE, EXCLUSIVE, FAMILIES, RouteSocket
@@ -26,10 +33,13 @@ RTMSG = struct.Struct("=8BI")
 # Show the route itself, not what becomes of the packet.
 RTM_F_FIB_MATCH = 0x2000
 RTA_DST, RTA_SRC, RTA_IIF, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC = range(1, 8)
-RTA_CACHEINFO, RTA_TABLE = 12, 15
+RTA_MULTIPATH, RTA_CACHEINFO, RTA_TABLE, RTA_VIA = 9, 12, 15, 18
 # What a route is known by, and what the kernel alone says of it.
 KNOWN = frozenset({RTA_DST, RTA_OIF, RTA_PRIORITY, RTA_CACHEINFO, RTA_TABLE})
-RT_TABLE_MAIN, RTPROT_STATIC = 254, 4
+RT_TABLE_MAIN, RT_TABLE_LOCAL, RTPROT_STATIC = 254, 255, 4
+# Length, flags, weight, link; attributes follow.
+RTNEXTHOP = struct.Struct("=H2Bi")
+RTVIA = struct.Struct("=H")
 UNICAST, LOCAL, BROADCAST, ANYCAST, MULTICAST, BLACKHOLE, UNREACHABLE = range(1, 8)
 
 
@@ -37,7 +47,8 @@ UNICAST, LOCAL, BROADCAST, ANYCAST, MULTICAST, BLACKHOLE, UNREACHABLE = range(1,
 class RawRoute:
     """A route as the kernel shows it; `link` is the index of its outgoing link.
 
-    With `others`, it is added with these attributes too.
+    `hops` are the links and gateways of a route that has several of them. With `others`, it is
+    added with these attributes too.
     """
 
     kind: int
@@ -47,6 +58,7 @@ class RawRoute:
     link: int = 0
     gateway: IPAddress | None = None
     source: IPAddress | None = None
+    hops: tuple[tuple[int, IPAddress | None], ...] = ()
     others: RouteAttributes | None = field(default=None, compare=False, repr=False)
 
 
@@ -72,6 +84,24 @@ def delete(wire: RouteSocket, route: RawRoute) -> None:
     wire.change(RTM_DELROUTE, _described(route))
 
 
+def destinations(wire: RouteSocket, version: int, most: int) -> list[IPNetwork]:
+    """Return the destinations of the first `most` routes of all tables but the local one.
+
+    The socket is of no use afterwards: what it still has to say is left behind. Routes that come
+    and go meanwhile may be among them or not. Raises OSError.
+    """
+    body = RTMSG.pack(FAMILIES[version], 0, 0, 0, 0, 0, 0, 0, 0)
+    listing = each_message(wire.dump_chunks(RTM_GETROUTE, body, RTM_NEWROUTE))
+    found: list[IPNetwork] = []
+    # The kernel says that others have changed the list at its end, when all has been read.
+    with suppress(InterruptedError):
+        for each in islice(listing, most):
+            route = decode_message(each, decode)
+            if route.table != RT_TABLE_LOCAL:
+                found.append(route.destination)
+    return found
+
+
 def of_packet(
     wire: RouteSocket,
     destination: IPAddress,
@@ -84,24 +114,17 @@ def of_packet(
     With `leaving` it is one that leaves through that link, or in the table of that VRF.
     Raises OSError, also for a route that leads nowhere: with the errno that a sender would get.
     """
-    length = destination.max_prefixlen
-    parts = [pack_attribute(RTA_DST, destination.packed)]
-    if source is not None:
-        parts.append(pack_attribute(RTA_SRC, source.packed))
-    if arriving is not None:
-        parts.append(pack_attribute(RTA_IIF, U32.pack(arriving)))
-    if leaving is not None:
-        parts.append(pack_attribute(RTA_OIF, U32.pack(leaving)))
-    family, source_length = FAMILIES[destination.version], 0 if source is None else length
-    header = RTMSG.pack(family, length, source_length, 0, 0, 0, 0, 0, 0)
-    return wire.get(RTM_GETROUTE, header + b"".join(parts), decode)
+    return _asked(wire, destination, source, {RTA_IIF: arriving, RTA_OIF: leaving}, 0)
 
 
-def matching(wire: RouteSocket, destination: IPAddress) -> RawRoute:
+def matching(
+    wire: RouteSocket,
+    destination: IPAddress,
+    source: IPAddress | None = None,
+    leaving: int | None = None,
+) -> RawRoute:
     """Return the entry of the table by which this host would send a packet; raises OSError."""
-    family, length = FAMILIES[destination.version], destination.max_prefixlen
-    header = RTMSG.pack(family, length, 0, 0, 0, 0, 0, 0, RTM_F_FIB_MATCH)
-    return wire.get(RTM_GETROUTE, header + pack_attribute(RTA_DST, destination.packed), decode)
+    return _asked(wire, destination, source, {RTA_OIF: leaving}, RTM_F_FIB_MATCH)
 
 
 def decode(message: memoryview) -> RawRoute:
@@ -116,6 +139,7 @@ def decode(message: memoryview) -> RawRoute:
         link=as_number(found.get(RTA_OIF, NOTHING)),
         gateway=_address(found, RTA_GATEWAY),
         source=_address(found, RTA_PREFSRC),
+        hops=tuple(_hops(found.get(RTA_MULTIPATH, NOTHING))),
         others=RouteAttributes(protocol, scope, _rest(found)),
     )
 
@@ -123,6 +147,33 @@ def decode(message: memoryview) -> RawRoute:
 def _rest(found: Attributes) -> str:
     rest = (pack_attribute(kind, bytes(each)) for kind, each in found.items() if kind not in KNOWN)
     return b"".join(rest).hex()
+
+
+def _asked(
+    wire: RouteSocket,
+    destination: IPAddress,
+    source: IPAddress | None,
+    links: Mapping[int, int | None],
+    flags: int,
+) -> RawRoute:
+    length = destination.max_prefixlen
+    parts = [pack_attribute(RTA_DST, destination.packed)]
+    if source is not None:
+        parts.append(pack_attribute(RTA_SRC, source.packed))
+    parts += [pack_attribute(k, U32.pack(link)) for k, link in links.items() if link is not None]
+    family, source_length = FAMILIES[destination.version], 0 if source is None else length
+    header = RTMSG.pack(family, length, source_length, 0, 0, 0, 0, 0, flags)
+    return wire.get(RTM_GETROUTE, header + b"".join(parts), decode)
+
+
+def _hops(packed: memoryview) -> Iterator[tuple[int, IPAddress | None]]:
+    while len(packed) >= RTNEXTHOP.size:
+        length, _, _, link = RTNEXTHOP.unpack_from(packed)
+        if not RTNEXTHOP.size <= length <= len(packed):
+            raise malformed()
+        found = unpack_attributes(packed[RTNEXTHOP.size : length])
+        yield link, _address(found, RTA_GATEWAY)
+        packed = packed[length + -length % 4 :]
 
 
 def _described(route: RawRoute) -> bytes:
@@ -137,4 +188,7 @@ def _described(route: RawRoute) -> bytes:
 
 
 def _address(found: Attributes, kind: int) -> IPAddress | None:
+    if kind == RTA_GATEWAY and RTA_VIA in found:
+        # An IPv4 route by an IPv6 neighbour (RFC 5549).
+        return ip_address(bytes(found[RTA_VIA][RTVIA.size :]))
     return ip_address(bytes(found[kind])) if kind in found else None

@@ -20,6 +20,9 @@ DEFENCES = frozenset(IPVS + name for name in ("drop_entry", "drop_packet", "secu
 NOT_THERE: Reasons = {
     errno.ENOENT: ("this kernel has no such setting", ("leave it out of the profile",))
 }
+NO_IPV6: Reasons = {
+    errno.ENOENT: ("this kernel has no IPv6", ("leave the IPv6 VIPs out of the profile",))
+}
 
 
 class Sysctls:
@@ -41,7 +44,8 @@ class Sysctls:
     def execute(self, change: Change) -> None:
         """Write the new value; a sysctl cannot be created or deleted."""
         assert isinstance(change.after, Sysctl), "every sysctl has a value to go back to"
-        with explained(f"set sysctl {change.after}", NOT_THERE):
+        reasons = NO_IPV6 if change.after.path.startswith("net/ipv6/") else NOT_THERE
+        with explained(f"set sysctl {change.after}", reasons):
             (ROOT / change.after.path).write_text(change.after.value + "\n", encoding="ascii")
 
 
@@ -52,7 +56,7 @@ def value_of(path: str) -> str | None:
     """
     value = _read(path)
     parts = path.split("/")
-    if value is None and parts[:3] == ["net", "ipv4", "conf"]:
+    if value is None and parts[:3] in (["net", "ipv4", "conf"], ["net", "ipv6", "conf"]):
         value = _read("/".join((*parts[:3], "default", parts[-1])))
     return value
 

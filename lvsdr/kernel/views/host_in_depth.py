@@ -10,7 +10,14 @@ from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.kernel.tables import guard_routes, ipvs_servers
 from lvsdr.kernel.tables.ipvs_control import STATES, SyncDaemons
 from lvsdr.kernel.tables.sysctls import values_of
-from lvsdr.kernel.views import bridges, connections, foreign_config_files, route_lookups
+from lvsdr.kernel.views import (
+    bridges,
+    connections,
+    firewalls,
+    foreign_config_files,
+    route_lookups,
+    routed_networks,
+)
 from lvsdr.kernel.views.host_view import host_of, links_and_addresses
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs_daemons import SyncDaemon
@@ -44,8 +51,13 @@ def inspect(
     are looked for below `root`.
     """
     links, addresses = links_and_addresses(sockets)
+    # Before the packets are chosen: by them one knows where routes differ. A director's answers
+    # are none of its real servers'.
+    networks = () if table else routed_networks.networks()
     host = replace(
-        host_of(sockets, links, addresses), local_routes=route_lookups.local_routes(sockets)
+        host_of(sockets, links, addresses),
+        networks=networks,
+        local_routes=route_lookups.local_routes(sockets),
     )
     if table:
         virtual_servers, real_servers = ipvs_servers.whole_table(sockets)
@@ -62,6 +74,7 @@ def inspect(
         bridges=dict(bridges.bridges(links.values())),
         ports=dict(bridges.ports(links.values())),
         asked_by_itself=connections.to_itself(host.ips),
+        firewalls=() if table else tuple(firewalls.firewalls()),
     )
 
 

@@ -11,7 +11,7 @@ from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.kernel.netlink.rtm_link import Links
 from lvsdr.kernel.netlink.rtm_route import ANYCAST, BROADCAST, LOCAL, MULTICAST, UNICAST
 from lvsdr.model.address import IPAddress, IPNetwork
-from lvsdr.model.route_lookup import GONE, Packet, RouteTo, UnicastRoute
+from lvsdr.model.route_lookup import GONE, Hop, Packet, RouteTo, UnicastRoute
 
 KINDS = {
     UNICAST: "unicast",
@@ -84,18 +84,26 @@ def _unicast_route(sockets: Sockets, links: Links, destination: IPAddress) -> Un
 
 
 def _ask(sockets: Sockets, links: Links, packet: Packet, indexes: Mapping[str, int]) -> RouteTo:
-    wire = sockets.rtnetlink
+    wire, destination, source = sockets.rtnetlink, packet.destination, packet.source
     ways = [None if name is None else indexes[name] for name in (packet.arriving, packet.leaving)]
-    with reading(f"the route to {packet.destination}"):
+    with reading(f"the route to {destination}"):
         try:
-            found = rtm_route.of_packet(wire, packet.destination, packet.source, *ways)
+            found = rtm_route.of_packet(wire, destination, source, *ways)
+            # One look-up takes one next hop of several; the entry of the table has them all.
+            several = found.kind == UNICAST and source is not None and packet.arriving is None
+            entry = rtm_route.matching(wire, destination, source, ways[1]) if several else found
         except OSError as error:
             if error.errno not in NOWHERE:
                 raise
             return RouteTo(NOWHERE[error.errno])
     return RouteTo(
         KINDS.get(found.kind, NOWHERE[errno.EHOSTUNREACH]),
-        links[found.link].name if found.link in links else None,
+        _name(links, found.link),
         found.gateway,
         found.source,
+        tuple(Hop(_name(links, link), gateway) for link, gateway in entry.hops),
     )
+
+
+def _name(links: Links, index: int) -> str | None:
+    return links[index].name if index in links else None

@@ -78,6 +78,7 @@ def _packets(profile: Profile, inside: Host, host: Host, number: int | None) -> 
         if arrival is not None:
             yield request(vip, arrival, host)
             yield answer(vip, gate)
+            yield to_container(vip)
 
 
 def questions(vip: IPAddress, gate: str, host: Host) -> tuple[arp_reply.Question, ...]:
@@ -108,3 +109,8 @@ def request(vip: IPAddress, arrival: str, host: Host) -> Packet:
 def answer(vip: IPAddress, gate: str) -> Packet:
     """Return what the container answers in the VIP's name, as it comes out of the cable."""
     return Packet(FAR[vip.version], vip, gate)
+
+
+def to_container(vip: IPAddress) -> Packet:
+    """Return what the host sends to the VIP: the reverse-path filter goes by its route."""
+    return Packet(vip)

@@ -15,8 +15,9 @@ from lvsdr.model.host import Host
 from lvsdr.model.profile import Profile, RealServerProfile
 from lvsdr.model.route_lookup import GONE, Packet, RouteTo
 from lvsdr.rules.host import arp_reply, bridge_filters, proxy_arp
-from lvsdr.rules.host.container_cable import answer, questions, request
+from lvsdr.rules.host.container_cable import answer, questions, request, to_container
 from lvsdr.rules.host.link_switches import loosened, quiet, silenced_by_ignoring, switched
+from lvsdr.rules.host.reverse_path_filter import filtered
 
 # The ids of the findings that may be yielded.
 IDS = ("HOST-ANSWERS", "HOST-ROUTE", "HOST-RETURN", "BRIDGE-DELAY", "BRIDGE-FILTER")
@@ -182,6 +183,10 @@ def _returns(vip: IPAddress, outside: ContainerHost) -> Iterator[Finding]:
     if kind in ("unicast", GONE):
         return
     gate, held = outside.gate, outside.host.held(vip)
+    # From Linux 7.2 on what the filter drops has the errno of a blackhole: the route back tells.
+    if kind == "blackhole" and vip.version == 4:
+        back = outside.host.routes[to_container(vip)]
+        kind = "refused" if filtered(gate, back, outside.host) else kind
     if kind == "refused":
         mended = loosened(gate, outside.host), ""
     elif kind == "blackhole" and not held:

@@ -45,15 +45,16 @@ def harm_of_putting_back(found: Iterable[Finding], broken: Collection[IPAddress]
     )
 
 
-def without_harm(found: Iterable[Finding], profile: Profile, reason: str) -> Iterator[Finding]:
-    """Yield findings whose hints do not begin with an apply that does harm, or is refused."""
-    apply = command(profile, "apply")
-    for each in found:
-        begins = each.hint == apply or each.hint.startswith(f"{apply} &&")
-        if reason and not each.on and begins:
-            yield replace(each, hint="", look=f"{each.hint}, but first: {reason}")
-        else:
-            yield each
+def without_harm(found: Iterable[Finding], profile: Profile, reason: str) -> tuple[Finding, ...]:
+    """Return findings whose hints do not begin with an apply that does harm, or is refused."""
+    return tuple(_without(each, command(profile, "apply"), reason) for each in found)
+
+
+def _without(finding: Finding, apply: str, reason: str) -> Finding:
+    begins = finding.hint == apply or finding.hint.startswith(f"{apply} &&")
+    if not reason or finding.on or not begins:
+        return finding
+    return replace(finding, hint="", look=f"{finding.hint}, but first: {reason}")
 
 
 def for_the_director(

@@ -14,12 +14,14 @@ from lvsdr.rules.host import (
     arp_leaks,
     bridge_filters,
     forwarding_loops,
+    holder_reach,
     ipvs_table,
     other_programs,
     proxy_arp,
     reverse_path_filter,
     self_requests,
     vip_addresses,
+    ways_back,
 )
 
 P = TypeVar("P", bound=Profile)
@@ -45,7 +47,10 @@ REALSERVER: tuple[Rule[RealServerProfile], ...] = (
     Rule(("PROXY-PVLAN",), proxy_arp.private_vlan),
     Rule(("PROXY-ENTRY", "PROXY-NDP"), proxy_arp.vip_entries),
     Rule(("PROXY-FLUX",), proxy_arp.doubled_rips),
+    Rule(("VRF-HOLDER",), holder_reach.outside_of_vrf),
+    Rule(("IPVLAN",), holder_reach.behind_ipvlan),
     Rule(("RP-FILTER",), reverse_path_filter.reverse_path),
+    Rule(("NO-WAY-BACK", "WAY-BACK-ELSEWHERE"), ways_back.ways_back),
     Rule(("BRIDGE-DELAY",), bridge_filters.closed_ports),
     Rule(("SELF-CLIENT",), self_requests.of_itself),
 )

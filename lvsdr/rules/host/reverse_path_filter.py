@@ -1,4 +1,9 @@
-"""What arrives at a real server and is dropped on the way in, through a tunnel above all."""
+"""What arrives at a real server and is dropped on the way in, through a tunnel above all.
+
+After __fib_validate_source() of net/ipv4/fib_frontend.c. The kernel's own answer to "what becomes
+of this packet" is no help: what the filter drops has the errno EXDEV up to Linux 6.12, and EINVAL
+on 7.2, as what comes from an address of the host itself has. The route back decides.
+"""
 
 from __future__ import annotations
 
@@ -6,43 +11,95 @@ from collections.abc import Iterator
 
 from lvsdr.model.arp_settings import effective
 from lvsdr.model.finding import ERROR, Finding
+from lvsdr.model.holder_kinds import HOLDING_ENDS
 from lvsdr.model.host import Host
 from lvsdr.model.objects import Sysctl
 from lvsdr.model.profile import RealServerProfile
-from lvsdr.model.route_lookup import Packet
+from lvsdr.model.route_lookup import RouteTo
+from lvsdr.rules.host.client_samples import Sample
 from lvsdr.rules.host.link_switches import loosened
-from lvsdr.rules.host.route_questions import (
-    FAR,
-    arrival_links,
-    link_to_far_clients,
-    one_held_vip,
-    sample_clients,
-)
+from lvsdr.rules.host.route_questions import to_neighbours
+from lvsdr.rules.host.ways_back import answers
+
+_NO_ROUTE = ("unreachable", "blackhole", "prohibit")
+_STRICT = 1
+# Who is behind one of these asks this host itself, and no director; so does who is at the end of a
+# cable on which this host has no address, as a container is.
+_CABLES = frozenset({"veth", "netkit"})
+_INNER = frozenset({"vxlan", "geneve", "wireguard", "tun"}) | {
+    end.link_kind for end in HOLDING_ENDS.values()
+}
+
+
+def filtered(arriving: str, back: RouteTo, host: Host) -> bool:
+    """Return whether the reverse-path filter of the link `arriving` drops a packet.
+
+    `back` is the route of what would answer it.
+    """
+    value = effective("rp_filter", arriving, host)
+    if not value or back.kind not in ("unicast", *_NO_ROUTE):
+        return False
+    if back.kind in _NO_ROUTE:
+        return True
+    if any(hop.link == arriving for hop in back.hops):
+        return False
+    # A link without an address of its own cannot be loose: whatever it is, 2 drops too.
+    return value == _STRICT or _is_bare(arriving, host)
 
 
 def reverse_path(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
     """Yield the links on which the reverse-path filter drops clients that could be answered."""
-    for vip in one_held_vip(profile, host):
-        for link in arrival_links(profile, host):
-            for client in sample_clients(profile, host):
-                reachable = client not in FAR.values() or link_to_far_clients(4, host) is not None
-                route = host.routes[Packet(vip, client, link)]
-                if reachable and route.kind == "refused":
-                    yield _dropped(link, profile, host)
-                    break
+    ways = (
+        *((each.sample, host.routes[each.packet]) for each in answers(profile, host)),
+        *((None, host.routes[packet]) for packet in to_neighbours(profile, host)),
+    )
+    for link in arrival_links(profile, host):
+        dropped = [
+            (sample, back)
+            for sample, back in ways
+            # Who could not be answered anyway is not missed.
+            if back.kind == "unicast" and _asks(sample, back, host) and filtered(link, back, host)
+        ]
+        if dropped:
+            yield _dropped(link, dropped, host)
 
 
-def _dropped(link: str, profile: RealServerProfile, host: Host) -> Finding:
+def arrival_links(profile: RealServerProfile, host: Host) -> tuple[str, ...]:
+    """Return the links on which a client's packets arrive, as far as they are up."""
+    # A tunnel's link is one on which packets come in, the other holders are none.
+    names = (profile.interface, *({profile.holder_link} & HOLDING_ENDS.keys()))
+    return tuple(name for name in names if name in host.links and host.links[name].up)
+
+
+def _asks(sample: Sample | None, back: RouteTo, host: Host) -> bool:
+    """Return whether clients may be there at all, where the profile does not say so."""
+    if sample is None or sample.told:
+        return sample is None or sample.network.version == 4
+    link = host.links.get(back.link or "")
+    if sample.network.version != 4 or link is None:
+        return False
+    container = link.link_kind in _CABLES and _is_bare(link.name, host)
+    return not container and link.link_kind not in _INNER
+
+
+def _dropped(link: str, dropped: list[tuple[Sample | None, RouteTo]], host: Host) -> Finding:
     value = effective("rp_filter", link, host)
-    leaves = link_to_far_clients(4, host) or profile.interface
-    bare = not any(ip.version == 4 for ip in host.addresses_of(link))
+    leaves = ", ".join(dict.fromkeys(str(back.link) for _, back in dropped))
+    told = [sample for sample, _ in dropped if sample is not None]
+    whole = len(told) < len(dropped) or any(each.clients == "clients" for each in told)
+    clients = "clients" if whole else ", ".join(dict.fromkeys(each.clients for each in told))
+    bare = _is_bare(link, host)
     return Finding(
         "RP-FILTER",
         ERROR,
         link,
         f"{link}: effective rp_filter is {value}"
         + (", and the link has no address" if bare else "")
-        + f": it drops what clients send, because answers leave through {leaves}",
+        + f": it drops what {clients} send, because answers leave through {leaves}",
         loosened(link, host),
         about=frozenset({Sysctl(f"net/ipv4/conf/{link}/rp_filter", "").key}),
     )
+
+
+def _is_bare(link: str, host: Host) -> bool:
+    return not any(ip.version == 4 for ip in host.addresses_of(link))

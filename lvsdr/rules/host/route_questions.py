@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, ip_address
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.holder_kinds import HOLDING_ENDS
 from lvsdr.model.host import Host
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.model.route_lookup import Packet
 from lvsdr.profile.roles.foreign_servers import in_our_services
-from lvsdr.rules.host import arp_reply
+from lvsdr.rules.host import arp_reply, ways_back
 
 # Somebody on the Internet: addresses for documentation, to which nothing is ever sent.
 FAR: dict[int, IPAddress] = {4: ip_address("198.51.100.7"), 6: ip_address("2001:db8:ffff::7")}
@@ -34,9 +33,9 @@ def _of_realserver(profile: RealServerProfile, host: Host) -> Iterator[Packet]:
             yield client_packet(vip, profile, host)
         for question in arp_questions(vip, host):
             yield from arp_reply.packets(question, host)
-    for link in arrival_links(profile, host):
-        for source in sample_clients(profile, host):
-            yield from (Packet(vip, source, link) for vip in one_held_vip(profile, host))
+    yield from (client_packet(v, profile, host) for v in held_outside_of_vrf(profile, host))
+    yield from to_neighbours(profile, host)
+    yield from ways_back.packets(profile, host)
 
 
 def lost_vips(profile: RealServerProfile, host: Host) -> tuple[IPAddress, ...]:
@@ -45,25 +44,21 @@ def lost_vips(profile: RealServerProfile, host: Host) -> tuple[IPAddress, ...]:
     return tuple(vip for vip in profile.vips if vip not in held)
 
 
-def one_held_vip(profile: RealServerProfile, host: Host) -> tuple[IPAddress, ...]:
-    """Return one IPv4 VIP that is held, if any: for the reverse-path filter all are alike."""
-    held = host.ips
-    return tuple(vip for vip in profile.vips if vip.version == 4 and vip in held)[:1]
+def held_outside_of_vrf(profile: RealServerProfile, host: Host) -> tuple[IPAddress, ...]:
+    """Return the VIPs on a holder that is not in the VRF of the interface; none without a VRF."""
+    link, holder = host.links.get(profile.interface), host.links.get(profile.holder_link)
+    if link is None or holder is None or not link.vrf or holder.vrf == link.vrf:
+        return ()
+    held = {each.ip.ip for each in host.addresses if each.link == holder.name}
+    return tuple(vip for vip in profile.vips if vip in held)
 
 
-def arrival_links(profile: RealServerProfile, host: Host) -> tuple[str, ...]:
-    """Return the links on which a client's packets arrive, as far as they are up."""
-    # A tunnel's link is one on which packets come in, the other holders are none.
-    names = (
-        profile.interface,
-        *({profile.holder_link} & HOLDING_ENDS.keys()),
-    )
-    return tuple(name for name in names if name in host.links and host.links[name].up)
-
-
-def sample_clients(profile: RealServerProfile, host: Host) -> tuple[IPAddress, ...]:
-    """Return two clients: one far away, one on the segment."""
-    return (FAR[4], neighbour(profile.interface, 4, host))
+def to_neighbours(profile: RealServerProfile, host: Host) -> Iterator[Packet]:
+    """Yield the answer to a client on the segment, from one IPv4 VIP that is held."""
+    held = [vip for vip in profile.vips if vip.version == 4 and vip in host.ips]
+    for vip in held[:1]:
+        client = neighbour(profile.interface, 4, host)
+        yield ways_back.answer_packet(vip, client, profile, host)
 
 
 def client_packet(vip: IPAddress, profile: RealServerProfile, host: Host) -> Packet:
@@ -98,9 +93,3 @@ def neighbour(link: str, version: int, host: Host) -> IPAddress:
         if each not in own
     )
     return next(near, FAR[version])
-
-
-def link_to_far_clients(version: int, host: Host) -> str | None:
-    """Return the link through which answers to far clients leave, None without such a route."""
-    route = host.routes[Packet(FAR[version])]
-    return route.link if route.kind == "unicast" else None
