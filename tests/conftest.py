@@ -81,7 +81,17 @@ def pytest_sessionstart() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    """Print the figures that failover's rounds recorded: seconds there and back, and losses."""
+    """Print what tests have recorded: failover's figures, and what each hint lost."""
+    _print_failover(terminalreporter)
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            for name, line in report.user_properties:
+                if name == "hint":
+                    terminalreporter.write_line(f"hint | {outcome} | {line}")
+
+
+def _print_failover(terminalreporter: TerminalReporter) -> None:
+    """Print the figures of failover's rounds: seconds there and back, and losses."""
     found: dict[str, list[tuple[float, float, int]]] = defaultdict(list)
     for outcome in ("passed", "failed"):
         for report in terminalreporter.stats.get(outcome, []):

@@ -90,7 +90,12 @@ def test_a_real_server_that_is_the_director_now_is_no_fault(
     verified = ran(session, capsys, "realserver", "verify")
     applied = ran(session, capsys, "realserver", "apply")
 
+    words = ("director", "verify", "--no-paths", "--allow-insecure-profile")
+    run((*words, str(tmp_path / "director.json")), session)
+    of_director = capsys.readouterr().out
+
     assert verified[0] == 0
+    assert "VIP-ELSEWHERE" not in of_director
     assert "warning: VIP-DIRECTOR: eth0 holds 192.168.1.2 for director:" in verified[1]
     assert "VIP-ON-LINK" not in verified[1]
     assert applied[0] == 0

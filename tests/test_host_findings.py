@@ -11,14 +11,17 @@ from typing import Any
 import pytest
 
 from lvsdr.kernel.views.foreign_config_files import owners
+from lvsdr.model.change import Change
 from lvsdr.model.finding import Finding
 from lvsdr.model.foreign_program import Owner
 from lvsdr.model.host import HeldAddress, Host, HostLink
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
-from lvsdr.model.objects import ProxyNeighbour
+from lvsdr.model.objects import ProxyNeighbour, Sysctl
 from lvsdr.model.profile import DirectorProfile, LabelledVip, RealServerProfile
 from lvsdr.model.route_lookup import Packet, RouteTo
 from lvsdr.rules.host import container_host_rules, host_rules, route_questions
+from lvsdr.rules.host.drift import drift
+from lvsdr.rules.host.harm_of_apply import harm_of_apply, harm_of_putting_back, without_harm
 from lvsdr.rules.host.route_questions import FAR
 
 RULES = Path(__file__).parent.parent / "lvsdr" / "rules" / "host"
@@ -315,3 +318,112 @@ def test_a_setting_that_does_nothing_is_named_beside_the_fault() -> None:
 
     assert finding.rule == "ARP-IGNORE"
     assert "set on default, lo, where it does nothing" in finding.message
+
+
+# --- what an apply would harm --------------------------------------------------------------------
+
+KEEPALIVED = Owner("keepalived", "/etc/keepalived/keepalived.conf", ("192.0.2.10 80",))
+LDIRECTORD = Owner("ldirectord", "/etc/ha.d/ldirectord.cf")
+OUT = replace(SERVER, weight=0)
+
+
+@pytest.mark.parametrize("owner", [KEEPALIVED, LDIRECTORD])
+@pytest.mark.parametrize("before", [None, OUT])
+def test_what_a_checker_may_have_taken_out_nobody_is_told_to_put_back(
+    owner: Owner, before: RealServer | None
+) -> None:
+    todo = (Change(before, SERVER),)
+
+    reason = harm_of_apply(DIRECTOR, todo, host(DIRECTOR, *ACTIVE, owners=(owner,)))
+    (finding,) = without_harm(drift(DIRECTOR, todo), DIRECTOR, reason)
+
+    assert owner.place in reason
+    assert (finding.rule, finding.hint) == ("DRIFT", "")
+    assert finding.look.startswith("lvsdr director apply, but first: ")
+
+
+@pytest.mark.parametrize(
+    "owners", [(), (Owner("keepalived", "/etc/keepalived/keepalived.conf", ("192.0.2.10",)),)]
+)
+def test_where_nobody_checks_what_is_missing_is_put_back(owners: tuple[Owner, ...]) -> None:
+    todo = (Change(None, SERVER), Change(OUT, SERVER))
+
+    reason = harm_of_apply(DIRECTOR, todo, host(DIRECTOR, *ACTIVE, owners=owners))
+
+    assert reason == ""
+    assert {each.hint for each in drift(DIRECTOR, todo)} == {"lvsdr director apply"}
+
+
+def test_nobody_is_told_to_cut_the_connections_of_what_the_profile_no_longer_has() -> None:
+    reason = harm_of_apply(DIRECTOR, (Change(SERVER, None),), host(DIRECTOR, *ACTIVE))
+
+    assert "with the connections of those who are served by it" in reason
+
+
+def test_nobody_is_told_to_put_back_what_does_not_serve() -> None:
+    found = tuple(drift(DIRECTOR, (Change(OUT, SERVER),)))
+
+    assert str(RIP) in harm_of_putting_back(found, {RIP})
+    assert harm_of_putting_back(found, {DIP}) == ""
+
+
+def test_a_ldirectord_that_runs_here_is_an_owner(tmp_path: Path) -> None:
+    for number, (namespace, words) in enumerate(
+        [
+            ("net:[1]", "/usr/bin/perl\0-w\0/usr/sbin/ldirectord\0/etc/web.cf\0start\0"),
+            ("net:[1]", "/usr/bin/perl\0/usr/sbin/ldirectord\0start\0"),
+            ("net:[2]", "/usr/bin/perl\0/usr/sbin/ldirectord\0/etc/other.cf\0start\0"),
+            ("net:[1]", "/usr/bin/perl\0/usr/bin/other\0"),
+        ],
+        start=1,
+    ):
+        process = tmp_path / f"proc/{number}"
+        (process / "ns").mkdir(parents=True)
+        (process / "exe").symlink_to("/usr/bin/perl")
+        (process / "ns/net").symlink_to(namespace)
+        (process / "cmdline").write_text(words)
+    (tmp_path / "proc/thread-self/ns").mkdir(parents=True)
+    (tmp_path / "proc/thread-self/ns/net").symlink_to("net:[1]")
+
+    found = tuple(owners({}, tmp_path))
+
+    assert set(found) == {Owner("ldirectord", "/etc/web.cf"), LDIRECTORD}
+
+
+def test_the_name_of_a_link_is_no_command() -> None:
+    name = "$(reboot);x"
+    profile = replace(REALSERVER, interface=name)
+    seen = host(profile, "lo 192.0.2.10/32", links=(HostLink(name, arp=False),))
+
+    found = [each for each in host_rules.findings(profile, seen) if each.rule == "LINK-NOARP"]
+
+    assert [each.hint for each in found] == ["ip link set '$(reboot);x' arp on"]
+
+
+def test_a_standby_that_is_a_real_server_is_not_told_to_stop_its_backup_daemon() -> None:
+    dummy = HostLink("lvsdr0", link_kind="dummy", arp=False)
+    seen = host(
+        DIRECTOR,
+        "eth0 192.0.2.1/24",
+        "lvsdr0 192.0.2.10/32",
+        links=(dummy,),
+        sysctls={"net/ipv4/vs/backup_only": "1"},
+        sync_daemons=frozenset({"backup"}),
+    )
+
+    assert not {"BACKUP-BYPASS", "SYNC-ROLE"} & {
+        each.rule for each in host_rules.findings(DIRECTOR, seen)
+    }
+
+
+def test_nobody_is_told_to_silence_another_address_that_the_segment_asks_for() -> None:
+    setting = "net/ipv4/conf/all/arp_ignore"
+    todo = (Change(Sysctl(setting, "0"), Sysctl(setting, "1")),)
+    other = HostLink("dummy7", link_kind="dummy", arp=False)
+    loud = {setting: "0"}
+
+    alone = host(REALSERVER, *HOLDING, links=(other,), sysctls=loud)
+    more = host(REALSERVER, *HOLDING, "dummy7 192.0.2.77/32", links=(other,), sysctls=loud)
+
+    assert harm_of_apply(REALSERVER, todo, alone) == ""
+    assert "192.0.2.77 on eth0" in harm_of_apply(REALSERVER, todo, more)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lvsdr.core.record import Record
+from lvsdr.core.record import Record, owner_of
 from lvsdr.model.address import IPInterface
 from lvsdr.model.host import Host
-from lvsdr.model.profile import DirectorProfile, Profile
+from lvsdr.model.objects import Address
+from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +53,19 @@ def _director_vips(profile: Profile, host: Host, record: Record) -> tuple[Direct
         if each.ip.ip in profile.vips and each.link != profile.holder_link
     )
     return tuple(DirectorVip(link, ip, owner) for link, ip, owner in found if owner)
+
+
+def held_for_other_profiles(
+    profile: Profile, host: Host, record: Record
+) -> list[tuple[str, IPInterface]]:
+    """Return the VIPs that another profile of this host holds silently: a real server's."""
+    claimed = record.claimed_by_others(owner_of(profile))
+    own = profile.holder_link if isinstance(profile, RealServerProfile) else profile.interface
+    return [
+        (each.link, each.ip)
+        for each in host.addresses
+        if each.ip.ip in profile.vips
+        and each.link != own
+        and Address(each.link, each.ip).key in claimed
+        and not host.speaks_arp(each.link)
+    ]

@@ -18,7 +18,7 @@ from lvsdr.model.counters import Counters, Standing
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.ipvs_daemons import Timeout
 from lvsdr.model.objects import Key, Objects, Sysctl
-from lvsdr.model.profile import DirectorProfile
+from lvsdr.model.profile import DirectorProfile, command
 
 EXPIRE_TEMPLATES = "net/ipv4/vs/expire_quiescent_template"
 EXPIRE_FLOWS = "net/ipv4/vs/expire_nodest_conn"
@@ -195,13 +195,13 @@ def _must_be_applied(
     if record.intents.get(owner):
         raise CannotRun(
             f"cannot drain a real server of profile {profile.name}: its last apply was cut off",
-            hints=["lvsdr director apply"],
+            hints=[command(profile, "apply")],
         )
     for server in servers:
         if server.key not in record.claims.get(owner, {}):
             raise CannotRun(
                 f"cannot drain {server.title}: profile {profile.name} has not been applied with it",
-                hints=["lvsdr director apply"],
+                hints=[command(profile, "apply")],
             )
 
 

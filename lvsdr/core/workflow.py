@@ -18,7 +18,7 @@ from lvsdr.errors import CannotRun, LvsdrError, NotConverged, Stuck
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Plan
 from lvsdr.model.objects import Address, Objects
-from lvsdr.model.profile import DirectorProfile, Profile
+from lvsdr.model.profile import DirectorProfile, Profile, command
 
 
 class Announcer(Protocol):
@@ -91,7 +91,7 @@ def announce(
             # Said by a standby director, it would draw the traffic away from the active one.
             raise CannotRun(
                 f"cannot announce {vip}: it is not on {profile.interface} of this host",
-                hints=["lvsdr director apply"] if profile.vips_owner == "lvsdr" else [],
+                hints=[command(profile, "apply")] if profile.vips_owner == "lvsdr" else [],
             )
         places.setdefault(link, []).append(vip)
     with ExitStack() as stack:

@@ -229,5 +229,9 @@ def _gone(key: str) -> CannotRun:
     return CannotRun(
         f"keepalived has gone without a word: this host stays the director of {key},"
         " and another may have become it",
-        hints=["systemctl restart keepalived", "lvsdr director verify PROFILE"],
+        # It begins as a standby, which lets go of the VIPs: not while nobody else has them.
+        hints=[
+            "whether another host is the director: lvsdr director verify PROFILE; once one is:"
+            " systemctl start keepalived"
+        ],
     )

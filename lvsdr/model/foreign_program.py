@@ -9,9 +9,9 @@ from dataclasses import dataclass
 class Owner:
     """Another program that sets up what lvsdr sets up.
 
-    `program` is keepalived, lvs_flush, NetworkManager or systemd-networkd; `place` is its file;
-    `claims` what it holds. A claim of keepalived is `VIP`, `VIP PORT`, `FIRST-LAST PORT` or
-    `fwmark MARK`, in a group with ` (group NAME)` behind it; one of lvs_flush is the setting;
+    `program` is keepalived, lvs_flush, ldirectord, NetworkManager or systemd-networkd; `place` is
+    its file; `claims` what it holds. A claim of keepalived is `VIP`, `VIP PORT`, `FIRST-LAST PORT`
+    or `fwmark MARK`, in a group with ` (group NAME)` behind it; one of lvs_flush is the setting;
     others are links. `unread` says what of `place` cannot be read.
     """
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 from lvsdr.model.address import IPInterface, host_interface
 from lvsdr.model.host import Host
 from lvsdr.model.profile import Profile, RealServerProfile, command
@@ -14,7 +16,7 @@ def moved(link: str, ip: IPInterface, profile: Profile, host: Host) -> str:
 
 def removal(link: str, ip: IPInterface, host: Host) -> str:
     """Return what takes an address from a link, and no other one with it."""
-    gone = f"ip address del {ip} dev {link}"
+    gone = f"ip address del {ip} dev {quote(link)}"
     of_subnet = [
         each
         for each in host.addresses_of(link)
@@ -23,7 +25,8 @@ def removal(link: str, ip: IPInterface, host: Host) -> str:
     if of_subnet[:1] != [ip] or len(of_subnet) == 1:
         return gone
     # The first address of a subnet takes the others along, unless the next one takes its place.
-    return f"sysctl -w net/ipv4/conf/{link}/promote_secondaries=1 && {gone}"
+    setting = quote(f"net/ipv4/conf/{link}/promote_secondaries=1")
+    return f"sysctl -w {setting} && {gone}"
 
 
 def moved_to_holder(link: str, ip: IPInterface, profile: RealServerProfile, host: Host) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from lvsdr.core.book import Book
-from lvsdr.core.both_roles import DirectorVip, left_to_director
+from lvsdr.core.both_roles import DirectorVip, held_for_other_profiles, left_to_director
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.situation import plan_apply, plan_standby
 from lvsdr.errors import CannotRun
@@ -16,7 +16,7 @@ from lvsdr.model.ipvs import VirtualServer
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.objects import SILENCE, Key
 from lvsdr.model.path import Proof
-from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile, command
+from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.model.route_lookup import Packet
 from lvsdr.model.service_proof import ClientPlace, ServiceProof
 from lvsdr.profile.roles.foreign_servers import foreign
@@ -29,6 +29,7 @@ from lvsdr.proof.segment_hosts import Question, Segment, segment_of
 from lvsdr.proof.service_requests import Connect, FirstAsk, ask_from_beyond, ask_on_segment
 from lvsdr.proof.way_back import Gateways, asked_gateways
 from lvsdr.rules.host import drift, firewall_notes, host_rules, own_answers, route_questions
+from lvsdr.rules.host import harm_of_apply as harm
 from lvsdr.rules.paths import path_findings as path_rules
 from lvsdr.rules.paths.service_findings import service_findings
 from lvsdr.rules.segment import who_answers
@@ -128,9 +129,12 @@ def _proven(  # noqa: PLR0913, PLR0917 - what is known, and each way to look
     services, servers = foreign(profile, host, ours)
     proofs = prove(profile, host, probe, servers) if probe else unasked(profile, servers)
     clients = () if traffic is None else tuple(traffic.findings(proofs))
+    broken = {proof.path.rip for proof in proofs if proof.verdict not in ("served", None)}
+    found = harm.without_harm(found, profile, harm.harm_of_putting_back(found, broken))
     # What its own settings say is not said again by what it hears of itself.
     known = {finding.rule for finding in found} & {"ARP-FLUX"}
-    heard = (_here(each, profile) for each in verdict.findings if each.rule not in known)
+    new = (each for each in verdict.findings if each.rule not in known)
+    heard = harm.for_the_director(new, profile, found, who_answers.DIRECTOR)
     return Verdict(
         (*found, *heard, *path_rules.findings(proofs), *clients),
         verdict.heard,
@@ -188,7 +192,8 @@ def _inspected(
     host = kernel.inspect(
         lambda seen: _packets(profile, left_to_director(profile, seen, record)[0]), table=table
     )
-    return left_to_director(profile, host, record)
+    seen, vips = left_to_director(profile, host, record)
+    return seen.without_held(held_for_other_profiles(profile, seen, record)), vips
 
 
 def _packets(profile: Profile, host: Host) -> Iterator[Packet]:
@@ -204,11 +209,11 @@ def _state(
     found = (*as_director(vips), *host_rules.findings(profile, host))
     try:
         todo = plan_apply(profile, kernel, book, host=host).todo
-    except CannotRun:
+    except CannotRun as refused:
         # What keeps the profile from being applied is what the rules have found.
         if not any(finding.severity == ERROR for finding in found):
             raise
-        return found, False
+        return harm.without_harm(found, profile, refused.message), False
     # What a rule has told, in words that say what it leads to, is not told again.
     told = {key for finding in found for key in finding.about}
     errors = (finding.rule for finding in found if finding.severity == ERROR)
@@ -218,14 +223,8 @@ def _state(
         for change in todo
         if change.key not in told and (silent or change.subject.layer != SILENCE)
     )
-    return (*found, *drift.drift(profile, tuple(rest))), True
-
-
-def _here(finding: Finding, profile: DirectorProfile) -> Finding:
-    """Return a finding with the remedy for the director on this host, which is one."""
-    if finding.on != who_answers.DIRECTOR:
-        return finding
-    return replace(finding, on="", hint=command(profile, "apply") if finding.hint else "")
+    found = (*found, *drift.drift(profile, tuple(rest)))
+    return harm.without_harm(found, profile, harm.harm_of_apply(profile, todo, host)), True
 
 
 def _answering(segment: Segment, ask: Ask) -> Verdict:

@@ -9,6 +9,7 @@ from pathlib import Path
 from lvsdr.formats.keepalived.conf_in_use import in_use
 from lvsdr.formats.keepalived.configuration import Configuration, read_by
 from lvsdr.formats.keepalived.includes import read_lines
+from lvsdr.kernel.views.running_checkers import ldirectord
 from lvsdr.model.foreign_program import Owner
 from lvsdr.model.printable import printable
 
@@ -19,6 +20,7 @@ MANAGED = re.compile(r"^managed=(?:true|1)$", re.MULTILINE)
 def owners(links: Mapping[str, int], root: Path) -> Iterator[Owner]:
     """Yield who else sets up what lvsdr does; `links` are the indexes of the links by name."""
     yield from _keepalived(root)
+    yield from ldirectord(root / "proc")
     for name, index in links.items():
         if MANAGED.search(_text(root / f"run/NetworkManager/devices/{index}")):
             yield Owner("NetworkManager", f"/run/NetworkManager/devices/{index}", (name,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 
 from lvsdr.model.arp_settings import effective, leaks
 from lvsdr.model.finding import ERROR, WARNING, Finding
@@ -21,7 +22,7 @@ def unreachable(profile: Profile, host: Host) -> Iterator[Finding]:
             ERROR,
             link.name,
             f"{link.name} has NOARP: nobody finds this host through it, neither by ARP nor by ND",
-            f"ip link set {link.name} arp on",
+            f"ip link set {quote(link.name)} arp on",
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 
 from lvsdr.model.address import IPAddress, host_interface
 from lvsdr.model.arp_settings import effective
@@ -72,7 +73,7 @@ def _answers(vip: IPAddress, outside: ContainerHost) -> Iterator[Finding]:
                 entry.link,
                 f"the host of this container answers neighbour solicitations for {vip} on"
                 f" {entry.link}: a proxy entry names it, with proxy_ndp and forwarding",
-                f"ip -6 neighbour del proxy {vip} dev {entry.link}",
+                f"ip -6 neighbour del proxy {vip} dev {quote(entry.link)}",
                 vip=vip,
             )
 
@@ -81,7 +82,7 @@ def _silenced(found: Reply, question: arp_reply.Question, outside: ContainerHost
     """Return what silences the host, and leaves all other addresses reachable."""
     link, vip = question.link, question.target
     if found.proxy == "neighbour":
-        return f"ip neighbour del proxy {vip} dev {link}", ""
+        return f"ip neighbour del proxy {vip} dev {quote(link)}", ""
     if found.proxy:
         if _alone(link, outside):
             return "; ".join(_unproxied(found.proxy, link, outside)), ""
@@ -106,12 +107,12 @@ def _unproxied(proxy: str, link: str, outside: ContainerHost) -> Iterator[str]:
     # What is to be found is entered before the switch goes.
     for rip in outside.rips:
         if rip.version == 4:
-            yield f"ip neighbour replace proxy {rip} dev {link}"
+            yield f"ip neighbour replace proxy {rip} dev {quote(link)}"
     if outside.host.pair(proxy, link)[0]:
         # The container finds its gateway by it.
-        yield f"sysctl -w net/ipv4/conf/{outside.gate}/{proxy}=1"
-        yield f"sysctl -w net/ipv4/conf/all/{proxy}=0"
-    yield f"sysctl -w net/ipv4/conf/{link}/{proxy}=0"
+        yield switched(outside.gate, proxy, 1)
+        yield switched("all", proxy, 0)
+    yield switched(link, proxy, 0)
 
 
 def _arrives(
@@ -161,7 +162,7 @@ def _routed(vip: IPAddress, outside: ContainerHost) -> Remedy:
     assert arrival is not None, "nothing is asked of a host on which nothing arrives"
     rip = next((each for each in outside.rips if each.version == version), None)
     via = "the container's own address" if rip is None else rip
-    way = f"ip -{version} route replace {host_interface(vip)} via {via} dev {gate}"
+    way = f"ip -{version} route replace {host_interface(vip)} via {via} dev {quote(gate)}"
     route = outside.host.routes[request(vip, arrival, outside.host)]
     taken = route.kind == "unicast" and route.link not in (arrival, gate)
     settings = (f"net/ipv{version}/conf/{link}/forwarding" for link in (arrival, gate))
@@ -171,7 +172,7 @@ def _routed(vip: IPAddress, outside: ContainerHost) -> Remedy:
         return "", f"the way into the container{now}: {way}" + (
             f"; {FORWARDING6}" if closed else ""
         )
-    return "; ".join((way, *(f"sysctl -w {each}=1" for each in closed))), ""
+    return "; ".join((way, *(f"sysctl -w {quote(each)}=1" for each in closed))), ""
 
 
 def _returns(vip: IPAddress, outside: ContainerHost) -> Iterator[Finding]:

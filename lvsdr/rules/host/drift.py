@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.finding import ERROR, Finding
+from lvsdr.model.ipvs import RealServer
 from lvsdr.model.objects import Address
 from lvsdr.model.profile import DirectorProfile, Profile, command
 
@@ -21,6 +22,7 @@ def drift(profile: Profile, todo: Plan) -> Iterator[Finding]:
             f"{change.subject.noun} {change.subject} {_how(change)}",
             command(profile, "apply"),
             vip=change.subject.ip.ip if isinstance(change.subject, Address) else None,
+            rip=change.subject.rip if isinstance(change.subject, RealServer) else None,
         )
 
 

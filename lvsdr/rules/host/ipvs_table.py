@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 
 from lvsdr.model.address import endpoint
 from lvsdr.model.finding import ERROR, WARNING, Finding
@@ -46,7 +47,8 @@ def sync_roles(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
     """Yield what the sync daemons and `backup_only` make of an active director."""
     roles = host.sync_daemons
     only = host.number(BACKUP_ONLY)
-    active = any(host.held(vip) for vip in profile.vips)
+    # A standby that is a real server too holds the VIPs, where nobody asks for them.
+    active = any(host.speaks_arp(link) for vip in profile.vips for link in host.links_with(vip))
     if only and "backup" not in roles:
         yield Finding(
             "BACKUP-ONLY",
@@ -54,7 +56,7 @@ def sync_roles(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
             BACKUP_ONLY,
             "backup_only is set, but no backup daemon runs: it does nothing, and two boxes that are"
             " director and real server send packets to and fro",
-            f"ipvsadm --start-daemon backup --mcast-interface {profile.interface}"
+            f"ipvsadm --start-daemon backup --mcast-interface {quote(profile.interface)}"
             if not active
             else f"sysctl -w {BACKUP_ONLY}=0",
         )
@@ -74,5 +76,5 @@ def sync_roles(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
             "ipvs",
             "this director holds the VIPs, but only a backup daemon runs: its connections are known"
             " to nobody else, and end when another takes over",
-            f"ipvsadm --start-daemon master --mcast-interface {profile.interface}",
+            f"ipvsadm --start-daemon master --mcast-interface {quote(profile.interface)}",
         )

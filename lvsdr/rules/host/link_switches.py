@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from shlex import quote
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.host import Host
@@ -10,7 +11,8 @@ from lvsdr.model.host import Host
 
 def switched(link: str, name: str, value: int) -> str:
     """Return the command that sets a setting of IPv4 of one link."""
-    return f"sysctl -w net/ipv4/conf/{link}/{name}={value}"
+    # The name of a link may have all but blanks and slashes.
+    return f"sysctl -w {quote(f'net/ipv4/conf/{link}/{name}={value}')}"
 
 
 def quiet(link: str) -> str:

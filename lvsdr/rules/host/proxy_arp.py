@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 
 from lvsdr.model.address import host_network
 from lvsdr.model.finding import ERROR, WARNING, Finding
@@ -131,4 +132,6 @@ def _removal(entry: ProxyNeighbour, profile: RealServerProfile, host: Host) -> s
     if not entry.link:
         # Of every link: ip(8) wants one by its name, arp(8) does not.
         return f"arp -d {entry.address} pub"
-    return f"ip -{entry.address.version} neighbour del proxy {entry.address} dev {entry.link}"
+    return (
+        f"ip -{entry.address.version} neighbour del proxy {entry.address} dev {quote(entry.link)}"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 
 from lvsdr.model.address import IPAddress, host_interface
 from lvsdr.model.finding import ERROR, WARNING, Finding
@@ -142,7 +143,7 @@ def _route_from_own_address(
         return None
     to = "default" if destination in FAR.values() else str(host_interface(destination))
     via = "" if route.gateway is None else f" via {route.gateway}"
-    return f"ip -{version} route replace {to}{via} dev {route.link} src {own}"
+    return f"ip -{version} route replace {to}{via} dev {quote(route.link)} src {own}"
 
 
 def _own(link: str | None, version: int, profile: Profile, host: Host) -> IPAddress | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from shlex import quote
 
 from lvsdr.model.address import IPAddress, host_network
 from lvsdr.model.finding import ERROR, Finding
@@ -55,12 +56,12 @@ def _mend(vip: IPAddress, route: UnicastRoute, host: Host) -> Iterator[str]:
     ip = f"ip -{vip.version}"
     for entry in host.proxies:
         if entry.address == vip and entry.link:
-            yield f"{ip} neighbour del proxy {vip} dev {entry.link}"
+            yield f"{ip} neighbour del proxy {vip} dev {quote(entry.link)}"
     if route.network != host_network(vip):
         # The route is for others as well.
         yield f"{ip} route add unreachable {vip}"
         return
     metric = f" metric {route.metric}" if route.metric else ""
-    yield f"{ip} route del {vip} dev {route.link}{metric}"
+    yield f"{ip} route del {vip} dev {quote(route.link)}{metric}"
     if route.gateway is None and host.speaks_arp(route.link):
-        yield f"{ip} neighbour del {vip} dev {route.link}"
+        yield f"{ip} neighbour del {vip} dev {quote(route.link)}"

@@ -1,0 +1,113 @@
+"""What an apply would do beside mending: while it harms, no finding tells anybody to type it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+
+from lvsdr.model.address import IPAddress
+from lvsdr.model.arp_settings import leaks
+from lvsdr.model.change import Change, Plan
+from lvsdr.model.finding import Finding
+from lvsdr.model.foreign_program import Owner
+from lvsdr.model.host import Host
+from lvsdr.model.ipvs import RealServer, VirtualServer
+from lvsdr.model.objects import Address, Sysctl
+from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile, command
+from lvsdr.rules.host.link_switches import silenced_by_ignoring
+
+
+def harm_of_apply(profile: Profile, todo: Plan, host: Host) -> str:
+    """Return whom an apply of `todo` would harm, empty where nobody is known to be."""
+    if not isinstance(profile, DirectorProfile):
+        return _silences(profile, todo, host)
+    checker = next(filter(_checks, host.owners), None)
+    back = next(filter(_puts_back, todo), None)
+    if checker is not None and back is not None:
+        return (
+            f"{checker.program} ({checker.place}) checks real servers here, and may have taken"
+            f" {back.subject} out because it does not serve"
+        )
+    gone = next(filter(_takes_away, todo), None)
+    if gone is not None:
+        return f"it takes {gone.subject} away, with the connections of those who are served by it"
+    return ""
+
+
+def harm_of_putting_back(found: Iterable[Finding], broken: Collection[IPAddress]) -> str:
+    """Return that an apply would lead clients to a real server of `broken`, where nobody serves.
+
+    Somebody has taken it out, whoever that was.
+    """
+    rip = next((each.rip for each in found if each.rule == "DRIFT" and each.rip in broken), None)
+    return (
+        "" if rip is None else f"real server {rip} does not serve, and clients would be sent to it"
+    )
+
+
+def without_harm(found: Iterable[Finding], profile: Profile, reason: str) -> tuple[Finding, ...]:
+    """Return findings whose hints do not begin with an apply that does harm, or is refused."""
+    return tuple(_without(each, command(profile, "apply"), reason) for each in found)
+
+
+def _without(finding: Finding, apply: str, reason: str) -> Finding:
+    begins = finding.hint == apply or finding.hint.startswith(f"{apply} &&")
+    if not reason or finding.on or not begins:
+        return finding
+    return replace(finding, hint="", look=f"{finding.hint}, but first: {reason}")
+
+
+def for_the_director(
+    heard: Iterable[Finding], profile: DirectorProfile, found: Collection[Finding], director: str
+) -> Iterator[Finding]:
+    """Yield findings, those for `director` as their remedy is on this host, which is one.
+
+    `found` is what is known of this host otherwise.
+    """
+    apply = command(profile, "apply")
+    # Where that mends and harms nobody, what is known of this host says so.
+    harmless = any(each.hint.startswith(apply) for each in found)
+    for each in heard:
+        if each.on != director:
+            yield each
+        elif each.hint and harmless:
+            yield replace(each, on="", hint=apply)
+        else:
+            look = each.look or "what else is found on this host: it is the director"
+            yield replace(each, on="", hint="", look=look)
+
+
+def _silences(profile: RealServerProfile, todo: Plan, host: Host) -> str:
+    """Return the other addresses for which the host answers ARP now, and would not afterwards."""
+    settings = (each.subject for each in todo if isinstance(each.subject, Sysctl))
+    quiet = any(each.path.endswith("/arp_ignore") for each in settings)
+    loud = (link.name for link in host.links.values() if link.speaks_arp and leaks(link.name, host))
+    silent = [
+        f"{address} on {link}"
+        for link in loud
+        for address in silenced_by_ignoring(link, profile.vips, host)
+        if not any(
+            host.speaks_arp(other) and host.same_segment(link, other)
+            for other in host.links_with(address)
+        )
+    ]
+    if not quiet or not silent:
+        return ""
+    return f"this host would no longer answer ARP for {', '.join(silent)}"
+
+
+def _checks(owner: Owner) -> bool:
+    """Return whether a program takes real servers out: keepalived, where it has virtual servers."""
+    services = owner.program == "keepalived" and any(" " in claim for claim in owner.claims)
+    return services or owner.program == "ldirectord"
+
+
+def _puts_back(change: Change) -> bool:
+    was, wanted = change.before, change.after
+    if not isinstance(wanted, RealServer) or not wanted.weight:
+        return False
+    return was is None or (isinstance(was, RealServer) and not was.weight)
+
+
+def _takes_away(change: Change) -> bool:
+    return change.after is None and isinstance(change.before, RealServer | VirtualServer | Address)
