@@ -19,6 +19,7 @@ from lvsdr.model.neighbour_claim import Answer, AnswerForm
 from lvsdr.model.objects import Address
 from lvsdr.model.path import VERDICTS, Path, PathDetail, PathVerdict, Proof, RealServerRoute
 from lvsdr.model.profile import DirectorProfile, LabelledVip, ProbeTarget
+from lvsdr.model.route_lookup import RouteTo
 from lvsdr.profile.roles.director_paths import paths
 from lvsdr.proof import director_probes
 from lvsdr.render import text
@@ -186,14 +187,14 @@ def inspected(wanted: DirectorProfile, *held: Address) -> Host:
     return host(*held).inspect(partial(route_questions.packets, wanted), table=True)
 
 
-def proven(*held: Address, rip: IPAddress = RIP) -> tuple[list[RealServerRoute], tuple[Proof, ...]]:
+def proven(*held: Address) -> tuple[list[RealServerRoute], tuple[Proof, ...]]:
     routes: list[RealServerRoute] = []
 
     def probe(asked: Sequence[Path], ways: Sequence[RealServerRoute]) -> list[Proof]:
         routes.extend(ways)
         return [Proof(each, "served") for each in reversed(asked)]
 
-    wanted = profile(RealServer(WEB, rip, 80))
+    wanted = profile(RealServer(WEB, RIP, 80))
     return routes, director_probes.prove(wanted, inspected(wanted, *held), probe)
 
 
@@ -236,7 +237,11 @@ def test_a_vip_of_the_other_family_is_asked_for_from_an_address_of_that_family()
 
 
 def test_a_real_server_without_a_route_is_down() -> None:
-    _, proofs = proven(ON_ETH0, rip=FAR)
+    wanted = profile(RealServer(WEB, FAR, 80))
+    seen = inspected(wanted, ON_ETH0)
+    without = replace(seen, routes=dict.fromkeys(seen.routes, RouteTo("unreachable")))
+
+    proofs = director_probes.prove(wanted, without, lambda asked, ways: [])
 
     assert [(proof.verdict, proof.detail) for proof in proofs] == [("down", "no-route")]
 

@@ -151,7 +151,7 @@ def test_every_finding_says_where_to_look_and_on_which_host(reply: ServiceReply)
 
 
 def said(*proofs: ServiceProof, client: str = "segment") -> list[str]:
-    shown = Verified((), frozenset(), {}, (), "", proofs, client)  # type: ignore[arg-type]
+    shown = Verified((), frozenset(), {}, (), services=proofs, client=client)  # type: ignore[arg-type]
     return list(text.lines(shown))
 
 

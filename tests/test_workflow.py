@@ -26,6 +26,7 @@ from lvsdr.core.workflow import announce, apply, converge, new_vips, withdraw, w
 from lvsdr.errors import CannotRun, KernelError, LvsdrError, NotConverged, ProfileError, Stuck
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
+from lvsdr.model.host import Host, HostLink
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.objects import NOTHING, Address, Key, Link, Object, Objects, Sysctl, keyed
 from lvsdr.model.profile import DirectorProfile, Profile
@@ -147,6 +148,39 @@ def unsettled(profile: Profile, session: FakeSession, number: int = 0) -> None:
     record = situation.record.claim(situation.owner, situation.desired, situation.observed)
     applied(profile, session)
     session.book().save(record)
+
+
+def test_a_setting_that_a_failed_run_left_is_not_taken_for_the_hosts_own() -> None:
+    """Two profiles share arp_ignore, and the run of one got stuck when it had set its own value."""
+    path = "net/ipv4/conf/all/arp_ignore"
+    shared: dict[str, Any] = {"role": "realserver", "interface": "eth0"}
+    fields: dict[str, dict[str, Any]] = {
+        "one": {"vips": ["192.168.1.3"], "arp_ignore": 2},
+        "two": {"vips": ["192.168.1.2"]},
+    }
+    kernel = FakeKernel(
+        Host({"eth0": HostLink("eth0"), "lo": HostLink("lo", loopback=True)}, ()),
+        keyed(
+            Sysctl(f"net/ipv4/conf/{link}/{name}", "0")
+            for link in ("all", "eth0", "lo")
+            for name in ("arp_ignore", "arp_announce", "rp_filter")
+        ),
+    )
+    before = dict(kernel.objects)
+    with TemporaryDirectory() as folder:
+        session = FakeSession(kernel, Path(folder) / "run")
+        one, two = (
+            profile_of({**shared, **fields[name]}, Path(folder), name) for name in ("one", "two")
+        )
+        applied(two, session)
+        refused(one, session, 1)
+        stuck = kernel.objects["sysctl", path]
+
+        for profile in (one, two):
+            withdraw(profile, kernel, session.book())
+
+    assert stuck == Sysctl(path, "2")
+    assert kernel.objects == before
 
 
 STEP: dict[str, Callable[[Profile, FakeSession, int], None]] = {

@@ -82,6 +82,13 @@ def held_by_others(owner: str, record: Record) -> tuple[Kept, ...]:
     )
 
 
+def begun_on_shared(owner: str, record: Record) -> Objects:
+    """Return what another profile holds, and a run of `owner` that failed may have changed."""
+    begun = {item.key for item in record.intents.get(owner, ())}
+    others = (claims for other, claims in record.claims.items() if other != owner)
+    return {key: item for claims in others for key, item in claims.items() if key in begun}
+
+
 def half_given_back(todo: Plan, desired: Objects) -> tuple[Object, ...]:
     """Return what a run that is killed may leave absent, though it was about to give it back."""
     return tuple(change.after for change in todo if _in_two_steps(change, desired) and change.after)

@@ -10,6 +10,7 @@ from pathlib import Path
 from lvsdr.core.book import Book
 from lvsdr.core.both_roles import DirectorVip, left_to_director
 from lvsdr.core.giving_back import (
+    begun_on_shared,
     half_given_back,
     held_by_others,
     left_to_others,
@@ -192,7 +193,8 @@ def plan_withdrawal_of(owner: str, kernel: Kernel, book: Book) -> Situation:
 
 
 def _withdrawal(owner: str, kernel: Kernel, record: Record) -> Situation:
-    situation = situation_of(owner, NOTHING, record.baseline_of(owner), kernel, record)
+    baseline = {**record.baseline_of(owner), **begun_on_shared(owner, record)}
+    situation = situation_of(owner, NOTHING, baseline, kernel, record)
     others = held_by_others(owner, record)
     elsewhere = on_other_links(owner, record, kernel) if record.knows(owner) else ()
     return replace(situation, kept=(*situation.kept, *others, *elsewhere))
