@@ -17,8 +17,8 @@ from lvsdr.model.objects import Address, Link, Object, Objects, Route
 from lvsdr.model.profile import Profile
 from lvsdr.profile import roles
 
-# What lvsdr alone leaves like this; a link or a virtual server is nothing without them.
-TELLING = (Address, Route, RealServer)
+# What lvsdr leaves like this; a link, or servers, others may have had before.
+TELLING = (Address, Route)
 UNKNOWN = "stays: it is as the profile says, but no record says that lvsdr has put it there"
 
 
