@@ -22,7 +22,7 @@ from lvsdr.core.record_text import before_of, by_owner, entry_of, listed
 from lvsdr.errors import CannotRun
 from lvsdr.model import compact_objects
 from lvsdr.model.ipvs import RealServer
-from lvsdr.model.objects import Baseline, keyed
+from lvsdr.model.objects import Baseline, Key, keyed
 from lvsdr.model.profile import Origin
 
 ROOT = Path("/run/lvsdr")
@@ -132,11 +132,10 @@ class Book:
         if record.origins:
             origins = {owner: asdict(origin) for owner, origin in record.origins.items()}
             yield f',\n"origins": {json.dumps(origins)}'
-        if record.drained:
-            drained = {
-                owner: sorted(map(list, keys), key=str) for owner, keys in record.drained.items()
-            }
-            yield f',\n"drained": {json.dumps(drained)}'
+        for name, owned in (("drained", record.drained), ("given_back", record.given_back)):
+            if owned:
+                rows = {owner: sorted(map(list, keys), key=str) for owner, keys in owned.items()}
+                yield f',\n"{name}": {json.dumps(rows)}'
         yield "}\n"
 
     def _parse(self, text: bytes) -> Record:
@@ -177,11 +176,8 @@ class Book:
             owner: Origin(str(each["file"]), int(each["applied"]))
             for owner, each in plain.get("origins", {}).items()
         }
-        drained = {
-            owner: frozenset(tuple(key) for key in keys)
-            for owner, keys in plain.get("drained", {}).items()
-        }
-        record = Record(baseline, claims, intents, drained, links, origins)
+        drained, given_back = (_keys(plain.get(name, {})) for name in ("drained", "given_back"))
+        record = Record(baseline, claims, intents, drained, links, origins, given_back)
         if not record.claimed_keys() <= baseline.keys():
             raise self._untrusted("it claims what it has no baseline of")
         if any(key[0] != RealServer.kind for keys in drained.values() for key in keys):
@@ -198,6 +194,10 @@ class Book:
                 "what was there before the first apply is then forgotten",
             ],
         )
+
+
+def _keys(owners: dict[str, Any]) -> dict[str, frozenset[Key]]:
+    return {owner: frozenset(map(tuple, keys)) for owner, keys in owners.items()}
 
 
 def _boot() -> str:

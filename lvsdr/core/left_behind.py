@@ -6,6 +6,7 @@ A record may have been removed by hand, or written by a version that knew no num
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.record import Record
@@ -27,7 +28,7 @@ def unrecorded(owner: str, profile: Profile, record: Record, kernel: Kernel) -> 
     if record.knows(owner):
         return ()
     wanted = roles.footprint(profile)
-    others = record.claimed_by_others(owner)
+    others = record.claimed_by_others(owner).keys() | record.given_back.get(owner, frozenset())
     seen = _observed(wanted, kernel)
     found = [
         now
@@ -36,6 +37,22 @@ def unrecorded(owner: str, profile: Profile, record: Record, kernel: Kernel) -> 
     ]
     telling = any(isinstance(each, TELLING) for each in found)
     return tuple(Kept(each, UNKNOWN, ours=True) for each in found) if telling else ()
+
+
+def remembering(owner: str, before: Record, after: Record) -> Record:
+    """Return the record `after` a run for `owner`, with what it has given back to others.
+
+    That is as the profile says, and a second withdraw has nothing to say of it.
+    """
+    others = {name: keys for name, keys in after.given_back.items() if name != owner}
+    if after.knows(owner):
+        return replace(after, given_back=others)
+    kinds = {each.kind for each in TELLING}
+    theirs = {
+        key for key, was in before.baseline.items() if key[0] in kinds and before.made(owner, was)
+    }
+    given_back = frozenset(theirs | before.given_back.get(owner, frozenset()))
+    return replace(after, given_back={**others, owner: given_back} if given_back else others)
 
 
 def on_other_links(owner: str, record: Record, kernel: Kernel) -> tuple[Kept, ...]:

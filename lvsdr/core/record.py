@@ -39,8 +39,8 @@ class Record:
     `intents` are what runs that never came to their end were about to make of it. `drained` are
     the real servers that have weight 0 until somebody lifts it, whatever the profile says.
     `links` are the kernel's numbers of the links that these are on, by the name that each had.
-    `origins` say where profiles came from. `notes` say what people have to know of how the record
-    was read.
+    `origins` say where profiles came from. `given_back` are the addresses and routes that others
+    had before profiles that are withdrawn. `notes` say what people have to know of how it was read.
     """
 
     baseline: Baseline = field(default_factory=dict)
@@ -49,6 +49,7 @@ class Record:
     drained: Mapping[str, frozenset[Key]] = field(default_factory=dict)
     links: Mapping[str, int] = field(default_factory=dict)
     origins: Mapping[str, Origin] = field(default_factory=dict)
+    given_back: Mapping[str, frozenset[Key]] = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     def claimed_keys(self) -> set[Key]:

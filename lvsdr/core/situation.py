@@ -20,7 +20,7 @@ from lvsdr.core.giving_back import (
     without_lost_links,
 )
 from lvsdr.core.kernel_interface import Kernel
-from lvsdr.core.left_behind import on_other_links, unrecorded
+from lvsdr.core.left_behind import on_other_links, remembering, unrecorded
 from lvsdr.core.plan_order import Order, by_layers, to_stand_by
 from lvsdr.core.planner import plan, planned_keys
 from lvsdr.core.record import Record, owner_of
@@ -79,7 +79,8 @@ class Situation:
         others = self.record.claims.get(self.owner, {}) if self.partial else {}
         desired = {**others, **self.desired} if others else self.desired
         made = {it.name: it.index for it in seen.values() if isinstance(it, Link)}
-        return self._with_origins(before.settle(self.owner, desired, self.drained), made)
+        after = remembering(self.owner, before, before.settle(self.owner, desired, self.drained))
+        return self._with_origins(after, made)
 
     def coming_from(self, file: Path | None) -> Situation:
         """Return the situation of a profile from `file`, now; None where nobody knows it."""

@@ -330,6 +330,30 @@ def test_what_others_have_taken_away_is_not_brought_back(
     assert "192.168.1.12" not in table
 
 
+@pytest.mark.parametrize("role", ["director", "realserver"])
+def test_a_second_withdraw_has_nothing_to_say_of_what_others_had_made(
+    solo: Host, tmp_path: Path, role: str
+) -> None:
+    wanted = director() if role == "director" else realserver("lo")
+    profile = write(tmp_path, wanted)
+    label, guard = ("eth0:0", "") if role == "director" else ("lo:0", f"unreachable {GUARD}")
+    solo.ip(f"address add {VIP}/32 dev {label.partition(':')[0]} label {label}")
+    if guard:
+        solo.ip(f"route add {guard}")
+    before = state(solo)
+
+    for _ in range(2):
+        lvsdr(solo, role, "apply", profile)
+        lvsdr(solo, role, "withdraw", profile)
+        again = lvsdr(solo, role, "withdraw", profile)
+        assert again == "nothing to change\n"
+        assert state(solo) == before
+    record(solo).unlink()
+    unknown = lvsdr(solo, role, "withdraw", profile, expect=1)
+
+    assert "no record says that lvsdr has put it there" in unknown
+
+
 def test_without_the_question_the_vip_is_on_the_link_for_a_moment(
     solo: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
