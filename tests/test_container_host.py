@@ -36,7 +36,7 @@ FORWARDS = {f"net/ipv4/conf/{link}/forwarding": "1" for link in ("eth0", "veth1"
 FORWARDS |= {f"net/ipv6/conf/{scope}/forwarding": "1" for scope in ("all", "eth0")}
 IN = RouteTo("unicast", "veth1", gateway=RIP)
 OUT = RouteTo("unicast", "eth0")
-QUIET = "sysctl -w net/ipv4/conf/eth0/arp_ignore=1; sysctl -w net/ipv4/conf/eth0/arp_announce=2"
+QUIET = "sysctl -w net/ipv4/conf/eth0/arp_ignore=1 && sysctl -w net/ipv4/conf/eth0/arp_announce=2"
 
 
 def host(

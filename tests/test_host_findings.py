@@ -11,17 +11,25 @@ from typing import Any
 import pytest
 
 from lvsdr.kernel.views.foreign_config_files import owners
+from lvsdr.model import path as network_path
+from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change
 from lvsdr.model.finding import Finding
 from lvsdr.model.foreign_program import Owner
 from lvsdr.model.host import HeldAddress, Host, HostLink
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.objects import ProxyNeighbour, Sysctl
+from lvsdr.model.path import PathVerdict, Proof
 from lvsdr.model.profile import DirectorProfile, LabelledVip, RealServerProfile
 from lvsdr.model.route_lookup import Packet, RouteTo
 from lvsdr.rules.host import container_host_rules, host_rules, route_questions
 from lvsdr.rules.host.drift import drift
-from lvsdr.rules.host.harm_of_apply import harm_of_apply, harm_of_putting_back, without_harm
+from lvsdr.rules.host.harm_of_apply import (
+    harm_of_apply,
+    harm_of_putting_back,
+    put_back,
+    without_harm,
+)
 from lvsdr.rules.host.route_questions import FAR
 
 RULES = Path(__file__).parent.parent / "lvsdr" / "rules" / "host"
@@ -188,6 +196,20 @@ def test_the_rip_of_a_container_is_published_once() -> None:
     assert (finding.rule, finding.subject, finding.rip) == ("PROXY-FLUX", "lo", RIP)
     assert finding.hint == "lvsdr realserver apply"
     assert host_rules.findings(REALSERVER, proxying(entries)) == ()
+
+
+def test_an_entry_on_another_segment_may_be_how_the_container_is_found_there() -> None:
+    known = replace(REALSERVER, rips=(RIP,))
+    apart = HostLink("eth1")
+    entries = frozenset({ProxyNeighbour(link, RIP) for link in ("eth0", "eth1")})
+    seen = replace(
+        host(known, *HOLDING, "eth1 198.51.100.1/24", links=(apart,)), proxies=tuple(entries)
+    )
+
+    (finding,) = (each for each in host_rules.findings(known, seen) if each.rule == "PROXY-FLUX")
+
+    assert finding.hint == ""
+    assert "finds it by that; else: ip -4 neighbour del proxy" in finding.look
 
 
 def test_where_the_profile_removes_entries_the_hint_is_to_apply_it() -> None:
@@ -361,10 +383,26 @@ def test_nobody_is_told_to_cut_the_connections_of_what_the_profile_no_longer_has
 
 
 def test_nobody_is_told_to_put_back_what_does_not_serve() -> None:
-    found = tuple(drift(DIRECTOR, (Change(OUT, SERVER),)))
+    todo = (Change(OUT, SERVER),)
+    found = tuple(drift(DIRECTOR, todo))
 
-    assert str(RIP) in harm_of_putting_back(found, {RIP})
-    assert harm_of_putting_back(found, {DIP}) == ""
+    def harm(rip: IPAddress, *verdicts: PathVerdict | None) -> str:
+        proofs = [Proof(network_path.Path(SERVICE, VIP, rip, 80), each) for each in verdicts]
+        return harm_of_putting_back(found, put_back(todo), proofs)
+
+    assert "does not serve" in harm(RIP, "served", "port-closed")
+    assert harm(RIP, "served") == ""
+    # Who has taken it out is not known, nor whether it serves.
+    for reason in (harm(RIP, None), harm(RIP, "served", None), harm(DIP, "port-closed")):
+        assert "is not known, and somebody has taken it out" in reason
+
+
+def test_what_goes_with_its_whole_service_was_taken_out_by_no_checker() -> None:
+    whole = (Change(None, VirtualServer(SERVICE)), Change(None, SERVER))
+    weights = (Change(replace(SERVER, weight=5), SERVER),)
+
+    for todo in (whole, weights):
+        assert harm_of_putting_back(drift(DIRECTOR, todo), put_back(todo), ()) == ""
 
 
 def test_a_ldirectord_that_runs_here_is_an_owner(tmp_path: Path) -> None:
@@ -398,6 +436,26 @@ def test_the_name_of_a_link_is_no_command() -> None:
     found = [each for each in host_rules.findings(profile, seen) if each.rule == "LINK-NOARP"]
 
     assert [each.hint for each in found] == ["ip link set '$(reboot);x' arp on"]
+
+
+def test_a_real_server_is_silent_before_its_link_speaks_again() -> None:
+    mute = (HostLink("eth0", arp=False),)
+    loud = {"net/ipv4/conf/all/arp_ignore": "0"}
+
+    def told(*held: str, sysctls: dict[str, str]) -> Finding:
+        seen = host(REALSERVER, *held, links=mute, sysctls=sysctls)
+        findings = host_rules.findings(REALSERVER, seen)
+        return next(each for each in findings if each.rule == "LINK-NOARP")
+
+    speaks = "ip link set eth0 arp on"
+    assert told(*HOLDING, sysctls={}).hint == speaks
+    assert told(*HOLDING, sysctls=loud).hint == (
+        "sysctl -w net/ipv4/conf/eth0/arp_ignore=1 &&"
+        f" sysctl -w net/ipv4/conf/eth0/arp_announce=2 && {speaks}"
+    )
+    # Whatever arp_ignore says, it would answer for what it holds itself.
+    held = told("eth0 192.0.2.11/24", "eth0 192.0.2.10/32", sysctls={})
+    assert (held.hint, held.look.startswith(f"{speaks}, once")) == ("", True)
 
 
 def test_a_standby_that_is_a_real_server_is_not_told_to_stop_its_backup_daemon() -> None:

@@ -320,7 +320,7 @@ def test_a_holder_outside_of_the_vrf_is_told_where_it_is_not_found(
 
     assert [each.rule for each in said] == ["VRF-HOLDER"] * told
     assert [each.hint for each in said] == [
-        "ip link set lvsdr0 master red; lvsdr realserver apply"
+        "ip link set lvsdr0 master red && lvsdr realserver apply"
     ] * told
 
 

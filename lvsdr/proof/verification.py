@@ -9,7 +9,9 @@ from lvsdr.core.book import Book
 from lvsdr.core.both_roles import DirectorVip, held_for_other_profiles, left_to_director
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.situation import plan_apply, plan_standby
+from lvsdr.core.workflow import new_vips
 from lvsdr.errors import CannotRun
+from lvsdr.model.change import Plan
 from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import VirtualServer
@@ -93,11 +95,12 @@ def director(  # noqa: PLR0913 - each is a way to look
     clients send meanwhile.
     """
     host, vips = _inspected(profile, kernel, book)
-    found, fit = _state(profile, kernel, book, host, vips)
-    if not fit:
+    found, todo = _state(profile, kernel, book, host, vips)
+    if todo is None:
         return Verdict(found)
     with watched(profile, kernel, host, hear) as traffic:
-        return _proven(profile, host, found, ask, probe, traffic, book.load().baseline)
+        record = book.load().baseline
+        return _proven(profile, host, found, todo, ask, probe, traffic, record)
 
 
 def standby(
@@ -110,27 +113,33 @@ def standby(
     host, _ = _inspected(profile, kernel, book)
     todo = plan_standby(profile, kernel, book).todo
     found = (*host_rules.standby_findings(profile, host), *drift.standby_drift(profile, todo))
-    return _proven(profile, host, found, ask, probe, None, book.load().baseline)
+    return _proven(profile, host, found, todo, ask, probe, None, book.load().baseline)
 
 
 def _proven(  # noqa: PLR0913, PLR0917 - what is known, and each way to look
     profile: DirectorProfile,
     host: Host,
     found: tuple[Finding, ...],
+    todo: Plan,
     ask: Ask,
     probe: Probe | None,
     traffic: ClientTraffic | None,
     ours: Collection[Key],
 ) -> Verdict:
     """Return `found`, and who answers on the segment, what the paths are like, and the traffic."""
-    verdict = _answering(segment_of(profile, host, profile.interface), ask)
+    segment = segment_of(profile, host, profile.interface)
+    answered = ask(segment.question)
+    owners = segment.mac_owners(answered)
+    verdict = _judged(segment, answered, owners)
     if traffic is not None:
         traffic.note()
     services, servers = foreign(profile, host, ours)
     proofs = prove(profile, host, probe, servers) if probe else unasked(profile, servers)
     clients = () if traffic is None else tuple(traffic.findings(proofs))
-    broken = {proof.path.rip for proof in proofs if proof.verdict not in ("served", None)}
-    found = harm.without_harm(found, profile, harm.harm_of_putting_back(found, broken))
+    others = [each for each in answered if each.mac not in segment.macs]
+    reason = who_answers.harm_of_taking(new_vips(todo), others, owners)
+    reason = reason or harm.harm_of_putting_back(found, harm.put_back(todo), proofs)
+    found = harm.without_harm(found, profile, reason)
     # What its own settings say is not said again by what it hears of itself.
     known = {finding.rule for finding in found} & {"ARP-FLUX"}
     new = (each for each in verdict.findings if each.rule not in known)
@@ -204,8 +213,11 @@ def _packets(profile: Profile, host: Host) -> Iterator[Packet]:
 
 def _state(
     profile: Profile, kernel: Kernel, book: Book, host: Host, vips: Iterable[DirectorVip]
-) -> tuple[tuple[Finding, ...], bool]:
-    """Return what the rules and the profile say of this host, and whether it is fit for it."""
+) -> tuple[tuple[Finding, ...], Plan | None]:
+    """Return what the rules and the profile say of this host, and what an apply would do.
+
+    None where it would be refused.
+    """
     found = (*as_director(vips), *host_rules.findings(profile, host))
     try:
         todo = plan_apply(profile, kernel, book, host=host).todo
@@ -213,7 +225,7 @@ def _state(
         # What keeps the profile from being applied is what the rules have found.
         if not any(finding.severity == ERROR for finding in found):
             raise
-        return harm.without_harm(found, profile, refused.message), False
+        return harm.without_harm(found, profile, refused.message), None
     # What a rule has told, in words that say what it leads to, is not told again.
     told = {key for finding in found for key in finding.about}
     errors = (finding.rule for finding in found if finding.severity == ERROR)
@@ -224,13 +236,7 @@ def _state(
         if change.key not in told and (silent or change.subject.layer != SILENCE)
     )
     found = (*found, *drift.drift(profile, tuple(rest)))
-    return harm.without_harm(found, profile, harm.harm_of_apply(profile, todo, host)), True
-
-
-def _answering(segment: Segment, ask: Ask) -> Verdict:
-    """Return who answers for the VIPs on the segment."""
-    answered = ask(segment.question)
-    return _judged(segment, answered, segment.mac_owners(answered))
+    return harm.without_harm(found, profile, harm.harm_of_apply(profile, todo, host)), todo
 
 
 def _judged(segment: Segment, answered: frozenset[Answer], owners: MacOwners) -> Verdict:

@@ -365,7 +365,8 @@ def test_a_keepalived_that_runs_here_takes_the_table_away(
 
     with keepalived(host, main, tmp_path):
         grown = settled(lambda: set(ipvsadm(host)) > before, True, 10)
-        seen = [(each.rule, each.subject) for each in verdict(made, "director").findings]
+        findings = verdict(made, "director").findings
+        seen = [(each.rule, each.subject) for each in findings]
         elsewhere = verdict(made, "realserver").findings
     after = set(ipvsadm(host))
     if not left:
@@ -373,6 +374,8 @@ def test_a_keepalived_that_runs_here_takes_the_table_away(
 
     assert grown
     assert seen == [(rule, str(part)) for rule in found]
+    # A command that takes them from keepalived leaves an empty table under traffic.
+    assert all(each.look and not each.hint for each in findings)
     assert elsewhere == ()
     assert after == (before if left else set())
     assert verdict(made, "director").findings == ()

@@ -22,6 +22,7 @@ from rig import (
     refused,
     rig,
     state,
+    verified,
     virtual_server,
     write,
 )
@@ -70,6 +71,26 @@ def test_a_vip_that_another_host_has_is_not_taken(made: Rig, vip: str) -> None:
     assert f"hint: lvsdr verify {made.director}" in said
     assert answering == {made.mac(other)}
     assert state(host) == before
+
+
+@pytest.mark.parametrize("vip", [VIP, VIP6])
+def test_nobody_is_told_to_take_back_a_vip_that_another_host_has_by_now(
+    made: Rig, vip: str
+) -> None:
+    host, other = made.lab.director, made.lab.observer
+    lvsdr(host, "director", "apply", made.director)
+    host.ip(f"address del {held(made, vip).removesuffix(' nodad')}")
+    words = ("director", "verify", made.director, "--seconds", "0.4", "--no-paths")
+
+    alone = verified(host, *words, expect=1)
+    with for_now(other, do=f"address add {held(made, vip)}", undo=f"address del {held(made, vip)}"):
+        taken = verified(host, *words, expect=1)
+
+    (before,) = (each for each in alone if each["rule"] == "DRIFT")
+    (after,) = (each for each in taken if each["rule"] == "DRIFT")
+    assert before["hint"] == f"lvsdr director apply {made.director}"
+    assert after["hint"] is None
+    assert f"{made.mac(other)}) answers {'ND' if ':' in vip else 'ARP'} for {vip}" in after["look"]
 
 
 def test_the_refusal_is_told_to_programs_too(made: Rig) -> None:

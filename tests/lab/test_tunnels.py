@@ -160,7 +160,7 @@ def test_a_strict_filter_drops_what_comes_out_of_gre(tunnels: Tunnels) -> None:
 
     assert missed == {"no answer (timed out)"}
     assert (verdict, rules(found)) == ("filtered", ["PATH-FILTERED"])
-    assert "gre0" in found[0]["hint"]
+    assert "gre0" in found[0]["look"]
 
 
 def test_ipv6_goes_through_a_tunnel_over_ipv4(tunnels: Tunnels, tmp_path: Path) -> None:

@@ -65,9 +65,9 @@ def test_a_holder_outside_of_the_vrf_is_named_and_its_hint_lasts(made: Rig) -> N
     host.run("sh", "-c", LOCAL_LAST)
     served = made.served()
     (finding,) = verified(host, "realserver", "verify", path, expect=1)
-    for command in finding["hint"].split("; "):
+    for command in finding["hint"].split(" && "):
         if command.startswith("lvsdr "):
-            lvsdr(host, *command.split()[1:], path)
+            lvsdr(host, *command.split()[1:])
         else:
             host.run("sh", "-c", command)
     served_after, found_after = made.served(), rules(host, path, 0)

@@ -27,7 +27,7 @@ from lvsdr.profile.vip_moves import moved_to_holder
 
 def desired(profile: RealServerProfile, host: Host) -> Objects:
     """Return the real server's objects; raise CannotRun where the host cannot be one."""
-    usable_interface(profile.interface, host)
+    usable_interface(profile.interface, host, profile.vips)
     _is_meant(profile, host)
     _holder_is_free(profile, host)
     _held_nowhere_else(profile, host)

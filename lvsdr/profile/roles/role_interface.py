@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from lvsdr.errors import CannotRun
+from lvsdr.model.address import IPAddress
 from lvsdr.model.host import Host, HostLink
+from lvsdr.profile.noarp_links import speaking_again
 
 
-def usable_interface(interface: str, host: Host) -> HostLink:
-    """Return the link `interface`; raise CannotRun where no VIP traffic can arrive on it."""
+def usable_interface(
+    interface: str, host: Host, silent_for: Collection[IPAddress] = ()
+) -> HostLink:
+    """Return the link `interface`; raise CannotRun where no VIP traffic can arrive on it.
+
+    A real server is to be silent for its VIPs before it can be found there.
+    """
     link = host.links.get(interface)
     if link is None:
         raise CannotRun(
@@ -26,7 +33,7 @@ def usable_interface(interface: str, host: Host) -> HostLink:
     if not link.arp:
         raise CannotRun(
             f"cannot use link {interface}: it has NOARP, nobody can find this host through it",
-            hints=[f"ip link set {interface} arp on"],
+            hints=["".join(speaking_again(interface, silent_for, host))],
         )
     return link
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from shlex import quote
 
 from lvsdr.model.arp_settings import effective, leaks
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.host import Host, HostLink
 from lvsdr.model.objects import Sysctl
 from lvsdr.model.profile import DirectorProfile, Profile, command
+from lvsdr.profile.noarp_links import speaking_again
 from lvsdr.rules.host.link_switches import quiet
 
 
@@ -17,12 +17,15 @@ def unreachable(profile: Profile, host: Host) -> Iterator[Finding]:
     """Yield the interface where nobody can find the host through it."""
     link = host.links.get(profile.interface)
     if link is not None and not link.arp:
+        silent_for = () if isinstance(profile, DirectorProfile) else profile.vips
+        hint, look = speaking_again(link.name, silent_for, host)
         yield Finding(
             "LINK-NOARP",
             ERROR,
             link.name,
             f"{link.name} has NOARP: nobody finds this host through it, neither by ARP nor by ND",
-            f"ip link set {quote(link.name)} arp on",
+            hint,
+            look=look,
         )
 
 

@@ -13,6 +13,7 @@ from lvsdr.model.foreign_program import Owner
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer, VirtualServer
 from lvsdr.model.objects import Address, Sysctl
+from lvsdr.model.path import Proof
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile, command
 from lvsdr.rules.host.link_switches import silenced_by_ignoring
 
@@ -34,15 +35,32 @@ def harm_of_apply(profile: Profile, todo: Plan, host: Host) -> str:
     return ""
 
 
-def harm_of_putting_back(found: Iterable[Finding], broken: Collection[IPAddress]) -> str:
-    """Return that an apply would lead clients to a real server of `broken`, where nobody serves.
+def put_back(todo: Plan) -> frozenset[IPAddress]:
+    """Return the real servers that an apply of `todo` would put back into services that are there.
 
-    Somebody has taken it out, whoever that was.
+    Somebody may have taken them out: a checker elsewhere, a script, a person.
     """
-    rip = next((each.rip for each in found if each.rule == "DRIFT" and each.rip in broken), None)
-    return (
-        "" if rip is None else f"real server {rip} does not serve, and clients would be sent to it"
-    )
+    whole = {change.key for change in todo if isinstance(change.after, VirtualServer)}
+    back = (change.after for change in todo if _puts_back(change))
+    servers = (each for each in back if isinstance(each, RealServer))
+    return frozenset(each.rip for each in servers if each.parent_key not in whole)
+
+
+def harm_of_putting_back(
+    found: Iterable[Finding], back: Collection[IPAddress], proofs: Iterable[Proof]
+) -> str:
+    """Return that an apply would lead clients to where nobody serves, as far as that is known."""
+    verdicts: dict[IPAddress, set[str | None]] = {}
+    for proof in proofs:
+        verdicts.setdefault(proof.path.rip, set()).add(proof.verdict)
+    rips = [each.rip for each in found if each.rule == "DRIFT" and each.rip is not None]
+    for rip in rips:
+        if verdicts.get(rip, set()) - {"served", None}:
+            return f"real server {rip} does not serve, and clients would be sent to it"
+    for rip in rips:
+        if rip in back and verdicts.get(rip) != {"served"}:
+            return f"whether real server {rip} serves is not known, and somebody has taken it out"
+    return ""
 
 
 def without_harm(found: Iterable[Finding], profile: Profile, reason: str) -> tuple[Finding, ...]:
@@ -51,10 +69,13 @@ def without_harm(found: Iterable[Finding], profile: Profile, reason: str) -> tup
 
 
 def _without(finding: Finding, apply: str, reason: str) -> Finding:
-    begins = finding.hint == apply or finding.hint.startswith(f"{apply} &&")
-    if not reason or finding.on or not begins:
+    if not reason or finding.on or not _begins(finding.hint, apply):
         return finding
     return replace(finding, hint="", look=f"{finding.hint}, but first: {reason}")
+
+
+def _begins(hint: str, apply: str) -> bool:
+    return hint == apply or hint.startswith(f"{apply} &&")
 
 
 def for_the_director(
@@ -66,15 +87,16 @@ def for_the_director(
     """
     apply = command(profile, "apply")
     # Where that mends and harms nobody, what is known of this host says so.
-    harmless = any(each.hint.startswith(apply) for each in found)
+    harmless = any(_begins(each.hint, apply) for each in found)
     for each in heard:
         if each.on != director:
             yield each
-        elif each.hint and harmless:
-            yield replace(each, on="", hint=apply)
+        elif each.rule.endswith("-NOBODY") and harmless:
+            yield replace(each, on="", hint=apply, look="")
         else:
-            look = each.look or "what else is found on this host: it is the director"
-            yield replace(each, on="", hint="", look=look)
+            elsewhere = each.rule.endswith("-NOBODY") or not each.look
+            look = "what else is found on this host: it is the director"
+            yield replace(each, on="", look=look if elsewhere else each.look)
 
 
 def _silences(profile: RealServerProfile, todo: Plan, host: Host) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 
 from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.holder_kinds import HOLDING_ENDS
 from lvsdr.model.host import Host
-from lvsdr.model.profile import RealServerProfile
+from lvsdr.model.profile import RealServerProfile, command
 from lvsdr.rules.host.route_questions import client_packet, held_outside_of_vrf
 
 _ELSEWHERE = ("unicast", "unreachable", "prohibit")
@@ -23,7 +24,7 @@ def outside_of_vrf(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
         if route.kind in _ELSEWHERE:
             interface, holder = profile.interface, profile.holder_link
             vrf = host.links[interface].vrf
-            dummy = host.links[holder].link_kind == "dummy"
+            dummy, apply = host.links[holder].link_kind == "dummy", command(profile, "apply")
             yield Finding(
                 "VRF-HOLDER",
                 ERROR,
@@ -31,7 +32,7 @@ def outside_of_vrf(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
                 f"{interface} is in VRF {vrf}, {holder} is not: what arrives on {interface} for"
                 f" {vip} does not find it, for this host asks the VRF's table before the local one",
                 # Going into a VRF takes a link down for a moment, and IPv6 addresses from it.
-                f"ip link set {holder} master {vrf}; lvsdr realserver apply" if dummy else "",
+                f"ip link set {quote(holder)} master {quote(str(vrf))} && {apply}" if dummy else "",
                 vip=vip,
                 look=""
                 if dummy

@@ -18,7 +18,7 @@ def switched(link: str, name: str, value: int) -> str:
 def quiet(link: str) -> str:
     """Return what makes a link answer for its own addresses alone, and ask from them alone."""
     # Of this link only: whatever else the host answers for on others goes on.
-    return "; ".join((switched(link, "arp_ignore", 1), switched(link, "arp_announce", 2)))
+    return " && ".join((switched(link, "arp_ignore", 1), switched(link, "arp_announce", 2)))
 
 
 def silenced_by_ignoring(

@@ -94,15 +94,23 @@ def doubled_rips(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
     """Yield the entries by which the RIP of a container is at more than one MAC address."""
     for entry in host.proxies:
         if profile.needless(entry, host.proxies) and entry.link in host.links:
+            hint = _removal(entry, profile, host)
+            # On a segment of its own somebody may find the container by it.
+            apart = host.speaks_arp(entry.link) and not host.same_segment(
+                entry.link, profile.interface
+            )
             yield Finding(
                 "PROXY-FLUX",
                 WARNING,
                 entry.link,
                 f"a proxy entry on {entry.link} names {entry.address}, and one on"
                 f" {profile.interface} does: this host answers for it with two MAC addresses",
-                _removal(entry, profile, host),
+                "" if apart else hint,
                 rip=entry.address,
                 about=frozenset({entry.key}),
+                look=f"whether anybody on {entry.link} finds it by that; else: {hint}"
+                if apart
+                else "",
             )
 
 

@@ -20,6 +20,8 @@ PROGRAM = (
     "lvsdr realserver verify says whether its settings do it; else a program does: arping, a"
     " failover daemon, in network scripts, cron and timers too"
 )
+# Only there it is known whom an apply would harm: a checker may have taken real servers out.
+LOST = "lvsdr director verify says why; lvsdr director apply holds the VIP where it is missing only"
 WITHDRAW = "which of them is to be the director; on the other: lvsdr director withdraw"
 UNKNOWN = "no RIP is known to tell them by: lvsdr verify DIRECTOR-PROFILE, the real servers up"
 ONE_HOST = "lvsdr verify --dip DIP: what answers for the director's own address is the director"
@@ -93,6 +95,15 @@ def hosts_that_answer(
     return ([host for host in hosts if host.rip is not None], *_strangers(vip, hosts))
 
 
+def harm_of_taking(vips: Iterable[IPAddress], answers: Iterable[Answer], owners: MacOwners) -> str:
+    """Return that another host, no real server, answers for one of `vips` that is to be taken."""
+    spoken = answers_by_address(answers)
+    for vip in vips:
+        for other in hosts_that_answer(vip, spoken.get(vip, ()), owners)[1]:
+            return f"{other} answers {_protocol(vip)} for {vip}, and may be the director now"
+    return ""
+
+
 def answers_by_address(heard: Iterable[Answer]) -> dict[IPAddress, list[Answer]]:
     """Return the answers for each address."""
     found: dict[IPAddress, list[Answer]] = {}
@@ -161,8 +172,8 @@ def _nobody(vip: IPAddress) -> Finding:
         ERROR,
         str(vip),
         f"nobody answers {_protocol(vip)} for {vip}: no router can reach it",
-        "lvsdr director apply",
         vip=vip,
+        look=LOST,
         on=DIRECTOR,
     )
 
