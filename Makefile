@@ -86,8 +86,10 @@ CLIENTS := announce_gateway arp_model client_kinds clients_unanswered director_f
 	drain_datagrams foreign_table forged_answers give_back hints replace_director service \
 	silences standby_guard standby_without_hooks take_over unproven vmac vrf_ipvlan way_back
 CLIENTS := $(CLIENTS:%=tests/lab/test_%.py)
-# A systemd of its own takes a minute to itself: in `make torture`.
-LATER := tests/lab/test_units.py
+# A systemd of its own takes a minute to itself, and each of the other hints some twenty seconds:
+# in `make torture`.
+LATER := units hints_elsewhere
+LATER := $(LATER:%=tests/lab/test_%.py)
 IN_LAB := $(PY) -m lvsdr.lab --timeout 2400 -- $(PY) -m pytest
 
 lab-under-pressure: .venv/.test
@@ -104,7 +106,8 @@ lab-of-the-rest: .venv/.test
 
 # The long form of the tests that are samples in `make test`; some hours. Three kernels at
 # once: much of it is waiting, and one of them does not disturb another on two cores.
-LONG := crashes pressure watch arp_reply arp_model silences hooks units hints
+LONG := crashes pressure watch arp_reply arp_model silences hooks units hints \
+	hints_elsewhere
 CLUSTERS := lvsdr keepalived ipv6 ipv6-keepalived two-boxes two-boxes-keepalived
 torture: packages-test .venv/.test
 	$(MAKE) --output-sync --keep-going --jobs 3 \

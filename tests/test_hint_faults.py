@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+from hint_elsewhere_faults import FAILOVER, ROUTED, TUNNELS, VRF
 from hint_faults import ROWS
 
 ROOT = Path(__file__).parents[1]
 # What no host has: it is said of files.
 OF_FILES = {"Between profiles", "In keepalived.conf"}
+
+# A systemd-networkd would have to run.
+ELSEWHERE = {"OWNER-NETWORK"}
+
+
+def typed() -> Iterator[str]:
+    """Yield the rules whose source gives a hint."""
+    for path in (ROOT / "lvsdr/rules").rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "Finding":
+                named = {each.arg: each.value for each in call.keywords}
+                hint = call.args[4] if len(call.args) > 4 else named.get("hint")
+                if hint is not None and ast.unparse(hint) != "''":
+                    yield ast.literal_eval(call.args[0])
 
 
 def ids() -> set[str]:
@@ -33,3 +50,11 @@ def test_each_finding_of_a_host_is_made_under_traffic_or_by_a_test_that_names_it
 
     assert [rule for rule in ids() - made if f'"{rule}"' not in text] == []
     assert made <= ids()
+
+
+def test_each_hint_is_typed_under_traffic() -> None:
+    made = {row.fault.rule for row in (*ROWS, *TUNNELS, *VRF, *ROUTED, *FAILOVER) if row.typed}
+    hinted = set(typed())
+
+    assert {"DRIFT", "VIP-GIVEN-UP", *ELSEWHERE} <= hinted
+    assert sorted(hinted - made - ELSEWHERE) == []

@@ -11,6 +11,11 @@ from dataclasses import dataclass
 from rig import RIPS, VIP, VIP6
 from test_host_rules import FAULTS, LOST, NO_GUARD, Fault, also, conf
 
+# The profile is where the program looks for it by itself.
+APPLY = "lvsdr realserver apply"
+# Whatever the rows before have left on the link: the larger one counts.
+LOUD = also(conf("all", "arp_ignore", 0), conf("eth0", "arp_ignore", 0))
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -59,20 +64,20 @@ ROWS = [
         Fault(also(LOST, f"ip address add {VIP}/32 dev eth0"), "VIP-ON-LINK", "eth0"),
     ),
     # What others see.
-    seen("director", Fault(LOST, "PATH-VIP-MISSING", RIPS[0], "APPLY"), typed=False),
+    seen("director", Fault(LOST, "PATH-VIP-MISSING", RIPS[0], instead=APPLY), typed=False),
     seen(
         "director",
         Fault(
             also("sysctl -qw net.ipv4.ip_forward=1", NO_GUARD, LOST),
             "PATH-LOOP",
             RIPS[0],
-            "sysctl -qw net.ipv4.ip_forward=0; APPLY",
+            instead=f"sysctl -qw net.ipv4.ip_forward=0; {APPLY}",
         ),
         typed=False,
     ),
     seen(
         "observer",
-        Fault(conf("all", "arp_ignore", 0), "ARP-ANSWER", RIPS[0], "APPLY"),
+        Fault(LOUD, "ARP-ANSWER", RIPS[0], instead=APPLY),
         typed=False,
     ),
     seen(
@@ -87,10 +92,68 @@ ROWS = [
     ),
     seen(
         "observer",
-        Fault(f"ip address del {VIP}/32 dev eth0", "ARP-NOBODY", VIP, place="director"),
+        Fault(
+            f"ip address del {VIP}/32 dev eth0",
+            "ARP-NOBODY",
+            VIP,
+            place="director",
+            instead="lvsdr director apply",
+        ),
+        typed=False,
     ),
     seen(
         "observer",
-        Fault(f"ip address del {VIP6}/128 dev eth0", "ND-NOBODY", VIP6, place="director"),
+        Fault(
+            f"ip address del {VIP6}/128 dev eth0",
+            "ND-NOBODY",
+            VIP6,
+            place="director",
+            instead="lvsdr director apply",
+        ),
+        typed=False,
+    ),
+    # The same, as the director hears it of itself.
+    seen(
+        "director",
+        Fault(f"ip address del {VIP}/32 dev eth0", "ARP-NOBODY", VIP, place="director"),
+    ),
+    # A real server that is silent only because its link is.
+    seen(
+        "realserver",
+        Fault(
+            also(LOUD, "ip link set eth0 arp off"),
+            "LINK-NOARP",
+            "eth0",
+            also(conf("all", "arp_ignore", 1), conf("eth0", "arp_announce", 0)),
+        ),
+    ),
+    # What others have put into a table, and nobody serves there.
+    seen(
+        "director",
+        Fault(
+            f"ipvsadm -a -t {VIP}:80 -r 192.168.1.99:80 -g -w 1",
+            "TABLE-FOREIGN",
+            "192.168.1.99",
+            place="director",
+        ),
+    ),
+    seen(
+        "director",
+        Fault(
+            f"ipvsadm -a -t {VIP}:80 -r 192.168.1.1:8080 -m -w 1",
+            "TABLE-FOREIGN",
+            "192.168.1.1",
+            place="director",
+        ),
+    ),
+    seen(
+        "realserver",
+        Fault(
+            also(*(f"ip neighbour add proxy {RIPS[0]} dev {link}" for link in ("eth0", "lo"))),
+            "PROXY-FLUX",
+            "lo",
+            f"ip neighbour del proxy {RIPS[0]} dev eth0",
+            severity="warning",
+        ),
     ),
 ]
