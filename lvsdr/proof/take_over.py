@@ -11,6 +11,7 @@ from lvsdr.model.host import Host
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.proof.segment_hosts import Question, Segment
+from lvsdr.rules.segment.lent_names import lent_findings
 from lvsdr.rules.segment.mac_owners import MacOwners
 from lvsdr.rules.segment.who_answers import (
     AnsweringHost,
@@ -88,10 +89,10 @@ def _owners(profile: DirectorProfile, segment: Segment, asking: Asking) -> MacOw
 
 
 def _judged(
-    vips: Iterable[IPAddress], answers: Iterable[Answer], owners: MacOwners
+    vips: Sequence[IPAddress], answers: Iterable[Answer], owners: MacOwners
 ) -> tuple[str, ...]:
     by_vip = answers_by_address(answers)
-    notes: list[str] = []
+    notes = [each.message for each in lent_findings(vips, by_vip, owners)]
     taken: list[tuple[IPAddress, AnsweringHost]] = []
     for vip in vips:
         servers, others, proxies = hosts_that_answer(vip, by_vip.get(vip, ()), owners)
