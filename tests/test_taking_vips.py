@@ -164,6 +164,24 @@ def test_a_gateways_address_is_not_taken_though_nobody_answers(
     assert applied(session, "--take-over") == 0
 
 
+def test_plan_and_verify_know_a_vip_that_is_a_gateways_address(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = session_on(tmp_path)
+    session.gateways = (VIP,)
+
+    trusted = ("--allow-insecure-profile", DIRECTOR)
+    codes = [run(("director", "plan", *trusted), session)]
+    planned = capsys.readouterr().err
+    codes += [applied(session, "--take-over")]
+    capsys.readouterr()
+    codes += [run(("director", "verify", "--no-paths", *trusted), session)]
+
+    assert codes == [1, 0, 1]
+    assert f"VIP-GATEWAY: {VIP} is the gateway" in planned
+    assert "VIP-GATEWAY" in capsys.readouterr().out
+
+
 def test_without_a_carrier_it_goes_on_and_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

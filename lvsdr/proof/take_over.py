@@ -11,6 +11,7 @@ from lvsdr.model.host import Host
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.proof.segment_hosts import Question, Segment
+from lvsdr.rules.host.vip_gateways import routes_by
 from lvsdr.rules.segment.lent_names import lent_findings
 from lvsdr.rules.segment.mac_owners import MacOwners
 from lvsdr.rules.segment.who_answers import (
@@ -72,12 +73,8 @@ def _not_of_a_gateway(vips: Sequence[IPAddress], asking: Asking) -> None:
                 f"cannot take {vip}: it is the gateway of a route of this host, and the segment"
                 " would lose it",
                 notes=["nothing was changed; a VIP is an address that no other host has"],
-                hints=[f"ip route show via {vip}" if vip.version == 4 else _route6(vip)],
+                hints=[routes_by(vip)],
             )
-
-
-def _route6(vip: IPAddress) -> str:
-    return f"ip -6 route show via {vip}"
 
 
 def _owners(profile: DirectorProfile, segment: Segment, asking: Asking) -> MacOwners:
