@@ -22,7 +22,7 @@ from lvsdr.model.objects import ProxyNeighbour, Sysctl
 from lvsdr.model.path import PathVerdict, Proof
 from lvsdr.model.profile import DirectorProfile, LabelledVip, RealServerProfile
 from lvsdr.model.route_lookup import Packet, RouteTo
-from lvsdr.rules.host import container_host_rules, host_rules, route_questions
+from lvsdr.rules.host import container_host_rules, host_rules, route_questions, vip_gateways
 from lvsdr.rules.host.drift import drift
 from lvsdr.rules.host.harm_of_apply import (
     harm_of_apply,
@@ -115,9 +115,8 @@ def test_each_rule_names_the_ids_that_its_module_makes_and_no_other() -> None:
                 made.add(node.args[0].value)
 
     tabled = {name for rule in host_rules.REALSERVER for name in rule.ids}
-    tabled |= {name for rule in host_rules.DIRECTOR for name in rule.ids} | set(
-        container_host_rules.IDS
-    )
+    tabled |= {name for rule in host_rules.DIRECTOR for name in rule.ids}
+    tabled |= {*container_host_rules.IDS, *vip_gateways.IDS}
     assert tabled == made
 
 

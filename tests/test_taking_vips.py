@@ -53,6 +53,32 @@ def holds(session: FakeSession) -> bool:
 # Who answers.
 
 
+def test_who_claims_a_vip_for_another_is_named_and_that_one_is_not_to_blame(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rip = heard(SERVER, "own", "probe", address="192.168.1.11")
+    lies = [Answer(VIP, SERVER, form, OTHER) for form in ("own", "probe")]
+    session = session_on(tmp_path, [*rip, *lies])
+
+    code = applied(session)
+
+    told = capsys.readouterr().err
+    assert code == 0 and holds(session)
+    assert f"({OTHER}) says that {VIP} is at {SERVER}, real server 192.168.1.11" in told
+    assert "is to be silent" not in told
+
+
+def test_who_claims_a_vip_for_a_host_that_nobody_knows_keeps_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lies = [Answer(VIP, "02:00:00:00:00:99", form, OTHER) for form in ("own", "probe")]
+
+    code = applied(session_on(tmp_path, lies))
+
+    assert code == 6
+    assert f"{OTHER} says so" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("forms", [("own", "probe"), ("probe",), ("overheard",)])
 def test_another_host_that_answers_keeps_the_vip(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], forms: tuple[AnswerForm, ...]
@@ -136,6 +162,24 @@ def test_a_gateways_address_is_not_taken_though_nobody_answers(
     assert (applied(session), holds(session), session.asked_briefly) == (6, False, [])
     assert f"cannot take {VIP}: it is the gateway" in capsys.readouterr().err
     assert applied(session, "--take-over") == 0
+
+
+def test_plan_and_verify_know_a_vip_that_is_a_gateways_address(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = session_on(tmp_path)
+    session.gateways = (VIP,)
+
+    trusted = ("--allow-insecure-profile", DIRECTOR)
+    codes = [run(("director", "plan", *trusted), session)]
+    planned = capsys.readouterr().err
+    codes += [applied(session, "--take-over")]
+    capsys.readouterr()
+    codes += [run(("director", "verify", "--no-paths", *trusted), session)]
+
+    assert codes == [1, 0, 1]
+    assert f"VIP-GATEWAY: {VIP} is the gateway" in planned
+    assert "VIP-GATEWAY" in capsys.readouterr().out
 
 
 def test_without_a_carrier_it_goes_on_and_says_so(

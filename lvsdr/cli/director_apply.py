@@ -50,7 +50,10 @@ def plan(session: Session, profile: Path, role: str, even_on_standby: bool) -> i
     wanted = director_profile(session, profile, role)
     state = "" if even_on_standby else director_state.standby(session, profile, wanted)
     with session.kernel() as kernel:
-        around = container.host_side(session, wanted, kernel)
+        around = (
+            *container.host_side(session, wanted, kernel),
+            *director_state.vip_gateways(session, wanted),
+        )
         situation = director_state.planned(wanted, kernel, session, state)
         foreign = foreign_servers_of(wanted, situation, kernel)
         silences = falling_silent(wanted, situation, kernel)

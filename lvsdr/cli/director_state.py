@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lvsdr.core.kernel_interface import Kernel
     from lvsdr.core.situation import Situation
     from lvsdr.keepalived.vrrp_states import Notice
+    from lvsdr.model.finding import Finding
     from lvsdr.model.profile import DirectorProfile
 
 
@@ -75,3 +76,14 @@ def planned(
 
     make = plan_standby if standby_state else plan_apply
     return make(profile, kernel, session.book())
+
+
+def vip_gateways(session: Session, profile: DirectorProfile) -> tuple[Finding, ...]:
+    """Return which VIPs of the profile are gateways of the host whose namespace this is."""
+    gateways = session.next_hops()
+    if not set(profile.vips).intersection(gateways):
+        # As on every host but a broken one; a plan need not pay for the rules.
+        return ()
+    from lvsdr.rules.host import vip_gateways as rules
+
+    return tuple(rules.vip_gateways(profile.vips, profile.interface, gateways))

@@ -52,7 +52,10 @@ def verify_director(session: Session, profile: Path, no_paths: bool) -> int:
     state = director_state.standby(session, profile, wanted)
     probe = None if no_paths else session.probe
     with session.kernel() as kernel:
-        around = container.host_side(session, wanted, kernel)
+        around = (
+            *container.host_side(session, wanted, kernel),
+            *director_state.vip_gateways(session, wanted),
+        )
         if state:
             verdict = verification.standby(wanted, kernel, session.book(), session.ask, probe)
         else:

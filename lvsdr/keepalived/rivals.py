@@ -157,7 +157,8 @@ def _answers(
 ) -> Iterator[tuple[IPAddress, str]]:
     """Ask on the profile's link for `addresses`; yield who says to have which, by its MAC.
 
-    Who asks in the name of one does not say that it would answer.
+    That is the frame's: who says of another that it has a VIP must not make that one a rival. Who
+    asks in the name of one does not say that it would answer.
     """
     link = profile.interface
     speakers = access.kernel.read_host().askers(link, profile.vips)
@@ -167,4 +168,4 @@ def _answers(
             ears.ask(*speakers)
             for each in ears.hear(monotonic() + patience):
                 if each.form != "request":
-                    yield each.address, each.mac
+                    yield each.address, each.sender or each.mac

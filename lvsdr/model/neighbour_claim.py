@@ -19,7 +19,8 @@ class NeighbourClaim:
     announcement: gratuitous ARP (the address is sender and target), or an advertisement that
     overrides caches although nobody asked, or answers a question of the unspecified address.
     `to` is the address that it is for: ARP's target, IPv6's destination. `override` is False for
-    an advertisement without the override flag: a proxy's (RFC 4861, 7.2.8).
+    an advertisement without the override flag: a proxy's (RFC 4861, 7.2.8). `sender` is the MAC
+    that the frame came from, where that is another than the one that it claims the address for.
     """
 
     address: IPAddress
@@ -27,6 +28,7 @@ class NeighbourClaim:
     form: ClaimForm
     to: IPAddress | None = None
     override: bool = True
+    sender: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,11 @@ class Answer:
       proxy is known by answering the own form alone
     - overheard: to none of ours
     - self: what this host itself answers, which it does not hear
+
+    `sender` is as in a claim: who says so, where that is not `mac` itself.
     """
 
     address: IPAddress
     mac: str
     form: AnswerForm
+    sender: str = ""

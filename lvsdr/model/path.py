@@ -116,7 +116,8 @@ class Proof:
     `gateway` is the router before the RIP, `macs` are the MACs that answered for the next hop,
     `hint`, `look` and `on` are the remedy, as a Finding has them. `segment` is the maximum segment
     size that the real server announced over TCP, `mtu` that of the link towards it. `stranger`
-    is the MAC that answered instead.
+    is the MAC that answered instead. `lent` has each of `macs` that only another claims the next
+    hop for, after the MAC of who does.
     """
 
     path: Path
@@ -130,3 +131,4 @@ class Proof:
     look: str = ""
     on: str = ""
     stranger: str | None = None
+    lent: tuple[tuple[str, str], ...] = ()

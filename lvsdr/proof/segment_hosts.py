@@ -105,11 +105,17 @@ def owning_macs(heard: Iterable[Answer], addresses: Iterable[IPAddress]) -> dict
     """Return whose each MAC is that answers for one of `addresses` as its owner does.
 
     Several MACs may be one host's: a bond, or two links on the segment. What is only a proxy for
-    an address, or only overheard, is not taken for its owner.
+    an address, or only overheard, is not taken for its owner. What one says of another's MAC counts
+    only where neither that address nor that MAC speaks for itself, as of some bonds.
     """
     wanted = dict.fromkeys(addresses)
+    every = tuple(heard)
+    macs = {item.mac for item in every if not item.sender}
+    known = {item.address for item in every if not item.sender}
     told: dict[IPAddress, dict[str, set[str]]] = {}
-    for item in heard:
+    for item in every:
+        if item.sender and (item.mac in macs or item.address in known):
+            continue
         if item.address in wanted:
             told.setdefault(item.address, {}).setdefault(item.mac, set()).add(item.form)
     return {

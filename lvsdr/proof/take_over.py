@@ -11,6 +11,8 @@ from lvsdr.model.host import Host
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.proof.segment_hosts import Question, Segment
+from lvsdr.rules.host.vip_gateways import routes_by
+from lvsdr.rules.segment.lent_names import lent_findings
 from lvsdr.rules.segment.mac_owners import MacOwners
 from lvsdr.rules.segment.who_answers import (
     AnsweringHost,
@@ -71,12 +73,8 @@ def _not_of_a_gateway(vips: Sequence[IPAddress], asking: Asking) -> None:
                 f"cannot take {vip}: it is the gateway of a route of this host, and the segment"
                 " would lose it",
                 notes=["nothing was changed; a VIP is an address that no other host has"],
-                hints=[f"ip route show via {vip}" if vip.version == 4 else _route6(vip)],
+                hints=[routes_by(vip)],
             )
-
-
-def _route6(vip: IPAddress) -> str:
-    return f"ip -6 route show via {vip}"
 
 
 def _owners(profile: DirectorProfile, segment: Segment, asking: Asking) -> MacOwners:
@@ -88,10 +86,10 @@ def _owners(profile: DirectorProfile, segment: Segment, asking: Asking) -> MacOw
 
 
 def _judged(
-    vips: Iterable[IPAddress], answers: Iterable[Answer], owners: MacOwners
+    vips: Sequence[IPAddress], answers: Iterable[Answer], owners: MacOwners
 ) -> tuple[str, ...]:
     by_vip = answers_by_address(answers)
-    notes: list[str] = []
+    notes = [each.message for each in lent_findings(vips, by_vip, owners)]
     taken: list[tuple[IPAddress, AnsweringHost]] = []
     for vip in vips:
         servers, others, proxies = hosts_that_answer(vip, by_vip.get(vip, ()), owners)

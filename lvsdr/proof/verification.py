@@ -36,6 +36,7 @@ from lvsdr.rules.paths import path_findings as path_rules
 from lvsdr.rules.paths.service_findings import service_findings
 from lvsdr.rules.segment import who_answers
 from lvsdr.rules.segment.mac_owners import MacOwners
+from lvsdr.rules.segment.taken_vips import harm_of_taking
 
 Ask = Callable[[Question], frozenset[Answer]]
 
@@ -137,7 +138,7 @@ def _proven(  # noqa: PLR0913, PLR0917 - what is known, and each way to look
     proofs = prove(profile, host, probe, servers) if probe else unasked(profile, servers)
     clients = () if traffic is None else tuple(traffic.findings(proofs))
     others = [each for each in answered if each.mac not in segment.macs]
-    reason = who_answers.harm_of_taking(new_vips(todo), others, owners)
+    reason = harm_of_taking(new_vips(todo), others, owners)
     reason = reason or harm.harm_of_putting_back(found, harm.put_back(todo), proofs)
     found = harm.without_harm(found, profile, reason)
     # What its own settings say is not said again by what it hears of itself.

@@ -151,6 +151,7 @@ def answer(item: Answer, names: Mapping[str, str]) -> Document:
         "mac": item.mac,
         "form": item.form,
         "host": names.get(item.mac),
+        "sender": item.sender or None,
     }
 
 

@@ -126,10 +126,13 @@ def client_lines(rows: Iterable[Row], extent: str) -> Iterator[str]:
 
 def answer_lines(heard: Iterable[Answer], names: Mapping[str, str]) -> Iterator[str]:
     """Yield who answered for each VIP; `names` say whose a MAC is."""
-    seen: dict[tuple[IPAddress, str], list[str]] = {}
+    seen: dict[tuple[IPAddress, str, str], list[str]] = {}
     for answer in sorted(heard, key=lambda item: (str(item.address), item.mac, item.form)):
-        seen.setdefault((answer.address, answer.mac), []).append(answer.form)
-    for (vip, mac), forms in seen.items():
+        seen.setdefault((answer.address, answer.mac, answer.sender), []).append(answer.form)
+    for (vip, mac, sender), forms in seen.items():
+        if sender:
+            yield f"{vip} is at {mac}, says {sender} [{', '.join(forms)}]"
+            continue
         who = f" ({names[mac]})" if mac in names else ""
         how = "" if forms == ["self"] else f" [{', '.join(forms)}]"
         yield f"{vip} is at {mac}{who}{how}"

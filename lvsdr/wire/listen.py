@@ -72,6 +72,6 @@ class Listener(Closing):
     def _heard(self, until: float) -> Iterator[NeighbourClaim]:
         for frame in self._wire.frames(until):
             claim = claim_on(self._addresses, frame)
-            # Our own frame, come back through a loop of the segment.
-            if claim is not None and claim.mac != self._wire.mac:
+            # Our own frame, come back through a loop of the segment, says our own MAC.
+            if claim is not None and (claim.mac != self._wire.mac or claim.sender):
                 yield claim

@@ -73,9 +73,9 @@ def answer(data: bytes, asker: Asker, addresses: frozenset[IPAddress]) -> Answer
     """Return how a frame answers `asker` about one of `addresses`, or None if it does not."""
     claim = claim_on(addresses, data)
     # With our own MAC inside it is our own frame, come back through a loop of the segment.
-    if claim is None or claim.mac == asker.mac:
+    if claim is None or (claim.mac == asker.mac and not claim.sender):
         return None
-    return Answer(claim.address, claim.mac, _answer_form(claim, asker))
+    return Answer(claim.address, claim.mac, _answer_form(claim, asker), claim.sender)
 
 
 def ethertypes(addresses: Iterable[IPAddress]) -> set[int]:

@@ -175,10 +175,12 @@ def test_the_default_gateways_address_is_not_taken(made: Rig, tmp_path: Path, si
     before = state(host)
     gateway.sysctl("net/ipv4/conf/all/arp_ignore", 8 if silent else 0)
     try:
+        planned = program.run(host, "director", "plan", str(profile)).stderr
         said = refused(host, "director", "apply", profile, expect=6)
     finally:
         gateway.sysctl("net/ipv4/conf/all/arp_ignore", 0)
 
+    assert f"VIP-GATEWAY: {GATEWAY} is the gateway" in planned
     assert f"cannot take {GATEWAY}: it is the gateway" in said
     assert state(host) == before
 

@@ -9,6 +9,7 @@ from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.path import Path
 from lvsdr.rules.host.tunnel_ends import UnpackingLink, unpacking_link
 from lvsdr.rules.paths.unproven_paths import Group, services_of, unproven
+from lvsdr.rules.segment.lent_names import LOOK
 
 _SOCKETS = {"tcp": "-ltnp", "udp": "-lunp", "sctp": "-lSnp"}
 FILTERED = {
@@ -157,6 +158,8 @@ def _down(group: Group) -> Finding:
 
 def _duplicate(group: Group) -> Finding:
     path, macs = group[0].path, group[0].macs
+    if group[0].lent:
+        return _lent(group)
     return Finding(
         "PATH-DUPLICATE-RIP",
         ERROR,
@@ -167,6 +170,22 @@ def _duplicate(group: Group) -> Finding:
         rip=path.rip,
         look=f"the host that is not the real server: ip address show to {path.rip}",
         on="each of them",
+    )
+
+
+def _lent(group: Group) -> Finding:
+    path = group[0].path
+    sender, mac = group[0].lent[0]
+    return Finding(
+        "PATH-DUPLICATE-RIP",
+        ERROR,
+        str(path.rip),
+        f"{sender} claims real server {path.rip} for {mac}, another host's MAC address: some"
+        " clients are sent to the wrong host",
+        mac=sender,
+        rip=path.rip,
+        look=LOOK.format(sender=sender),
+        on=sender,
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING
 from lvsdr.model.neighbour_claim import NeighbourClaim
 from lvsdr.model.watch_event import Event
+from lvsdr.rules.segment import lent_names
 from lvsdr.rules.segment.mac_owners import MacOwners, of_virtual_router
 from lvsdr.rules.segment.who_answers import PROGRAM, SILENCE, WITHDRAW
 
@@ -62,10 +64,19 @@ class ClaimMonitor:
         if spoken.address not in self._directors:
             self._learn(spoken)
             return None
-        vip, mac = spoken.address, spoken.mac
-        holds = self._holds(vip)
-        if mac in self._told or (mac in self._speakers.mine and holds):
+        holds = self._holds(spoken.address)
+        if self._right(spoken, holds):
             return None
+        if spoken.sender and lent_names.speaks_of_another(spoken, self._owners):
+            return self._lends(spoken)
+        return self._judged(spoken, holds, now)
+
+    def _right(self, spoken: NeighbourClaim, holds: bool) -> bool:
+        """Return whether a claim is on a MAC that is told, or on this host's that holds the VIP."""
+        return spoken.mac in self._told or (spoken.mac in self._speakers.mine and holds)
+
+    def _judged(self, spoken: NeighbourClaim, holds: bool, now: float) -> Event | None:
+        vip, mac = spoken.address, spoken.mac
         if mac in self._rips:
             look = SILENCE if spoken.form == "reply" else PROGRAM
             on = str(self._rips[mac])
@@ -98,8 +109,13 @@ class ClaimMonitor:
     def _learn(self, spoken: NeighbourClaim) -> None:
         """Take the sender of a request from a RIP for its owner; proxies send none."""
         leads = any(spoken.mac in macs for macs in self._directors.values())
-        if spoken.form != "reply" and not leads and spoken.address in self._unheard:
+        own = spoken.form != "reply" and not spoken.sender
+        if own and not leads and spoken.address in self._unheard:
             self._rips[spoken.mac] = spoken.address
+
+    @property
+    def _owners(self) -> MacOwners:
+        return replace(self._speakers, rips=self._rips)
 
     @property
     def _unheard(self) -> frozenset[IPAddress]:
@@ -139,6 +155,18 @@ class ClaimMonitor:
     def _intrudes(self, spoken: NeighbourClaim, reason: str, look: str = WITHDRAW) -> Event:
         message = f"{self._named(spoken)}: {reason}"
         return self._event("TWO-DIRECTORS", ERROR, spoken, message, look)
+
+    def _lends(self, spoken: NeighbourClaim) -> Event | None:
+        """Return the event that a host claims a VIP for another's MAC, if that is not a director's.
+
+        A known director's MAC leads nothing astray, whoever says it.
+        """
+        vip, mac, sender = spoken.address, spoken.mac, spoken.sender
+        if mac in self._directors[vip] and not self._holds(vip):
+            return None
+        message = lent_names.words(vip, sender, mac, self._owners)
+        look, on = lent_names.LOOK.format(sender=sender), str(self._rips.get(sender, sender))
+        return self._event("SENDER", ERROR, replace(spoken, mac=sender), message, look, on)
 
     def _named(self, spoken: NeighbourClaim) -> str:
         host = f"{self._host(spoken.mac)} ({spoken.mac})"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.neighbour_claim import Answer
+from lvsdr.rules.segment.lent_names import counted, lent_findings, speaks_of_another
 from lvsdr.rules.segment.mac_owners import MacOwners
 
 PROXY = {
@@ -42,28 +43,36 @@ class SegmentAnswers:
 
 @dataclass(frozen=True, slots=True)
 class AnsweringHost:
-    """One host that claimed a VIP, its MACs, and in `spoken` the forms of answers of each MAC."""
+    """One host that claimed a VIP, its MACs, and in `spoken` the forms of answers of each MAC.
+
+    `senders` are the MACs that said so, where none of its own did.
+    """
 
     name: str
     macs: tuple[str, ...]
     spoken: frozenset[tuple[str, str]]
     rip: IPAddress | None
+    senders: tuple[str, ...] = ()
 
     @property
     def forms(self) -> frozenset[str]:
         return frozenset(form for _, form in self.spoken)
 
     def __str__(self) -> str:
-        return f"{self.name} ({', '.join(self.macs)})"
+        said = f"; {', '.join(self.senders)} says so" if self.senders else ""
+        return f"{self.name} ({', '.join(self.macs)}{said})"
 
 
 def answer_findings(vips: Iterable[IPAddress], found: SegmentAnswers) -> Iterator[Finding]:
     """Yield findings for each real server or proxy that claims a VIP, and if not one director does.
 
-    Several MACs of one host count as one host. Where that is uncertain, the finding says so.
+    Several MACs of one host count as one host. Where that is uncertain, the finding says so. Who
+    claims any address for another's MAC is named, and not the host of that MAC.
     """
+    wanted = tuple(vips)
     spoken = answers_by_address(found.answers)
-    for vip in vips:
+    yield from lent_findings(wanted, spoken, found.owners)
+    for vip in wanted:
         hosts = _hosts(spoken.get(vip, ()), found.owners)
         directors, proxies = _strangers(vip, hosts)
         yield from (_real_server(vip, host) for host in hosts if host.rip is not None)
@@ -95,15 +104,6 @@ def hosts_that_answer(
     return ([host for host in hosts if host.rip is not None], *_strangers(vip, hosts))
 
 
-def harm_of_taking(vips: Iterable[IPAddress], answers: Iterable[Answer], owners: MacOwners) -> str:
-    """Return that another host, no real server, answers for one of `vips` that is to be taken."""
-    spoken = answers_by_address(answers)
-    for vip in vips:
-        for other in hosts_that_answer(vip, spoken.get(vip, ()), owners)[1]:
-            return f"{other} answers {_protocol(vip)} for {vip}, and may be the director now"
-    return ""
-
-
 def answers_by_address(heard: Iterable[Answer]) -> dict[IPAddress, list[Answer]]:
     """Return the answers for each address."""
     found: dict[IPAddress, list[Answer]] = {}
@@ -115,7 +115,7 @@ def answers_by_address(heard: Iterable[Answer]) -> dict[IPAddress, list[Answer]]
 def _hosts(spoken: Iterable[Answer], owners: MacOwners) -> list[AnsweringHost]:
     """Return the hosts that the MACs belong to, in the order of these."""
     hosts: dict[str, list[Answer]] = {}
-    for answer in sorted(spoken, key=lambda each: each.mac):
+    for answer in sorted(counted(spoken, owners), key=lambda each: each.mac):
         hosts.setdefault(owners.same(answer.mac), []).append(answer)
     return [
         AnsweringHost(
@@ -123,6 +123,7 @@ def _hosts(spoken: Iterable[Answer], owners: MacOwners) -> list[AnsweringHost]:
             tuple(dict.fromkeys(answer.mac for answer in answers)),
             frozenset((answer.mac, answer.form) for answer in answers),
             owners.rips.get(answers[0].mac),
+            tuple(sorted({each.sender for each in answers if speaks_of_another(each, owners)})),
         )
         for answers in hosts.values()
     ]

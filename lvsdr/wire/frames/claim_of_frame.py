@@ -14,7 +14,7 @@ def decode(data: bytes) -> NeighbourClaim:
     """Return the claim in a frame, or raise FrameError.
 
     The claim is on the MAC address inside the packet, which is what caches learn; where an IPv6
-    message has none, on the source of the frame.
+    message has none, on the source of the frame. Where the two differ, that is its sender.
     """
     frame = ethernet.decode(data)
     if frame.ethertype == ethernet.ARP:
@@ -38,14 +38,21 @@ def _arp(frame: Frame) -> NeighbourClaim:
     form: ClaimForm = "request" if packet.operation == arp.REQUEST else "reply"
     if packet.sender_ip == packet.target_ip:
         form = "announcement"
-    return NeighbourClaim(packet.sender_ip, packet.sender_mac, form, packet.target_ip)
+    mac = packet.sender_mac
+    sender = _sender(frame, mac)
+    return NeighbourClaim(packet.sender_ip, mac, form, packet.target_ip, sender=sender)
 
 
 def _neighbour_discovery(frame: Frame) -> NeighbourClaim:
     message = neighbour_discovery.decode(frame.payload)
     mac = message.mac or frame.source
+    to, sender = message.destination, _sender(frame, mac)
     if isinstance(message, neighbour_discovery.Solicitation):
-        return NeighbourClaim(message.source, mac, "request", message.destination)
+        return NeighbourClaim(message.source, mac, "request", to, sender=sender)
     announces = message.override and not message.solicited
     form: ClaimForm = "announcement" if announces else "reply"
-    return NeighbourClaim(message.target, mac, form, message.destination, message.override)
+    return NeighbourClaim(message.target, mac, form, to, message.override, sender)
+
+
+def _sender(frame: Frame, mac: str) -> str:
+    return "" if frame.source == mac else frame.source

@@ -28,10 +28,14 @@ Sources = tuple[IPv4Address | None, IPv6Address | None]
 
 @dataclass(frozen=True, slots=True)
 class NextHops:
-    """What was heard of the next hops: the MACs of each host, and all that answered for it."""
+    """What was heard of the next hops: the MACs of each host, and all that answered for it.
+
+    `lent` are those of `macs` that another claims it for, each after who does.
+    """
 
     macs: Mapping[IPAddress, tuple[str, ...]]
     every: Mapping[IPAddress, frozenset[str]]
+    lent: Mapping[IPAddress, tuple[Pair, ...]]
 
     def same_host(self) -> Iterator[Pair]:
         """Yield each MAC of a next hop with each that has answered for the same next hop."""
@@ -52,6 +56,7 @@ def next_hops(link: str, routes: Iterable[RealServerRoute]) -> NextHops:
     return NextHops(
         {address: tuple(sorted(macs_of(heard))) for address, heard in found.items()},
         {address: frozenset(each.mac for each in heard) for address, heard in found.items()},
+        {address: tuple(sorted(lent(heard))) for address, heard in found.items()},
     )
 
 
@@ -59,14 +64,30 @@ def macs_of(answers: Iterable[Answer]) -> set[str]:
     """Return the MACs that answer for one next hop; of a bond only the one that it gives to us.
 
     A bond (balance-alb) may answer a probe, whose sender is 0.0.0.0, with another MAC than a
-    question of ours. Two hosts, or two links, answer both.
+    question of ours. Two hosts, or two links, answer both. And those that one host claims it for,
+    and another's they are.
     """
+    every = tuple(answers)
+    others = {mac for _, mac in lent(every)}
     forms: dict[str, set[str]] = {"own": set(), "probe": set()}
-    for answer in answers:
+    for answer in every:
+        if answer.mac in others:
+            continue
         forms.setdefault(answer.form, set()).add(answer.mac)
     if len(forms["own"]) == len(forms["probe"]) == 1:
-        return forms["own"]
-    return set().union(*forms.values())
+        return forms["own"] | others
+    return others.union(*forms.values())
+
+
+def lent(answers: Iterable[Answer]) -> set[Pair]:
+    """Return who claims one next hop for a MAC that does not speak for itself, though others do.
+
+    Where nobody does, it is a bond that sends from another of its MACs, or a gateway.
+    """
+    every = tuple(answers)
+    own = {answer.mac for answer in every if not answer.sender}
+    said = {(answer.sender, answer.mac) for answer in every if answer.sender}
+    return {pair for pair in said if own and pair[1] not in own}
 
 
 def vouching(

@@ -14,7 +14,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.path import Path, Proof, RealServerRoute
 from lvsdr.wire.packet_filters import probe_reply_filter
 from lvsdr.wire.packet_socket import PacketSocket
-from lvsdr.wire.paths.next_hops import next_hops, vouching
+from lvsdr.wire.paths.next_hops import NextHops, next_hops, vouching
 from lvsdr.wire.paths.path_probes import ResolvedRoute
 from lvsdr.wire.paths.path_verdict import PathReplies, path_verdict
 from lvsdr.wire.paths.probe_ports import own_ports
@@ -66,10 +66,7 @@ def _prove_on_link(
         sender = ProbeSender(wire, ports, pace.rate, hops.same_host(), vouch)
         found = ask_paths(sender, reachable, resolved, pace)
         wire.wait_for_carrier()
-    return [
-        _proof(path, routes[path.rip], macs[routes[path.rip].next_hop], found.get(path))
-        for path in paths
-    ]
+    return [_proof(path, routes[path.rip], hops, found.get(path)) for path in paths]
 
 
 def _tell(progress: Callable[[float], None] | None, done: int, links: int, fraction: float) -> None:
@@ -78,8 +75,9 @@ def _tell(progress: Callable[[float], None] | None, done: int, links: int, fract
 
 
 def _proof(
-    path: Path, route: RealServerRoute, macs: tuple[str, ...], replies: PathReplies | None
+    path: Path, route: RealServerRoute, hops: NextHops, replies: PathReplies | None
 ) -> Proof:
+    macs = hops.macs[route.next_hop]
     gateway = route.next_hop if route.routed else None
     if replies is not None:
         segment = None if replies.service is None else replies.service.segment
@@ -95,4 +93,5 @@ def _proof(
             mtu=route.mtu,
             stranger=stranger,
         )
-    return Proof(path, "duplicate-rip" if macs else "down", "", gateway, macs)
+    lent = hops.lent[route.next_hop]
+    return Proof(path, "duplicate-rip" if macs else "down", "", gateway, macs, lent=lent)

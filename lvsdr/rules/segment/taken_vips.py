@@ -1,0 +1,20 @@
+"""A VIP that this host has lost, and that another one answers for by now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lvsdr.model.address import IPAddress
+from lvsdr.model.neighbour_claim import Answer
+from lvsdr.rules.segment.mac_owners import MacOwners
+from lvsdr.rules.segment.who_answers import answers_by_address, hosts_that_answer
+
+
+def harm_of_taking(vips: Iterable[IPAddress], answers: Iterable[Answer], owners: MacOwners) -> str:
+    """Return that another host, no real server, answers for one of `vips` that is to be taken."""
+    spoken = answers_by_address(answers)
+    for vip in vips:
+        for other in hosts_that_answer(vip, spoken.get(vip, ()), owners)[1]:
+            protocol = "ARP" if vip.version == 4 else "ND"
+            return f"{other} answers {protocol} for {vip}, and may be the director now"
+    return ""
