@@ -74,7 +74,8 @@ def test_what_others_have_taken_away_is_not_brought_back(
     assert all(change.before is not None for change in kernel.sent[sent:])
     assert {each.item.key for each in situation.kept} == {item.key for item in taken}
     assert {each.why for each in situation.kept} == {GONE}
-    assert book.load() == Record()
+    given_back = {} if VIP in taken else {owner_of(wanted): frozenset({VIP.key})}
+    assert book.load() == Record(given_back=given_back)
 
 
 def test_what_is_still_there_is_given_back_as_it_was(tmp_path: Path) -> None:

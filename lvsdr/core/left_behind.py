@@ -39,10 +39,11 @@ def unrecorded(owner: str, profile: Profile, record: Record, kernel: Kernel) -> 
     return tuple(Kept(each, UNKNOWN, ours=True) for each in found) if telling else ()
 
 
-def remembering(owner: str, before: Record, after: Record) -> Record:
+def remembering(owner: str, before: Record, after: Record, observed: Objects) -> Record:
     """Return the record `after` a run for `owner`, with what it has given back to others.
 
-    That is as the profile says, and a second withdraw has nothing to say of it.
+    That is as the profile says, and a second withdraw has nothing to say of it. Nor is it given
+    back where it was not `observed`: others have taken it away.
     """
     others = {name: keys for name, keys in after.given_back.items() if name != owner}
     if after.knows(owner):
@@ -51,7 +52,8 @@ def remembering(owner: str, before: Record, after: Record) -> Record:
     theirs = {
         key for key, was in before.baseline.items() if key[0] in kinds and before.made(owner, was)
     }
-    given_back = frozenset(theirs | before.given_back.get(owner, frozenset()))
+    gone = {key for key in before.baseline_of(owner) if observed.get(key) is None}
+    given_back = frozenset(theirs - gone | before.given_back.get(owner, frozenset()))
     return replace(after, given_back={**others, owner: given_back} if given_back else others)
 
 

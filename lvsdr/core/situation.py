@@ -79,7 +79,8 @@ class Situation:
         others = self.record.claims.get(self.owner, {}) if self.partial else {}
         desired = {**others, **self.desired} if others else self.desired
         made = {it.name: it.index for it in seen.values() if isinstance(it, Link)}
-        after = remembering(self.owner, before, before.settle(self.owner, desired, self.drained))
+        settled = before.settle(self.owner, desired, self.drained)
+        after = remembering(self.owner, before, settled, self.observed)
         return self._with_origins(after, made)
 
     def coming_from(self, file: Path | None) -> Situation:
