@@ -116,6 +116,6 @@ def test_the_hint_for_an_address_that_a_guest_gave_up_mends(
         for host in built.servers:
             stack.enter_context(serving(host, built.listening_services))
         file = str(built.file(lab.director))
-        words = ("verify", file, *SHORTLY, "--allow-insecure-profile")
+        words = ("verify", file, *SHORTLY)
         clients = stack.enter_context(asking((lab.client,), VIP))
         hold(Street({"host": built.hosts["host"]}, {"host": words}, clients), row, record_property)
