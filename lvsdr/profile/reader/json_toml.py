@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lvsdr.model.printable import printable
+from lvsdr.profile.reader.extent import refuse_too_much
 from lvsdr.profile.reader.refusal import Refusal, slip
 
 # Python refuses to convert more than 4300 digits; no field takes more than ten, so that the first
@@ -35,6 +36,7 @@ def text_of(raw: bytes) -> str:
 
 def data_of(text: str, toml: bool) -> Any:
     """Return the data that `text` holds; an object with a field twice is a Doubled."""
+    refuse_too_much(text, toml)
     try:
         return _toml(text) if toml else _json(text)
     except RecursionError:
