@@ -66,8 +66,10 @@ check: .venv/.test
 	$(PY) -m mypy
 	$(PY) $(BIN)/lint-imports
 
+# One process for each CPU, isolated as well.
+EACH_CPU := --dist load --tx '$(shell nproc)*popen//python=$(PY)'
 unit: .venv/.test
-	$(PY) -m pytest tests --ignore tests/lab --cov --cov-report=
+	$(PY) -m pytest $(EACH_CPU) tests --ignore tests/lab --cov --cov-report=
 	$(PY) -m coverage report --fail-under 98 \
 		--include '*/planner.py,*/plan_order.py,*/workflow.py,*/situation.py,*/both_roles.py,*/record.py,*/core/book.py,*/durable_file.py,*/reader/*'
 
@@ -104,7 +106,8 @@ lab-of-the-rest: .venv/.test
 
 # The long form of the tests that are samples in `make test`; some hours. Three kernels at
 # once: much of it is waiting, and one of them does not disturb another on two cores.
-LONG := crashes pressure watch arp_reply arp_model changing_links silences hooks units hints
+LONG := crashes pressure watch arp_reply arp_model changing_links silences vmac way_back \
+	hooks units hints
 CLUSTERS := lvsdr keepalived ipv6 ipv6-keepalived two-boxes two-boxes-keepalived
 torture: packages-test .venv/.test
 	$(MAKE) --output-sync --keep-going --jobs 3 \

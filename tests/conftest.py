@@ -22,6 +22,9 @@ settings.register_profile("fixed", derandomize=True, database=None)
 if not os.environ.get("LVSDR_TORTURE"):
     settings.load_profile("fixed")
 
+# How wide a page is has its own tests; pytest-xdist sets it in each of its processes.
+os.environ.pop("COLUMNS", None)
+
 LAB = Path(__file__).parent / "lab"
 IN_THE_LAB = os.environ.get("LVSDR_LAB") == "uml"
 HOW = "runs in the lab: python -m lvsdr.lab --timeout 1500 -- python -m pytest tests/lab"

@@ -80,6 +80,10 @@ def planned(
 
 def vip_gateways(session: Session, profile: DirectorProfile) -> tuple[Finding, ...]:
     """Return which VIPs of the profile are gateways of the host whose namespace this is."""
+    gateways = session.next_hops()
+    if not set(profile.vips).intersection(gateways):
+        # As on every host but a broken one; a plan need not pay for the rules.
+        return ()
     from lvsdr.rules.host import vip_gateways as rules
 
-    return tuple(rules.vip_gateways(profile.vips, profile.interface, session.next_hops()))
+    return tuple(rules.vip_gateways(profile.vips, profile.interface, gateways))

@@ -200,7 +200,9 @@ def test_people_are_told_beforehand_and_may_have_it_refused(tmp_path: Path) -> N
 def test_links_leaves_a_container_its_way_to_its_host(tmp_path: Path) -> None:
     """Its cable has no address on the host's side: it asks there for an address of the host."""
     profiles = {
-        scope: write(tmp_path, realserver(name="web", arp_scope=scope), scope)
+        scope: write(
+            tmp_path, realserver(name="web", arp_scope=scope, clients=["192.168.1.0/24"]), scope
+        )
         for scope in ("all", "links")
     }
 
