@@ -107,7 +107,7 @@ lab-of-the-rest: .venv/.test
 # The long form of the tests that are samples in `make test`; some hours. Three kernels at
 # once: much of it is waiting, and one of them does not disturb another on two cores.
 LONG := crashes pressure watch arp_reply arp_model changing_links silences vmac way_back \
-	hooks units hints
+	host_rules host_state ipvs_table paths scenarios give_back hooks units hints
 CLUSTERS := lvsdr keepalived ipv6 ipv6-keepalived two-boxes two-boxes-keepalived
 torture: packages-test .venv/.test
 	$(MAKE) --output-sync --keep-going --jobs 3 \
