@@ -109,7 +109,8 @@ lab-of-the-rest: .venv/.test
 # The long form of the tests that are samples in `make test`; some hours. Three kernels at
 # once: much of it is waiting, and one of them does not disturb another on two cores.
 LONG := crashes pressure watch arp_reply arp_model changing_links silences vmac way_back \
-	hooks units hints hints_elsewhere
+	host_rules host_state ipvs_table paths scenarios give_back hooks units hints \
+	hints_elsewhere
 CLUSTERS := lvsdr keepalived ipv6 ipv6-keepalived two-boxes two-boxes-keepalived
 torture: packages-test .venv/.test
 	$(MAKE) --output-sync --keep-going --jobs 3 \

@@ -33,7 +33,7 @@ from lvsdr.model.objects import (
     keyed,
 )
 from lvsdr.model.path import Path as Route
-from lvsdr.model.path import PathVerdict, Proof, RealServerRoute
+from lvsdr.model.path import PathVerdict, Proof, RealServerRoute, SharedMac
 from lvsdr.model.route_lookup import GONE, ForwardingOutcome, Packet, RouteTo, UnicastRoute
 from lvsdr.proof.segment_hosts import Question
 from lvsdr.proof.watching import Ears
@@ -295,6 +295,7 @@ class FakeSession(Session):
         self.fated: dict[IPAddress, ForwardingOutcome] = {}
         self.overheard: list[NeighbourClaim] = []
         self.first_packets: list[FirstPacket] = []
+        self.shared: list[SharedMac] = []
 
     def kernel(self) -> FakeKernel:
         return self._kernel
@@ -332,6 +333,11 @@ class FakeSession(Session):
     def ask(self, question: Question) -> frozenset[Answer]:
         self.asked.append(question)
         return self._heard
+
+    def tell_apart(
+        self, question: Question, macs: Mapping[IPAddress, Collection[str]]
+    ) -> Iterable[SharedMac]:
+        return self.shared
 
     def follow(self, ways: Mapping[IPAddress, str]) -> Mapping[IPAddress, ForwardingOutcome]:
         return {address: self.fated.get(address, ForwardingOutcome("silent")) for address in ways}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress
     from lvsdr.model.neighbour_claim import Answer
     from lvsdr.model.next_hop import HopAnswer, NextHop
+    from lvsdr.model.path import SharedMac
     from lvsdr.proof.segment_hosts import Question
 
 
@@ -33,6 +34,14 @@ class Neighbourhood:
         from lvsdr.wire.paths.gateway_probes import ask_gateways
 
         return ask_gateways(hops)
+
+    def tell_apart(
+        self, question: Question, macs: Mapping[IPAddress, Collection[str]]
+    ) -> Iterable[SharedMac]:
+        """Return which MACs several hosts have, of those that answer for each address."""
+        from lvsdr.wire.paths.shared_macs import shared_macs
+
+        return shared_macs(question.link, macs, (question.source4, question.source6))
 
     def next_hops(self, link: str | None = None) -> tuple[IPAddress, ...]:
         """Return the gateways of this host's routes, on `link` or on every link."""

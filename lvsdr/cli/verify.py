@@ -124,6 +124,7 @@ def verify_segment(
     from lvsdr.profile.reader import read
     from lvsdr.proof import verification
     from lvsdr.proof.client_place import beyond_gateway
+    from lvsdr.proof.host_beyond import host_beyond
     from lvsdr.proof.segment_hosts import packets, segment_of
 
     wanted, client = read(profile), ServiceClient(session.rate, progress_bar)
@@ -132,12 +133,14 @@ def verify_segment(
         asked = not no_services and interface is None
         if asked and beyond_gateway(wanted, host, kernel, dips):
             times = session.requests
-            return _show(session, verification.host_beyond(wanted, times, client.connections))
+            return _show(session, host_beyond(wanted, times, client.connections))
         segment = segment_of(wanted, host, interface, dips)
         served = None
         if isinstance(wanted, DirectorProfile) and not no_services:
             served = wanted, client.first_packets
-        verdict = verification.any_host(segment, kernel, session.ask, session.follow, served)
+        verdict = verification.any_host(
+            segment, kernel, session.ask, session.follow, served, tell_apart=session.tell_apart
+        )
     return _show(session, container.typed_here(verdict, session.netns))
 
 

@@ -56,6 +56,10 @@ PathDetail = Literal[
 ]
 
 
+SharedMac = tuple[str, tuple[IPAddress, ...]]
+"""A MAC address that several hosts have, and the RIPs at it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Path:
     """The path of a request for `vip` and `port` from a service to one real server.
@@ -117,7 +121,8 @@ class Proof:
     `hint`, `look` and `on` are the remedy, as a Finding has them. `segment` is the maximum segment
     size that the real server announced over TCP, `mtu` that of the link towards it. `stranger`
     is the MAC that answered instead. `lent` has each of `macs` that only another claims the next
-    hop for, after the MAC of who does.
+    hop for, after the MAC of who does. `shared` has each of `macs` that several real servers have,
+    though they are different hosts, with their RIPs.
     """
 
     path: Path
@@ -132,3 +137,4 @@ class Proof:
     on: str = ""
     stranger: str | None = None
     lent: tuple[tuple[str, str], ...] = ()
+    shared: tuple[SharedMac, ...] = ()

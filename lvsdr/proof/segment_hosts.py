@@ -68,6 +68,10 @@ class Segment:
             of_rips |= dict.fromkeys(self.macs, own_rip)
         return MacOwners(of_rips, self.macs, of_dips)
 
+    def owned(self, heard: frozenset[Answer]) -> dict[IPAddress, frozenset[str]]:
+        """Return the MACs that answer for each RIP as its owner does."""
+        return {rip: frozenset(owning_macs(heard, (rip,))) for rip in self.rips}
+
     def own_answers(self) -> frozenset[Answer]:
         """Return what this host itself answers for the VIPs, as its settings say: it hears none."""
         return frozenset(

@@ -11,13 +11,14 @@ from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.situation import plan_apply, plan_standby
 from lvsdr.core.workflow import new_vips
 from lvsdr.errors import CannotRun
+from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Plan
 from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import VirtualServer
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.objects import SILENCE, Key
-from lvsdr.model.path import Proof
+from lvsdr.model.path import Proof, SharedMac
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.model.route_lookup import Packet
 from lvsdr.model.service_proof import ClientPlace, ServiceProof
@@ -28,17 +29,20 @@ from lvsdr.proof.director_probes import Probe, prove, unasked
 from lvsdr.proof.director_vips import as_director
 from lvsdr.proof.led_astray import Follow, sent_astray
 from lvsdr.proof.segment_hosts import Question, Segment, segment_of
-from lvsdr.proof.service_requests import Connect, FirstAsk, ask_from_beyond, ask_on_segment
+from lvsdr.proof.service_requests import FirstAsk, ask_on_segment
 from lvsdr.proof.way_back import Gateways, asked_gateways
 from lvsdr.rules.host import drift, firewall_notes, host_rules, own_answers, route_questions
 from lvsdr.rules.host import harm_of_apply as harm
 from lvsdr.rules.paths import path_findings as path_rules
 from lvsdr.rules.paths.service_findings import service_findings
+from lvsdr.rules.paths.shared_mac import shared_mac_findings
 from lvsdr.rules.segment import who_answers
 from lvsdr.rules.segment.mac_owners import MacOwners
 from lvsdr.rules.segment.taken_vips import harm_of_taking
 
 Ask = Callable[[Question], frozenset[Answer]]
+TellApart = Callable[[Question, Mapping[IPAddress, Collection[str]]], Iterable[SharedMac]]
+"""Return which MACs several hosts have, of those with which the owner of each address answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,21 +158,27 @@ def _proven(  # noqa: PLR0913, PLR0917 - what is known, and each way to look
     )
 
 
-def any_host(
+def any_host(  # noqa: PLR0913 - each is a way to look
     segment: Segment,
     kernel: Kernel,
     ask: Ask,
     follow: Follow,
     served: tuple[DirectorProfile, FirstAsk] | None = None,
+    *,
+    tell_apart: TellApart | None = None,
 ) -> Verdict:
     """Return who answers for the VIPs on `segment`, whatever this host is.
 
     And which VIPs this host itself leads to where nobody has them; and, where this host is a client
-    of the profile of `served`, whether its services answer.
+    of the profile of `served`, whether its services answer. `tell_apart` finds real servers that
+    share a MAC.
     """
     answered = ask(segment.question)
     owners = segment.mac_owners(answered)
     verdict = _judged(segment, answered, owners)
+    if tell_apart is not None:
+        shared = tell_apart(segment.question, segment.owned(answered))
+        verdict = verdict.with_findings(shared_mac_findings(shared))
     if served is not None and is_client(served[0], segment.link, segment.host):
         proofs = ask_on_segment(served[0], segment, answered, owners, served[1])
         told = {mac: owners.host(mac) for proof in proofs for mac in proof.answerers}
@@ -179,19 +189,6 @@ def any_host(
             client="segment",
         )
     return verdict.with_findings(sent_astray(segment, kernel, follow))
-
-
-def host_beyond(profile: Profile, times: int, connect: Connect) -> Verdict:
-    """Return whether the services answer a host that is not of their segment."""
-    if not isinstance(profile, DirectorProfile):
-        raise CannotRun(
-            "cannot verify a real server from here: no link of this host is on the segment of its"
-            " VIPs, and its profile names no services",
-            hints=["on a host of the segment, or with a director's PROFILE: lvsdr verify PROFILE"],
-        )
-    proofs = ask_from_beyond(profile, times, connect)
-    found = tuple(service_findings(proofs, MacOwners()))
-    return Verdict(found, services=proofs, client="beyond")
 
 
 def _inspected(

@@ -10,6 +10,7 @@ from lvsdr.model.path import Proof
 from lvsdr.rules.paths import unproven_paths
 from lvsdr.rules.paths.foreign_paths import foreign_findings
 from lvsdr.rules.paths.path_faults import FAULTS
+from lvsdr.rules.paths.shared_mac import shared_by_paths, shared_mac_findings
 from lvsdr.rules.paths.tunnel_mtu import too_long
 
 # For these one finding tells of all paths to the real server, for these of all to one VIP there.
@@ -38,6 +39,7 @@ def findings(proofs: Sequence[Proof]) -> Iterator[Finding]:
     yield from map(unproven_paths.held, held.values())
     yield from foreign_findings(proofs, lambda proof: FAULTS[_name(proof)])
     yield from too_long(own)
+    yield from shared_mac_findings(shared_by_paths(proofs))
 
 
 def hinted(proof: Proof) -> Proof:

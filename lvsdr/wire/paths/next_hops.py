@@ -30,12 +30,14 @@ Sources = tuple[IPv4Address | None, IPv6Address | None]
 class NextHops:
     """What was heard of the next hops: the MACs of each host, and all that answered for it.
 
-    `lent` are those of `macs` that another claims it for, each after who does.
+    `lent` are those of `macs` that another claims it for, each after who does; `owned` are the MACs
+    that answer as the owner of each.
     """
 
     macs: Mapping[IPAddress, tuple[str, ...]]
     every: Mapping[IPAddress, frozenset[str]]
     lent: Mapping[IPAddress, tuple[Pair, ...]]
+    owned: Mapping[IPAddress, frozenset[str]]
 
     def same_host(self) -> Iterator[Pair]:
         """Yield each MAC of a next hop with each that has answered for the same next hop."""
@@ -49,7 +51,7 @@ def next_hops(link: str, routes: Iterable[RealServerRoute]) -> NextHops:
     A next hop has no MAC where nobody answers, several where several hosts do. Raises CannotRun.
     """
     found: dict[IPAddress, list[Answer]] = {route.next_hop: [] for route in routes}
-    source4, source6 = _sources(routes)
+    source4, source6 = sources_of(routes)
     answers = who_has(link, found, source4=source4, source6=source6, seconds=_NEIGHBOURS)
     for answer in answers:
         found[answer.address].append(answer)
@@ -57,6 +59,7 @@ def next_hops(link: str, routes: Iterable[RealServerRoute]) -> NextHops:
         {address: tuple(sorted(macs_of(heard))) for address, heard in found.items()},
         {address: frozenset(each.mac for each in heard) for address, heard in found.items()},
         {address: tuple(sorted(lent(heard))) for address, heard in found.items()},
+        {address: owned(heard) for address, heard in found.items()},
     )
 
 
@@ -79,6 +82,16 @@ def macs_of(answers: Iterable[Answer]) -> set[str]:
     return others.union(*forms.values())
 
 
+def owned(answers: Iterable[Answer]) -> frozenset[str]:
+    """Return the MACs that answer for one address as its owner does: no proxy, nobody else."""
+    owning = {4: {"probe"}, 6: {"own", "probe"}}
+    return frozenset(
+        answer.mac
+        for answer in answers
+        if answer.form in owning[answer.address.version] and not answer.sender
+    )
+
+
 def lent(answers: Iterable[Answer]) -> set[Pair]:
     """Return who claims one next hop for a MAC that does not speak for itself, though others do.
 
@@ -98,7 +111,7 @@ def vouching(
     Of a bond each link sends, and only one answers ARP. What is asked at one MAC alone is answered
     by nobody else.
     """
-    sources = _sources(routes)
+    sources = sources_of(routes)
     hops = {mac: hop for hop, those in macs.items() for mac in those}
 
     def vouched(pairs: frozenset[Pair]) -> frozenset[Pair]:
@@ -115,14 +128,15 @@ def vouching(
     return vouched
 
 
-def _sources(routes: Iterable[RealServerRoute]) -> Sources:
+def sources_of(routes: Iterable[RealServerRoute]) -> Sources:
+    """Return an address of this host of each family, to ask from."""
     found: dict[int, IPAddress] = {}
     for route in routes:
         found.setdefault(route.source.version, route.source)
     return found.get(4), found.get(6)  # type: ignore[return-value]
 
 
-def _question(mac: str, to: str, hop: IPAddress, sources: Sources) -> bytes:
+def unicast_question(mac: str, to: str, hop: IPAddress, sources: Sources) -> bytes:
     """Return the question for `hop`, to one MAC alone."""
     if isinstance(hop, IPv4Address):
         # Nobody asks like this but us: what is answered is answered to this question.
@@ -138,7 +152,7 @@ def _vouched(wire: PacketSocket, asked: Mapping[IPAddress, Pair], sources: Sourc
     found: set[Pair] = set()
     for _ in range(_TURNS):
         for hop, (_, other) in asked.items():
-            wire.send(_question(wire.mac, other, hop, sources))
+            wire.send(unicast_question(wire.mac, other, hop, sources))
         for frame in wire.frames(monotonic() + _TURN):
             claim = claim_on(asked.keys(), frame)
             if claim is None or claim.form == "request":

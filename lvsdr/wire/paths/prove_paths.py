@@ -8,18 +8,20 @@ director's own IPVS never sees it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.path import Path, Proof, RealServerRoute
+from lvsdr.model.path import Path, Proof, RealServerRoute, SharedMac
 from lvsdr.wire.packet_filters import probe_reply_filter
 from lvsdr.wire.packet_socket import PacketSocket
-from lvsdr.wire.paths.next_hops import NextHops, next_hops, vouching
+from lvsdr.wire.paths.next_hops import NextHops, next_hops, sources_of, vouching
 from lvsdr.wire.paths.path_probes import ResolvedRoute
 from lvsdr.wire.paths.path_verdict import PathReplies, path_verdict
 from lvsdr.wire.paths.probe_ports import own_ports
 from lvsdr.wire.paths.probe_rounds import Pace, ask_paths
 from lvsdr.wire.paths.probe_sender import ProbeSender
+from lvsdr.wire.paths.shared_macs import shared_macs
 
 
 def prove_paths(
@@ -59,6 +61,8 @@ def _prove_on_link(
         # A router may have several, and each of them will do (VRRP).
         if len(macs[route.next_hop]) == 1 or (route.routed and macs[route.next_hop])
     }
+    near = {rip: hops.owned[rip] for rip, route in routes.items() if not route.routed}
+    shared = shared_macs(link, near, sources_of(routes.values()))
     reachable = [path for path in paths if path.rip in resolved]
     with own_ports() as ports, PacketSocket(link, only=probe_reply_filter(ports)) as wire:
         wire.wait_for_carrier()
@@ -66,7 +70,12 @@ def _prove_on_link(
         sender = ProbeSender(wire, ports, pace.rate, hops.same_host(), vouch)
         found = ask_paths(sender, reachable, resolved, pace)
         wire.wait_for_carrier()
-    return [_proof(path, routes[path.rip], hops, found.get(path)) for path in paths]
+    proofs = [_proof(path, routes[path.rip], hops, found.get(path)) for path in paths]
+    return [replace(each, shared=_shared(each.path.rip, shared)) for each in proofs]
+
+
+def _shared(rip: IPAddress, shared: Iterable[SharedMac]) -> tuple[SharedMac, ...]:
+    return tuple(each for each in shared if rip in each[1])
 
 
 def _tell(progress: Callable[[float], None] | None, done: int, links: int, fraction: float) -> None:
