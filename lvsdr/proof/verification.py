@@ -14,7 +14,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import VirtualServer
-from lvsdr.model.neighbour_claim import Answer
+from lvsdr.model.neighbour_claim import Answer, Heard
 from lvsdr.model.objects import SILENCE, Key
 from lvsdr.model.path import Proof, SharedMac
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
@@ -36,8 +36,9 @@ from lvsdr.rules.paths.service_findings import service_findings
 from lvsdr.rules.paths.shared_mac import shared_mac_findings
 from lvsdr.rules.segment import who_answers
 from lvsdr.rules.segment.mac_owners import MacOwners
+from lvsdr.rules.segment.unheard import unheard
 
-Ask = Callable[[Question], frozenset[Answer]]
+Ask = Callable[[Question], Heard]
 TellApart = Callable[[Question, Mapping[IPAddress, Collection[str]]], Iterable[SharedMac]]
 """Return which MACs several hosts have, of those with which the owner of each address answers."""
 
@@ -163,9 +164,9 @@ def any_host(  # noqa: PLR0913 - each is a way to look
     of the profile of `served`, whether its services answer. `tell_apart` finds real servers that
     share a MAC.
     """
-    answered = ask(segment.question)
-    owners = segment.mac_owners(answered)
-    verdict = _judged(segment, answered, owners)
+    heard = ask(segment.question)
+    answered, owners = heard.answers, segment.mac_owners(heard.answers)
+    verdict = _judged(segment, heard, owners)
     if tell_apart is not None:
         shared = tell_apart(segment.question, segment.owned(answered))
         verdict = verdict.with_findings(shared_mac_findings(shared))
@@ -226,15 +227,18 @@ def _state(
 
 def _answering(segment: Segment, ask: Ask) -> Verdict:
     """Return who answers for the VIPs on the segment."""
-    answered = ask(segment.question)
-    return _judged(segment, answered, segment.mac_owners(answered))
+    heard = ask(segment.question)
+    return _judged(segment, heard, segment.mac_owners(heard.answers))
 
 
-def _judged(segment: Segment, answered: frozenset[Answer], owners: MacOwners) -> Verdict:
+def _judged(segment: Segment, answered: Heard, owners: MacOwners) -> Verdict:
     """Return what the answers of the segment, and this host's own, mean."""
-    heard = answered | segment.own_answers()
-    answers = who_answers.SegmentAnswers(heard, owners)
+    heard = answered.answers | segment.own_answers()
+    answers = who_answers.SegmentAnswers(heard, owners, answered.lost)
     found = tuple(who_answers.answer_findings(segment.vips, answers))
+    if answered.lost:
+        doubtful = who_answers.doubtful_hosts(segment.vips, answers)
+        found = (*found, unheard(segment.link, answered.lost, doubtful))
     vips = frozenset(segment.vips)
     spoken = frozenset(item for item in heard if item.address in vips)
     return Verdict(found, spoken, {item.mac: owners.host(item.mac) for item in spoken})
