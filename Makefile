@@ -82,7 +82,8 @@ lab: .venv/.test
 # then no module can be loaded any more; no test after it asks for one.
 PRESSURE := crashes pressure paths unusual_paths watch tunnels proxies failover
 PRESSURE := $(PRESSURE:%=tests/lab/test_%.py)
-STORIES := scenarios two_boxes hooks checker_states
+STORIES := scenarios two_boxes hooks checker_states host_rules holders director same_host \
+	routed_containers containers fault_is_real
 STORIES := $(STORIES:%=tests/lab/test_%.py)
 CLIENTS := announce_gateway arp_model client_kinds clients_unanswered director_firewall \
 	drain_datagrams foreign_table forged_answers give_back hints replace_director service \

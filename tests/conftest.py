@@ -29,7 +29,7 @@ LAB = Path(__file__).parent / "lab"
 IN_THE_LAB = os.environ.get("LVSDR_LAB") == "uml"
 HOW = "runs in the lab: python -m lvsdr.lab --timeout 1500 -- python -m pytest tests/lab"
 # A row takes seconds: with all of them `make test` would take most of an hour.
-FEW = 8
+FEW = 4
 
 
 if IN_THE_LAB:
