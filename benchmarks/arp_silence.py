@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from functools import partial
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from statistics import median
@@ -35,7 +36,8 @@ def asked(made: Rig) -> None:
     """Ask for all VIPs from the observer; each has to be heard, from the director alone."""
     source = made.lab.topology.observer.address(4)
     assert isinstance(source, IPv4Address)
-    heard = made.lab.observer.inside(lambda: who_has("eth0", VIPS, source4=source, source6=None))
+    asking = partial(who_has, "eth0", VIPS, source4=source, source6=None)
+    heard = made.lab.observer.inside(asking).answers
     assert {(each.address, each.form) for each in heard} == {
         (vip, form) for vip in VIPS for form in ("own", "probe")
     }

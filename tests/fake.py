@@ -19,7 +19,7 @@ from lvsdr.model.client_connections import ConnectionQuestion, ConnectionsSeen, 
 from lvsdr.model.counters import Counters
 from lvsdr.model.host import TABLE_LOCAL, HeldAddress, Host, HostLink
 from lvsdr.model.ipvs import RealServer, VirtualServer
-from lvsdr.model.neighbour_claim import Answer, NeighbourClaim
+from lvsdr.model.neighbour_claim import Answer, Heard, NeighbourClaim
 from lvsdr.model.next_hop import HopAnswer, NextHop
 from lvsdr.model.objects import (
     NOTHING,
@@ -265,6 +265,9 @@ class FakeEars:
     def hear(self, until: float) -> Iterator[NeighbourClaim]:
         yield from self._heard
 
+    def count_lost(self) -> int:
+        return 0
+
 
 class FakeHearing:
     """Has heard the same first packets, whenever asked."""
@@ -296,6 +299,7 @@ class FakeSession(Session):
         self.overheard: list[NeighbourClaim] = []
         self.first_packets: list[FirstPacket] = []
         self.shared: list[SharedMac] = []
+        self.frames_lost = 0
 
     def kernel(self) -> FakeKernel:
         return self._kernel
@@ -311,9 +315,10 @@ class FakeSession(Session):
     ) -> frozenset[tuple[IPAddress, IPAddress]]:
         return frozenset((one, vip) for vip in vips for one in neighbours if one in self.awake)
 
-    def ask_briefly(self, question: Question) -> frozenset[Answer]:
+    def ask_briefly(self, question: Question) -> Heard:
         self.asked_briefly.append(question)
-        return frozenset(each for each in self._heard if each.address in question.addresses)
+        known = (each for each in self._heard if each.address in question.addresses)
+        return Heard(frozenset(known), self.frames_lost)
 
     @contextmanager
     def announcer(self, link: str) -> Iterator[FakeSession]:
@@ -330,9 +335,9 @@ class FakeSession(Session):
     ) -> AbstractContextManager[FakeHearing]:
         return nullcontext(FakeHearing(self.first_packets))
 
-    def ask(self, question: Question) -> frozenset[Answer]:
+    def ask(self, question: Question) -> Heard:
         self.asked.append(question)
-        return self._heard
+        return Heard(self._heard, self.frames_lost)
 
     def tell_apart(
         self, question: Question, macs: Mapping[IPAddress, Collection[str]]

@@ -13,9 +13,10 @@ from lvsdr.model.neighbour_claim import Answer, AnswerForm, NeighbourClaim
 from lvsdr.model.path import Path, Proof
 from lvsdr.proof.segment_hosts import owning_macs
 from lvsdr.rules.paths.path_findings import findings as path_findings
+from lvsdr.rules.segment.answering_hosts import director_macs
 from lvsdr.rules.segment.claim_monitor import ClaimMonitor
 from lvsdr.rules.segment.mac_owners import MacOwners
-from lvsdr.rules.segment.who_answers import SegmentAnswers, answer_findings, director_macs
+from lvsdr.rules.segment.who_answers import SegmentAnswers, answer_findings
 from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
 from lvsdr.wire.frames.arp import Arp
 from lvsdr.wire.frames.claim_of_frame import decode

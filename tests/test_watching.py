@@ -17,7 +17,7 @@ from lvsdr.cli.main import run
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING
-from lvsdr.model.neighbour_claim import Answer, ClaimForm, NeighbourClaim
+from lvsdr.model.neighbour_claim import Answer, ClaimForm, Heard, NeighbourClaim
 from lvsdr.model.objects import Address
 from lvsdr.model.watch_event import Event
 from lvsdr.profile.reader import read
@@ -260,6 +260,7 @@ class FakeEars:
         self.seconds = list(seconds)
         self.then = then
         self.asked = 0
+        self.lost: list[int] = []
         self.opened: tuple[str, tuple[IPAddress, ...]] | None = None
 
     def __enter__(self) -> Self:
@@ -278,6 +279,9 @@ class FakeEars:
 
     def ask(self, *_: object) -> None:
         self.asked += 1
+
+    def count_lost(self) -> int:
+        return self.lost.pop(0) if self.lost else 0
 
     def reopen(self) -> None:
         if self.seconds[:1] == [None]:
@@ -376,7 +380,7 @@ def followed(ears: FakeEars, **wanted: Any) -> tuple[Watch, list[Event]]:
         clock=lambda: clock.now,
         wait=clock.wait,
     )
-    watch.run(lambda *_: ears, lambda _: frozenset(KNOWN_HOSTS))
+    watch.run(lambda *_: ears, lambda _: Heard(frozenset(KNOWN_HOSTS)))
     return watch, told
 
 

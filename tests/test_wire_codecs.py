@@ -369,12 +369,12 @@ def test_what_nobody_said_in_the_name_of_the_vip_is_no_answer(frame: bytes) -> N
     assert answer(frame, ASKER, frozenset({VIP, VIP6})) is None
 
 
-def test_the_mac_inside_counts_and_the_one_of_the_frame_is_who_says_so() -> None:
+def test_the_mac_inside_counts_and_the_one_of_the_frame_is_kept_beside_it() -> None:
     claimed = "02:00:00:00:00:99"
 
     found = answer(arp_frame(Arp(arp.REPLY, claimed, VIP, US, DIP)), ASKER, frozenset({VIP}))
 
-    assert found == Answer(VIP, claimed, "own", sender=THEM)
+    assert found == Answer(VIP, claimed, "own", THEM)
 
 
 def test_an_advertisement_without_a_mac_counts_for_the_source_of_its_frame() -> None:

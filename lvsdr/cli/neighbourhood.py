@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from lvsdr.core.workflow import Announcer
     from lvsdr.model.address import IPAddress
-    from lvsdr.model.neighbour_claim import Answer
+    from lvsdr.model.neighbour_claim import Heard
     from lvsdr.model.next_hop import HopAnswer, NextHop
     from lvsdr.model.path import SharedMac
     from lvsdr.proof.segment_hosts import Question
@@ -69,7 +69,7 @@ class Neighbourhood:
 
         return answered(link, vips, neighbours)
 
-    def ask_briefly(self, question: Question) -> frozenset[Answer]:
+    def ask_briefly(self, question: Question) -> Heard:
         """Ask the segment who owns addresses, in a quarter of a second."""
         from lvsdr.wire.who_has import who_has
 

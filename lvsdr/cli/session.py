@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lvsdr.core.kernel_interface import Kernel
     from lvsdr.model.address import IPAddress
     from lvsdr.model.container_host import ContainerHost
-    from lvsdr.model.neighbour_claim import Answer
+    from lvsdr.model.neighbour_claim import Heard
     from lvsdr.model.path import Path, Proof, RealServerRoute
     from lvsdr.model.profile import Profile
     from lvsdr.model.route_lookup import ForwardingOutcome
@@ -110,7 +110,7 @@ class Session(Neighbourhood):
 
         return Book(namespace.identity())
 
-    def ask(self, question: Question) -> frozenset[Answer]:
+    def ask(self, question: Question) -> Heard:
         """Ask the segment, with a progress bar."""
         from lvsdr.wire.who_has import who_has
 
@@ -118,6 +118,7 @@ class Session(Neighbourhood):
             return who_has(
                 question.link,
                 question.addresses,
+                apart=question.apart,
                 source4=question.source4,
                 source6=question.source6,
                 seconds=self.seconds,

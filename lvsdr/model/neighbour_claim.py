@@ -50,3 +50,11 @@ class Answer:
     mac: str
     form: AnswerForm
     sender: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was heard of a segment's answers; of `lost` frames not, so that silence is no proof."""
+
+    answers: frozenset[Answer] = frozenset()
+    lost: int = 0

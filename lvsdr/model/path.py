@@ -49,6 +49,8 @@ PathDetail = Literal[
     # Of no verdict: nothing answers a datagram; which VIP, or which port, is not known.
     "no-answer",
     "not-asked",
+    # Frames came faster than they could be read: nobody was heard, which proves nothing.
+    "not-heard",
     "no-vip",
     "no-port",
     # Of served: the VIP is held, and no port is known to ask.

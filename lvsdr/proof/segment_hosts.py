@@ -19,12 +19,16 @@ from lvsdr.rules.segment.mac_owners import MacOwners
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Who has `addresses`? To be asked on `link`, in the name of the sources as well as in none."""
+    """Who has `addresses`? To be asked on `link`, in the name of the sources as well as in none.
+
+    Those `apart` are listened to on their own: a flood of claims on them hides nobody else's.
+    """
 
     link: str
     addresses: tuple[IPAddress, ...]
     source4: IPv4Address | None
     source6: IPv6Address | None
+    apart: tuple[IPAddress, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,8 @@ class Segment:
     def question(self) -> Question:
         """What to ask to know all of them."""
         addresses = tuple(dict.fromkeys((*self.vips, *self.rips, *self.dips)))
-        return Question(self.link, addresses, *self.host.askers(self.link, self.vips))
+        sources = self.host.askers(self.link, self.vips)
+        return Question(self.link, addresses, *sources, apart=self.vips)
 
     @property
     def macs(self) -> frozenset[str]:

@@ -17,8 +17,8 @@ from lvsdr.model.service_proof import (
     Unasked,
 )
 from lvsdr.proof.segment_hosts import Segment, owning_macs
+from lvsdr.rules.segment.answering_hosts import answers_by_address, director_macs
 from lvsdr.rules.segment.mac_owners import MacOwners
-from lvsdr.rules.segment.who_answers import answers_by_address, director_macs
 
 FirstAsk = Callable[[str, Sequence[FirstPackets]], Sequence[Sequence[ServiceReply]]]
 """Send first packets out of a link, and return the replies to each."""

@@ -8,19 +8,16 @@ from dataclasses import dataclass
 from lvsdr.errors import CannotRun, NoCarrier
 from lvsdr.model.address import IPAddress
 from lvsdr.model.host import Host
-from lvsdr.model.neighbour_claim import Answer
+from lvsdr.model.neighbour_claim import Answer, Heard
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.proof.segment_hosts import Question, Segment
 from lvsdr.rules.host.vip_gateways import routes_by
+from lvsdr.rules.segment.answering_hosts import AnsweringHost, answers_by_address, hosts_that_answer
 from lvsdr.rules.segment.lent_names import lent_findings
 from lvsdr.rules.segment.mac_owners import MacOwners
-from lvsdr.rules.segment.who_answers import (
-    AnsweringHost,
-    answers_by_address,
-    hosts_that_answer,
-)
+from lvsdr.rules.segment.unheard import unheard
 
-Ask = Callable[[Question], frozenset[Answer]]
+Ask = Callable[[Question], Heard]
 # Of many VIPs that others have, so many are told.
 SHOWN = 8
 
@@ -59,10 +56,12 @@ def refuse_taken(
     except NoCarrier as nobody:
         return (f"nobody was asked who has the VIPs: {nobody.message}",)
     # Another link of this host on the segment answers for what the host has anywhere (ARP flux).
-    answers = [each for each in heard if each.mac not in segment.macs]
+    answers = [each for each in heard.answers if each.mac not in segment.macs]
+    notes = (unheard(segment.link, heard.lost).message,) if heard.lost else ()
     if not answers:
-        return ()
-    return _judged(new, answers, _owners(profile, segment, asking))
+        return notes
+    owners = _owners(profile, segment, asking)
+    return notes + _judged(new, answers, owners, sure=not heard.lost)
 
 
 def _not_of_a_gateway(vips: Sequence[IPAddress], asking: Asking) -> None:
@@ -82,17 +81,22 @@ def _owners(profile: DirectorProfile, segment: Segment, asking: Asking) -> MacOw
     if not profile.rips or segment.host.ips & set(profile.rips):
         return MacOwners()
     sources = segment.host.askers(segment.link, profile.vips)
-    return segment.mac_owners(asking.at_length(Question(segment.link, profile.rips, *sources)))
+    return segment.mac_owners(
+        asking.at_length(Question(segment.link, profile.rips, *sources)).answers
+    )
 
 
 def _judged(
-    vips: Sequence[IPAddress], answers: Iterable[Answer], owners: MacOwners
+    vips: Sequence[IPAddress], answers: Iterable[Answer], owners: MacOwners, *, sure: bool
 ) -> tuple[str, ...]:
     by_vip = answers_by_address(answers)
     notes = [each.message for each in lent_findings(vips, by_vip, owners)]
     taken: list[tuple[IPAddress, AnsweringHost]] = []
     for vip in vips:
         servers, others, proxies = hosts_that_answer(vip, by_vip.get(vip, ()), owners)
+        if not sure and vip.version == 4:
+            # What tells an owner from a proxy, its answer to a probe, may have been lost.
+            others, proxies = [*others, *proxies], []
         taken += ((vip, each) for each in others)
         notes += _known(vip, servers, proxies)
     if taken:

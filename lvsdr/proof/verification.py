@@ -16,7 +16,7 @@ from lvsdr.model.change import Plan
 from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import VirtualServer
-from lvsdr.model.neighbour_claim import Answer
+from lvsdr.model.neighbour_claim import Answer, Heard
 from lvsdr.model.objects import SILENCE, Key
 from lvsdr.model.path import Proof, SharedMac
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
@@ -39,8 +39,9 @@ from lvsdr.rules.paths.shared_mac import shared_mac_findings
 from lvsdr.rules.segment import who_answers
 from lvsdr.rules.segment.mac_owners import MacOwners
 from lvsdr.rules.segment.taken_vips import harm_of_taking
+from lvsdr.rules.segment.unheard import unheard
 
-Ask = Callable[[Question], frozenset[Answer]]
+Ask = Callable[[Question], Heard]
 TellApart = Callable[[Question, Mapping[IPAddress, Collection[str]]], Iterable[SharedMac]]
 """Return which MACs several hosts have, of those with which the owner of each address answers."""
 
@@ -104,8 +105,7 @@ def director(  # noqa: PLR0913 - each is a way to look
     if todo is None:
         return Verdict(found)
     with watched(profile, kernel, host, hear) as traffic:
-        record = book.load().baseline
-        return _proven(profile, host, found, todo, ask, probe, traffic, record)
+        return _proven(profile, host, found, todo, ask, probe, traffic, book.load().baseline)
 
 
 def standby(
@@ -134,14 +134,14 @@ def _proven(  # noqa: PLR0913, PLR0917 - what is known, and each way to look
     """Return `found`, and who answers on the segment, what the paths are like, and the traffic."""
     segment = segment_of(profile, host, profile.interface)
     answered = ask(segment.question)
-    owners = segment.mac_owners(answered)
+    owners = segment.mac_owners(answered.answers)
     verdict = _judged(segment, answered, owners)
     if traffic is not None:
         traffic.note()
     services, servers = foreign(profile, host, ours)
     proofs = prove(profile, host, probe, servers) if probe else unasked(profile, servers)
     clients = () if traffic is None else tuple(traffic.findings(proofs))
-    others = [each for each in answered if each.mac not in segment.macs]
+    others = [each for each in answered.answers if each.mac not in segment.macs]
     reason = harm_of_taking(new_vips(todo), others, owners)
     reason = reason or harm.harm_of_putting_back(found, harm.put_back(todo), proofs)
     found = harm.without_harm(found, profile, reason)
@@ -173,9 +173,9 @@ def any_host(  # noqa: PLR0913 - each is a way to look
     of the profile of `served`, whether its services answer. `tell_apart` finds real servers that
     share a MAC.
     """
-    answered = ask(segment.question)
-    owners = segment.mac_owners(answered)
-    verdict = _judged(segment, answered, owners)
+    heard = ask(segment.question)
+    answered, owners = heard.answers, segment.mac_owners(heard.answers)
+    verdict = _judged(segment, heard, owners)
     if tell_apart is not None:
         shared = tell_apart(segment.question, segment.owned(answered))
         verdict = verdict.with_findings(shared_mac_findings(shared))
@@ -237,11 +237,14 @@ def _state(
     return harm.without_harm(found, profile, harm.harm_of_apply(profile, todo, host)), todo
 
 
-def _judged(segment: Segment, answered: frozenset[Answer], owners: MacOwners) -> Verdict:
+def _judged(segment: Segment, answered: Heard, owners: MacOwners) -> Verdict:
     """Return what the answers of the segment, and this host's own, mean."""
-    heard = answered | segment.own_answers()
-    answers = who_answers.SegmentAnswers(heard, owners)
+    heard = answered.answers | segment.own_answers()
+    answers = who_answers.SegmentAnswers(heard, owners, answered.lost)
     found = tuple(who_answers.answer_findings(segment.vips, answers))
+    if answered.lost:
+        doubtful = who_answers.doubtful_hosts(segment.vips, answers)
+        found = (*found, unheard(segment.link, answered.lost, doubtful))
     vips = frozenset(segment.vips)
     spoken = frozenset(item for item in heard if item.address in vips)
     return Verdict(found, spoken, {item.mac: owners.host(item.mac) for item in spoken})

@@ -13,14 +13,15 @@ from lvsdr.core.kernel_interface import Kernel
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING
-from lvsdr.model.neighbour_claim import Answer, NeighbourClaim
+from lvsdr.model.neighbour_claim import Heard, NeighbourClaim
 from lvsdr.model.profile import Profile
 from lvsdr.model.watch_event import Event
 from lvsdr.proof.segment_hosts import Segment, segment_of
 from lvsdr.proof.verification import Ask
+from lvsdr.rules.segment.answering_hosts import answers_by_address, director_macs
 from lvsdr.rules.segment.claim_monitor import ClaimMonitor
 from lvsdr.rules.segment.event_rate_limiter import EventRateLimiter
-from lvsdr.rules.segment.who_answers import answers_by_address, director_macs
+from lvsdr.rules.segment.unheard import UnheardFrames
 
 _TICK = 1.0
 
@@ -31,6 +32,7 @@ class Ears(Protocol):
     def hear(self, until: float) -> Iterator[NeighbourClaim]: ...
     def ask(self, source4: IPv4Address | None, source6: IPv6Address | None) -> None: ...
     def reopen(self) -> None: ...
+    def count_lost(self) -> int: ...
 
 
 OpenEars = Callable[[str, tuple[IPAddress, ...]], AbstractContextManager[Ears]]
@@ -70,6 +72,7 @@ class Watch:
     _held: frozenset[IPAddress] = frozenset()
     _segment: Segment = field(init=False)
     _limiter: EventRateLimiter = field(init=False)
+    _unheard: UnheardFrames = field(init=False)
 
     def run(self, ears: OpenEars, ask: Ask) -> None:
         """Ask once, to know the hosts; then listen until it is over.
@@ -82,19 +85,25 @@ class Watch:
         )
         question = self._segment.question
         self._limiter = EventRateLimiter(self.clock())
+        self._unheard = UnheardFrames(self._segment.link)
         with ears(self._segment.link, question.addresses) as listening:
             # The answers are heard twice, here and by the one who listens: nothing is missed.
-            monitor = self._monitor(ask(question))
+            heard = ask(question)
+            monitor = self._monitor(heard)
             self.begun(self._segment.link)
             try:
+                self._lost(heard.lost, monitor)
                 for doubt in monitor.doubts():
-                    self._take(doubt)
+                    # Of what was not heard, silence proves nothing.
+                    if not (heard.lost and doubt.rule.endswith("-NOBODY")):
+                        self._take(doubt)
                 self._listen(listening, monitor)
             finally:
                 for event in monitor.due(float("inf")):
                     self._take(event)
                 for event in self._limiter.rest():
                     self.tell(event)
+                self._tell(self._unheard.rest())
 
     def _listen(self, ears: Ears, monitor: ClaimMonitor) -> None:
         question = self._segment.question
@@ -108,14 +117,16 @@ class Watch:
             until = now + _TICK if end is None else min(end, now + _TICK)
             self._hear(ears, monitor, until)
             now = self.clock()
+            if not self._down:
+                self._lost(ears.count_lost(), monitor)
             for event in monitor.due(now):
                 self._take(event)
             for event in self._limiter.due(now):
                 self.tell(event)
 
-    def _monitor(self, heard: frozenset[Answer]) -> ClaimMonitor:
+    def _monitor(self, heard: Heard) -> ClaimMonitor:
         segment = self._segment
-        owners, spoken = segment.mac_owners(heard), answers_by_address(heard)
+        owners, spoken = segment.mac_owners(heard.answers), answers_by_address(heard.answers)
         answered = {vip: director_macs(vip, spoken.get(vip, ()), owners) for vip in segment.vips}
         return ClaimMonitor(
             owners,
@@ -140,6 +151,16 @@ class Watch:
                 self._link_is("DOWN", f"cannot be listened on: {failure.message}")
             self.wait(max(0.0, until - self.clock()))
 
+    def _lost(self, lost: int, monitor: ClaimMonitor) -> None:
+        now = self.clock()
+        if lost:
+            monitor.missed(now)
+        self._tell(self._unheard.take(lost, now))
+
+    def _tell(self, event: Event | None) -> None:
+        if event is not None:
+            self.tell(event)
+
     def _link_is(self, state: str, message: str) -> None:
         link = self._segment.link
         self._down = state == "DOWN"
@@ -148,9 +169,7 @@ class Watch:
 
     def _take(self, event: Event) -> None:
         self.alarmed = self.alarmed or event.severity == ERROR
-        told = self._limiter.take(event)
-        if told is not None:
-            self.tell(told)
+        self._tell(self._limiter.take(event))
 
     def _holds(self, vip: IPAddress) -> bool:
         """Return whether this host holds `vip`; the kernel is asked once a second at most.

@@ -13,8 +13,8 @@ from lvsdr.model.closed_on_exit import Closing
 from lvsdr.model.neighbour_claim import NeighbourClaim
 from lvsdr.wire.arp_nd_questions import Asker, Timed, neighbour_questions
 from lvsdr.wire.frames.claim_of_frame import claim_on
-from lvsdr.wire.packet_socket import RATE, PacketSocket, paced
-from lvsdr.wire.who_has import ethertypes
+from lvsdr.wire.packet_socket import RATE, paced
+from lvsdr.wire.socket_group import SocketGroup
 
 
 class Listener(Closing):
@@ -31,6 +31,7 @@ class Listener(Closing):
         self._rate = rate
         self._due: deque[Timed] = deque()
         self._wire = self._opened()
+        self._lost = 0
 
     def __enter__(self) -> Self:
         self._wire.__enter__()
@@ -61,13 +62,19 @@ class Listener(Closing):
         """Open the socket again after the link was down or gone; raise CannotRun while it is."""
         fresh = self._opened()
         fresh.__enter__()
+        self._lost += self._wire.count_lost()
         self._wire.close()
         self._wire = fresh
         self._due.clear()
         self._wire.wait_for_carrier(0.0)
 
-    def _opened(self) -> PacketSocket:
-        return PacketSocket(self._link, *ethertypes(self._addresses), about=self._addresses)
+    def count_lost(self) -> int:
+        """Return how many frames were not heard, since the last time this was asked."""
+        lost, self._lost = self._lost + self._wire.count_lost(), 0
+        return lost
+
+    def _opened(self) -> SocketGroup:
+        return SocketGroup(self._link, [self._addresses])
 
     def _heard(self, until: float) -> Iterator[NeighbourClaim]:
         for frame in self._wire.frames(until):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, get_args
 
 from lvsdr.model.address import IPAddress
 from lvsdr.wire.bpf import (
@@ -45,14 +46,25 @@ NO_VLAN: tuple[Instruction, ...] = (
 _SPEAKS_FOR = {135: 34, 136: 74}
 _SENDER_OF_ARP = 28
 
+Way = Literal["to us", "to all"]
+WAYS: tuple[Way, ...] = get_args(Way)
+_BY_WAY: dict[Way | None, tuple[Instruction, ...]] = {
+    None: ((EQUAL, DROP, 0, _OUTGOING),),
+    "to us": ((EQUAL, 0, DROP, _FOR_US),),
+    "to all": ((EQUAL, DROP, 0, _OUTGOING), (EQUAL, DROP, 0, _FOR_US)),
+}
 
-def ethertype_filter(ethertypes: Sequence[int], about: Iterable[IPAddress] = ()) -> bytes:
+
+def ethertype_filter(
+    ethertypes: Sequence[int], about: Iterable[IPAddress] = (), way: Way | None = None
+) -> bytes:
     """Return the BPF program that passes frames of `ethertypes`, in host byte order.
 
     Of IPv6 only neighbour discovery passes. Frames that this host sends are dropped, and frames of
     a VLAN on the link: the kernel has removed their tag, so they look like frames of the link
     itself. With `about`, only what is said of these addresses passes, and a little more: however
-    many frames speak of others, they take no room from these.
+    many frames speak of others, they take no room from these. With `way`, only what is sent to
+    this host's MAC passes, or only the rest.
     """
     words = {int(address) & 0xFFFFFFFF for address in about}
     # Too many for the kernel: then all pass.
@@ -66,7 +78,7 @@ def ethertype_filter(ethertypes: Sequence[int], about: Iterable[IPAddress] = ())
     return assemble(
         [
             (LOAD, 0, 0, PACKET_TYPE),
-            (EQUAL, DROP, 0, _OUTGOING),
+            *_BY_WAY[way],
             *NO_VLAN,
             (LOAD_HALF, 0, 0, 12),
             *((EQUAL, ACCEPT, 0, ethertype) for ethertype in others),

@@ -19,19 +19,21 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.closed_on_exit import Closing
 from lvsdr.wire.frames.ethernet import IPV6, mac_text
 from lvsdr.wire.link_flags import RUNNING, UP, link_flags, require_neighbours
-from lvsdr.wire.packet_filters import ethertype_filter
+from lvsdr.wire.packet_filters import Way, ethertype_filter
 
 # From the kernel's headers; Python's socket module has no names for them.
 _ETH_P_ALL = 0x0003
-_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _PACKET_IGNORE_OUTGOING = 263, 1, 23
+_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _PACKET_STATISTICS, _PACKET_IGNORE_OUTGOING = 263, 1, 6, 23
 _PACKET_MR_ALLMULTI = 2
 _SO_ATTACH_FILTER, _SO_RCVBUFFORCE = 26, 33
 _IFNAMSIZ = 16
 
 _LARGEST = 65536
 _BUFFER = 16 << 20
-_BACKLOG = 8
+BACKLOG = 8
 RATE = 5000
+# linux/if_packet.h, struct tpacket_stats: frames, and those of them that were dropped.
+_STATISTICS = struct.Struct("II")
 _PAUSES = (0.001, 0.01, 0.1)
 
 _REASONS = {
@@ -51,7 +53,8 @@ class PacketSocket(Closing):
     Entering it raises CannotRun without the privilege, and for a link that
     is missing or does not use ARP: a loopback, IFF_NOARP, not Ethernet.
     Without ethertypes it only sends. With `about`, what is said of other addresses is not received.
-    `only` is a BPF program that takes the place of the filter for ethertypes.
+    And with `way`, only what is sent to this host's MAC, or only the rest. `only` is a BPF program
+    that takes the place of the filter for ethertypes.
     """
 
     def __init__(
@@ -60,11 +63,12 @@ class PacketSocket(Closing):
         *ethertypes: int,
         about: Iterable[IPAddress] = (),
         only: bytes | None = None,
+        way: Way | None = None,
     ) -> None:
         self.link = link
         self._ethertypes = ethertypes
         self._receives = bool(ethertypes or only)
-        self._only = only or ethertype_filter(ethertypes, about)
+        self._only = only or ethertype_filter(ethertypes, about, way)
 
     def __enter__(self) -> Self:
         with link_errors(f"cannot open a packet socket on {self.link}", self.link):
@@ -91,6 +95,24 @@ class PacketSocket(Closing):
             wire.close()
             raise
         return wire
+
+    def fileno(self) -> int:
+        """Return the descriptor of the socket, to wait for frames."""
+        return self._socket.fileno()
+
+    def taken(self, most: int) -> Iterator[bytes]:
+        """Yield the frames that have come, at most so many."""
+        for _ in range(most):
+            if (frame := self._queued()) is None:
+                return
+            yield frame
+
+    def count_lost(self) -> int:
+        """Return how many frames the kernel had no room for, since the last time this was asked."""
+        with link_errors(f"cannot ask for what was lost on {self.link}", self.link):
+            counted = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, _STATISTICS.size)
+        lost: int = _STATISTICS.unpack(counted)[1]
+        return lost
 
     @property
     def mac(self) -> str:
@@ -137,7 +159,7 @@ class PacketSocket(Closing):
         late caller still gets answers, and a flood does not hold it up.
         """
         late = 0
-        while late < _BACKLOG and (frame := self._receive(until)) is not None:
+        while late < BACKLOG and (frame := self._receive(until)) is not None:
             late += monotonic() > until
             yield frame
 

@@ -15,7 +15,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.wire.frames import arp, neighbour_discovery
 from lvsdr.wire.frames.claim_of_frame import claim_on
 from lvsdr.wire.packet_socket import PacketSocket, paced
-from lvsdr.wire.who_has import ethertypes
+from lvsdr.wire.socket_group import ethertypes
 
 Pair = tuple[IPAddress, IPAddress]
 """A neighbour, and a VIP that it is told of."""

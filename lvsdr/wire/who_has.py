@@ -9,7 +9,7 @@ from operator import itemgetter
 from time import monotonic
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.neighbour_claim import Answer, AnswerForm, NeighbourClaim
+from lvsdr.model.neighbour_claim import Answer, AnswerForm, Heard, NeighbourClaim
 from lvsdr.wire.arp_nd_questions import (
     Asker,
     Timed,
@@ -17,13 +17,14 @@ from lvsdr.wire.arp_nd_questions import (
     neighbour_questions,
     schedule,
 )
-from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
+from lvsdr.wire.frames import arp, neighbour_discovery
 from lvsdr.wire.frames.claim_of_frame import claim_on
-from lvsdr.wire.packet_socket import RATE, PacketSocket
+from lvsdr.wire.packet_socket import RATE
+from lvsdr.wire.socket_group import SocketGroup
 
 _TICKS = 16
 # A forger may invent MAC addresses faster than memory lasts. Long before, the verdict is clear.
-_MOST = 500_000
+_MOST = 100_000
 _REPEATED = 100_000
 
 
@@ -31,42 +32,41 @@ def who_has(  # noqa: PLR0913 - each is a question of its own, and none can be d
     link: str,
     addresses: Iterable[IPAddress],
     *,
+    apart: Iterable[IPAddress] = (),
     source4: IPv4Address | None,
     source6: IPv6Address | None,
     seconds: float = 1.6,
     rate: float = RATE,
     briefly: bool = False,
     progress: Callable[[float], None] | None = None,
-) -> frozenset[Answer]:
+) -> Heard:
     """Ask on `link` who has `addresses`, several times in each form, and return every answer.
 
     Listens `seconds` after the last question that a proxy would answer: it answers up to 0.8 s
     late. A source that is among `addresses` is not used, for a question from it would claim it.
-    `rate` is in frames a second; `progress` is called with the fraction done, up to 1.0. Answers of
-    this host itself are not received. Raises CannotRun.
-
-    With `briefly`, it is asked in haste for who owns an address, for a quarter of a second, and
-    `seconds` do not count.
+    What is said of those `apart` takes no room from what is said of the others. `rate` is in
+    frames a second; `progress` is called with the fraction done, up to 1.0. Answers of this host
+    itself are not received. With `briefly`, it is asked in haste for who owns an address, for a
+    quarter of a second, and `seconds` do not count. Raises CannotRun.
 
     A proxy queues 64 of the questions that it will answer (proxy_qlen): it is found however many
     addresses are asked for, but answers for no more than fit into its queue.
     """
     wanted = frozenset(addresses)
     if not wanted:
-        return frozenset()
-    with PacketSocket(link, *ethertypes(wanted), about=wanted) as wire:
+        return Heard()
+    special = wanted.intersection(apart)
+    with SocketGroup(link, (special, wanted - special)) as wire:
         wire.wait_for_carrier()
-        asker = Asker(
-            wire.mac,
-            None if source4 in wanted else source4,
-            None if source6 in wanted else source6,
-        )
+        sources = (None if source4 in wanted else source4, None if source6 in wanted else source6)
+        asker = Asker(wire.mac, *sources)
         asked = neighbour_questions(asker, wanted)
         timed, end = brief_schedule(asked, rate) if briefly else schedule(asked, seconds, rate)
-        answers = _distinct(_converse(wire, timed, end, progress), asker, wanted)
+        answers, left_out = _distinct(_converse(wire, timed, end, progress), asker, wanted)
+        lost = wire.count_lost() + left_out
         # Again: what was pulled while we listened could not be heard either.
         wire.wait_for_carrier()
-    return answers
+    return Heard(answers, lost)
 
 
 def answer(data: bytes, asker: Asker, addresses: frozenset[IPAddress]) -> Answer | None:
@@ -78,15 +78,13 @@ def answer(data: bytes, asker: Asker, addresses: frozenset[IPAddress]) -> Answer
     return Answer(claim.address, claim.mac, _answer_form(claim, asker), claim.sender)
 
 
-def ethertypes(addresses: Iterable[IPAddress]) -> set[int]:
-    """Return the EtherTypes of the protocols that resolve `addresses`."""
-    return {ethernet.ARP if address.version == 4 else ethernet.IPV6 for address in addresses}
-
-
 def _distinct(
     frames: Iterable[bytes], asker: Asker, addresses: frozenset[IPAddress]
-) -> frozenset[Answer]:
+) -> tuple[frozenset[Answer], int]:
+    """Return what the frames answer, and how many answers there was no room for."""
     found: set[Answer] = set()
+    # Each address has an answer in either form, and a few hosts may have it.
+    most, left_out = max(_MOST, 8 * len(addresses)), 0
     # Each round brings the same bytes again: reading them once is enough.
     known: set[bytes] = set()
     for frame in frames:
@@ -95,13 +93,17 @@ def _distinct(
         if len(known) < _REPEATED:
             known.add(frame)
         one = answer(frame, asker, addresses)
-        if one is not None and len(found) < _MOST:
+        if one is None or one in found:
+            continue
+        if len(found) < most:
             found.add(one)
-    return frozenset(found)
+        else:
+            left_out += 1
+    return frozenset(found), left_out
 
 
 def _converse(
-    wire: PacketSocket,
+    wire: SocketGroup,
     timed: Sequence[Timed],
     end: float,
     progress: Callable[[float], None] | None,
@@ -123,6 +125,7 @@ def _converse(
         until = asked + (end - asked) * tick / _TICKS
         yield from wire.frames(start + until)
         tell(until / end)
+    yield from wire.rest()
 
 
 def _answer_form(claim: NeighbourClaim, asker: Asker) -> AnswerForm:

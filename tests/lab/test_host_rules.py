@@ -35,6 +35,7 @@ from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.lab.lab_host import Host
 from lvsdr.model.change import Change
 from lvsdr.model.ipvs import RealServer
+from lvsdr.model.neighbour_claim import Heard
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
 from lvsdr.profile.reader import read
 from lvsdr.proof import verification
@@ -268,7 +269,7 @@ def verdict(made: Rig, place: str) -> Verdict:
             if place == "director":
                 wanted = read(made.director, "director")
                 assert isinstance(wanted, DirectorProfile)
-                return verification.director(wanted, kernel, book, lambda _: frozenset(), None)
+                return verification.director(wanted, kernel, book, lambda _: Heard(), None)
             silent = read(made.realserver, "realserver")
             assert isinstance(silent, RealServerProfile)
             return verification.realserver(silent, kernel, book)

@@ -56,6 +56,10 @@ REASONS: Mapping[PathDetail, Reason] = {
         "whether the service answers a client of its own kind, and whether a firewall of {rip} lets"
         " {port} in",
     ),
+    "not-heard": Reason(
+        "its MAC address was not heard, as frames came faster than they could be read",
+        "who floods the segment: tcpdump -e -n -c 100 arp or icmp6",
+    ),
     "not-asked": Reason("no path was probed", "verify again without --no-paths"),
     "no-vip": Reason(
         "the profile names no VIP at which it could be asked",

@@ -87,6 +87,11 @@ class ClaimMonitor:
             return self._intrudes(spoken, "it is not the director's MAC")
         return None if mac in self._directors[vip] else self._stranger(spoken, now)
 
+    def missed(self, now: float) -> None:
+        """Note that frames were lost: who has answered may have announced itself in one of them."""
+        for key, (_, spoken) in self._pending.items():
+            self._pending[key] = (now + GRACE, spoken)
+
     def due(self, now: float) -> Iterator[Event]:
         """Yield an event for each host that answered, but did not announce the VIP in time."""
         for key, (deadline, spoken) in list(self._pending.items()):

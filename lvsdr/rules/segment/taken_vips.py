@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.neighbour_claim import Answer
+from lvsdr.rules.segment.answering_hosts import answers_by_address, hosts_that_answer
 from lvsdr.rules.segment.mac_owners import MacOwners
-from lvsdr.rules.segment.who_answers import answers_by_address, hosts_that_answer
 
 
 def harm_of_taking(vips: Iterable[IPAddress], answers: Iterable[Answer], owners: MacOwners) -> str:

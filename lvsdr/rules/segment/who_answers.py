@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.neighbour_claim import Answer
-from lvsdr.rules.segment.lent_names import counted, lent_findings, speaks_of_another
+from lvsdr.rules.segment.answering_hosts import (
+    AnsweringHost,
+    answers_by_address,
+    as_proxy,
+    hosts_of,
+    strangers,
+)
+from lvsdr.rules.segment.lent_names import lent_findings
 from lvsdr.rules.segment.mac_owners import MacOwners
 
 PROXY = {
@@ -34,33 +41,13 @@ _SHOWN = 8
 class SegmentAnswers:
     """All answers about the VIPs, and the owners of their MACs.
 
-    `answers` also has what this host itself answers, in the form "self".
+    `answers` also has what this host itself answers, in the form "self". Where frames were `lost`,
+    silence proves nothing: neither that nobody has a VIP, nor that who answers is only a proxy.
     """
 
     answers: frozenset[Answer]
     owners: MacOwners = field(default_factory=MacOwners)
-
-
-@dataclass(frozen=True, slots=True)
-class AnsweringHost:
-    """One host that claimed a VIP, its MACs, and in `spoken` the forms of answers of each MAC.
-
-    `senders` are the MACs that said so, where none of its own did.
-    """
-
-    name: str
-    macs: tuple[str, ...]
-    spoken: frozenset[tuple[str, str]]
-    rip: IPAddress | None
-    senders: tuple[str, ...] = ()
-
-    @property
-    def forms(self) -> frozenset[str]:
-        return frozenset(form for _, form in self.spoken)
-
-    def __str__(self) -> str:
-        said = f"; {', '.join(self.senders)} says so" if self.senders else ""
-        return f"{self.name} ({', '.join(self.macs)}{said})"
+    lost: int = 0
 
 
 def answer_findings(vips: Iterable[IPAddress], found: SegmentAnswers) -> Iterator[Finding]:
@@ -73,84 +60,46 @@ def answer_findings(vips: Iterable[IPAddress], found: SegmentAnswers) -> Iterato
     spoken = answers_by_address(found.answers)
     yield from lent_findings(wanted, spoken, found.owners)
     for vip in wanted:
-        hosts = _hosts(spoken.get(vip, ()), found.owners)
-        directors, proxies = _strangers(vip, hosts)
-        yield from (_real_server(vip, host) for host in hosts if host.rip is not None)
+        hosts = hosts_of(spoken.get(vip, ()), found.owners)
+        directors, proxies = strangers(vip, hosts)
+        sure = vip.version == 6 or not found.lost
+        yield from (_real_server(vip, host, sure=sure) for host in hosts if host.rip is not None)
+        if not sure:
+            # Who was not heard to answer a probe may have done so.
+            proxies = []
         if len(directors) == len(proxies) == 1 and directors[0].forms == {"probe"}:
             # Linux's balance-alb gives each asker another MAC: the probe's is nobody, 0.0.0.0.
             yield _perhaps_one(vip, [*proxies, *directors])
             continue
-        yield from (_proxy(vip, host) for host in proxies)
+        yield from _proxies(vip, proxies)
         if vip.version == 4:
             yield from (_flux(vip, host) for host in directors if len(_at_once(host)) > 1)
-        if not directors:
+        if not directors and not found.lost:
             yield _nobody(vip)
         if len(directors) > 1:
-            yield _several(vip, directors, bool(found.owners.rips))
+            # Of real servers that were not heard, one may be among them.
+            known = bool(found.owners.rips) and not found.lost
+            yield _several(vip, directors, known)
 
 
-def director_macs(
-    vip: IPAddress, spoken: Iterable[Answer], owners: MacOwners
-) -> tuple[frozenset[str], ...]:
-    """Return the MACs of each host that answers for `vip` as a director does."""
-    return tuple(frozenset(each.macs) for each in _strangers(vip, _hosts(spoken, owners))[0])
+def doubtful_hosts(vips: Iterable[IPAddress], found: SegmentAnswers) -> tuple[str, ...]:
+    """Return the hosts of which too little was heard to say what they are, where some was lost."""
+    spoken = answers_by_address(found.answers)
+    proxies = (
+        host
+        for vip in vips
+        if vip.version == 4
+        for host in strangers(vip, hosts_of(spoken.get(vip, ()), found.owners))[1]
+    )
+    return tuple(dict.fromkeys(map(str, proxies)))
 
 
-def hosts_that_answer(
-    vip: IPAddress, spoken: Iterable[Answer], owners: MacOwners
-) -> tuple[list[AnsweringHost], list[AnsweringHost], list[AnsweringHost]]:
-    """Return the hosts that answer for `vip`: real servers, those like directors, and proxies."""
-    hosts = _hosts(spoken, owners)
-    return ([host for host in hosts if host.rip is not None], *_strangers(vip, hosts))
-
-
-def answers_by_address(heard: Iterable[Answer]) -> dict[IPAddress, list[Answer]]:
-    """Return the answers for each address."""
-    found: dict[IPAddress, list[Answer]] = {}
-    for answer in heard:
-        found.setdefault(answer.address, []).append(answer)
-    return found
-
-
-def _hosts(spoken: Iterable[Answer], owners: MacOwners) -> list[AnsweringHost]:
-    """Return the hosts that the MACs belong to, in the order of these."""
-    hosts: dict[str, list[Answer]] = {}
-    for answer in sorted(counted(spoken, owners), key=lambda each: each.mac):
-        hosts.setdefault(owners.same(answer.mac), []).append(answer)
-    return [
-        AnsweringHost(
-            owners.host(answers[0].mac),
-            tuple(dict.fromkeys(answer.mac for answer in answers)),
-            frozenset((answer.mac, answer.form) for answer in answers),
-            owners.rips.get(answers[0].mac),
-            tuple(sorted({each.sender for each in answers if speaks_of_another(each, owners)})),
-        )
-        for answers in hosts.values()
-    ]
-
-
-def _strangers(
-    vip: IPAddress, hosts: Iterable[AnsweringHost]
-) -> tuple[list[AnsweringHost], list[AnsweringHost]]:
-    """Return the hosts that are not real servers: those like directors, and proxies."""
-    others = [host for host in hosts if host.rip is None]
-    proxies = [host for host in others if _as_proxy(host, vip)]
-    return [host for host in others if host not in proxies], proxies
-
-
-def _as_proxy(host: AnsweringHost, vip: IPAddress) -> bool:
-    """Return whether a host answered as a proxy does, and in no other form."""
-    asked = host.forms - {"overheard"}
-    # ARP's proxies are not asked by the 0.0.0.0 form; those of IPv6 mark what they say.
-    return asked == ({"own"} if vip.version == 4 else {"proxy"})
-
-
-def _real_server(vip: IPAddress, host: AnsweringHost) -> Finding:
+def _real_server(vip: IPAddress, host: AnsweringHost, *, sure: bool) -> Finding:
     protocol = _protocol(vip)
     if host.forms == {"overheard"}:
         message = f"{host} speaks in the name of {vip} without being asked"
         return _finding(f"{protocol}-SPEAKS", vip, host, message, PROGRAM)
-    if _as_proxy(host, vip):
+    if sure and as_proxy(host, vip):
         return _proxy(vip, host)
     message = f"{host} answers {protocol} for {vip}: traffic bypasses the director"
     return _finding(f"{protocol}-ANSWER", vip, host, message, SILENCE)
@@ -160,6 +109,14 @@ def _proxy(vip: IPAddress, host: AnsweringHost) -> Finding:
     protocol = _protocol(vip)
     message = f"{host} answers {protocol} for {vip} as a proxy"
     return _finding(f"{protocol}-PROXY", vip, host, message, PROXY[protocol])
+
+
+def _proxies(vip: IPAddress, hosts: Sequence[AnsweringHost]) -> Iterator[Finding]:
+    """Yield the first of the proxies one by one: a forger invents as many as it likes."""
+    yield from (_proxy(vip, host) for host in hosts[:_SHOWN])
+    if more := hosts[_SHOWN:]:
+        message = f"{len(more)} more hosts answer {_protocol(vip)} for {vip} as proxies"
+        yield _finding(f"{_protocol(vip)}-PROXY", vip, more[0], message, PROXY[_protocol(vip)])
 
 
 def _finding(rule: str, vip: IPAddress, host: AnsweringHost, message: str, look: str) -> Finding:

@@ -47,7 +47,7 @@ def _ask_on(link: str, hops: Sequence[NextHop]) -> dict[NextHop, HopAnswer]:
         source4=own.get(4),  # type: ignore[arg-type]
         source6=own.get(6),  # type: ignore[arg-type]
         seconds=_NEIGHBOURS,
-    )
+    ).answers
     macs = {hop.address: _macs(hop.address, heard) for hop in hops}
     # A proxy for both answers no probe.
     owners = [each for each in heard if each.form == "probe"]

@@ -16,7 +16,8 @@ from lvsdr.wire.frames.claim_of_frame import claim_on
 from lvsdr.wire.frames.ethernet import Frame
 from lvsdr.wire.packet_socket import PacketSocket
 from lvsdr.wire.paths.probe_sender import Pair
-from lvsdr.wire.who_has import ethertypes, who_has
+from lvsdr.wire.socket_group import ethertypes
+from lvsdr.wire.who_has import who_has
 
 _NEIGHBOURS = 0.5
 _TURNS, _TURN = 2, 0.15
@@ -38,6 +39,7 @@ class NextHops:
     every: Mapping[IPAddress, frozenset[str]]
     lent: Mapping[IPAddress, tuple[Pair, ...]]
     owned: Mapping[IPAddress, frozenset[str]]
+    lost: int = 0
 
     def same_host(self) -> Iterator[Pair]:
         """Yield each MAC of a next hop with each that has answered for the same next hop."""
@@ -52,14 +54,15 @@ def next_hops(link: str, routes: Iterable[RealServerRoute]) -> NextHops:
     """
     found: dict[IPAddress, list[Answer]] = {route.next_hop: [] for route in routes}
     source4, source6 = sources_of(routes)
-    answers = who_has(link, found, source4=source4, source6=source6, seconds=_NEIGHBOURS)
-    for answer in answers:
+    heard_all = who_has(link, found, source4=source4, source6=source6, seconds=_NEIGHBOURS)
+    for answer in heard_all.answers:
         found[answer.address].append(answer)
     return NextHops(
         {address: tuple(sorted(macs_of(heard))) for address, heard in found.items()},
         {address: frozenset(each.mac for each in heard) for address, heard in found.items()},
         {address: tuple(sorted(lent(heard))) for address, heard in found.items()},
         {address: owned(heard) for address, heard in found.items()},
+        heard_all.lost,
     )
 
 

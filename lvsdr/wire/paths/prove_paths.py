@@ -102,5 +102,7 @@ def _proof(
             mtu=route.mtu,
             stranger=stranger,
         )
+    if not macs and hops.lost:
+        return Proof(path, None, "not-heard", gateway)
     lent = hops.lent[route.next_hop]
     return Proof(path, "duplicate-rip" if macs else "down", "", gateway, macs, lent=lent)

@@ -13,7 +13,7 @@ from lvsdr.wire.frames import arp, neighbour_discovery
 from lvsdr.wire.frames.claim_of_frame import claim_on
 from lvsdr.wire.packet_socket import PacketSocket
 from lvsdr.wire.paths.next_hops import Sources, unicast_question
-from lvsdr.wire.who_has import ethertypes
+from lvsdr.wire.socket_group import ethertypes
 
 # A switch sends to the host that spoke last. What others say between turns the one or other around.
 _TURNS = 4
