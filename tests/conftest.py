@@ -22,8 +22,10 @@ settings.register_profile("fixed", derandomize=True, database=None)
 if not os.environ.get("LVSDR_TORTURE"):
     settings.load_profile("fixed")
 
-# How wide a page is has its own tests; pytest-xdist sets it in each of its processes.
+# How wide a page is has its own tests; readline, which pytest imports, sets it past os.environ, and
+# so for the processes that pytest starts.
 os.environ.pop("COLUMNS", None)
+os.unsetenv("COLUMNS")
 
 LAB = Path(__file__).parent / "lab"
 IN_THE_LAB = os.environ.get("LVSDR_LAB") == "uml"

@@ -441,6 +441,13 @@ def test_a_real_server_of_others_goes_by_its_hint_only_where_it_serves_nobody(
     assert one.severity == (WARNING if verdict in ("served", None) else ERROR)
 
 
+@pytest.mark.parametrize(("method", "rules"), [("dr", []), ("masquerade", ["TABLE-FOREIGN"])])
+def test_of_a_port_that_differs_another_rule_tells(method: str, rules: list[str]) -> None:
+    asked = replace(path(WEB, method), foreign=True, port=8080)
+
+    assert [each.rule for each in found(Proof(asked, "port-closed"))] == rules
+
+
 def test_people_read_a_line_for_each_service_and_who_does_not_serve() -> None:
     proofs = [
         Proof(path(), "served"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import selectors
 import socket
 import threading
@@ -169,6 +170,9 @@ def _opened(vip: str) -> Kept:
 @contextmanager
 def echoing(host: Host, vips: Iterable[str]) -> Iterator[None]:
     """Give back on port ECHO of `vips` what comes, inside the block."""
+    # A connection that failover has lost ends here by no word of its client's.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     ready, stop = threading.Event(), threading.Event()
     done = host.start(lambda: _echo(list(vips), ready, stop))
     try:

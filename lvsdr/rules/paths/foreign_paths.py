@@ -23,16 +23,24 @@ LOOK = (
 
 
 def foreign_findings(proofs: Iterable[Proof], fault: Callable[[Proof], Fault]) -> Iterator[Finding]:
-    """Yield a finding for each foreign real server; `fault` returns what tells of its fault."""
+    """Yield a finding for each foreign real server; `fault` returns what tells of its fault.
+
+    Of one whose port differs from the service's PORT-DIFFERS tells.
+    """
     told: dict[object, Proof] = {}
     for proof in proofs:
-        if proof.path.foreign:
-            path = proof.path
+        path = proof.path
+        if path.foreign and not _has_other_port(path):
             key = path.service, path.rip, path.port
             if key not in told or _serves(told[key]):
                 told[key] = proof
     for proof in told.values():
         yield _finding(proof, fault)
+
+
+def _has_other_port(path: Path) -> bool:
+    # Port 0 of a service is all of them, and a firewall mark has none: any may be asked there.
+    return path.method in ("dr", "tunnel") and path.service.port not in (0, path.port)
 
 
 def _finding(proof: Proof, fault: Callable[[Proof], Fault]) -> Finding:
