@@ -18,7 +18,7 @@ from lvsdr.model.printable import printable
 from lvsdr.render.results import ConfFindings
 
 if TYPE_CHECKING:
-    from lvsdr.formats.keepalived.includes import ReadLines
+    from lvsdr.formats.keepalived.includes import Budget, ReadLines
 
 
 @click.command()
@@ -105,6 +105,7 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     well, where it is installed.
     """
     from lvsdr.formats.keepalived.configuration import read_by_each_host
+    from lvsdr.formats.keepalived.includes import Budget
     from lvsdr.formats.keepalived.judge import findings
     from lvsdr.formats.keepalived.syntax_check import said_by_keepalived
     from lvsdr.model.finding import ERROR
@@ -113,8 +114,9 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
 
     profile = None if director is None else read(director, "director")
     assert profile is None or isinstance(profile, DirectorProfile), "read() holds it to its role"
-    read_in = {str(path): _lines_of(path) for path in files}
-    found = [each for path in files for each in said_by_keepalived(path)]
+    budget = Budget()
+    read_in = {str(path): _lines_of(path, budget) for path in files}
+    found = list(said_by_keepalived(files))
     found += [each for it in read_in.values() for each in it.findings]
     confs = [each for name, it in read_in.items() for each in read_by_each_host(it.lines, name)]
     found += findings(confs, profile)
@@ -122,11 +124,11 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     return 1 if any(each.severity == ERROR for each in found) else 0
 
 
-def _lines_of(path: Path) -> ReadLines:
+def _lines_of(path: Path, budget: Budget) -> ReadLines:
     from lvsdr.formats.keepalived.includes import read_lines
 
     try:
-        return read_lines(path)
+        return read_lines(path, budget=budget)
     except OSError as error:
         reason = (error.strerror or "").lower()
         raise ProfileError(f"cannot read {printable(str(path))}: {reason}") from error

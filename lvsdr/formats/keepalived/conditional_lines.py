@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,21 @@ DEFINITION = re.compile(r"\s*\$([A-Za-z_]\w*)=(.*)", re.ASCII)
 REFERENCE = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<bare>\w+)(?=\s|$))", re.ASCII)
 # A definition may name itself, or double what it names; nobody writes so much.
 MOST_HOSTS, LONGEST_LINE, MOST_FILLED_IN, STEP = 64, 1 << 16, 1 << 21, 100
+
+
+def with_names(line: Line, words: Mapping[str, str]) -> str:
+    """Return the text of a line with the names in it filled in that are known by now."""
+
+    def value(found: re.Match[str]) -> str:
+        known = named(found["braced"] or found["bare"], line, words)
+        return found[0] if known is None else known
+
+    return REFERENCE.sub(value, line.text)
+
+
+def named(name: str, line: Line, words: Mapping[str, str]) -> str | None:
+    """Return what `$NAME` stands for in a line; None where nobody has said it."""
+    return str(Path(line.file).parent) if name == "_PWD" else words.get(name)
 
 
 def named_hosts(lines: Iterable[Line]) -> list[str]:
@@ -71,11 +86,9 @@ class _Reader:
         return len(text) <= LONGEST_LINE and self.filled_in <= MOST_FILLED_IN
 
     def _value_of(self, name: str, line: Line) -> str | None:
-        if name == "_PWD":
-            return str(Path(line.file).parent)
         if name == "_INSTANCE" and self.host:
             return self.host
-        return self.words.get(name)
+        return named(name, line, self.words)
 
 
 def _value(text: str, waiting: list[Line]) -> str:

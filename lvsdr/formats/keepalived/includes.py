@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from glob import glob, has_magic
 from pathlib import Path
 
+from lvsdr.formats.keepalived.conditional_lines import DEFINITION, with_names
 from lvsdr.formats.keepalived.conf_syntax import Line, lines_of, words_of
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.printable import printable
@@ -18,6 +19,8 @@ from lvsdr.model.printable import printable
 KEYWORDS = frozenset({"include", *(f"include{each}" for each in "rmwba")})
 # Files of keepalived are small, and few; who makes them otherwise must not use up the memory.
 LARGEST, MOST, DEEPEST = 1 << 20, 1000, 20
+MOST_BYTES = 8 << 20
+"""Of all files of one run together."""
 MOST_BRACES = 256
 ROOT = Path("/")
 
@@ -35,12 +38,26 @@ class ReadLines:
     files: int = 0
 
 
-def read_lines(path: Path, root: Path = ROOT) -> ReadLines:
+@dataclass(slots=True)
+class Budget:
+    """How many bytes may be read yet: of one file with what it includes, or of several."""
+
+    left: int = MOST_BYTES
+
+    def spend(self, text: str) -> None:
+        """Raise OSError where more has been read than anybody writes."""
+        self.left -= len(text)
+        if self.left < 0:
+            raise OSError(0, f"the files have more than {MOST_BYTES} bytes together")
+
+
+def read_lines(path: Path, root: Path = ROOT, budget: Budget | None = None) -> ReadLines:
     """Return the lines of the file at `path`; raise OSError where that one cannot be read.
 
-    Names are as keepalived sees them, which sees `root` as its root.
+    Names are as keepalived sees them, which sees `root` as its root. `budget` is of several files
+    that are read in one run.
     """
-    reading = _Including(root, ReadLines())
+    reading = _Including(root, ReadLines(), budget or Budget())
     text, real = reading.opened(path)
     reading.done.lines += reading.lines(path, text, (real,))
     return reading.done
@@ -50,6 +67,9 @@ def read_lines(path: Path, root: Path = ROOT) -> ReadLines:
 class _Including:
     root: Path
     done: ReadLines
+    budget: Budget
+    # Definitions that count for every host; a name that one host alone has stays as it is.
+    names: dict[str, str] = field(default_factory=dict)
 
     def lines(self, path: Path, text: str, above: tuple[Path, ...]) -> Iterator[Line]:
         """Yield the lines of a file, and those of an included one in the place of its `include`.
@@ -58,7 +78,10 @@ class _Including:
         """
         self.done.files += 1
         for there in lines_of(text, str(path)):
-            words = words_of(there.text)
+            if definition := DEFINITION.match(there.text):
+                self.names[definition[1]] = definition[2].strip()
+            # Few lines include anything, and all have to be looked at.
+            words = words_of(with_names(there, self.names)) if "include" in there.text else []
             if len(words) < 2 or words[0] not in KEYWORDS:
                 yield there
                 continue
@@ -69,7 +92,9 @@ class _Including:
         """Return what a file says, and what it really is; raise OSError where it is none."""
         place = self._place(path)
         try:
-            return text_of(place), place.resolve()
+            text = text_of(place)
+            self.budget.spend(text)
+            return text, place.resolve()
         except (RuntimeError, ValueError) as error:
             raise OSError(0, str(error)) from error
 

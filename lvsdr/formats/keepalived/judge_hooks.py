@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pwd
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 
 from lvsdr.formats.keepalived.conf_syntax import Block
@@ -57,9 +57,10 @@ def hooks_without_stop(conf: Configuration) -> Iterator[Finding]:
     """Yield the instances and groups whose hooks hear of all but the end of keepalived."""
     if any(conf.global_defs(*VRRP_FIFOS)):
         return
+    heard = _heard_elsewhere(conf)
     for talker in conf.talkers():
         speaks = {each.name for each in talker.all("notify_master", "notify_backup")}
-        if speaks and not any(_hears_of_stop(each) for each in (talker, *_kin(talker, conf.root))):
+        if speaks and not _hears_of_stop(talker) and (talker.name, talker.value) not in heard:
             yield Finding(
                 "KEEPALIVED-NO-STOP",
                 ERROR,
@@ -70,17 +71,19 @@ def hooks_without_stop(conf: Configuration) -> Iterator[Finding]:
             )
 
 
+def _heard_elsewhere(conf: Configuration) -> Set[tuple[str, str]]:
+    """Return the kind and name of what hears of the stop by its group, or by a member."""
+    groups = [(each, _members(each)) for each in conf.root.all("vrrp_sync_group")]
+    hearing = {each.value for each in conf.root.all("vrrp_instance") if _hears_of_stop(each)}
+    members = {name for group, names in groups if _hears_of_stop(group) for name in names}
+    return {
+        *(("vrrp_instance", name) for name in members),
+        *((group.name, group.value) for group, names in groups if names & hearing),
+    }
+
+
 def _hears_of_stop(talker: Block) -> bool:
     return any(talker.all("notify", "notify_stop"))
-
-
-def _kin(talker: Block, root: Block) -> Iterator[Block]:
-    """Yield the groups that an instance is in, or a group's instances."""
-    if talker.name == "vrrp_instance":
-        yield from (g for g in root.all("vrrp_sync_group") if talker.value in _members(g))
-    else:
-        members = _members(talker)
-        yield from (each for each in root.all("vrrp_instance") if each.value in members)
 
 
 def _members(group: Block) -> set[str]:

@@ -7,29 +7,53 @@ import shlex
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lvsdr.model.finding import ERROR, WARNING, Finding
 
 PATIENCE = 10.0
+"""Seconds for all files of a check."""
+# keepalived takes the square of their number over thousands of instances.
+LARGE, PATIENCE_WITH_LARGE = 256 * 1024, 2.0
 # A shell's way to say that a signal ended a program: 128 and the number of the signal.
 OF_A_SHELL = 128
 
 
-def said_by_keepalived(path: Path) -> Iterator[Finding]:
-    """Yield what `keepalived -t` has against a file; nothing where keepalived is not installed."""
+def said_by_keepalived(paths: Iterable[Path]) -> Iterator[Finding]:
+    """Yield what `keepalived -t` has against files; nothing where keepalived is not installed.
+
+    It takes as long as it likes over a large file: all of them together have PATIENCE.
+    """
     program = shutil.which("keepalived", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if program is None:
-        return
-    command = [program, "-t", "-l", "-f", str(path)]
+    deadline = time.monotonic() + PATIENCE
+    for path in paths if program else ():
+        left = deadline - time.monotonic()
+        large = path.stat().st_size > LARGE
+        command = [str(program), "-t", "-l", "-f", str(path)]
+        if left > 0:
+            patience = min(left, PATIENCE_WITH_LARGE) if large else left
+            yield from _said(command, path, patience, WARNING if large else ERROR)
+        else:
+            text = f"{path}: keepalived -t was not asked: it took {PATIENCE:g} s over the others"
+            look = shlex.join(command)
+            yield Finding("KEEPALIVED-SYNTAX", WARNING, str(path), text, look=look)
+
+
+def _said(command: list[str], path: Path, patience: float, endless: str) -> Iterator[Finding]:
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=PATIENCE, errors="replace"
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=patience,
+            errors="replace",
         )
     except subprocess.TimeoutExpired:
-        text = f"{path}: keepalived -t does not end"
-        yield Finding("KEEPALIVED-SYNTAX", ERROR, str(path), text, shlex.join(command))
+        text = f"{path}: keepalived -t does not end within {patience:.0f} s"
+        yield Finding("KEEPALIVED-SYNTAX", endless, str(path), text, look=shlex.join(command))
         return
     lines = [each.strip() for each in (done.stderr + done.stdout).splitlines() if each.strip()]
     if (ended := ended_by(done.returncode)) or (done.returncode and not lines):
