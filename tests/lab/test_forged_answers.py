@@ -165,7 +165,7 @@ def test_a_real_server_cannot_answer_its_neighbours_probe_by_what_it_saw_of_its_
     with forging(made, open_answers, *(made.mac(each) for each in made.lab.realservers)) as count:
         verdicts, rules = verify(made, expect=1)
 
-    assert count[0] > 0 and count[1] > 100
+    assert count[0] > 0 and count[1] > 20
     assert verdicts[RIPS[1], "tcp"] == "filtered"
     assert "PATH-FILTERED" in rules
 
@@ -174,7 +174,7 @@ def test_errors_that_quote_what_was_never_sent_say_nothing(made: Rig) -> None:
     with forging(made, errors, made.mac(made.lab.realservers[1])) as count:
         verdicts, rules = verify(made, expect=0)
 
-    assert count[1] > 100
+    assert count[1] > 20
     assert set(verdicts.values()) == {"served"}
     assert rules == set()
 
