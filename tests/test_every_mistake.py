@@ -11,6 +11,7 @@ import pytest
 from lvsdr.cli.main import run
 from lvsdr.cli.session import Session
 from lvsdr.errors import ProfileError
+from lvsdr.profile.reader import read
 from lvsdr.profile.reader.every_mistake import LARGEST, MOST, read_all
 
 REALSERVER: dict[str, Any] = {
@@ -71,6 +72,7 @@ def test_mistakes_of_every_kind_are_told_with_their_places_in_the_file(tmp_path:
         ({"virtual_servers": [{**SERVICE, "protocol": "tpc"}]}, ["/virtual_servers/0/protocol"]),
         ({"interface": 1}, ["/interface"]),
         ({"interface": 1, "name": "a b"}, ["/interface", "/name"]),
+        ({"interface": 1, "vips": [{"address": "192.168.1.2", "label": "a:0"}]}, ["/interface"]),
         ({"virtual_servers": [{**SERVICE, "real_servers": [{"ip": "192.168.1.11"}]}]}, None),
     ],
 )
@@ -145,6 +147,30 @@ def test_every_file_is_read_whatever_the_others_hold(
     assert document["error"].startswith(f"{names[0]}: /a")
     assert len(document["others"]) == 7
     assert all(each["hints"] for each in document["others"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r'["\u0001"]',
+        "[12345678901234567890123]",
+        r'{"role": "director", "foo": {"a": {"b": "\u0001"}}}',
+        r'{"role": ["director"], "a": "\u0001"}',
+        '{"role": "realserver", "vips": ["192.168.1.2"], "holder_link": "eth0"}',
+        '{"role": "realserver", "interface": "eth0", "vips": {}, "holder": "lo", "a": [{"a": 1}]}',
+    ],
+)
+def test_the_first_mistake_is_the_one_that_every_command_tells(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "web.json"
+    path.write_text(text)
+
+    profile, found = read_all(path)
+
+    with pytest.raises(ProfileError) as told:
+        read(path)
+    assert profile is None
+    assert (found[0].message, found[0].hints) == (told.value.message, told.value.hints)
+    assert len({each.message for each in found}) == len(found)
 
 
 def test_a_file_that_is_not_there_is_told_as_ever(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from lvsdr.profile import schema
 from lvsdr.profile.reader import read, schema_check
 from lvsdr.profile.reader.common_rules import DEEPEST
 from lvsdr.profile.reader.director_fields import director_profile as director_of
+from lvsdr.profile.reader.every_mistake import read_all
 from lvsdr.profile.reader.quick_check import accepts
 from lvsdr.profile.reader.refusal import Refusal
 from lvsdr.profile.reader.schema_errors import EXPLANATIONS
@@ -638,10 +639,16 @@ def mutated(draw: st.DrawFn) -> Any:
 
 
 def read_or_refused(path: Path) -> Profile | None:
-    """Return the profile, or None where it is refused as a person would want it to be."""
+    """Return the profile, or None where it is refused as a person would want it to be.
+
+    Whoever asks for every mistake is told the same one first.
+    """
+    profile, mistakes = read_all(path)
     try:
-        return read(path)
+        assert read(path) == profile
+        return profile
     except ProfileError as error:
+        assert (mistakes[0].message, mistakes[0].hints) == (error.message, error.hints)
         assert error.hints
         assert all(text.isprintable() and text for text in (error.message, *error.hints))
         assert len(error.message) < len(str(path)) + 400

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,8 @@ def read_all(path: Path) -> tuple[Profile | None, list[ProfileError]]:
                 break
             # Read once more: making a profile uses up the data.
             cut = _what_to_cut(_what_is_left(raw, path, cuts), where) if where else None
-            if cut is None:
+            # What stands in for a field may be refused in its turn.
+            if cut is None or (len(cut) == 1 and cut in cuts):
                 break
             cuts.append(cut)
         else:
@@ -64,12 +65,22 @@ def _follows(told: Refusal, cuts: Sequence[Pointer]) -> bool:
     # Of the whole profile, which something is missing from.
     if not where:
         return bool(cuts)
-    if len(where) == 3 and where[::2] == ("virtual_servers", "vip"):
-        return any(each[0] == "vips" for each in cuts)
+    name = next((step for step in reversed(where) if isinstance(step, str)), "")
+    if any(name in DEPENDING.get(each[0], ()) for each in cuts):
+        return True
     if told.message == EMPTY:
         return any(each[:-1] == where for each in cuts)
     # Under a wrong name, or with a wrong value, it was there.
     return told.message == MISSING and any(each[:-1] == where[:-1] for each in cuts)
+
+
+# What cannot be judged once a value of that field is gone.
+DEPENDING: Mapping[str | int, Collection[str]] = {
+    "interface": ("holder_link", "label"),
+    "holder": ("holder_link",),
+    "vips": ("vip",),
+    "sync_daemons": ("standby",),
+}
 
 
 def _what_to_cut(data: Any, where: Pointer) -> Pointer | None:
@@ -78,7 +89,7 @@ def _what_to_cut(data: Any, where: Pointer) -> Pointer | None:
     The value itself, or the entry of a list that is nothing without it; None where the rest
     cannot be understood.
     """
-    if where == ("role",) or data.get("role") not in schema.ROLES:
+    if where == ("role",) or not isinstance(data, dict) or data.get("role") not in schema.ROLES:
         return None
     if len(where) == 1:
         return None if isinstance(data, Doubled) else where
@@ -95,7 +106,9 @@ def _what_to_cut(data: Any, where: Pointer) -> Pointer | None:
 
 
 def _below(described: Any, step: str | int) -> Any:
-    found = described.get("items") if isinstance(step, int) else described["properties"].get(step)
+    """Return the schema of what a step leads to; none, of what no schema knows."""
+    fields = described.get("properties", {})
+    found = described.get("items") if isinstance(step, int) else fields.get(step)
     return found or {}
 
 
