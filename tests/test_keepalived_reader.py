@@ -66,6 +66,15 @@ def test_names_are_filled_in_where_a_file_is_included(
     assert bool(read.findings) is (not found)
 
 
+def test_a_line_does_not_grow_beyond_what_anybody_writes(tmp_path: Path) -> None:
+    main = tmp_path / "keepalived.conf"
+    main.write_text("$A=" + "a" * 1000 + "\ninclude " + "${A}" * 1000 + "\n")
+
+    (told,) = read_lines(main).findings
+
+    assert len(told.message) < 10_000
+
+
 def test_the_parts_of_a_block_are_found_by_name_in_their_order() -> None:
     root = parsed(lines_of("a 1\nb 2\na 3\nc\n"))
 

@@ -18,13 +18,17 @@ MOST_HOSTS, LONGEST_LINE, MOST_FILLED_IN, STEP = 64, 1 << 16, 1 << 21, 100
 
 
 def with_names(line: Line, words: Mapping[str, str]) -> str:
-    """Return the text of a line with the names in it filled in that are known by now."""
+    """Return the text of a line with the names in it filled in that are known by now.
+
+    A line that would become longer than anybody writes stays as it is.
+    """
 
     def value(found: re.Match[str]) -> str:
         known = named(found["braced"] or found["bare"], line, words)
         return found[0] if known is None else known
 
-    return REFERENCE.sub(value, line.text)
+    grown = sum(len(value(found)) for found in REFERENCE.finditer(line.text))
+    return line.text if grown > LONGEST_LINE else REFERENCE.sub(value, line.text)
 
 
 def named(name: str, line: Line, words: Mapping[str, str]) -> str | None:
