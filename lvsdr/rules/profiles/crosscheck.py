@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
 
-from lvsdr.model.address import IPAddress, IPInterface, IPNetwork
+from lvsdr.model.address import IPAddress, IPInterface
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.ipvs import RealServer
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
@@ -175,39 +175,29 @@ def _off_subnet(director: DirectorProfile, dips: Sequence[IPInterface]) -> Itera
         subnets = [dip.network for dip in dips if dip.version == version]
         servers = [each for each in direct if each.rip.version == version]
         off = [each for each in servers if not any(each.rip in subnet for subnet in subnets)]
-        if not subnets or not off:
-            continue
+        told = " or ".join(map(str, subnets))
         # A director on two segments takes clients on the one and has its real servers on the other.
         clients = any(vip in subnet for vip in director.vips for subnet in subnets)
-        yield from (
-            _other_leg(director, subnets)
-            if clients and len(off) == len(servers)
-            else (_unreached(director, each, subnets) for each in off)
-        )
+        if subnets and off and clients and off == servers:
+            yield Finding(
+                "RIP-OFF-SUBNET",
+                WARNING,
+                _subject(director),
+                f"none of the real servers of {_subject(director)} is in {told}: direct routing"
+                " reaches them only through another link of the director, in their subnet",
+                look="give --dip ADDRESS/PREFIX for that link too",
+            )
+        elif subnets:
+            yield from (_unreached(director, each, told) for each in off)
 
 
-def _other_leg(director: DirectorProfile, subnets: Sequence[IPNetwork]) -> Iterator[Finding]:
-    told = " or ".join(map(str, subnets))
-    yield Finding(
-        "RIP-OFF-SUBNET",
-        WARNING,
-        _subject(director),
-        f"none of the real servers of {_subject(director)} is in {told}: direct routing reaches"
-        " them only through another link of the director, in their subnet",
-        look="give --dip ADDRESS/PREFIX for that link too",
-    )
-
-
-def _unreached(
-    director: DirectorProfile, server: RealServer, subnets: Sequence[IPNetwork]
-) -> Finding:
-    told = " or ".join(map(str, subnets))
+def _unreached(director: DirectorProfile, server: RealServer, subnets: str) -> Finding:
     return Finding(
         "RIP-OFF-SUBNET",
         ERROR,
         _subject(director),
-        f"{server.title} is not in {told}, the subnet of the director: direct routing reaches hosts"
-        " of its segment only",
+        f"{server.title} is not in {subnets}, the subnet of the director: direct routing reaches"
+        " hosts of its segment only",
         look="write tunnel as its forwarding_method, or a RIP of that subnet; a director on two"
         " segments has a --dip for each",
         vip=server.service.vip,
