@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ipaddress import ip_interface, ip_network
 
 from lvsdr.model.address import IPNetwork
-from lvsdr.profile.reader.refusal import misfit
+from lvsdr.profile.reader.refusal import distinct, misfit
 from lvsdr.profile.reader.wording import Pointer, shown
 
 MOST = 1024
@@ -19,13 +19,8 @@ def client_networks(texts: Sequence[str]) -> tuple[IPNetwork, ...]:
     if len(texts) > MOST:
         message = f"{len(texts)} networks; {MOST} are the most"
         raise misfit(("clients",), message, "write wider prefixes")
-    places: dict[IPNetwork, int] = {}
-    for place, text in enumerate(texts):
-        network = _network(text, ("clients", place))
-        if places.setdefault(network, place) != place:
-            message = f"{network} is in /clients/{places[network]} already"
-            raise misfit(("clients", place), message, "remove one of the two")
-    return tuple(places)
+    found = (_network(text, ("clients", place)) for place, text in enumerate(texts))
+    return distinct(found, "clients")
 
 
 def _network(text: str, where: Pointer) -> IPNetwork:

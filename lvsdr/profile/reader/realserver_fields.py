@@ -11,7 +11,7 @@ from lvsdr.model.printable import printable
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.profile.reader.client_networks import client_networks
 from lvsdr.profile.reader.network_names import family, host_address, ip_version, link_name
-from lvsdr.profile.reader.refusal import misfit
+from lvsdr.profile.reader.refusal import distinct, misfit
 from lvsdr.profile.reader.remedies import ON_THE_LINK
 from lvsdr.profile.reader.vip_labels import distinct_vips
 from lvsdr.profile.reader.wording import shown
@@ -84,13 +84,8 @@ def _carries(profile: RealServerProfile) -> None:
 
 
 def _rips(texts: Sequence[str]) -> tuple[IPAddress, ...]:
-    places: dict[IPAddress, int] = {}
-    for place, text in enumerate(texts):
-        rip = host_address(text, ("rips", place), "RIP")
-        if places.setdefault(rip, place) != place:
-            message = f"{rip} is in /rips/{places[rip]} already"
-            raise misfit(("rips", place), message, "remove one of the two")
-    return tuple(places)
+    found = (host_address(text, ("rips", place), "RIP") for place, text in enumerate(texts))
+    return distinct(found, "rips")
 
 
 def _apart(profile: RealServerProfile) -> None:

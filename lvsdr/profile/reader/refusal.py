@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable
+from typing import TypeVar
+
 from lvsdr.profile.reader.wording import Pointer, pointed
 
+Value = TypeVar("Value", bound=Hashable)
 MISSING = "required, but missing"
 EMPTY = "the list is empty"
 
@@ -37,3 +41,16 @@ def slip(text: str, offset: int, message: str, *hints: str) -> Refusal:
     line = text.count("\n", 0, offset) + 1
     column = offset - text.rfind("\n", 0, offset)
     return Refusal(f":{line}:{column}", message, *hints)
+
+
+def distinct(values: Iterable[Value], field: str, tail: Pointer = ()) -> tuple[Value, ...]:
+    """Return the values of a list, each one once; raise Refusal for one that comes again.
+
+    `tail` leads from an entry of `field` to its value.
+    """
+    places: dict[Value, int] = {}
+    for place, value in enumerate(values):
+        if places.setdefault(value, place) != place:
+            message = f"{value} is in /{field}/{places[value]} already"
+            raise misfit((field, place, *tail), message, "remove one of the two")
+    return tuple(places)

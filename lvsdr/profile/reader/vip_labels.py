@@ -9,7 +9,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.printable import printable
 from lvsdr.model.profile import LabelledVip
 from lvsdr.profile.reader.network_names import LONGEST_LINK, family, fits, host_address
-from lvsdr.profile.reader.refusal import misfit
+from lvsdr.profile.reader.refusal import distinct, misfit
 from lvsdr.profile.reader.wording import Pointer, shown
 
 
@@ -33,14 +33,8 @@ def labelled_vips(entries: Sequence[Mapping[str, Any]], interface: str) -> tuple
 
 def distinct_vips(texts: Sequence[str], tail: Pointer = ()) -> tuple[IPAddress, ...]:
     """Return the VIPs that `texts` are; `tail` leads from an entry of vips to its text."""
-    places: dict[IPAddress, int] = {}
-    for place, text in enumerate(texts):
-        where = ("vips", place, *tail)
-        address = host_address(text, where, "VIP")
-        if places.setdefault(address, place) != place:
-            message = f"{address} is in /vips/{places[address]} already"
-            raise misfit(where, message, "remove one of the two")
-    return tuple(places)
+    found = (host_address(text, ("vips", place, *tail), "VIP") for place, text in enumerate(texts))
+    return distinct(found, "vips", tail)
 
 
 def _label(entry: Mapping[str, Any], address: IPAddress, interface: str, place: int) -> str | None:
