@@ -23,7 +23,7 @@ from lvsdr.wire.packet_filters import ethertype_filter
 
 # From the kernel's headers; Python's socket module has no names for them.
 _ETH_P_ALL = 0x0003
-_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _PACKET_STATISTICS, _PACKET_IGNORE_OUTGOING = 263, 1, 6, 23
+_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _PACKET_IGNORE_OUTGOING = 263, 1, 23
 _PACKET_MR_ALLMULTI = 2
 _SO_ATTACH_FILTER, _SO_RCVBUFFORCE = 26, 33
 _IFNAMSIZ = 16
@@ -32,8 +32,6 @@ _LARGEST = 65536
 _BUFFER = 16 << 20
 _BACKLOG = 8
 RATE = 5000
-# linux/if_packet.h, struct tpacket_stats: frames, and those of them that were dropped.
-_STATISTICS = struct.Struct("II")
 _PAUSES = (0.001, 0.01, 0.1)
 
 _REASONS = {
@@ -93,12 +91,6 @@ class PacketSocket(Closing):
             wire.close()
             raise
         return wire
-
-    def count_lost(self) -> int:
-        """Return how many frames the kernel had no room for, since the last time this was asked."""
-        counted = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, _STATISTICS.size)
-        lost: int = _STATISTICS.unpack(counted)[1]
-        return lost
 
     @property
     def mac(self) -> str:
