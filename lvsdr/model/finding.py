@@ -14,10 +14,10 @@ ERROR, WARNING = "error", "warning"
 class Finding:
     """One fault: its rule, how bad it is, where it is (a link, a sysctl, a host), and the remedy.
 
-    `hint` is a command that mends it, typed as it is on the host `on`, by default this one: it must
-    harm no client, at any moment. Where no such command is known, `look` says in words where to
-    look or whom to ask. `about` has the keys of the objects that it is about: a difference there is
-    the same fault.
+    `hint` mends it: a command for the host `on`, by default this one, that harms no client at any
+    moment; many rules still put words there, or the host. Where no such command is known, `look`
+    says in words where to look or whom to ask. `about` has the keys of the objects that it is
+    about: a difference there is the same fault.
     """
 
     rule: str
