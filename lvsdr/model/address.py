@@ -44,3 +44,8 @@ def endpoint(address: IPAddress | str, port: int) -> str:
     """Return ADDRESS:PORT as people write it, an IPv6 address in brackets."""
     text = str(address)
     return f"[{text}]:{port}" if ":" in text else f"{text}:{port}"
+
+
+def resolution_protocol(address: IPAddress) -> str:
+    """Return the protocol by which a segment finds who has `address`: ARP or ND."""
+    return "ARP" if address.version == 4 else "ND"

@@ -51,6 +51,11 @@ class Answer:
     form: AnswerForm
     sender: str = ""
 
+    @property
+    def as_owner(self) -> bool:
+        """Whether who has the address answers so; an ARP proxy answers the own form alone."""
+        return self.form == "probe" or (self.form == "own" and self.address.version == 6)
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:

@@ -102,9 +102,9 @@ def _judged(
     if taken:
         (first, host), *rest = taken
         raise CannotRun(
-            f"cannot take {first}: {_says(first, host)}",
+            f"cannot take {first}: {host.answers(first)}",
             notes=[
-                *(_says(vip, each) for vip, each in rest[: SHOWN - 1]),
+                *(each.answers(vip) for vip, each in rest[: SHOWN - 1]),
                 *([f"and {len(rest) - SHOWN + 1} more"] if len(rest) >= SHOWN else []),
                 "nothing was changed: two hosts that answer for a VIP share its packets, and reset"
                 " one another's connections",
@@ -119,10 +119,6 @@ def _known(
     vip: IPAddress, servers: Iterable[AnsweringHost], proxies: Iterable[AnsweringHost]
 ) -> Iterator[str]:
     for each in servers:
-        yield f"{_says(vip, each)}, and is to be silent: lvsdr director verify"
+        yield f"{each.answers(vip)}, and is to be silent: lvsdr director verify"
     for each in proxies:
-        yield f"{_says(vip, each)} as a proxy: lvsdr director verify"
-
-
-def _says(vip: IPAddress, host: AnsweringHost) -> str:
-    return f"{host} answers {'ARP' if vip.version == 4 else 'ND'} for {vip}"
+        yield f"{each.answers(vip)} as a proxy: lvsdr director verify"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+from faults import FULL
 from program import run
 from rig import realserver, write
 
@@ -30,7 +30,7 @@ COMING_AND_GOING = (
     "link del veth0",
 )
 # How often a command is run, and for how many seconds at most.
-RUNS, LIMIT = (40, 60.0) if os.environ.get("LVSDR_TORTURE") else (10, 20.0)
+RUNS, LIMIT = (40, 60.0) if FULL else (10, 20.0)
 
 
 @pytest.fixture(scope="module")

@@ -154,16 +154,15 @@ PLACES = {
         f"address add {VIP}/32 dev iv0",
     ),
 }
-# Where the VIP is, and all.arp_ignore.
-ELSEWHERE = [
-    *product(("kube-ipvs0", "d0"), (0, 1, 3)),
-    *product(("lo", "mv0"), (0, 1, 8)),
-    ("iv0", 0),
-]
 
 
 @pytest.mark.parametrize(
-    ("place", "value"), [ELSEWHERE[each] for each in sample(len(ELSEWHERE), 4)]
+    ("place", "value"),
+    [
+        *product(("kube-ipvs0", "d0"), (0, 1, 3)),
+        *product(("lo", "mv0"), (0, 1, 8)),
+        ("iv0", 0),
+    ],
 )
 def test_what_is_said_of_a_vip_elsewhere_is_what_arping_hears(
     made: Rig, tmp_path: Path, place: str, value: int

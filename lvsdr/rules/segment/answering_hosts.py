@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lvsdr.model.address import IPAddress
+from lvsdr.model.address import IPAddress, resolution_protocol
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.rules.segment.lent_names import counted, speaks_of_another
 from lvsdr.rules.segment.mac_owners import MacOwners
@@ -27,6 +27,10 @@ class AnsweringHost:
     @property
     def forms(self) -> frozenset[str]:
         return frozenset(form for _, form in self.spoken)
+
+    def answers(self, vip: IPAddress) -> str:
+        """Return in words that it answers for `vip`."""
+        return f"{self} answers {resolution_protocol(vip)} for {vip}"
 
     def __str__(self) -> str:
         said = f"; {', '.join(self.senders)} says so" if self.senders else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from lvsdr.model.address import IPAddress
+from lvsdr.model.address import IPAddress, resolution_protocol
 from lvsdr.model.finding import ERROR, WARNING
 from lvsdr.model.neighbour_claim import NeighbourClaim
 from lvsdr.model.watch_event import Event
@@ -106,10 +106,14 @@ class ClaimMonitor:
                 continue
             if hosts:
                 message = f"{len(hosts)} hosts answer for {vip}: which is the director is not known"
-                yield Event(f"{_protocol(vip)}-TWO-DIRECTORS", ERROR, message, look=TELL, vip=vip)
+                yield Event(
+                    f"{resolution_protocol(vip)}-TWO-DIRECTORS", ERROR, message, look=TELL, vip=vip
+                )
             else:
                 message = f"nobody answers for {vip}: who announces it is taken for the director"
-                yield Event(f"{_protocol(vip)}-NOBODY", WARNING, message, look=LOOK, vip=vip)
+                yield Event(
+                    f"{resolution_protocol(vip)}-NOBODY", WARNING, message, look=LOOK, vip=vip
+                )
 
     def _learn(self, spoken: NeighbourClaim) -> None:
         """Take the sender of a request from a RIP for its owner; proxies send none."""
@@ -191,7 +195,7 @@ class ClaimMonitor:
         on: str = "",
     ) -> Event:
         return Event(
-            f"{_protocol(spoken.address)}-{rule}",
+            f"{resolution_protocol(spoken.address)}-{rule}",
             severity,
             message,
             vip=spoken.address,
@@ -202,7 +206,3 @@ class ClaimMonitor:
             look=look,
             on=on,
         )
-
-
-def _protocol(vip: IPAddress) -> str:
-    return "ARP" if vip.version == 4 else "ND"

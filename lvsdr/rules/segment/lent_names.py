@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from lvsdr.model.address import IPAddress
+from lvsdr.model.address import IPAddress, resolution_protocol
 from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.neighbour_claim import Answer, NeighbourClaim
 from lvsdr.rules.segment.mac_owners import MacOwners, of_virtual_router
@@ -15,8 +15,6 @@ LOOK = (
 )
 # Of each address so many senders are told one by one: a forger invents as many as it likes.
 _SHOWN = 8
-# A host that has the address answers in one of these; an ARP proxy answers the own form alone.
-_OWNING = {4: frozenset({"probe"}), 6: frozenset({"own", "probe"})}
 
 
 def speaks_of_another(said: Answer | NeighbourClaim, owners: MacOwners) -> bool:
@@ -43,9 +41,7 @@ def counted(spoken: Iterable[Answer], owners: MacOwners) -> list[Answer]:
         known = answer.mac in owners.rips or answer.mac in owners.mine
         if not known and speaks_of_another(answer, owners):
             lent.setdefault(answer.mac, []).append(answer)
-    as_owners = (
-        each for each in lent.values() if any(it.form in _OWNING[it.address.version] for it in each)
-    )
+    as_owners = (each for each in lent.values() if any(answer.as_owner for answer in each))
     return [*own, *(answer for each in as_owners for answer in each)]
 
 
@@ -66,7 +62,7 @@ def lent_findings(
             more = len(led) - _SHOWN if number == _SHOWN - 1 else 0
             rip = owners.rips.get(sender)
             yield Finding(
-                f"{'ARP' if address.version == 4 else 'ND'}-SENDER",
+                f"{resolution_protocol(address)}-SENDER",
                 ERROR,
                 str(rip or sender),
                 words(address, sender, mac, owners) + (f"; and {more} more" if more > 0 else ""),

@@ -15,6 +15,5 @@ def harm_of_taking(vips: Iterable[IPAddress], answers: Iterable[Answer], owners:
     spoken = answers_by_address(answers)
     for vip in vips:
         for other in hosts_that_answer(vip, spoken.get(vip, ()), owners)[1]:
-            protocol = "ARP" if vip.version == 4 else "ND"
-            return f"{other} answers {protocol} for {vip}, and may be the director now"
+            return f"{other.answers(vip)}, and may be the director now"
     return ""

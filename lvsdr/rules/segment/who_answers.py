@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from lvsdr.model.address import IPAddress
+from lvsdr.model.address import IPAddress, resolution_protocol
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.rules.segment.answering_hosts import (
@@ -95,19 +95,19 @@ def doubtful_hosts(vips: Iterable[IPAddress], found: SegmentAnswers) -> tuple[st
 
 
 def _real_server(vip: IPAddress, host: AnsweringHost, *, sure: bool) -> Finding:
-    protocol = _protocol(vip)
+    protocol = resolution_protocol(vip)
     if host.forms == {"overheard"}:
         message = f"{host} speaks in the name of {vip} without being asked"
         return _finding(f"{protocol}-SPEAKS", vip, host, message, PROGRAM)
     if sure and as_proxy(host, vip):
         return _proxy(vip, host)
-    message = f"{host} answers {protocol} for {vip}: traffic bypasses the director"
+    message = f"{host.answers(vip)}: traffic bypasses the director"
     return _finding(f"{protocol}-ANSWER", vip, host, message, SILENCE)
 
 
 def _proxy(vip: IPAddress, host: AnsweringHost) -> Finding:
-    protocol = _protocol(vip)
-    message = f"{host} answers {protocol} for {vip} as a proxy"
+    protocol = resolution_protocol(vip)
+    message = f"{host.answers(vip)} as a proxy"
     return _finding(f"{protocol}-PROXY", vip, host, message, PROXY[protocol])
 
 
@@ -115,8 +115,14 @@ def _proxies(vip: IPAddress, hosts: Sequence[AnsweringHost]) -> Iterator[Finding
     """Yield the first of the proxies one by one: a forger invents as many as it likes."""
     yield from (_proxy(vip, host) for host in hosts[:_SHOWN])
     if more := hosts[_SHOWN:]:
-        message = f"{len(more)} more hosts answer {_protocol(vip)} for {vip} as proxies"
-        yield _finding(f"{_protocol(vip)}-PROXY", vip, more[0], message, PROXY[_protocol(vip)])
+        message = f"{len(more)} more hosts answer {resolution_protocol(vip)} for {vip} as proxies"
+        yield _finding(
+            f"{resolution_protocol(vip)}-PROXY",
+            vip,
+            more[0],
+            message,
+            PROXY[resolution_protocol(vip)],
+        )
 
 
 def _finding(rule: str, vip: IPAddress, host: AnsweringHost, message: str, look: str) -> Finding:
@@ -126,10 +132,10 @@ def _finding(rule: str, vip: IPAddress, host: AnsweringHost, message: str, look:
 
 def _nobody(vip: IPAddress) -> Finding:
     return Finding(
-        f"{_protocol(vip)}-NOBODY",
+        f"{resolution_protocol(vip)}-NOBODY",
         ERROR,
         str(vip),
-        f"nobody answers {_protocol(vip)} for {vip}: no router can reach it",
+        f"nobody answers {resolution_protocol(vip)} for {vip}: no router can reach it",
         vip=vip,
         look=LOST,
         on=DIRECTOR,
@@ -168,7 +174,7 @@ def _flux(vip: IPAddress, host: AnsweringHost) -> Finding:
 
 def _perhaps_one(vip: IPAddress, hosts: Sequence[AnsweringHost]) -> Finding:
     return Finding(
-        f"{_protocol(vip)}-TWO-DIRECTORS",
+        f"{resolution_protocol(vip)}-TWO-DIRECTORS",
         WARNING,
         str(vip),
         f"{_listed(hosts)} answer for {vip}, each one form of the question: one host with a bond"
@@ -183,7 +189,7 @@ def _several(vip: IPAddress, hosts: Sequence[AnsweringHost], rips_known: bool) -
     who = "hosts that are no real servers" if rips_known else "hosts"
     # Without the RIPs one of them may be a real server, and the director must not be the one to go.
     return Finding(
-        f"{_protocol(vip)}-TWO-DIRECTORS",
+        f"{resolution_protocol(vip)}-TWO-DIRECTORS",
         ERROR,
         str(vip),
         f"{len(hosts)} {who} answer for {vip}: {_listed(hosts)}",
@@ -196,7 +202,3 @@ def _several(vip: IPAddress, hosts: Sequence[AnsweringHost], rips_known: bool) -
 def _listed(hosts: Sequence[AnsweringHost]) -> str:
     more = f" and {len(hosts) - _SHOWN} more" if len(hosts) > _SHOWN else ""
     return ", ".join(map(str, hosts[:_SHOWN])) + more
-
-
-def _protocol(vip: IPAddress) -> str:
-    return "ARP" if vip.version == 4 else "ND"

@@ -87,12 +87,7 @@ def macs_of(answers: Iterable[Answer]) -> set[str]:
 
 def owned(answers: Iterable[Answer]) -> frozenset[str]:
     """Return the MACs that answer for one address as its owner does: no proxy, nobody else."""
-    owning = {4: {"probe"}, 6: {"own", "probe"}}
-    return frozenset(
-        answer.mac
-        for answer in answers
-        if answer.form in owning[answer.address.version] and not answer.sender
-    )
+    return frozenset(answer.mac for answer in answers if answer.as_owner and not answer.sender)
 
 
 def lent(answers: Iterable[Answer]) -> set[Pair]:
