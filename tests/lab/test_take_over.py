@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from ipaddress import ip_address
 from pathlib import Path
 from time import monotonic
 
@@ -27,7 +26,7 @@ from rig import (
     virtual_server,
     write,
 )
-from witnesses import arping, captured, ndisc6
+from witnesses import arping, captured, frames_about, ndisc6
 
 GATEWAY = "192.168.1.1"
 ASKED = "arp or icmp6"
@@ -54,13 +53,8 @@ def held(made: Rig, vip: str) -> str:
 
 
 def arps_of(made: Rig, frames: list[bytes]) -> list[bytes]:
-    """Return those of the frames that the director has sent about a VIP.
-
-    The kernel asks for its neighbours itself, whenever it likes.
-    """
-    mac = bytes.fromhex(made.mac(made.lab.director).replace(":", ""))
-    vips = [ip_address(vip).packed for vip in (VIP, VIP6)]
-    return [frame for frame in frames if frame[6:12] == mac and any(vip in frame for vip in vips)]
+    """Return those of the frames that the director has sent about a VIP."""
+    return frames_about(frames, made.mac(made.lab.director), (VIP, VIP6))
 
 
 @pytest.mark.parametrize("vip", [VIP, VIP6])

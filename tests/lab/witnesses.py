@@ -9,7 +9,7 @@ import socket
 import struct
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -40,6 +40,15 @@ def captured(host: Host, link: str, only: str = "") -> Iterator[list[bytes]]:
             host.inside(lambda: _send(link, MARK))
             _wait_for_mark(file, tcpdump)
         frames += (frame for frame in _packets(file.read_bytes()) if MARK not in frame)
+
+
+def frames_about(frames: Iterable[bytes], mac: str, addresses: Iterable[str]) -> list[bytes]:
+    """Return the frames from `mac` that have one of `addresses` in them.
+
+    The kernel asks for its neighbours and its routers too, whenever it likes.
+    """
+    own, wanted = bytes.fromhex(mac.replace(":", "")), [ip_address(ip).packed for ip in addresses]
+    return [frame for frame in frames if frame[6:12] == own and any(ip in frame for ip in wanted)]
 
 
 @contextmanager
