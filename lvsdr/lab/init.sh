@@ -45,6 +45,16 @@ ln -s /proc/self/fd/1 $root/dev/stdout
 ln -s /proc/self/fd/2 $root/dev/stderr
 # Here the kernel's own requests for a scheduler or a link kind find the modules as well.
 ln -sfn "$modules" "$root/lib/modules/$release"
+if [[ ${GLIBC_TUNABLES-} ]]; then
+	# The kernel starts modprobe with variables of its own, and these are needed (wide_registers.py).
+	{
+		echo '#!/bin/sh'
+		echo "export GLIBC_TUNABLES='$GLIBC_TUNABLES' OPENSSL_ia32cap='${OPENSSL_ia32cap-}'"
+		echo 'exec modprobe "$@"'
+	} >$root/run/modprobe
+	chmod 0700 $root/run/modprobe
+	echo /run/modprobe >/proc/sys/kernel/modprobe
+fi
 for path in ${kept[@]+"${kept[@]}"}; do
 	mkdir -p "$root$path"
 	mount --bind "/sys/plain$path" "$root$path"

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from lvsdr.core import signals
 from lvsdr.errors import CannotRun, Interrupted
+from lvsdr.lab import wide_registers
 
 MODULES = Path("/usr/lib/uml/modules")
 PROGRAMS = ("linux.uml", "modprobe", "ip", "bash", "mount", "stty")
@@ -96,6 +97,7 @@ def _words(argv: Sequence[str], environment: Mapping[str, str]) -> list[str]:
     """Return the arguments of `env -i --`: variables, and the command."""
     kept = {name: os.environ[name] for name in ("HOME", "TERM", "LANG") if name in os.environ}
     variables = {"HOME": "/root", "TERM": "dumb", **kept, **environment, "LVSDR_LAB": "uml"}
+    variables |= _narrow()
     variables["PATH"] = _search_path(environment)
     # To env, a command whose name holds "=" would be one more variable.
     shell = ["sh", "-c", 'exec "$@"', "sh"] if "=" in argv[0] else []
@@ -109,6 +111,11 @@ def _paths(directory: Path, out: Path | None) -> list[str]:
     kept = {path for path in needed if set(FRESH) & set(path.parents)}
     shared = out.resolve() if out else ""
     return [str(path) for path in (directory.resolve(strict=True), shared, *sorted(kept))]
+
+
+def _narrow() -> Mapping[str, str]:
+    """Return the variables without which programs use registers that the guest does not keep."""
+    return wide_registers.NARROW if wide_registers.too_wide() else {}
 
 
 def _write_job(job: Path, words: list[str], paths: list[str]) -> None:
@@ -134,6 +141,8 @@ def _booted(job: Path, memory: int, console: bytearray) -> Iterator[tuple[int, P
             stderr=log,
             pass_fds=(out, err),
             start_new_session=True,
+            # Between fork and exec of a process that has one thread.
+            preexec_fn=wide_registers.refuse_to_read if _narrow() else None,  # noqa: PLW1509
         )
     finally:
         for end in writes:
@@ -155,7 +164,9 @@ def _command(job: Path, memory: int, out: int, err: int) -> list[str]:
     manner = f"mem={memory}M panic=-1 noreboot quiet loglevel=3 random.trust_cpu=on"
     # Measuring RAID 6 and making 256 old ptys would be four fifths of the time to boot.
     haste = "initcall_blacklist=raid6_select_algo pty.legacy_count=0"
-    words = f"{_found('linux.uml')} {files} {lines} {manner} {haste}"
+    # What init is told in its environment.
+    narrow = " ".join(f"{name}={value}" for name, value in _narrow().items())
+    words = f"{_found('linux.uml')} {files} {lines} {manner} {haste} {narrow}"
     return ["sh", "-c", LEASH, str(job), *words.split(), f'init="{job / "init.sh"}"']
 
 
