@@ -158,6 +158,17 @@ def unsettled(profile: Profile, session: FakeSession, number: int = 0) -> None:
     session.book().save(record)
 
 
+def unsilenced() -> FakeKernel:
+    """Return a host that answers for every address."""
+    settings = (
+        Sysctl(f"net/ipv4/conf/{link}/{name}", "0")
+        for link in ("all", "eth0", "lo")
+        for name in ("arp_ignore", "arp_announce", "rp_filter")
+    )
+    links = {"eth0": HostLink("eth0"), "lo": HostLink("lo", loopback=True)}
+    return FakeKernel(Host(links, ()), keyed(settings))
+
+
 def test_a_setting_that_a_failed_run_left_is_not_taken_for_the_hosts_own() -> None:
     """Two profiles share arp_ignore, and the run of one got stuck when it had set its own value."""
     path = "net/ipv4/conf/all/arp_ignore"
@@ -166,14 +177,7 @@ def test_a_setting_that_a_failed_run_left_is_not_taken_for_the_hosts_own() -> No
         "one": {"vips": ["192.168.1.3"], "arp_ignore": 2},
         "two": {"vips": ["192.168.1.2"]},
     }
-    kernel = FakeKernel(
-        Host({"eth0": HostLink("eth0"), "lo": HostLink("lo", loopback=True)}, ()),
-        keyed(
-            Sysctl(f"net/ipv4/conf/{link}/{name}", "0")
-            for link in ("all", "eth0", "lo")
-            for name in ("arp_ignore", "arp_announce", "rp_filter")
-        ),
-    )
+    kernel = unsilenced()
     before = dict(kernel.objects)
     with TemporaryDirectory() as folder:
         session = FakeSession(kernel, Path(folder) / "run")
@@ -188,6 +192,27 @@ def test_a_setting_that_a_failed_run_left_is_not_taken_for_the_hosts_own() -> No
             withdraw(profile, kernel, session.book())
 
     assert stuck == Sysctl(path, "2")
+    assert kernel.objects == before
+
+
+def test_a_setting_that_a_killed_run_left_goes_when_its_profile_wants_it_no_more() -> None:
+    """The run of the first `two` is killed after its last change; the next has other settings."""
+    shared = {"role": "realserver", "interface": "eth0", "vips": ["192.168.1.2"]}
+    links = {**shared, "arp_scope": "links"}
+    kernel = unsilenced()
+    before = dict(kernel.objects)
+    with TemporaryDirectory() as folder:
+        session = FakeSession(kernel, Path(folder) / "run")
+        one = profile_of(links, Path(folder), "one")
+        killed_at_its_end = profile_of({**links, "arp_ignore": 2}, Path(folder), "two")
+        two = profile_of(shared, Path(folder), "two")
+
+        applied(one, session)
+        unsettled(killed_at_its_end, session)
+        applied(two, session)
+        for profile in (one, two):
+            withdraw(profile, kernel, session.book())
+
     assert kernel.objects == before
 
 

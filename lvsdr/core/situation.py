@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -145,7 +145,7 @@ def plan_apply(  # noqa: PLR0913, PLR0917 - what is wanted where, and what is kn
     seen = record.host_without(owner, here)
     own, vips = left_to_director(profile, seen, record, director)
     desired = record.with_drained(owner, roles.desired(profile, own))
-    baseline = record.baseline_of(owner, roles.must_be_absent(profile, desired))
+    baseline = _let_go_of(owner, record, roles.must_be_absent(profile, desired))
     situation = situation_of(owner, desired, baseline, kernel, record, order)
     numbers = {name: link.index for name, link in here.links.items()}
     return replace(situation, director_vips=vips, links=numbers)
@@ -159,7 +159,7 @@ def plan_standby(profile: DirectorProfile, kernel: Kernel, book: Book) -> Situat
     """
     record, owner = record_of(kernel, book), owner_of(profile)
     desired = record.with_drained(owner, roles.standby(profile))
-    baseline = record.baseline_of(owner, roles.must_be_absent(profile, desired))
+    baseline = _let_go_of(owner, record, roles.must_be_absent(profile, desired))
     situation = situation_of(owner, desired, baseline, kernel, record, to_stand_by)
     drained = record.drained.get(owner, frozenset())
     return replace(situation, drained=drained.intersection(it.key for it in profile.real_servers))
@@ -195,11 +195,15 @@ def plan_withdrawal_of(owner: str, kernel: Kernel, book: Book) -> Situation:
 
 
 def _withdrawal(owner: str, kernel: Kernel, record: Record) -> Situation:
-    baseline = {**record.baseline_of(owner), **begun_on_shared(owner, record)}
-    situation = situation_of(owner, NOTHING, baseline, kernel, record)
+    situation = situation_of(owner, NOTHING, _let_go_of(owner, record), kernel, record)
     others = held_by_others(owner, record)
     elsewhere = on_other_links(owner, record, kernel) if record.knows(owner) else ()
     return replace(situation, kept=(*situation.kept, *others, *elsewhere))
+
+
+def _let_go_of(owner: str, record: Record, absent: Iterable[Key] = ()) -> Baseline:
+    """Return how what `owner` lets go of becomes: as before it, or as another profile has it."""
+    return {**record.baseline_of(owner, absent), **begun_on_shared(owner, record)}
 
 
 def situation_of(  # noqa: PLR0913, PLR0917 - those of the plan, and what it is made from
