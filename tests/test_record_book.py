@@ -12,11 +12,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lvsdr.core import durable_file
-from lvsdr.core.book import BOOT_ID, Book
+from lvsdr.core.book import BOOT_ID, FORMAT, Book
 from lvsdr.core.record import Record
 from lvsdr.errors import CannotRun
 from lvsdr.keepalived.checker_states import Health, Server
@@ -42,7 +43,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert Book("ns", tmp_path / "run").load() == SOME
 
 
-def test_real_servers_that_differ_in_their_address_alone_share_an_entry(tmp_path: Path) -> None:
+def test_real_servers_of_a_service_share_an_entry(tmp_path: Path) -> None:
     rips = [ip_address(f"192.0.2.{last}") for last in range(20, 90)]
     light = [RealServer(WEB, rip, 80) for rip in rips]
     wanted = keyed([*light, RealServer(WEB, rips[0], 8080), RealServer(MARK, ONE6, 0), VIP])
@@ -61,10 +62,40 @@ def test_real_servers_that_differ_in_their_address_alone_share_an_entry(tmp_path
     }
     plain = json.loads(book.path.read_text())
     assert [entry["object"] for entry in plain["intents"]["director:web"]] == [
-        *["real_server"] * 3,
+        "real_server",
+        "real_server",
         "address",
     ]
-    assert len(plain["absent"]) == 4
+    entry = plain["intents"]["director:web"][0]
+    assert entry["weight"] == 1
+    assert entry["port"] == {"each": [80] * len(rips) + [8080]}
+    assert plain["absent"] == len(wanted) - 1
+
+
+def test_a_record_of_the_format_before_is_read(tmp_path: Path) -> None:
+    """As it was written: a director that is drained, a real server that was killed."""
+    text = (Path(__file__).parent / "records" / "baseline-2.json").read_text()
+    book = Book("ns", tmp_path)
+    book.path.write_text(text.replace("BOOT", BOOT_ID.read_text().strip()))
+
+    record = book.load()
+    book.save(record)
+
+    assert json.loads(book.path.read_text())["format"] == FORMAT
+    assert book.load() == record
+    assert len(record.claims["director:web"]) == 16
+    assert len(record.intents["realserver:web"]) == 2
+    assert sum(before is None for before in record.baseline.values()) == 15
+    heavy = RealServer(WEB, ip_address("192.0.2.11"), 80, 2)
+    light = RealServer(WEB, ip_address("192.0.2.12"), 80, 0)
+    nat = RealServer(WEB, ip_address("192.0.2.16"), 8080, 1, "masquerade", 100, 50)
+    assert record.baseline[heavy.key] == heavy
+    assert [record.claims["director:web"][it.key] for it in (heavy, light, nat)] == [
+        heavy,
+        light,
+        nat,
+    ]
+    assert record.drained == {"director:web": {light.key}}
 
 
 def test_an_empty_record_leaves_no_file(tmp_path: Path) -> None:
@@ -164,6 +195,54 @@ BROKEN: list[dict[str, object]] = [
     {"claims": {"a": [{**PLAIN, "rip": ["192.0.2.11", "192.0.2.012"]}]}},
     {"claims": {"a": [{**PLAIN, "rip": ["192.0.2.11"], "weight": [1]}]}},
 ]
+
+
+COLUMNS = {**PLAIN, "rip": ["192.0.2.11", "192.0.2.12"]}
+STRANGE_COLUMNS: list[dict[str, Any]] = [
+    {"weight": {"each": [1]}},
+    {"weight": {"each": [1, 2, 3]}},
+    {"weight": {"each": [1, "2"]}},
+    {"weight": {"each": [1, True]}},
+    {"weight": {"each": "12"}},
+    {"weight": {"some": [1, 2]}},
+    {"weight": {"each": [1, 2], "of": [], "at": []}},
+    {"weight": {"of": [1, 2], "at": [0]}},
+    {"forwarding_method": {"of": ["dr", "tunnel"], "at": [0, 2]}},
+    {"forwarding_method": {"of": ["dr", "tunnel"], "at": [0, -1]}},
+    {"forwarding_method": {"of": ["dr", ["tunnel"]], "at": [0, 1]}},
+    {"tunnel": {"of": [[0, 0, 0], [1, 2, "3"]], "at": [0, 1]}},
+    {"strange": 1},
+    {"rip": []},
+]
+BROKEN_COLUMNS: list[dict[str, Any]] = [
+    {"absent": []},
+    {"absent": None},
+    *[{"claims": {"a": [{**COLUMNS, **columns}]}} for columns in STRANGE_COLUMNS],
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN_COLUMNS)
+def test_a_record_whose_columns_are_not_ours_is_not_trusted(
+    tmp_path: Path, broken: dict[str, object]
+) -> None:
+    book = Book("ns", tmp_path)
+    book.path.write_text(json.dumps({**HERE, "format": FORMAT, "absent": 2, **broken}))
+
+    with pytest.raises(CannotRun, match=r"not a record of lvsdr|what it has no baseline of"):
+        book.load()
+
+
+def test_claims_that_are_as_they_are_known_are_those_very_objects(tmp_path: Path) -> None:
+    servers = [RealServer(WEB, ip_address(f"192.0.2.{last}"), 80, last) for last in range(20, 30)]
+    book = Book("ns", tmp_path)
+    wanted = keyed(servers)
+    book.save(Record().claim("a", wanted, {}).settle("a", wanted))
+
+    same = book.load([*servers]).claims["a"]
+    other = book.load([*servers[:-1], replace(servers[-1], weight=7)]).claims["a"]
+
+    assert all(held is server for held, server in zip(same.values(), servers, strict=True))
+    assert other == same
 
 
 @pytest.mark.parametrize("broken", BROKEN)

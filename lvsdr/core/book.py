@@ -10,7 +10,7 @@ import errno
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,7 +26,9 @@ from lvsdr.model.objects import Baseline, Key, keyed
 from lvsdr.model.profile import Origin
 
 ROOT = Path("/run/lvsdr")
-FORMAT = "lvsdr/baseline/2"
+FORMAT = "lvsdr/baseline/3"
+# In it `absent` has every key that was not there, and each column of real servers one value.
+FORMER = "lvsdr/baseline/2"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -41,8 +43,11 @@ class Book:
     def path(self) -> Path:
         return self.root / f"{self.namespace}.json"
 
-    def load(self) -> Record:
-        """Return the record; an empty one where there is none; raise CannotRun where it lies."""
+    def load(self, known: Iterable[RealServer] = ()) -> Record:
+        """Return the record; an empty one where there is none; raise CannotRun where it lies.
+
+        Claims that are as `known` says are those very objects.
+        """
         try:
             # Not to wait for a pipe that somebody has put there.
             flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -55,7 +60,7 @@ class Book:
             raise _unusable("read", self.path, error) from error
         if seen.st_uid not in (0, os.geteuid()) or seen.st_nlink != 1:
             raise self._untrusted("it is not a file of root or of this user alone")
-        return self._parse(text)
+        return self._parse(text, known)
 
     def save(self, record: Record) -> None:
         """Write the record so that it is whole on disk, whatever happens; an empty one goes."""
@@ -120,9 +125,8 @@ class Book:
         yield ',\n"baseline": '
         found = ((key, before) for key, before in record.baseline.items() if before is not None)
         yield from listed(entry_of(key, before) for key, before in found)
-        yield ',\n"absent": '
-        absent = (key for key, before in record.baseline.items() if before is None)
-        yield from listed(compact_objects.keys_to_rows(absent))
+        # Most of what is claimed was not there before: that is said by their number alone.
+        yield f',\n"absent": {sum(before is None for before in record.baseline.values())}'
         yield ',\n"claims": '
         yield from by_owner({owner: held.values() for owner, held in record.claims.items()})
         yield ',\n"intents": '
@@ -138,18 +142,18 @@ class Book:
                 yield f',\n"{name}": {json.dumps(rows)}'
         yield "}\n"
 
-    def _parse(self, text: bytes) -> Record:
+    def _parse(self, text: bytes, known: Iterable[RealServer] = ()) -> Record:
         try:
             plain = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise self._untrusted(f"it is not JSON ({error})") from error
         try:
-            return self._understood(plain)
+            return self._understood(plain, known)
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise self._untrusted("it is not a record of lvsdr") from error
 
-    def _understood(self, plain: dict[str, Any]) -> Record:
-        if plain["format"] != FORMAT:
+    def _understood(self, plain: dict[str, Any], known: Iterable[RealServer]) -> Record:
+        if plain["format"] not in (FORMAT, FORMER):
             raise self._untrusted(
                 f"its format is {plain['format']!r}, ours is {FORMAT!r}",
                 "withdraw with the version of lvsdr that has written it, if it is there",
@@ -159,17 +163,16 @@ class Book:
             return Record(notes=(f"{self.path} is from an earlier boot: not used",))
         if plain["namespace"] != self.namespace:
             raise self._untrusted(f"it is of another network namespace ({plain['namespace']!r})")
-        baseline: Baseline = {
-            **dict.fromkeys(compact_objects.keys_from_rows(plain["absent"])),
-            **{tuple(entry["key"]): before_of(entry) for entry in plain["baseline"]},
-        }
+        likely = compact_objects.by_service(known)
         claims = {
-            owner: keyed(compact_objects.from_rows(held)) for owner, held in plain["claims"].items()
+            owner: keyed(compact_objects.from_rows(held, likely))
+            for owner, held in plain["claims"].items()
         }
         intents = {
             owner: tuple(compact_objects.from_rows(held))
             for owner, held in plain["intents"].items()
         }
+        baseline = self._baseline(plain, Record({}, claims, intents))
         # Records of older versions have no such entries.
         links = {str(name): int(number) for name, number in plain.get("links", {}).items()}
         origins = {
@@ -183,6 +186,16 @@ class Book:
         if any(key[0] != RealServer.kind for keys in drained.values() for key in keys):
             raise self._untrusted("it has drained what is no real server")
         return record
+
+    def _baseline(self, plain: dict[str, Any], claimed: Record) -> Baseline:
+        """Return how each object was before; what no entry says of was not there."""
+        there = {tuple(entry["key"]): before_of(entry) for entry in plain["baseline"]}
+        if plain["format"] == FORMER:
+            return {**dict.fromkeys(compact_objects.keys_from_rows(plain["absent"])), **there}
+        absent = dict.fromkeys(key for key in claimed.claimed_keys() if key not in there)
+        if len(absent) != plain["absent"]:
+            raise self._untrusted("it claims what it has no baseline of")
+        return {**absent, **there}
 
     def _untrusted(self, reason: str, *first: str) -> CannotRun:
         return CannotRun(

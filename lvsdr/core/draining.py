@@ -73,7 +73,7 @@ def drain(
 
     Nothing else of the profile is touched, and no drift is mended. Returns how it stood before.
     """
-    situation = _plan_drain(profile, servers, kernel, book.load(), undo)
+    situation = _plan_drain(profile, servers, kernel, book.load(profile.real_servers), undo)
     converge(situation, kernel, book)
     return situation
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from lvsdr.errors import ProfileError
@@ -52,9 +52,9 @@ class Record:
     given_back: Mapping[str, frozenset[Key]] = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=(), compare=False)
 
-    def claimed_keys(self) -> set[Key]:
-        """Return the keys that any profile claims, or was about to."""
-        return {key for owner in self._owners() for key in self._keys(owner)}
+    def claimed_keys(self) -> Set[Key]:
+        """Return the keys that any profile claims, or was about to, in their order."""
+        return dict.fromkeys(key for owner in self._owners() for key in self._keys(owner)).keys()
 
     def claimed_by_others(self, owner: str) -> dict[Key, str]:
         """Return the keys that profiles other than `owner` claim, and one of those profiles."""

@@ -31,7 +31,7 @@ def listed(entries: Iterable[Any]) -> Iterator[str]:
     rest, separator = iter(entries), "\n"
     yield "["
     while line := list(islice(rest, ENTRIES_TO_A_LINE)):
-        yield separator + json.dumps(line)[1:-1]
+        yield separator + json.dumps(line, separators=(",", ":"))[1:-1]
         separator = ",\n"
     yield "]"
 

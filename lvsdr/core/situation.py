@@ -28,6 +28,7 @@ from lvsdr.core.renamed_links import following, numbers_of
 from lvsdr.errors import ProfileError
 from lvsdr.model.change import Change, Kept, Plan
 from lvsdr.model.host import Host
+from lvsdr.model.ipvs import RealServer
 from lvsdr.model.objects import (
     NOTHING,
     Baseline,
@@ -141,7 +142,7 @@ def plan_apply(  # noqa: PLR0913, PLR0917 - what is wanted where, and what is kn
     """
     owner = owner_of(profile)
     here = kernel.read_host() if host is None else host
-    record = following(book.load(), here.links)
+    record = following(book.load(profile.real_servers), here.links)
     seen = record.host_without(owner, here)
     own, vips = left_to_director(profile, seen, record, director)
     desired = record.with_drained(owner, roles.desired(profile, own))
@@ -157,7 +158,7 @@ def plan_standby(profile: DirectorProfile, kernel: Kernel, book: Book) -> Situat
     Whoever had a table before lvsdr had it for a director, and a standby is none: it is not given
     back.
     """
-    record, owner = record_of(kernel, book), owner_of(profile)
+    record, owner = record_of(kernel, book, profile.real_servers), owner_of(profile)
     desired = record.with_drained(owner, roles.standby(profile))
     baseline = _let_go_of(owner, record, roles.must_be_absent(profile, desired))
     situation = situation_of(owner, desired, baseline, kernel, record, to_stand_by)
@@ -172,7 +173,7 @@ def plan_withdrawal(
 
     What is there as it says, and no record knows of, stays; or goes, `without_record`.
     """
-    owner, record = owner_of(profile), record_of(kernel, book)
+    owner, record = owner_of(profile), record_of(kernel, book, profile.real_servers)
     unknown = unrecorded(owner, profile, record, kernel)
     if without_record and unknown:
         baseline = dict.fromkeys(each.item.key for each in unknown)
@@ -233,7 +234,7 @@ def situation_of(  # noqa: PLR0913, PLR0917 - those of the plan, and what it is 
     return Situation(owner, record, desired, observed, baseline, todo, in_use, kept, drained)
 
 
-def record_of(kernel: Kernel, book: Book) -> Record:
+def record_of(kernel: Kernel, book: Book, known: Iterable[RealServer] = ()) -> Record:
     """Return the record, with the names that its links have now."""
-    record = book.load()
+    record = book.load(known)
     return following(record, kernel.read_host().links) if record.links else record

@@ -90,7 +90,8 @@ def _plain(value: object) -> Any:
     return value if value is None or isinstance(value, str | int) else str(value)
 
 
-def _service(plain: Mapping[str, Any]) -> Service:
+def service_from_plain(plain: Mapping[str, Any]) -> Service:
+    """Return the service that `plain` is; raises KeyError, TypeError or ValueError."""
     # Real servers follow one another, and a service's are told apart without reading it again.
     return _known_service(tuple(plain.items()))
 
@@ -130,7 +131,7 @@ PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "rip": exact_address,
     "address": exact_address,
     "destination": _exactly(ip_network),
-    "service": _service,
+    "service": service_from_plain,
     "tunnel": _tunnel,
     "group": exact_address,
 }

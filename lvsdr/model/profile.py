@@ -96,6 +96,7 @@ class RealServerProfile:
     """
 
     role: ClassVar[str] = "realserver"
+    real_servers: ClassVar[tuple[RealServer, ...]] = ()
 
     name: str
     interface: str

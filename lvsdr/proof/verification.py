@@ -195,7 +195,7 @@ def _inspected(
     profile: Profile, kernel: Kernel, book: Book
 ) -> tuple[Host, tuple[DirectorVip, ...]]:
     """Return the host, and what it holds as a director, taken from it in thought."""
-    table, record = isinstance(profile, DirectorProfile), book.load()
+    table, record = isinstance(profile, DirectorProfile), book.load(profile.real_servers)
     host = kernel.inspect(
         lambda seen: _packets(profile, left_to_director(profile, seen, record)[0]), table=table
     )

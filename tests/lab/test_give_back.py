@@ -18,8 +18,9 @@ import pytest
 from pyroute2 import IPRoute
 from rig import VIP, director, lvsdr, realserver, refused, settled, virtual_server, write
 
+from former_records import make_former
 from lvsdr.core import situation, workflow
-from lvsdr.core.book import Book
+from lvsdr.core.book import FORMAT, Book
 from lvsdr.errors import KernelError
 from lvsdr.kernel import namespace
 from lvsdr.kernel.linux import LinuxKernel
@@ -276,7 +277,7 @@ def test_without_what_is_kept_the_attributes_are_lost(solo: Host, tmp_path: Path
     solo.ip(f"address add {VIP}/32 brd {VIP} dev lo label lo:0")
 
     lvsdr(solo, "realserver", "apply", profile)
-    as_before(record(solo))
+    as_before(solo)
     lvsdr(solo, "realserver", "withdraw", profile)
     (found,) = (each for each in addresses(solo) if each.get("local") == VIP)
 
@@ -444,7 +445,7 @@ def test_a_record_of_an_older_version_says_what_it_has_left(solo: Host, tmp_path
     """lvsdr/baseline/2 as it was has no numbers of links: the link cannot be followed."""
     profile = write(tmp_path, director())
     lvsdr(solo, "director", "apply", profile)
-    as_before(record(solo))
+    as_before(solo)
     solo.ip("link set eth0 down", "link set eth0 name ens18", "link set ens18 up")
 
     said = lvsdr(solo, "director", "withdraw", profile, expect=1)
@@ -461,10 +462,11 @@ def record(host: Host) -> Path:
     return Book(host.inside(namespace.identity)).path
 
 
-def as_before(path: Path) -> None:
-    """Make a record what the versions before this one wrote."""
+def as_before(host: Host) -> None:
+    """Make a record what the first versions of lvsdr/baseline/2 wrote."""
+    path = record(host)
+    make_former(Book(path.stem), "links", "origins")
     plain = json.loads(path.read_text())
-    plain = {name: each for name, each in plain.items() if name not in ("links", "origins")}
     plain["baseline"] = [
         {name: each[name] for name in ("key", "before")} for each in plain["baseline"]
     ]
@@ -476,7 +478,7 @@ def test_a_record_of_the_version_before_is_read(solo: Host, tmp_path: Path, role
     profile = write(tmp_path, director() if role == "director" else realserver("dummy"))
     before = state(solo)
     lvsdr(solo, role, "apply", profile)
-    as_before(record(solo))
+    as_before(solo)
 
     planned = lvsdr(solo, role, "plan", profile)
     lvsdr(solo, role, "withdraw", profile)
@@ -494,7 +496,7 @@ def test_of_an_unknown_record_nothing_is_lost_from_sight(
     before = addresses(solo), routes(solo), solo.run("ipvsadm", "-Sn").stdout
     lvsdr(solo, role, "apply", profile)
     path = record(solo)
-    path.write_text(path.read_text().replace("lvsdr/baseline/2", "lvsdr/baseline/77"))
+    path.write_text(path.read_text().replace(FORMAT, "lvsdr/baseline/77"))
     applied = state(solo)
 
     said = [

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Set
 from lvsdr.kernel.kernel_errors import reading
 from lvsdr.kernel.netlink import ipvs_dump
 from lvsdr.kernel.netlink.open_sockets import Sockets
+from lvsdr.model.compact_objects import by_service
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.objects import NOTHING, Key, Objects
 
@@ -23,7 +24,7 @@ class Servers:
         """Yield those of the servers `keys` that are there; as `likely` says, that very object."""
         services = {key[1:4] for key in keys if key[0] == RealServer.kind}
         floors: set[Key] = {(VirtualServer.kind, *service) for service in services}
-        expected = _by_service(likely)
+        expected = by_service(likely.values())
         for server in self.every():
             if server.key in keys:
                 yield server
@@ -33,7 +34,7 @@ class Servers:
 
     def of_services(self, keys: Iterable[Key], likely: Objects = NOTHING) -> Iterator[RealServer]:
         """Yield every real server of the virtual servers `keys`, as `likely` where it is so."""
-        wanted, expected = set(keys), _by_service(likely)
+        wanted, expected = set(keys), by_service(likely.values())
         for server in self.every():
             if server.key in wanted:
                 yield from self.real_servers(server.service, expected.get(server.service, ()))
@@ -55,15 +56,3 @@ def whole_table(sockets: Sockets) -> tuple[tuple[VirtualServer, ...], tuple[Real
     servers = Servers(sockets)
     every = tuple(servers.every())
     return every, tuple(real for server in every for real in servers.real_servers(server.service))
-
-
-def _by_service(likely: Objects) -> dict[Service, list[RealServer]]:
-    found: dict[Service, list[RealServer]] = {}
-    service, here = None, list[RealServer]()
-    for item in likely.values():
-        if isinstance(item, RealServer):
-            # Those of a service follow one another, mostly.
-            if item.service is not service:
-                service, here = item.service, found.setdefault(item.service, [])
-            here.append(item)
-    return found

@@ -44,10 +44,13 @@ def parsed(raw: bytes, path: Path) -> Any:
 def profile_of(data: Any, path: Path, needed: str | None = None) -> Profile:
     """Return the profile that plain data is, of the role `needed`; raise Refusal."""
     toml = is_toml(path)
-    common_rules.refuse_unfit_values(data)
+    right = schema_check.surely_right(data)
+    if not right:
+        common_rules.refuse_unfit_values(data)
     role = schema_check.role_of(data, needed, toml)
     described = schema.document(role)
-    schema_check.refuse_mistakes(described, data, toml)
+    if not right:
+        schema_check.refuse_mistakes(described, data, toml)
     whole = schema_check.completed(described, data)
     name = _name(whole, path, described)
     make = director_profile if role == "director" else realserver_profile

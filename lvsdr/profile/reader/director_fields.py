@@ -26,7 +26,13 @@ from lvsdr.profile.reader.ipvs_settings import (
 from lvsdr.profile.reader.network_names import family, host_address, ip_version, link_name
 from lvsdr.profile.reader.probe_targets import probe_target
 from lvsdr.profile.reader.refusal import misfit
-from lvsdr.profile.reader.scheduling import real_server_settings, virtual_server
+from lvsdr.profile.reader.scheduling import (
+    NOT_GIVEN,
+    NUMBERS,
+    real_server_settings,
+    virtual_server,
+    with_numbers,
+)
 from lvsdr.profile.reader.schema_check import Completed
 from lvsdr.profile.reader.vip_labels import labelled_vips
 from lvsdr.profile.reader.wording import Pointer, pointed
@@ -140,15 +146,19 @@ def _real_servers(entry: Entry, where: Pointer, service: Service, rips: Rips) ->
     entries = entry["real_servers"]
     servers: list[RealServer] = []
     seen: dict[tuple[str, int], int] = {}
-    # All but their RIP is the same for most: what was found sound once need not be again.
+    # All but their RIP, or their numbers too, is the same for most: what was found sound once need
+    # not be again.
     sound: dict[tuple[object, ...], tuple[int, Settings]] = {}
     for place, given in enumerate(entries.released()):
         rip, text = rips.address(given.pop("rip"), where, place)
+        numbers = tuple([given.pop(name, default) for name, default in NUMBERS.items()])
         found = sound.get(like := (type(rip), *given.items()))
         if found is None:
             here = (*where, "real_servers", place)
             found = sound[like] = _beside_its_rip(entries.complete(given), rip, here, service)
         port, settings = found
+        if numbers != NOT_GIVEN:
+            settings = with_numbers(settings, numbers, (*where, "real_servers", place))
         if seen.setdefault((text, port), place) != place:
             first = pointed((*where, "real_servers", seen[text, port]))
             message = f"the same real server as {first}"

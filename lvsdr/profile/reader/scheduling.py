@@ -10,7 +10,7 @@ from lvsdr.model.ipvs import SETTING_FIELDS, RealServer, Service, Settings, Virt
 from lvsdr.model.ipvs_tunnel import TUNNEL_CHECKSUMS, TUNNEL_TYPES
 from lvsdr.model.scheduler_flags import SCHEDULER_FLAGS
 from lvsdr.profile.reader.network_names import ip_version
-from lvsdr.profile.reader.refusal import misfit
+from lvsdr.profile.reader.refusal import Refusal, misfit
 from lvsdr.profile.reader.wording import Pointer, listed
 
 Entry = Mapping[str, Any]
@@ -18,6 +18,11 @@ Entry = Mapping[str, Any]
 VALUES_OF = {
     kind: itemgetter(*(each.name for each in known)) for kind, known in SETTING_FIELDS.items()
 }
+# The numbers of a real server, as they are where it has none; no rule is between one of these and
+# another field.
+NUMBERS = {"weight": 1, "upper_threshold": 0, "lower_threshold": 0}
+NOT_GIVEN = tuple(NUMBERS.values())
+_PLACES = [[each.name for each in SETTING_FIELDS[RealServer]].index(name) for name in NUMBERS]
 CHECKSUMS_OF = {"ipip": ("none",), "gue": TUNNEL_CHECKSUMS, "gre": ("none", "csum")}
 
 
@@ -40,9 +45,20 @@ def virtual_server(entry: Entry, where: Pointer, service: Service) -> VirtualSer
 
 
 def real_server_settings(entry: Entry, where: Pointer) -> Settings:
-    """Return the settings of the real server that `entry` makes; raise Refusal."""
-    _check_thresholds(entry, where)
+    """Return the settings of the real server that `entry` makes, NUMBERS aside; raise Refusal."""
     return _settings(RealServer, entry, {"tunnel": _tunnel(entry, where)})
+
+
+def with_numbers(settings: Settings, numbers: tuple[float, ...], where: Pointer) -> Settings:
+    """Return settings with other values of NUMBERS; raise Refusal."""
+    _, upper, lower = numbers
+    if lower > upper:
+        raise _above(lower, upper, where)
+    values = list(settings)
+    for place, number in zip(_PLACES, numbers, strict=True):
+        # Draft-07 takes 1.0 for an integer.
+        values[place] = int(number)
+    return tuple(values)
 
 
 def _settings(
@@ -53,17 +69,15 @@ def _settings(
     return values
 
 
-def _check_thresholds(entry: Entry, where: Pointer) -> None:
-    """Raise Refusal where the lower threshold of a real server is above the upper one."""
-    upper, lower = entry["upper_threshold"], entry["lower_threshold"]
-    if lower > upper:
-        raise misfit(
-            (*where, "lower_threshold"),
-            f"{lower} is more than the upper_threshold, {upper}",
-            "write a number below the upper_threshold, or leave out lower_threshold"
-            if upper
-            else "add an upper_threshold, or leave out lower_threshold",
-        )
+def _above(lower: float, upper: float, where: Pointer) -> Refusal:
+    """Return what is told where the lower threshold of a real server is above the upper one."""
+    return misfit(
+        (*where, "lower_threshold"),
+        f"{int(lower)} is more than the upper_threshold, {int(upper)}",
+        "write a number below the upper_threshold, or leave out lower_threshold"
+        if upper
+        else "add an upper_threshold, or leave out lower_threshold",
+    )
 
 
 def _tunnel(entry: Entry, where: Pointer) -> tuple[int, int, int]:
