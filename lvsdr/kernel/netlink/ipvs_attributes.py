@@ -87,30 +87,39 @@ REAL_SERVER = (
 @lru_cache(maxsize=1024)
 def listed_settings(settings: Settings) -> bytes:
     """Return settings as attributes, in the order in which the kernel lists them."""
-    return b"".join(_packed(settings).values())
+    return b"".join([packed for _, packed in _packed(settings)])
 
 
 @lru_cache(maxsize=1024)
 def sent_settings(settings: Settings) -> bytes:
     """Return settings as attributes of a request, by their numbers."""
-    return b"".join(packed for _, packed in sorted(_packed(settings).items()))
+    return b"".join([packed for _, packed in sorted(_packed(settings))])
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def dest_port(port: int) -> bytes:
     """Return the port of a real server as an attribute."""
     return pack_attribute(DEST_PORT, BE16.pack(port))
 
 
-def _packed(settings: Settings) -> dict[int, bytes]:
-    values = dict(zip(SETTING_NAMES, settings, strict=True))
-    return {
-        kind: pack_attribute(kind, form.pack(number))
-        for row in REAL_SERVER
-        for (kind, form), number in zip(
-            row.forms.items(), row.numbers(values[row.field]), strict=True
-        )
-    }
+def _packed(settings: Settings) -> list[tuple[int, bytes]]:
+    """Return the attributes of settings, each with its number, in the order of REAL_SERVER."""
+    return [
+        attribute
+        for row, place in PLACED
+        for attribute in _packed_field(row.field, settings[place])
+    ]
+
+
+# Of many settings each value recurs, though the whole may not.
+@lru_cache(maxsize=4096)
+def _packed_field(field: str, value: Any) -> tuple[tuple[int, bytes], ...]:
+    (row,) = (row for row in REAL_SERVER if row.field == field)
+    pairs = zip(row.forms.items(), row.numbers(value), strict=True)
+    return tuple((kind, pack_attribute(kind, form.pack(number))) for (kind, form), number in pairs)
+
+
+PLACED = tuple((row, SETTING_NAMES.index(row.field)) for row in REAL_SERVER)
 
 
 def real_server_settings(found: Attributes) -> Settings:
