@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from witnesses import ipvsadm
 
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.lab_host import Host
+from lvsdr.lab.wide_registers import NARROW
 
 ROOT = Path(__file__).parents[2]
 UNITS = Path("/run/systemd/system")
@@ -71,6 +72,7 @@ def booted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
         # Its own /tmp would hide the program.
         (UNITS / unit.name).write_text(text.replace("PrivateTmp=yes", "PrivateTmp=no"))
     (UNITS / "lab.target").write_text(NOTHING)
+    _pass_on(NARROW)
     for name in MASKED.split():
         (UNITS / name).symlink_to("/dev/null")
     with hosts(["one"]) as made:
@@ -82,6 +84,14 @@ def booted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
         )
         with _systemd(made["one"], folder) as running:
             yield running
+
+
+def _pass_on(names: Iterable[str]) -> None:
+    """Let services have what the lab's programs need on hosts with wide registers."""
+    words = " ".join(f'"{name}={os.environ[name]}"' for name in names if name in os.environ)
+    folder = UNITS.with_name("system.conf.d")
+    folder.mkdir(exist_ok=True)
+    (folder / "lab.conf").write_text(f"[Manager]\nDefaultEnvironment={words}\n")
 
 
 def _install(program: Path) -> None:
