@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 from itertools import permutations
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvsdr.core.plan_order import EXPIRE_NODEST_CONN, to_stand_by, to_take_over
-from lvsdr.core.planner import plan, way_back
+from lvsdr.core.planner import plan, touched, way_back
 from lvsdr.model.change import Change
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.ipvs_daemons import SyncDaemon
@@ -206,3 +207,19 @@ def test_a_plan_leads_to_what_is_desired_in_the_fewest_changes_and_back(
     for taken in range(len(todo) + 1):
         halfway = after(todo[:taken], observed)
         assert after(way_back(observed, halfway, todo), halfway) == observed
+
+
+def test_a_plan_may_have_changed_all_but_the_services_that_it_does_not_name() -> None:
+    mail = Service("tcp", WEB.vip, 25)
+    other = (VirtualServer(mail), RealServer(mail, SERVER.rip, 25))
+    mark = VirtualServer(Service("fwmark", fwmark=80))
+    keys = keyed((*FROM_THE_GROUND_UP, *other, mark)).keys()
+
+    heavier = (Change(SERVER, replace(SERVER, weight=2)),)
+    told = touched(keys, heavier)
+    quiet = touched(keys, (Change(LOUD, QUIET),))
+    all_of_them = touched(keys, tuple(Change(None, item) for item in FROM_THE_GROUND_UP))
+
+    assert keys - told == {*keyed(other), mark.key}
+    assert keys - quiet == {*keyed(other), mark.key, SPREAD.key, SERVER.key}
+    assert all_of_them == keys

@@ -537,6 +537,37 @@ def test_a_run_that_has_nothing_to_do_looks_once_and_does_nothing_after_it(
     assert (kernel.log, done) == (["require"], [])
 
 
+class Shared(FakeKernel):
+    """A kernel whose table another program changes while we change it."""
+
+    theirs: Object | None = None
+
+    def execute(self, changes: Iterable[Change]) -> None:
+        super().execute(changes)
+        if self.theirs is not None:
+            self.objects[self.theirs.key] = self.theirs
+
+
+def test_what_others_do_meanwhile_to_another_service_does_not_undo_ours(tmp_path: Path) -> None:
+    services = [
+        {"vip": "192.168.1.2", "protocol": "tcp", "port": port, "real_servers": [{"rip": rip}]}
+        for port, rip in ((80, "192.168.1.11"), (25, "192.168.1.12"))
+    ]
+    data = {**director_data(), "virtual_servers": services}
+    plain = host(DIP)
+    kernel = Shared(plain.bare, plain.objects)
+    session = FakeSession(kernel, tmp_path)
+    applied(profile_of(data, tmp_path), session)
+    services[0]["real_servers"] = [{"rip": "192.168.1.11", "weight": 7}]
+    mail = Service("tcp", ip_address("192.168.1.2"), 25)
+    kernel.theirs = RealServer(mail, ip_address("192.168.1.12"), 25, weight=0)
+
+    apply(profile_of(data, tmp_path), kernel, session.book(), session.announcer)
+    drift = plan_apply(profile_of(data, tmp_path), kernel, session.book()).drift
+
+    assert [change.after for change in drift] == [kernel.theirs]
+
+
 class Interrupting(FakeKernel):
     """A kernel on whose host somebody asks the process to stop while it undoes."""
 

@@ -11,7 +11,7 @@ from lvsdr.core import signals
 from lvsdr.core.book import Book
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.plan_order import Order, by_layers
-from lvsdr.core.planner import plan, planned_keys, way_back
+from lvsdr.core.planner import plan, planned_keys, touched, way_back
 from lvsdr.core.record import Record
 from lvsdr.core.situation import Situation, plan_apply, plan_withdrawal, plan_withdrawal_of
 from lvsdr.errors import CannotRun, LvsdrError, NotConverged, Stuck
@@ -179,7 +179,11 @@ def _announcing(
 def _must_be_done(situation: Situation, kernel: Kernel) -> Objects:
     """Return what is there now; raise NotConverged where it is not what was wanted."""
     keys = planned_keys(situation.desired, situation.baseline)
-    observed = kernel.observe(keys, situation.desired)
+    todo = touched(keys, situation.todo)
+    observed = kernel.observe(todo, situation.desired)
+    if len(todo) < len(keys):
+        left = {key: item for key, item in situation.observed.items() if key not in todo}
+        observed = {**left, **observed}
     remaining = plan(situation.desired, observed, situation.baseline)
     if remaining:
         raise NotConverged(
