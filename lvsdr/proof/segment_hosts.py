@@ -127,11 +127,12 @@ def owning_macs(heard: Iterable[Answer], addresses: Iterable[IPAddress]) -> dict
             continue
         if item.address in wanted:
             told.setdefault(item.address, {}).setdefault(item.mac, set()).add(item.form)
+    owning = {address: _owning(address, spoken.values()) for address, spoken in told.items()}
     return {
         mac: address
         for address in reversed(wanted)
         for mac, forms in told.get(address, {}).items()
-        if forms & _owning(address, told[address].values())
+        if forms & owning[address]
     }
 
 

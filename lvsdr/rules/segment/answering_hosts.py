@@ -81,9 +81,11 @@ def strangers(
     vip: IPAddress, hosts: Iterable[AnsweringHost]
 ) -> tuple[list[AnsweringHost], list[AnsweringHost]]:
     """Return the hosts that are not real servers: those like directors, and proxies."""
-    others = [host for host in hosts if host.rip is None]
-    proxies = [host for host in others if as_proxy(host, vip)]
-    return [host for host in others if host not in proxies], proxies
+    found: tuple[list[AnsweringHost], list[AnsweringHost]] = [], []
+    for host in hosts:
+        if host.rip is None:
+            found[as_proxy(host, vip)].append(host)
+    return found
 
 
 def as_proxy(host: AnsweringHost, vip: IPAddress) -> bool:

@@ -1,0 +1,52 @@
+"""Hosts without number, which a forger invents: they cost little, and hide nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+from time import process_time
+
+from lvsdr.model.neighbour_claim import Answer
+from lvsdr.proof.segment_hosts import owning_macs
+from lvsdr.rules.segment.mac_owners import MacOwners
+from lvsdr.rules.segment.who_answers import SegmentAnswers, answer_findings
+
+VIP, RIP = ip_address("192.0.2.10"), ip_address("192.0.2.11")
+RS, DIRECTOR = "f2:00:00:00:00:11", "f2:00:00:00:00:01"
+# By turns like an owner and like a proxy. What is quadratic takes minutes for so many.
+MANY, QUICK = 40_000, 10.0
+
+
+def forged(address: object) -> Iterator[Answer]:
+    assert address in {VIP, RIP}
+    for number in range(MANY):
+        mac = f"02:66:00:00:{number >> 8:02x}:{number & 255:02x}"
+        yield Answer(VIP if address == VIP else RIP, mac, "probe" if number % 2 else "own")
+
+
+def both(mac: str) -> list[Answer]:
+    return [Answer(VIP, mac, "own"), Answer(VIP, mac, "probe")]
+
+
+# --- verify --------------------------------------------------------------------------------------
+
+
+def test_the_leak_among_them_is_named_and_soon() -> None:
+    heard = frozenset((*forged(VIP), *both(RS), *both(DIRECTOR)))
+    start = process_time()
+
+    found = list(answer_findings([VIP], SegmentAnswers(heard, MacOwners({RS: RIP}))))
+
+    assert process_time() - start < QUICK
+    assert [each.mac for each in found if each.rip == RIP] == [RS]
+    assert len(found) < 20
+
+
+def test_whose_a_mac_is_is_known_soon() -> None:
+    heard = [*forged(RIP), Answer(RIP, RS, "own"), Answer(RIP, RS, "probe")]
+    start = process_time()
+
+    known = owning_macs(heard, [RIP])
+
+    assert process_time() - start < QUICK
+    assert known[RS] == RIP
