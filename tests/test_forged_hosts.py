@@ -8,6 +8,7 @@ from time import process_time
 
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.proof.segment_hosts import owning_macs
+from lvsdr.render.status_verify_text import MOST_ANSWERS, answer_lines
 from lvsdr.rules.segment.mac_owners import MacOwners
 from lvsdr.rules.segment.who_answers import SegmentAnswers, answer_findings
 
@@ -50,3 +51,13 @@ def test_whose_a_mac_is_is_known_soon() -> None:
 
     assert process_time() - start < QUICK
     assert known[RS] == RIP
+
+
+def test_people_are_told_of_a_few_of_them_and_of_known_hosts_first() -> None:
+    heard = [*forged(VIP), *both(RS)]
+
+    lines = list(answer_lines(heard, {RS: f"real server {RIP}"}))
+
+    assert lines[0] == f"{VIP} is at {RS} (real server {RIP}) [own, probe]"
+    assert len(lines) == MOST_ANSWERS + 1
+    assert lines[-1].startswith(f"{VIP} is at {MANY + 1 - MOST_ANSWERS} more MAC addresses")

@@ -25,6 +25,8 @@ COUNTED = ("active", "inactive", "persistent", "conn/s", "packets/s", "bytes/s")
 # In which order they go where there is no room: what is left says most of a server that is sick.
 DROPPED = ("bytes/s", "packets/s", "persistent", "conn/s")
 GAP = 2
+MOST_ANSWERS = 16
+STRANGER = "unknown host"
 # A state that is shorter has its place beside the columns, a longer one perhaps below.
 SHORT = 20
 
@@ -125,17 +127,25 @@ def client_lines(rows: Iterable[Row], extent: str) -> Iterator[str]:
 
 
 def answer_lines(heard: Iterable[Answer], names: Mapping[str, str]) -> Iterator[str]:
-    """Yield who answered for each VIP; `names` say whose a MAC is."""
-    seen: dict[tuple[IPAddress, str, str], list[str]] = {}
+    """Yield who answered for each VIP; `names` say whose a MAC is.
+
+    A forger invents as many hosts as it likes: of each VIP the first are told, known ones first.
+    """
+    seen: dict[IPAddress, dict[tuple[str, str], list[str]]] = {}
     for answer in sorted(heard, key=lambda item: (str(item.address), item.mac, item.form)):
-        seen.setdefault((answer.address, answer.mac, answer.sender), []).append(answer.form)
-    for (vip, mac, sender), forms in seen.items():
-        if sender:
-            yield f"{vip} is at {mac}, says {sender} [{', '.join(forms)}]"
-            continue
-        who = f" ({names[mac]})" if mac in names else ""
-        how = "" if forms == ["self"] else f" [{', '.join(forms)}]"
-        yield f"{vip} is at {mac}{who}{how}"
+        spoken = seen.setdefault(answer.address, {})
+        spoken.setdefault((answer.mac, answer.sender), []).append(answer.form)
+    for vip, spoken in seen.items():
+        shown, more = list(spoken), len(spoken) - MOST_ANSWERS
+        if more > 0:
+            shown.sort(key=lambda said: names.get(said[0], STRANGER).startswith(STRANGER))
+        for mac, sender in shown[:MOST_ANSWERS]:
+            forms = spoken[mac, sender]
+            who = f", says {sender}" if sender else f" ({names[mac]})" if mac in names else ""
+            how = "" if forms == ["self"] and not sender else f" [{', '.join(forms)}]"
+            yield f"{vip} is at {mac}{who}{how}"
+        if more > 0:
+            yield f"{vip} is at {more} more MAC addresses: --format json tells them"
 
 
 def beside_a_plan(result: Planned) -> Iterator[str]:
