@@ -4,8 +4,9 @@ r"""Time the proof of many paths: 1,000 virtual servers of 50 real servers each,
         .venv/bin/python benchmarks/paths.py
 
 One host has all the RIPs and all the VIPs, and serves them all at one port. Each RIP is on a link
-of its own, with a MAC address of its own: probes that are the same frame are sent but once. What
-was really sent, the kernel of that host counts.
+of its own, with a MAC address of its own: probes that are the same frame are sent but once, and an
+answer from another's MAC address counts for nothing. What was really sent, the kernel of that host
+counts.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import resource
 import socket
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
 from ipaddress import ip_address
 from time import monotonic, process_time
 
@@ -49,11 +52,13 @@ def main() -> None:
             *(line for number, rip in enumerate(rips) for line in own_link(number, rip)),
             *(f"address add {vip}/32 dev lo" for vip in vips),
         )
-        # Each link answers for its own address only, and answers leave by whichever comes first.
+        # Each link answers for its own address only.
         for name, value in (("arp_ignore", 1), ("rp_filter", 0)):
             realserver.sysctl(f"net/ipv4/conf/all/{name}", value)
         routes = [RealServerRoute(rip, "eth0", rip, DIP) for rip in rips]
-        with realserver.inside(listener):
+        with ExitStack() as stack:
+            for number in range(len(rips)):
+                stack.enter_context(realserver.inside(partial(listener, f"m{number}")))
             measure(director, paths, routes, asked.rate)
             print(realserver.run("nstat", "-asz", "TcpInSegs", "TcpAttemptFails").stdout)
             left = realserver.run("ss", "-Htan", "state", "syn-recv").stdout
@@ -67,9 +72,10 @@ def own_link(number: int, rip: object) -> Iterator[str]:
     yield f"address add {rip}/16 dev m{number}"
 
 
-def listener() -> socket.socket:
-    """Listen on one port of every address."""
+def listener(link: str) -> socket.socket:
+    """Listen on one port of every address, for what comes by `link`: its answers leave by it."""
     made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, link.encode())
     made.bind(("", 80))
     made.listen(4096)
     return made
