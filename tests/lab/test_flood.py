@@ -36,12 +36,13 @@ from rig import (
     virtual_server,
 )
 from test_senders import raw, reply
-from test_watch import watching
+from test_watch import send, watching
 from witnesses import arping
 
 from lvsdr.lab.lab_host import Host
+from lvsdr.rules.segment.event_rate_limiter import MOST
 
-MOST, LONGEST = 400_000, 120.0
+FRAMES, LONGEST = 400_000, 120.0
 # What the socket of who watches has room for is less: 16 MiB, doubled by the kernel.
 BURST = 50_000
 UNHEARD = "COULD-NOT-HEAR"
@@ -67,7 +68,7 @@ def leaking(made: Rig) -> Iterator[Host]:
 
 @contextmanager
 def flooding(
-    host: Host, frames: list[bytes], most: int = MOST, *, whole: bool = False
+    host: Host, frames: list[bytes], most: int = FRAMES, *, whole: bool = False
 ) -> Iterator[list[float]]:
     """Let a host send frames, in turn and as fast as it can, until the block ends or it is enough.
 
@@ -224,3 +225,16 @@ def test_watch_tells_how_much_it_could_not_hear(made: Rig, request: pytest.Fixtu
     # Not one frame is passed over in silence.
     assert lost + heard == count[0]
     assert memory < 150_000
+
+
+def test_watch_names_the_real_server_that_speaks_after_all_the_forged_ones(made: Rig) -> None:
+    lab, culprit = made.lab, made.mac(made.lab.realservers[0])
+    options = ("--director-mac", made.mac(lab.director))
+    with watching(made, lab.observer, *options) as watch:
+        send(lab.gateway, *announcements(made))
+        full = settled(lambda: len(watch.rules()), MOST, 10.0)
+        send(lab.realservers[0], reply(culprit, culprit, VIP))
+        named = settled(lambda: ("ARP-SPEAKS", culprit) in watch.rules(), True, 10.0)
+        code = watch.stop()
+
+    assert (full, named, code) == (MOST, True, 1)
