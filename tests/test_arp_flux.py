@@ -19,10 +19,11 @@ DIRECTOR = DirectorProfile("web", "eth0", (VIP_OF_ETH0,), (), ())
 ETH0 = HostLink("eth0", mac="02:00:00:00:00:01")
 ETH1 = HostLink("eth1", mac="02:00:00:00:00:02")
 # On the director's segment, as its address says.
+UNSET: Mapping[str, str] = {}
 HELD = ("eth0 192.0.2.1/24", "eth0 192.0.2.10/32", "eth1 192.0.2.2/24")
 
 
-def host(*held: str, second: HostLink = ETH1, ignore: Mapping[str, str] = {}) -> Host:
+def host(*held: str, second: HostLink = ETH1, ignore: Mapping[str, str] = UNSET) -> Host:
     """Return a host of two links with addresses, LINK ADDRESS/PREFIX, and arp_ignore by scope."""
     pairs = (item.split() for item in held or HELD)
     addresses = tuple(HeldAddress(link, ip_interface(ip)) for link, ip in pairs)
