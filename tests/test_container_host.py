@@ -178,6 +178,15 @@ def test_an_ipv6_vip_is_answered_for_by_an_entry() -> None:
     assert hint(seen, profile) == "ip -6 neighbour del proxy 2001:db8::10 dev eth0"
 
 
+def test_an_entry_that_sleeps_answers_for_no_ipv6_vip() -> None:
+    profile = replace(REALSERVER, vips=(VIP6,))
+    way = RouteTo("unicast", "veth1", gateway=RIP6)
+
+    seen = host(profile=profile, way=way, proxies=(ProxyNeighbour("eth0", VIP6),))
+
+    assert found(seen, profile) == []
+
+
 @pytest.mark.parametrize(
     ("way", "why"),
     [
@@ -221,6 +230,14 @@ def test_a_host_that_forwards_no_ipv6_has_routes_for_it_all_the_same() -> None:
         ("HOST-ROUTE", "veth1"),
         ("HOST-RETURN", "veth1"),
     ]
+
+
+def test_what_a_host_keeps_for_itself_does_not_depend_on_its_forwarding() -> None:
+    profile = replace(REALSERVER, vips=(VIP6,))
+    closed = {"net/ipv6/conf/all/forwarding": "0"}
+    seen = host(profile=profile, way=RouteTo("local", "lo"), sysctls=closed)
+
+    assert found(seen, profile) == [("HOST-RETURN", "veth1")]
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,19 @@ def test_a_real_server_must_not_speak_at_all_and_the_director_may(form: ClaimFor
     assert bench().hear(RS, form).hear(ONE, form).said == [SPEAKS]
 
 
+@pytest.mark.parametrize(
+    ("mac", "named"),
+    [(RS, f"real server {RIP}"), (TWO, "this host"), (THREE, "unknown host, locally administered")],
+)
+def test_who_speaks_is_named(mac: str, named: str) -> None:
+    speakers = MacOwners({RS: RIP}, mine=frozenset({TWO}))
+
+    event = bench(speakers=speakers).monitor.hear(NeighbourClaim(VIP, mac, "announcement"), 0.0)
+
+    assert event is not None
+    assert (event.host, event.message.startswith(f"{named} ({mac}) announces")) == (named, True)
+
+
 def test_a_new_host_that_announces_the_vip_is_the_new_director_and_told_once() -> None:
     heard = bench().hear(TWO, now=100.0).hear(TWO, "reply", 101.0).hear(TWO, now=1000.0)
 
@@ -246,6 +259,19 @@ def test_of_hosts_without_number_few_are_told_and_none_is_kept() -> None:
     assert sum(each is not None for each in told) == MOST
     assert (left.rule, left.severity, left.count) == ("TOO-MANY", ERROR, 100_000 - MOST)
     assert len(limiter._kinds) <= KNOWN
+
+
+def test_of_hosts_that_go_on_no_more_are_known_than_that() -> None:
+    limiter = EventRateLimiter(0.0)
+    for number in range(KNOWN):
+        # Each is heard in every period, so that none of them is forgotten.
+        for known in range(number + 1) if number % MOST == MOST - 1 else [number]:
+            limiter.take(event(known))
+            limiter.take(event(known))
+        if number % MOST == MOST - 1:
+            list(limiter.due(EVERY * (number + 1)))
+
+    assert limiter.take(event(KNOWN)) is None
 
 
 # --- the whole of it -----------------------------------------------------------------------------

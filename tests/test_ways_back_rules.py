@@ -86,6 +86,14 @@ def only(seen: Host, profile: RealServerProfile = PROFILE) -> Finding:
     return finding
 
 
+@pytest.mark.parametrize("link", ["lvsdr0", "lo"])
+def test_behind_a_dummy_and_behind_lo_there_is_nobody(link: str) -> None:
+    finding = only(host(Table(**{"0.0.0.0/0": RouteTo("unicast", link)})))
+
+    assert (finding.rule, finding.subject) == ("NO-WAY-BACK", "eth0")
+    assert finding.message.endswith(f"they leave through {link}, which has nobody behind it")
+
+
 # --- the reverse-path filter ---------------------------------------------------------------------
 
 
