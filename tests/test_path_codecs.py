@@ -156,6 +156,26 @@ def test_an_echo_survives_its_bytes(echo: Echo, between: tuple[IPAddress, IPAddr
     assert icmp.decode(icmp.encode(echo, *between), *between) == echo
 
 
+@pytest.mark.parametrize(
+    ("source", "to", "kinds"), [(DIP, VIP, (8, 0)), (DIP6, VIP6, (128, 129))], ids=["4", "6"]
+)
+def test_an_echo_has_its_type_and_no_code(
+    source: IPAddress, to: IPAddress, kinds: tuple[int, int]
+) -> None:
+    for kind, reply in zip(kinds, (False, True), strict=True):
+        data = icmp.encode(Echo(5, 6, reply, b"hi"), source, to)
+
+        assert data[:2] == bytes((kind, 0))
+        assert data[4:] == bytes.fromhex("00050006") + b"hi"
+
+
+def test_a_probe_is_a_syn_with_a_segment_size_and_nothing_acknowledged() -> None:
+    segment = sent(probe("tcp")).payload
+
+    assert segment[8:14] == bytes.fromhex("00000000 6002")
+    assert segment[20:] == bytes.fromhex("020405b4")
+
+
 @given(ends, bodies, st.integers(0, 15), st.data())
 def test_an_error_survives_its_bytes(
     between: tuple[IPAddress, IPAddress], quote: bytes, code: int, data: st.DataObject

@@ -377,6 +377,12 @@ def test_the_mac_inside_counts_and_the_one_of_the_frame_is_kept_beside_it() -> N
     assert found == Answer(VIP, claimed, "own", THEM)
 
 
+def test_what_another_says_of_our_mac_is_heard() -> None:
+    frame = arp_frame(Arp(arp.REPLY, US, VIP, US, DIP))
+
+    assert answer(frame, ASKER, frozenset({VIP})) == Answer(VIP, US, "own", THEM)
+
+
 def test_an_advertisement_without_a_mac_counts_for_the_source_of_its_frame() -> None:
     frame = nd_frame(Advertisement(VIP6, DIP6, VIP6, None, solicited=True, override=True))
 
