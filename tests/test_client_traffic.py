@@ -365,6 +365,29 @@ def test_what_the_routes_do_not_take_in_is_no_firewall(kind: str) -> None:
     assert firewall(packet(), kind=kind) == []
 
 
+def test_a_service_without_weight_is_not_asked_about() -> None:
+    drained = replace(HOST, real_servers=tuple(replace(each, weight=0) for each in SERVERS))
+
+    assert unseen(packet(), host=drained) == ()
+
+
+@pytest.mark.parametrize("whose", ["the profile's", "another's"])
+def test_what_has_a_service_of_its_port_is_not_looked_for_in_that_of_all_ports(whose: str) -> None:
+    every = Service("tcp", VIP, 0)
+    served = (RealServer(every, ONE, 0), *(replace(each, weight=0) for each in SERVERS))
+    ours = (VirtualServer(every), *([VirtualServer(WEB)] if whose == "the profile's" else []))
+    host = replace(
+        HOST, real_servers=served, virtual_servers=(VirtualServer(every), VirtualServer(WEB))
+    )
+    profile = replace(PROFILE, virtual_servers=ours)
+    elsewhere = Service("tcp", VIP, 443)
+
+    (one,) = unseen(packet(), packet(service=elsewhere), host=host, profile=profile)
+
+    assert one.service == every
+    assert [each.conversation.port for each in one.packets] == [443]
+
+
 def test_of_a_part_of_the_table_it_takes_many_to_be_sure() -> None:
     part = ConnectionsSeen({way(ONE): ClientTally(100)}, looked_at=100, complete=False)
     there = Counters(active=1000)

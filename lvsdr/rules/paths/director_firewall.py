@@ -105,14 +105,14 @@ def lost(  # noqa: PLR0913 - each is a fact of its own
     """
     if host.number(BACKUP_ONLY) and "backup" in host.sync_daemons:
         return ()
-    services = _scheduled(profile, host)
+    services, scheduled = _services(profile, host), _scheduled(profile, host)
     groups: dict[tuple[Service, str, bool], list[FirstPacket]] = {}
     passed: set[tuple[Service, str, bool]] = set()
     for each in packets:
         asked = each.conversation
         place = (asked.protocol, asked.vip, asked.port)
         service = services.get(place) or services.get((*place[:2], 0))
-        if service is None or not host.held(asked.vip):
+        if service not in scheduled or not host.held(asked.vip):
             continue
         beyond = not any(asked.client in network for network in near)
         group = (service, each.link, beyond)
@@ -130,17 +130,19 @@ def lost(  # noqa: PLR0913 - each is a fact of its own
     )
 
 
-def _scheduled(
+def _services(
     profile: DirectorProfile, host: Host
 ) -> dict[tuple[str, IPAddress | None, int], Service]:
+    """Return the services that IPVS may know a packet by: that of its port, else that of all."""
+    servers = (*profile.virtual_servers, *host.virtual_servers)
+    found = (server.service for server in servers if server.service.vip is not None)
+    return {(each.protocol, each.vip, each.port): each for each in found}
+
+
+def _scheduled(profile: DirectorProfile, host: Host) -> set[Service]:
     """Return the services of the profile that IPVS has, with a real server that gets something."""
-    wanted = {
-        server.service
-        for server in profile.virtual_servers
-        if server.service.vip is not None and not server.one_packet
-    }
-    served = {server.service for server in host.real_servers if server.weight > 0}
-    return {(each.protocol, each.vip, each.port): each for each in wanted & served}
+    wanted = {server.service for server in profile.virtual_servers if not server.one_packet}
+    return wanted.intersection(each.service for each in host.real_servers if each.weight > 0)
 
 
 def findings(
