@@ -75,6 +75,19 @@ def test_what_a_kernel_prints_is_read(tmp_path: Path) -> None:
     assert (seen.looked_at, seen.complete) == (2, True)
 
 
+@pytest.mark.parametrize(("timeouts", "age"), [({}, 50), ({"udp": 600}, 350)])
+def test_the_age_of_a_flow_of_datagrams_is_what_is_gone_of_its_time(
+    tmp_path: Path, timeouts: dict[str, int], age: int
+) -> None:
+    asked = Conversation("udp", ip_address(CLIENT), 50000, VIP, 53)
+    question = ConnectionQuestion(SEGMENT, seconds=60, sought=frozenset({asked}))
+    flow = line(state="UDP", left=250, protocol="UDP", service=53)
+
+    seen = read(tmp_path, flow, question=question, **timeouts)
+
+    assert seen.found == {asked: Found(RIP, "UDP", age)}
+
+
 def test_the_segment_and_what_is_beyond_are_told_apart(tmp_path: Path) -> None:
     near = [line(f"192.168.1.{number}") for number in (20, 250)]
 

@@ -229,6 +229,16 @@ def test_what_was_listed_is_what_it_was(server: RealServer, extra: int, reverse:
     assert found == [server, server]
 
 
+@given(virtual_servers())
+def test_a_virtual_server_is_listed_as_it_was_made(server: VirtualServer) -> None:
+    wire = Listing(reply(ipvs_messages.virtual_server(server)), DONE)
+
+    (found,) = ipvs_dump.virtual_servers(wire)
+    wire.close()
+
+    assert found == server
+
+
 def test_what_is_as_expected_is_not_decoded() -> None:
     expected = servers(40)
     wire = Listing(*in_one_reply([listed(server, 100) for server in expected]))
@@ -328,6 +338,26 @@ def test_a_maglev_service_without_real_servers_or_there_already_is_left_in_peace
     assert [command for _, command, _ in alone] == [ipvs_messages.NEW_SERVICE]
     assert [command for _, command, _ in later] == [ipvs_messages.NEW_DEST, ipvs_messages.NEW_DEST]
     assert b"mh\0" in alone[0][2]
+
+
+def test_only_the_services_that_are_maglevs_are_made_as_others() -> None:
+    other = Service("tcp", ip_address("192.0.2.20"), 80)
+    maglev, plain = VirtualServer(WEB, "mh"), VirtualServer(other, "wlc")
+    filled = [RealServer(service, ip_address("192.0.2.11"), 80) for service in (WEB, other)]
+    run = [*(Change(None, each) for each in (maglev, plain, *filled)), Change(servers(1)[0], None)]
+
+    sent = [
+        (command, b"wlc\0" in attributes) for _, command, attributes in ipvs_batch.requests(run)
+    ]
+
+    assert sent == [
+        (ipvs_messages.NEW_SERVICE, False),
+        (ipvs_messages.NEW_SERVICE, True),
+        (ipvs_messages.NEW_DEST, False),
+        (ipvs_messages.NEW_DEST, False),
+        (ipvs_messages.DEL_DEST, False),
+        (ipvs_messages.SET_SERVICE, False),
+    ]
 
 
 def test_a_listing_is_asked_for_as_a_listing() -> None:

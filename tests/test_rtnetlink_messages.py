@@ -7,12 +7,16 @@ import socket
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyroute2 import netlink as their_netlink
+from pyroute2.netlink.rtnl import ifaddrmsg as their_addresses
+from pyroute2.netlink.rtnl import ifinfmsg as their_links
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
@@ -41,6 +45,7 @@ from lvsdr.kernel.netlink.rtm_address import IFA_F_DEPRECATED, IFA_F_NODAD, RawA
 from lvsdr.kernel.netlink.rtm_link import RawLink
 from lvsdr.kernel.netlink.rtm_neighbour import RawProxy
 from lvsdr.kernel.netlink.rtm_route import UNREACHABLE, RawRoute
+from lvsdr.model.other_attributes import AddressAttributes
 
 VIP, VIP6 = "192.0.2.10", "2001:db8::10"
 LABELLED = RawAddress(7, ip_interface(f"{VIP}/32"), "host", label="lo:1")
@@ -129,6 +134,24 @@ def test_an_ipv6_address_is_added_and_deleted_as_pyroute2_does() -> None:
     assert deleted == theirs(ifaddrmsg(), 21, CHANGED, **family, IFA_ADDRESS=VIP6)
 
 
+def test_an_ipv6_address_is_looked_for_once_as_its_attributes_say() -> None:
+    plain = RawAddress(7, ip_interface(f"{VIP6}/64"))
+    family = {"family": socket.AF_INET6, "prefixlen": 64, "index": 7, "IFA_ADDRESS": VIP6}
+
+    with closing(Wire(answer(), answer(sequence=2))) as wire:
+        rtm_address.add(wire, replace(plain, others=AddressAttributes()))
+        checked = [wire.kernel.recv(1 << 16) for _ in range(2)]
+
+    with closing(Wire(answer(), answer(sequence=2))) as wire:
+        rtm_address.add(wire, plain)
+        asked = wire.kernel.recv(1 << 16)
+
+    assert asked == theirs(ifaddrmsg(), 20, MADE, **family)
+    # Put back, it is in use at once, and only then what it was.
+    flags = [rtm_address.decode(memoryview(each)).flags for each in checked]
+    assert flags == [IFA_F_NODAD, 0]
+
+
 def test_a_link_is_set_up_as_pyroute2_does() -> None:
     up = sent(lambda wire: rtm_link.set_flags(wire, 7, 0x81, 0x81))
 
@@ -181,6 +204,14 @@ def test_a_route_is_asked_for_as_pyroute2_does() -> None:
         asked = wire.kernel.recv(1 << 16)
 
     assert asked == expected
+
+
+def test_the_flags_and_the_options_level_are_those_of_pyroute2() -> None:
+    for name in ("NODAD", "DADFAILED", "DEPRECATED", "TENTATIVE"):
+        assert getattr(rtm_address, f"IFA_F_{name}") == getattr(their_addresses, f"IFA_F_{name}")
+    assert netlink_socket.SOL_NETLINK == their_netlink.SOL_NETLINK
+    for name in ("UP", "LOOPBACK", "NOARP"):
+        assert getattr(rtm_link, f"IFF_{name}") == getattr(their_links, f"IFF_{name}")
 
 
 # --- what the kernel says ------------------------------------------------------------------------
@@ -255,6 +286,21 @@ def test_addresses_are_read_as_pyroute2_writes_them(
     assert found == [RawAddress(7, ip, scope, flags, "eth0:1" if ipv4 else None)]
 
 
+def test_only_flags_that_may_be_asked_for_are_put_back() -> None:
+    names = {
+        *("NODAD", "OPTIMISTIC", "HOMEADDRESS"),
+        *("MANAGETEMPADDR", "NOPREFIXROUTE", "MCAUTOJOIN"),
+    }
+    settable = sum(getattr(their_addresses, f"IFA_F_{name}") for name in names)
+    entry = {"family": socket.AF_INET, "prefixlen": 32, "index": 7, "IFA_ADDRESS": VIP}
+
+    with closing(Wire(*told(20, ifaddrmsg(), **entry, IFA_FLAGS=0xFFFF))) as wire:
+        (found,) = rtm_address.dump(wire)
+
+    assert found.others is not None
+    assert (found.flags, found.others.flags) == (0xFFFF, settable)
+
+
 def test_of_a_point_to_point_link_our_own_end_is_the_address() -> None:
     said = told(
         20,
@@ -305,6 +351,14 @@ def test_proxy_entries_are_read_and_other_neighbours_are_not() -> None:
         found = rtm_neighbour.dump_proxies(wire)
 
     assert found == [RawProxy(7, ip_address(VIP))]
+
+
+def test_an_attribute_without_a_value_is_there_though_it_is_the_last() -> None:
+    packed = netlink_messages.pack_attribute(1, b"one") + netlink_messages.pack_attribute(2, b"")
+
+    found = netlink_messages.unpack_attributes(memoryview(packed))
+
+    assert {kind: bytes(value) for kind, value in found.items()} == {1: b"one", 2: b""}
 
 
 # --- lists that are torn, refused, or too long ---------------------------------------------------
