@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from ipaddress import IPv4Address, IPv6Address
 from itertools import pairwise
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from lvsdr.errors import CannotRun
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.wire import announce
 from lvsdr.wire.arp_nd_questions import Asker, Questions, neighbour_questions, schedule
@@ -16,7 +18,7 @@ from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
 from lvsdr.wire.frames.arp import Arp
 from lvsdr.wire.frames.ethernet import Frame, FrameError
 from lvsdr.wire.frames.neighbour_discovery import Advertisement, Solicitation
-from lvsdr.wire.packet_socket import paced
+from lvsdr.wire.packet_socket import link_errors, paced
 from lvsdr.wire.who_has import answer
 
 US = "02:00:00:00:00:11"
@@ -437,3 +439,20 @@ def test_the_rate_is_kept() -> None:
 
     dues = [due for due, _ in timed]
     assert all(after - before >= 0.49 for before, after in pairwise(dues))
+
+
+@pytest.mark.parametrize(
+    ("number", "said", "hints"),
+    [
+        (errno.ENETDOWN, "cannot listen on eth0: the link is down (ENETDOWN)", "up"),
+        (errno.EPERM, "cannot listen on eth0: operation not permitted (EPERM)", "CAP_NET_RAW"),
+        (errno.EIO, "cannot listen on eth0: input/output error (EIO)", ""),
+    ],
+)
+def test_what_a_socket_refuses_is_said_with_what_helps(number: int, said: str, hints: str) -> None:
+    with pytest.raises(CannotRun) as refused, link_errors("cannot listen on eth0", "eth0"):
+        raise OSError(number, "")
+
+    assert refused.value.message == said
+    assert hints in "".join(refused.value.hints)
+    assert bool(refused.value.hints) is bool(hints)
