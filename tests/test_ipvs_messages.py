@@ -18,20 +18,15 @@ from lvsdr.kernel.netlink import ipvs_attributes, ipvs_dump, ipvs_messages
 from lvsdr.kernel.netlink.netlink_messages import (
     DUMP,
     GENERIC,
-    HEADER,
-    MULTI,
-    NLMSG_DONE,
     REQUEST,
     pack_attribute,
     pack_message,
 )
-from lvsdr.kernel.netlink.netlink_socket import GenericSocket
 from lvsdr.kernel.tables import ipvs_batch
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
-
-FAMILY, SEQUENCE = 27, 7
+from netlink_wire import DONE, FAMILY, SEQUENCE, Listing, reply
 
 ports = st.integers(0, 65535)
 addresses: dict[str, st.SearchStrategy[IPAddress]] = {
@@ -174,30 +169,6 @@ def test_the_numbers_are_those_of_pyroute2() -> None:
 # --- what the kernel lists -----------------------------------------------------------------------
 
 
-class Listing(GenericSocket):
-    """A socket at whose other end somebody lists what the test has written."""
-
-    def __init__(self, *replies: bytes) -> None:
-        self.family = FAMILY
-        self._sequence = SEQUENCE - 1
-        self._view = memoryview(bytearray(1 << 16))
-        self._socket, self._kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        for reply in replies:
-            self._kernel.send(reply)
-
-    def close(self) -> None:
-        super().close()
-        self._kernel.close()
-
-
-def reply(attributes: bytes, kind: int = FAMILY) -> bytes:
-    header = HEADER.pack(HEADER.size + 4 + len(attributes), kind, MULTI, SEQUENCE, 0)
-    return header + struct.pack("=BBxx", 1, 1) + attributes
-
-
-DONE = HEADER.pack(HEADER.size + 4, NLMSG_DONE, MULTI, SEQUENCE, 0) + bytes(4)
-
-
 def listed(server: RealServer, extra: int = 0, *, order: int = 1) -> bytes:
     """Return a real server as a kernel lists it, `extra` bytes of statistics with it."""
     settings = ipvs_dump.listed_bytes(server)
@@ -304,7 +275,7 @@ def test_a_broken_length_is_never_sent() -> None:
     with pytest.raises(AssertionError, match="a broken length"):
         wire.batch(broken)
     with pytest.raises(BlockingIOError):
-        wire._kernel.recv(1, socket.MSG_DONTWAIT)
+        wire.kernel.recv(1, socket.MSG_DONTWAIT)
     wire.close()
 
 
@@ -364,7 +335,7 @@ def test_a_listing_is_asked_for_as_a_listing() -> None:
     wire = Listing(DONE)
 
     list(ipvs_dump.real_servers(wire, WEB))
-    asked = wire._kernel.recv(4096)
+    asked = wire.kernel.recv(4096)
     wire.close()
 
     body = GENERIC.pack(ipvs_messages.GET_DEST, 1) + ipvs_messages.identity(WEB)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
@@ -36,16 +36,16 @@ from lvsdr.kernel.netlink.netlink_messages import (
     DUMP_INTERRUPTED,
     HEADER,
     MULTI,
-    NLMSG_DONE,
     NLMSG_ERROR,
     REQUEST,
 )
-from lvsdr.kernel.netlink.route_socket import ATTEMPTS, CREATE, EXCLUSIVE, FAMILIES, RouteSocket
+from lvsdr.kernel.netlink.route_socket import ATTEMPTS, CREATE, EXCLUSIVE, FAMILIES
 from lvsdr.kernel.netlink.rtm_address import IFA_F_DEPRECATED, IFA_F_NODAD, RawAddress
 from lvsdr.kernel.netlink.rtm_link import RawLink
 from lvsdr.kernel.netlink.rtm_neighbour import RawProxy
 from lvsdr.kernel.netlink.rtm_route import UNREACHABLE, RawRoute
 from lvsdr.model.other_attributes import AddressAttributes
+from netlink_wire import Wire, answer, end, message, theirs, told
 
 VIP, VIP6 = "192.0.2.10", "2001:db8::10"
 LABELLED = RawAddress(7, ip_interface(f"{VIP}/32"), "host", label="lo:1")
@@ -53,45 +53,6 @@ OLD = RawAddress(7, ip_interface(f"{VIP6}/128"), flags=IFA_F_NODAD | IFA_F_DEPRE
 GUARD = RawRoute(UNREACHABLE, ip_network(f"{VIP}/32"), 4_294_967_294)
 GUARD6 = RawRoute(UNREACHABLE, ip_network(f"{VIP6}/128"), 1024)
 CHANGED, MADE = REQUEST | ACK, REQUEST | ACK | CREATE | EXCLUSIVE
-
-
-class Wire(RouteSocket):
-    """A socket at whose other end somebody says what the test has written."""
-
-    def __init__(self, *replies: bytes) -> None:
-        self._sequence = 0
-        self._view = memoryview(bytearray(netlink_socket.LARGEST_REPLY))
-        self._socket, self.kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        for reply in replies:
-            self.kernel.send(reply)
-
-    def close(self) -> None:
-        super().close()
-        self.kernel.close()
-
-
-def message(kind: int, body: bytes, *, flags: int = MULTI, sequence: int = 1) -> bytes:
-    return netlink_messages.pack_message(kind, body, sequence, flags)
-
-
-def end(number: int = 0, *, sequence: int = 1, flags: int = MULTI) -> bytes:
-    return message(NLMSG_DONE, struct.pack("=i", -number), sequence=sequence, flags=flags)
-
-
-def answer(number: int = 0, *, sequence: int = 1) -> bytes:
-    return message(NLMSG_ERROR, struct.pack("=i16x", -number), sequence=sequence, flags=0)
-
-
-def theirs(made: Any, kind: int, flags: int, sequence: int = 1, /, **fields: Any) -> bytes:
-    """Return what pyroute2 encodes; attributes are those fields that are in capitals."""
-    made["header"]["type"], made["header"]["flags"] = kind, flags
-    made["header"]["sequence_number"] = sequence
-    for name, value in fields.items():
-        if name.islower():
-            made[name] = value
-    made["attrs"] = [(name, value) for name, value in fields.items() if not name.islower()]
-    made.encode()
-    return bytes(made.data)
 
 
 def sent(ask: Callable[[Wire], object]) -> bytes:
@@ -215,11 +176,6 @@ def test_the_flags_and_the_options_level_are_those_of_pyroute2() -> None:
 
 
 # --- what the kernel says ------------------------------------------------------------------------
-
-
-def told(kind: int, made: Any, /, **fields: Any) -> Iterator[bytes]:
-    yield theirs(made, kind, MULTI, **fields)
-    yield end()
 
 
 def test_links_are_read_as_pyroute2_writes_them() -> None:

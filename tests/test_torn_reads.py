@@ -32,7 +32,7 @@ from lvsdr.model.objects import (
     Sysctl,
 )
 from lvsdr.model.route_lookup import GONE, Packet, RouteTo
-from test_rtnetlink_messages import Wire, answer
+from netlink_wire import Wire, answer
 
 PROFILES = Path(__file__).parent.parent / "profiles"
 DIRECTOR, REALSERVER = str(PROFILES / "director.json"), str(PROFILES / "realserver.json")
