@@ -169,6 +169,15 @@ def test_an_echo_has_its_type_and_no_code(
         assert data[4:] == bytes.fromhex("00050006") + b"hi"
 
 
+@pytest.mark.parametrize(("source", "to"), [(VIP, DIP), (VIP6, DIP6)], ids=["4", "6"])
+def test_an_error_quotes_after_four_bytes_that_say_nothing(
+    source: IPAddress, to: IPAddress
+) -> None:
+    data = icmp.encode(Error(source.version, 3, 1, b"quoted"), source, to)
+
+    assert (data[:2], data[4:]) == (bytes((3, 1)), bytes(4) + b"quoted")
+
+
 def test_a_probe_is_a_syn_with_a_segment_size_and_nothing_acknowledged() -> None:
     segment = sent(probe("tcp")).payload
 
