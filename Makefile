@@ -123,7 +123,7 @@ torture-of-%: .venv/.test
 	$(IN_LONG_LAB) tests/lab/test_$*.py
 
 torture-of-data: .venv/.test
-	$(PY) -m pytest tests/test_reader.py tests/test_workflow.py
+	$(PY) -m pytest tests/test_reader.py tests/test_workflow.py tests/test_wire_codecs.py
 
 failover-of-%: export LVSDR_TORTURE := 1
 failover-of-%: .venv/.test

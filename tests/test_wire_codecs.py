@@ -7,9 +7,10 @@ from ipaddress import IPv4Address, IPv6Address
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from fuzz.profiles import times
 from lvsdr.errors import CannotRun
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.wire import announce
@@ -269,7 +270,7 @@ def test_the_group_and_its_mac_follow_the_last_three_bytes() -> None:
     assert neighbour_discovery.multicast_mac(group) == "33:33:ff:12:34:56"
 
 
-@settings(max_examples=10_000, deadline=None)
+@times(1_000, 10_000)
 @given(st.binary(max_size=128))
 @example(LINUX_ARP_REPLY)
 @example(NDISC6_SOLICITATION)
@@ -281,7 +282,7 @@ def test_arbitrary_bytes_raise_nothing_but_frame_errors(data: bytes) -> None:
             continue
 
 
-@settings(max_examples=2_000, deadline=None)
+@times(500, 2_000)
 @given(
     st.sampled_from([LINUX_ARP_REPLY, NDISC6_SOLICITATION, LINUX_ADVERTISEMENT]),
     st.lists(st.tuples(st.integers(0, 90), st.integers(0, 255)), max_size=4),
