@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import replace
+from functools import cache
 from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ LINKS = (
 HELD = ("eth0 192.0.2.11/24", "eth1 172.16.0.11/24", "lvsdr0 192.0.2.10/32")
 DEFAULT = RouteTo("unicast", "eth0", GATEWAY)
 K1 = "198.51.100.0/24"
+# Ten thousand of them are asked for some hundred packets.
+NETWORK = cache(ip_network)
 
 
 class Table:
@@ -55,7 +58,7 @@ class Table:
             return RouteTo("nobody asks for this")
         if packet.destination == VIP:
             return RouteTo("local", "lo")
-        found = (each for each in map(ip_network, self.routes) if packet.destination in each)
+        found = (each for each in map(NETWORK, self.routes) if packet.destination in each)
         longest = max(found, key=lambda each: each.prefixlen, default=None)
         return RouteTo("unreachable") if longest is None else self.routes[str(longest)]
 
