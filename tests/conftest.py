@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,14 @@ FEW = 4
 if IN_THE_LAB:
     # User-Mode Linux takes as long for each folder in which a program is not as for its start.
     os.environ["PATH"] = f"/usr/bin:/usr/sbin:{os.environ['PATH']}"
+
+
+@pytest.fixture
+def in_memory() -> Iterator[Path]:
+    """Return a folder in memory, if there is one: a record is synced thousands of times."""
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="lvsdr-test-", dir=memory) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session", autouse=True)

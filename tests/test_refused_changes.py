@@ -79,6 +79,11 @@ def refused(case: Case, kernel: StubbornKernel, root: Path) -> KernelError:
     return caught.value
 
 
+@pytest.fixture
+def tmp_path(in_memory: Path) -> Path:
+    return in_memory
+
+
 @each_case
 def test_whatever_the_reason_a_refused_change_leaves_the_host_as_it_was(
     case: Case, tmp_path: Path

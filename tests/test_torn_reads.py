@@ -156,6 +156,11 @@ COMMANDS = {
 PIECEMEAL = {name for name, command in COMMANDS.items() if "keepalived" in command.words}
 
 
+@pytest.fixture
+def tmp_path(in_memory: Path) -> Path:
+    return in_memory
+
+
 @pytest.fixture(autouse=True)
 def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody wait: there is no segment that would have to hear."""
