@@ -34,6 +34,7 @@ SERVER.set_forkserver_preload(
             for module in pkgutil.walk_packages(lvsdr.__path__, "lvsdr.")
             if not module.name.endswith("__main__")
         ),
+        "frozen",
     ]
 )
 
