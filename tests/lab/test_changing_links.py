@@ -30,7 +30,7 @@ COMING_AND_GOING = (
     "link del veth0",
 )
 # How often a command is run, and for how many seconds at most.
-RUNS, LIMIT = (40, 60.0) if FULL else (10, 20.0)
+RUNS, LIMIT = (40, 60.0) if FULL else (5, 20.0)
 
 
 @pytest.fixture(scope="module")
