@@ -14,7 +14,7 @@ missing = $(shell for name in $(1); do \
 # Debian's python3 has the module venv, but it does not work before python3-venv is installed.
 VENV := $(shell $(PYTHON) -I -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
 
-.PHONY: help install demo test check unit lab lab-under-pressure lab-of-stories lab-of-the-rest torture bench format clean packages-demo packages-test
+.PHONY: help install demo test check unit lab torture bench format clean packages-demo packages-test
 
 help:
 	@echo 'make demo    rehearse profiles/ on a cluster in a throw-away kernel'
@@ -73,39 +73,31 @@ unit: .venv/.test
 	$(PY) -m coverage report --fail-under 98 \
 		--include '*/planner.py,*/plan_order.py,*/workflow.py,*/situation.py,*/both_roles.py,*/record.py,*/core/book.py,*/durable_file.py,*/reader/*'
 
-# In four kernels, three at once: each has one CPU, and waits for frames half of the time.
+# In twelve kernels, six at once: each has one CPU, and waits for three quarters of the time.
+PARTS := 1 2 3 4 5 6 7 8 9 10 11 12
 lab: .venv/.test
-	$(MAKE) --output-sync --jobs 3 \
-		lab-of-the-rest lab-under-pressure lab-of-clients lab-of-stories
+	$(MAKE) --output-sync --jobs 6 $(PARTS:%=lab-part-%)
 
-# failover comes last: 6.1 now and then keeps a dead namespace's link (unregister_netdevice), and
-# then no module can be loaded any more; no test after it asks for one.
-PRESSURE := crashes pressure paths unusual_paths watch tunnels proxies failover
-PRESSURE := $(PRESSURE:%=tests/lab/test_%.py)
-STORIES := scenarios two_boxes hooks checker_states host_rules holders director same_host \
-	routed_containers containers fault_is_real
-STORIES := $(STORIES:%=tests/lab/test_%.py)
-CLIENTS := announce_gateway arp_model client_kinds clients_unanswered director_firewall \
-	drain_datagrams foreign_table forged_answers give_back hints replace_director service \
-	silences standby_guard standby_without_hooks take_over unproven vmac vrf_ipvlan way_back
-CLIENTS := $(CLIENTS:%=tests/lab/test_%.py)
+# The longest first, dealt out in turn, so that the parts are about as long as one another.
+LONGEST := crashes way_back scenarios service two_boxes watch fault_is_real pressure give_back \
+	vrf_ipvlan wire standby_guard flood routed_containers tunnels changing_links vmac \
+	take_over containers unproven same_host failover verify paths unusual_paths cloned_host \
+	foreign_table senders director_firewall commands holders flux client_kinds \
+	clients_unanswered hints host_rules
 # A systemd of its own takes a minute to itself, and each of the other hints some twenty seconds:
 # in `make torture`.
 LATER := units hints_elsewhere
-LATER := $(LATER:%=tests/lab/test_%.py)
 IN_LAB := $(PY) -m lvsdr.lab --timeout 2400 -- $(PY) -m pytest
 
-lab-under-pressure: .venv/.test
-	$(IN_LAB) $(PRESSURE)
+SHORTER = $(filter-out $(LONGEST) $(LATER),$(patsubst tests/lab/test_%.py,%,$(sort $(wildcard tests/lab/test_*.py))))
+part = $(shell printf 'tests/lab/test_%s.py\n' $(LONGEST) $(SHORTER) | sed -n '$(1)~$(words $(PARTS))p')
+# 6.1 now and then keeps a dead namespace's link (unregister_netdevice), for a while or for good, and
+# then no module can be loaded. It does so after these, so they come last in their part.
+LAST := tests/lab/test_two_boxes.py tests/lab/test_failover.py
+ordered = $(filter-out $(LAST),$(1)) $(filter $(LAST),$(1))
 
-lab-of-stories: .venv/.test
-	$(IN_LAB) $(STORIES)
-
-lab-of-clients: .venv/.test
-	$(IN_LAB) $(CLIENTS)
-
-lab-of-the-rest: .venv/.test
-	$(IN_LAB) tests/lab $(foreach each,$(PRESSURE) $(STORIES) $(CLIENTS) $(LATER),--ignore $(each))
+lab-part-%: .venv/.test
+	$(IN_LAB) $(call ordered,$(call part,$*))
 
 # The long form of the tests that are samples in `make test`; some hours. Three kernels at
 # once: much of it is waiting, and one of them does not disturb another on two cores.
