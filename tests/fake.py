@@ -173,11 +173,14 @@ class FakeKernel:
         objects = self.objects.values()
         return keyed(item for item in objects if item.parent_key in keys)
 
-    def counters(self, services: Collection[Key]) -> dict[Key, Counters]:
+    def counters(
+        self, services: Collection[Key], rips: Collection[str] = ()
+    ) -> dict[Key, Counters]:
         """Return what was said of the virtual servers and their real servers, else zeros."""
         self._read()
         objects = self.objects.values()
         keys = [item.key for item in objects if {item.key, item.parent_key} & set(services)]
+        keys = [key for key in keys if not rips or key[-2] in rips]
         return {key: self.counted.get(key, Counters()) for key in keys}
 
     def connections(self, question: ConnectionQuestion) -> ConnectionsSeen:

@@ -203,8 +203,10 @@ def test_templates_are_explained_by_the_setting_that_rules_them(
 class Emptying(FakeKernel):
     """A kernel whose real servers lose a connection each time that one looks."""
 
-    def counters(self, services: Collection[Key]) -> dict[Key, Counters]:
-        seen = super().counters(services)
+    def counters(
+        self, services: Collection[Key], rips: Collection[str] = ()
+    ) -> dict[Key, Counters]:
+        seen = super().counters(services, rips)
         for key, counted in seen.items():
             if counted.active:
                 self.counted[key] = replace(counted, active=counted.active - 1)
@@ -229,9 +231,11 @@ def test_it_waits_as_long_as_there_is_something_left() -> None:
 class Interrupting(FakeKernel):
     """A kernel that has whoever waits interrupted."""
 
-    def counters(self, services: Collection[Key]) -> dict[Key, Counters]:
+    def counters(
+        self, services: Collection[Key], rips: Collection[str] = ()
+    ) -> dict[Key, Counters]:
         os.kill(os.getpid(), signal.SIGINT)
-        return super().counters(services)
+        return super().counters(services, rips)
 
 
 def test_a_signal_ends_the_wait_and_it_stays_drained(

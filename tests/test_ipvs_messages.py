@@ -232,6 +232,25 @@ def test_what_differs_in_one_field_is_told_from_what_was_expected() -> None:
     assert found == there
 
 
+def test_of_many_only_those_at_the_addresses_that_are_asked_for_are_decoded() -> None:
+    there = servers(40)
+    wire = Listing(*in_one_reply([listed(server, 100) for server in there]))
+
+    found = list(ipvs_dump.real_servers(wire, WEB, there[:2], [str(there[7].rip)]))
+    wire.close()
+
+    assert found == [*there[:2], there[7]]
+
+
+def test_where_no_address_comes_first_none_is_left_out() -> None:
+    addresses = ipvs_dump.listed_addresses(["192.0.2.11", "2001:db8::11"])
+    first, port = pack_attribute(1, bytes(16)), pack_attribute(2, bytes(2))
+
+    assert ipvs_dump.is_another(first + port, addresses)
+    assert not ipvs_dump.is_another(port + first, addresses)
+    assert not any(ipvs_dump.is_another(each + port, addresses) for each in addresses)
+
+
 def test_messages_of_many_sizes_in_one_reply_are_walked() -> None:
     expected = servers(5)
     sizes = (0, 4, 100, 4, 0)

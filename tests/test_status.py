@@ -137,12 +137,14 @@ class Growing(FakeKernel):
 
     looks = 0
 
-    def counters(self, services: Collection[Key]) -> dict[Key, Counters]:
+    def counters(
+        self, services: Collection[Key], rips: Collection[str] = ()
+    ) -> dict[Key, Counters]:
         self.looks += 1
         if self.looks > 3:
             os.kill(os.getpid(), signal.SIGINT)
         self.counted[ELEVEN.key] = Counters(totals=Traffic(connections=1000 * self.looks))
-        return super().counters(services)
+        return super().counters(services, rips)
 
 
 def test_an_interval_is_measured_between_two_looks(

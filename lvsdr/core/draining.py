@@ -80,7 +80,8 @@ def drain(
 
 def standings(servers: Sequence[RealServer], kernel: Kernel) -> Standings:
     """Return what each of `servers` still has."""
-    counted = kernel.counters({_virtual_server(server) for server in servers})
+    rips = {str(server.key[-2]) for server in servers}
+    counted = kernel.counters({_virtual_server(server) for server in servers}, rips)
     comes_back = not _is_set(EXPIRE_TEMPLATES, kernel.observe([("sysctl", EXPIRE_TEMPLATES)]))
     return tuple(Standing(each, counted.get(each.key, Counters()), comes_back) for each in servers)
 

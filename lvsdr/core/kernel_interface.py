@@ -42,8 +42,13 @@ class Kernel(Protocol):
     def virtual_servers(self) -> Iterable[VirtualServer]:
         """Return every virtual server of the IPVS table, whoever has put it there."""
 
-    def counters(self, services: Collection[Key]) -> Mapping[Key, Counters]:
-        """Return what passes through the virtual servers `services` and their real servers."""
+    def counters(
+        self, services: Collection[Key], rips: Collection[str] = ()
+    ) -> Mapping[Key, Counters]:
+        """Return what passes through the virtual servers `services` and their real servers.
+
+        With `rips`, through the real servers at these addresses alone.
+        """
 
     def connections(self, question: ConnectionQuestion) -> ConnectionsSeen:
         """Return what IPVS's connections say of clients."""

@@ -120,11 +120,16 @@ class LinuxKernel(Closing):
         """Return every virtual server, whoever has put it there."""
         return self._servers.every()
 
-    def counters(self, services: Collection[Key]) -> Mapping[Key, Counters]:
-        """Return the counters of the virtual servers `services` and of their real servers."""
+    def counters(
+        self, services: Collection[Key], rips: Collection[str] = ()
+    ) -> Mapping[Key, Counters]:
+        """Return the counters of the virtual servers `services` and of their real servers.
+
+        With `rips`, of the real servers at these addresses alone.
+        """
         from lvsdr.kernel.views import ipvs_counters  # noqa: PLC0415
 
-        return ipvs_counters.counters(self._sockets, services)
+        return ipvs_counters.counters(self._sockets, services, rips)
 
     def connections(self, question: ConnectionQuestion) -> ConnectionsSeen:
         """Return what IPVS's connections say of clients."""

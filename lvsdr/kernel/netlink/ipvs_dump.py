@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache, partial
 from ipaddress import ip_address
 
@@ -47,21 +47,41 @@ def virtual_servers(wire: GenericSocket) -> Iterator[VirtualServer]:
 
 
 def real_servers(
-    wire: GenericSocket, service: Service, likely: Iterable[RealServer] = ()
+    wire: GenericSocket,
+    service: Service,
+    likely: Iterable[RealServer] = (),
+    rips: Collection[str] = (),
 ) -> Iterator[RealServer]:
     """Yield the real servers of `service`, none where it is not there; raises OSError.
 
-    One that is as one of `likely` is that very object: nothing of it is decoded.
+    One that is as one of `likely` is that very object: nothing of it is decoded. Nor is one that is
+    none of `rips`, where there are any: it may be left out.
     """
     known = {listed_bytes(server): server for server in likely}
+    wanted: frozenset[bytes] = frozenset()
     for chunk, length in wire.dump(ipvs_messages.GET_DEST, ipvs_messages.identity(service)):
         for place, packed in enumerate(_packed(chunk, length)):
             server = known.get(packed)
             if server is None:
+                wanted = wanted or listed_addresses(rips)
+                if wanted and is_another(packed, wanted):
+                    continue
                 start = place * length
                 message = chunk[start : start + length]
                 server = decode_message(message, partial(_real_server, service))
             yield server
+
+
+def listed_addresses(rips: Iterable[str]) -> frozenset[bytes]:
+    """Return the attributes with which the kernel lists real servers at `rips`."""
+    packed = (ipvs_messages.address_bytes(rip)[1] for rip in rips)
+    return frozenset(LISTED_ADDRESS[:4] + each.ljust(16, b"\0") for each in packed)
+
+
+def is_another(listed: bytes | memoryview, addresses: frozenset[bytes]) -> bool:
+    """Return whether what is listed begins with an address, and with none of `addresses`."""
+    address = bytes(listed[: len(LISTED_ADDRESS)])
+    return address.startswith(LISTED_ADDRESS[:4]) and address not in addresses
 
 
 def listed_bytes(server: RealServer) -> bytes:

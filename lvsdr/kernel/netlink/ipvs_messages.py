@@ -57,7 +57,11 @@ def real_server(server: RealServer) -> bytes:
 def family_and_bytes(server: RealServer) -> tuple[int, bytes]:
     """Return the kernel's number of a RIP's family, and the RIP as it goes on the wire."""
     # From its text, which is there: to ask the address takes five times as long.
-    text = str(server.key[-2])
+    return address_bytes(str(server.key[-2]))
+
+
+def address_bytes(text: str) -> tuple[int, bytes]:
+    """Return the kernel's number of an address's family, and the address as it goes on the wire."""
     family = socket.AF_INET6 if ":" in text else socket.AF_INET
     return family, socket.inet_pton(family, text)
 

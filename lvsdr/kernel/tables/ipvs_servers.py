@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Collection, Iterable, Iterator, Set
 
 from lvsdr.kernel.kernel_errors import reading
 from lvsdr.kernel.netlink import ipvs_dump
@@ -22,14 +22,17 @@ class Servers:
 
     def observe(self, keys: Set[Key], likely: Objects) -> Iterator[VirtualServer | RealServer]:
         """Yield those of the servers `keys` that are there; as `likely` says, that very object."""
-        services = {key[1:4] for key in keys if key[0] == RealServer.kind}
-        floors: set[Key] = {(VirtualServer.kind, *service) for service in services}
+        rips: dict[Key, list[str]] = {}
+        for key in keys:
+            if key[0] == RealServer.kind:
+                rips.setdefault(key[1:4], []).append(str(key[-2]))
         expected = by_service(likely.values())
         for server in self.every():
             if server.key in keys:
                 yield server
-            if server.key in floors:
-                found = self.real_servers(server.service, expected.get(server.service, ()))
+            if (wanted := rips.get(server.service.key)) is not None:
+                likely_here = expected.get(server.service, ())
+                found = self.real_servers(server.service, likely_here, wanted)
                 yield from (each for each in found if each.key in keys)
 
     def of_services(self, keys: Iterable[Key], likely: Objects = NOTHING) -> Iterator[RealServer]:
@@ -44,11 +47,11 @@ class Servers:
             return list(ipvs_dump.virtual_servers(self._sockets.ipvs))
 
     def real_servers(
-        self, service: Service, likely: Iterable[RealServer] = ()
+        self, service: Service, likely: Iterable[RealServer] = (), rips: Collection[str] = ()
     ) -> Iterator[RealServer]:
-        """Yield the real servers of a service, as `likely` where it is so."""
+        """Yield the real servers of a service, as `likely` where it is so; of `rips` at least."""
         with reading("the real servers"):
-            yield from ipvs_dump.real_servers(self._sockets.ipvs, service, likely)
+            yield from ipvs_dump.real_servers(self._sockets.ipvs, service, likely, rips)
 
 
 def whole_table(sockets: Sockets) -> tuple[tuple[VirtualServer, ...], tuple[RealServer, ...]]:

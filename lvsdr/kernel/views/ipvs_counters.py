@@ -33,28 +33,36 @@ TOTALS = range(1, 6)
 RATES = range(6, 11)
 
 
-def counters(sockets: Sockets, services: Collection[Key]) -> dict[Key, Counters]:
+def counters(
+    sockets: Sockets, services: Collection[Key], rips: Collection[str] = ()
+) -> dict[Key, Counters]:
     """Return the counters of the virtual servers `services`, and of all their real servers.
 
-    The connections of a virtual server are those of its real servers.
+    The connections of a virtual server are those of its real servers. With `rips`, of the real
+    servers at these addresses alone.
     """
     found: dict[Key, Counters] = {}
     if not services:
         return found
     with reading("the counters"):
-        wire = sockets.ipvs
+        wire, addresses = sockets.ipvs, ipvs_dump.listed_addresses(rips)
         listed = each_message(wire.dump(ipvs_messages.GET_SERVICE))
         for service, traffic in [decode_message(each, _virtual_server) for each in listed]:
             key = (VirtualServer.kind, *service.key)
             if key in services:
-                real_servers = dict(_real_servers(wire, service))
-                found[key] = _summed(real_servers.values(), traffic)
+                real_servers = dict(_real_servers(wire, service, addresses))
+                if not addresses:
+                    found[key] = _summed(real_servers.values(), traffic)
                 found |= real_servers
     return found
 
 
-def _real_servers(wire: GenericSocket, service: Service) -> Iterator[tuple[Key, Counters]]:
+def _real_servers(
+    wire: GenericSocket, service: Service, addresses: frozenset[bytes]
+) -> Iterator[tuple[Key, Counters]]:
     for message in each_message(wire.dump(ipvs_messages.GET_DEST, ipvs_messages.identity(service))):
+        if addresses and ipvs_dump.is_another(message[ipvs_dump.START :], addresses):
+            continue
         rip, port, counted = decode_message(message, partial(_real_server, service))
         yield (RealServer.kind, *service.key, str(rip), port), counted
 
