@@ -158,6 +158,30 @@ def unsettled(profile: Profile, session: FakeSession, number: int = 0) -> None:
     session.book().save(record)
 
 
+def test_a_link_that_a_killed_withdraw_left_half_way_is_given_back_by_the_next() -> None:
+    """Killed when tunl0 was down again, and still had its queueing discipline."""
+    tunl0 = Link("tunl0", "ipip", up=False, arp=False, started=False)
+    end = HostLink("tunl0", link_kind="ipip", arp=False, up=False)
+    links = {"eth0": HostLink("eth0"), "tunl0": end}
+    kernel = FakeKernel(Host(links, ()), keyed([*unsilenced().objects.values(), tunl0]))
+    before = dict(kernel.objects)
+    data = {"role": "realserver", "interface": "eth0", "holder": "tunl0", "vips": ["192.168.1.2"]}
+    with TemporaryDirectory() as folder:
+        session, profile = FakeSession(kernel, Path(folder) / "run"), profile_of(data, Path(folder))
+        applied(profile, session)
+        situation = plan_withdrawal(profile, kernel, session.book())
+        session.book().save(situation.record_before)
+        for change in situation.todo:
+            if change.key == tunl0.key:
+                kernel.objects[tunl0.key] = replace(tunl0, started=True)
+                break
+            kernel.execute((change,))
+
+        withdraw(profile, kernel, session.book())
+
+    assert kernel.objects == before
+
+
 def unsilenced() -> FakeKernel:
     """Return a host that answers for every address."""
     settings = (

@@ -25,6 +25,8 @@ from lvsdr.model.objects import (
 
 # Changed in two requests: a run that was killed between them has taken it away itself.
 IN_TWO_STEPS = frozenset({Address.kind, Route.kind, SyncDaemon.kind})
+# Of a link the flags go back first, then the queueing discipline that it got when it came up.
+IN_STEPS = IN_TWO_STEPS | {Link.kind}
 # What others may depend on: addresses on a link, real servers on a virtual server.
 PARENTS = frozenset({Link.kind, VirtualServer.kind})
 
@@ -91,7 +93,7 @@ def begun_on_shared(owner: str, record: Record) -> Objects:
 
 def half_given_back(todo: Plan, desired: Objects) -> tuple[Object, ...]:
     """Return what a run that is killed may leave absent, though it was about to give it back."""
-    return tuple(change.after for change in todo if _in_two_steps(change, desired) and change.after)
+    return tuple(change.after for change in todo if _in_steps(change, desired) and change.after)
 
 
 def without(baseline: Baseline, kept: tuple[Kept, ...]) -> Baseline:
@@ -134,9 +136,9 @@ def used_by_others(
     return tuple(Kept(observed[key], "stays: others use it") for key in stays)
 
 
-def _in_two_steps(change: Change, desired: Objects) -> bool:
+def _in_steps(change: Change, desired: Objects) -> bool:
     key: Key = change.key
-    return change.before is not None and key[0] in IN_TWO_STEPS and key not in desired
+    return change.before is not None and key[0] in IN_STEPS and key not in desired
 
 
 def _same(now: Object, left: Object) -> bool:
