@@ -9,14 +9,14 @@ from typing import Any
 
 from lvsdr.kernel.netlink import netlink_messages, netlink_socket
 from lvsdr.kernel.netlink.netlink_messages import HEADER, MULTI, NLMSG_DONE, NLMSG_ERROR
-from lvsdr.kernel.netlink.netlink_socket import GenericSocket
+from lvsdr.kernel.netlink.netlink_socket import GenericSocket, NetlinkSocket
 from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.kernel.netlink.route_socket import RouteSocket
 
 FAMILY, SEQUENCE = 27, 7
 
 
-class Wire(RouteSocket):
+class Written(NetlinkSocket):
     """A socket at whose other end somebody says what the test has written."""
 
     def __init__(self, *replies: bytes) -> None:
@@ -29,6 +29,10 @@ class Wire(RouteSocket):
     def close(self) -> None:
         super().close()
         self.kernel.close()
+
+
+class Wire(Written, RouteSocket):
+    """One to rtnetlink."""
 
 
 def message(kind: int, body: bytes, *, flags: int = MULTI, sequence: int = 1) -> bytes:
@@ -60,20 +64,12 @@ def told(kind: int, made: Any, /, **fields: Any) -> Iterator[bytes]:
     yield end()
 
 
-class Listing(GenericSocket):
-    """A socket at whose other end somebody lists what the test has written."""
+class Listing(Written, GenericSocket):
+    """One to IPVS, in the middle of its life."""
 
     def __init__(self, *replies: bytes) -> None:
-        self.family = FAMILY
-        self._sequence = SEQUENCE - 1
-        self._view = memoryview(bytearray(1 << 16))
-        self._socket, self.kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        for reply in replies:
-            self.kernel.send(reply)
-
-    def close(self) -> None:
-        super().close()
-        self.kernel.close()
+        super().__init__(*replies)
+        self.family, self._sequence = FAMILY, SEQUENCE - 1
 
 
 def reply(attributes: bytes, sequence: int = SEQUENCE) -> bytes:

@@ -17,18 +17,11 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from tables import EVERYWHERE, VIP, Table, uniform, varied
+from tables import EVERYWHERE, SET_UP, VIP, Table, uniform, varied
 
 from lvsdr.lab.lvsdr_command import lvsdr_command
 
 IPVSADM = "/usr/sbin/ipvsadm"
-SET_UP = (
-    "mount -t tmpfs tmpfs /run",
-    "ip link set lo up",
-    "ip link add eth0 type dummy",
-    "ip link set eth0 arp on up",
-    "ip address add 192.0.2.1/24 dev eth0",
-)
 FOLDER = Path(tempfile.mkdtemp())
 
 

@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import perf_counter
 
+from tables import SET_UP, VIP
+
 from lvsdr.cli.main import GARBAGE
 from lvsdr.core.planner import plan
 from lvsdr.kernel.linux import LinuxKernel
@@ -27,15 +29,7 @@ from lvsdr.model.objects import Objects, keyed
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.profile.reader import read
 
-VIP = "192.0.2.10"
 FOLDER = Path(tempfile.mkdtemp())
-SET_UP = (
-    "mount -t tmpfs tmpfs /run",
-    "ip link set lo up",
-    "ip link add eth0 type dummy",
-    "ip link set eth0 arp on up",
-    "ip address add 192.0.2.1/24 dev eth0",
-)
 Weights = Callable[[int, int], int]
 """The weight of a real server by its service's number and its own."""
 

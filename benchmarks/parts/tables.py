@@ -6,6 +6,14 @@ import random
 from typing import Any
 
 VIP = "192.0.2.10"
+# Of the namespace in which a sample is taken.
+SET_UP = (
+    "mount -t tmpfs tmpfs /run",
+    "ip link set lo up",
+    "ip link add eth0 type dummy",
+    "ip link set eth0 arp on up",
+    "ip address add 192.0.2.1/24 dev eth0",
+)
 Table = list[dict[str, Any]]
 
 

@@ -10,7 +10,7 @@ import errno
 import json
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from lvsdr.core.record import Record
 from lvsdr.core.record_text import before_of, by_owner, entry_of, listed
 from lvsdr.errors import CannotRun
 from lvsdr.model import compact_objects
-from lvsdr.model.ipvs import RealServer
+from lvsdr.model.ipvs import RealServer, by_service
 from lvsdr.model.objects import Baseline, Key, keyed
 from lvsdr.model.profile import Origin
 
@@ -163,7 +163,7 @@ class Book:
             return Record(notes=(f"{self.path} is from an earlier boot: not used",))
         if plain["namespace"] != self.namespace:
             raise self._untrusted(f"it is of another network namespace ({plain['namespace']!r})")
-        likely = compact_objects.by_service(known)
+        likely = by_service(known)
         claims = {
             owner: keyed(compact_objects.from_rows(held, likely))
             for owner, held in plain["claims"].items()
@@ -172,7 +172,7 @@ class Book:
             owner: tuple(compact_objects.from_rows(held))
             for owner, held in plain["intents"].items()
         }
-        baseline = self._baseline(plain, Record({}, claims, intents))
+        baseline = self._baseline(plain, Record({}, claims, intents).claimed_keys())
         # Records of older versions have no such entries.
         links = {str(name): int(number) for name, number in plain.get("links", {}).items()}
         origins = {
@@ -181,19 +181,20 @@ class Book:
         }
         drained, given_back = (_keys(plain.get(name, {})) for name in ("drained", "given_back"))
         record = Record(baseline, claims, intents, drained, links, origins, given_back)
-        if not record.claimed_keys() <= baseline.keys():
-            raise self._untrusted("it claims what it has no baseline of")
         if any(key[0] != RealServer.kind for keys in drained.values() for key in keys):
             raise self._untrusted("it has drained what is no real server")
         return record
 
-    def _baseline(self, plain: dict[str, Any], claimed: Record) -> Baseline:
+    def _baseline(self, plain: dict[str, Any], claimed: Set[Key]) -> Baseline:
         """Return how each object was before; what no entry says of was not there."""
         there = {tuple(entry["key"]): before_of(entry) for entry in plain["baseline"]}
         if plain["format"] == FORMER:
-            return {**dict.fromkeys(compact_objects.keys_from_rows(plain["absent"])), **there}
-        absent = dict.fromkeys(key for key in claimed.claimed_keys() if key not in there)
-        if len(absent) != plain["absent"]:
+            absent = dict.fromkeys(compact_objects.keys_from_rows(plain["absent"]))
+            whole = claimed <= absent.keys() | there.keys()
+        else:
+            absent = dict.fromkeys(key for key in claimed if key not in there)
+            whole = len(absent) == plain["absent"]
+        if not whole:
             raise self._untrusted("it claims what it has no baseline of")
         return {**absent, **there}
 

@@ -92,7 +92,7 @@ def begun_on_shared(owner: str, record: Record) -> Objects:
 
 
 def half_given_back(todo: Plan, desired: Objects) -> tuple[Object, ...]:
-    """Return what a run that is killed may leave absent, though it was about to give it back."""
+    """Return what a run that is killed may leave half way, though it was about to give it back."""
     return tuple(change.after for change in todo if _in_steps(change, desired) and change.after)
 
 

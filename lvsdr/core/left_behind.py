@@ -13,7 +13,7 @@ from lvsdr.core.record import Record
 from lvsdr.errors import CannotRun
 from lvsdr.model.change import Kept
 from lvsdr.model.host import Host
-from lvsdr.model.ipvs import RealServer, VirtualServer
+from lvsdr.model.ipvs import SERVER_KINDS, RealServer, VirtualServer
 from lvsdr.model.objects import Address, Link, Object, Objects, Route
 from lvsdr.model.profile import Profile
 from lvsdr.profile import roles
@@ -79,7 +79,7 @@ def _elsewhere(made: Iterable[Address], record: Record, host: Host) -> Iterator[
 
 
 def _observed(wanted: Objects, kernel: Kernel) -> Objects:
-    servers = {key for key in wanted if key[0] in (VirtualServer.kind, RealServer.kind)}
+    servers = {key for key in wanted if key[0] in SERVER_KINDS}
     seen = kernel.observe(wanted.keys() - servers)
     try:
         return {**seen, **kernel.observe(servers, wanted)} if servers else seen

@@ -6,11 +6,8 @@ from collections.abc import Set
 
 from lvsdr.core.plan_order import Order, Rank, by_layers
 from lvsdr.model.change import Change, Plan
-from lvsdr.model.ipvs import RealServer, VirtualServer
+from lvsdr.model.ipvs import SERVER_KINDS
 from lvsdr.model.objects import Baseline, Key, Objects
-
-# What follows the kind in their keys is which service: protocol, VIP and port, or mark and family.
-SERVERS = frozenset({VirtualServer.kind, RealServer.kind})
 
 
 def plan(desired: Objects, observed: Objects, baseline: Baseline, order: Order = by_layers) -> Plan:
@@ -48,10 +45,10 @@ def touched(keys: Set[Key], done: Plan) -> Set[Key]:
 
     Of the rest one thing may take another with it, as a primary address takes secondary ones.
     """
-    services = {change.key[1:4] for change in done if change.key[0] in SERVERS}
     if 2 * len(done) > len(keys):
         return keys
-    return {key for key in keys if key[0] not in SERVERS or key[1:4] in services}
+    services = {change.key[1:4] for change in done if change.key[0] in SERVER_KINDS}
+    return {key for key in keys if key[0] not in SERVER_KINDS or key[1:4] in services}
 
 
 def _layer(change: Change, given_up: bool) -> tuple[bool, int]:

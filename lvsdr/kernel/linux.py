@@ -24,7 +24,7 @@ from lvsdr.kernel.tables.proxy_neighbours import Proxies
 from lvsdr.kernel.views import host_view
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.closed_on_exit import Closing
-from lvsdr.model.ipvs import VirtualServer
+from lvsdr.model.ipvs import SERVER_KINDS, VirtualServer
 from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, Sysctl, keyed
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class LinuxKernel(Closing):
         servers = False
         for key in keys:
             # Of these there may be many.
-            if key[0] in ipvs_batch.KINDS:
+            if key[0] in SERVER_KINDS:
                 servers = True
             else:
                 kinds.setdefault(str(key[0]), []).append(key)

@@ -124,19 +124,6 @@ def _value(plain: Any, parse: Any) -> Any:
     return plain
 
 
-def by_service(items: Iterable[Object]) -> dict[Service, list[RealServer]]:
-    """Return the real servers among `items` by their service, in their order."""
-    found: dict[Service, list[RealServer]] = {}
-    service, here = None, list[RealServer]()
-    for item in items:
-        if isinstance(item, RealServer):
-            # Those of a service follow one another, mostly.
-            if item.service is not service:
-                service, here = item.service, found.setdefault(item.service, [])
-            here.append(item)
-    return found
-
-
 def keys_from_rows(entries: Iterable[list[Any]]) -> Iterator[Key]:
     """Yield the keys that `entries` are; of real servers in a row, one entry may hold all RIPs.
 

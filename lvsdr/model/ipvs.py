@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, fields
 from functools import lru_cache
 from operator import attrgetter
@@ -150,6 +150,9 @@ class RealServer(RemembersKey, Object):
         return (VirtualServer.kind, *self.service.key)
 
 
+SERVER_KINDS = frozenset({VirtualServer.kind, RealServer.kind})
+"""The kinds of objects whose keys go on with their service: protocol, VIP and port, or mark."""
+
 # All fields but those that say which server it is.
 SETTING_FIELDS: Mapping[type[Object], tuple[Field[Any], ...]] = {
     kind: tuple(each for each in fields(kind) if each.name not in {"service", "rip", "port"})
@@ -172,6 +175,19 @@ def server_at(service: Service, rip: IPAddress, text: str, port: int, rest: Sett
     made = RealServer(service, rip, port, *rest)
     object.__setattr__(made, "_key", (RealServer.kind, *service.key, text, port))
     return made
+
+
+def by_service(items: Iterable[Object]) -> dict[Service, list[RealServer]]:
+    """Return the real servers among `items` by their service, in their order."""
+    found: dict[Service, list[RealServer]] = {}
+    service, here = None, list[RealServer]()
+    for item in items:
+        if isinstance(item, RealServer):
+            # Those of a service follow one another, mostly.
+            if item.service is not service:
+                service, here = item.service, found.setdefault(item.service, [])
+            here.append(item)
+    return found
 
 
 @lru_cache(maxsize=1024)

@@ -12,9 +12,8 @@ from lvsdr.kernel.netlink import ipvs_messages
 from lvsdr.kernel.netlink.netlink_messages import GENERIC, HEADER, REQUEST, Refused
 from lvsdr.kernel.netlink.netlink_socket import GenericSocket
 from lvsdr.model.change import Change
-from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.ipvs import SERVER_KINDS, RealServer, Service, VirtualServer
 
-KINDS = frozenset({VirtualServer.kind, RealServer.kind})
 # As many as find room in one send, and their refusals in the socket's receive buffer.
 LARGEST = 1 << 16
 
@@ -47,11 +46,11 @@ Request = tuple[Change, int, bytes]
 
 def takes(change: Change) -> bool:
     """Return whether a change can be part of a batch."""
-    return change.subject.kind in KINDS
+    return change.subject.kind in SERVER_KINDS
 
 
 def execute(socket: GenericSocket, changes: Sequence[Change]) -> None:
-    """Carry out changes of KINDS in their order; raise KernelError that names the first refused.
+    """Carry out changes of servers in their order; raise KernelError that names the first refused.
 
     The kernel does not stop at a refusal: of the changes after it, some have been carried out.
     """
@@ -61,7 +60,7 @@ def execute(socket: GenericSocket, changes: Sequence[Change]) -> None:
 
 
 def attempt(socket: GenericSocket, changes: Sequence[Change]) -> list[KernelError]:
-    """Carry out changes of KINDS as far as possible; return the errors of the others."""
+    """Carry out changes of servers as far as possible; return the errors of the others."""
     return [refused for batch in _batches(changes) for refused in _sent(socket, batch)]
 
 

@@ -7,8 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Set
 from lvsdr.kernel.kernel_errors import reading
 from lvsdr.kernel.netlink import ipvs_dump
 from lvsdr.kernel.netlink.open_sockets import Sockets
-from lvsdr.model.compact_objects import by_service
-from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer, by_service
 from lvsdr.model.objects import NOTHING, Key, Objects
 
 __all__ = ["Servers", "whole_table"]

@@ -20,9 +20,13 @@ VALUES_OF = {
 }
 # The numbers of a real server, as they are where it has none; no rule is between one of these and
 # another field.
-NUMBERS = {"weight": 1, "upper_threshold": 0, "lower_threshold": 0}
+_NUMBERED = [
+    (place, each)
+    for place, each in enumerate(SETTING_FIELDS[RealServer])
+    if each.name in {"weight", "upper_threshold", "lower_threshold"}
+]
+NUMBERS: Mapping[str, Any] = {each.name: each.default for _, each in _NUMBERED}
 NOT_GIVEN = tuple(NUMBERS.values())
-_PLACES = [[each.name for each in SETTING_FIELDS[RealServer]].index(name) for name in NUMBERS]
 CHECKSUMS_OF = {"ipip": ("none",), "gue": TUNNEL_CHECKSUMS, "gre": ("none", "csum")}
 
 
@@ -55,7 +59,7 @@ def with_numbers(settings: Settings, numbers: tuple[float, ...], where: Pointer)
     if lower > upper:
         raise _above(lower, upper, where)
     values = list(settings)
-    for place, number in zip(_PLACES, numbers, strict=True):
+    for (place, _), number in zip(_NUMBERED, numbers, strict=True):
         # Draft-07 takes 1.0 for an integer.
         values[place] = int(number)
     return tuple(values)
