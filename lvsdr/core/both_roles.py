@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lvsdr.core.record import Record, owner_of
-from lvsdr.model.address import IPInterface
+from lvsdr.model.address import IPAddress, IPInterface
 from lvsdr.model.host import Host
-from lvsdr.model.objects import Address
+from lvsdr.model.ipvs import VirtualServer
+from lvsdr.model.ipvs_daemons import SyncDaemon
+from lvsdr.model.objects import Address, Objects
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 
 
@@ -48,7 +50,7 @@ def _director_vips(profile: Profile, host: Host, record: Record) -> tuple[Direct
     if isinstance(profile, DirectorProfile):
         return ()
     found = (
-        (each.link, each.ip, record.director_of(each.link, each.ip))
+        (each.link, each.ip, director_of(record, each.link, each.ip))
         for each in host.addresses
         if each.ip.ip in profile.vips and each.link != profile.holder_link
     )
@@ -69,3 +71,30 @@ def held_for_other_profiles(
         and Address(each.link, each.ip).key in claimed
         and not host.speaks_arp(each.link)
     ]
+
+
+def director_of(record: Record, link: str, ip: IPInterface) -> str | None:
+    """Return the director's profile that has `ip` on `link`, as far as lvsdr has made it so.
+
+    A standby has given it up. A VIP that keepalived brings is no object of ours: the table
+    tells then.
+    """
+    for owner, objects in record.claims.items():
+        if not owner.startswith("director:"):
+            continue
+        held = [each for each in objects.values() if isinstance(each, Address)]
+        mine = any((each.link, each.ip) == (link, ip) for each in held)
+        theirs = not held and not _backs_up(objects) and _serves(objects, ip.ip)
+        if mine or theirs:
+            return owner
+    return None
+
+
+def _backs_up(objects: Objects) -> bool:
+    daemons = {each.state for each in objects.values() if isinstance(each, SyncDaemon)}
+    return daemons == {"backup"}
+
+
+def _serves(objects: Objects, vip: IPAddress) -> bool:
+    servers = (each for each in objects.values() if isinstance(each, VirtualServer))
+    return any(each.service.vip == vip for each in servers)

@@ -6,12 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from lvsdr.errors import ProfileError
-from lvsdr.model.address import IPAddress, IPInterface
 from lvsdr.model.host import Host
-from lvsdr.model.ipvs import RealServer, VirtualServer
-from lvsdr.model.ipvs_daemons import SyncDaemon
+from lvsdr.model.ipvs import RealServer
 from lvsdr.model.objects import (
-    Address,
     Baseline,
     Key,
     Object,
@@ -40,7 +37,7 @@ class Record:
     the real servers that have weight 0 until somebody lifts it, whatever the profile says.
     `links` are the kernel's numbers of the links that these are on, by the name that each had.
     `origins` say where profiles came from. `given_back` are the addresses and routes that others
-    had before profiles that are withdrawn. `notes` say what people have to know of how it was read.
+    XX
     """
 
     baseline: Baseline = field(default_factory=dict)
@@ -78,22 +75,6 @@ class Record:
             return {}
         given_back = self.baseline_of(owner).items()
         return {key: before for key, before in given_back if isinstance(before, Sysctl)}
-
-    def director_of(self, link: str, ip: IPInterface) -> str | None:
-        """Return the director's profile that has `ip` on `link`, as far as lvsdr has made it so.
-
-        A standby has given it up. A VIP that keepalived brings is no object of ours: the table
-        tells then.
-        """
-        for owner, objects in self.claims.items():
-            if not owner.startswith("director:"):
-                continue
-            held = [each for each in objects.values() if isinstance(each, Address)]
-            mine = any((each.link, each.ip) == (link, ip) for each in held)
-            theirs = not held and not _backs_up(objects) and _serves(objects, ip.ip)
-            if mine or theirs:
-                return owner
-        return None
 
     def refuse_conflict(self, owner: str, desired: Objects) -> None:
         """Raise ProfileError where another profile of this host wants the same object otherwise.
@@ -229,16 +210,6 @@ class Record:
         left = self.claims.get(owner, {})
         meant = self.intents.get(owner)
         return [*left, *(item.key for item in meant)] if meant else left
-
-
-def _backs_up(objects: Objects) -> bool:
-    daemons = {each.state for each in objects.values() if isinstance(each, SyncDaemon)}
-    return daemons == {"backup"}
-
-
-def _serves(objects: Objects, vip: IPAddress) -> bool:
-    servers = (each for each in objects.values() if isinstance(each, VirtualServer))
-    return any(each.service.vip == vip for each in servers)
 
 
 def _touched(items: tuple[Object, ...], desired: Objects) -> Iterator[Object]:
