@@ -18,7 +18,7 @@ from lvsdr.model.change import Change, Plan
 from lvsdr.model.client_connections import ConnectionQuestion, ConnectionsSeen, FirstPacket
 from lvsdr.model.counters import Counters
 from lvsdr.model.host import TABLE_LOCAL, HeldAddress, Host, HostLink
-from lvsdr.model.ipvs import RealServer, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.neighbour_claim import Answer, Heard, NeighbourClaim
 from lvsdr.model.next_hop import HopAnswer, NextHop
 from lvsdr.model.objects import (
@@ -121,6 +121,16 @@ class FakeKernel:
             services, servers = self.virtual_servers(), tuple(self._there(RealServer))
             host = replace(host, virtual_servers=services, real_servers=servers)
         return replace(host, routes={packet: self._route(packet) for packet in packets(host)})
+
+    def fingerprints(self, services: Iterable[Service]) -> dict[Key, str]:
+        there = [item for item in self._there(RealServer) if isinstance(item, RealServer)]
+        return {
+            each.key: self.fingerprint(item for item in there if item.service == each)
+            for each in services
+        }
+
+    def fingerprint(self, servers: Iterable[RealServer]) -> str:
+        return repr(sorted(servers, key=lambda each: str(each.key)))
 
     def virtual_servers(self) -> tuple[VirtualServer, ...]:
         return tuple(self._there(VirtualServer))

@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from lvsdr.core.book import FORMER, Book
+from lvsdr.core.book import Book
+from lvsdr.core.record_decoding import FORMER
 from lvsdr.model.ipvs import RealServer
 from lvsdr.model.objects import Key
 

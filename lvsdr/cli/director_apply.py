@@ -47,7 +47,7 @@ def plan(session: Session, profile: Path, role: str, even_on_standby: bool) -> i
     from lvsdr.core.silences import falling_silent
     from lvsdr.core.strangers import foreign_servers_of
 
-    wanted = director_profile(session, profile, role)
+    wanted = director_profile(session, profile, role, partly=True)
     state = "" if even_on_standby else director_state.standby(session, profile, wanted)
     with session.kernel() as kernel:
         around = (
@@ -77,7 +77,7 @@ def apply(  # noqa: PLR0913, PLR0917 - as many options
     """
     from lvsdr.core import workflow
 
-    wanted, book = director_profile(session, profile, role), session.book()
+    wanted, book = director_profile(session, profile, role, partly=True), session.book()
     with book.locked(session.lock_timeout), session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
         container.refuse_company(around)
@@ -104,11 +104,13 @@ def apply(  # noqa: PLR0913, PLR0917 - as many options
     return 0
 
 
-def director_profile(session: Session, profile: Path, role: str = "director") -> DirectorProfile:
+def director_profile(
+    session: Session, profile: Path, role: str = "director", *, partly: bool = False
+) -> DirectorProfile:
     """Return the profile of a director; raises ProfileError."""
     from lvsdr.model.profile import DirectorProfile
 
-    wanted = read_profile(session, profile, role)
+    wanted = read_profile(session, profile, role, partly=partly)
     assert isinstance(wanted, DirectorProfile), "read() holds it to its role"
     return wanted
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial, update_wrapper
 from pathlib import Path
@@ -30,6 +30,7 @@ from lvsdr.render.results import Applied, Planned
 
 if TYPE_CHECKING:
     from lvsdr.core.situation import Situation
+    from lvsdr.model.folded_servers import KnownText
     from lvsdr.model.profile import Profile
     from lvsdr.model.silence import Silence
     from lvsdr.render.results import Result
@@ -116,12 +117,21 @@ def withdraw(
     return 1 if any(each.ours for each in situation.kept) else 0
 
 
-def read_profile(session: Session, path: Path, role: str) -> Profile:
-    """Return the profile of a command; raises ProfileError."""
+def read_profile(session: Session, path: Path, role: str, *, partly: bool = False) -> Profile:
+    """Return the profile of a command; raises ProfileError.
+
+    Where it is enough to know it `partly`, real servers that the record knows are not read.
+    """
     from lvsdr.profile.reader import read
 
+    def known() -> Sequence[KnownText]:
+        from lvsdr.core.folding import known_texts
+
+        return known_texts(session.book()) if partly else ()
+
     # What root carries out is for root to decide.
-    profile = read(path, role, guarded=os.geteuid() == 0 and not session.allow_insecure_profile)
+    guarded = os.geteuid() == 0 and not session.allow_insecure_profile
+    profile = read(path, role, guarded=guarded, known=known)
     typed = [] if path == default_profile(role) else [str(path.absolute())]
     if session.allow_insecure_profile:
         typed.insert(0, "--allow-insecure-profile")

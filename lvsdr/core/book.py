@@ -10,25 +10,22 @@ import errno
 import json
 import os
 import stat
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lvsdr.core import durable_file, lock
 from lvsdr.core.record import Record
-from lvsdr.core.record_text import before_of, by_owner, entry_of, listed
+from lvsdr.core.record_decoding import FORMAT, FORMATS, Lie, record_of
+from lvsdr.core.record_text import claims_text, entry_of, intents_text, listed, text_entry
 from lvsdr.errors import CannotRun
-from lvsdr.model import compact_objects
-from lvsdr.model.ipvs import RealServer, by_service
-from lvsdr.model.objects import Baseline, Key, keyed
-from lvsdr.model.profile import Origin
+from lvsdr.model.folded_servers import FoldedServers
+from lvsdr.model.ipvs import RealServer
 
 ROOT = Path("/run/lvsdr")
-FORMAT = "lvsdr/baseline/3"
-# In it `absent` has every key that was not there, and each column of real servers one value.
-FORMER = "lvsdr/baseline/2"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -43,10 +40,11 @@ class Book:
     def path(self) -> Path:
         return self.root / f"{self.namespace}.json"
 
-    def load(self, known: Iterable[RealServer] = ()) -> Record:
+    def load(self, known: Iterable[RealServer] = (), *, folding: bool = False) -> Record:
         """Return the record; an empty one where there is none; raise CannotRun where it lies.
 
-        Claims that are as `known` says are those very objects.
+        Claims that are as `known` says are those very objects. With `folding`, real servers that
+        can be known by their fingerprints are no objects; they tell that they lie once they are.
         """
         try:
             # Not to wait for a pipe that somebody has put there.
@@ -60,7 +58,7 @@ class Book:
             raise _unusable("read", self.path, error) from error
         if seen.st_uid not in (0, os.geteuid()) or seen.st_nlink != 1:
             raise self._untrusted("it is not a file of root or of this user alone")
-        return self._parse(text, known)
+        return self._parse(text, known, folding=folding)
 
     def save(self, record: Record) -> None:
         """Write the record so that it is whole on disk, whatever happens; an empty one goes."""
@@ -126,77 +124,73 @@ class Book:
         found = ((key, before) for key, before in record.baseline.items() if before is not None)
         yield from listed(entry_of(key, before) for key, before in found)
         # Most of what is claimed was not there before: that is said by their number alone.
-        yield f',\n"absent": {sum(before is None for before in record.baseline.values())}'
+        folded = sum(each.mark.count for it in record.folded.values() for each in it.values())
+        absent = sum(before is None for before in record.baseline.values())
+        yield f',\n"absent": {absent + folded}'
         yield ',\n"claims": '
-        yield from by_owner({owner: held.values() for owner, held in record.claims.items()})
+        yield from claims_text(record)
         yield ',\n"intents": '
-        yield from by_owner(record.intents)
+        yield from intents_text(record)
         if record.links:
             yield f',\n"links": {json.dumps(dict(record.links))}'
         if record.origins:
             origins = {owner: asdict(origin) for owner, origin in record.origins.items()}
             yield f',\n"origins": {json.dumps(origins)}'
+        if record.texts:
+            texts = {owner: text_entry(text) for owner, text in record.texts.items()}
+            yield f',\n"texts": {json.dumps(texts)}'
         for name, owned in (("drained", record.drained), ("given_back", record.given_back)):
             if owned:
                 rows = {owner: sorted(map(list, keys), key=str) for owner, keys in owned.items()}
                 yield f',\n"{name}": {json.dumps(rows)}'
         yield "}\n"
 
-    def _parse(self, text: bytes, known: Iterable[RealServer] = ()) -> Record:
+    def _parse(
+        self, text: bytes, known: Iterable[RealServer] = (), *, folding: bool = False
+    ) -> Record:
         try:
             plain = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise self._untrusted(f"it is not JSON ({error})") from error
-        try:
-            return self._understood(plain, known)
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-            raise self._untrusted("it is not a record of lvsdr") from error
+        with self._understood():
+            self._must_be_ours(plain)
+            if plain["boot"] != _boot():
+                # What it speaks of went with that boot; nothing of it can be given back.
+                return Record(notes=(f"{self.path} is from an earlier boot: not used",))
+            return self._guarded(record_of(plain, known, folding=folding))
 
-    def _understood(self, plain: dict[str, Any], known: Iterable[RealServer]) -> Record:
-        if plain["format"] not in (FORMAT, FORMER):
+    def _must_be_ours(self, plain: dict[str, Any]) -> None:
+        if plain["format"] not in FORMATS:
             raise self._untrusted(
                 f"its format is {plain['format']!r}, ours is {FORMAT!r}",
                 "withdraw with the version of lvsdr that has written it, if it is there",
             )
-        if plain["boot"] != _boot():
-            # What it speaks of went with that boot; nothing of it can be given back.
-            return Record(notes=(f"{self.path} is from an earlier boot: not used",))
-        if plain["namespace"] != self.namespace:
+        if plain["boot"] == _boot() and plain["namespace"] != self.namespace:
             raise self._untrusted(f"it is of another network namespace ({plain['namespace']!r})")
-        likely = by_service(known)
-        claims = {
-            owner: keyed(compact_objects.from_rows(held, likely))
-            for owner, held in plain["claims"].items()
-        }
-        intents = {
-            owner: tuple(compact_objects.from_rows(held))
-            for owner, held in plain["intents"].items()
-        }
-        baseline = self._baseline(plain, Record({}, claims, intents).claimed_keys())
-        # Records of older versions have no such entries.
-        links = {str(name): int(number) for name, number in plain.get("links", {}).items()}
-        origins = {
-            owner: Origin(str(each["file"]), int(each["applied"]))
-            for owner, each in plain.get("origins", {}).items()
-        }
-        drained, given_back = (_keys(plain.get(name, {})) for name in ("drained", "given_back"))
-        record = Record(baseline, claims, intents, drained, links, origins, given_back)
-        if any(key[0] != RealServer.kind for keys in drained.values() for key in keys):
-            raise self._untrusted("it has drained what is no real server")
-        return record
 
-    def _baseline(self, plain: dict[str, Any], claimed: Set[Key]) -> Baseline:
-        """Return how each object was before; what no entry says of was not there."""
-        there = {tuple(entry["key"]): before_of(entry) for entry in plain["baseline"]}
-        if plain["format"] == FORMER:
-            absent = dict.fromkeys(compact_objects.keys_from_rows(plain["absent"]))
-            whole = claimed <= absent.keys() | there.keys()
-        else:
-            absent = dict.fromkeys(key for key in claimed if key not in there)
-            whole = len(absent) == plain["absent"]
-        if not whole:
-            raise self._untrusted("it claims what it has no baseline of")
-        return {**absent, **there}
+    def _guarded(self, record: Record) -> Record:
+        """Return the record whose folded parts tell that they lie once they are unfolded."""
+
+        def opened(servers: FoldedServers) -> tuple[RealServer, ...]:
+            with self._understood():
+                return servers.unfolded()
+
+        folded = {
+            owner: {
+                key: replace(each, unfolded=partial(opened, each)) for key, each in some.items()
+            }
+            for owner, some in record.folded.items()
+        }
+        return replace(record, folded=folded) if folded else record
+
+    @contextmanager
+    def _understood(self) -> Iterator[None]:
+        try:
+            yield
+        except Lie as lie:
+            raise self._untrusted(str(lie)) from lie
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            raise self._untrusted("it is not a record of lvsdr") from error
 
     def _untrusted(self, reason: str, *first: str) -> CannotRun:
         return CannotRun(
@@ -208,10 +202,6 @@ class Book:
                 "what was there before the first apply is then forgotten",
             ],
         )
-
-
-def _keys(owners: dict[str, Any]) -> dict[str, frozenset[Key]]:
-    return {owner: frozenset(map(tuple, keys)) for owner, keys in owners.items()}
 
 
 def _boot() -> str:

@@ -17,7 +17,7 @@ from lvsdr.model.objects import NOTHING, Key, Objects
 if TYPE_CHECKING:
     from lvsdr.model.client_connections import ConnectionQuestion, ConnectionsSeen
     from lvsdr.model.counters import Counters
-    from lvsdr.model.ipvs import VirtualServer
+    from lvsdr.model.ipvs import RealServer, Service, VirtualServer
     from lvsdr.model.route_lookup import Packet, RouteTo, UnicastRoute
 
 
@@ -38,6 +38,15 @@ class Kernel(Protocol):
 
     def children(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
         """Return the addresses of the links, the real servers of the virtual servers `keys`."""
+
+    def fingerprints(self, services: Iterable[Service]) -> Mapping[Key, str]:
+        """Return by what the real servers of each service are known, by Service.key.
+
+        Of a service that is not there, it is that of one without real servers.
+        """
+
+    def fingerprint(self, servers: Iterable[RealServer]) -> str:
+        """Return by what a service with these real servers, and no others, would be known."""
 
     def virtual_servers(self) -> Iterable[VirtualServer]:
         """Return every virtual server of the IPVS table, whoever has put it there."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from lvsdr.errors import ProfileError
+from lvsdr.model.folded_servers import FoldedServers, Mark, ProfileText
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer
 from lvsdr.model.objects import (
@@ -47,6 +48,9 @@ class Record:
     links: Mapping[str, int] = field(default_factory=dict)
     origins: Mapping[str, Origin] = field(default_factory=dict)
     given_back: Mapping[str, frozenset[Key]] = field(default_factory=dict)
+    folded: Mapping[str, Mapping[Key, FoldedServers]] = field(default_factory=dict)
+    marks: Mapping[str, Mapping[Key, Mark]] = field(default_factory=dict)
+    texts: Mapping[str, ProfileText] = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     def claimed_keys(self) -> Set[Key]:

@@ -4,26 +4,43 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, replace
-from itertools import islice
+from dataclasses import asdict
+from itertools import chain, islice
 from typing import Any
 
+from lvsdr.core.record import Record
 from lvsdr.model import compact_objects
+from lvsdr.model.folded_servers import ProfileText
 from lvsdr.model.objects import Address, Key, Object, Route
-from lvsdr.model.other_attributes import AddressAttributes, RouteAttributes
-from lvsdr.model.plain_data import from_plain, to_plain
+from lvsdr.model.plain_data import to_plain
 
 ENTRIES_TO_A_LINE = 256
 
 
-def by_owner(owners: Mapping[str, Iterable[Object]]) -> Iterator[str]:
-    """Yield the objects of each profile, in JSON."""
+def claims_text(record: Record) -> Iterator[str]:
+    """Yield what each profile claims, in JSON; what is folded is written as it was read."""
+    rows = {
+        owner: chain(
+            compact_objects.to_rows(held.values(), record.marks.get(owner, {})),
+            (servers.entry for servers in record.folded.get(owner, {}).values()),
+        )
+        for owner, held in record.claims.items()
+    }
+    return _by_owner(rows)
+
+
+def intents_text(record: Record) -> Iterator[str]:
+    """Yield what was about to be made of the objects of each profile, in JSON."""
+    return _by_owner({each: compact_objects.to_rows(it) for each, it in record.intents.items()})
+
+
+def _by_owner(rows: Mapping[str, Iterable[Any]]) -> Iterator[str]:
     separator = "{\n"
-    for owner, items in owners.items():
+    for owner, entries in rows.items():
         yield f"{separator}{json.dumps(owner)}: "
-        yield from listed(compact_objects.to_rows(items))
+        yield from listed(entries)
         separator = ",\n"
-    yield "}" if owners else "{}"
+    yield "}" if rows else "{}"
 
 
 def listed(entries: Iterable[Any]) -> Iterator[str]:
@@ -43,13 +60,7 @@ def entry_of(key: Key, before: Object) -> dict[str, Any]:
     return {**entry, "attributes": asdict(attributes)} if attributes else entry
 
 
-def before_of(entry: Mapping[str, Any]) -> Object:
-    """Return the object of an entry; raises LookupError, TypeError or ValueError."""
-    before = from_plain(entry["key"][0], entry["before"])
-    # Records of versions that kept none have none.
-    others = entry.get("attributes")
-    if others is not None and isinstance(before, Address):
-        return replace(before, attributes=AddressAttributes(**others))
-    if others is not None and isinstance(before, Route):
-        return replace(before, attributes=RouteAttributes(**others))
-    return before
+def text_entry(text: ProfileText) -> dict[str, Any]:
+    """Return what the file of a profile was like, as an entry of `texts`."""
+    services = " ".join([f"{size}:{said}" for size, said in text.services])
+    return {"head": text.head, "services": services, "tail": text.tail}

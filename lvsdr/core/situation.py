@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lvsdr.core.book import Book
 from lvsdr.core.both_roles import DirectorVip, left_to_director
+from lvsdr.core.folding import Fingerprint, marked, unmarked, with_record
 from lvsdr.core.giving_back import (
     begun_on_shared,
     half_given_back,
@@ -48,7 +49,8 @@ class Situation:
     does not become what it was before. `drained` are those of the
     profile's real servers that have weight 0 whatever it says. Where it is `partial`, the profile's
     other objects stay as they are. `director_vips` are left to the director's profile. `links` are
-    the kernel's numbers of links by their names, `origin` is where the profile comes from.
+    the kernel's numbers of links by their names, `origin` is where the profile comes from; it is
+    `profile` where all of it is wanted.
     """
 
     owner: str
@@ -64,6 +66,7 @@ class Situation:
     director_vips: tuple[DirectorVip, ...] = ()
     links: Mapping[str, int] = field(default_factory=dict)
     origin: Origin | None = None
+    profile: Profile | None = None
 
     @property
     def record_before(self) -> Record:
@@ -72,16 +75,20 @@ class Situation:
         record = self.record.claim(self.owner, self.desired, self.observed, self.drained, half)
         return self._with_origins(record)
 
-    def record_after(self, before: Record, seen: Objects = NOTHING) -> Record:
+    def record_after(
+        self, before: Record, seen: Objects = NOTHING, listed: Fingerprint | None = None
+    ) -> Record:
         """Return the record to write after the last change; `before` is on disk until then.
 
-        `seen` are the objects as they are by now.
+        `seen` are the objects as they are by now. `listed` tells by what real servers are known.
         """
         others = self.record.claims.get(self.owner, {}) if self.partial else {}
         desired = {**others, **self.desired} if others else self.desired
         made = {it.name: it.index for it in seen.values() if isinstance(it, Link)}
         settled = before.settle(self.owner, desired, self.drained)
-        after = remembering(self.owner, before, settled, self.observed)
+        after = unmarked(remembering(self.owner, before, settled, self.observed), self.desired)
+        if self.profile is not None and listed is not None:
+            after = marked(after, self.owner, self.desired, self.profile, listed)
         return self._with_origins(after, made)
 
     def coming_from(self, file: Path | None) -> Situation:
@@ -142,14 +149,15 @@ def plan_apply(  # noqa: PLR0913, PLR0917 - what is wanted where, and what is kn
     """
     owner = owner_of(profile)
     here = kernel.read_host() if host is None else host
-    record = following(book.load(profile.real_servers), here.links)
+    wanted, loaded = with_record(profile, kernel, book)
+    record = following(loaded, here.links)
     seen = record.host_without(owner, here)
     own, vips = left_to_director(profile, seen, record, director)
-    desired = record.with_drained(owner, roles.desired(profile, own))
-    baseline = _let_go_of(owner, record, roles.must_be_absent(profile, desired))
+    desired = record.with_drained(owner, roles.desired(wanted, own))
+    baseline = _let_go_of(owner, record, roles.must_be_absent(wanted, desired))
     situation = situation_of(owner, desired, baseline, kernel, record, order)
     numbers = {name: link.index for name, link in here.links.items()}
-    return replace(situation, director_vips=vips, links=numbers)
+    return replace(situation, director_vips=vips, links=numbers, profile=profile)
 
 
 def plan_standby(profile: DirectorProfile, kernel: Kernel, book: Book) -> Situation:

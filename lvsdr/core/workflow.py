@@ -117,7 +117,7 @@ def converge(
             kernel.execute(situation.todo)
             seen = _must_be_done(situation, kernel)
             and_then()
-        _save(book, before, situation.record_after(before, seen))
+        _save(book, before, situation.record_after(before, seen, kernel.fingerprint))
         # Done: whoever asks us to stop now would be told that it was undone.
         signals.ignore_signals()
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.kernel.kernel_errors import reading
-from lvsdr.kernel.netlink import rtm_nsid
+from lvsdr.kernel.netlink import ipvs_dump, rtm_nsid
 from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.kernel.process_needs import has_net_admin
 from lvsdr.kernel.tables import ipvs_batch, sysctls
@@ -24,7 +24,7 @@ from lvsdr.kernel.tables.proxy_neighbours import Proxies
 from lvsdr.kernel.views import host_view
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.closed_on_exit import Closing
-from lvsdr.model.ipvs import SERVER_KINDS, VirtualServer
+from lvsdr.model.ipvs import SERVER_KINDS, RealServer, Service, VirtualServer
 from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, Sysctl, keyed
 
 if TYPE_CHECKING:
@@ -115,6 +115,14 @@ class LinuxKernel(Closing):
         if services:
             found += self._servers.of_services(services, likely)
         return keyed(found)
+
+    def fingerprints(self, services: Iterable[Service]) -> Mapping[Key, str]:
+        """Return by what the real servers of each service are known, by Service.key."""
+        return self._servers.fingerprints(services)
+
+    def fingerprint(self, servers: Iterable[RealServer]) -> str:
+        """Return by what a service with these real servers, and no others, would be known."""
+        return ipvs_dump.fingerprint(servers)
 
     def virtual_servers(self) -> Iterable[VirtualServer]:
         """Return every virtual server, whoever has put it there."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, repeat
 from operator import attrgetter
 from typing import Any
 
+from lvsdr.model.folded_servers import FoldedServers, Mark
 from lvsdr.model.ipvs import SETTING_FIELDS, RealServer, Service, server_at
 from lvsdr.model.objects import Key, Object
 from lvsdr.model.plain_data import (
@@ -24,23 +26,32 @@ Known = Mapping[Service, Sequence[RealServer]]
 """Real servers as they may be, in the order in which they may be: none of these is made anew."""
 
 NONE_KNOWN: Known = {}
+Marks = Mapping[Key, Mark]
+NO_MARKS: Marks = {}
 
 _columns_of = attrgetter(*COLUMNS)
 _service_of = attrgetter("service")
 
 
-def to_rows(items: Iterable[Object]) -> Iterator[Plain]:
+def to_rows(items: Iterable[Object], marks: Marks = NO_MARKS) -> Iterator[Plain]:
     """Yield the entries that `items` make; real servers of a service that follow one another: one.
 
-    In it `rip` is the list of RIPs. Each other field is the value that all of them have, or
-    {"each": their values}, or of values that are no numbers {"of": those there are, "at": places}.
+    In it `rip` has the RIPs, with blanks between them. Each other field is the value that all of
+    them have, or {"each": their values} in the same way: a list of fifty thousand is one text to
+    whoever reads it. Those that have a mark, by Service.key, are written with it.
     """
     for kind, group in groupby(items, type):
         if kind is not RealServer:
             yield from ({"object": item.kind, **to_plain(item)} for item in group)
             continue
-        for _, servers in groupby(group, _service_of):
-            yield _row(list(servers))
+        for service, servers in groupby(group, _service_of):
+            here = list(servers)
+            mark = marks.get(service.key)
+            # A part of them is not what the mark is of.
+            if mark is None or mark.count != len(here):
+                yield _row(here)
+            else:
+                yield {**_row(here), "said": mark.said, "listed": mark.listed}
 
 
 def _row(servers: Sequence[Any]) -> Plain:
@@ -50,7 +61,7 @@ def _row(servers: Sequence[Any]) -> Plain:
     return {
         "object": RealServer.kind,
         **first,
-        "rip": [server.key[-2] for server in servers],
+        "rip": " ".join([server.key[-2] for server in servers]),
         **{
             name: _column(values)
             for name, values in varied
@@ -61,10 +72,10 @@ def _row(servers: Sequence[Any]) -> Plain:
 
 def _column(values: tuple[Any, ...]) -> Plain:
     if type(values[0]) is int:
-        return {"each": list(values)}
-    places = {value: place for place, value in enumerate(dict.fromkeys(values))}
+        return {"each": " ".join(map(str, values))}
+    places = {value: str(place) for place, value in enumerate(dict.fromkeys(values))}
     plain = [list(value) if isinstance(value, tuple) else value for value in places]
-    return {"of": plain, "at": [places[value] for value in values]}
+    return {"of": plain, "at": " ".join([places[value] for value in values])}
 
 
 def from_rows(entries: Iterable[Plain], known: Known = NONE_KNOWN) -> Iterator[Object]:
@@ -80,16 +91,56 @@ def from_rows(entries: Iterable[Plain], known: Known = NONE_KNOWN) -> Iterator[O
             yield from_plain(fields.pop("object"), fields)
 
 
-def _real_servers(entry: Plain, known: Known) -> Iterable[Object]:
-    service = service_from_plain(entry["service"])
+def mark_of(entry: Plain) -> tuple[Service, Mark] | None:
+    """Return the service of an entry that has a mark, and the mark; None of one that has none.
+
+    Raises KeyError, TypeError or ValueError where it is no entry of `to_rows`.
+    """
+    if "said" not in entry:
+        return None
+    said, listed, rips = entry["said"], entry["listed"], entry["rip"]
+    if {type(said), type(listed), type(rips)} != {str}:
+        raise TypeError("not a mark")
+    return service_from_plain(entry["service"]), Mark(said, listed, rips.count(" ") + 1)
+
+
+def folded(entry: Plain, service: Service, mark: Mark) -> FoldedServers:
+    """Return the real servers of an entry that has a mark, none of which is made an object.
+
+    Raises KeyError, TypeError or ValueError where it is surely no entry of `to_rows`.
+    """
+    bare = _without_mark(entry)
+    if len(bare) != len(COLUMNS) + 3 or _RIPS.fullmatch(bare["rip"]) is None:
+        raise ValueError("not the fields of a real server")
+    for name in COLUMNS:
+        numbers = _listed(bare[name]) if type(bare[name]) is dict else None
+        if numbers is None:
+            _value(bare[name], PARSERS.get(name))
+        elif _NUMBERS.fullmatch(numbers) is None or numbers.count(" ") != mark.count - 1:
+            raise ValueError(f"not {mark.count} values of {name}")
+    return FoldedServers(service, mark, entry, lambda: tuple(_decoded(bare, service)))
+
+
+_RIPS = re.compile(r"[0-9a-f.:]+(?: [0-9a-f.:]+)*")
+_NUMBERS = re.compile(r"[0-9]+(?: [0-9]+)*")
+
+
+def _without_mark(entry: Plain) -> Plain:
+    if "said" not in entry:
+        return entry
+    return {name: each for name, each in entry.items() if name not in ("said", "listed")}
+
+
+def _real_servers(marked: Plain, known: Known) -> Iterable[RealServer]:
+    entry, service = _without_mark(marked), service_from_plain(marked["service"])
     likely = known.get(service)
     # What is the same text need not be read.
-    if likely and len(likely) == len(entry["rip"]) and _row(likely) == entry:
+    if likely and _row(likely) == entry:
         return likely
     return _decoded(entry, service)
 
 
-def _decoded(entry: Plain, service: Service) -> Iterator[Object]:
+def _decoded(entry: Plain, service: Service) -> Iterator[RealServer]:
     texts = _texts(entry["rip"])
     columns = [_values(name, entry[name], len(texts)) for name in COLUMNS]
     if len(entry) != len(COLUMNS) + 3:
@@ -101,19 +152,35 @@ def _decoded(entry: Plain, service: Service) -> Iterator[Object]:
 def _values(name: str, plain: Any, count: int) -> Iterable[Any]:
     """Return the values that a column has: as many as there are RIPs, or one without end."""
     parse = PARSERS.get(name)
-    if not isinstance(plain, dict):
+    if type(plain) is not dict:
         return repeat(_value(plain, parse))
-    listed = plain["each"] if "each" in plain else plain["at"]
-    if len(plain) > 2 or type(listed) is not list or set(map(type, listed)) != {int}:
-        raise TypeError(f"not a column of {name}")
-    if len(listed) != count:
-        raise ValueError(f"{len(listed)} values of {name} for {count} real servers")
+    numbers = _numbers(_listed(plain))
+    if len(numbers) != count:
+        raise ValueError(f"{len(numbers)} values of {name} for {count} real servers")
     if "each" in plain:
-        return listed
+        return numbers
     values = [_value(each, parse) for each in plain["of"]]
-    if min(listed) < 0:
+    if min(numbers) < 0:
         raise IndexError(f"not a column of {name}")
-    return [values[place] for place in listed]
+    return [values[place] for place in numbers]
+
+
+def _listed(column: Plain) -> Any:
+    """Return what a column lists: its numbers, or the places of its values."""
+    if len(column) > 2 or (len(column) == 2) == ("each" in column):
+        raise TypeError("not a column")
+    return column["each"] if "each" in column else column["at"]
+
+
+def _numbers(listed: Any) -> list[int]:
+    """Return the numbers of a column: of a text, or of a list as lvsdr/baseline/3 has it."""
+    numbers = list(map(int, listed.split(" "))) if type(listed) is str else listed
+    if type(numbers) is not list or set(map(type, numbers)) != {int}:
+        raise TypeError("not the numbers of a column")
+    # A number can be written in other ways as well.
+    if type(listed) is str and " ".join(map(str, numbers)) != listed:
+        raise ValueError("not the numbers of a column")
+    return numbers
 
 
 def _value(plain: Any, parse: Any) -> Any:
@@ -134,10 +201,14 @@ def keys_from_rows(entries: Iterable[list[Any]]) -> Iterator[Key]:
             yield tuple(entry)
             continue
         *head, rips, port = entry
+        if type(rips) is not list:
+            raise TypeError("not a list of addresses")
         yield from ((*head, text, port) for text in _texts(rips))
 
 
 def _texts(rips: Any) -> list[str]:
-    if type(rips) is not list or not rips or set(map(type, rips)) != {str}:
+    """Return the RIPs: a text with blanks between them, or a list as former records have it."""
+    listed = rips.split(" ") if type(rips) is str else rips
+    if type(listed) is not list or not listed or set(map(type, listed)) != {str}:
         raise TypeError("not a list of addresses")
-    return rips
+    return listed

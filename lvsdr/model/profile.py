@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from lvsdr.model.address import IPAddress, IPNetwork
+from lvsdr.model.folded_servers import ProfileText
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
-from lvsdr.model.objects import ProxyNeighbour, Sysctl
+from lvsdr.model.objects import Key, ProxyNeighbour, Sysctl
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ class DirectorProfile:
     `interface`: mend, so that each answers for its own addresses only, or leave. `clients` are the
     networks that clients come from, empty for everywhere. `probes` say what to ask of services that
     do not say it themselves. `typed` is how a command line names the profile, quoted; empty where a
-    command takes it by itself.
+    command takes it by itself. `text` is what its file was like, `said` the fingerprints of the
+    texts of its virtual servers, by Service.key: of those that they tell all of.
     """
 
     role: ClassVar[str] = "director"
@@ -61,7 +63,7 @@ class DirectorProfile:
     interface: str
     labelled_vips: tuple[LabelledVip, ...]
     virtual_servers: tuple[VirtualServer, ...]
-    real_servers: tuple[RealServer, ...]
+    real_servers: Sequence[RealServer]
     timeouts: tuple[Timeout, ...] = ()
     sync_daemons: tuple[SyncDaemon, ...] = ()
     sysctls: tuple[Sysctl, ...] = ()
@@ -71,6 +73,8 @@ class DirectorProfile:
     clients: tuple[IPNetwork, ...] = ()
     probes: tuple[ProbeTarget, ...] = ()
     typed: str = field(default="", compare=False)
+    text: ProfileText | None = field(default=None, compare=False, repr=False)
+    said: Mapping[Key, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def vips(self) -> tuple[IPAddress, ...]:

@@ -20,7 +20,8 @@ from rig import VIP, director, lvsdr, realserver, refused, settled, virtual_serv
 
 from former_records import make_former
 from lvsdr.core import situation, workflow
-from lvsdr.core.book import FORMAT, Book
+from lvsdr.core.book import Book
+from lvsdr.core.record_decoding import FORMAT
 from lvsdr.errors import KernelError
 from lvsdr.kernel import namespace
 from lvsdr.kernel.linux import LinuxKernel

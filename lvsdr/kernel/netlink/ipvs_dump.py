@@ -72,6 +72,31 @@ def real_servers(
             yield server
 
 
+def fingerprint(servers: Iterable[RealServer]) -> str:
+    """Return by what a list of `servers`, and no others, is known, in whichever order."""
+    return _fingerprint([listed_bytes(server) for server in servers])
+
+
+def listed_fingerprint(wire: GenericSocket, service: Service) -> str:
+    """Return by what the kernel's list of the real servers of `service` is known; raises OSError.
+
+    It is that of no servers where a kernel lists them otherwise than is known here.
+    """
+    listed: list[bytes] = []
+    for chunk, length in wire.dump(ipvs_messages.GET_DEST, ipvs_messages.identity(service)):
+        listed += _packed(chunk, length)
+    return _fingerprint(listed)
+
+
+def _fingerprint(listed: list[bytes]) -> str:
+    # Only large profiles need it, and importing it takes as long as a small plan.
+    from hashlib import blake2b  # noqa: PLC0415
+
+    listed.sort()
+    count = len(listed).to_bytes(8, "big")
+    return blake2b(count + b"".join(listed), digest_size=12).hexdigest()
+
+
 def listed_addresses(rips: Iterable[str]) -> frozenset[bytes]:
     """Return the attributes with which the kernel lists real servers at `rips`."""
     packed = (ipvs_messages.address_bytes(rip)[1] for rip in rips)

@@ -41,6 +41,14 @@ class Servers:
             if server.key in wanted:
                 yield from self.real_servers(server.service, expected.get(server.service, ()))
 
+    def fingerprints(self, services: Iterable[Service]) -> dict[Key, str]:
+        """Return by what the lists of real servers are known, by Service.key."""
+        with reading("the real servers"):
+            return {
+                each.key: ipvs_dump.listed_fingerprint(self._sockets.ipvs, each)
+                for each in services
+            }
+
     def every(self) -> list[VirtualServer]:
         with reading("the virtual servers"):
             return list(ipvs_dump.virtual_servers(self._sockets.ipvs))

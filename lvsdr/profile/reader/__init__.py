@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lvsdr.errors import ProfileError
+from lvsdr.model.folded_servers import KnownText
 from lvsdr.model.printable import printable
 from lvsdr.model.profile import Profile
 from lvsdr.profile import schema
@@ -21,19 +22,45 @@ from lvsdr.profile.reader.wording import shown
 
 __all__ = ["read"]
 
+# Bytes: of less there is nothing to be gained by reading virtual servers one by one.
+LARGE = 16 * 1024
 
-def read(path: Path, role: str | None = None, *, guarded: bool = False) -> Profile:
+
+def read(
+    path: Path,
+    role: str | None = None,
+    *,
+    guarded: bool = False,
+    known: Callable[[], Sequence[KnownText]] = list,
+) -> Profile:
     """Return the profile in the file at `path`, every default filled in.
 
     `role` is what the command needs: director or realserver; None takes either. With `guarded`,
-    a file that others may write is refused. Raises ProfileError, which says one thing at a time:
-    the one to mend first.
+    a file that others may write is refused. Of virtual servers whose text is `known`, which is
+    asked for a large file alone, the real servers are read once somebody wants them. Raises
+    ProfileError, which says one thing at a time: the one to mend first.
     """
     raw = contents(path, role, guarded)
     try:
-        return profile_of(parsed(raw, path), path, role)
+        return _quickly(raw, path, role, known) or profile_of(parsed(raw, path), path, role)
     except Refusal as refusal:
         raise refused(refusal, path) from None
+
+
+def _quickly(
+    raw: bytes, path: Path, role: str | None, known: Callable[[], Sequence[KnownText]]
+) -> Profile | None:
+    """Return the profile of a director with many virtual servers, None of any other."""
+    if role == "realserver" or is_toml(path) or len(raw) < LARGE:
+        return None
+    from lvsdr.profile.reader.quick_director import quick_director  # noqa: PLC0415
+
+    return quick_director(
+        raw,
+        lambda data: _name(data, path, schema.document("director")),
+        known(),
+        lambda: profile_of(parsed(raw, path), path, role).real_servers,
+    )
 
 
 def parsed(raw: bytes, path: Path) -> Any:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.ipvs import (
@@ -33,7 +33,6 @@ from lvsdr.profile.reader.scheduling import (
     virtual_server,
     with_numbers,
 )
-from lvsdr.profile.reader.schema_check import Completed
 from lvsdr.profile.reader.vip_labels import labelled_vips
 from lvsdr.profile.reader.wording import Pointer, pointed
 
@@ -45,9 +44,14 @@ MOST_REAL_SERVERS = 1_000_000
 
 def director_profile(data: Entry, name: str) -> DirectorProfile:
     """Return the profile that `data` is, with its defaults filled in; raise Refusal."""
+    _check_size(data)
+    return sized_profile(data, name)
+
+
+def sized_profile(data: Entry, name: str) -> DirectorProfile:
+    """Return the profile that `data` is, which is neither empty nor too large; raise Refusal."""
     interface = link_name(data["interface"], ("interface",))
     labelled = labelled_vips(data["vips"], interface)
-    _check_size(data)
     virtual_servers, real_servers, probes = _servers(data["virtual_servers"], labelled)
     daemons = sync_daemons(data["sync_daemons"], interface)
     if daemons:
@@ -88,8 +92,18 @@ def _check_size(data: Entry) -> None:
         )
 
 
+class Entries(Protocol):
+    """The virtual servers of a profile as data; each is let go of once it was read."""
+
+    def complete(self, value: Any, /) -> Any:
+        """Return a virtual server with every default."""
+
+    def released(self) -> Iterator[Any]:
+        """Yield the virtual servers as they were written."""
+
+
 def _servers(
-    entries: Completed, labelled: Iterable[LabelledVip]
+    entries: Entries, labelled: Iterable[LabelledVip]
 ) -> tuple[list[VirtualServer], list[RealServer], list[ProbeTarget]]:
     """Return the servers that `entries` are, which are let go of one by one, and what to ask."""
     vips = frozenset(vip.address for vip in labelled)

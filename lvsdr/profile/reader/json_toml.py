@@ -46,17 +46,18 @@ def data_of(text: str, toml: bool) -> Any:
 def _json(text: str) -> Any:
     try:
         try:
-            return json.loads(text, object_pairs_hook=_object)
+            return json.loads(text, object_pairs_hook=object_of)
         except json.JSONDecodeError:
             raise
         except ValueError:
             # A number of too many digits. With a function of ours each number costs ten times.
-            return json.loads(text, object_pairs_hook=_object, parse_int=_integer)
+            return json.loads(text, object_pairs_hook=object_of, parse_int=_integer)
     except json.JSONDecodeError as error:
         raise _json_slip(text, error) from None
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object of these fields, a Doubled where one stands twice."""
     fields = dict(pairs)
     if len(fields) == len(pairs):
         return fields

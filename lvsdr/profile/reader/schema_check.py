@@ -72,24 +72,28 @@ def refuse_mistakes(schema: Schema, data: Any, toml: bool) -> None:
 
 def completed(schema: Schema, value: Any) -> Any:
     """Return `value`, which is as `schema` says, with every default, and 1.0 as the integer 1."""
-    return _completing(schema)(value)
+    return completing(schema)(value)
 
 
 class Completed(Sequence[Any]):
     """A list whose items are completed when they are asked for: a large one is not there twice."""
 
     def __init__(self, complete: Callable[[Any], Any], items: list[Any]) -> None:
-        self.complete = complete
+        self._complete = complete
         self._items = items
+
+    def complete(self, value: Any, /) -> Any:
+        """Return a value of the list with every default."""
+        return self._complete(value)
 
     def __len__(self) -> int:
         return len(self._items)
 
     def __getitem__(self, place: Any) -> Any:
-        return self.complete(self._items[place])
+        return self._complete(self._items[place])
 
     def __iter__(self) -> Iterator[Any]:
-        return map(self.complete, self._items)
+        return map(self._complete, self._items)
 
     def released(self) -> Iterator[Any]:
         """Yield the items as they were written, and let go of each."""
@@ -99,10 +103,10 @@ class Completed(Sequence[Any]):
             yield left.pop()
 
 
-def _completing(schema: Schema) -> Callable[[Any], Any]:
+def completing(schema: Schema) -> Callable[[Any], Any]:
     """Return what completes a value of `schema`: prepared once, for there may be many."""
     if "properties" in schema:
-        fields = {name: _completing(field) for name, field in schema["properties"].items()}
+        fields = {name: completing(field) for name, field in schema["properties"].items()}
         defaults = {
             name: fields[name](field["default"])
             for name, field in schema["properties"].items()
@@ -110,6 +114,6 @@ def _completing(schema: Schema) -> Callable[[Any], Any]:
         }
         return lambda value: defaults | {name: fields[name](each) for name, each in value.items()}
     if "items" in schema:
-        return partial(Completed, _completing(schema["items"]))
+        return partial(Completed, completing(schema["items"]))
     # Draft-07 takes 1.0 for an integer.
     return lambda value: int(value) if isinstance(value, float) else value

@@ -1,0 +1,130 @@
+"""Real servers that need not be looked at: the record knows them by fingerprints.
+
+Where the profile's text is as it was, and the kernel's list as lvsdr left it, there is nothing to
+be done. Whatever is in doubt is unfolded, and looked at like all else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from lvsdr.core.book import Book
+from lvsdr.core.kernel_interface import Kernel
+from lvsdr.core.record import Record, owner_of
+from lvsdr.errors import CannotRun
+from lvsdr.model.folded_servers import KnownText, Mark, PartlyRead
+from lvsdr.model.ipvs import SERVER_KINDS, RealServer, VirtualServer, by_service
+from lvsdr.model.objects import Objects
+from lvsdr.model.profile import DirectorProfile, Profile
+
+Fingerprint = Callable[[Iterable[RealServer]], str]
+"""By what the kernel's list of these real servers would be known."""
+
+
+def known_texts(book: Book) -> list[KnownText]:
+    """Return what the files of the profiles were like that the record knows."""
+    try:
+        record = book.load(folding=True)
+    except CannotRun:
+        # Nothing is known then; whoever needs the record is told why.
+        return []
+    return [(text, _said(record, owner)) for owner, text in record.texts.items()]
+
+
+def _said(record: Record, owner: str) -> dict[str, VirtualServer]:
+    claims = record.claims.get(owner, {})
+    found = {
+        servers.mark.said: claims.get((VirtualServer.kind, *key))
+        for key, servers in record.folded.get(owner, {}).items()
+    }
+    return {said: item for said, item in found.items() if isinstance(item, VirtualServer)}
+
+
+def with_record(profile: Profile, kernel: Kernel, book: Book) -> tuple[Profile, Record]:
+    """Return the profile as far as it has to be planned, and the record.
+
+    What stays folded in the record is not in the profile.
+    """
+    servers = profile.real_servers
+    if not isinstance(profile, DirectorProfile) or not isinstance(servers, PartlyRead):
+        return profile, book.load(servers)
+    owner = owner_of(profile)
+    record = unfolded(book.load(servers.read, folding=True), servers.unread.values())
+    folded = record.folded.get(owner, {})
+    if folded.keys() != servers.unread.keys():
+        # The record has changed since the profile was read.
+        whole = tuple(servers.whole())
+        return replace(profile, real_servers=whole), book.load(whole)
+    seen = kernel.fingerprints([each.service for each in folded.values()])
+    same = {each.mark.said for key, each in folded.items() if seen.get(key) == each.mark.listed}
+    differ = (each.unfolded() for each in folded.values() if each.mark.said not in same)
+    read = (*servers.read, *(server for some in differ for server in some))
+    return replace(profile, real_servers=read), unfolded(record, same)
+
+
+def unfolded(record: Record, kept: Iterable[str]) -> Record:
+    """Return the record in which at most those stay folded that texts with marks `kept` say.
+
+    No two profiles have one of them: what two have to do with is not folded.
+    """
+    known = set(kept)
+    opened = {
+        (owner, key): servers
+        for owner, some in record.folded.items()
+        for key, servers in some.items()
+        if servers.mark.said not in known
+    }
+    if not opened:
+        return record
+    claims = {each: dict(items) for each, items in record.claims.items()}
+    marks = {each: dict(items) for each, items in record.marks.items()}
+    baseline = dict(record.baseline)
+    for (each, key), servers in opened.items():
+        made = {server.key: server for server in servers.unfolded()}
+        claims[each].update(made)
+        baseline.update(dict.fromkeys(made))
+        marks.setdefault(each, {})[key] = servers.mark
+    folded = {
+        each: {key: servers for key, servers in some.items() if (each, key) not in opened}
+        for each, some in record.folded.items()
+    }
+    return replace(
+        record,
+        claims=claims,
+        baseline=baseline,
+        marks=marks,
+        folded={each: some for each, some in folded.items() if some},
+    )
+
+
+def marked(
+    record: Record, owner: str, desired: Objects, profile: Profile, listed: Fingerprint
+) -> Record:
+    """Return the record with marks on the real servers that `owner` has `desired` of late."""
+    if not isinstance(profile, DirectorProfile) or profile.text is None:
+        return record
+    new = {
+        service.key: Mark(profile.said[service.key], listed(servers), len(servers))
+        for service, servers in by_service(desired.values()).items()
+        if service.key in profile.said
+    }
+    texts = {**record.texts, owner: profile.text}
+    return replace(record, texts=texts, marks={**record.marks, owner: new})
+
+
+def unmarked(record: Record, desired: Objects) -> Record:
+    """Return the record without the marks on virtual servers that a run is about to look at.
+
+    Nor has it what the files of profiles were like that it does not know any more.
+    """
+    if not record.marks and not record.texts:
+        return record
+    touched = {key[1:4] for key in desired if key[0] in SERVER_KINDS}
+    left = {
+        owner: {key: mark for key, mark in marks.items() if key not in touched}
+        for owner, marks in record.marks.items()
+        if owner in record.claims
+    }
+    texts = {owner: text for owner, text in record.texts.items() if owner in record.claims}
+    return replace(record, marks={owner: it for owner, it in left.items() if it}, texts=texts)

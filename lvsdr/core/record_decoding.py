@@ -1,0 +1,148 @@
+"""From the JSON of a record to the record: nothing of it is trusted before it was understood."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lvsdr.core.record import Record
+from lvsdr.model import compact_objects
+from lvsdr.model.folded_servers import FoldedServers, Mark, ProfileText
+from lvsdr.model.ipvs import SERVER_KINDS, RealServer, by_service
+from lvsdr.model.objects import Address, Baseline, Key, Object, Objects, Route, keyed
+from lvsdr.model.other_attributes import AddressAttributes, RouteAttributes
+from lvsdr.model.plain_data import from_plain, service_from_plain
+from lvsdr.model.profile import Origin
+
+FORMAT = "lvsdr/baseline/4"
+# Its columns are lists, where those of FORMAT are texts.
+LISTS = "lvsdr/baseline/3"
+# In it `absent` has every key that was not there, and each column of real servers one value.
+FORMER = "lvsdr/baseline/2"
+FORMATS = frozenset({FORMAT, LISTS, FORMER})
+
+Plain = Mapping[str, Any]
+
+
+class Lie(ValueError):
+    """What a record says, and cannot be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What the profiles of a record claim: as objects, or folded; each by ROLE:NAME."""
+
+    objects: dict[str, Objects]
+    folded: dict[str, dict[Key, FoldedServers]]
+    marks: dict[str, dict[Key, Mark]]
+
+
+def record_of(plain: Plain, known: Iterable[RealServer] = (), *, folding: bool = False) -> Record:
+    """Return the record that `plain` is; raise Lie, LookupError, TypeError, ValueError.
+
+    Claims that are as `known` says are those very objects. With `folding`, real servers that can be
+    known by their fingerprints stay as they are written.
+    """
+    intents = {
+        owner: tuple(compact_objects.from_rows(held)) for owner, held in plain["intents"].items()
+    }
+    there = {tuple(entry["key"]): _before(entry) for entry in plain["baseline"]}
+    # Records of older versions have no such entries, and those below.
+    drained, given_back = (_keys(plain.get(name, {})) for name in ("drained", "given_back"))
+    if any(key[0] != RealServer.kind for keys in drained.values() for key in keys):
+        raise Lie("it has drained what is no real server")
+    apart = {key for keys in (there, *drained.values()) for key in keys}
+    claims = _claims(plain["claims"], known, apart if folding and not intents else None)
+    held = Record(claims=claims.objects, intents=intents).claimed_keys()
+    count = sum(each.mark.count for some in claims.folded.values() for each in some.values())
+    return Record(
+        _baseline(plain, there, held, count),
+        claims.objects,
+        intents,
+        drained,
+        {str(name): int(number) for name, number in plain.get("links", {}).items()},
+        {
+            owner: Origin(str(each["file"]), int(each["applied"]))
+            for owner, each in plain.get("origins", {}).items()
+        },
+        given_back,
+        claims.folded,
+        claims.marks,
+        {owner: _text(entry) for owner, entry in plain.get("texts", {}).items()},
+    )
+
+
+def _claims(
+    plain: Mapping[str, Any], known: Iterable[RealServer], apart: set[Key] | None
+) -> Claims:
+    """Return what profiles claim, folded where that can be; nothing where `apart` is None.
+
+    What is `apart`, drained or there before lvsdr, is an object: so is all of its virtual server,
+    and of one with which two profiles have to do.
+    """
+    likely = by_service(known)
+    shared = {*_shared(plain), *(key[1:4] for key in apart or () if key[0] in SERVER_KINDS)}
+    found = Claims({}, {}, {})
+    for owner, entries in plain.items():
+        opened: list[Any] = []
+        for entry in entries:
+            marked = compact_objects.mark_of(entry)
+            if marked is not None and apart is not None and marked[0].key not in shared:
+                here = compact_objects.folded(entry, *marked)
+                found.folded.setdefault(owner, {})[here.service.key] = here
+                continue
+            opened.append(entry)
+            if marked is not None:
+                found.marks.setdefault(owner, {})[marked[0].key] = marked[1]
+        found.objects[owner] = keyed(compact_objects.from_rows(opened, likely))
+    return found
+
+
+def _shared(plain: Mapping[str, Any]) -> set[Key]:
+    """Return the virtual servers with which more than one profile has to do, by Service.key."""
+    if len(plain) < 2:
+        return set()
+    seen = [
+        {service_from_plain(entry["service"]).key for entry in entries if "service" in entry}
+        for entries in plain.values()
+    ]
+    return {key for some in seen for key in some if sum(key in each for each in seen) > 1}
+
+
+def _baseline(
+    plain: Plain, there: Mapping[Key, Object], claimed: Iterable[Key], folded: int
+) -> Baseline:
+    """Return how each object was before; what no entry says of was not there, nor was `folded`."""
+    if plain["format"] == FORMER:
+        absent = dict.fromkeys(compact_objects.keys_from_rows(plain["absent"]))
+        whole = set(claimed) <= absent.keys() | there.keys()
+    else:
+        absent = dict.fromkeys(key for key in claimed if key not in there)
+        whole = len(absent) + folded == plain["absent"]
+    if not whole:
+        raise Lie("it claims what it has no baseline of")
+    return {**absent, **there}
+
+
+def _before(entry: Plain) -> Object:
+    """Return the object of an entry; raises LookupError, TypeError or ValueError."""
+    before = from_plain(entry["key"][0], entry["before"])
+    # Records of versions that kept none have none.
+    others = entry.get("attributes")
+    if others is not None and isinstance(before, Address):
+        return replace(before, attributes=AddressAttributes(**others))
+    if others is not None and isinstance(before, Route):
+        return replace(before, attributes=RouteAttributes(**others))
+    return before
+
+
+def _text(entry: Plain) -> ProfileText:
+    size, said = entry["head"]
+    pairs = (word.split(":") for word in entry["services"].split())
+    services = tuple((int(size), said) for size, said in pairs)
+    return ProfileText((int(size), str(said)), services, str(entry["tail"]))
+
+
+def _keys(owners: Mapping[str, Any]) -> dict[str, frozenset[Key]]:
+    return {owner: frozenset(map(tuple, keys)) for owner, keys in owners.items()}

@@ -1,0 +1,94 @@
+"""The real servers of a virtual server in one piece: known by fingerprints, and not looked at.
+
+What the profile says is as it was, and what the kernel lists is as lvsdr left it: then nothing of
+them is to be done, and none of them is made into an object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, overload
+
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.objects import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """By what the real servers of a virtual server are known; there are `count` of them.
+
+    `said` is the fingerprint of the text in which the profile says them, `listed` that of what
+    the kernel lists where they are there, and no others.
+    """
+
+    said: str
+    listed: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedServers:
+    """The real servers of `service` as the record has them; `unfolded` makes them objects."""
+
+    service: Service
+    mark: Mark
+    entry: Mapping[str, Any]
+    unfolded: Callable[[], tuple[RealServer, ...]] = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileText:
+    """What the file of a profile was like: fingerprints of its parts, one after the other.
+
+    `head` is all before the first virtual server, `tail` all after the last; sizes are in bytes.
+    `services` has the size and the fingerprint of each virtual server.
+    """
+
+    head: tuple[int, str]
+    services: tuple[tuple[int, str], ...]
+    tail: str
+
+
+KnownText = tuple[ProfileText, Mapping[str, VirtualServer]]
+"""What a profile's file was like, and which virtual servers its texts were, by fingerprint."""
+
+
+class PartlyRead(Sequence[RealServer]):
+    """The real servers of a profile of which only some have been read, since the rest is known.
+
+    `read` are those, `unread` the fingerprints of the texts of the other virtual servers, by
+    Service.key. Whoever asks for more gets all, and `whole` reads them.
+    """
+
+    def __init__(
+        self,
+        read: tuple[RealServer, ...],
+        unread: Mapping[Key, str],
+        whole: Callable[[], Sequence[RealServer]],
+    ) -> None:
+        self.read = read
+        self.unread = unread
+        self._whole = whole
+        self._all: Sequence[RealServer] | None = None
+
+    def whole(self) -> Sequence[RealServer]:
+        """Return all of them."""
+        if self._all is None:
+            self._all = self._whole()
+        return self._all
+
+    def __len__(self) -> int:
+        return len(self.whole())
+
+    def __iter__(self) -> Iterator[RealServer]:
+        return iter(self.whole())
+
+    @overload
+    def __getitem__(self, place: int) -> RealServer: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[RealServer]: ...
+
+    def __getitem__(self, place: int | slice) -> RealServer | Sequence[RealServer]:
+        return self.whole()[place]

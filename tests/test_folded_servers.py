@@ -1,0 +1,496 @@
+"""Real servers that are known by fingerprints: never otherwise than if each had been looked at."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from ipaddress import ip_address
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fake import FakeKernel, FakeSession, host
+from fuzz.profiles import times
+from lvsdr.core import draining
+from lvsdr.core.book import Book
+from lvsdr.core.folding import known_texts
+from lvsdr.core.record import Record
+from lvsdr.core.situation import Situation, plan_apply
+from lvsdr.core.workflow import apply, withdraw
+from lvsdr.errors import LvsdrError
+from lvsdr.model.compact_objects import to_rows
+from lvsdr.model.folded_servers import Mark, PartlyRead
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.objects import Key
+from lvsdr.model.profile import DirectorProfile
+from lvsdr.profile import reader
+from lvsdr.profile.reader import read
+from lvsdr.profile.reader.service_texts import ServiceTexts, UnlikeError
+from test_cli import DIP
+
+Data = dict[str, Any]
+WEB = Service("tcp", ip_address("192.168.1.2"), 80)
+
+
+@pytest.fixture(autouse=True)
+def small_is_large() -> Iterator[None]:
+    """Read small profiles as large ones are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reader, "LARGE", 0)
+        yield
+
+
+def service(port: int, *weights: int, **fields: Any) -> Data:
+    servers = [{"rip": f"192.168.1.{20 + n}", "weight": w} for n, w in enumerate(weights)]
+    return {
+        "vip": "192.168.1.2",
+        "protocol": "tcp",
+        "port": port,
+        "real_servers": servers,
+        **fields,
+    }
+
+
+def director(*services: Data, name: str = "web", **fields: Any) -> Data:
+    return {
+        "role": "director",
+        "name": name,
+        "interface": "eth0",
+        "vips": [{"address": "192.168.1.2"}],
+        "virtual_servers": list(services),
+        **fields,
+    }
+
+
+class Place:
+    """A host, its record, and profiles of it, read partly or as a whole."""
+
+    def __init__(self, root: Path, *, partly: bool = True) -> None:
+        self.kernel: FakeKernel = host(DIP)
+        self.session = FakeSession(self.kernel, root / "run")
+        self.book: Book = self.session.book()
+        self.partly = partly
+        self._root = root
+
+    def profile(self, data: Data, **written: Any) -> DirectorProfile:
+        path = self._root / f"{data['name']}.json"
+        path.write_text(json.dumps(data, **written))
+        known = (lambda: known_texts(self.book)) if self.partly else list
+        with pytest.MonkeyPatch.context() as patch:
+            if not self.partly:
+                patch.setattr(reader, "LARGE", 1 << 30)
+            made = read(path, "director", known=known)
+        assert isinstance(made, DirectorProfile)
+        return made
+
+    def apply(self, data: Data, **written: Any) -> Situation:
+        profile = self.profile(data, **written)
+        return apply(profile, self.kernel, self.book, self.session.announcer)
+
+    def plan(self, data: Data) -> Situation:
+        return plan_apply(self.profile(data), self.kernel, self.book)
+
+
+def looked_at(situation: Situation) -> set[int]:
+    """Return the ports of the services whose real servers were made into objects."""
+    items = situation.desired.values()
+    return {item.service.port for item in items if isinstance(item, RealServer)}
+
+
+THREE = director(service(80, 1, 2), service(81, 3, 3, 4), service(82, 5))
+SECOND = director(service(81, 3, 3, 4), name="second")
+
+
+def test_what_is_as_it_was_left_is_not_looked_at(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    assert looked_at(place.apply(THREE)) == {80, 81, 82}
+
+    again = place.apply(THREE)
+
+    assert looked_at(again) == set()
+    assert (again.todo, again.drift) == ((), ())
+    assert len(place.book.load().claims["director:web"]) == 3 + 6 + 1
+
+
+def test_of_a_changed_profile_only_what_changed_is_looked_at(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.apply(THREE)
+
+    changed = place.apply(director(service(80, 1, 2), service(81, 3, 9, 4), service(82, 5)))
+
+    assert looked_at(changed) == {81}
+    assert [change.sign for change in changed.todo] == ["~"]
+    assert looked_at(place.apply(THREE)) == {81}
+
+
+def servers_of(kernel: FakeKernel, port: int) -> list[RealServer]:
+    items = kernel.objects.values()
+    return [it for it in items if isinstance(it, RealServer) and it.service.port == port]
+
+
+def heavier(kernel: FakeKernel) -> None:
+    server = servers_of(kernel, 81)[0]
+    kernel.objects[server.key] = replace(server, weight=99)
+
+
+def one_less(kernel: FakeKernel) -> None:
+    kernel.lose(servers_of(kernel, 81)[1].key)
+
+
+def one_more(kernel: FakeKernel) -> None:
+    server = servers_of(kernel, 81)[0]
+    strange = RealServer(server.service, server.rip, 8080)
+    kernel.objects[strange.key] = strange
+
+
+@pytest.mark.parametrize(("happens", "signs"), [(heavier, "~"), (one_less, "+"), (one_more, "")])
+def test_what_others_do_to_a_service_is_looked_at(
+    tmp_path: Path, happens: Callable[[FakeKernel], None], signs: str
+) -> None:
+    place = Place(tmp_path)
+    place.apply(THREE)
+    happens(place.kernel)
+
+    planned = place.plan(THREE)
+
+    assert looked_at(planned) == {81}
+    assert "".join(change.sign for change in planned.todo) == signs
+    assert len(planned.drift) == len(signs)
+
+
+def test_a_service_that_is_gone_is_made_again_with_its_real_servers(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.apply(THREE)
+    place.kernel.lose_service(servers_of(place.kernel, 81)[0].parent_key)
+
+    assert [change.sign for change in place.apply(THREE).todo] == ["+"] * 4
+    assert len(servers_of(place.kernel, 81)) == 3
+
+
+def test_a_scheduler_that_others_changed_goes_back_though_the_real_servers_rest(
+    tmp_path: Path,
+) -> None:
+    place = Place(tmp_path)
+    place.apply(THREE)
+    key = servers_of(place.kernel, 81)[0].parent_key
+    spread = place.kernel.objects[key]
+    assert isinstance(spread, VirtualServer)
+    place.kernel.objects[key] = replace(spread, scheduler="sh")
+
+    again = place.apply(THREE)
+
+    assert looked_at(again) == set()
+    assert [change.after for change in again.todo] == [spread]
+
+
+def test_a_record_that_has_changed_since_the_profile_was_read_is_heeded(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.apply(THREE)
+    profile = place.profile(THREE)
+    assert isinstance(profile.real_servers, PartlyRead)
+    place.apply(director(service(80, 1, 2), service(81, 7, 7, 7), service(82, 5)))
+
+    planned = plan_apply(profile, place.kernel, place.book)
+
+    assert [change.sign for change in planned.todo] == ["~"] * 3
+
+
+def drained(place: Place) -> None:
+    profile = place.profile(THREE)
+    servers = draining.real_servers_at(profile, "192.168.1.20", ["tcp:192.168.1.2:81"])
+    draining.drain(profile, servers, place.kernel, place.book)
+
+
+def cut_off(place: Place) -> None:
+    other = director(service(80, 1, 2), service(81, 3, 9, 4), service(82, 5))
+    place.book.save(place.plan(other).record_before)
+
+
+def shared(place: Place) -> None:
+    place.apply(SECOND)
+
+
+@pytest.mark.parametrize(
+    ("happens", "ports"), [(drained, {81}), (cut_off, {80, 81, 82}), (shared, {81})]
+)
+def test_what_is_not_settled_is_looked_at(
+    tmp_path: Path, happens: Callable[[Place], None], ports: set[int]
+) -> None:
+    place = Place(tmp_path)
+    place.apply(THREE)
+    happens(place)
+
+    assert looked_at(place.plan(THREE)) == ports
+
+
+def test_a_drain_takes_the_marks_off_what_it_drains(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.apply(THREE)
+    drained(place)
+
+    marks = place.book.load().marks["director:web"]
+
+    assert {key[2] for key in marks} == {80, 82}
+
+
+def test_what_was_there_before_is_looked_at(tmp_path: Path) -> None:
+    place, before = Place(tmp_path), Place(tmp_path / "before")
+    before.book.root.parent.mkdir()
+    before.apply(director(service(81, 7, 7, 7)))
+    place.kernel.objects.update(before.kernel.objects)
+    place.apply(THREE)
+
+    assert looked_at(place.plan(THREE)) == {81}
+    withdraw("director:web", place.kernel, place.book)
+    assert place.kernel.objects == before.kernel.objects
+
+
+def test_where_anything_else_in_the_file_differs_all_is_read(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.apply(THREE)
+
+    for data in (
+        {**THREE, "timeouts": {"tcp": 900}},
+        {"standby": "empty", **THREE},
+        {**THREE, "interface": "eth1"},
+    ):
+        assert not isinstance(place.profile(data).real_servers, PartlyRead)
+
+
+def test_what_stands_elsewhere_in_the_file_need_not_be_read_again(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.apply(THREE)
+    first, second, third = THREE["virtual_servers"]
+
+    for services in ((second, third), (third, first, second), (first, service(90, 1), third)):
+        servers = place.profile(director(*services)).real_servers
+        assert isinstance(servers, PartlyRead)
+        known = {each["port"] for each in services} - {90}
+        assert {key[2] for key in servers.unread} == known
+
+
+def test_only_what_is_new_in_a_text_is_decoded() -> None:
+    entries = [{"number": number} for number in range(9)]
+    before = ServiceTexts(json.dumps({"virtual_servers": entries}).encode())
+    spared = {piece.said for piece in before.pieces(None, ())}
+
+    after = ServiceTexts(json.dumps({"virtual_servers": [*entries[1:], {}]}).encode())
+    decoded = [piece.data for piece in after.pieces(before.seen, spared) if piece.data is not None]
+
+    # One tells where it goes on.
+    assert decoded == [entries[1], {}]
+
+
+def test_a_virtual_server_that_says_what_to_probe_is_always_read(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    data = director(service(80, 1), service(0, 1, persistence=60, probe_port=80))
+    place.apply(data)
+
+    again = place.profile(data)
+
+    assert looked_at(place.plan(data)) == {0}
+    assert [target.port for target in again.probes] == [80]
+
+
+def test_a_list_of_virtual_servers_that_ends_elsewhere_is_not_taken_apart() -> None:
+    texts = ServiceTexts(b'{"virtual_servers": [{"a": 1}], "b": "]", "c": [1]}')
+
+    with pytest.raises(UnlikeError):
+        list(texts.pieces(None, ()))
+
+
+def test_a_part_of_the_real_servers_has_no_mark() -> None:
+    kernel = host(DIP)
+    servers = [RealServer(WEB, ip_address(f"192.168.1.{last}"), 80) for last in (21, 22)]
+    mark = Mark("said", kernel.fingerprint(servers), 2)
+    other = RealServer(replace(WEB, port=81), servers[0].rip, 81)
+
+    whole = list(to_rows([*servers, other], {WEB.key: mark}))
+    parts = list(to_rows([servers[0], other, servers[1]], {WEB.key: mark}))
+
+    assert ["said" in row for row in whole] == [True, False]
+    assert ["said" in row for row in parts] == [False] * 3
+
+
+def test_whoever_asks_for_all_real_servers_gets_all(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    first = place.profile(THREE)
+    place.apply(THREE)
+
+    partly = place.profile(THREE)
+
+    assert isinstance(partly.real_servers, PartlyRead)
+    assert partly.virtual_servers == first.virtual_servers
+    assert list(partly.real_servers) == list(first.real_servers)
+    assert partly.rips == first.rips
+    assert len(partly.real_servers) == 6
+    assert partly.real_servers[-1] == first.real_servers[-1]
+
+
+DOUBTFUL: dict[str, Data] = {
+    "one is among them twice": director(service(80, 1), service(81, 1), service(80, 1)),
+    "another field": director(service(80, 1), service(81, 1), name="web", clients=["10.0.0.0/8"]),
+    "a probe": director(service(80, 1), service(0, 1, persistence=60, probe_port=80)),
+    "fields after it": {**director(service(80, 1)), "timeouts": {"tcp": 900}, "clients": []},
+    "its name in a string": director(service(80, 1), name='a"virtual_servers": [1]'),
+}
+
+
+@pytest.mark.parametrize("data", DOUBTFUL.values(), ids=DOUBTFUL)
+@pytest.mark.parametrize("indent", [None, 2])
+def test_the_quick_way_reads_what_the_usual_way_reads(
+    tmp_path: Path, data: Data, indent: int | None
+) -> None:
+    place, usual = Place(tmp_path / "a"), Place(tmp_path / "b", partly=False)
+    for each in (place, usual):
+        each.book.root.parent.mkdir()
+    place.apply(director(service(80, 1), service(81, 1)))
+
+    assert outcome(lambda: place.profile(data, indent=indent)) == outcome(
+        lambda: usual.profile(data, indent=indent)
+    )
+
+
+def outcome(work: Callable[[], object]) -> object:
+    try:
+        made = work()
+        if isinstance(made, DirectorProfile):
+            return replace(made, real_servers=tuple(made.real_servers))
+        return made
+    except LvsdrError as error:
+        return type(error), error.message.rpartition(".json")[2], list(error.hints)
+
+
+def test_a_record_whose_folded_part_lies_is_not_trusted_once_it_is_needed(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.apply(THREE)
+    text = place.book.path.read_text()
+    place.book.path.write_text(text.replace("192.168.1.22", "192.168.1.555"))
+    heavier(place.kernel)
+
+    with pytest.raises(LvsdrError, match="it is not a record of lvsdr"):
+        place.plan(THREE)
+
+
+# As if each had been looked at.
+
+Step = tuple[str, int]
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(
+            (
+                *("apply", "weight", "more", "less", "order", "text", "vip", "drain", "undrain"),
+                *("withdraw", "second", "second_gone", "refuse", "kill"),
+                *("heavier", "one_less", "one_more", "lost"),
+            )
+        ),
+        st.integers(0, 1000),
+    ),
+    min_size=2,
+    max_size=12,
+)
+
+
+@times(150, 5000)
+@given(STEPS)
+def test_a_folded_record_ends_as_one_in_which_each_is_looked_at(steps: list[Step]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reader, "LARGE", 0)
+        _run(steps)
+
+
+def _run(steps: list[Step]) -> None:
+    with TemporaryDirectory() as one, TemporaryDirectory() as two:
+        both = Place(Path(one)), Place(Path(two), partly=False)
+        data = json.loads(json.dumps(THREE))
+        for step, number in steps:
+            edit(data, step, number)
+            ends = [outcome(partial(happen, each, data, step, number)) for each in both]
+            assert ends[0] == ends[1], step
+            assert both[0].kernel.objects == both[1].kernel.objects, step
+            records = [known(each.book.load()) for each in both]
+            assert records[0] == records[1], step
+
+
+def known(record: Record) -> object:
+    return replace(record, marks={}, texts={}, links={}, origins={})
+
+
+def edit(data: Data, step: str, number: int) -> None:
+    """Change the profile as `step` says."""
+    chosen = random.Random(number)
+    services = data["virtual_servers"]
+    if step == "weight" and services:
+        chosen.choice(chosen.choice(services)["real_servers"])["weight"] = number
+    elif step == "more":
+        free = [port for port in range(80, 90) if port not in {each["port"] for each in services}]
+        place = chosen.randrange(len(services) + 1)
+        services.insert(place, service(free[0], *range(1, 2 + number % 3)))
+    elif step == "less" and len(services) > 1:
+        services.pop(number % len(services))
+    elif step == "order":
+        chosen.shuffle(services)
+    elif step == "vip":
+        data["vips"] = [{"address": "192.168.1.2"}, {"address": f"192.168.1.{240 + number % 3}"}]
+
+
+def happen(place: Place, data: Data, step: str, number: int) -> object:
+    """Let happen what `step` says, and return what comes of it."""
+    kernel = place.kernel
+    servers = sorted(
+        (it for it in kernel.objects.values() if isinstance(it, RealServer)),
+        key=lambda it: str(it.key),
+    )
+    server = servers[number % len(servers)] if servers else None
+    if step in MEDDLING:
+        return None if server is None else MEDDLING[step](kernel, server)
+    if step in ("drain", "undrain"):
+        profile = place.profile(data)
+        here = draining.real_servers_at(profile, "192.168.1.20", ())
+        undo = step == "undrain"
+        return done(draining.drain(profile, here, kernel, place.book, undo=undo))
+    if step == "withdraw":
+        return done(withdraw(place.profile(data), kernel, place.book))
+    if step == "second_gone":
+        return done(withdraw("director:second", kernel, place.book))
+    if step == "refuse":
+        kernel.refuse = {len(kernel.sent) + number % 4}
+    if step == "kill":
+        planned = place.plan(data)
+        place.book.save(planned.record_before)
+        kernel.execute(planned.todo[: number % (len(planned.todo) + 1)])
+        return None
+    try:
+        wanted = SECOND if step == "second" else data
+        return done(place.apply(wanted, indent=number % 3 if step == "text" else None))
+    finally:
+        kernel.refuse = ()
+
+
+def weigh(kernel: FakeKernel, server: RealServer) -> None:
+    kernel.objects[server.key] = replace(server, weight=server.weight + 1)
+
+
+def add(kernel: FakeKernel, server: RealServer) -> None:
+    strange = replace(server, port=server.port + 1000)
+    kernel.objects[strange.key] = strange
+
+
+MEDDLING: dict[str, Callable[[FakeKernel, RealServer], None]] = {
+    "heavier": weigh,
+    "one_less": lambda kernel, server: kernel.lose(server.key),
+    "one_more": add,
+    "lost": lambda kernel, server: kernel.lose_service(server.parent_key),
+}
+
+
+def done(situation: Situation) -> tuple[set[tuple[str, Key]], set[str]]:
+    kept = {str(each) for each in (*situation.kept, *situation.in_use)}
+    return {(change.sign, change.key) for change in situation.todo}, kept
