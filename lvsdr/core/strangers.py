@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lvsdr.core.kernel_interface import Kernel
+from lvsdr.core.record import owner_of
 from lvsdr.core.situation import Situation
 from lvsdr.model.ipvs import RealServer, VirtualServer
 from lvsdr.model.objects import Object
@@ -27,7 +30,13 @@ def foreign_servers_of(
     services = foreign_services_of(profile, situation, kernel)
     if not isinstance(profile, DirectorProfile) or not profile.virtual_servers:
         return services
-    keys = [server.key for server in profile.virtual_servers]
+    # What is folded has nothing beside what its profile names.
+    folded = situation.record.folded.get(owner_of(profile), {})
+    keys = [it.key for it in profile.virtual_servers if it.service.key not in folded]
+    if folded:
+        items = situation.desired.values()
+        looked_at = tuple(item for item in items if isinstance(item, RealServer))
+        profile = replace(profile, real_servers=looked_at)
     there = kernel.children(keys, situation.desired).values()
     servers = (item for item in there if isinstance(item, RealServer))
     ours = situation.record.baseline
