@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any
 
 from lvsdr.model.folded_servers import FoldedServers, Mark
-from lvsdr.model.ipvs import SETTING_FIELDS, RealServer, Service, server_at
+from lvsdr.model.ipvs import SETTING_FIELDS, RealServer, Service, servers_in_columns
 from lvsdr.model.objects import Key, Object
 from lvsdr.model.plain_data import (
     PARSERS,
@@ -140,13 +140,12 @@ def _real_servers(marked: Plain, known: Known) -> Iterable[RealServer]:
     return _decoded(entry, service)
 
 
-def _decoded(entry: Plain, service: Service) -> Iterator[RealServer]:
+def _decoded(entry: Plain, service: Service) -> list[RealServer]:
     texts = _texts(entry["rip"])
-    columns = [_values(name, entry[name], len(texts)) for name in COLUMNS]
+    ports, *settings = [_values(name, entry[name], len(texts)) for name in COLUMNS]
     if len(entry) != len(COLUMNS) + 3:
         raise ValueError("not the fields of a real server")
-    for text, port, *settings in zip(texts, *columns, strict=False):
-        yield server_at(service, exact_address(text), text, port, tuple(settings))
+    return servers_in_columns(service, map(exact_address, texts), texts, ports, settings)
 
 
 def _values(name: str, plain: Any, count: int) -> Iterable[Any]:

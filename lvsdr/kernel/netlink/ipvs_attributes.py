@@ -46,17 +46,18 @@ FLAGS_AND_MASK = struct.Struct("=II")
 # --- real servers --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Carried:
     """A field of a real server, and the attributes that carry it: the number and form of each.
 
-    `numbers` makes their values of the field's, `value` the field's of theirs. One that is not
-    `needed` has no attribute in lists of older kernels, and there it is 0.
+    `numbers` makes their values of the field's, `value` the field's of theirs; without `numbers` it
+    is one number and its own. One that is not `needed` has no attribute in lists of older kernels,
+    and there it is 0.
     """
 
     field: str
     forms: Mapping[int, struct.Struct]
-    numbers: Callable[[Any], tuple[int, ...]] = lambda value: (value,)
+    numbers: Callable[[Any], tuple[int, ...]] | None = None
     value: Callable[..., Any] = int
     needed: bool = False
 
@@ -82,44 +83,6 @@ REAL_SERVER = (
     Carried("upper_threshold", {U_THRESH: U32}),
     Carried("lower_threshold", {L_THRESH: U32}),
 )
-
-
-@lru_cache(maxsize=1024)
-def listed_settings(settings: Settings) -> bytes:
-    """Return settings as attributes, in the order in which the kernel lists them."""
-    return b"".join([packed for _, packed in _packed(settings)])
-
-
-@lru_cache(maxsize=1024)
-def sent_settings(settings: Settings) -> bytes:
-    """Return settings as attributes of a request, by their numbers."""
-    return b"".join([packed for _, packed in sorted(_packed(settings))])
-
-
-@lru_cache(maxsize=4096)
-def dest_port(port: int) -> bytes:
-    """Return the port of a real server as an attribute."""
-    return pack_attribute(DEST_PORT, BE16.pack(port))
-
-
-def _packed(settings: Settings) -> list[tuple[int, bytes]]:
-    """Return the attributes of settings, each with its number, in the order of REAL_SERVER."""
-    return [
-        attribute
-        for row, place in PLACED
-        for attribute in _packed_field(row.field, settings[place])
-    ]
-
-
-# Of many settings each value recurs, though the whole may not.
-@lru_cache(maxsize=4096)
-def _packed_field(field: str, value: Any) -> tuple[tuple[int, bytes], ...]:
-    (row,) = (row for row in REAL_SERVER if row.field == field)
-    pairs = zip(row.forms.items(), row.numbers(value), strict=True)
-    return tuple((kind, pack_attribute(kind, form.pack(number))) for (kind, form), number in pairs)
-
-
-PLACED = tuple((row, SETTING_NAMES.index(row.field)) for row in REAL_SERVER)
 
 
 def real_server_settings(found: Attributes) -> Settings:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Collection, Iterable, Iterator
-from functools import lru_cache, partial
+from functools import partial
 from ipaddress import ip_address
 
 from lvsdr.kernel.netlink import ipvs_attributes as carried
-from lvsdr.kernel.netlink import ipvs_messages
+from lvsdr.kernel.netlink import ipvs_messages, ipvs_packing
 from lvsdr.kernel.netlink.netlink_messages import (
     GENERIC,
     HEADER,
@@ -25,15 +25,15 @@ from lvsdr.kernel.netlink.netlink_messages import (
 )
 from lvsdr.kernel.netlink.netlink_socket import GenericSocket
 from lvsdr.model.address import IPAddress
-from lvsdr.model.ipvs import RealServer, Service, Settings, VirtualServer, settings_of
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer, settings_of
 
 # In a listed real server its settings come first, then the connections that it has, then its
 # family, then statistics. Another kernel may list them otherwise: then nothing is known by its
 # bytes, and all is decoded.
 LISTED_ADDRESS = pack_attribute(carried.DEST_ADDR, bytes(16))
 NO_SETTINGS = settings_of(RealServer(Service("fwmark"), ip_address(0), 0))
-PORT_SIZE = len(carried.dest_port(0))
-SETTINGS_SIZE = len(LISTED_ADDRESS) + PORT_SIZE + len(carried.listed_settings(NO_SETTINGS))
+PORT_SIZE = len(ipvs_packing.dest_port(0))
+SETTINGS_SIZE = len(LISTED_ADDRESS) + PORT_SIZE + len(ipvs_packing.listed_settings(NO_SETTINGS))
 CONNECTIONS_SIZE = 3 * len(pack_attribute(0, U32.pack(0)))
 FAMILY_SIZE = len(pack_attribute(carried.ADDR_FAMILY, U16.pack(0)))
 START = HEADER.size + GENERIC.size + 4
@@ -112,15 +112,21 @@ def is_another(listed: bytes | memoryview, addresses: frozenset[bytes]) -> bool:
 def listed_bytes(server: RealServer) -> bytes:
     """Return the bytes by which a real server is known where the kernel lists it."""
     family, rip = ipvs_messages.family_and_bytes(server)
-    address = LISTED_ADDRESS[:4] + rip.ljust(16, b"\0")
-    return address + _after(family, server.port, settings_of(server))
+    before, after, family_is = LISTED[family]
+    port, settings = ipvs_packing.dest_port(server.port), settings_of(server)
+    return b"".join((before, rip, after, port, ipvs_packing.listed_settings(settings), family_is))
 
 
-@lru_cache(maxsize=1024)
-def _after(family: int, port: int, settings: Settings) -> bytes:
-    """Return what is known of a listed real server after its address."""
+def _listed(family: int, size: int) -> tuple[bytes, bytes, bytes]:
+    """Return what stands before an address of `size` bytes, after it, and after the settings."""
     family_is = pack_attribute(carried.ADDR_FAMILY, U16.pack(family))
-    return carried.dest_port(port) + carried.listed_settings(settings) + family_is
+    return LISTED_ADDRESS[:4], bytes(16 - size), family_is
+
+
+LISTED = {
+    socket.AF_INET: _listed(socket.AF_INET, 4),
+    socket.AF_INET6: _listed(socket.AF_INET6, 16),
+}
 
 
 def _packed(chunk: memoryview, length: int) -> Iterator[bytes]:

@@ -20,10 +20,9 @@ from lvsdr.kernel.netlink.ipvs_attributes import (
     PORT,
     PROTOCOL,
     SERVICE,
-    dest_port,
-    sent_settings,
     virtual_server_settings,
 )
+from lvsdr.kernel.netlink.ipvs_packing import dest_port, sent_settings
 from lvsdr.kernel.netlink.netlink_messages import U16, U32, pack_attribute
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer, settings_of
 
@@ -54,13 +53,13 @@ def real_server(server: RealServer) -> bytes:
     return b"".join((head[0], rip, head[1], port, sent_settings(settings_of(server))))
 
 
-def family_and_bytes(server: RealServer) -> tuple[int, bytes]:
+def family_and_bytes(server: RealServer) -> tuple[socket.AddressFamily, bytes]:
     """Return the kernel's number of a RIP's family, and the RIP as it goes on the wire."""
     # From its text, which is there: to ask the address takes five times as long.
     return address_bytes(str(server.key[-2]))
 
 
-def address_bytes(text: str) -> tuple[int, bytes]:
+def address_bytes(text: str) -> tuple[socket.AddressFamily, bytes]:
     """Return the kernel's number of an address's family, and the address as it goes on the wire."""
     family = socket.AF_INET6 if ":" in text else socket.AF_INET
     return family, socket.inet_pton(family, text)

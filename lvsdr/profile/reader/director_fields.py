@@ -5,15 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
-from lvsdr.model.address import IPAddress
-from lvsdr.model.ipvs import (
-    RealServer,
-    Service,
-    Settings,
-    VirtualServer,
-    interned,
-    server_at,
-)
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer, interned
+from lvsdr.model.objects import Key
 from lvsdr.model.profile import DirectorProfile, LabelledVip, ProbeTarget
 from lvsdr.profile.reader.client_networks import client_networks
 from lvsdr.profile.reader.ipvs_settings import (
@@ -23,21 +16,15 @@ from lvsdr.profile.reader.ipvs_settings import (
     sysctls,
     timeouts,
 )
-from lvsdr.profile.reader.network_names import family, host_address, ip_version, link_name
+from lvsdr.profile.reader.network_names import family, host_address, link_name
 from lvsdr.profile.reader.probe_targets import probe_target
-from lvsdr.profile.reader.refusal import misfit
-from lvsdr.profile.reader.scheduling import (
-    NOT_GIVEN,
-    NUMBERS,
-    real_server_settings,
-    virtual_server,
-    with_numbers,
-)
+from lvsdr.profile.reader.real_server_columns import RealServers, Rips, Vips
+from lvsdr.profile.reader.refusal import Refusal, misfit
+from lvsdr.profile.reader.scheduling import virtual_server
 from lvsdr.profile.reader.vip_labels import labelled_vips
 from lvsdr.profile.reader.wording import Pointer, pointed
 
 Entry = Mapping[str, Any]
-Vips = frozenset[IPAddress]
 
 MOST_REAL_SERVERS = 1_000_000
 
@@ -158,85 +145,18 @@ def _family_of_rips(entry: Entry, where: Pointer) -> str:
 
 def _real_servers(entry: Entry, where: Pointer, service: Service, rips: Rips) -> list[RealServer]:
     entries = entry["real_servers"]
-    servers: list[RealServer] = []
-    seen: dict[tuple[str, int], int] = {}
-    # All but their RIP, or their numbers too, is the same for most: what was found sound once need
-    # not be again.
-    sound: dict[tuple[object, ...], tuple[int, Settings]] = {}
-    for place, given in enumerate(entries.released()):
-        rip, text = rips.address(given.pop("rip"), where, place)
-        numbers = tuple([given.pop(name, default) for name, default in NUMBERS.items()])
-        found = sound.get(like := (type(rip), *given.items()))
-        if found is None:
-            here = (*where, "real_servers", place)
-            found = sound[like] = _beside_its_rip(entries.complete(given), rip, here, service)
-        port, settings = found
-        if numbers != NOT_GIVEN:
-            settings = with_numbers(settings, numbers, (*where, "real_servers", place))
-        if seen.setdefault((text, port), place) != place:
-            first = pointed((*where, "real_servers", seen[text, port]))
-            message = f"the same real server as {first}"
-            raise misfit((*where, "real_servers", place), message, "remove one of the two")
-        servers.append(server_at(service, rip, text, port, settings))
-    return servers
-
-
-class Rips:
-    """The RIPs of a profile, each looked at once, though many services may name it."""
-
-    def __init__(self, vips: Vips) -> None:
-        self._vips = vips
-        self._known: dict[str, tuple[IPAddress, str]] = {}
-
-    def address(self, text: str, where: Pointer, place: int) -> tuple[IPAddress, str]:
-        """Return the address that `text` is, and how it is written; raise Refusal.
-
-        `place` is that of the real server in the virtual server at `where`.
-        """
-        known = self._known.get(text)
-        if known is None:
-            here = (*where, "real_servers", place, "rip")
-            rip = host_address(text, here, "RIP")
-            if rip in self._vips:
-                raise misfit(
-                    here,
-                    f"{rip} is a VIP of this profile",
-                    "write the real server's own address (RIP)",
-                )
-            known = self._known[text] = rip, str(rip)
-        return known
-
-
-def _beside_its_rip(
-    entry: Entry, rip: IPAddress, where: Pointer, service: Service
-) -> tuple[int, Settings]:
-    """Return the port and the settings of the real server that `entry` makes; raise Refusal."""
-    method = entry["forwarding_method"]
-    # A tunnel's outer packet may be of another family than the one it carries.
-    if family(rip) != service.family and method != "tunnel":
-        first = "the first real server" if service.vip is None else "the VIP"
-        raise misfit(
-            (*where, "rip"),
-            f"{rip} is {ip_version(family(rip))}, {first} is {ip_version(service.family)}",
-            f"write the {ip_version(service.family)} address of this real server",
-        )
-    settings = real_server_settings(entry, where)
-    return _port(entry, where, service), settings
-
-
-def _port(entry: Entry, where: Pointer, service: Service) -> int:
-    """Return the port on the real server: the service's, unless masquerade changes it."""
-    port: int = entry.get("port", service.port)
-    if port == service.port:
-        return port
-    if entry["forwarding_method"] != "masquerade":
-        # The kernel stores another port, and still sends to the service's.
-        kept = f"the service's port {service.port}" if service.port else "the port asked for"
-        raise misfit(
-            (*where, "port"),
-            f"{port} is never reached: {entry['forwarding_method']} keeps {kept}",
-            "leave out port, or write masquerade as the forwarding_method",
-        )
-    if port == 0:
-        raise misfit((*where, "port"), "0 is not a port", "leave out port to keep the service's")
-    return port
+    given = list(entries.released())
+    reading = RealServers(where, service, rips, entries.complete)
+    try:
+        return reading.read(given)
+    except Refusal:
+        # Of all of them at once: told is the one to mend first.
+        seen: dict[Key, int] = {}
+        for place, each in enumerate(given):
+            (server,) = reading.read([each], place)
+            if seen.setdefault(server.key, place) != place:
+                first = pointed((*where, "real_servers", seen[server.key]))
+                message = f"the same real server as {first}"
+                here = (*where, "real_servers", place)
+                raise misfit(here, message, "remove one of the two") from None
+        raise

@@ -18,15 +18,15 @@ Entry = Mapping[str, Any]
 VALUES_OF = {
     kind: itemgetter(*(each.name for each in known)) for kind, known in SETTING_FIELDS.items()
 }
-# The numbers of a real server, as they are where it has none; no rule is between one of these and
-# another field.
-_NUMBERED = [
-    (place, each)
+# The numbers of a real server, as they are where it has none, and their places in its settings; no
+# rule is between one of these and another field.
+_NUMBERED = {
+    each.name: (place, each.default)
     for place, each in enumerate(SETTING_FIELDS[RealServer])
     if each.name in {"weight", "upper_threshold", "lower_threshold"}
-]
-NUMBERS: Mapping[str, Any] = {each.name: each.default for _, each in _NUMBERED}
-NOT_GIVEN = tuple(NUMBERS.values())
+}
+NUMBERS: Mapping[str, Any] = {name: default for name, (_, default) in _NUMBERED.items()}
+PLACES: Mapping[str, int] = {name: place for name, (place, _) in _NUMBERED.items()}
 CHECKSUMS_OF = {"ipip": ("none",), "gue": TUNNEL_CHECKSUMS, "gre": ("none", "csum")}
 
 
@@ -53,18 +53,6 @@ def real_server_settings(entry: Entry, where: Pointer) -> Settings:
     return _settings(RealServer, entry, {"tunnel": _tunnel(entry, where)})
 
 
-def with_numbers(settings: Settings, numbers: tuple[float, ...], where: Pointer) -> Settings:
-    """Return settings with other values of NUMBERS; raise Refusal."""
-    _, upper, lower = numbers
-    if lower > upper:
-        raise _above(lower, upper, where)
-    values = list(settings)
-    for (place, _), number in zip(_NUMBERED, numbers, strict=True):
-        # Draft-07 takes 1.0 for an integer.
-        values[place] = int(number)
-    return tuple(values)
-
-
 def _settings(
     kind: type[VirtualServer | RealServer], entry: Entry, computed: Mapping[str, Any]
 ) -> Settings:
@@ -73,11 +61,11 @@ def _settings(
     return values
 
 
-def _above(lower: float, upper: float, where: Pointer) -> Refusal:
+def above(lower: int, upper: int, where: Pointer) -> Refusal:
     """Return what is told where the lower threshold of a real server is above the upper one."""
     return misfit(
         (*where, "lower_threshold"),
-        f"{int(lower)} is more than the upper_threshold, {int(upper)}",
+        f"{lower} is more than the upper_threshold, {upper}",
         "write a number below the upper_threshold, or leave out lower_threshold"
         if upper
         else "add an upper_threshold, or leave out lower_threshold",
