@@ -16,7 +16,8 @@ from typing import Any
 from fake import FakeKernel
 from lvsdr.core.book import Book
 from lvsdr.core.record import Record, owner_of
-from lvsdr.core.situation import Situation, plan_apply, plan_withdrawal
+from lvsdr.core.situation import Situation, plan_apply
+from lvsdr.core.withdrawal import plan_withdrawal
 from lvsdr.model.host import HeldAddress, Host, HostLink
 from lvsdr.model.objects import keyed
 from lvsdr.model.plain_data import from_plain

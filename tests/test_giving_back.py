@@ -12,7 +12,7 @@ import pytest
 from fake import FakeKernel, FakeSession, host
 from lvsdr.core.book import Book
 from lvsdr.core.record import Record, owner_of
-from lvsdr.core.situation import plan_withdrawal
+from lvsdr.core.withdrawal import plan_withdrawal
 from lvsdr.core.workflow import apply, withdraw
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.objects import Address, Link, Object, Sysctl

@@ -11,7 +11,7 @@ import pytest
 from cases import Case, all_cases
 from fake import FakeKernel
 from lvsdr.core.book import Book
-from lvsdr.core.situation import plan_withdrawal
+from lvsdr.core.withdrawal import plan_withdrawal
 from lvsdr.core.workflow import converge
 from lvsdr.errors import KernelError, Stuck
 from lvsdr.model.change import Change, Plan

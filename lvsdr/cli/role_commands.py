@@ -108,7 +108,9 @@ def withdraw(
     """Give back exactly what was there before the first apply."""
     from lvsdr.core import workflow
 
-    wanted = f"{role}:{name}" if name is not None else read_profile(session, profile, role)
+    wanted: Profile | str = f"{role}:{name}"
+    if name is None:
+        wanted = read_profile(session, profile, role, partly=True)
     book = session.book()
     with book.locked(session.lock_timeout), session.kernel() as kernel:
         situation = workflow.withdraw(wanted, kernel, book, without_record=without_record)

@@ -6,20 +6,21 @@ be done. Whatever is in doubt is unfolded, and looked at like all else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from operator import is_
 
 from lvsdr.core.book import Book
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.record import Record, owner_of
 from lvsdr.errors import CannotRun
 from lvsdr.model.folded_servers import KnownText, Mark, PartlyRead
-from lvsdr.model.ipvs import SERVER_KINDS, RealServer, VirtualServer, by_service
-from lvsdr.model.objects import Objects
+from lvsdr.model.ipvs import SERVER_KINDS, RealServer, Service, VirtualServer, by_service
+from lvsdr.model.objects import Key, Objects
 from lvsdr.model.profile import DirectorProfile, Profile
 
-Fingerprint = Callable[[Iterable[RealServer]], str]
-"""By what the kernel's list of these real servers would be known."""
+# Of fewer real servers a list is not known by its fingerprint: computing some takes as long.
+MANY = 256
 
 
 def known_texts(book: Book) -> list[KnownText]:
@@ -63,6 +64,26 @@ def with_record(profile: Profile, kernel: Kernel, book: Book) -> tuple[Profile, 
     return replace(profile, real_servers=read), unfolded(record, same)
 
 
+def read_already(profile: Profile) -> Sequence[RealServer]:
+    """Return the real servers of a profile that have been read."""
+    servers = profile.real_servers
+    return servers.read if isinstance(servers, PartlyRead) else servers
+
+
+def left_alone(owner: str, record: Record, kernel: Kernel) -> Objects:
+    """Return the real servers of `owner` that are as lvsdr left them, and have no others beside."""
+    claims = record.claims.get(owner, {})
+    marks = record.marks.get(owner, {})
+    services = [
+        claims[key] for key in ((VirtualServer.kind, *each) for each in marks) if key in claims
+    ]
+    seen = kernel.fingerprints(it.service for it in services if isinstance(it, VirtualServer))
+    same = {key for key, mark in marks.items() if seen.get(key) == mark.listed}
+    return {
+        key: item for key, item in claims.items() if key[0] == RealServer.kind and key[1:4] in same
+    }
+
+
 def unfolded(record: Record, kept: Iterable[str]) -> Record:
     """Return the record in which at most those stay folded that texts with marks `kept` say.
 
@@ -98,14 +119,51 @@ def unfolded(record: Record, kept: Iterable[str]) -> Record:
     )
 
 
+class Fingerprints:
+    """By what the kernel's lists of real servers would be known: computed once for each service."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._known: dict[Key, tuple[list[RealServer], str]] = {}
+
+    def of(self, service: Service, servers: list[RealServer]) -> str:
+        """Return the fingerprint of a list of `servers` of `service`, and no others."""
+        before, found = self._known.get(service.key, ([], ""))
+        if not found or len(before) != len(servers) or not all(map(is_, before, servers)):
+            found = self._kernel.fingerprint(servers)
+            self._known[service.key] = servers, found
+        return found
+
+    def exact(self, keys: Collection[Key], objects: Objects) -> dict[Key, RealServer]:
+        """Return those real servers of `objects` whose services the kernel lists so exactly.
+
+        Only of services of which all real servers among `objects` are among `keys`; of few, each
+        is looked at as quickly.
+        """
+        if len(objects) < MANY:
+            return {}
+        wanted = {
+            service: servers
+            for service, servers in by_service(objects.values()).items()
+            if all(server.key in keys for server in servers)
+        }
+        seen = self._kernel.fingerprints(wanted)
+        return {
+            server.key: server
+            for service, servers in wanted.items()
+            if seen.get(service.key) == self.of(service, servers)
+            for server in servers
+        }
+
+
 def marked(
-    record: Record, owner: str, desired: Objects, profile: Profile, listed: Fingerprint
+    record: Record, owner: str, desired: Objects, profile: Profile, listed: Fingerprints
 ) -> Record:
     """Return the record with marks on the real servers that `owner` has `desired` of late."""
     if not isinstance(profile, DirectorProfile) or profile.text is None:
         return record
     new = {
-        service.key: Mark(profile.said[service.key], listed(servers), len(servers))
+        service.key: Mark(profile.said[service.key], listed.of(service, servers), len(servers))
         for service, servers in by_service(desired.values()).items()
         if service.key in profile.said
     }

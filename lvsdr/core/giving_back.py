@@ -14,7 +14,6 @@ from lvsdr.model.ipvs_daemons import SyncDaemon
 from lvsdr.model.objects import (
     Address,
     Baseline,
-    Key,
     Link,
     Object,
     Objects,
@@ -123,13 +122,18 @@ def without_lost_links(baseline: Baseline, desired: Objects, kernel: Kernel) -> 
 
 
 def used_by_others(
-    todo: Plan, observed: Objects, record: Record, kernel: Kernel
+    todo: Plan, observed: Objects, record: Record, kernel: Kernel, alone: Objects
 ) -> tuple[Kept, ...]:
-    """Return what the plan would delete, and with it what no profile has put there."""
-    deleted = {change.key for change in todo if change.after is None}
-    parents = {key for key in deleted if key[0] in PARENTS}
+    """Return what the plan would delete, and with it what no profile has put there.
+
+    The services of real servers that are `alone` have no others.
+    """
+    gone = [change.before for change in todo if change.after is None and change.before]
+    parents = {item.key for item in gone if item.kind in PARENTS}
+    parents -= {(VirtualServer.kind, *service) for service in {key[1:4] for key in alone}}
     if not parents:
         return ()
+    deleted = {item.key for item in gone}
     children = record.foreign(kernel.children(parents, observed))
     used = {item.parent_key for item in children if item.key not in deleted}
     stays = sorted(parents & used, key=str)
@@ -137,8 +141,8 @@ def used_by_others(
 
 
 def _in_steps(change: Change, desired: Objects) -> bool:
-    key: Key = change.key
-    return change.before is not None and key[0] in IN_STEPS and key not in desired
+    before = change.before
+    return before is not None and before.kind in IN_STEPS and change.key not in desired
 
 
 def _same(now: Object, left: Object) -> bool:

@@ -30,7 +30,10 @@ def plan(desired: Objects, observed: Objects, baseline: Baseline, order: Order =
             # What is as it was expected is often that very object; comparing takes longer.
             if seen is not wanted and seen != wanted:
                 change = Change(seen, wanted)
-                places.setdefault((order(change), *_layer(change, given)), []).append(change)
+                rank = () if order is by_layers else order(change)
+                layer = change.subject.layer
+                place = rank, given, -layer if given else layer
+                places.setdefault(place, []).append(change)
     return tuple(change for place in sorted(places) for change in places[place])
 
 
@@ -49,11 +52,6 @@ def touched(keys: Set[Key], done: Plan) -> Set[Key]:
         return keys
     services = {change.key[1:4] for change in done if change.key[0] in SERVER_KINDS}
     return {key for key in keys if key[0] not in SERVER_KINDS or key[1:4] in services}
-
-
-def _layer(change: Change, given_up: bool) -> tuple[bool, int]:
-    layer = change.subject.layer
-    return (given_up, -layer if given_up else layer)
 
 
 def way_back(before: Objects, now: Objects, done: Plan) -> Plan:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from lvsdr.core.record import Record
 from lvsdr.model.host import HostLink
+from lvsdr.model.ipvs import SERVER_KINDS
 from lvsdr.model.objects import Address, Baseline, Key, Link, Object, ProxyNeighbour, Sysctl, keyed
 
 Names = Mapping[str, str]
@@ -34,7 +35,9 @@ def link_of(key: Key) -> str | None:
 
 def numbers_of(keys: Iterable[Key], known: Mapping[str, int]) -> dict[str, int]:
     """Return the numbers of the links that the objects `keys` are on, as far as they are known."""
-    found = dict.fromkeys(filter(None, map(link_of, keys)))
+    # Of the rest there may be many.
+    linked = (key for key in keys if key[0] not in SERVER_KINDS)
+    found = dict.fromkeys(filter(None, map(link_of, linked)))
     return {name: known[name] for name in found if known.get(name)}
 
 

@@ -9,11 +9,16 @@ from pathlib import Path
 
 from lvsdr.core.book import Book
 from lvsdr.core.both_roles import DirectorVip, left_to_director
-from lvsdr.core.folding import Fingerprint, marked, unmarked, with_record
+from lvsdr.core.folding import (
+    Fingerprints,
+    left_alone,
+    marked,
+    unmarked,
+    with_record,
+)
 from lvsdr.core.giving_back import (
     begun_on_shared,
     half_given_back,
-    held_by_others,
     left_to_others,
     still_valid,
     used_by_others,
@@ -21,12 +26,11 @@ from lvsdr.core.giving_back import (
     without_lost_links,
 )
 from lvsdr.core.kernel_interface import Kernel
-from lvsdr.core.left_behind import on_other_links, remembering, unrecorded
+from lvsdr.core.left_behind import remembering
 from lvsdr.core.plan_order import Order, by_layers, to_stand_by
 from lvsdr.core.planner import plan, planned_keys
 from lvsdr.core.record import Record, owner_of
 from lvsdr.core.renamed_links import following, numbers_of
-from lvsdr.errors import ProfileError
 from lvsdr.model.change import Change, Kept, Plan
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer
@@ -76,7 +80,7 @@ class Situation:
         return self._with_origins(record)
 
     def record_after(
-        self, before: Record, seen: Objects = NOTHING, listed: Fingerprint | None = None
+        self, before: Record, seen: Objects = NOTHING, listed: Fingerprints | None = None
     ) -> Record:
         """Return the record to write after the last change; `before` is on disk until then.
 
@@ -154,7 +158,7 @@ def plan_apply(  # noqa: PLR0913, PLR0917 - what is wanted where, and what is kn
     seen = record.host_without(owner, here)
     own, vips = left_to_director(profile, seen, record, director)
     desired = record.with_drained(owner, roles.desired(wanted, own))
-    baseline = _let_go_of(owner, record, roles.must_be_absent(wanted, desired))
+    baseline = let_go_of(owner, record, roles.must_be_absent(wanted, desired))
     situation = situation_of(owner, desired, baseline, kernel, record, order)
     numbers = {name: link.index for name, link in here.links.items()}
     return replace(situation, director_vips=vips, links=numbers, profile=profile)
@@ -168,49 +172,13 @@ def plan_standby(profile: DirectorProfile, kernel: Kernel, book: Book) -> Situat
     """
     record, owner = record_of(kernel, book, profile.real_servers), owner_of(profile)
     desired = record.with_drained(owner, roles.standby(profile))
-    baseline = _let_go_of(owner, record, roles.must_be_absent(profile, desired))
+    baseline = let_go_of(owner, record, roles.must_be_absent(profile, desired))
     situation = situation_of(owner, desired, baseline, kernel, record, to_stand_by)
     drained = record.drained.get(owner, frozenset())
     return replace(situation, drained=drained.intersection(it.key for it in profile.real_servers))
 
 
-def plan_withdrawal(
-    profile: Profile, kernel: Kernel, book: Book, *, without_record: bool = False
-) -> Situation:
-    """Return what is between this host and one that `profile` was never applied to.
-
-    What is there as it says, and no record knows of, stays; or goes, `without_record`.
-    """
-    owner, record = owner_of(profile), record_of(kernel, book, profile.real_servers)
-    unknown = unrecorded(owner, profile, record, kernel)
-    if without_record and unknown:
-        baseline = dict.fromkeys(each.item.key for each in unknown)
-        return situation_of(owner, NOTHING, baseline, kernel, record)
-    situation = _withdrawal(owner, kernel, record)
-    return replace(situation, kept=(*situation.kept, *unknown))
-
-
-def plan_withdrawal_of(owner: str, kernel: Kernel, book: Book) -> Situation:
-    """Return what is between this host and one that knows nothing of ROLE:NAME."""
-    record = record_of(kernel, book)
-    if not record.knows(owner):
-        role, _, name = owner.partition(":")
-        known = ", ".join(each.replace(":", " ") for each in {**record.claims, **record.drained})
-        raise ProfileError(
-            f"cannot withdraw {role} {name}: the record of this host has no such profile",
-            hints=[f"it has: {known or 'none'}"],
-        )
-    return _withdrawal(owner, kernel, record)
-
-
-def _withdrawal(owner: str, kernel: Kernel, record: Record) -> Situation:
-    situation = situation_of(owner, NOTHING, _let_go_of(owner, record), kernel, record)
-    others = held_by_others(owner, record)
-    elsewhere = on_other_links(owner, record, kernel) if record.knows(owner) else ()
-    return replace(situation, kept=(*situation.kept, *others, *elsewhere))
-
-
-def _let_go_of(owner: str, record: Record, absent: Iterable[Key] = ()) -> Baseline:
+def let_go_of(owner: str, record: Record, absent: Iterable[Key] = ()) -> Baseline:
     """Return how what `owner` lets go of becomes: as before it, or as another profile has it."""
     return {**record.baseline_of(owner, absent), **begun_on_shared(owner, record)}
 
@@ -230,11 +198,14 @@ def situation_of(  # noqa: PLR0913, PLR0917 - those of the plan, and what it is 
     record.refuse_conflict(owner, desired)
     baseline = without_lost_links(still_valid(baseline, time.monotonic()), desired, kernel)
     likely = desired or record.claims.get(owner, NOTHING)
-    observed = kernel.observe(planned_keys(desired, baseline), likely)
+    # What goes is mostly as it was left.
+    known = NOTHING if desired else left_alone(owner, record, kernel)
+    keys = planned_keys(desired, baseline)
+    observed = {**known, **kernel.observe(keys - known.keys(), likely)}
     kept = left_to_others(owner, record, baseline, desired, observed)
     baseline = without(baseline, kept)
     todo = plan(desired, observed, baseline, order)
-    in_use = used_by_others(todo, observed, record, kernel)
+    in_use = used_by_others(todo, observed, record, kernel, known)
     if in_use:
         baseline = without(baseline, in_use)
         todo = plan(desired, observed, baseline, order)

@@ -9,11 +9,13 @@ from typing import Protocol
 
 from lvsdr.core import signals
 from lvsdr.core.book import Book
+from lvsdr.core.folding import Fingerprints
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.plan_order import Order, by_layers
 from lvsdr.core.planner import plan, planned_keys, touched, way_back
 from lvsdr.core.record import Record
-from lvsdr.core.situation import Situation, plan_apply, plan_withdrawal, plan_withdrawal_of
+from lvsdr.core.situation import Situation, plan_apply
+from lvsdr.core.withdrawal import plan_withdrawal, plan_withdrawal_of
 from lvsdr.errors import CannotRun, LvsdrError, NotConverged, Stuck
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Plan
@@ -110,14 +112,14 @@ def converge(
     """
     kernel.require(situation.todo)
     with undone_on_failure(situation, kernel, book):
-        before = situation.record_before
+        before, listed = situation.record_before, Fingerprints(kernel)
         _save(book, situation.record, before)
         seen = situation.observed
         if situation.todo:
             kernel.execute(situation.todo)
-            seen = _must_be_done(situation, kernel)
+            seen = _must_be_done(situation, kernel, listed)
             and_then()
-        _save(book, before, situation.record_after(before, seen, kernel.fingerprint))
+        _save(book, before, situation.record_after(before, seen, listed))
         # Done: whoever asks us to stop now would be told that it was undone.
         signals.ignore_signals()
 
@@ -176,11 +178,13 @@ def _announcing(
         yield lambda: open_announcer.announce(vips)
 
 
-def _must_be_done(situation: Situation, kernel: Kernel) -> Objects:
+def _must_be_done(situation: Situation, kernel: Kernel, listed: Fingerprints) -> Objects:
     """Return what is there now; raise NotConverged where it is not what was wanted."""
     keys = planned_keys(situation.desired, situation.baseline)
     todo = touched(keys, situation.todo)
-    observed = kernel.observe(todo, situation.desired)
+    # Real servers that are listed as they are wanted, and no others beside them, need no more.
+    exact = listed.exact(todo, situation.desired)
+    observed = {**exact, **kernel.observe(todo - exact.keys(), situation.desired)}
     if len(todo) < len(keys):
         left = {key: item for key, item in situation.observed.items() if key not in todo}
         observed = {**left, **observed}
@@ -243,5 +247,4 @@ def _forget(situation: Situation, book: Book) -> Iterator[str]:
 def _undone_note(undone: Plan) -> str:
     if not undone:
         return "nothing was changed; the host is as it was"
-    changes = "1 change" if len(undone) == 1 else f"{len(undone)} changes"
-    return f"{changes} undone; the host is as it was"
+    return f"{len(undone)} change{'s' * (len(undone) > 1)} undone; the host is as it was"

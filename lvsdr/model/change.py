@@ -17,10 +17,11 @@ class Change:
     @property
     def subject(self) -> Object:
         """Return the object as it will be, or as it was where it goes."""
-        went = there(self.before) and not there(self.after)
-        subject = self.before if went or self.after is None else self.after
-        assert subject is not None, "a change has at least one side"
-        return subject
+        before, after = self.before, self.after
+        if after is None:
+            assert before is not None, "a change has at least one side"
+            return before
+        return before if before is not None and there(before) and not there(after) else after
 
     @property
     def key(self) -> Key:
@@ -29,7 +30,7 @@ class Change:
     @property
     def sign(self) -> str:
         """Return + for what appears, - for what goes, ~ for what changes."""
-        if not there(self.before):
+        if self.before is None or not there(self.before):
             return "+"
         return "~" if there(self.after) else "-"
 

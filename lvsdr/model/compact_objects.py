@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, repeat
-from operator import attrgetter
+from operator import attrgetter, is_
 from typing import Any
 
 from lvsdr.model.folded_servers import FoldedServers, Mark
@@ -46,12 +46,25 @@ def to_rows(items: Iterable[Object], marks: Marks = NO_MARKS) -> Iterator[Plain]
             continue
         for service, servers in groupby(group, _service_of):
             here = list(servers)
-            mark = marks.get(service.key)
+            row, mark = _row_again(service, here), marks.get(service.key)
             # A part of them is not what the mark is of.
             if mark is None or mark.count != len(here):
-                yield _row(here)
+                yield row
             else:
-                yield {**_row(here), "said": mark.said, "listed": mark.listed}
+                yield {**row, "said": mark.said, "listed": mark.listed}
+
+
+# What a run is about to do is written, and then again once it is done.
+_LAST_ROWS: dict[Service, tuple[list[Object], Plain]] = {}
+
+
+def _row_again(service: Service, servers: list[Object]) -> Plain:
+    """Return the entry of real servers; the last one where they are those very objects."""
+    before, row = _LAST_ROWS.get(service, ((), {}))
+    if len(before) != len(servers) or not all(map(is_, before, servers)):
+        row = _row(servers)
+        _LAST_ROWS[service] = servers, row
+    return row
 
 
 def _row(servers: Sequence[Any]) -> Plain:

@@ -240,7 +240,8 @@ Baseline = Mapping[Key, Object | None]
 
 def there(item: Object | None) -> bool:
     """Return whether an object is there; one that is wanted away is known all the same."""
-    return item is not None and not (isinstance(item, ProxyNeighbour) and not item.there)
+    # Sought by its type: this is asked of each of fifty thousand real servers, again and again.
+    return item is not None and (type(item) is not ProxyNeighbour or item.there)
 
 
 def keyed(objects: Iterable[Object]) -> dict[Key, Object]:

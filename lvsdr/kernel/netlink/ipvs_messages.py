@@ -53,6 +53,13 @@ def real_server(server: RealServer) -> bytes:
     return b"".join((head[0], rip, head[1], port, sent_settings(settings_of(server))))
 
 
+def real_server_identity(server: RealServer) -> bytes:
+    """Return what tells a real server from the others of its service, as an attribute."""
+    family, rip = family_and_bytes(server)
+    family_is = pack_attribute(ADDR_FAMILY, U16.pack(family))
+    return pack_attribute(DEST, pack_attribute(DEST_ADDR, rip) + family_is + dest_port(server.port))
+
+
 def family_and_bytes(server: RealServer) -> tuple[socket.AddressFamily, bytes]:
     """Return the kernel's number of a RIP's family, and the RIP as it goes on the wire."""
     # From its text, which is there: to ask the address takes five times as long.

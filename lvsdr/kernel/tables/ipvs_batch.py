@@ -78,15 +78,19 @@ def _batches(changes: Sequence[Change]) -> Iterator[list[Request]]:
 
 def requests(changes: Sequence[Change]) -> Iterator[Request]:
     """Yield the requests for the changes, in order."""
-    maglev = _filled_under_maglev(changes)
+    maglev, emptied = _filled_under_maglev(changes), _gone(changes)
     late = list[Request]()
     service, identity = None, b""
     for change in changes:
         sign, subject = change.sign, change.subject
         if isinstance(subject, RealServer):
+            if sign == "-" and subject.service in emptied:
+                # They go with it: the kernel asks for them one by one, and takes as long for each.
+                continue
             if subject.service is not service:
                 service, identity = subject.service, ipvs_messages.identity(subject.service)
-            yield change, DEST_COMMANDS[sign], identity + ipvs_messages.real_server(subject)
+            make = ipvs_messages.real_server_identity if sign == "-" else ipvs_messages.real_server
+            yield change, DEST_COMMANDS[sign], identity + make(subject)
             continue
         assert isinstance(subject, VirtualServer), "the table is for servers, virtual and real"
         if sign == "-":
@@ -101,6 +105,12 @@ def requests(changes: Sequence[Change]) -> Iterator[Request]:
         else:
             yield change, SERVICE_COMMANDS[sign], ipvs_messages.virtual_server(subject)
     yield from late
+
+
+def _gone(changes: Iterable[Change]) -> set[Service]:
+    """Return the services that are deleted."""
+    items = (change.before for change in changes if change.after is None)
+    return {item.service for item in items if isinstance(item, VirtualServer)}
 
 
 def _filled_under_maglev(changes: Iterable[Change]) -> set[Service]:

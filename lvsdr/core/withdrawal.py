@@ -1,0 +1,52 @@
+"""What has to be done so that a host is as it was before a profile was first applied."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lvsdr.core.book import Book
+from lvsdr.core.folding import read_already
+from lvsdr.core.giving_back import held_by_others
+from lvsdr.core.kernel_interface import Kernel
+from lvsdr.core.left_behind import on_other_links, unrecorded
+from lvsdr.core.record import Record, owner_of
+from lvsdr.core.situation import Situation, let_go_of, record_of, situation_of
+from lvsdr.errors import ProfileError
+from lvsdr.model.objects import NOTHING
+from lvsdr.model.profile import Profile
+
+
+def plan_withdrawal(
+    profile: Profile, kernel: Kernel, book: Book, *, without_record: bool = False
+) -> Situation:
+    """Return what is between this host and one that `profile` was never applied to.
+
+    What is there as it says, and no record knows of, stays; or goes, `without_record`.
+    """
+    owner, record = owner_of(profile), record_of(kernel, book, read_already(profile))
+    unknown = unrecorded(owner, profile, record, kernel)
+    if without_record and unknown:
+        baseline = dict.fromkeys(each.item.key for each in unknown)
+        return situation_of(owner, NOTHING, baseline, kernel, record)
+    situation = _withdrawal(owner, kernel, record)
+    return replace(situation, kept=(*situation.kept, *unknown))
+
+
+def plan_withdrawal_of(owner: str, kernel: Kernel, book: Book) -> Situation:
+    """Return what is between this host and one that knows nothing of ROLE:NAME."""
+    record = record_of(kernel, book)
+    if not record.knows(owner):
+        role, _, name = owner.partition(":")
+        known = ", ".join(each.replace(":", " ") for each in {**record.claims, **record.drained})
+        raise ProfileError(
+            f"cannot withdraw {role} {name}: the record of this host has no such profile",
+            hints=[f"it has: {known or 'none'}"],
+        )
+    return _withdrawal(owner, kernel, record)
+
+
+def _withdrawal(owner: str, kernel: Kernel, record: Record) -> Situation:
+    situation = situation_of(owner, NOTHING, let_go_of(owner, record), kernel, record)
+    others = held_by_others(owner, record)
+    elsewhere = on_other_links(owner, record, kernel) if record.knows(owner) else ()
+    return replace(situation, kept=(*situation.kept, *others, *elsewhere))
