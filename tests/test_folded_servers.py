@@ -79,10 +79,10 @@ class Place:
         self.partly = partly
         self._root = root
 
-    def profile(self, data: Data, **written: Any) -> DirectorProfile:
+    def profile(self, data: Data, *, drained: bool = False, **written: Any) -> DirectorProfile:
         path = self._root / f"{data['name']}.json"
         path.write_text(json.dumps(data, **written))
-        known = (lambda: known_texts(self.book)) if self.partly else list
+        known = (lambda: known_texts(self.book, drained=drained)) if self.partly else list
         with pytest.MonkeyPatch.context() as patch:
             if not self.partly:
                 patch.setattr(reader, "LARGE", 1 << 30)
@@ -230,14 +230,42 @@ def test_what_is_not_settled_is_looked_at(
     assert looked_at(place.plan(THREE)) == ports
 
 
-def test_a_drain_takes_the_marks_off_what_it_drains(tmp_path: Path) -> None:
+def test_what_is_drained_is_known_as_it_is_now(tmp_path: Path) -> None:
     place = Place(tmp_path)
     place.apply(THREE)
     drained(place)
 
     marks = place.book.load().marks["director:web"]
 
-    assert {key[2] for key in marks} == {80, 82}
+    for key, mark in marks.items():
+        assert mark.listed == place.kernel.fingerprint(servers_of(place.kernel, int(key[2])))
+
+
+def test_a_withdraw_reads_nothing_of_a_profile_that_is_as_it_was(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.apply(THREE)
+    drained(place)
+    profile = place.profile(THREE, drained=True)
+    assert isinstance(profile.real_servers, PartlyRead)
+    profile.real_servers.whole = pytest.fail  # type: ignore[method-assign]
+
+    situation = withdraw(profile, place.kernel, place.book)
+
+    assert len(profile.real_servers.unread) == 3
+    assert {change.sign for change in situation.todo} == {"-"}
+    assert len(situation.todo) == 3 + 6 + 1
+    assert place.kernel.objects == host(DIP).objects
+
+
+def test_a_withdraw_leaves_the_service_in_which_others_have_a_real_server(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.apply(THREE)
+    one_more(place.kernel)
+
+    situation = withdraw(place.profile(THREE), place.kernel, place.book)
+
+    assert [each.item.title for each in situation.in_use] == ["tcp 192.168.1.2:81"]
+    assert len(servers_of(place.kernel, 81)) == 1
 
 
 def test_what_was_there_before_is_looked_at(tmp_path: Path) -> None:
@@ -457,7 +485,7 @@ def happen(place: Place, data: Data, step: str, number: int) -> object:
         undo = step == "undrain"
         return done(draining.drain(profile, here, kernel, place.book, undo=undo))
     if step == "withdraw":
-        return done(withdraw(place.profile(data), kernel, place.book))
+        return done(withdraw(place.profile(data, drained=True), kernel, place.book))
     if step == "second_gone":
         return done(withdraw("director:second", kernel, place.book))
     if step == "refuse":

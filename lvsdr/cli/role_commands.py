@@ -110,7 +110,7 @@ def withdraw(
 
     wanted: Profile | str = f"{role}:{name}"
     if name is None:
-        wanted = read_profile(session, profile, role, partly=True)
+        wanted = read_profile(session, profile, role, going=True)
     book = session.book()
     with book.locked(session.lock_timeout), session.kernel() as kernel:
         situation = workflow.withdraw(wanted, kernel, book, without_record=without_record)
@@ -119,17 +119,20 @@ def withdraw(
     return 1 if any(each.ours for each in situation.kept) else 0
 
 
-def read_profile(session: Session, path: Path, role: str, *, partly: bool = False) -> Profile:
+def read_profile(
+    session: Session, path: Path, role: str, *, partly: bool = False, going: bool = False
+) -> Profile:
     """Return the profile of a command; raises ProfileError.
 
-    Where it is enough to know it `partly`, real servers that the record knows are not read.
+    Where it is enough to know it `partly`, real servers that the record knows are not read; where
+    it is `going`, nor are those of virtual servers of which one is drained.
     """
     from lvsdr.profile.reader import read
 
     def known() -> Sequence[KnownText]:
         from lvsdr.core.folding import known_texts
 
-        return known_texts(session.book()) if partly else ()
+        return known_texts(session.book(), drained=going) if partly or going else ()
 
     # What root carries out is for root to decide.
     guarded = os.geteuid() == 0 and not session.allow_insecure_profile

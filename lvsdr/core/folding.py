@@ -6,7 +6,7 @@ be done. Whatever is in doubt is unfolded, and looked at like all else.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import is_
 
@@ -23,22 +23,25 @@ from lvsdr.model.profile import DirectorProfile, Profile
 MANY = 256
 
 
-def known_texts(book: Book) -> list[KnownText]:
-    """Return what the files of the profiles were like that the record knows."""
+def known_texts(book: Book, *, drained: bool = False) -> list[KnownText]:
+    """Return what the files of the profiles were like that the record knows.
+
+    Of virtual servers that are not as their text says, since one is drained, only with `drained`.
+    """
     try:
         record = book.load(folding=True)
     except CannotRun:
         # Nothing is known then; whoever needs the record is told why.
         return []
-    return [(text, _said(record, owner)) for owner, text in record.texts.items()]
+    return [(text, _said(record, owner, drained)) for owner, text in record.texts.items()]
 
 
-def _said(record: Record, owner: str) -> dict[str, VirtualServer]:
+def _said(record: Record, owner: str, drained: bool) -> dict[str, VirtualServer]:
     claims = record.claims.get(owner, {})
-    found = {
-        servers.mark.said: claims.get((VirtualServer.kind, *key))
-        for key, servers in record.folded.get(owner, {}).items()
-    }
+    marks = {key: servers.mark for key, servers in record.folded.get(owner, {}).items()}
+    if drained:
+        marks = {**record.marks.get(owner, {}), **marks}
+    found = {mark.said: claims.get((VirtualServer.kind, *key)) for key, mark in marks.items()}
     return {said: item for said, item in found.items() if isinstance(item, VirtualServer)}
 
 
@@ -171,8 +174,8 @@ def marked(
     return replace(record, texts=texts, marks={**record.marks, owner: new})
 
 
-def unmarked(record: Record, desired: Objects) -> Record:
-    """Return the record without the marks on virtual servers that a run is about to look at.
+def remarked(record: Record, desired: Objects, listed: Fingerprints) -> Record:
+    """Return the record whose marks are of its claims, of which `desired` are new.
 
     Nor has it what the files of profiles were like that it does not know any more.
     """
@@ -180,9 +183,19 @@ def unmarked(record: Record, desired: Objects) -> Record:
         return record
     touched = {key[1:4] for key in desired if key[0] in SERVER_KINDS}
     left = {
-        owner: {key: mark for key, mark in marks.items() if key not in touched}
+        owner: dict(_remarked(record.claims[owner], marks, touched, listed))
         for owner, marks in record.marks.items()
         if owner in record.claims
     }
     texts = {owner: text for owner, text in record.texts.items() if owner in record.claims}
     return replace(record, marks={owner: it for owner, it in left.items() if it}, texts=texts)
+
+
+def _remarked(
+    claims: Objects, marks: Mapping[Key, Mark], touched: Collection[Key], listed: Fingerprints
+) -> Iterator[tuple[Key, Mark]]:
+    yield from (each for each in marks.items() if each[0] not in touched)
+    new = [item for key, item in claims.items() if key[1:4] in touched and key[1:4] in marks]
+    for service, servers in by_service(new).items():
+        mark = Mark(marks[service.key].said, listed.of(service, servers), len(servers))
+        yield service.key, mark

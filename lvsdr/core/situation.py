@@ -13,7 +13,7 @@ from lvsdr.core.folding import (
     Fingerprints,
     left_alone,
     marked,
-    unmarked,
+    remarked,
     with_record,
 )
 from lvsdr.core.giving_back import (
@@ -79,9 +79,7 @@ class Situation:
         record = self.record.claim(self.owner, self.desired, self.observed, self.drained, half)
         return self._with_origins(record)
 
-    def record_after(
-        self, before: Record, seen: Objects = NOTHING, listed: Fingerprints | None = None
-    ) -> Record:
+    def record_after(self, before: Record, listed: Fingerprints, seen: Objects = NOTHING) -> Record:
         """Return the record to write after the last change; `before` is on disk until then.
 
         `seen` are the objects as they are by now. `listed` tells by what real servers are known.
@@ -90,8 +88,9 @@ class Situation:
         desired = {**others, **self.desired} if others else self.desired
         made = {it.name: it.index for it in seen.values() if isinstance(it, Link)}
         settled = before.settle(self.owner, desired, self.drained)
-        after = unmarked(remembering(self.owner, before, settled, self.observed), self.desired)
-        if self.profile is not None and listed is not None:
+        after = remembering(self.owner, before, settled, self.observed)
+        after = remarked(after, self.desired, listed)
+        if self.profile is not None:
             after = marked(after, self.owner, self.desired, self.profile, listed)
         return self._with_origins(after, made)
 

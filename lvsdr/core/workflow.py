@@ -119,7 +119,7 @@ def converge(
             kernel.execute(situation.todo)
             seen = _must_be_done(situation, kernel, listed)
             and_then()
-        _save(book, before, situation.record_after(before, seen, listed))
+        _save(book, before, situation.record_after(before, listed, seen))
         # Done: whoever asks us to stop now would be told that it was undone.
         signals.ignore_signals()
 
