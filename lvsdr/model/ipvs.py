@@ -54,9 +54,15 @@ class Service(RemembersKey):
         return (self.protocol, str(self.vip), self.port)
 
     def __str__(self) -> str:
-        if self.vip is None:
-            return f"fwmark {self.fwmark}" + (" inet6" if self.family == "inet6" else "")
-        return f"{self.protocol} {endpoint(str(self.key[1]), self.port)}"
+        return _service_text(self.protocol, self.key[1], self.port, self.family)
+
+
+# Of the thousands of real servers of a plan each is said with its service.
+@lru_cache(maxsize=1024)
+def _service_text(protocol: str, named: str | int, port: int, family: str) -> str:
+    if protocol == "fwmark":
+        return f"fwmark {named}" + (" inet6" if family == "inet6" else "")
+    return f"{protocol} {endpoint(str(named), port)}"
 
 
 @lru_cache(maxsize=65536)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 from ipaddress import IPv4Address
+from typing import Any
 
 from lvsdr.kernel.netlink.ipvs_attributes import (
     ADDR,
@@ -63,7 +64,9 @@ def real_server_identity(server: RealServer) -> bytes:
 def family_and_bytes(server: RealServer) -> tuple[socket.AddressFamily, bytes]:
     """Return the kernel's number of a RIP's family, and the RIP as it goes on the wire."""
     # From its text, which is there: to ask the address takes five times as long.
-    return address_bytes(str(server.key[-2]))
+    text: Any = server.key[-2]
+    family = socket.AF_INET6 if ":" in text else socket.AF_INET
+    return family, socket.inet_pton(family, text)
 
 
 def address_bytes(text: str) -> tuple[socket.AddressFamily, bytes]:
