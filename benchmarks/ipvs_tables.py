@@ -9,7 +9,6 @@ every new one walks. Samples of a row and of its peer take turns, so that both s
 from __future__ import annotations
 
 import json
-import math
 import os
 import subprocess
 import sys
@@ -52,7 +51,6 @@ ROWS = {
     "withdraw": Row("withdraw, whole", "whole_withdraw", "peer_withdraw", 1000, 50, 0.12, 0.12),
     "maglev": Row("mh created, engine", "engine_maglev", "peer_maglev", 100, 50, 0.2, 0.2),
 }
-GROWTH = ((2, 50), (20, 50), (200, 50), (1000, 100))
 MOST_MEMORY = 200.0
 
 
@@ -93,18 +91,6 @@ def measured(peer: Peer, rows: list[Row]) -> Iterator[str]:
         )
 
 
-def growth(name: str) -> str:
-    """Return the exponent of growth from the smallest to the largest table."""
-    points = []
-    for services, each in GROWTH:
-        seconds = median(sample(name, services, each)["seconds"] for _ in range(min(SAMPLES, 3)))
-        points.append((services * each, seconds))
-    (small, quick), (large, slow) = points[0], points[-1]
-    exponent = math.log(slow / quick) / math.log(large / small)
-    said = ", ".join(f"{count}: {seconds:.3f} s" for count, seconds in points)
-    return f"| growth, {name} | 1.1 | {exponent:.2f} | {said} | {_met(exponent, 1.1)} |"
-
-
 def memory() -> str:
     peak = max(sample("whole_apply", 1000, 50)["memory"] for _ in range(min(SAMPLES, 3)))
     met = _met(peak, MOST_MEMORY)
@@ -116,18 +102,13 @@ def _met(value: float, goal: float) -> str:
 
 
 def main() -> None:
-    chosen = sys.argv[1:] or [*ROWS, "memory", "growth"]
+    chosen = sys.argv[1:] or [*ROWS, "memory"]
     sample("whole_apply", 1, 1)
     print("| work | goal (aim) | measured | medians | met |\n|---|---|---|---|---|")
     for peer, rows in by_peer(name for name in chosen if name in ROWS).items():
         print(*measured(peer, rows), sep="\n", flush=True)
-    for name in chosen:
-        if name in ROWS:
-            continue
-        if name == "memory":
-            print(memory(), flush=True)
-        else:
-            print(growth("engine_apply"), growth("whole_apply"), sep="\n", flush=True)
+    if "memory" in chosen:
+        print(memory(), flush=True)
 
 
 if __name__ == "__main__":

@@ -16,13 +16,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import perf_counter
 
+from growth_sample import replay
 from tables import SET_UP, VIP
 
 from lvsdr.cli.main import GARBAGE
 from lvsdr.core.planner import plan
 from lvsdr.kernel.linux import LinuxKernel
-from lvsdr.kernel.netlink.netlink_messages import GENERIC, HEADER, REQUEST
-from lvsdr.kernel.tables import ipvs_batch
 from lvsdr.lab.lvsdr_command import lvsdr_command
 from lvsdr.model.change import Plan
 from lvsdr.model.objects import Objects, keyed
@@ -120,21 +119,7 @@ def executed(todo: Plan) -> float:
 
 def floor_apply(services: int, each: int) -> float:
     """Replay prepared bytes, as a program in C would: what the kernel itself takes."""
-    todo = plan(wanted(profile(services, each)), {}, {})
-    with LinuxKernel() as kernel:
-        wire = kernel._sockets.ipvs
-        sends = []
-        for some in ipvs_batch._batches(todo):
-            packed = bytearray()
-            for _, command, attributes in some:
-                length = HEADER.size + GENERIC.size + len(attributes)
-                packed += HEADER.pack(length, wire.family, REQUEST, wire.sequence(), 0)
-                packed += GENERIC.pack(command, 1) + attributes
-            sends.append(bytes(packed))
-        start = perf_counter()
-        for send in sends:
-            assert not wire.batch(send)
-        return perf_counter() - start
+    return replay(profile(services, each))
 
 
 def peer_same(services: int, each: int) -> float:
