@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from lvsdr.errors import CannotRun
+from lvsdr.model.late_dataclasses import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

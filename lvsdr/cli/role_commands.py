@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial, update_wrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +25,7 @@ from lvsdr.cli.options import (
 )
 from lvsdr.cli.session import Session
 from lvsdr.cli.silencing import said_beforehand
+from lvsdr.model.late_dataclasses import replace
 from lvsdr.render.results import Applied, Planned
 
 if TYPE_CHECKING:

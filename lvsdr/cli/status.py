@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from lvsdr.cli.options import netns_option, output_option, profile_argument, tru
 from lvsdr.cli.role_commands import read_profile
 from lvsdr.cli.session import Session, progress_bar
 from lvsdr.errors import Interrupted
+from lvsdr.model.late_dataclasses import replace
 from lvsdr.render.results import Status
 
 if TYPE_CHECKING:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from typing import ClassVar
 
 from lvsdr.model.address import IPAddress, IPNetwork
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
+from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.objects import ProxyNeighbour, Sysctl
 
 

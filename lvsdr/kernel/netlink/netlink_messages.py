@@ -7,8 +7,9 @@ import os
 import struct
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeVar
+
+from lvsdr.model.late_dataclasses import dataclass
 
 # linux/netlink.h, linux/genetlink.h
 NLMSG_NOOP, NLMSG_ERROR, NLMSG_DONE = 1, 2, 3

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import struct
 import time
-from dataclasses import dataclass, field
 from ipaddress import IPv4Interface, IPv6Interface, ip_address
 
 from lvsdr.kernel.netlink.netlink_messages import (
@@ -19,6 +18,7 @@ from lvsdr.kernel.netlink.netlink_messages import (
 )
 from lvsdr.kernel.netlink.route_socket import CREATE, EXCLUSIVE, REPLACE, RouteSocket
 from lvsdr.model.address import IPInterface
+from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.other_attributes import AddressAttributes
 
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22

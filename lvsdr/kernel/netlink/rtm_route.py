@@ -6,7 +6,6 @@ import socket
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from itertools import islice
 
@@ -24,6 +23,7 @@ from lvsdr.kernel.netlink.netlink_messages import (
 )
 from lvsdr.kernel.netlink.route_socket import CREATE, EXCLUSIVE, FAMILIES, RouteSocket
 from lvsdr.model.address import IPAddress, IPNetwork
+from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.other_attributes import RouteAttributes
 
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26

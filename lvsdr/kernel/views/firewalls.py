@@ -7,11 +7,11 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from lvsdr.kernel.netlink import nft_chains
 from lvsdr.model.firewall import Firewall
+from lvsdr.model.late_dataclasses import dataclass
 
 # Of the thread, which may be in another network namespace than the process.
 _NET, _ROOT = Path("/proc/thread-self/net"), Path("/")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 
 from lvsdr.kernel.netlink.open_sockets import Sockets
@@ -21,6 +20,7 @@ from lvsdr.kernel.views import (
 from lvsdr.kernel.views.host_view import host_of, links_and_addresses
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs_daemons import SyncDaemon
+from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.route_lookup import Packet
 
 ROOT = Path("/")
