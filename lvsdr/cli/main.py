@@ -54,6 +54,9 @@ def main() -> None:
             session.unheard(error)
         # Python would complain once more when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    # At its end Python looks through all that is left for garbage, several times: in vain, and for
+    # longer than a profile takes to be read.
+    gc.freeze()
     sys.exit(code)
 
 
