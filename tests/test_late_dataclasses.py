@@ -7,7 +7,7 @@ import dataclasses
 import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import pytest
 
@@ -69,6 +69,13 @@ class Plain(Derived):
     pass
 """
 Classes = Mapping[str, Any]
+
+
+class Pair(NamedTuple):
+    """Tuples with names keep them."""
+
+    first: Any
+    second: Any
 
 
 def classes(module: Any) -> Classes:
@@ -183,6 +190,14 @@ def test_fields_and_replace_take_both(made: Classes) -> None:
     assert (changed.number, changed.hidden, type(changed)) == (2, [3], made["Derived"])
     with pytest.raises(TypeError):
         late_dataclasses.replace(item, strange=1)
+
+
+@pytest.mark.parametrize("made", [STANDARD, LATE], ids=["standard", "late"])
+def test_asdict_goes_as_deep_as_the_standards(made: Classes) -> None:
+    inner = made["Derived"](1, hidden=[3])
+    around = made["Open"](inner, [inner, (1, [inner]), {"a": inner, 2: (Pair(inner, 2),)}])
+
+    assert late_dataclasses.asdict(around) == dataclasses.asdict(around)
 
 
 def test_a_standard_one_may_be_derived_of_a_late_one() -> None:

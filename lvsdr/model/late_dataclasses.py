@@ -12,9 +12,11 @@ from reprlib import recursive_repr
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["Field", "dataclass", "field", "fields", "replace"]
+from lvsdr.model import late_methods
+from lvsdr.model.late_methods import MISSING, compiled_later
 
-MISSING = object()
+__all__ = ["Field", "asdict", "dataclass", "field", "fields", "replace"]
+
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 # What the classes themselves say: the fields by name, inherited ones first.
 _FIELDS = "__late_fields__"
@@ -78,15 +80,15 @@ def _dataclass(
         known = _fields_of(cls)
         made = _slotted(cls, known)
         words = vars(made)
-        _compiled_later(made, "__init__", lambda: _init(made, known, frozen))
+        compiled_later(made, "__init__", lambda: late_methods.init(made, known, frozen))
         if "__repr__" not in words:
             made.__repr__ = recursive_repr()(_repr)  # type: ignore[assignment]
         explicit = words.get("__hash__") is not None
         if eq and "__eq__" not in words:
-            _compiled_later(made, "__eq__", lambda: _eq(known))
+            compiled_later(made, "__eq__", lambda: late_methods.eq(known))
         if eq and not explicit:
             if frozen:
-                _compiled_later(made, "__hash__", lambda: _hash(known))
+                compiled_later(made, "__hash__", lambda: late_methods.hash_(known))
             else:
                 made.__hash__ = None  # type: ignore[assignment]
         if frozen:
@@ -130,62 +132,6 @@ def _slotted(cls: type[Any], known: Mapping[str, _Field]) -> type[Any]:
     made = kind(cls.__name__, cls.__bases__, words)
     made.__qualname__ = cls.__qualname__
     return made
-
-
-def _compiled_later(cls: type, name: str, source: Callable[[], tuple[str, dict[str, Any]]]) -> None:
-    """Give a class a method that compiles itself once it is called."""
-
-    def first(self: object, *words: Any, **named: Any) -> Any:
-        text, names = source()
-        # As dataclasses does it: what the text is made of are names of fields.
-        exec(text, names)  # noqa: S102
-        method = names[name]
-        method.__qualname__ = f"{cls.__qualname__}.{name}"
-        setattr(cls, name, method)
-        return method(self, *words, **named)
-
-    setattr(cls, name, first)
-
-
-def _init(cls: type, known: Mapping[str, _Field], frozen: bool) -> tuple[str, dict[str, Any]]:
-    names: dict[str, Any] = {"_MISSING": MISSING}
-    words, body = ["self"], []
-    for name, each in known.items():
-        value = name
-        if each.default is not MISSING:
-            names[f"_default_{name}"] = each.default
-            words.append(f"{name}=_default_{name}")
-        elif each.default_factory is not MISSING:
-            names[f"_factory_{name}"] = each.default_factory
-            words.append(f"{name}=_MISSING")
-            value = f"_factory_{name}() if {name} is _MISSING else {name}"
-        else:
-            words.append(name)
-        if frozen:
-            # By the slot itself: faster than to look for it by its name.
-            names[f"_set_{name}"] = getattr(cls, name).__set__
-            body.append(f" _set_{name}(self, {value})")
-        else:
-            body.append(f" self.{name} = {value}")
-    if hasattr(cls, "__post_init__"):
-        body.append(" self.__post_init__()")
-    return f"def __init__({', '.join(words)}):\n" + "\n".join(body or [" pass"]), names
-
-
-def _eq(known: Mapping[str, _Field]) -> tuple[str, dict[str, Any]]:
-    ours, others = _values("self", known), _values("other", known)
-    test = " if other.__class__ is not self.__class__:\n  return NotImplemented\n"
-    return f"def __eq__(self, other):\n{test} return {ours} == {others}", {}
-
-
-def _hash(known: Mapping[str, _Field]) -> tuple[str, dict[str, Any]]:
-    return f"def __hash__(self):\n return hash({_values('self', known)})", {}
-
-
-def _values(owner: str, known: Mapping[str, _Field]) -> str:
-    """Return the source of the tuple of the values that make a difference."""
-    told = "".join(f"{owner}.{name}," for name, each in known.items() if each.compare)
-    return f"({told})"
 
 
 def _repr(self: Any) -> str:
@@ -234,6 +180,22 @@ def _replace(item: Any, /, **changes: Any) -> Any:
     return type(item)(**changes)
 
 
+def _asdict(item: Any) -> dict[str, Any]:
+    """Return the values of a dataclass by their names, those of others inside of it as well."""
+    return {each.name: _plain(getattr(item, each.name)) for each in _fields(item)}
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(type(value), _FIELDS) or hasattr(type(value), _STANDARD[0]):
+        return _asdict(value)
+    if isinstance(value, list | tuple):
+        plain = map(_plain, value)
+        return type(value)(*plain) if hasattr(value, "_fields") else type(value)(plain)
+    if isinstance(value, dict):
+        return {_plain(key): _plain(each) for key, each in value.items()}
+    return value
+
+
 def _state(self: Any) -> list[Any]:
     return [getattr(self, each.name) for each in _fields(self)]
 
@@ -245,6 +207,7 @@ def _set_state(self: Any, state: list[Any]) -> None:
 
 # A type checker sees the standard's, and holds every use of these to it.
 if TYPE_CHECKING:
-    from dataclasses import Field, dataclass, field, fields, replace
+    from dataclasses import Field, asdict, dataclass, field, fields, replace
 else:
-    Field, dataclass, field, fields, replace = _Field, _dataclass, _Field, _fields, _replace
+    Field, dataclass, field, fields = _Field, _dataclass, _Field, _fields
+    asdict, replace = _asdict, _replace
