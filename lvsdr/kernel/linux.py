@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from functools import cached_property
 from itertools import groupby
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.kernel.kernel_errors import reading
-from lvsdr.kernel.netlink import rtm_nsid
 from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.kernel.process_needs import has_net_admin
 from lvsdr.kernel.tables import sysctls
@@ -27,6 +26,8 @@ from lvsdr.model.ipvs import SERVER_KINDS, VirtualServer
 from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, Sysctl, keyed
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from lvsdr.kernel.tables.ipvs_servers import Servers
     from lvsdr.model.address import IPAddress
     from lvsdr.model.client_connections import ConnectionQuestion, ConnectionsSeen
@@ -34,13 +35,12 @@ if TYPE_CHECKING:
     from lvsdr.model.host import Host
     from lvsdr.model.route_lookup import Packet, RouteTo, UnicastRoute
 
+    class Table(Protocol):
+        """The kernel's side of one kind of object."""
 
-class Table(Protocol):
-    """The kernel's side of one kind of object."""
+        def observe(self, keys: Iterable[Key]) -> Iterator[Object]: ...
 
-    def observe(self, keys: Iterable[Key]) -> Iterator[Object]: ...
-
-    def execute(self, change: Change) -> None: ...
+        def execute(self, change: Change) -> None: ...
 
 
 class LinuxKernel(Closing):
@@ -91,6 +91,8 @@ class LinuxKernel(Closing):
 
     def number_of(self, namespace: int) -> int | None:
         """Return the number of another namespace in this one, as in IFLA_LINK_NETNSID."""
+        from lvsdr.kernel.netlink import rtm_nsid  # noqa: PLC0415
+
         with reading("the number of a namespace"):
             return rtm_nsid.number_of(self._sockets.rtnetlink, namespace)
 
