@@ -37,7 +37,7 @@ install: install-files
 	$(LIBDIR)/lvsdr/bin/python3 -I -m pip --disable-pip-version-check install -q .
 	install -d $(DESTDIR)$(BINDIR)
 	# No shell in between, which has to start first; isolated, as everywhere.
-	printf '#!%s -I\nfrom lvsdr.cli.main import main\n\nmain()\n' \
+	printf '#!%s -I\nfrom lvsdr.cli.main import program\n\nprogram()\n' \
 		'$(PREFIX)/lib/lvsdr/bin/python3' >$(DESTDIR)$(BINDIR)/lvsdr
 	chmod 0755 $(DESTDIR)$(BINDIR)/lvsdr
 

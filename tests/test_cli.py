@@ -745,6 +745,7 @@ def test_a_question_about_the_program_imports_no_command(question: str) -> None:
         "lvsdr.errors",
         "lvsdr.model",
         "lvsdr.model.late_dataclasses",
+        "lvsdr.model.late_methods",
     }
 
 

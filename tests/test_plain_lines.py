@@ -174,6 +174,30 @@ def test_click_is_not_loaded_for_a_plain_line(tmp_path: Path) -> None:
     assert plain.stderr == other.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "tidied"), [((), False), (("--format", "text"), True)], ids=["plain", "other"]
+)
+def test_a_plain_line_leaves_python_nothing_to_put_in_order(
+    tmp_path: Path, options: tuple[str, ...], tidied: bool
+) -> None:
+    script = (
+        "import atexit\n"
+        "from lvsdr.cli.main import program\n"
+        "atexit.register(print, 'tidied')\n"
+        "print('before')\n"
+        "program()\n"
+    )
+    line = ["realserver", "plan", str(tmp_path / "none.json"), *options]
+
+    done = subprocess.run(
+        [sys.executable, "-c", script, *line], capture_output=True, text=True, check=False
+    )
+
+    # All that was printed has arrived, on both streams.
+    assert done.stdout == "before\n" + "tidied\n" * tidied
+    assert (done.returncode, done.stderr.count("none.json")) == (2, 1)
+
+
 @pytest.mark.parametrize("start", COLOURS)
 def test_colours_are_those_of_click(start: str) -> None:
     names = {31: "red", 32: "green", 33: "yellow"}

@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from lvsdr.cli.plain_lines import plain_line
@@ -58,6 +59,23 @@ def main() -> None:
     # longer than a profile takes to be read.
     gc.freeze()
     sys.exit(code)
+
+
+def program() -> None:
+    """Run the program as the process that it is, and end that.
+
+    After a plain line nothing is left for Python to put in order: no thread, no temporary file.
+    What it would do all the same takes as long as to ask the kernel.
+    """
+    try:
+        main()
+    except SystemExit as done:
+        if plain_line(sys.argv[1:]) is None or sys.gettrace() or sys.getprofile():
+            raise
+        # What main() prints, it flushes; whoever closed stderr does not want to know.
+        with suppress(OSError):
+            sys.stderr.flush()
+        os._exit(done.code if isinstance(done.code, int) else 0)
 
 
 def _invoke(arguments: Sequence[str], session: Session) -> int:
