@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -10,6 +9,7 @@ from ipaddress import ip_address, ip_network
 from itertools import islice
 
 from lvsdr.kernel.netlink.netlink_messages import (
+    AF_INET,
     NOTHING,
     U32,
     Attributes,
@@ -130,7 +130,7 @@ def matching(
 def decode(message: memoryview) -> RawRoute:
     """Return the route in a message."""
     (family, length, _, _, table, protocol, scope, kind, _), found = unpack_message(message, RTMSG)
-    anywhere = bytes(4 if family == socket.AF_INET else 16)
+    anywhere = bytes(4 if family == AF_INET else 16)
     return RawRoute(
         kind=kind,
         destination=ip_network((bytes(found.get(RTA_DST, anywhere)), length)),
