@@ -750,7 +750,16 @@ def test_a_question_about_the_program_imports_no_command(question: str) -> None:
 
 
 def test_a_plan_imports_neither_pyroute2_nor_what_explains_a_bad_profile() -> None:
-    heavy = {"pyroute2", "asyncio", "ssl", "jsonschema", "subprocess", "tomllib", "difflib"}
+    heavy = {
+        "pyroute2",
+        "asyncio",
+        "ssl",
+        "jsonschema",
+        "subprocess",
+        "tomllib",
+        "difflib",
+        "click",
+    }
 
     loaded = loaded_by("director", "plan", DIRECTOR)
 
