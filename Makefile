@@ -36,8 +36,9 @@ install: install-files
 	$(PYTHON) -I -m venv $(LIBDIR)/lvsdr
 	$(LIBDIR)/lvsdr/bin/python3 -I -m pip --disable-pip-version-check install -q .
 	install -d $(DESTDIR)$(BINDIR)
-	printf '#!/bin/sh\nexec %s -I -m lvsdr "$$@"\n' '$(PREFIX)/lib/lvsdr/bin/python3' \
-		>$(DESTDIR)$(BINDIR)/lvsdr
+	# No shell in between, which has to start first; isolated, as everywhere.
+	printf '#!%s -I\nfrom lvsdr.cli.main import program\n\nprogram()\n' \
+		'$(PREFIX)/lib/lvsdr/bin/python3' >$(DESTDIR)$(BINDIR)/lvsdr
 	chmod 0755 $(DESTDIR)$(BINDIR)/lvsdr
 
 .PHONY: install-files

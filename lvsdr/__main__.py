@@ -1,5 +1,5 @@
 """`python -m lvsdr` is the program."""
 
-from lvsdr.cli.main import main
+from lvsdr.cli.main import program
 
-main()
+program()

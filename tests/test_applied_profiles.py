@@ -13,7 +13,7 @@ import pytest
 
 from fake import ETH0, LO, FakeKernel, FakeSession, host
 from former_records import make_former
-from lvsdr.cli.main import cli
+from lvsdr.cli.command_line import cli
 from lvsdr.model.host import HostLink
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.objects import Address, Link, Object, Sysctl, keyed

@@ -18,8 +18,9 @@ import pytest
 
 from fake import ETH0, LO, FakeKernel, FakeSession, host
 from lvsdr import errors
+from lvsdr.cli.command_line import cli
 from lvsdr.cli.command_table import Later
-from lvsdr.cli.main import cli, run
+from lvsdr.cli.main import run
 from lvsdr.cli.session import Session
 from lvsdr.core.book import Book
 from lvsdr.errors import CannotRun, Interrupted
@@ -731,18 +732,34 @@ def test_a_question_about_the_program_imports_no_command(question: str) -> None:
     assert loaded & {"pyroute2", "jsonschema", "subprocess"} == set()
     assert {name for name in loaded if name.startswith("lvsdr.")} == {
         "lvsdr.cli",
+        "lvsdr.cli.command_line",
         "lvsdr.cli.command_table",
+        "lvsdr.cli.default_profile",
         "lvsdr.cli.main",
         "lvsdr.cli.neighbourhood",
+        "lvsdr.cli.plain_lines",
+        "lvsdr.cli.plain_output",
         "lvsdr.cli.session",
         "lvsdr.core",
         "lvsdr.core.signals",
         "lvsdr.errors",
+        "lvsdr.model",
+        "lvsdr.model.late_dataclasses",
+        "lvsdr.model.late_methods",
     }
 
 
 def test_a_plan_imports_neither_pyroute2_nor_what_explains_a_bad_profile() -> None:
-    heavy = {"pyroute2", "asyncio", "ssl", "jsonschema", "subprocess", "tomllib", "difflib"}
+    heavy = {
+        "pyroute2",
+        "asyncio",
+        "ssl",
+        "jsonschema",
+        "subprocess",
+        "tomllib",
+        "difflib",
+        "click",
+    }
 
     loaded = loaded_by("director", "plan", DIRECTOR)
 
@@ -883,7 +900,7 @@ def test_a_second_signal_does_not_break_the_undoing(
 @pytest.fixture
 def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "lvsdr.cli.role_commands.os", type("Os", (), {"geteuid": staticmethod(lambda: 0)})
+        "lvsdr.cli.role_verbs.os", type("Os", (), {"geteuid": staticmethod(lambda: 0)})
     )
 
 

@@ -18,7 +18,7 @@ from lvsdr.model.profile import DirectorProfile, LabelledVip, RealServerProfile
 from lvsdr.model.route_lookup import Packet, RouteTo
 from lvsdr.profile.roles.role_interface import usable_interface
 from lvsdr.rules.host import container_cable, container_host_rules, host_rules
-from lvsdr.rules.host.route_questions import FAR
+from lvsdr.rules.host.askers import FAR
 
 VIP, RIP = (ip_address(f"192.0.2.{end}") for end in (10, 11))
 VIP6, RIP6 = ip_address("2001:db8::10"), ip_address("2001:db8::11")

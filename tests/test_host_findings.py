@@ -23,6 +23,7 @@ from lvsdr.model.path import PathVerdict, Proof
 from lvsdr.model.profile import DirectorProfile, LabelledVip, RealServerProfile
 from lvsdr.model.route_lookup import Packet, RouteTo
 from lvsdr.rules.host import container_host_rules, host_rules, route_questions, vip_gateways
+from lvsdr.rules.host.askers import FAR
 from lvsdr.rules.host.drift import drift
 from lvsdr.rules.host.harm_of_apply import (
     harm_of_apply,
@@ -30,7 +31,6 @@ from lvsdr.rules.host.harm_of_apply import (
     put_back,
     without_harm,
 )
-from lvsdr.rules.host.route_questions import FAR
 
 RULES = Path(__file__).parent.parent / "lvsdr" / "rules" / "host"
 VIP, RIP, DIP = (ip_address(f"192.0.2.{end}") for end in (10, 11, 1))

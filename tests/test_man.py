@@ -20,8 +20,8 @@ import click
 import pytest
 
 from lvsdr import errors
+from lvsdr.cli.command_line import cli
 from lvsdr.cli.command_table import Later
-from lvsdr.cli.main import cli
 from lvsdr.core import book, signals
 from lvsdr.model.holder_kinds import HOLDER_KINDS
 from lvsdr.model.ipvs import Service

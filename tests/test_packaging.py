@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import pytest
 
-from lvsdr.cli.main import cli
+from lvsdr.cli.command_line import cli
 
 ROOT = Path(__file__).parent.parent
 UNITS = sorted((ROOT / "packaging" / "systemd").iterdir())

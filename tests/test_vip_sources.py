@@ -13,7 +13,7 @@ from lvsdr.model.host import HeldAddress, Host, HostLink
 from lvsdr.model.ipvs import RealServer, Service
 from lvsdr.model.profile import DirectorProfile, LabelledVip, Profile, RealServerProfile
 from lvsdr.model.route_lookup import Packet, RouteTo
-from lvsdr.rules.host.route_questions import FAR
+from lvsdr.rules.host.askers import FAR
 from lvsdr.rules.host.vip_addresses import dip, sources
 
 VIP, RIP, GATEWAY = (ip_address(f"192.0.2.{end}") for end in (10, 11, 254))

@@ -11,7 +11,7 @@ import pytest
 from fake import FakeSession, host
 from lvsdr.cli.main import run
 from lvsdr.model.objects import Address, Link, Sysctl
-from lvsdr.rules.host.route_questions import FAR, neighbour
+from lvsdr.rules.host.askers import FAR, neighbour
 
 # Its own address, and the VIP: all that there is between them.
 SUBNETS = [

@@ -15,7 +15,7 @@ from lvsdr.cli.options import (
     profile_argument,
     trust_option,
 )
-from lvsdr.cli.role_commands import read_profile
+from lvsdr.cli.role_verbs import read_profile
 from lvsdr.cli.session import Session
 from lvsdr.render.results import Announced, ToldNeighbour
 

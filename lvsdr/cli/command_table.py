@@ -68,13 +68,13 @@ def _show_help(context: click.Context, _: click.Parameter, value: bool) -> None:
 
 
 def _director() -> click.Command:
-    from lvsdr.cli import announce_vips, director_apply, drain, status, verify
+    from lvsdr.cli import announce_vips, director_commands, drain, status, verify
 
     return click.Group(
         "director",
         help=TABLE["director"][0],
         commands=[
-            *director_apply.of_a_director(),
+            *director_commands.of_a_director(),
             announce_vips.announce,
             drain.drain,
             status.status_director,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from lvsdr.errors import CannotRun
+from lvsdr.model.late_dataclasses import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,6 +57,8 @@ def typed_here(verdict: Verdict, netns: str | None) -> Verdict:
 def _from_outside(item: T, netns: str) -> T:
     if not item.hint or item.on:
         return item
+    import shlex
+
     enter: list[str] = (
         ["nsenter", f"--net={netns}"] if "/" in netns else ["ip", "netns", "exec", netns]
     )

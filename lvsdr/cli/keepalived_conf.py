@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from lvsdr.cli.argument_types import NumberRange
-from lvsdr.cli.keepalived import director_option, realserver_option, roles_of
+from lvsdr.cli.keepalived import director_option, realserver_option
+from lvsdr.cli.keepalived_hook import roles_of
 from lvsdr.cli.options import output_option, trust_option
 from lvsdr.cli.session import Session
 from lvsdr.errors import ProfileError

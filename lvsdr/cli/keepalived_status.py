@@ -6,7 +6,8 @@ import click
 
 from lvsdr.cli.options import netns_option, output_option
 from lvsdr.cli.session import Session
-from lvsdr.render.results import InstanceState, KeepalivedStatus, ServerState
+from lvsdr.model.keepalived_states import InstanceState, ServerState
+from lvsdr.render.results import KeepalivedStatus
 
 
 @click.command()

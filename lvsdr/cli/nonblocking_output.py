@@ -7,8 +7,6 @@ import select
 import sys
 from typing import TextIO
 
-import click
-
 from lvsdr.model.printable import printable
 
 # What a pipe takes at once where poll(2) says that it takes any.
@@ -80,5 +78,7 @@ def _written(stream: TextIO, text: bytes) -> int:
     descriptor = _descriptor(stream)
     if descriptor is not None:
         return os.write(descriptor, text)
+    import click
+
     click.echo(text.decode(errors="replace"), stream, nl=False)
     return len(text)

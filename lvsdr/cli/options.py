@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lvsdr.cli.argument_types import NumberRange
+from lvsdr.cli.default_profile import default_profile
 from lvsdr.cli.session import Session
 from lvsdr.render import output_formats
 
@@ -51,11 +52,6 @@ def profile_argument(role: str | None = None) -> Callable[[Command], Command]:
         # Not default=None: for click that is a value, and nothing is missing then.
         return click.argument("profile", type=path)
     return click.argument("profile", type=path, default=default_profile(role))
-
-
-def default_profile(role: str) -> Path:
-    """Return the path of the profile that a command of the role takes by itself."""
-    return Path(f"/etc/lvsdr/{role}.json")
 
 
 def output_option(result: type[Result]) -> Callable[[Command], Command]:

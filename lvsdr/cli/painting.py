@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import click
-
 from lvsdr.model.printable import printable
 from lvsdr.render.page_width import broken, page_width
 
-COLOURS = {"+": "green", "-": "red", "~": "yellow", "error": "red", "warning": "yellow"}
+# The numbers of red, green and yellow (ECMA-48, select graphic rendition).
+RED, GREEN, YELLOW = 31, 32, 33
+COLOURS = {"+": GREEN, "-": RED, "~": YELLOW, "error": RED, "warning": YELLOW}
 
 
-def painted(lines: Iterable[str]) -> Iterator[str]:
+def painted(lines: Iterable[str], *, coloured: bool) -> Iterator[str]:
     """Yield lines as they are printed to people."""
     width = page_width()
     for line in lines:
         # First escaped: printable() would take the line breaks for somebody's.
         text = broken(printable(line), width)
         colour = COLOURS.get(text[:1]) or COLOURS.get(text.partition(":")[0])
-        yield click.style(text, fg=colour) if colour else text
+        yield f"\x1b[{colour}m{text}\x1b[0m" if colour and coloured else text

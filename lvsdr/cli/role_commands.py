@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from functools import partial, update_wrapper
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from lvsdr.cli import container
 from lvsdr.cli.options import (
     Command,
-    default_profile,
     lock_option,
     name_option,
     netns_option,
@@ -24,15 +18,10 @@ from lvsdr.cli.options import (
     trust_option,
     without_record_option,
 )
-from lvsdr.cli.session import Session
-from lvsdr.cli.silencing import said_beforehand
+from lvsdr.cli.role_verbs import apply, plan, withdraw
 from lvsdr.render.results import Applied, Planned
 
 if TYPE_CHECKING:
-    from lvsdr.core.situation import Situation
-    from lvsdr.model.folded_servers import KnownText
-    from lvsdr.model.profile import Profile
-    from lvsdr.model.silence import Silence
     from lvsdr.render.results import Result
 
 Work = Callable[..., int]
@@ -64,80 +53,3 @@ def withdrawal(role: str) -> click.Command:
     """Return the command withdraw of a role."""
     options: tuple[Command, ...] = (lock_option, name_option, without_record_option)
     return role_command(role, withdraw, Applied, *options)
-
-
-def plan(session: Session, profile: Path, role: str) -> int:
-    """Show what apply would change; exit 1 if anything."""
-    from lvsdr.core.silences import falling_silent
-    from lvsdr.core.situation import plan_apply
-
-    wanted = read_profile(session, profile, role)
-    with session.kernel() as kernel:
-        around = container.host_side(session, wanted, kernel)
-        situation = plan_apply(wanted, kernel, session.book())
-        silences = falling_silent(wanted, situation, kernel)
-    session.tell((*situation.notes, *map(container.noted, around)))
-    session.show(Planned(situation.todo, situation.drift, silences=silences))
-    return 1 if situation.todo else 0
-
-
-def apply(session: Session, profile: Path, role: str) -> int:
-    """Make this host what the profile says, or leave it as it was."""
-    from lvsdr.core import workflow
-
-    wanted, book = read_profile(session, profile, role), session.book()
-    silences: list[Silence] = []
-    with book.locked(session.lock_timeout), session.kernel() as kernel:
-        around = container.host_side(session, wanted, kernel)
-        container.refuse_company(around)
-
-        def first(planned: Situation) -> None:
-            silences.extend(said_beforehand(session, wanted, planned, kernel))
-
-        situation = workflow.apply(
-            wanted, kernel, book, session.announcer, first=first, file=profile
-        )
-    session.tell((*situation.notes, *map(container.noted, around)))
-    session.show(Applied(situation.todo, kept=situation.kept, silences=silences))
-    return 0
-
-
-def withdraw(
-    session: Session, profile: Path, role: str, name: str | None, without_record: bool
-) -> int:
-    """Give back exactly what was there before the first apply."""
-    from lvsdr.core import workflow
-
-    wanted: Profile | str = f"{role}:{name}"
-    if name is None:
-        wanted = read_profile(session, profile, role, going=True)
-    book = session.book()
-    with book.locked(session.lock_timeout), session.kernel() as kernel:
-        situation = workflow.withdraw(wanted, kernel, book, without_record=without_record)
-    session.tell(situation.notes)
-    session.show(Applied(situation.todo, kept=(*situation.kept, *situation.in_use)))
-    return 1 if any(each.ours for each in situation.kept) else 0
-
-
-def read_profile(
-    session: Session, path: Path, role: str, *, partly: bool = False, going: bool = False
-) -> Profile:
-    """Return the profile of a command; raises ProfileError.
-
-    Where it is enough to know it `partly`, real servers that the record knows are not read; where
-    it is `going`, nor are those of virtual servers of which one is drained.
-    """
-    from lvsdr.profile.reader import read
-
-    def known() -> Sequence[KnownText]:
-        from lvsdr.core.folding import known_texts
-
-        return known_texts(session.book(), drained=going) if partly or going else ()
-
-    # What root carries out is for root to decide.
-    guarded = os.geteuid() == 0 and not session.allow_insecure_profile
-    profile = read(path, role, guarded=guarded, known=known)
-    typed = [] if path == default_profile(role) else [str(path.absolute())]
-    if session.allow_insecure_profile:
-        typed.insert(0, "--allow-insecure-profile")
-    return replace(profile, typed=shlex.join(typed)) if typed else profile

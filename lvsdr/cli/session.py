@@ -11,9 +11,8 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-import click
-
 from lvsdr.cli.neighbourhood import Neighbourhood
+from lvsdr.cli.plain_output import echo
 from lvsdr.errors import CannotRun, LvsdrError
 
 if TYPE_CHECKING:
@@ -183,14 +182,14 @@ class Session(Neighbourhood):
             return self.write(lines)
         from lvsdr.cli.painting import painted
 
-        return self.write(painted(lines))
+        return self.write(painted(lines, coloured=_may_colour() and sys.stdout.isatty()))
 
     def write(self, lines: Iterable[str]) -> bool:
         """Print lines, and return whether anybody could read them."""
         rest = iter(lines)
         try:
             while some := list(islice(rest, LINES_AT_ONCE)):
-                click.echo("\n".join(some), color=None if _may_colour() else False)
+                echo("\n".join(some), color=None if _may_colour() else False)
         except OSError as error:
             self.unheard(error)
             return False
@@ -224,6 +223,8 @@ class Session(Neighbourhood):
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[float], None]]:
     """Show a bar on stderr, where it is a terminal; the block tells the fraction done."""
+    import click
+
     with click.progressbar(
         length=1000, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:
@@ -236,7 +237,7 @@ def _complain(*lines: str) -> None:
     # Whoever closed stderr does not want to know; the exit code says it too.
     with suppress(OSError):
         for line in lines:
-            click.echo(printable(line), err=True)
+            echo(printable(line), errors=True)
 
 
 def _may_colour() -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,11 +12,12 @@ import click
 
 from lvsdr.cli import director_state
 from lvsdr.cli.argument_types import NumberRange
-from lvsdr.cli.director_apply import director_profile
+from lvsdr.cli.director_verbs import director_profile
 from lvsdr.cli.options import netns_option, output_option, profile_argument, trust_option
-from lvsdr.cli.role_commands import read_profile
+from lvsdr.cli.role_verbs import read_profile
 from lvsdr.cli.session import Session, progress_bar
 from lvsdr.errors import Interrupted
+from lvsdr.model.late_dataclasses import replace
 from lvsdr.render.results import Status
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
+    from lvsdr.cli.session import Session
     from lvsdr.core.kernel_interface import Kernel
 
 PHASES = ("start", "read", "observe", "plan", "execute", "check", "rest")
@@ -46,6 +47,14 @@ class Stopwatch:
         self.turn("rest")
         said = [f"{phase} {seconds:.3f}" for phase, seconds in self.seconds.items()]
         return f"timings: {' '.join(said)} total {sum(self.seconds.values()):.3f}"
+
+
+def start(session: Session) -> None:
+    """Let the time of this run be told at its end; raises CannotRun."""
+    from lvsdr.kernel.process_needs import require_proc
+
+    require_proc()
+    session.stopwatch = Stopwatch()
 
 
 @contextmanager

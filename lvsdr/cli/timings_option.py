@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from lvsdr.cli.session import Session
-from lvsdr.cli.stopwatch import Stopwatch
+from lvsdr.cli.stopwatch import start
 
 
 def offer_timings(command: click.Command) -> None:
@@ -29,7 +29,4 @@ def offer_timings(command: click.Command) -> None:
 def _start(context: click.Context, _: click.Parameter, value: bool) -> None:
     session = context.find_object(Session)
     if value and session is not None:
-        from lvsdr.kernel.process_needs import require_proc
-
-        require_proc()
-        session.stopwatch = Stopwatch()
+        start(session)

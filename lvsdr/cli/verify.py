@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lvsdr.cli import container, director_state
-from lvsdr.cli.director_apply import director_profile
+from lvsdr.cli.director_verbs import director_profile
 from lvsdr.cli.options import (
     dip_option,
     netns_option,
@@ -19,7 +19,7 @@ from lvsdr.cli.options import (
     seconds_option,
     trust_option,
 )
-from lvsdr.cli.role_commands import read_profile
+from lvsdr.cli.role_verbs import read_profile
 from lvsdr.cli.session import Session, progress_bar
 from lvsdr.render.results import Verified
 

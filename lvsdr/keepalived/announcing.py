@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from time import monotonic, sleep
 
 from lvsdr.core.workflow import Announcer
 from lvsdr.keepalived.host_roles import HostAccess
 from lvsdr.model.address import IPAddress
+from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.profile import DirectorProfile
 
 # When a new director speaks again, in seconds: keepalived does so after five (garp_master_delay),

@@ -6,11 +6,11 @@ import json
 import re
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
 
 from lvsdr.core.book import Book
 from lvsdr.core.durable_file import remove_file, replace_file
 from lvsdr.keepalived.ledger import locked_file
+from lvsdr.model.late_dataclasses import asdict, dataclass
 from lvsdr.model.printable import printable
 
 FORMAT = "lvsdr/health/1"

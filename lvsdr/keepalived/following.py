@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
 from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.keepalived import rivals
@@ -14,6 +13,7 @@ from lvsdr.keepalived.host_roles import HostAccess, Report, Roles
 from lvsdr.keepalived.presence import Look, Presence, Turn
 from lvsdr.keepalived.telling import ToldLater
 from lvsdr.keepalived.vrrp_states import MASTER, STOP
+from lvsdr.model.late_dataclasses import dataclass, field
 
 # How often it is looked for what was said meanwhile, until it is looked whether we are to end.
 AT_ONCE = 8

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
 from time import monotonic, sleep
 
 from lvsdr.errors import CannotRun, LvsdrError
@@ -12,6 +11,7 @@ from lvsdr.keepalived import release_vips
 from lvsdr.keepalived.host_roles import HostAccess, Report, Roles
 from lvsdr.keepalived.transition import enter_state
 from lvsdr.keepalived.vrrp_states import Notice
+from lvsdr.model.late_dataclasses import dataclass, field, replace
 
 # How long until it is asked again who else speaks for the VIPs, in seconds.
 AGAIN = 0.5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lvsdr.core.book import Book
@@ -13,6 +12,7 @@ from lvsdr.errors import ProfileError
 from lvsdr.keepalived.ledger import Ledger
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Plan
+from lvsdr.model.late_dataclasses import dataclass, replace
 from lvsdr.model.objects import Sysctl
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
 

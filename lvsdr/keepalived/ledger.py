@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from lvsdr.core import lock
@@ -14,6 +13,7 @@ from lvsdr.core.durable_file import replace_file
 from lvsdr.errors import LvsdrError
 from lvsdr.keepalived.keepalived_process import ticks_now
 from lvsdr.keepalived.vrrp_states import MASTER, Notice, notice_from_line
+from lvsdr.model.late_dataclasses import replace
 
 FORMAT = "lvsdr/ledger/2"
 # Hooks that somebody else starts must not fill the memory.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import Enum
+
+from lvsdr.model.late_dataclasses import dataclass, replace
 
 # How many times in a row nobody has the FIFO open for writing until keepalived has gone: not one,
 # for at a reload keepalived closes it, and opens it again.

@@ -8,7 +8,6 @@ may schedule still, because its keepalived was killed, or nobody has told it to 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import replace
 from time import monotonic, sleep
 
 from lvsdr.core.book import Book
@@ -21,6 +20,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer
+from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import Key
 from lvsdr.model.profile import DirectorProfile
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import syslog
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
 from lvsdr.errors import LvsdrError
 from lvsdr.keepalived.hook import Outcome
+from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.printable import printable
 from lvsdr.render.output_formats import Format
 from lvsdr.render.results import Failed, FifoLine, Notified, Result

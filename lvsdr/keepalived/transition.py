@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 from lvsdr.core import signals, workflow
@@ -17,6 +16,7 @@ from lvsdr.keepalived.release_vips import release_vips
 from lvsdr.keepalived.vrrp_states import FAULT, MASTER
 from lvsdr.model.address import IPAddress
 from lvsdr.model.host import Host
+from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.profile import DirectorProfile
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from lvsdr.errors import ProfileError
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.printable import printable
 
 MASTER, FAULT, STOP = "MASTER", "FAULT", "STOP"

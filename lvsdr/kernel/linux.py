@@ -6,19 +6,17 @@ Modules that only some commands need are imported inside functions: a plan needs
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
+from functools import cached_property
 from itertools import groupby
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.kernel.kernel_errors import reading
-from lvsdr.kernel.netlink import ipvs_dump, rtm_nsid
 from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.kernel.process_needs import has_net_admin
-from lvsdr.kernel.tables import ipvs_batch, sysctls
+from lvsdr.kernel.tables import sysctls
 from lvsdr.kernel.tables.addresses import Addresses
 from lvsdr.kernel.tables.guard_routes import Routes
-from lvsdr.kernel.tables.ipvs_control import SyncDaemons, Timeouts
-from lvsdr.kernel.tables.ipvs_servers import Servers
 from lvsdr.kernel.tables.links import Links
 from lvsdr.kernel.tables.proxy_neighbours import Proxies
 from lvsdr.kernel.views import host_view
@@ -28,19 +26,21 @@ from lvsdr.model.ipvs import SERVER_KINDS, RealServer, Service, VirtualServer
 from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, Sysctl, keyed
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
+    from lvsdr.kernel.tables.ipvs_servers import Servers
     from lvsdr.model.address import IPAddress
     from lvsdr.model.client_connections import ConnectionQuestion, ConnectionsSeen
     from lvsdr.model.counters import Counters
     from lvsdr.model.host import Host
     from lvsdr.model.route_lookup import Packet, RouteTo, UnicastRoute
 
+    class Table(Protocol):
+        """The kernel's side of one kind of object."""
 
-class Table(Protocol):
-    """The kernel's side of one kind of object."""
+        def observe(self, keys: Iterable[Key]) -> Iterator[Object]: ...
 
-    def observe(self, keys: Iterable[Key]) -> Iterator[Object]: ...
-
-    def execute(self, change: Change) -> None: ...
+        def execute(self, change: Change) -> None: ...
 
 
 class LinuxKernel(Closing):
@@ -49,20 +49,35 @@ class LinuxKernel(Closing):
     def __init__(self) -> None:
         self._sockets = Sockets()
         self._addresses = Addresses(self._sockets)
-        self._servers = Servers(self._sockets)
         self._tables: Mapping[str, Table] = {
             "sysctl": sysctls.Sysctls(self._sockets),
             "link": Links(self._sockets),
             "address": self._addresses,
             "route": Routes(self._sockets),
             "proxy_neighbour": Proxies(self._sockets),
-            "timeout": Timeouts(self._sockets),
-            "sync_daemon": SyncDaemons(self._sockets),
         }
 
     def close(self) -> None:
         """Give back what was opened."""
         self._sockets.close()
+
+    @cached_property
+    def _servers(self) -> Servers:
+        # A real server has none.
+        from lvsdr.kernel.tables.ipvs_servers import Servers  # noqa: PLC0415
+
+        return Servers(self._sockets)
+
+    def _table(self, kind: str) -> Table:
+        if kind in self._tables:
+            return self._tables[kind]
+        from lvsdr.kernel.tables.ipvs_control import SyncDaemons, Timeouts  # noqa: PLC0415
+
+        settings: dict[str, Table] = {
+            "timeout": Timeouts(self._sockets),
+            "sync_daemon": SyncDaemons(self._sockets),
+        }
+        return settings[kind]
 
     def read_host(self) -> Host:
         """Return the host's links, addresses, ARP settings and proxy entries."""
@@ -76,6 +91,8 @@ class LinuxKernel(Closing):
 
     def number_of(self, namespace: int) -> int | None:
         """Return the number of another namespace in this one, as in IFLA_LINK_NETNSID."""
+        from lvsdr.kernel.netlink import rtm_nsid  # noqa: PLC0415
+
         with reading("the number of a namespace"):
             return rtm_nsid.number_of(self._sockets.rtnetlink, namespace)
 
@@ -101,7 +118,7 @@ class LinuxKernel(Closing):
         wanted = keys if isinstance(keys, Set) else set(keys)
         found = keyed(self._servers.observe(wanted, likely)) if servers else {}
         for kind, group in kinds.items():
-            found.update(keyed(self._tables[kind].observe(group)))
+            found.update(keyed(self._table(kind).observe(group)))
         return found
 
     def children(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
@@ -122,6 +139,8 @@ class LinuxKernel(Closing):
 
     def fingerprint(self, servers: Iterable[RealServer]) -> str:
         """Return by what a service with these real servers, and no others, would be known."""
+        from lvsdr.kernel.netlink import ipvs_dump  # noqa: PLC0415
+
         return ipvs_dump.fingerprint(servers)
 
     def virtual_servers(self) -> Iterable[VirtualServer]:
@@ -141,6 +160,7 @@ class LinuxKernel(Closing):
 
     def connections(self, question: ConnectionQuestion) -> ConnectionsSeen:
         """Return what IPVS's connections say of clients."""
+        from lvsdr.kernel.tables.ipvs_control import Timeouts  # noqa: PLC0415
         from lvsdr.kernel.views import ipvs_connections  # noqa: PLC0415
 
         timeouts = Timeouts(self._sockets).seconds()
@@ -165,15 +185,19 @@ class LinuxKernel(Closing):
 
     def execute(self, changes: Iterable[Change]) -> None:
         """Carry out `changes` in their order; raise KernelError at the first refused one."""
+        from lvsdr.kernel.tables import ipvs_batch  # noqa: PLC0415
+
         for packed, run in groupby(changes, key=ipvs_batch.takes):
             if packed:
                 ipvs_batch.execute(self._sockets.ipvs, list(run))
             else:
                 for change in run:
-                    self._tables[change.subject.kind].execute(change)
+                    self._table(change.subject.kind).execute(change)
 
     def attempt(self, changes: Iterable[Change]) -> list[LvsdrError]:
         """Carry out `changes` in order, as far as possible; return the errors of the others."""
+        from lvsdr.kernel.tables import ipvs_batch  # noqa: PLC0415
+
         refused: list[LvsdrError] = []
         for packed, run in groupby(changes, key=ipvs_batch.takes):
             for some in [list(run)] if packed else ([change] for change in run):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+# The module of C, as for netlink's sockets: a plan opens no others.
+import _socket as socket
 import errno
 import os
-import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from lvsdr.errors import CannotRun
@@ -60,7 +61,7 @@ def identity() -> str:
     It is the namespace's cookie, which the kernel never gives twice; before Linux 5.14 it is the
     inode, which may be given again.
     """
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as probe:
         try:
             packed = probe.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8)
         except OSError as error:

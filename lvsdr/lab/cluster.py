@@ -8,7 +8,6 @@ import struct
 import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from ipaddress import ip_interface
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from lvsdr.errors import CannotRun
 from lvsdr.lab.lab_host import Host
 from lvsdr.lab.topology import CLIENTS, Station, Topology
 from lvsdr.model.address import IPAddress, IPInterface, IPNetwork, host_network
+from lvsdr.model.late_dataclasses import dataclass
 
 # So that no namespace of the host's own is mistaken for one of ours.
 PREFIX = "lvsdr-"

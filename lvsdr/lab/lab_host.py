@@ -10,7 +10,6 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any, TypeVar
 from lvsdr.kernel import namespace
 from lvsdr.lab.lvsdr_command import lvsdr_command
 from lvsdr.model.holder_kinds import TUNNEL_ENDS
+from lvsdr.model.late_dataclasses import dataclass
 
 T = TypeVar("T")
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from lvsdr.model.late_dataclasses import dataclass, field
 
 Document = dict[str, Any]
 Witness = Literal["answering", "entry", "serving", "looping", "reaching"]

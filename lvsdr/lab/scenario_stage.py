@@ -8,7 +8,6 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from ipaddress import ip_address, ip_interface
 from itertools import groupby
 from pathlib import Path
@@ -21,6 +20,7 @@ from lvsdr.lab.scenario import ByHand, Document, Scenario
 from lvsdr.lab.topology import Station, Topology, topology
 from lvsdr.model.address import IPAddress
 from lvsdr.model.ipvs import Service
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
 from lvsdr.profile.reader import read
 

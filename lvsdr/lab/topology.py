@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from ipaddress import ip_interface, ip_network
 
 from lvsdr.model.address import IPAddress, IPInterface, IPNetwork, host_interface
+from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
 
 # Where the clients are, behind the gateway; the second of each where the first is taken.

@@ -6,9 +6,9 @@ After Documentation/networking/ip-sysctl.rst, and arp_ignore() and arp_solicit()
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from lvsdr.model.host import Host
+from lvsdr.model.late_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

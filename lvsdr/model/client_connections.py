@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from lvsdr.model.address import IPAddress, IPNetwork
 from lvsdr.model.ipvs import RealServer, Service
+from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.objects import Key
 
 # A client asks again after a second. What is younger has not been answered yet, perhaps.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from lvsdr.model.address import IPAddress
 from lvsdr.model.host import Host
+from lvsdr.model.late_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
 
 from lvsdr.model.ipvs import RealServer
+from lvsdr.model.late_dataclasses import dataclass, fields, replace
 from lvsdr.model.objects import Key
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import IPv4Address
+
+from lvsdr.model.late_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

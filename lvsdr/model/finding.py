@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from lvsdr.model.address import IPAddress
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.objects import Key
 
 ERROR, WARNING = "error", "warning"

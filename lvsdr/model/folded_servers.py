@@ -7,10 +7,10 @@ them is to be done, and none of them is made into an object.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, overload
 
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.objects import Key
 
 

@@ -7,7 +7,8 @@ come of these rows.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from lvsdr.model.late_dataclasses import dataclass
 
 INET, INET6 = "inet", "inet6"
 

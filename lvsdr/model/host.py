@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
 from lvsdr.model.address import IPAddress, IPInterface, IPNetwork
 from lvsdr.model.ipvs import RealServer, VirtualServer
+from lvsdr.model.late_dataclasses import dataclass, field, replace
 from lvsdr.model.objects import ProxyNeighbour
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import Field, dataclass, fields
 from functools import lru_cache
 from itertools import islice, repeat
 from operator import attrgetter
@@ -13,6 +12,7 @@ from typing import Any, ClassVar
 from lvsdr.model.address import IPAddress, endpoint
 from lvsdr.model.ipvs_setting_words import PEOPLE, all_said, setting
 from lvsdr.model.ipvs_tunnel import IPIP_TUNNEL, Tunnel, tunnel_in_words
+from lvsdr.model.late_dataclasses import Field, dataclass, fields
 from lvsdr.model.objects import DESTINATIONS, SERVICES, Key, Object
 from lvsdr.model.scheduler_flags import flags_in_words
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from lvsdr.model.address import IPAddress, endpoint
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.objects import DAEMONS, SETTINGS, Key, Object
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import Field, field
 from typing import Any
+
+from lvsdr.model.late_dataclasses import Field, field
 
 PEOPLE, IPVSADM, KEEPALIVED = "people", "ipvsadm", "keepalived"
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from lvsdr.model.address import IPAddress
+from lvsdr.model.late_dataclasses import dataclass
 
 ClaimForm = Literal["request", "reply", "announcement"]
 AnswerForm = Literal["own", "probe", "proxy", "overheard", "self"]

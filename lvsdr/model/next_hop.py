@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from lvsdr.model.address import IPAddress
+from lvsdr.model.late_dataclasses import dataclass
 
 Forwarding = Literal["shown", "unreachable", "silent", "unasked"]
 

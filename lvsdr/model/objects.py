@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import ClassVar
 
 from lvsdr.model.address import IPAddress, IPInterface, IPNetwork
+from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.other_attributes import AddressAttributes, RouteAttributes
 
 Key = tuple[str | int, ...]

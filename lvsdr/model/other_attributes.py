@@ -5,8 +5,9 @@ They make no difference to a plan: an address with another broadcast address is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import ip_address
+
+from lvsdr.model.late_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.ipvs import Service
 from lvsdr.model.ipvs_tunnel import IPIP_TUNNEL, Tunnel
+from lvsdr.model.late_dataclasses import dataclass
 
 PathVerdict = Literal[
     "served",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from functools import cache, lru_cache
 from ipaddress import ip_interface, ip_network
 from operator import attrgetter
@@ -12,6 +11,7 @@ from typing import Any
 from lvsdr.model.address import parsed_address
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer, interned
 from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
+from lvsdr.model.late_dataclasses import fields
 from lvsdr.model.objects import Address, Link, Object, ProxyNeighbour, Route, Sysctl
 
 Plain = dict[str, Any]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import ClassVar
 
 from lvsdr.model.address import IPAddress, IPNetwork
 from lvsdr.model.folded_servers import ProfileText
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
+from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.objects import Key, ProxyNeighbour, Sysctl
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from statistics import median
 from typing import Literal
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.ipvs import Service
+from lvsdr.model.late_dataclasses import dataclass, field
 
 ReplyKind = Literal["answered", "refused", "silent"]
 ClientPlace = Literal["segment", "beyond"]

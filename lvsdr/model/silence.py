@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Address
+
+from lvsdr.model.late_dataclasses import dataclass
 
 EVERYBODY, OTHER_SUBNETS = "everybody", "other subnets"
 

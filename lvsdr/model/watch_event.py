@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import remedies
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.neighbour_claim import ClaimForm
 
 

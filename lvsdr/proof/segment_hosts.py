@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
 from lvsdr.model.host import Host
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.model.route_lookup import Packet

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.late_dataclasses import dataclass, replace
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.model.service_proof import (

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from lvsdr.errors import CannotRun, NoCarrier
 from lvsdr.model.address import IPAddress
 from lvsdr.model.host import Host
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.neighbour_claim import Answer, Heard
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.proof.segment_hosts import Question, Segment

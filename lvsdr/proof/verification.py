@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 
 from lvsdr.core.book import Book
 from lvsdr.core.both_roles import DirectorVip, held_for_other_profiles, left_to_director
@@ -16,6 +15,7 @@ from lvsdr.model.change import Plan
 from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import VirtualServer
+from lvsdr.model.late_dataclasses import dataclass, replace
 from lvsdr.model.neighbour_claim import Answer, Heard
 from lvsdr.model.objects import SILENCE, Key
 from lvsdr.model.path import Proof, SharedMac

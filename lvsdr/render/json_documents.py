@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from lvsdr.model.late_dataclasses import fields
 from lvsdr.render import json_fields
 from lvsdr.render.json_fields import Document
 from lvsdr.render.json_verify import verified
@@ -34,6 +35,7 @@ from lvsdr.render.utc_time import timestamp
 if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress
     from lvsdr.model.change import Plan
+    from lvsdr.model.keepalived_states import InstanceState, ServerState
 
 
 def lines(result: Result) -> Iterable[str]:
@@ -187,9 +189,13 @@ def _fifo_line(result: FifoLine) -> Document:
 def _keepalived_status(result: KeepalivedStatus) -> Document:
     return {
         "format": "lvsdr/keepalived/1",
-        "instances": [each._asdict() for each in result.instances],
-        "servers": [each._asdict() for each in result.servers],
+        "instances": list(map(_by_name, result.instances)),
+        "servers": list(map(_by_name, result.servers)),
     }
+
+
+def _by_name(item: InstanceState | ServerState) -> Document:
+    return {each.name: getattr(item, each.name) for each in fields(item)}
 
 
 def _failed(result: Failed) -> Document:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from lvsdr.model.finding import ERROR
+from lvsdr.model.late_dataclasses import asdict
 from lvsdr.model.objects import there
 from lvsdr.model.plain_data import to_plain
 

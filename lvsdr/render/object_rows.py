@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from lvsdr.model.client_connections import ClientShares
 from lvsdr.model.counters import Counters
 from lvsdr.model.ipvs import RealServer, VirtualServer
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.objects import Address, Key, Object, Objects, there
 
 FOREIGN, UNWANTED, DRAINED = "foreign", "unwanted", "drained"

@@ -7,24 +7,28 @@ one in a stream.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
-from typing import Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.render.results import Planned, Result, Status
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any, Protocol
 
-class Output(Protocol):
-    """A module that makes the lines of a format; `SHOWS` has each result that it can show."""
+    class Output(Protocol):
+        """A module that makes the lines of a format; `SHOWS` has each result that it can show."""
 
-    SHOWS: Mapping[type[Result], Callable[[Any], object]]
+        SHOWS: Mapping[type[Result], Callable[[Any], object]]
 
-    def lines(self, result: Result) -> Iterable[str]: ...
+        def lines(self, result: Result) -> Iterable[str]: ...
 
-    def one_of_many(self, result: Result) -> Iterable[str]: ...
+        def one_of_many(self, result: Result) -> Iterable[str]: ...
 
 
-class Format(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Format:
     """How results are printed; `only` names those that it can show, where it is not every one.
 
     What is `for_people` is coloured, made safe for a terminal, and shown while it is under way.

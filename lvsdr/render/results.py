@@ -1,12 +1,11 @@
-"""What a command has found or done: the results, each shown in every format that takes it.
-
-They are named tuples: every run makes all of them, and dataclasses take much longer to make.
-"""
+"""What a command has found or done: the results, each shown in every format that takes it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from lvsdr.model.late_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from lvsdr.model.counters import Standing
     from lvsdr.model.explanation import Explanation
     from lvsdr.model.finding import Finding
+    from lvsdr.model.keepalived_states import InstanceState, ServerState
     from lvsdr.model.neighbour_claim import Answer
     from lvsdr.model.objects import Object
     from lvsdr.model.path import Proof
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from lvsdr.model.watch_event import Event
     from lvsdr.render.object_rows import AppliedProfile, Row
 
-
 # Of what falls silent people are told so many links, and so many addresses of each.
 MOST_SILENCES = 8
 
 
-class Planned(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Planned:
     """What `apply` would change; `drift` is what others have done since: how lvsdr left it, now.
 
     `foreign` are servers of the profile's VIPs that no profile names.
@@ -49,7 +49,8 @@ class Planned(NamedTuple):
     silences: Sequence[Silence] = ()
 
 
-class Applied(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Applied:
     """What was changed, by `apply` or `withdraw`, and the VIPs that the segment was told of.
 
     `kept` is what was let go of and did not become what it was before. `silences` as of Planned:
@@ -62,7 +63,8 @@ class Applied(NamedTuple):
     silences: Sequence[Silence] = ()
 
 
-class ToldNeighbour(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ToldNeighbour:
     """A neighbour that was asked in the VIPs' name: to which it answered, and to which it did not.
 
     Whoever answers has learnt where the VIP is.
@@ -73,14 +75,16 @@ class ToldNeighbour(NamedTuple):
     untold: Sequence[IPAddress]
 
 
-class Announced(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Announced:
     """The VIPs that the segment was told of, and the neighbours that were told one by one."""
 
     vips: Sequence[IPAddress]
     neighbours: Sequence[ToldNeighbour] = ()
 
 
-class Status(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Status:
     """Each object of a profile as it should be and as it is; `drift`, `standby` as of Planned.
 
     `seen` are the connections that were looked at.
@@ -92,13 +96,15 @@ class Status(NamedTuple):
     seen: ConnectionsSeen | None = None
 
 
-class AppliedProfiles(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class AppliedProfiles:
     """What the record of this host knows: each profile, and what it holds."""
 
     profiles: Sequence[AppliedProfile]
 
 
-class Drained(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Drained:
     """How a drain ended: `state` is restored, waiting or drained."""
 
     rip: str
@@ -108,7 +114,8 @@ class Drained(NamedTuple):
     obstacles: Sequence[str]
 
 
-class Verified(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Verified:
     """What is wrong, who answered, what the paths are like; `names` say whose a MAC is.
 
     `foreign` and `standby` are as of Planned. `services` were asked as a client of `client`, None
@@ -126,51 +133,59 @@ class Verified(NamedTuple):
     notes: Sequence[str] = ()
 
 
-class Checked(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Checked:
     """What each file holds, and where they disagree."""
 
     profiles: Mapping[Path, Profile]
     findings: Sequence[Finding]
 
 
-class ConfFindings(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ConfFindings:
     """What is wrong with keepalived.conf."""
 
     findings: Sequence[Finding]
 
 
-class Explained(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Explained:
     """What each link would answer on ARP, and why."""
 
     links: Sequence[Explanation]
 
 
-class SegmentEvent(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SegmentEvent:
     """What happened on the segment; `when`, in UTC."""
 
     event: Event
     when: datetime
 
 
-class Scenarios(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Scenarios:
     """What can be rehearsed by name, and what each is about."""
 
     known: Mapping[str, str]
 
 
-class StepDone(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class StepDone:
     """A step of a rehearsal, while the next ones are to come: for people."""
 
     step: Step
 
 
-class Rehearsed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
     """All steps of a rehearsal, at its end."""
 
     steps: Sequence[Step]
 
 
-class Notified(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Notified:
     """What keepalived said of an instance, and what was done about it.
 
     `followed` is the state that was carried out, None where the notice was dropped.
@@ -191,38 +206,23 @@ class Notified(NamedTuple):
         return f"{said} ({self.reason})" if self.reason else said
 
 
-class FifoLine(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class FifoLine:
     """A line of keepalived's FIFO."""
 
     line: str
 
 
-class InstanceState(NamedTuple):
-    """What keepalived said last of an instance or a group; `done` where it is carried out."""
-
-    type: str
-    name: str
-    state: str
-    done: bool
-
-
-class ServerState(NamedTuple):
-    """What keepalived's checks found of a server last; `since` is time(2)."""
-
-    virtual_server: str
-    real_server: str | None
-    state: str
-    since: int
-
-
-class KeepalivedStatus(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class KeepalivedStatus:
     """What keepalived said last of its instances, and of the servers that it checks."""
 
     instances: Sequence[InstanceState]
     servers: Sequence[ServerState]
 
 
-class Failed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Failed:
     """Why the command could not do it: for formats that tell errors."""
 
     failure: LvsdrError

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from lvsdr.model.address import IPAddress
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.wire.frames import arp, neighbour_discovery
 from lvsdr.wire.packet_socket import paced
 

@@ -6,7 +6,6 @@ import socket
 import struct
 from collections.abc import Collection, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from time import monotonic
 from typing import Self
@@ -14,6 +13,7 @@ from typing import Self
 from lvsdr.model.address import IPAddress
 from lvsdr.model.client_connections import Conversation, FirstPacket
 from lvsdr.model.closed_on_exit import Closing
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.wire.first_packet_filter import first_packet_filter
 from lvsdr.wire.frames.ethernet import IPV4
 from lvsdr.wire.frames.ip import TCP

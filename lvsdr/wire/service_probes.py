@@ -10,10 +10,10 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
 from time import monotonic
 
 from lvsdr.model.address import IPAddress
+from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.service_proof import SILENCE, FirstPackets, ServiceReply
 from lvsdr.wire.frames import tcp
 from lvsdr.wire.frames.ethernet import FrameError

@@ -9,11 +9,11 @@ import socket
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from time import monotonic
 
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.service_proof import SILENCE, ServiceReply
 
 # The kernel sends a first packet again after one second, and after two more.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from lvsdr.formats.keepalived.conf_syntax import Line
+from lvsdr.model.late_dataclasses import dataclass, field
 
 CONDITION = re.compile(r"\s*@(?P<other>\^?)(?P<host>[^\s\\]+)(?P<rest>.*)", re.ASCII)
 NAMED = re.compile(r"\s*(?:\$\w+=\s*)?@\^?([^\s\\]+)", re.ASCII)

@@ -9,10 +9,10 @@ import os
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lvsdr.formats.keepalived.includes import text_of
+from lvsdr.model.late_dataclasses import dataclass, replace
 
 KEEPALIVED = "keepalived"
 # What proc(5) says of a program that was replaced, as by an upgrade.

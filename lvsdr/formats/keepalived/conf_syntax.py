@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from lvsdr.model.late_dataclasses import dataclass, field
 
 # Nobody nests so deep; whoever does must not use up the stack.
 DEEPEST = 50

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from lvsdr.errors import ProfileError
 from lvsdr.model.address import host_interface
 from lvsdr.model.ipvs import RealServer, VirtualServer, settings
 from lvsdr.model.ipvs_setting_words import KEEPALIVED, all_said, unsaid
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.printable import printable
 from lvsdr.model.profile import DirectorProfile
 

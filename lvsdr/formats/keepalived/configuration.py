@@ -6,7 +6,6 @@ All that anybody wants to know of a configuration is taken from it here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from lvsdr.formats.keepalived.conditional_lines import lines_for, named_hosts
 from lvsdr.formats.keepalived.conf_syntax import Block, Line, parsed
@@ -17,6 +16,7 @@ from lvsdr.formats.keepalived.virtual_routers import (
     routers_in,
 )
 from lvsdr.formats.keepalived.virtual_servers import ServiceBlock, flushes_in, services_in
+from lvsdr.model.late_dataclasses import dataclass
 
 TALKERS = ("vrrp_instance", "vrrp_sync_group")
 # Those that say which state an instance is in.

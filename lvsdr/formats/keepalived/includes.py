@@ -6,13 +6,13 @@ import os
 import shlex
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from glob import glob, has_magic
 from pathlib import Path
 
 from lvsdr.formats.keepalived.conditional_lines import DEFINITION, with_names
 from lvsdr.formats.keepalived.conf_syntax import Line, lines_of, words_of
 from lvsdr.model.finding import ERROR, WARNING, Finding
+from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.printable import printable
 
 # keepalived.conf(5): they differ in what keepalived calls an error.

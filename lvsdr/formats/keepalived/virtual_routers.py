@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 from typing import Literal
 
 from lvsdr.formats.keepalived.conf_syntax import Block
+from lvsdr.model.late_dataclasses import dataclass
 
 VIP_LISTS = ("virtual_ipaddress", "virtual_ipaddress_excluded")
 

@@ -8,11 +8,11 @@ the address of a virtual_server a prefix means nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address, ip_interface
 
 from lvsdr.formats.keepalived.conf_syntax import Block
 from lvsdr.model.address import IPAddress
+from lvsdr.model.late_dataclasses import dataclass
 
 FLUSHES = ("lvs_flush", "lvs_flush_on_stop", "lvs_flush_onstop")
 

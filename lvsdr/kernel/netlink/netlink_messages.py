@@ -7,9 +7,12 @@ import os
 import struct
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from lvsdr.model.late_dataclasses import dataclass
+
+# linux/socket.h
+AF_UNSPEC, AF_INET, AF_INET6 = 0, 2, 10
 # linux/netlink.h, linux/genetlink.h
 NLMSG_NOOP, NLMSG_ERROR, NLMSG_DONE = 1, 2, 3
 REQUEST, MULTI, ACK, DUMP_INTERRUPTED, DUMP = 0x1, 0x2, 0x4, 0x10, 0x300

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
 from lvsdr.kernel.netlink.netlink_messages import (
     NOTHING,
@@ -14,6 +13,7 @@ from lvsdr.kernel.netlink.netlink_messages import (
     unpack_message,
 )
 from lvsdr.kernel.netlink.netlink_socket import NetlinkSocket
+from lvsdr.model.late_dataclasses import dataclass
 
 NETLINK_NETFILTER, NFNL_SUBSYS_NFTABLES = 12, 10
 NFT_MSG_NEWCHAIN, NFT_MSG_GETCHAIN = (NFNL_SUBSYS_NFTABLES << 8 | verb for verb in (3, 4))

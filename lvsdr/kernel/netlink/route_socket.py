@@ -7,16 +7,23 @@ if_link.h and if_addr.h; a test compares them with pyroute2's.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 
-from lvsdr.kernel.netlink.netlink_messages import ACK, Item, decode_message, each_message, malformed
+from lvsdr.kernel.netlink.netlink_messages import (
+    ACK,
+    AF_INET,
+    AF_INET6,
+    Item,
+    decode_message,
+    each_message,
+    malformed,
+)
 from lvsdr.kernel.netlink.netlink_socket import NETLINK_ROUTE, NetlinkSocket
 
 NETLINK_GET_STRICT_CHK = 12
 REPLACE, EXCLUSIVE, CREATE = 0x100, 0x200, 0x400
 # By the version of IP.
-FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+FAMILIES = {4: AF_INET, 6: AF_INET6}
 # A dump that somebody's change has torn is asked for again, so often.
 ATTEMPTS = 10
 

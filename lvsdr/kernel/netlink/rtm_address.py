@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import socket
 import struct
 import time
-from dataclasses import dataclass, field
 from ipaddress import IPv4Interface, IPv6Interface, ip_address
 
 from lvsdr.kernel.netlink.netlink_messages import (
+    AF_INET,
+    AF_INET6,
+    AF_UNSPEC,
     NOTHING,
     U32,
     Attributes,
@@ -19,6 +20,7 @@ from lvsdr.kernel.netlink.netlink_messages import (
 )
 from lvsdr.kernel.netlink.route_socket import CREATE, EXCLUSIVE, REPLACE, RouteSocket
 from lvsdr.model.address import IPInterface
+from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.other_attributes import AddressAttributes
 
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
@@ -64,7 +66,7 @@ class RawAddress:
 
 def dump(wire: RouteSocket, index: int = 0) -> list[RawAddress]:
     """Return every address of the namespace, or those of one link; raises OSError."""
-    body = IFADDRMSG.pack(socket.AF_UNSPEC, 0, 0, 0, index)
+    body = IFADDRMSG.pack(AF_UNSPEC, 0, 0, 0, index)
     found = wire.dump(RTM_GETADDR, body, decode)
     # Kernels before 4.20 know no filter.
     return [address for address in found if index in (0, address.index)]
@@ -128,7 +130,7 @@ def decode(message: memoryview) -> RawAddress:
     (family, length, flags, scope, index), found = unpack_message(message, IFADDRMSG)
     # On a point-to-point link IFA_ADDRESS is the peer's, IFA_LOCAL ours.
     packed = bytes(found[IFA_LOCAL] if IFA_LOCAL in found else found[IFA_ADDRESS])
-    ipv4 = family == socket.AF_INET
+    ipv4 = family == AF_INET
     return RawAddress(
         index=index,
         ip=IPv4Interface((packed, length)) if ipv4 else IPv6Interface((packed, length)),
@@ -167,7 +169,7 @@ def _text(packed: memoryview) -> str:
 
 def _identity(address: RawAddress, scope: int) -> bytes:
     ipv4 = address.ip.version == 4
-    family, length = socket.AF_INET if ipv4 else socket.AF_INET6, address.ip.network.prefixlen
+    family, length = AF_INET if ipv4 else AF_INET6, address.ip.network.prefixlen
     packed = address.ip.packed
     peer = address.others.peer if address.others is not None else None
     # Its own address is IFA_LOCAL, the other end's IFA_ADDRESS; IPv6 without one has no IFA_LOCAL.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
 from lvsdr.kernel.netlink.netlink_messages import (
     NOTHING,
@@ -15,6 +14,7 @@ from lvsdr.kernel.netlink.netlink_messages import (
     unpack_message,
 )
 from lvsdr.kernel.netlink.route_socket import RouteSocket
+from lvsdr.model.late_dataclasses import dataclass
 
 RTM_NEWLINK, RTM_GETLINK = 16, 18
 IFINFOMSG = struct.Struct("=BxHiII")

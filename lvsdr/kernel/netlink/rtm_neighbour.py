@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from ipaddress import ip_address
 
 from lvsdr.kernel.netlink.netlink_messages import NOTHING, as_number, unpack_message
 from lvsdr.kernel.netlink.route_socket import FAMILIES, RouteSocket
 from lvsdr.model.address import IPAddress
+from lvsdr.model.late_dataclasses import dataclass
 
 RTM_GETNEIGH = 30
 # Family, index, state, flags, type.

@@ -5,13 +5,13 @@ A router's table may be large: no more of it is read than is asked for.
 
 from __future__ import annotations
 
-import socket
 import struct
 from collections.abc import Iterator
 from ipaddress import ip_address
 from itertools import islice
 
 from lvsdr.kernel.netlink.netlink_messages import (
+    AF_INET,
     NOTHING,
     Attributes,
     as_number,
@@ -84,5 +84,5 @@ def _of(link: int, found: Attributes) -> Iterator[Hop]:
         yield link, ip_address(bytes(found[RTA_GATEWAY]))
     if RTA_VIA in found:
         (family,) = FAMILY.unpack_from(found[RTA_VIA])
-        length = 4 if family == socket.AF_INET else 16
+        length = 4 if family == AF_INET else 16
         yield link, ip_address(bytes(found[RTA_VIA][FAMILY.size : FAMILY.size + length]))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import socket
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from itertools import islice
 
 from lvsdr.kernel.netlink.netlink_messages import (
+    AF_INET,
     NOTHING,
     U32,
     Attributes,
@@ -24,6 +23,7 @@ from lvsdr.kernel.netlink.netlink_messages import (
 )
 from lvsdr.kernel.netlink.route_socket import CREATE, EXCLUSIVE, FAMILIES, RouteSocket
 from lvsdr.model.address import IPAddress, IPNetwork
+from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.other_attributes import RouteAttributes
 
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
@@ -130,7 +130,7 @@ def matching(
 def decode(message: memoryview) -> RawRoute:
     """Return the route in a message."""
     (family, length, _, _, table, protocol, scope, kind, _), found = unpack_message(message, RTMSG)
-    anywhere = bytes(4 if family == socket.AF_INET else 16)
+    anywhere = bytes(4 if family == AF_INET else 16)
     return RawRoute(
         kind=kind,
         destination=ip_network((bytes(found.get(RTA_DST, anywhere)), length)),

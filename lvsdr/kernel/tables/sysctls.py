@@ -14,6 +14,8 @@ from lvsdr.model.change import Change
 from lvsdr.model.objects import Key, Object, Sysctl
 
 ROOT = Path("/proc/sys")
+# What the kernel gives of a setting at once.
+LONGEST = 4096
 IPVS = "net/ipv4/vs/"
 # On automatic the kernel itself goes from 1 to 2 while memory is short, and back.
 DEFENCES = frozenset(IPVS + name for name in ("drop_entry", "drop_packet", "secure_tcp"))
@@ -80,11 +82,20 @@ def writable(wanted: Iterable[Sysctl]) -> None:
         )
 
 
+def _content(file: str) -> str:
+    """Return what a file of /proc/sys says: there may be hundreds, and Path takes seven calls."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, LONGEST).decode("ascii")
+    finally:
+        os.close(descriptor)
+
+
 def _read(path: str) -> str | None:
     with reading(f"sysctl {path}"):
         try:
             # Some values are two numbers with a tab between them.
-            value = " ".join((ROOT / path).read_text(encoding="ascii").split())
+            value = " ".join(_content(f"{ROOT}/{path}").split())
             return "1" if path in DEFENCES and value == "2" else value
         except (FileNotFoundError, NotADirectoryError):
             return None

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from lvsdr.kernel.netlink import nft_chains
 from lvsdr.model.firewall import Firewall
+from lvsdr.model.late_dataclasses import dataclass
 
 # Of the thread, which may be in another network namespace than the process.
 _NET, _ROOT = Path("/proc/thread-self/net"), Path("/")
@@ -123,6 +122,9 @@ def _option(
 
     Python's own passes nothing to the kernel.
     """
+    # Most hosts have no such table, and its import takes as long as a listing of routes.
+    import ctypes  # noqa: PLC0415
+
     buffer, length = ctypes.create_string_buffer(asked, size), ctypes.c_uint(size)
     libc = ctypes.CDLL(None, use_errno=True)
     words = asking.fileno(), level, option, buffer, ctypes.byref(length)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 
 from lvsdr.kernel.netlink.open_sockets import Sockets
-from lvsdr.kernel.tables import guard_routes, ipvs_servers
-from lvsdr.kernel.tables.ipvs_control import STATES, SyncDaemons
+from lvsdr.kernel.tables import guard_routes
 from lvsdr.kernel.tables.sysctls import values_of
 from lvsdr.kernel.views import (
     bridges,
@@ -20,7 +18,7 @@ from lvsdr.kernel.views import (
 )
 from lvsdr.kernel.views.host_view import host_of, links_and_addresses
 from lvsdr.model.host import Host
-from lvsdr.model.ipvs_daemons import SyncDaemon
+from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.route_lookup import Packet
 
 ROOT = Path("/")
@@ -60,14 +58,12 @@ def inspect(
         local_routes=route_lookups.local_routes(sockets),
     )
     if table:
-        virtual_servers, real_servers = ipvs_servers.whole_table(sockets)
-        host = replace(host, virtual_servers=virtual_servers, real_servers=real_servers)
+        host = _with_ipvs(sockets, host)
     return replace(
         host,
         sysctls={**_settings(host), **host.sysctls},
         routes=route_lookups.routes(sockets, links, packets(host)),
         dead_ends=guard_routes.dead_ends(sockets),
-        sync_daemons=_sync_daemons(sockets) if table else frozenset(),
         owners=tuple(
             foreign_config_files.owners({link.name: link.index for link in links.values()}, root)
         ),
@@ -78,11 +74,21 @@ def inspect(
     )
 
 
-def _sync_daemons(sockets: Sockets) -> frozenset[str]:
-    """Return the roles of the daemons that synchronise connections: master, backup."""
-    keys = [(SyncDaemon.kind, state) for state in STATES]
-    found = SyncDaemons(sockets).observe(keys)
-    return frozenset(daemon.state for daemon in found if isinstance(daemon, SyncDaemon))
+def _with_ipvs(sockets: Sockets, host: Host) -> Host:
+    """Return the host with its table, and with the roles of its sync daemons: master, backup."""
+    # A real server has none of that.
+    from lvsdr.kernel.tables import ipvs_servers  # noqa: PLC0415
+    from lvsdr.kernel.tables.ipvs_control import STATES, SyncDaemons  # noqa: PLC0415
+    from lvsdr.model.ipvs_daemons import SyncDaemon  # noqa: PLC0415
+
+    virtual_servers, real_servers = ipvs_servers.whole_table(sockets)
+    found = SyncDaemons(sockets).observe([(SyncDaemon.kind, state) for state in STATES])
+    return replace(
+        host,
+        virtual_servers=virtual_servers,
+        real_servers=real_servers,
+        sync_daemons=frozenset(each.state for each in found if isinstance(each, SyncDaemon)),
+    )
 
 
 def _settings(host: Host) -> dict[str, str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from io import RawIOBase
 from pathlib import Path
 from time import monotonic
@@ -31,6 +30,7 @@ from lvsdr.model.client_connections import (
     Found,
     Way,
 )
+from lvsdr.model.late_dataclasses import dataclass, field
 
 # Of the thread, which may be in another network namespace than the process.
 _TABLE = Path("/proc/thread-self/net/ip_vs_conn")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.ipvs import RealServer, Service
+from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.path import Path
 from lvsdr.model.profile import DirectorProfile, ProbeTarget
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ ROLES: Final = ("director", "realserver")
 HERE = Path(__file__).parent
 
 
+@cache
 def text(role: str) -> str:
     """Return the schema of `role` (one of ROLES), a JSON text."""
     shipped = (HERE / f"{role}.json").read_text(encoding="utf-8")

@@ -7,7 +7,6 @@ net/ipv4/arp.c, and confirm_addr_indev() of net/ipv4/devinet.c.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from lvsdr.model.address import IPInterface
@@ -20,6 +19,7 @@ from lvsdr.model.arp_settings import (
 )
 from lvsdr.model.explanation import Reply
 from lvsdr.model.host import HeldAddress, Host
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.route_lookup import GONE, Packet
 
 SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}

@@ -12,7 +12,7 @@ from lvsdr.model.route_lookup import Packet
 from lvsdr.model.silence import EVERYBODY, OTHER_SUBNETS, Silence
 from lvsdr.rules.host import arp_reply
 from lvsdr.rules.host.arp_reply import Question, reply
-from lvsdr.rules.host.route_questions import FAR, neighbour
+from lvsdr.rules.host.askers import FAR, neighbour
 
 
 def packets(before: Host, after: Host, spared: Collection[IPAddress]) -> Iterator[Packet]:

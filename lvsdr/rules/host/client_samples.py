@@ -7,11 +7,11 @@ their own: one address is asked for each part.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
 from lvsdr.model.address import IPAddress, IPNetwork
 from lvsdr.model.host import Host
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.profile import Profile
 
 EVERYWHERE: dict[int, IPNetwork] = {4: ip_network("0.0.0.0/0"), 6: ip_network("::/0")}

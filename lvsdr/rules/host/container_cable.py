@@ -11,7 +11,7 @@ from lvsdr.model.host import Host, HostLink
 from lvsdr.model.profile import Profile
 from lvsdr.model.route_lookup import Packet
 from lvsdr.rules.host import arp_reply
-from lvsdr.rules.host.route_questions import FAR, neighbour
+from lvsdr.rules.host.askers import FAR, neighbour
 
 Inspect = Callable[[Callable[[Host], Iterable[Packet]]], Host]
 """Read the host, and look up the routes of packets that are chosen by what was read."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.ipvs import RealServer
+from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import Address
 from lvsdr.model.profile import DirectorProfile, Profile, command
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import replace
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.arp_settings import leaks
@@ -12,6 +11,7 @@ from lvsdr.model.finding import Finding
 from lvsdr.model.foreign_program import Owner
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer, VirtualServer
+from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import Address, Sysctl
 from lvsdr.model.path import Proof
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile, command

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from lvsdr.model.finding import Finding
 from lvsdr.model.host import Host
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.rules.host import (
     arp_flux,

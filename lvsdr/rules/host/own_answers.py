@@ -11,7 +11,7 @@ from lvsdr.model.host import Host
 from lvsdr.model.route_lookup import Packet
 from lvsdr.rules.host import arp_reply
 from lvsdr.rules.host.arp_reply import Question, reply
-from lvsdr.rules.host.route_questions import neighbour
+from lvsdr.rules.host.askers import neighbour
 
 
 def packets(vips: Iterable[IPAddress], link: str, host: Host) -> Iterator[Packet]:

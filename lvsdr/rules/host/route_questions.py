@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.host import Host
@@ -11,9 +11,7 @@ from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.model.route_lookup import Packet
 from lvsdr.profile.roles.foreign_servers import in_our_services
 from lvsdr.rules.host import arp_reply, ways_back
-
-# Somebody on the Internet: addresses for documentation, to which nothing is ever sent.
-FAR: dict[int, IPAddress] = {4: ip_address("198.51.100.7"), 6: ip_address("2001:db8:ffff::7")}
+from lvsdr.rules.host.askers import FAR, neighbour
 
 
 def packets(profile: Profile, host: Host) -> Iterator[Packet]:
@@ -77,19 +75,3 @@ def arp_questions(vip: IPAddress, host: Host) -> tuple[arp_reply.Question, ...]:
         for name, asker in askers
         if isinstance(asker, IPv4Address)
     )
-
-
-def neighbour(link: str, version: int, host: Host) -> IPAddress:
-    """Return an address of a subnet of `link` that is not this host's, else a far one.
-
-    A small subnet may be this host's as a whole.
-    """
-    own = host.ips
-    near = (
-        each
-        for ip in host.addresses_of(link)
-        if ip.version == version and ip.network.num_addresses > 1 and not ip.is_link_local
-        for each in ip.network.hosts()
-        if each not in own
-    )
-    return next(near, FAR[version])

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from lvsdr.model.holder_kinds import HOLDING_ENDS, TUNNEL_ENDS
 from lvsdr.model.ipvs_tunnel import TUNNEL_TYPES, Tunnel
+from lvsdr.model.late_dataclasses import dataclass
 
 # By the tunnel's type and the versions of IP inside and outside of it.
 _ENDS = {opened: end for end in TUNNEL_ENDS for opened in end.opens}

@@ -13,7 +13,7 @@ from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 from lvsdr.model.route_lookup import Packet, RouteTo
 from lvsdr.profile.vip_moves import moved, removal
 from lvsdr.rules.host import own_answers
-from lvsdr.rules.host.route_questions import FAR
+from lvsdr.rules.host.askers import FAR
 
 
 def wide(profile: Profile, host: Host) -> Iterator[Finding]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from itertools import islice
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.host import Host, HostLink
+from lvsdr.model.late_dataclasses import dataclass, replace
 from lvsdr.model.next_hop import NextHop
 from lvsdr.model.profile import Profile, RealServerProfile
 from lvsdr.model.route_lookup import Hop, Packet, RouteTo

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from lvsdr.model.address import IPAddress, IPNetwork
 from lvsdr.model.client_connections import ConnectionsSeen, FirstPacket, Way
@@ -11,6 +10,7 @@ from lvsdr.model.counters import Counted, Counters
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.late_dataclasses import dataclass, replace
 from lvsdr.model.objects import Key, Objects, Sysctl
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.model.route_lookup import Packet, RouteTo

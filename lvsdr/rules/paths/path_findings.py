@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
 
 from lvsdr.model.finding import WARNING, Finding
+from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.path import Proof
 from lvsdr.rules.paths import unproven_paths
 from lvsdr.rules.paths.foreign_paths import foreign_findings

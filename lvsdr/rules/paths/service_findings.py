@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Finding
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.service_proof import ServiceProof
 from lvsdr.rules.segment.mac_owners import MacOwners
 

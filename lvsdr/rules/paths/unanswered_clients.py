@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from lvsdr.model.address import IPAddress, endpoint
 from lvsdr.model.client_connections import ClientTally, ConnectionsSeen, Conversation, Way
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.path import PathVerdict, Proof
 from lvsdr.model.profile import DirectorProfile
 

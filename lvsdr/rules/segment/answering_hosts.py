@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from lvsdr.model.address import IPAddress, resolution_protocol
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.rules.segment.lent_names import counted, speaks_of_another
 from lvsdr.rules.segment.mac_owners import MacOwners

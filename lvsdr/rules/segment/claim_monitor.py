@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 
 from lvsdr.model.address import IPAddress, resolution_protocol
 from lvsdr.model.finding import ERROR, WARNING
+from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.neighbour_claim import NeighbourClaim
 from lvsdr.model.watch_event import Event
 from lvsdr.rules.segment import lent_names

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from lvsdr.model.finding import ERROR, WARNING
+from lvsdr.model.late_dataclasses import dataclass, replace
 from lvsdr.model.watch_event import Event
 
 EVERY = 60.0

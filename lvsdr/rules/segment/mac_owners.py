@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from lvsdr.model.address import IPAddress
+from lvsdr.model.late_dataclasses import dataclass, field
 
 _LOCAL, _GROUP = 0x02, 0x01
 # RFC 9568, 7.3: the last byte is the number of the virtual router.

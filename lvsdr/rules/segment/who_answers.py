@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 from lvsdr.model.address import IPAddress, resolution_protocol
 from lvsdr.model.finding import ERROR, WARNING, Finding
+from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.rules.segment.answering_hosts import (
     AnsweringHost,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.wire.frames import ethernet
 from lvsdr.wire.frames.ethernet import BROADCAST, UNKNOWN, Frame, FrameError, mac_bytes, mac_text
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.ipvs_tunnel import IPIP_TUNNEL, TUNNEL_TYPES, Tunnel
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.wire.frames import ip, udp
 from lvsdr.wire.frames.ethernet import FrameError
 from lvsdr.wire.frames.ip import IPIP, IPV6_IN_IP, UDP, IPPacket, checksum, encode

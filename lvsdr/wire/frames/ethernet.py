@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
+
+from lvsdr.model.late_dataclasses import dataclass
 
 IPV4 = 0x0800
 ARP = 0x0806

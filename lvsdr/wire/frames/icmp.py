@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
 from lvsdr.model.address import IPAddress
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.wire.frames.ethernet import FrameError
 from lvsdr.wire.frames.ip import ICMP, ICMPV6, checksum, checksum_of
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from lvsdr.model.address import IPAddress
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.wire.frames.ethernet import FrameError
 
 ICMP, IPIP, TCP, UDP, IPV6_IN_IP, ICMPV6, SCTP = 1, 4, 6, 17, 41, 58, 132

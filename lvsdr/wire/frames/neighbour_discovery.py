@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from ipaddress import IPv6Address
 
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.wire.frames import ethernet, ip
 from lvsdr.wire.frames.ethernet import Frame, FrameError, mac_bytes, mac_text
 from lvsdr.wire.frames.ip import ICMPV6, IPPacket, checksum_of

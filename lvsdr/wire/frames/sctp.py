@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.wire.frames.ethernet import FrameError
 
 INIT, INIT_ACK, ABORT = 1, 2, 6

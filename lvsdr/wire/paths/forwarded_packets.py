@@ -10,12 +10,12 @@ import socket
 import struct
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from ipaddress import ip_address
 from select import POLLERR, POLLIN, poll
 from time import monotonic
 
 from lvsdr.model.address import IPAddress
+from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.route_lookup import REFUSED, RETURNED, SILENT, TAKEN, ForwardingOutcome
 from lvsdr.wire.frames import ip, udp
 from lvsdr.wire.frames.ethernet import IPV4, IPV6, FrameError

@@ -8,9 +8,9 @@ where nobody tells, others with more, for some routers keep silent and the next 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from lvsdr.model.address import IPAddress
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.next_hop import Forwarding, HopAnswer, NextHop
 from lvsdr.wire.packet_filters import probe_reply_filter

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from itertools import product
 from time import monotonic
 
 from lvsdr.model.address import IPAddress
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.path import RealServerRoute
 from lvsdr.wire.frames import arp, ethernet, neighbour_discovery

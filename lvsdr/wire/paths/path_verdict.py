@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.path import Path, PathDetail, PathVerdict
 from lvsdr.wire.paths.probe import ProbeReply
 

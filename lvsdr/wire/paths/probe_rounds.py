@@ -8,11 +8,11 @@ where the RIP's TTL expires on the way, all is asked again with room for one mor
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from time import monotonic, sleep
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.ipvs_tunnel import Tunnel
+from lvsdr.model.late_dataclasses import dataclass, replace
 from lvsdr.model.path import Path
 from lvsdr.wire.paths.path_probes import LAST_HOP, ResolvedRoute
 from lvsdr.wire.paths.path_verdict import PathReplies

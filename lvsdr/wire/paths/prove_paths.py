@@ -8,10 +8,10 @@ director's own IPVS never sees it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 
 from lvsdr.model.address import IPAddress
+from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.path import Path, Proof, RealServerRoute, SharedMac
 from lvsdr.wire.packet_filters import probe_reply_filter
 from lvsdr.wire.packet_socket import PacketSocket

@@ -5,11 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from lvsdr.cli import container, director_state
-from lvsdr.cli.options import Command, lock_option
-from lvsdr.cli.role_commands import read_profile, role_command, withdrawal
+from lvsdr.cli.role_verbs import read_profile
 from lvsdr.cli.session import Session
 from lvsdr.cli.silencing import said_beforehand
 from lvsdr.errors import CannotRun
@@ -22,24 +19,8 @@ if TYPE_CHECKING:
     from lvsdr.model.profile import DirectorProfile
     from lvsdr.model.silence import Silence
 
-take_over_option = click.option(
-    "--take-over",
-    is_flag=True,
-    help="Take the VIPs without asking who has them.",
-)
-even_on_standby_option = click.option(
-    "--even-on-standby",
-    is_flag=True,
-    help="Make it the director though keepalived says BACKUP or FAULT.",
-)
-standby_option = click.option(
-    "--standby",
-    is_flag=True,
-    help="Make it the standby that keepalived says it is.",
-)
 
-
-def plan(session: Session, profile: Path, role: str, even_on_standby: bool) -> int:
+def plan(session: Session, profile: Path, role: str, even_on_standby: bool = False) -> int:
     """Show what apply would change; exit 1 if anything.
 
     Where keepalived says BACKUP or FAULT, it is shown what a standby lacks.
@@ -66,9 +47,9 @@ def apply(  # noqa: PLR0913, PLR0917 - as many options
     session: Session,
     profile: Path,
     role: str,
-    take_over: bool,
-    even_on_standby: bool,
-    standby: bool,
+    take_over: bool = False,
+    even_on_standby: bool = False,
+    standby: bool = False,
 ) -> int:
     """Make this host the director of the profile, or leave it as it was.
 
@@ -160,13 +141,3 @@ def _stood_by(
     situation = director_state.planned(profile, kernel, session, "standby")
     workflow.converge(situation, kernel, session.book())
     return situation
-
-
-def of_a_director() -> tuple[click.Command, ...]:
-    """Return plan, apply and withdraw of a director."""
-    options: tuple[Command, ...] = (take_over_option, even_on_standby_option, standby_option)
-    return (
-        role_command("director", plan, Planned, even_on_standby_option),
-        role_command("director", apply, Applied, lock_option, *options),
-        withdrawal("director"),
-    )

@@ -1,0 +1,149 @@
+"""Command lines that need no click, whose import alone takes longer than a plan.
+
+Plain is a line of known words: a command of a role, perhaps its profile, perhaps --timings at the
+end; and what keepalived calls a hook with. Whatever else stands in a line is for click to read, and
+so are all help, completion and complaint. A test holds each plain line to what click makes of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from lvsdr.cli.default_profile import default_profile
+from lvsdr.cli.session import Session
+from lvsdr.model.late_dataclasses import dataclass
+
+Work = Callable[..., int]
+
+TIMINGS = "--timings"
+# Of `keepalived notify`; they stand before its arguments.
+DIRECTOR, REALSERVER, LOG = "--director", "--realserver", "--log"
+TYPES = ("INSTANCE", "GROUP")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a plain line asks for: what does its work, loaded once it is run, and with which words.
+
+    An option that is not in the line has the default that is the work's own.
+    """
+
+    load: Callable[[], Work]
+    words: Mapping[str, object]
+    timed: bool = False
+
+    def run(self, session: Session) -> int:
+        """Do the work and return its exit code."""
+        if self.timed:
+            from lvsdr.cli.stopwatch import start
+
+            start(session)
+        return self.load()(session, **self.words)
+
+
+def plain_line(arguments: Sequence[str]) -> Line | None:
+    """Return what a line asks for that is plain; None for any other."""
+    command, rest = tuple(arguments[:2]), list(arguments[2:])
+    if command == ("keepalived", "notify"):
+        return _hook(rest)
+    load = OF_A_ROLE.get(command)
+    return None if load is None else _of_a_role(load, command[0], rest)
+
+
+def _of_a_role(load: Callable[[], Work], role: str, rest: list[str]) -> Line | None:
+    timed = rest[-1:] == [TIMINGS]
+    if timed:
+        rest.pop()
+    if len(rest) > 1 or not all(map(_is_no_option, rest)):
+        return None
+    profile = Path(*rest) if rest else default_profile(role)
+    return Line(load, {"profile": profile, "role": role}, timed)
+
+
+def _hook(rest: list[str]) -> Line | None:
+    given = _options_of_a_hook(rest)
+    if DIRECTOR not in given or len(rest) not in {3, 4}:
+        return None
+    from lvsdr.keepalived.vrrp_states import STATES
+
+    type_, name, state, *priority = rest
+    if type_ not in TYPES or state not in STATES or not _is_no_option(name):
+        return None
+    if not all(word.isascii() and word.isdigit() and len(word) <= 3 for word in priority):
+        return None
+    words = {
+        "director": Path(given[DIRECTOR]),
+        "realserver": Path(given[REALSERVER]) if REALSERVER in given else None,
+        "log": LOG in given,
+        "type_": type_,
+        "name": name,
+        "state": state,
+        "priority": int(priority[0]) if priority else None,
+    }
+    return Line(_notify, words)
+
+
+def _options_of_a_hook(rest: list[str]) -> dict[str, str]:
+    """Take the options off `rest` that stand at its beginning, and return them; each comes once."""
+    given: dict[str, str] = {}
+    while rest and rest[0] in {DIRECTOR, REALSERVER, LOG} - given.keys():
+        if rest[0] == LOG:
+            given[LOG] = ""
+            del rest[0]
+        elif len(rest) > 1 and _is_no_option(rest[1]):
+            name, given[name] = rest[:2]
+            del rest[:2]
+        else:
+            break
+    return given
+
+
+def _is_no_option(word: str) -> bool:
+    return word != "" and not word.startswith("-")
+
+
+def _plan_director() -> Work:
+    from lvsdr.cli.director_verbs import plan
+
+    return plan
+
+
+def _apply_director() -> Work:
+    from lvsdr.cli.director_verbs import apply
+
+    return apply
+
+
+def _plan_realserver() -> Work:
+    from lvsdr.cli.role_verbs import plan
+
+    return plan
+
+
+def _apply_realserver() -> Work:
+    from lvsdr.cli.role_verbs import apply
+
+    return apply
+
+
+def _withdraw() -> Work:
+    from lvsdr.cli.role_verbs import withdraw
+
+    return withdraw
+
+
+def _notify() -> Work:
+    from lvsdr.cli.keepalived_hook import notify
+
+    return notify
+
+
+OF_A_ROLE: Mapping[tuple[str, ...], Callable[[], Work]] = {
+    ("director", "plan"): _plan_director,
+    ("director", "apply"): _apply_director,
+    ("director", "withdraw"): _withdraw,
+    ("realserver", "plan"): _plan_realserver,
+    ("realserver", "apply"): _apply_realserver,
+    ("realserver", "withdraw"): _withdraw,
+}

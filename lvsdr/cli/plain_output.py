@@ -1,0 +1,22 @@
+"""Text on stdout and stderr, without click where a stream needs none of what click does."""
+
+from __future__ import annotations
+
+import sys
+from io import TextIOWrapper
+
+
+def echo(text: str, *, errors: bool = False, color: bool | None = None) -> None:
+    """Print a text and flush it, as `click.echo` does; raises OSError.
+
+    click takes away colours where nobody sees them, and writes UTF-8 where Python would ASCII.
+    """
+    stream = sys.stderr if errors else sys.stdout
+    usual = type(stream) is TextIOWrapper and stream.encoding == "utf-8"
+    if usual and ("\x1b" not in text or (color is None and stream.isatty())):
+        stream.write(f"{text}\n")
+        stream.flush()
+        return
+    import click
+
+    click.echo(text, err=errors, color=color)
