@@ -12,7 +12,6 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from lvsdr.core.record_text import before_of, by_owner, entry_of, listed
 from lvsdr.errors import CannotRun
 from lvsdr.model import compact_objects
 from lvsdr.model.ipvs import RealServer, by_service
+from lvsdr.model.late_dataclasses import asdict, dataclass
 from lvsdr.model.objects import Baseline, Key, keyed
 from lvsdr.model.profile import Origin
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from lvsdr.core.record import Record, owner_of
 from lvsdr.model.address import IPInterface
 from lvsdr.model.host import Host
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.objects import Address
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass, field, replace
 
 from lvsdr.errors import ProfileError
 from lvsdr.model.address import IPAddress, IPInterface
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer, VirtualServer
 from lvsdr.model.ipvs_daemons import SyncDaemon
+from lvsdr.model.late_dataclasses import dataclass, field, replace
 from lvsdr.model.objects import (
     Address,
     Baseline,

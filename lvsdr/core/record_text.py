@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, replace
 from itertools import islice
 from typing import Any
 
 from lvsdr.model import compact_objects
+from lvsdr.model.late_dataclasses import asdict, replace
 from lvsdr.model.objects import Address, Key, Object, Route
 from lvsdr.model.other_attributes import AddressAttributes, RouteAttributes
 from lvsdr.model.plain_data import from_plain, to_plain
