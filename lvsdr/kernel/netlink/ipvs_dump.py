@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import struct
 from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache, partial
@@ -11,6 +10,8 @@ from ipaddress import ip_address
 from lvsdr.kernel.netlink import ipvs_attributes as carried
 from lvsdr.kernel.netlink import ipvs_messages
 from lvsdr.kernel.netlink.netlink_messages import (
+    AF_INET,
+    AF_INET6,
     GENERIC,
     HEADER,
     U16,
@@ -112,7 +113,7 @@ def of_service(message: memoryview) -> tuple[Service, Attributes]:
     """Return which virtual server a message lists, and its attributes."""
     found = unpack_attributes(unpack_message(message, GENERIC)[1][carried.SERVICE])
     number = as_number(found[carried.AF])
-    family = "inet6" if number == socket.AF_INET6 else "inet"
+    family = "inet6" if number == AF_INET6 else "inet"
     if carried.FWMARK in found:
         return Service("fwmark", fwmark=as_number(found[carried.FWMARK]), family=family), found
     protocol = as_number(found[carried.PROTOCOL])
@@ -147,7 +148,7 @@ def _real_server(service: Service, message: memoryview) -> RealServer:
 
 def _address(family: int, packed: memoryview) -> IPAddress:
     # The kernel gives every address the room of the longest.
-    return ip_address(bytes(packed[:4] if family == socket.AF_INET else packed))
+    return ip_address(bytes(packed[:4] if family == AF_INET else packed))
 
 
 def _port(packed: memoryview) -> int:

@@ -5,7 +5,8 @@ Encoding one message there takes longer than the kernel takes to carry it out.
 
 from __future__ import annotations
 
-import socket
+# As for the sockets themselves.
+import _socket as socket
 from collections.abc import Mapping
 from ipaddress import IPv4Address
 
