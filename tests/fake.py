@@ -112,7 +112,9 @@ class FakeKernel:
             tuple(item for item in self._there(ProxyNeighbour) if item.there),
         )
 
-    def inspect(self, packets: Callable[[Host], Iterable[Packet]], *, table: bool) -> Host:
+    def inspect(
+        self, packets: Callable[[Host], Iterable[Packet]], *, table: bool, others: bool = True
+    ) -> Host:
         """Look no further than the links, the addresses and the objects."""
         host = self.read_host()
         own = {host_network(ip) for ip in host.ips if ip.version == 4}

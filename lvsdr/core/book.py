@@ -12,7 +12,6 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from lvsdr.core.record_text import claims_text, entry_of, intents_text, listed, 
 from lvsdr.errors import CannotRun
 from lvsdr.model.folded_servers import FoldedServers
 from lvsdr.model.ipvs import RealServer
+from lvsdr.model.late_dataclasses import asdict, dataclass, replace
 
 ROOT = Path("/run/lvsdr")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from lvsdr.core.record import Record, owner_of
 from lvsdr.model.address import IPAddress, IPInterface
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import VirtualServer
 from lvsdr.model.ipvs_daemons import SyncDaemon
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.objects import Address, Objects
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 

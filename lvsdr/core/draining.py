@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from ipaddress import ip_address
 
 from lvsdr.core.book import Book
@@ -17,6 +16,7 @@ from lvsdr.model.address import IPAddress, endpoint
 from lvsdr.model.counters import Counters, Standing
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.ipvs_daemons import Timeout
+from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import Key, Objects, Sysctl
 from lvsdr.model.profile import DirectorProfile, command
 

@@ -7,7 +7,6 @@ be done. Whatever is in doubt is unfolded, and looked at like all else.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from operator import is_
 
 from lvsdr.core.book import Book
@@ -16,6 +15,7 @@ from lvsdr.core.record import Record, owner_of
 from lvsdr.errors import CannotRun
 from lvsdr.model.folded_servers import KnownText, Mark, PartlyRead
 from lvsdr.model.ipvs import SERVER_KINDS, RealServer, Service, VirtualServer, by_service
+from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import Key, Objects
 from lvsdr.model.profile import DirectorProfile, Profile
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.record import Record
@@ -11,6 +10,7 @@ from lvsdr.core.renamed_links import link_of
 from lvsdr.model.change import Change, Kept, Plan
 from lvsdr.model.ipvs import VirtualServer
 from lvsdr.model.ipvs_daemons import SyncDaemon
+from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import (
     Address,
     Baseline,

@@ -27,8 +27,13 @@ class Kernel(Protocol):
     def read_host(self) -> Host:
         """Return the host's links, addresses, ARP settings and proxy entries."""
 
-    def inspect(self, packets: Callable[[Host], Iterable[Packet]], *, table: bool) -> Host:
-        """Return the host in depth, with the routes of `packets`; `table`: IPVS as well."""
+    def inspect(
+        self, packets: Callable[[Host], Iterable[Packet]], *, table: bool, others: bool = True
+    ) -> Host:
+        """Return the host in depth, with the routes of `packets`; `table`: IPVS as well.
+
+        Without `others`, nothing is read of other programs: their files, rules and connections.
+        """
 
     def unicast_routes(self, destinations: Iterable[IPAddress]) -> Mapping[IPAddress, UnicastRoute]:
         """Return the unicast routes by which packets to `destinations` would leave."""

@@ -6,7 +6,6 @@ A record may have been removed by hand, or written by a version that knew no num
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.record import Record
@@ -14,6 +13,7 @@ from lvsdr.errors import CannotRun
 from lvsdr.model.change import Kept
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import SERVER_KINDS, RealServer, VirtualServer
+from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import Address, Link, Object, Objects, Route
 from lvsdr.model.profile import Profile
 from lvsdr.profile import roles

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass, field, replace
 
 from lvsdr.errors import ProfileError
 from lvsdr.model.folded_servers import FoldedServers, Mark, ProfileText
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer
+from lvsdr.model.late_dataclasses import dataclass, field, replace
 from lvsdr.model.objects import (
     Baseline,
     Key,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 from lvsdr.core.record import Record
 from lvsdr.model import compact_objects
 from lvsdr.model.folded_servers import FoldedServers, Mark, ProfileText
 from lvsdr.model.ipvs import SERVER_KINDS, RealServer, by_service
+from lvsdr.model.late_dataclasses import dataclass, replace
 from lvsdr.model.objects import Address, Baseline, Key, Object, Objects, Route, keyed
 from lvsdr.model.other_attributes import AddressAttributes, RouteAttributes
 from lvsdr.model.plain_data import from_plain, service_from_plain

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
 from itertools import chain, islice
 from typing import Any
 
 from lvsdr.core.record import Record
 from lvsdr.model import compact_objects
 from lvsdr.model.folded_servers import ProfileText
+from lvsdr.model.late_dataclasses import asdict
 from lvsdr.model.objects import Address, Key, Object, Route
 from lvsdr.model.plain_data import to_plain
 

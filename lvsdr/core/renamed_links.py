@@ -6,11 +6,11 @@ The kernel knows a link by its number, and takes addresses, labels and settings 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 
 from lvsdr.core.record import Record
 from lvsdr.model.host import HostLink
 from lvsdr.model.ipvs import SERVER_KINDS
+from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import Address, Baseline, Key, Link, Object, ProxyNeighbour, Sysctl, keyed
 
 Names = Mapping[str, str]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-import threading
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -76,4 +76,6 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _elsewhere() -> bool:
-    return threading.current_thread() is not threading.main_thread()
+    # Nobody has another thread who has not imported it.
+    threading = sys.modules.get("threading")
+    return threading is not None and threading.current_thread() is not threading.main_thread()

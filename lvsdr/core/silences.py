@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.situation import Situation
@@ -11,6 +10,7 @@ from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Plan
 from lvsdr.model.host import Host
+from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import Address, Sysctl
 from lvsdr.model.profile import Profile
 from lvsdr.model.silence import Silence, told
@@ -33,7 +33,9 @@ def falling_silent(profile: Profile, situation: Situation, kernel: Kernel) -> tu
     def after(host: Host) -> Host:
         return replace(host, sysctls={**host.sysctls, **settings})
 
-    host = kernel.inspect(lambda seen: arp_silences.packets(seen, after(seen), spared), table=False)
+    host = kernel.inspect(
+        lambda seen: arp_silences.packets(seen, after(seen), spared), table=False, others=False
+    )
     return tuple(arp_silences.silences(host, after(host), spared))
 
 

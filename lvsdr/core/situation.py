@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lvsdr.core.book import Book
@@ -34,6 +33,7 @@ from lvsdr.core.renamed_links import following, numbers_of
 from lvsdr.model.change import Change, Kept, Plan
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer
+from lvsdr.model.late_dataclasses import dataclass, field, replace
 from lvsdr.model.objects import (
     NOTHING,
     Baseline,

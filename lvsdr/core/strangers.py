@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.record import owner_of
 from lvsdr.core.situation import Situation
 from lvsdr.model.ipvs import RealServer, VirtualServer
+from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import Object
 from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.profile.roles.foreign_servers import foreign_real_servers, foreign_services

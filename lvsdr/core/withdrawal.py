@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from lvsdr.core.book import Book
 from lvsdr.core.folding import read_already
 from lvsdr.core.giving_back import held_by_others
@@ -12,6 +10,7 @@ from lvsdr.core.left_behind import on_other_links, unrecorded
 from lvsdr.core.record import Record, owner_of
 from lvsdr.core.situation import Situation, let_go_of, record_of, situation_of
 from lvsdr.errors import ProfileError
+from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import NOTHING
 from lvsdr.model.profile import Profile
 

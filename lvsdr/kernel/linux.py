@@ -83,11 +83,16 @@ class LinuxKernel(Closing):
         """Return the host's links, addresses, ARP settings and proxy entries."""
         return host_view.read_host(self._sockets)
 
-    def inspect(self, packets: Callable[[Host], Iterable[Packet]], *, table: bool) -> Host:
-        """Return the host in depth, with the routes of `packets`; with `table`, IPVS as well."""
+    def inspect(
+        self, packets: Callable[[Host], Iterable[Packet]], *, table: bool, others: bool = True
+    ) -> Host:
+        """Return the host in depth, with the routes of `packets`; with `table`, IPVS as well.
+
+        Without `others`, nothing is read of other programs: their files, rules and connections.
+        """
         from lvsdr.kernel.views import host_in_depth  # noqa: PLC0415
 
-        return host_in_depth.inspect(self._sockets, packets, table=table)
+        return host_in_depth.inspect(self._sockets, packets, table=table, others=others)
 
     def number_of(self, namespace: int) -> int | None:
         """Return the number of another namespace in this one, as in IFLA_LINK_NETNSID."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-# The module of C, as for netlink's sockets: a plan opens no others.
-import _socket as socket
 import errno
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path

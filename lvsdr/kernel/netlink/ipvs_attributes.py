@@ -8,7 +8,6 @@ from __future__ import annotations
 import struct
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -23,6 +22,7 @@ from lvsdr.kernel.netlink.netlink_messages import (
     pack_attribute,
 )
 from lvsdr.model.ipvs import SETTING_FIELDS, RealServer, Service, Settings, VirtualServer
+from lvsdr.model.late_dataclasses import dataclass
 
 # linux/ip_vs.h
 SERVICE, DEST = 1, 2

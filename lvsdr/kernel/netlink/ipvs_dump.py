@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import socket
 import struct
 from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from ipaddress import ip_address
+from socket import inet_pton
 from typing import Any
 
 from lvsdr.kernel.netlink import ipvs_attributes as carried
 from lvsdr.kernel.netlink import ipvs_messages, ipvs_packing
 from lvsdr.kernel.netlink.netlink_messages import (
+    AF_INET,
+    AF_INET6,
     GENERIC,
     HEADER,
     U16,
@@ -114,10 +116,10 @@ def listed_bytes(server: RealServer) -> bytes:
     """Return the bytes by which a real server is known where the kernel lists it."""
     # From its text, which is there: to ask the address takes five times as long.
     text: Any = server.key[-2]
-    family = socket.AF_INET6 if ":" in text else socket.AF_INET
+    family = AF_INET6 if ":" in text else AF_INET
     before, after, family_is = LISTED[family]
     port, settings = ipvs_packing.dest_port(server.port), settings_of(server)
-    rip = socket.inet_pton(family, text)
+    rip = inet_pton(family, text)
     return b"".join((before, rip, after, port, ipvs_packing.listed_settings(settings), family_is))
 
 
@@ -128,8 +130,8 @@ def _listed(family: int, size: int) -> tuple[bytes, bytes, bytes]:
 
 
 LISTED = {
-    socket.AF_INET: _listed(socket.AF_INET, 4),
-    socket.AF_INET6: _listed(socket.AF_INET6, 16),
+    AF_INET: _listed(AF_INET, 4),
+    AF_INET6: _listed(AF_INET6, 16),
 }
 
 
@@ -147,7 +149,7 @@ def of_service(message: memoryview) -> tuple[Service, Attributes]:
     """Return which virtual server a message lists, and its attributes."""
     found = unpack_attributes(unpack_message(message, GENERIC)[1][carried.SERVICE])
     number = as_number(found[carried.AF])
-    family = "inet6" if number == socket.AF_INET6 else "inet"
+    family = "inet6" if number == AF_INET6 else "inet"
     if carried.FWMARK in found:
         return Service("fwmark", fwmark=as_number(found[carried.FWMARK]), family=family), found
     protocol = as_number(found[carried.PROTOCOL])
@@ -182,7 +184,7 @@ def _real_server(service: Service, message: memoryview) -> RealServer:
 
 def _address(family: int, packed: memoryview) -> IPAddress:
     # The kernel gives every address the room of the longest.
-    return ip_address(bytes(packed[:4] if family == socket.AF_INET else packed))
+    return ip_address(bytes(packed[:4] if family == AF_INET else packed))
 
 
 def _port(packed: memoryview) -> int:

@@ -61,7 +61,7 @@ def real_server_identity(server: RealServer) -> bytes:
     return pack_attribute(DEST, pack_attribute(DEST_ADDR, rip) + family_is + dest_port(server.port))
 
 
-def family_and_bytes(server: RealServer) -> tuple[socket.AddressFamily, bytes]:
+def family_and_bytes(server: RealServer) -> tuple[int, bytes]:
     """Return the kernel's number of a RIP's family, and the RIP as it goes on the wire."""
     # From its text, which is there: to ask the address takes five times as long.
     text: Any = server.key[-2]
@@ -69,7 +69,7 @@ def family_and_bytes(server: RealServer) -> tuple[socket.AddressFamily, bytes]:
     return family, socket.inet_pton(family, text)
 
 
-def address_bytes(text: str) -> tuple[socket.AddressFamily, bytes]:
+def address_bytes(text: str) -> tuple[int, bytes]:
     """Return the kernel's number of an address's family, and the address as it goes on the wire."""
     family = socket.AF_INET6 if ":" in text else socket.AF_INET
     return family, socket.inet_pton(family, text)

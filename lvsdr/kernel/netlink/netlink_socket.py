@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-# The module of C, as a whole: the other one first makes enums of three hundred numbers.
-import _socket as socket
 import errno
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 

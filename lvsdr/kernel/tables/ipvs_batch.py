@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from lvsdr.errors import KernelError
 from lvsdr.kernel.kernel_errors import Reasons, explained, refusal
@@ -13,6 +12,7 @@ from lvsdr.kernel.netlink.netlink_messages import GENERIC, HEADER, REQUEST, Refu
 from lvsdr.kernel.netlink.netlink_socket import GenericSocket
 from lvsdr.model.change import Change
 from lvsdr.model.ipvs import SERVER_KINDS, RealServer, Service, VirtualServer
+from lvsdr.model.late_dataclasses import replace
 
 # As many as find room in one send, and their refusals in the socket's receive buffer.
 LARGEST = 1 << 16

@@ -6,16 +6,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from lvsdr.kernel.netlink.open_sockets import Sockets
+from lvsdr.kernel.netlink.rtm_link import Links
 from lvsdr.kernel.tables import guard_routes
 from lvsdr.kernel.tables.sysctls import values_of
-from lvsdr.kernel.views import (
-    bridges,
-    connections,
-    firewalls,
-    foreign_config_files,
-    route_lookups,
-    routed_networks,
-)
+from lvsdr.kernel.views import bridges, route_lookups, routed_networks
 from lvsdr.kernel.views.host_view import host_of, links_and_addresses
 from lvsdr.model.host import Host
 from lvsdr.model.late_dataclasses import replace
@@ -41,12 +35,13 @@ def inspect(
     packets: Callable[[Host], Iterable[Packet]],
     *,
     table: bool,
+    others: bool = True,
     root: Path = ROOT,
 ) -> Host:
     """Return the host in depth; `packets` says whose routes to look up, by what was just read.
 
-    `table` asks for IPVS as well: raises CannotRun where the kernel has none. Other programs' files
-    are looked for below `root`.
+    `table` asks for IPVS as well: raises CannotRun where the kernel has none. `others` asks for
+    other programs: their files, which are looked for below `root`, their rules and connections.
     """
     links, addresses = links_and_addresses(sockets)
     # Before the packets are chosen: by them one knows where routes differ. A director's answers
@@ -59,18 +54,28 @@ def inspect(
     )
     if table:
         host = _with_ipvs(sockets, host)
-    return replace(
+    host = replace(
         host,
         sysctls={**_settings(host), **host.sysctls},
         routes=route_lookups.routes(sockets, links, packets(host)),
         dead_ends=guard_routes.dead_ends(sockets),
-        owners=tuple(
-            foreign_config_files.owners({link.name: link.index for link in links.values()}, root)
-        ),
         bridges=dict(bridges.bridges(links.values())),
         ports=dict(bridges.ports(links.values())),
+    )
+    return _with_others(host, links, root, rules=not table) if others else host
+
+
+def _with_others(host: Host, links: Links, root: Path, *, rules: bool) -> Host:
+    """Return the host with what other programs do to it; `rules` asks for firewalls as well."""
+    # A plan needs none of that, and /proc/net/tcp alone takes longer than the rest of it.
+    from lvsdr.kernel.views import connections, firewalls, foreign_config_files  # noqa: PLC0415
+
+    numbers = {link.name: link.index for link in links.values()}
+    return replace(
+        host,
+        owners=tuple(foreign_config_files.owners(numbers, root)),
         asked_by_itself=connections.to_itself(host.ips),
-        firewalls=() if table else tuple(firewalls.firewalls()),
+        firewalls=tuple(firewalls.firewalls()) if rules else (),
     )
 
 

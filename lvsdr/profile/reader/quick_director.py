@@ -6,11 +6,11 @@ It ends in a profile, or in nothing: then the file is read in the usual way, whi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from lvsdr.model.folded_servers import KnownText, PartlyRead
 from lvsdr.model.ipvs import RealServer, VirtualServer
+from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import Key
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.profile import schema

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.profile.reader.refusal import EMPTY, MISSING, Refusal, misfit
 from lvsdr.profile.reader.remedies import FORMS, REMEDIES, likeliest, likeness, reason
 from lvsdr.profile.reader.wording import LONGEST, Pointer, listed, shown, written

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import date, time
 from typing import Any
 
 from lvsdr.model.printable import printable
@@ -18,7 +17,10 @@ Pointer = tuple[str | int, ...]
 
 def shown(value: object) -> str:
     """Return `value` as a message names it: a string in quotes, a collection by its kind."""
-    for kind, words in WORDS.items():
+    # Only what is wrong is shown.
+    from datetime import date, time  # noqa: PLC0415
+
+    for kind, words in {**WORDS, date: "a date", time: "a time"}.items():
         if isinstance(value, kind):
             return words
     if isinstance(value, str):
@@ -48,8 +50,6 @@ def listed(values: Sequence[object]) -> str:
 WORDS: Mapping[type, str] = {
     dict: "an object",
     list: "a list",
-    date: "a date",
-    time: "a time",
     type(None): "null",
 }
 
