@@ -760,7 +760,7 @@ def test_a_plan_imports_neither_pyroute2_nor_what_explains_a_bad_profile() -> No
         "difflib",
         "click",
     }
-    heavy |= {"dataclasses", "inspect", "socket", "threading", "datetime"}
+    heavy |= {"dataclasses", "inspect", "threading", "datetime"}
 
     loaded = loaded_by("director", "plan", DIRECTOR)
 
