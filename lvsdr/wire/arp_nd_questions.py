@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from lvsdr.model.address import IPAddress
 from lvsdr.wire.frames import arp, neighbour_discovery
-from lvsdr.wire.packet_socket import paced
+from lvsdr.wire.pacing import paced
 
 Timed = tuple[float, bytes]
 

@@ -19,7 +19,7 @@ from lvsdr.wire.arp_nd_questions import (
 )
 from lvsdr.wire.frames import arp, neighbour_discovery
 from lvsdr.wire.frames.claim_of_frame import claim_on
-from lvsdr.wire.packet_socket import RATE
+from lvsdr.wire.pacing import RATE
 from lvsdr.wire.socket_group import SocketGroup
 
 _TICKS = 16
@@ -116,8 +116,7 @@ def _converse(
     tell = progress or (lambda _: None)
     for due, batch in groupby(timed, itemgetter(0)):
         yield from wire.frames(start + due)
-        for _, question in batch:
-            wire.send(question)
+        wire.send_all([question for _, question in batch])
         late = max(late, monotonic() - start - due)
         tell(due / end)
     asked, start = timed[-1][0], start + late
