@@ -69,6 +69,7 @@ class PacketSocket(Closing):
         self._ethertypes = ethertypes
         self._receives = bool(ethertypes or only)
         self._only = only or ethertype_filter(ethertypes, about, way)
+        self._wider = only or ethertype_filter(ethertypes, (), way)
         self._inbox = Inbox()
         # Of what one call received the caller may not have wanted more yet.
         self._came: deque[bytes] = deque()
@@ -90,7 +91,13 @@ class PacketSocket(Closing):
         wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
         try:
             _enlarge_buffer(wire)
-            _attach_filter(wire, self._only)
+            try:
+                _attach_filter(wire, self._only)
+            except OSError as error:
+                if error.errno != errno.ENOMEM:
+                    raise
+                # Some 300 addresses are too many for net.core.optmem_max of Linux before 6.7.
+                _attach_filter(wire, self._wider)
             _bind(wire, self.link, _ETH_P_ALL if self._receives else 0)
             require_neighbours(wire, self.link)
             if IPV6 in self._ethertypes:
