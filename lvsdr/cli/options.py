@@ -127,7 +127,7 @@ rate_option = _number_option(
     "FRAMES",
     NumberRange(1, 100000),
     None,
-    "How many frames a second to send at most: 5000, and 8000 to ask for many addresses.",
+    "How many frames a second to send at most: 5000, and 10000 to ask for many addresses.",
 )
 
 

@@ -7,7 +7,7 @@ from itertools import product
 
 RATE = 5000
 # For questions that are asked again at the other rate where a host has not answered.
-QUICK = 8000
+QUICK = 10_000
 # What is late by more seconds delays all that follows.
 CATCH_UP = 0.05
 

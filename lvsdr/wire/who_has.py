@@ -49,7 +49,7 @@ def who_has(  # noqa: PLR0913 - each is a question of its own, and none can be d
     Listens `seconds` after the last question that a proxy would answer: it answers up to 0.8 s
     late. A source that is among `addresses` is not used, for a question from it would claim it.
     What is said of those `apart` takes no room from what is said of the others. `rate` is in
-    frames a second: 5,000, and 8,000 for many questions; of what goes out faster than 5,000, that
+    frames a second: 5,000, and 10,000 for many questions; of what goes out faster than 5,000, that
     is asked once more which not each host answers. `progress` is called with the fraction done, up
     to 1.0. Answers of this host itself are not received. With `briefly`, owners are asked for in
     haste, for a quarter of a second, and `seconds` do not count. Raises CannotRun.
