@@ -19,7 +19,8 @@ from lvsdr.wire.frames import arp, ethernet, neighbour_discovery
 from lvsdr.wire.frames.arp import Arp
 from lvsdr.wire.frames.ethernet import Frame, FrameError
 from lvsdr.wire.frames.neighbour_discovery import Advertisement, Solicitation
-from lvsdr.wire.packet_socket import link_errors, paced
+from lvsdr.wire.pacing import paced
+from lvsdr.wire.packet_socket import link_errors
 from lvsdr.wire.who_has import answer
 
 US = "02:00:00:00:00:11"

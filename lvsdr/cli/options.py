@@ -30,7 +30,7 @@ def _into_session(name: str) -> Callable[[click.Context, click.Parameter, Any], 
 
 
 def _number_option(
-    flag: str, metavar: str, kind: NumberRange | click.IntRange, default: float, text: str
+    flag: str, metavar: str, kind: NumberRange | click.IntRange, default: float | None, text: str
 ) -> Callable[[Command], Command]:
     """Return an option with a number for the session, which has it under the option's name."""
     return click.option(
@@ -122,8 +122,8 @@ rate_option = _number_option(
     "--rate",
     "FRAMES",
     NumberRange(1, 100000),
-    5000.0,
-    "How many frames a second to send at most.",
+    None,
+    "How many frames a second to send at most: 5000, and 10000 to ask for many addresses.",
 )
 
 

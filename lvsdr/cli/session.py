@@ -42,7 +42,7 @@ class Session(Neighbourhood):
         self.output = "text"
         self.lock_timeout = 10.0
         self.seconds = 1.6
-        self.rate = 5000.0
+        self.rate: float | None = None
         self.requests = 10
         self.allow_insecure_profile = False
         self.stopwatch: Stopwatch | None = None
@@ -135,7 +135,7 @@ class Session(Neighbourhood):
         """Return what listens on `link` for what is said in the name of `addresses`."""
         from lvsdr.wire.listen import Listener
 
-        return Listener(link, addresses, rate=self.rate)
+        return Listener(link, addresses, rate=self.probe_rate)
 
     def hear(
         self, links: Sequence[str], vips: Sequence[IPAddress], udp: bool
@@ -151,8 +151,15 @@ class Session(Neighbourhood):
 
         with progress_bar("probing the paths") as progress:
             return prove_paths(
-                paths, routes, rate=self.rate, seconds=self.seconds, progress=progress
+                paths, routes, rate=self.probe_rate, seconds=self.seconds, progress=progress
             )
+
+    @property
+    def probe_rate(self) -> float:
+        """How many frames a second to send at most of what is not asked again."""
+        from lvsdr.wire.pacing import RATE
+
+        return self.rate or RATE
 
     @property
     def format(self) -> Format:

@@ -127,7 +127,7 @@ def verify_segment(
     from lvsdr.proof.host_beyond import host_beyond
     from lvsdr.proof.segment_hosts import packets, segment_of
 
-    wanted, client = read(profile), ServiceClient(session.rate, progress_bar)
+    wanted, client = read(profile), ServiceClient(session.probe_rate, progress_bar)
     with session.kernel() as kernel:
         host = kernel.inspect(lambda seen: packets(wanted, seen, interface), table=False)
         asked = not no_services and interface is None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lvsdr.core.kernel_interface import Kernel
-from lvsdr.model.address import IPAddress
+from lvsdr.model.address import IPAddress, IPInterface
 from lvsdr.model.host import Host
+from lvsdr.model.ipvs import RealServer, Service
 from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.model.route_lookup import UnicastRoute
 
@@ -31,6 +32,24 @@ def is_client(profile: DirectorProfile, link: str, host: Host) -> bool:
     """Return whether this host, on `link` of the segment, is no director and no real server."""
     director = {ip.ip for ip in host.addresses_of(link)} & set(profile.vips)
     return not director and not host.ips & set(profile.rips)
+
+
+def own_addresses(profile: DirectorProfile, link: str, host: Host) -> list[IPInterface]:
+    """Return the addresses that a client on `link` may have: a VIP is not this host's alone."""
+    vips = frozenset(profile.vips)
+    return [ip for ip in host.addresses_of(link) if ip.ip not in vips and not ip.ip.is_link_local]
+
+
+def source_towards(
+    service: Service, servers: Iterable[RealServer], own: Iterable[IPInterface]
+) -> IPAddress | None:
+    """Return the one of `own` addresses that a client here would have: on the same subnet."""
+    if service.vip is None:
+        return None
+    mine = [ip for ip in own if ip.version == service.vip.version]
+    places = (*(server.rip for server in servers), service.vip)
+    near = (ip.ip for ip in mine for place in places if place in ip.network)
+    return next(near, mine[0].ip if mine else None)
 
 
 def _near(addresses: Iterable[IPAddress], host: Host) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
@@ -16,6 +16,7 @@ from lvsdr.model.service_proof import (
     ServiceReply,
     Unasked,
 )
+from lvsdr.proof.client_place import own_addresses, source_towards
 from lvsdr.proof.segment_hosts import Segment, owning_macs
 from lvsdr.rules.segment.answering_hosts import answers_by_address, director_macs
 from lvsdr.rules.segment.mac_owners import MacOwners
@@ -89,8 +90,10 @@ class _Asking:
 
     def all(self) -> Iterator[Asked]:
         """Yield the proof without replies of each service, and what to send for it."""
-        rip_macs = self._rip_macs()
-        directors = self._directors()
+        rip_macs, directors = self._rip_macs(), self._directors()
+        # Each of them looks at all addresses: once, not for each service.
+        own = own_addresses(self.profile, self.segment.link, self.segment.host)
+        held = self.segment.host.ips
         of_service: dict[Service, list[RealServer]] = {}
         for real_server in self.profile.real_servers:
             of_service.setdefault(real_server.service, []).append(real_server)
@@ -98,9 +101,9 @@ class _Asking:
         for server in self.profile.virtual_servers:
             service = server.service
             macs = directors.get(service.vip, ()) if service.vip else ()
-            source = self._source(service, of_service.get(service, ()))
+            source = source_towards(service, of_service.get(service, ()), own)
             known = ("tcp", "sctp", *(("udp",) if service.port in UDP_PORTS else ()))
-            why = _unasked(service, known) or self._unasked_here(service, macs, source)
+            why = _unasked(service, known) or _unasked_here(service, macs, source, held)
             if why:
                 yield ServiceProof(service, unasked=why), None
                 continue
@@ -124,29 +127,6 @@ class _Asking:
         return {
             rip: frozenset(owning_macs(spoken.get(rip, ()), (rip,))) for rip in self.profile.rips
         }
-
-    def _unasked_here(
-        self, service: Service, macs: Sequence[str], source: IPAddress | None
-    ) -> Unasked:
-        if service.vip in self.segment.host.ips:
-            return "held"
-        if not macs:
-            return "nobody"
-        return "" if source else "no-source"
-
-    def _source(self, service: Service, servers: Iterable[RealServer]) -> IPAddress | None:
-        """Return the address of this host that a client here would have: on the same subnet."""
-        if service.vip is None:
-            return None
-        vips, version = self.profile.vips, service.vip.version
-        own = [
-            ip
-            for ip in self.segment.host.addresses_of(self.segment.link)
-            if ip.version == version and ip.ip not in vips and not ip.ip.is_link_local
-        ]
-        places = (*(server.rip for server in servers), service.vip)
-        near = (ip.ip for ip in own for place in places if place in ip.network)
-        return next(near, own[0].ip if own else None)
 
 
 @dataclass(slots=True)
@@ -239,3 +219,17 @@ def _unasked(service: Service, protocols: Sequence[str]) -> Unasked:
     if service.protocol not in protocols:
         return "protocol"
     return "" if service.port else "every-port"
+
+
+def _unasked_here(
+    service: Service,
+    macs: Sequence[str],
+    source: IPAddress | None,
+    held: Collection[IPAddress],
+) -> Unasked:
+    """Return why a service cannot be asked by this host, which has the addresses of `held`."""
+    if service.vip in held:
+        return "held"
+    if not macs:
+        return "nobody"
+    return "" if source else "no-source"

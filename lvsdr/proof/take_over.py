@@ -90,7 +90,7 @@ def _judged(
     vips: Sequence[IPAddress], answers: Iterable[Answer], owners: MacOwners, *, sure: bool
 ) -> tuple[str, ...]:
     by_vip = answers_by_address(answers)
-    notes = [each.message for each in lent_findings(vips, by_vip, owners)]
+    notes = [each.message for each in lent_findings(frozenset(vips), by_vip, owners)]
     taken: list[tuple[IPAddress, AnsweringHost]] = []
     for vip in vips:
         servers, others, proxies = hosts_that_answer(vip, by_vip.get(vip, ()), owners)

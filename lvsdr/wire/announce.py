@@ -10,7 +10,8 @@ from typing import Self
 from lvsdr.model.address import IPAddress
 from lvsdr.model.closed_on_exit import Closing
 from lvsdr.wire.frames import arp, neighbour_discovery
-from lvsdr.wire.packet_socket import PacketSocket, paced
+from lvsdr.wire.pacing import paced
+from lvsdr.wire.packet_socket import PacketSocket
 from lvsdr.wire.vip_questions import questions
 
 

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address
 from lvsdr.model.address import IPAddress
 from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.wire.frames import arp, neighbour_discovery
-from lvsdr.wire.packet_socket import paced
+from lvsdr.wire.pacing import paced
 
 Timed = tuple[float, bytes]
 
@@ -21,7 +21,7 @@ _PROMPT = 0.5
 # Who is about to take an address waits no longer than this after the last question.
 _BRIEF = 0.15
 # Frames go out in bursts of this length, for between two of them we look whether one came.
-_BURST = 0.001
+_BURST = 0.0015
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,11 @@ def neighbour_questions(asker: Asker, addresses: Iterable[IPAddress]) -> Questio
     return Questions(tuple(late), tuple(prompt))
 
 
+def many(asked: Questions) -> bool:
+    """Return whether one round of the questions takes long."""
+    return len(asked.late) + len(asked.prompt) >= _CROWD
+
+
 def schedule(asked: Questions, seconds: float, rate: float) -> tuple[list[Timed], float]:
     """Return when to send each question, and when to stop listening, in seconds after the start.
 
@@ -79,13 +84,22 @@ def schedule(asked: Questions, seconds: float, rate: float) -> tuple[list[Timed]
     port anew. Few questions are sent in three rounds, 0.15 s apart. Many are sent in two rounds, as
     far apart as one takes, so that each address is asked for twice in every form.
     """
-    rounds = _FEW if len(asked.late) + len(asked.prompt) < _CROWD else _MANY
+    rounds = _MANY if many(asked) else _FEW
     late = paced(asked.late, rounds, _GAP, rate)
     last = late[-1][0] if late else 0.0
     shift = last + max(_GAP, 1 / rate) if late else 0.0
     prompt = [(shift + due, frame) for due, frame in paced(asked.prompt, rounds, _GAP, rate)]
-    both = [(due - due % _BURST, frame) for due, frame in (*late, *prompt)]
+    both = _bursts((*late, *prompt))
     return both, max(last + seconds, both[-1][0] + min(seconds, _PROMPT))
+
+
+def schedule_again(asked: Questions, seconds: float, rate: float) -> tuple[list[Timed], float]:
+    """Return the same for questions that some hosts have not answered, each once more.
+
+    Only owners are waited for: proxies have had their time.
+    """
+    timed = _bursts(paced((*asked.late, *asked.prompt), 1, 0.0, rate))
+    return timed, timed[-1][0] + min(seconds, _PROMPT)
 
 
 def brief_schedule(asked: Questions, rate: float) -> tuple[list[Timed], float]:
@@ -96,8 +110,12 @@ def brief_schedule(asked: Questions, rate: float) -> tuple[list[Timed], float]:
     """
     frames = (*asked.late, *asked.prompt)
     rounds = 2 if len(frames) < _CROWD / 10 else 1
-    timed = [(due - due % _BURST, frame) for due, frame in paced(frames, rounds, 0.1, rate)]
+    timed = _bursts(paced(frames, rounds, 0.1, rate))
     return timed, timed[-1][0] + _BRIEF
+
+
+def _bursts(timed: Iterable[Timed]) -> list[Timed]:
+    return [(due - due % _BURST, frame) for due, frame in timed]
 
 
 def _arp_questions(asker: Asker, address: IPv4Address) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from lvsdr.model.closed_on_exit import Closing
 from lvsdr.model.neighbour_claim import NeighbourClaim
 from lvsdr.wire.arp_nd_questions import Asker, Timed, neighbour_questions
 from lvsdr.wire.frames.claim_of_frame import claim_on
-from lvsdr.wire.packet_socket import RATE, paced
+from lvsdr.wire.pacing import RATE, paced
 from lvsdr.wire.socket_group import SocketGroup
 
 

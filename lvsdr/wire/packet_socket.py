@@ -7,9 +7,9 @@ import errno
 import os
 import socket
 import struct
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import product
 from select import POLLIN, poll
 from time import monotonic, sleep
 from typing import Self
@@ -17,8 +17,10 @@ from typing import Self
 from lvsdr.errors import CannotRun, NoCarrier
 from lvsdr.model.address import IPAddress
 from lvsdr.model.closed_on_exit import Closing
+from lvsdr.wire import message_batches
 from lvsdr.wire.frames.ethernet import IPV6, mac_text
 from lvsdr.wire.link_flags import RUNNING, UP, link_flags, require_neighbours
+from lvsdr.wire.message_batches import Inbox
 from lvsdr.wire.packet_filters import Way, ethertype_filter
 
 # From the kernel's headers; Python's socket module has no names for them.
@@ -28,10 +30,8 @@ _PACKET_MR_ALLMULTI = 2
 _SO_ATTACH_FILTER, _SO_RCVBUFFORCE = 26, 33
 _IFNAMSIZ = 16
 
-_LARGEST = 65536
 _BUFFER = 16 << 20
 BACKLOG = 8
-RATE = 5000
 # linux/if_packet.h, struct tpacket_stats: frames, and those of them that were dropped.
 _STATISTICS = struct.Struct("II")
 _PAUSES = (0.001, 0.01, 0.1)
@@ -69,10 +69,15 @@ class PacketSocket(Closing):
         self._ethertypes = ethertypes
         self._receives = bool(ethertypes or only)
         self._only = only or ethertype_filter(ethertypes, about, way)
+        self._wider = only or ethertype_filter(ethertypes, (), way)
+        self._inbox = Inbox()
+        # Of what one call received the caller may not have wanted more yet.
+        self._came: deque[bytes] = deque()
 
     def __enter__(self) -> Self:
         with link_errors(f"cannot open a packet socket on {self.link}", self.link):
             self._socket = self._opened()
+            self._index = socket.if_nametoindex(self.link)
         self._poll = poll()
         self._poll.register(self._socket, POLLIN)
         return self
@@ -86,7 +91,13 @@ class PacketSocket(Closing):
         wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
         try:
             _enlarge_buffer(wire)
-            _attach_filter(wire, self._only)
+            try:
+                _attach_filter(wire, self._only)
+            except OSError as error:
+                if error.errno != errno.ENOMEM:
+                    raise
+                # Some 300 addresses are too many for net.core.optmem_max of Linux before 6.7.
+                _attach_filter(wire, self._wider)
             _bind(wire, self.link, _ETH_P_ALL if self._receives else 0)
             require_neighbours(wire, self.link)
             if IPV6 in self._ethertypes:
@@ -100,12 +111,13 @@ class PacketSocket(Closing):
         """Return the descriptor of the socket, to wait for frames."""
         return self._socket.fileno()
 
-    def taken(self, most: int) -> Iterator[bytes]:
-        """Yield the frames that have come, at most so many."""
-        for _ in range(most):
-            if (frame := self._queued()) is None:
-                return
-            yield frame
+    def taken(self) -> list[bytes]:
+        """Return frames that have come, at most those of one system call."""
+        with link_errors(f"cannot listen on {self.link}", self.link):
+            try:
+                return self._inbox.receive(self.fileno())
+            except BlockingIOError:
+                return []
 
     def count_lost(self) -> int:
         """Return how many frames the kernel had no room for, since the last time this was asked."""
@@ -152,46 +164,39 @@ class PacketSocket(Closing):
                     return
             self._socket.sendto(frame, where)
 
+    def send_all(self, frames: Sequence[bytes]) -> None:
+        """Send whole frames one after the other, as `send` does, in fewer system calls."""
+        while frames:
+            taken = message_batches.send(self.fileno(), self._index, frames)
+            if not taken:
+                # Which says why, or has waited until there is room again.
+                self.send(frames[0])
+            frames = frames[max(1, taken) :]
+
     def frames(self, until: float) -> Iterator[bytes]:
         """Yield whole frames until the monotonic clock reads `until`.
 
         A few frames that were queued before `until` are yielded after it: a
         late caller still gets answers, and a flood does not hold it up.
         """
-        late = 0
-        while late < BACKLOG and (frame := self._receive(until)) is not None:
-            late += monotonic() > until
-            yield frame
+        late, past = 0, monotonic() > until
+        while late < BACKLOG:
+            if not self._came:
+                if not self._wait(until):
+                    return
+                past = monotonic() > until
+            late += past
+            yield self._came.popleft()
 
-    def _receive(self, until: float) -> bytes | None:
-        while (frame := self._queued()) is None:
+    def _wait(self, until: float) -> bool:
+        """Return whether frames have come before the clock reads `until`."""
+        while not (came := self.taken()):
             left = until - monotonic()
             if left <= 0:
-                return None
+                return False
             self._poll.poll(left * 1000)
-        return frame
-
-    def _queued(self) -> bytes | None:
-        with link_errors(f"cannot listen on {self.link}", self.link):
-            try:
-                return self._socket.recv(_LARGEST)
-            except BlockingIOError:
-                return None
-
-
-def paced(
-    frames: Sequence[bytes], rounds: int, gap: float, rate: float = RATE
-) -> list[tuple[float, bytes]]:
-    """Return when to send each frame, in seconds after the start, for `rounds` of all `frames`.
-
-    Rounds begin `gap` seconds apart, or later where one takes longer at `rate` frames a second.
-    The default of 5,000, a twentieth of 100 Mbit/s, fits the queues of switches and hosts.
-    """
-    gap = max(gap, len(frames) / rate)
-    return [
-        (turn * gap + number / rate, frame)
-        for turn, (number, frame) in product(range(rounds), enumerate(frames))
-    ]
+        self._came += came
+        return True
 
 
 def _enlarge_buffer(wire: socket.socket) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from time import monotonic
+from typing import TypeVar
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.late_dataclasses import dataclass, field
@@ -36,9 +37,13 @@ _WAIT = 0.6
 # From one packet to a service to the next: a firewall may take a burst for a flood.
 _TURN = 0.01
 _SLICE = 0.02
+# What is due within so many seconds goes out together.
+_BURST = 0.002
 _REFUSALS = {"closed": "reset"} | {
     word: word for word in ("port", "protocol", "prohibited", "unreachable")
 }
+
+Item = TypeVar("Item")
 
 
 def ask_first_packets(
@@ -117,9 +122,10 @@ class _Asking:
         turn = 0
         while todo := [client for client in self.clients if client.wants_more()]:
             start = monotonic()
-            for place, client in enumerate(todo):
-                self._pass_time(start + place * self._gap)
-                self._send_first(client)
+            for due, clients in self._bursts(todo):
+                self._pass_time(start + due)
+                now = monotonic()
+                self._wire.send_all([self._first(client, now) for client in clients])
             self._pass_time(start + max(_TURN, len(todo) * self._gap))
             turn += 1
             tell(turn / most)
@@ -127,7 +133,14 @@ class _Asking:
         self._close_the_rest()
         tell(1.0)
 
-    def _send_first(self, client: _Client) -> None:
+    def _bursts(self, items: Sequence[Item]) -> Iterator[tuple[float, Sequence[Item]]]:
+        """Yield the items that are due together, and when."""
+        size = max(1, int(_BURST / self._gap))
+        for place in range(0, len(items), size):
+            yield place * self._gap, items[place : place + size]
+
+    def _first(self, client: _Client, now: float) -> bytes:
+        """Return one first packet of a client, which is sent now."""
         wanted = client.wanted
         if not client.ports:
             # A connection of its own for each: its port is used once.
@@ -136,23 +149,24 @@ class _Asking:
             wanted.protocol, wanted.source, wanted.vip, wanted.port, wanted.mac, wanted.hops
         )
         mark = Mark(client.ports[len(client.sent)], self._chance.getrandbits(64))
-        sent = _Sent(probe, mark, monotonic())
+        sent = _Sent(probe, mark, now)
         client.sent.append(sent)
         self._by_key[probe.reply_key(mark)] = sent
-        self._wire.send(probe_frame(probe, self._mac, mark))
-        self._again[0].append((sent.at + _AGAIN[0], sent))
+        self._again[0].append((now + _AGAIN[0], sent))
+        return probe_frame(probe, self._mac, mark)
 
     def _send_again(self) -> None:
         """Send what is due once more, as it was."""
-        now = monotonic()
+        now, frames = monotonic(), list[bytes]()
         for place, queue in enumerate(self._again):
             while queue and queue[0][0] <= now:
                 _, sent = queue.popleft()
                 if sent.reply is not None:
                     continue
-                self._wire.send(probe_frame(sent.probe, self._mac, sent.mark))
+                frames.append(probe_frame(sent.probe, self._mac, sent.mark))
                 if place + 1 < len(_AGAIN):
                     self._again[place + 1].append((now + _AGAIN[place + 1], sent))
+        self._wire.send_all(frames)
 
     def _pass_time(self, until: float) -> None:
         """Listen until then, and send again what is due."""
@@ -185,18 +199,21 @@ class _Asking:
                 sent.seconds = monotonic() - sent.at
             if reply.kind == "open":
                 # Each time: a host that says it again has not had the last one.
-                self._close(sent)
+                self._wire.send_all(self._closing(sent))
 
-    def _close(self, sent: _Sent) -> None:
-        """Reset a connection at the real server, and end it in the director's table.
+    def _closing(self, sent: _Sent) -> list[bytes]:
+        """Return what resets a connection at the real server, and ends it in the director's table.
 
         There a reset does not end what has gone no further than its first packet: for 60 s it would
         be taken for a client without an answer (net/netfilter/ipvs/ip_vs_proto_tcp.c). After an
         acknowledgment it does, and this one acknowledges nothing: no cookie of a SYN is 0.
         """
-        if sent.probe.protocol == "tcp":
-            for flags in (tcp.RST, tcp.ACK, tcp.RST):
-                self._wire.send(reset_frame(sent.probe, self._mac, sent.mark, flags))
+        if sent.probe.protocol != "tcp":
+            return []
+        reset, known = (
+            reset_frame(sent.probe, self._mac, sent.mark, flags) for flags in (tcp.RST, tcp.ACK)
+        )
+        return [reset, known, reset]
 
     def _close_the_rest(self) -> None:
         """Close what may have been opened though no answer came, for that may have got lost.
@@ -206,9 +223,9 @@ class _Asking:
         """
         start = monotonic()
         rest = [s for s in self._by_key.values() if s.reply is None or s.reply.kind != "open"]
-        for place, each in enumerate(rest):
-            self._listen(start + place * self._gap)
-            self._close(each)
+        for due, burst in self._bursts(rest):
+            self._listen(start + due)
+            self._wire.send_all([frame for each in burst for frame in self._closing(each)])
 
 
 def _reply(sent: _Sent, guessed: Collection[tuple[IPAddress, int]]) -> ServiceReply:

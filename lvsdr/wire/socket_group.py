@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from select import POLLIN, poll
 from time import monotonic
@@ -14,8 +15,6 @@ from lvsdr.wire.frames import ethernet
 from lvsdr.wire.packet_filters import WAYS
 from lvsdr.wire.packet_socket import BACKLOG, PacketSocket
 
-# So many frames of one socket are taken before the others have their turn.
-_TURN = 32
 # Of what had come when the time was over so much is read: a busy host is late, a flood never ends.
 _LATE = 4000
 
@@ -34,6 +33,8 @@ class SocketGroup(Closing):
             if group
             for way in WAYS
         ]
+        # Of what one call received the caller may not have wanted more yet.
+        self._taken: deque[bytes] = deque()
         self._behind = 0
 
     def __enter__(self) -> Self:
@@ -64,33 +65,46 @@ class SocketGroup(Closing):
         """Send one whole frame; wait a little where the link's queue is full."""
         self._wires[0].send(frame)
 
+    def send_all(self, frames: Sequence[bytes]) -> None:
+        """Send whole frames one after the other, as `send` does, in fewer system calls."""
+        self._wires[0].send_all(frames)
+
     def frames(self, until: float) -> Iterator[bytes]:
         """Yield whole frames until the monotonic clock reads `until`, of each socket in turn.
 
         A few frames that were queued before `until` are yielded after it.
         """
+        yield from self._left()
         late = 0
         while late < BACKLOG:
             left = max(0.0, until - monotonic())
-            ready = self._poll.poll(left * 1000)
-            if not ready and monotonic() >= until:
-                return
-            for number, _ in ready:
-                for frame in self._by_number[number].taken(_TURN):
-                    late += monotonic() > until
-                    yield frame
+            came = self._take(left)
+            if monotonic() >= until:
+                if not came:
+                    return
+                late += came
+            yield from self._left()
 
     def rest(self) -> Iterator[bytes]:
         """Yield what is queued, but not without end; what is left then counts as lost, once."""
+        yield from self._left()
         read = 0
-        while ready := self._poll.poll(0):
+        while self._poll.poll(0):
             if read >= _LATE:
                 self._behind += 1
                 return
-            for number, _ in ready:
-                for frame in self._by_number[number].taken(_TURN):
-                    read += 1
-                    yield frame
+            read += self._take(0.0)
+            yield from self._left()
+
+    def _take(self, seconds: float) -> int:
+        """Wait so long for frames; return how many have been taken, some of each socket."""
+        for number, _ in self._poll.poll(seconds * 1000):
+            self._taken += self._by_number[number].taken()
+        return len(self._taken)
+
+    def _left(self) -> Iterator[bytes]:
+        while self._taken:
+            yield self._taken.popleft()
 
     def count_lost(self) -> int:
         """Return how many frames were not received, since the last time this was asked."""

@@ -14,7 +14,8 @@ from time import monotonic
 from lvsdr.model.address import IPAddress
 from lvsdr.wire.frames import arp, neighbour_discovery
 from lvsdr.wire.frames.claim_of_frame import claim_on
-from lvsdr.wire.packet_socket import PacketSocket, paced
+from lvsdr.wire.pacing import paced
+from lvsdr.wire.packet_socket import PacketSocket
 from lvsdr.wire.socket_group import ethertypes
 
 Pair = tuple[IPAddress, IPAddress]

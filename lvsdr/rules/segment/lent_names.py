@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from lvsdr.model.address import IPAddress, resolution_protocol
 from lvsdr.model.finding import ERROR, Finding
@@ -46,7 +47,7 @@ def counted(spoken: Iterable[Answer], owners: MacOwners) -> list[Answer]:
 
 
 def lent_findings(
-    vips: Collection[IPAddress],
+    vips: AbstractSet[IPAddress],
     spoken: Mapping[IPAddress, Sequence[Answer]],
     owners: MacOwners,
 ) -> Iterator[Finding]:

@@ -58,7 +58,7 @@ def answer_findings(vips: Iterable[IPAddress], found: SegmentAnswers) -> Iterato
     """
     wanted = tuple(vips)
     spoken = answers_by_address(found.answers)
-    yield from lent_findings(wanted, spoken, found.owners)
+    yield from lent_findings(frozenset(wanted), spoken, found.owners)
     for vip in wanted:
         hosts = hosts_of(spoken.get(vip, ()), found.owners)
         directors, proxies = strangers(vip, hosts)
