@@ -150,9 +150,8 @@ class Session(Neighbourhood):
         from lvsdr.wire.paths.prove_paths import prove_paths
 
         with progress_bar("probing the paths") as progress:
-            return prove_paths(
-                paths, routes, rate=self.probe_rate, seconds=self.seconds, progress=progress
-            )
+            pace = {"rate": self.probe_rate, "seconds": self.seconds}
+            return prove_paths(paths, routes, **pace, progress=progress)
 
     @property
     def probe_rate(self) -> float:
