@@ -314,6 +314,17 @@ def test_the_guest_stops_when_nobody_reads_any_more(scratch: Path, command: str)
     assert nothing_is_left(scratch)
 
 
+def test_a_guest_stays_on_one_cpu_of_those_it_may_use(scratch: Path) -> None:
+    with started("sh", "-c", "echo up; sleep 600") as process:
+        first_output(process)
+
+        used = {frozenset(os.sched_getaffinity(int(pid))) for pid in guests(scratch)}
+
+    (cpus,) = used
+    assert len(cpus) == 1
+    assert cpus <= os.sched_getaffinity(0)
+
+
 def test_a_daemon_left_behind_does_not_hold_the_guest() -> None:
     result = finished("sh", "-c", "(trap '' TERM HUP; setsid sleep 600) & echo done")
 
