@@ -94,15 +94,6 @@ def nothing_is_left(scratch: Path) -> bool:
     return becomes(lambda: not guests(scratch)) and not list(scratch.iterdir())
 
 
-@pytest.mark.parametrize("code", [0, 1, 6, 137, 255])
-def test_the_exit_code_comes_back(scratch: Path, code: int) -> None:
-    result = finished("sh", "-c", f"exit {code}")
-
-    assert result.returncode == code
-    assert (result.stdout, result.stderr) == (b"", b"")
-    assert nothing_is_left(scratch)
-
-
 def test_a_command_killed_by_a_signal_is_128_and_its_number() -> None:
     assert finished("sh", "-c", "kill -TERM $$").returncode == 128 + signal.SIGTERM
 
@@ -314,6 +305,17 @@ def test_the_guest_stops_when_nobody_reads_any_more(scratch: Path, command: str)
     assert nothing_is_left(scratch)
 
 
+def test_a_guest_stays_on_one_cpu_of_those_it_may_use(scratch: Path) -> None:
+    with started("sh", "-c", "echo up; sleep 600") as process:
+        first_output(process)
+
+        used = {frozenset(os.sched_getaffinity(int(pid))) for pid in guests(scratch)}
+
+    (cpus,) = used
+    assert len(cpus) == 1
+    assert cpus <= os.sched_getaffinity(0)
+
+
 def test_a_daemon_left_behind_does_not_hold_the_guest() -> None:
     result = finished("sh", "-c", "(trap '' TERM HUP; setsid sleep 600) & echo done")
 
@@ -337,13 +339,15 @@ def test_a_kernel_that_cannot_boot_is_an_error() -> None:
     assert b"lvsdr: cannot finish true: the throw-away kernel died" in result.stderr
 
 
-def test_four_guests_run_at_once(scratch: Path) -> None:
+def test_guests_run_at_once_and_the_exit_code_of_each_comes_back(scratch: Path) -> None:
+    codes = (0, 1, 6, 137, 255)
     with ThreadPoolExecutor() as pool:
-        scripts = [f"echo {number}; exit {number}" for number in range(4)]
+        scripts = [f"echo {code}; exit {code}" for code in codes]
         results = list(pool.map(lambda script: finished("sh", "-c", script), scripts))
 
-    assert [result.returncode for result in results] == [0, 1, 2, 3]
-    assert [result.stdout for result in results] == [b"0\n", b"1\n", b"2\n", b"3\n"]
+    assert [result.returncode for result in results] == list(codes)
+    assert [result.stdout for result in results] == [b"%d\n" % code for code in codes]
+    assert [result.stderr for result in results] == [b""] * len(codes)
     assert nothing_is_left(scratch)
 
 

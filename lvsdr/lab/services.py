@@ -7,7 +7,9 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import wait
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 from lvsdr.lab.lab_host import Host
 from lvsdr.model.address import IPAddress
@@ -17,14 +19,16 @@ SOL_IP, IP_FREEBIND = socket.SOL_IP, 15
 SOL_IPV6, IPV6_FREEBIND = socket.IPPROTO_IPV6, 78
 TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 PATIENCE = 3.0
+# Whoever serves has answered by then.
+SOON = 0.3
 
 
 @contextmanager
 def serving(host: Host, services: Iterable[Service]) -> Iterator[None]:
     """Answer each request to `services` with the host's name, inside the block."""
-    ready, stop = threading.Event(), threading.Event()
+    ready, (stop, stopped) = threading.Event(), socket.socketpair()
     wanted = [service for service in services if service.protocol in TYPES]
-    done = host.start(lambda: _serve(host.name.encode(), wanted, ready, stop))
+    done = host.start(lambda: _serve(host.name.encode(), wanted, ready, stopped))
     try:
         # A server that cannot start raises here, not in the middle of the requests.
         while not ready.wait(0.05):
@@ -32,27 +36,36 @@ def serving(host: Host, services: Iterable[Service]) -> Iterator[None]:
                 done.result()
         yield
     finally:
-        stop.set()
+        stop.close()
         done.result()
 
 
 def ask(client: Host, service: Service, sources: Sequence[IPAddress], times: int) -> Counter[str]:
-    """Send requests from `sources` in turn; return how many each host served, or why none did."""
-    turns = [sources[number % len(sources)] for number in range(times)]
-    return client.inside(lambda: Counter(_request(service, source) for source in turns))
+    """Send requests from `sources` in turn; return how many each host served, or why none did.
+
+    The next is sent once one is served, or is not served soon: silence is waited for together.
+    """
+    asked = []
+    for number in range(times):
+        source = sources[number % len(sources)]
+        asked.append(client.start(partial(_request, service, source)))
+        wait(asked[-1:], SOON)
+    return Counter(each.result() for each in asked)
 
 
 def _serve(
-    name: bytes, services: list[Service], ready: threading.Event, stop: threading.Event
+    name: bytes, services: list[Service], ready: threading.Event, stopped: socket.socket
 ) -> None:
-    with ExitStack() as stack, selectors.DefaultSelector() as waiting:
+    """Serve until the other end of `stopped` is closed; close this one."""
+    with stopped, ExitStack() as stack, selectors.DefaultSelector() as waiting:
+        waiting.register(stopped, selectors.EVENT_READ)
         for service in services:
             waiting.register(stack.enter_context(_listener(service)), selectors.EVENT_READ)
         ready.set()
-        while not stop.is_set():
-            for key, _ in waiting.select(0.1):
-                assert isinstance(key.fileobj, socket.socket), "only sockets are registered"
-                _answer(key.fileobj, name)
+        while stopped not in (readable := [key.fileobj for key, _ in waiting.select()]):
+            for listener in readable:
+                assert isinstance(listener, socket.socket), "only sockets are registered"
+                _answer(listener, name)
 
 
 def _listener(service: Service) -> socket.socket:

@@ -21,6 +21,7 @@ from pathlib import Path
 from lvsdr.core import signals
 from lvsdr.errors import CannotRun, Interrupted
 from lvsdr.lab import wide_registers
+from lvsdr.lab.one_cpu import stay_on_one_cpu
 
 MODULES = Path("/usr/lib/uml/modules")
 PROGRAMS = ("linux.uml", "modprobe", "ip", "bash", "mount", "stty")
@@ -142,7 +143,7 @@ def _booted(job: Path, memory: int, console: bytearray) -> Iterator[tuple[int, P
             pass_fds=(out, err),
             start_new_session=True,
             # Between fork and exec of a process that has one thread.
-            preexec_fn=wide_registers.refuse_to_read if _narrow() else None,  # noqa: PLW1509
+            preexec_fn=_become_guest,  # noqa: PLW1509
         )
     finally:
         for end in writes:
@@ -155,6 +156,12 @@ def _booted(job: Path, memory: int, console: bytearray) -> Iterator[tuple[int, P
             os.killpg(process.pid, signal.SIGKILL)
             for end in reads:
                 os.close(end)
+
+
+def _become_guest() -> None:
+    stay_on_one_cpu()
+    if _narrow():
+        wide_registers.refuse_to_read()
 
 
 def _command(job: Path, memory: int, out: int, err: int) -> list[str]:

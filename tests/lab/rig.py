@@ -192,7 +192,7 @@ def verified(host: Host, *arguments: str | Path, expect: int) -> list[Document]:
 def state(host: Host) -> str:
     """Return all that makes a host what it is; the IPVS table as its own tool shows it, too."""
     besides = "ipvsadm -L --timeout; ipvsadm -L --daemon; grep -r . /proc/sys/net/ipv4/vs"
-    return host.state() + host.run("sh", text=besides).stdout + host.run("ipvsadm", "-Sn").stdout
+    return host.state() + host.run("sh", text=f"{besides}; ipvsadm -Sn").stdout
 
 
 def settled(value: Callable[[], T], wanted: T, seconds: float = 5.0, every: float = 0.02) -> T:

@@ -8,10 +8,13 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from pairs import LIMIT, pair
+from pairs import LIMIT, Box, pair
 from rig import VIP, VIP6, director, realserver, settled, virtual_server
 from witnesses import neighbour
 
+from lvsdr.core.book import Book
+from lvsdr.keepalived.ledger import Ledger
+from lvsdr.kernel import namespace
 from lvsdr.lab.services import ask
 from lvsdr.wire.announce import Announcer
 
@@ -19,7 +22,7 @@ from lvsdr.wire.announce import Announcer
 PATIENCE = 3 * LIMIT
 RIPS6 = ("fd00::13", "fd00::14")
 HOOK = """#!/bin/sh
-[ "$3" = MASTER ] && [ -e {late} ] && sleep 8
+[ "$3" = MASTER ] && for _ in $(seq 300); do [ -e {late} ] || break; sleep 0.1; done
 {twice} && {python} -m lvsdr keepalived notify {words} "$@" >>{log} 2>&1 &
 {python} -m lvsdr keepalived notify {words} "$@" >>{log} 2>&1
 wait
@@ -59,7 +62,10 @@ def test_a_hook_that_comes_late_or_twice_does_not_make_a_director_of_a_standby(
         assert settled(box.is_standing_by, True, PATIENCE), log.read_text()
         box.host.ip("link set eth0 up")
         assert settled(lambda: "MASTER" in _state(box.folder), True, PATIENCE), log.read_text()
+        assert settled(lambda: _done(box), "BACKUP", PATIENCE) == "BACKUP", log.read_text()
         box.host.ip("link set eth0 down")
+        assert settled(lambda: _done(box), "FAULT", PATIENCE) == "FAULT", log.read_text()
+        late.unlink()
         dropped = settled(lambda: "MASTER: dropped (is older" in log.read_text(), True, PATIENCE)
 
         assert dropped, log.read_text()
@@ -97,6 +103,13 @@ def _announced() -> None:
     """Announce the VIP, as a director does that is none any more a moment later."""
     with Announcer("eth0") as announcer:
         announcer.announce([ip_address(VIP)], count=1)
+
+
+def _done(box: Box) -> str:
+    """Return which state the hooks have carried out last, by their ledger."""
+    ledger = Ledger(Book(box.host.inside(namespace.identity)), str(box.director))
+    newest = ledger.newest("INSTANCE VI_1")
+    return newest.state if newest is not None and newest.settled else ""
 
 
 def _state(folder: Path) -> str:

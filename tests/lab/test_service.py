@@ -65,15 +65,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 def counted(host: Host, *services: Service) -> Iterator[list[str]]:
     """Serve, and give a list of the peers of each connection that the program has seen."""
     peers: list[str] = []
-    stop, ready = threading.Event(), threading.Event()
-    done = host.start(lambda: _accept(host.name, services, peers, ready, stop))
+    ready, (stop, stopped) = threading.Event(), socket.socketpair()
+    done = host.start(lambda: _accept(host.name, services, peers, ready, stopped))
     try:
         while not ready.wait(0.05):
             if done.done():
                 done.result()
         yield peers
     finally:
-        stop.set()
+        stop.close()
         done.result()
 
 
@@ -82,9 +82,10 @@ def _accept(
     services: tuple[Service, ...],
     peers: list[str],
     ready: threading.Event,
-    stop: threading.Event,
+    stopped: socket.socket,
 ) -> None:
-    with ExitStack() as stack, selectors.DefaultSelector() as waiting:
+    with stopped, ExitStack() as stack, selectors.DefaultSelector() as waiting:
+        waiting.register(stopped, selectors.EVENT_READ)
         for service in services:
             six = service.family == "inet6"
             listener = stack.enter_context(socket.socket(socket.AF_INET6 if six else 2))
@@ -94,10 +95,10 @@ def _accept(
             listener.listen(64)
             waiting.register(listener, selectors.EVENT_READ)
         ready.set()
-        while not stop.is_set():
-            for key, _ in waiting.select(0.05):
-                assert isinstance(key.fileobj, socket.socket)
-                connection, peer = key.fileobj.accept()
+        while stopped not in (readable := [key.fileobj for key, _ in waiting.select()]):
+            for each in readable:
+                assert isinstance(each, socket.socket)
+                connection, peer = each.accept()
                 peers.append(peer[0])
                 with connection:
                     connection.sendall(name.encode())
