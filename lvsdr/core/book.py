@@ -20,6 +20,7 @@ from lvsdr.core import durable_file, lock
 from lvsdr.core.record import Record
 from lvsdr.core.record_decoding import FORMAT, FORMATS, Lie, record_of
 from lvsdr.core.record_text import claims_text, entry_of, intents_text, listed, text_entry
+from lvsdr.core.unfolding import unfolded
 from lvsdr.errors import CannotRun
 from lvsdr.model.folded_servers import FoldedServers
 from lvsdr.model.ipvs import RealServer
@@ -27,6 +28,10 @@ from lvsdr.model.late_dataclasses import asdict, dataclass, replace
 
 ROOT = Path("/run/lvsdr")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+# A profile is read with what the record knows of it, and planned with the record: once for both.
+_LAST: dict[Path, tuple[bytes, Record | None]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,12 @@ class Book:
             raise _unusable("read", self.path, error) from error
         if seen.st_uid not in (0, os.geteuid()) or seen.st_nlink != 1:
             raise self._untrusted("it is not a file of root or of this user alone")
-        return self._parse(text, known, folding=folding)
+        before, record = _LAST.get(self.path, (b"", None))
+        if record is None or before != text or not (folding or known == ()):
+            record = self._parse(text, known, folding=folding)
+            if folding:
+                _LAST[self.path] = text, record
+        return record if folding else unfolded(record, ())
 
     def save(self, record: Record) -> None:
         """Write the record so that it is whole on disk, whatever happens; an empty one goes."""

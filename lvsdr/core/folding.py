@@ -6,17 +6,18 @@ be done. Whatever is in doubt is unfolded, and looked at like all else.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import is_
 
 from lvsdr.core.book import Book
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.record import Record, owner_of
+from lvsdr.core.unfolding import unfolded
 from lvsdr.errors import CannotRun
 from lvsdr.model.folded_servers import KnownText, Mark, PartlyRead
 from lvsdr.model.ipvs import SERVER_KINDS, RealServer, Service, VirtualServer, by_service
 from lvsdr.model.late_dataclasses import replace
-from lvsdr.model.objects import Key, Objects
+from lvsdr.model.objects import Key, Object, Objects
 from lvsdr.model.profile import DirectorProfile, Profile
 
 # Of fewer real servers a list is not known by its fingerprint: computing some takes as long.
@@ -87,41 +88,6 @@ def left_alone(owner: str, record: Record, kernel: Kernel) -> Objects:
     }
 
 
-def unfolded(record: Record, kept: Iterable[str]) -> Record:
-    """Return the record in which at most those stay folded that texts with marks `kept` say.
-
-    No two profiles have one of them: what two have to do with is not folded.
-    """
-    known = set(kept)
-    opened = {
-        (owner, key): servers
-        for owner, some in record.folded.items()
-        for key, servers in some.items()
-        if servers.mark.said not in known
-    }
-    if not opened:
-        return record
-    claims = {each: dict(items) for each, items in record.claims.items()}
-    marks = {each: dict(items) for each, items in record.marks.items()}
-    baseline = dict(record.baseline)
-    for (each, key), servers in opened.items():
-        made = {server.key: server for server in servers.unfolded()}
-        claims[each].update(made)
-        baseline.update(dict.fromkeys(made))
-        marks.setdefault(each, {})[key] = servers.mark
-    folded = {
-        each: {key: servers for key, servers in some.items() if (each, key) not in opened}
-        for each, some in record.folded.items()
-    }
-    return replace(
-        record,
-        claims=claims,
-        baseline=baseline,
-        marks=marks,
-        folded={each: some for each, some in folded.items() if some},
-    )
-
-
 class Fingerprints:
     """By what the kernel's lists of real servers would be known: computed once for each service."""
 
@@ -137,7 +103,7 @@ class Fingerprints:
             self._known[service.key] = servers, found
         return found
 
-    def exact(self, keys: Collection[Key], objects: Objects) -> dict[Key, RealServer]:
+    def exact(self, keys: Collection[Key], objects: Objects) -> dict[Key, Object]:
         """Return those real servers of `objects` whose services the kernel lists so exactly.
 
         Only of services of which all real servers among `objects` are among `keys`; of few, each

@@ -183,8 +183,8 @@ def _must_be_done(situation: Situation, kernel: Kernel, listed: Fingerprints) ->
     keys = planned_keys(situation.desired, situation.baseline)
     todo = touched(keys, situation.todo)
     # Real servers that are listed as they are wanted, and no others beside them, need no more.
-    exact = listed.exact(todo, situation.desired)
-    observed = {**exact, **kernel.observe(todo - exact.keys(), situation.desired)}
+    observed = listed.exact(todo, {} if situation.partial else situation.desired)
+    observed.update(kernel.observe(todo - observed.keys(), situation.desired))
     if len(todo) < len(keys):
         left = {key: item for key, item in situation.observed.items() if key not in todo}
         observed = {**left, **observed}

@@ -54,13 +54,13 @@ def to_rows(items: Iterable[Object], marks: Marks = NO_MARKS) -> Iterator[Plain]
                 yield {**row, "said": mark.said, "listed": mark.listed}
 
 
-# What a run is about to do is written, and then again once it is done.
+# What a run is about to do is written, and once more when it is done.
 _LAST_ROWS: dict[Service, tuple[list[Object], Plain]] = {}
 
 
 def _row_again(service: Service, servers: list[Object]) -> Plain:
     """Return the entry of real servers; the last one where they are those very objects."""
-    before, row = _LAST_ROWS.get(service, ((), {}))
+    before, row = _LAST_ROWS.pop(service, ((), {}))
     if len(before) != len(servers) or not all(map(is_, before, servers)):
         row = _row(servers)
         _LAST_ROWS[service] = servers, row
