@@ -6,7 +6,7 @@ be done. Whatever is in doubt is unfolded, and looked at like all else.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence, Set
 from operator import is_
 
 from lvsdr.core.book import Book
@@ -64,8 +64,10 @@ def with_record(profile: Profile, kernel: Kernel, book: Book) -> tuple[Profile, 
     seen = kernel.fingerprints([each.service for each in folded.values()])
     same = {each.mark.said for key, each in folded.items() if seen.get(key) == each.mark.listed}
     differ = (each.unfolded() for each in folded.values() if each.mark.said not in same)
-    read = (*servers.read, *(server for some in differ for server in some))
-    return replace(profile, real_servers=read), unfolded(record, same)
+    read = [*servers.read, *(server for some in differ for server in some)]
+    places = {it.service.key: place for place, it in enumerate(profile.virtual_servers)}
+    read.sort(key=lambda server: places[server.service.key])
+    return replace(profile, real_servers=tuple(read)), unfolded(record, same)
 
 
 def read_already(profile: Profile) -> Sequence[RealServer]:
@@ -143,14 +145,16 @@ def marked(
 def remarked(record: Record, desired: Objects, listed: Fingerprints) -> Record:
     """Return the record whose marks are of its claims, of which `desired` are new.
 
-    Nor has it what the files of profiles were like that it does not know any more.
+    These have none: they may be as no text of a profile says any more. But where one is drained
+    the list is known all the same; what the text says is not asked then. Nor has the record what
+    the files of profiles were like that it does not know any more.
     """
     if not record.marks and not record.texts:
         return record
     touched = {key[1:4] for key in desired if key[0] in SERVER_KINDS}
     left = {
-        owner: dict(_remarked(record.claims[owner], marks, touched, listed))
-        for owner, marks in record.marks.items()
+        owner: dict(_remarked(record, owner, touched, listed))
+        for owner in record.marks
         if owner in record.claims
     }
     texts = {owner: text for owner, text in record.texts.items() if owner in record.claims}
@@ -158,10 +162,12 @@ def remarked(record: Record, desired: Objects, listed: Fingerprints) -> Record:
 
 
 def _remarked(
-    claims: Objects, marks: Mapping[Key, Mark], touched: Collection[Key], listed: Fingerprints
+    record: Record, owner: str, touched: Set[Key], listed: Fingerprints
 ) -> Iterator[tuple[Key, Mark]]:
+    marks, drained = record.marks[owner], record.drained.get(owner, frozenset())
     yield from (each for each in marks.items() if each[0] not in touched)
-    new = [item for key, item in claims.items() if key[1:4] in touched and key[1:4] in marks]
+    known = {key[1:4] for key in drained} & touched & marks.keys()
+    new = [item for key, item in record.claims[owner].items() if key[1:4] in known]
     for service, servers in by_service(new).items():
         mark = Mark(marks[service.key].said, listed.of(service, servers), len(servers))
         yield service.key, mark
