@@ -142,7 +142,7 @@ def _packed(chunk: memoryview, length: int) -> Iterator[bytes]:
     layout = struct.Struct(
         f"={START}x{SETTINGS_SIZE}s{CONNECTIONS_SIZE}x{FAMILY_SIZE}s{length - LEAST}x"
     )
-    return (settings + family for settings, family in layout.iter_unpack(chunk))
+    return map(b"".join, layout.iter_unpack(chunk))
 
 
 def of_service(message: memoryview) -> tuple[Service, Attributes]:

@@ -138,7 +138,7 @@ def all_have_header(chunk: memoryview, head: tuple[int, int, int, int]) -> bool:
     if length < HEADER.size or len(chunk) % length:
         return False
     heads = struct.Struct(f"=IHHI{length - 12}x").iter_unpack(chunk)
-    return all(each == head for each in heads)
+    return set(heads) == {head}
 
 
 def raise_if_refused(message: memoryview) -> None:
