@@ -53,8 +53,17 @@ def held(made: Rig, vip: str) -> str:
 
 
 def arps_of(made: Rig, frames: list[bytes]) -> list[bytes]:
-    """Return those of the frames that the director has sent about a VIP."""
-    return frames_about(frames, made.mac(made.lab.director), (VIP, VIP6))
+    """Return those of the frames that the director has sent about a VIP, asked by nobody."""
+    found = frames_about(frames, made.mac(made.lab.director), (VIP, VIP6))
+    return [frame for frame in found if not is_answer(frame)]
+
+
+def is_answer(frame: bytes) -> bool:
+    """Return whether a kernel answers: the gateway makes sure of its neighbours by itself."""
+    if frame[12:14] == b"\x08\x06":
+        return frame[20:22] == b"\0\2" and frame[:6] != b"\xff" * 6
+    # A solicited neighbour advertisement.
+    return frame[54] == 136 and bool(frame[58] & 0x40)
 
 
 @pytest.mark.parametrize("vip", [VIP, VIP6])
