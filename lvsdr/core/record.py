@@ -38,7 +38,10 @@ class Record:
     the real servers that have weight 0 until somebody lifts it, whatever the profile says.
     `links` are the kernel's numbers of the links that these are on, by the name that each had.
     `origins` say where profiles came from. `given_back` are the addresses and routes that others
-    XX
+    had before profiles that are withdrawn. `folded` are claims that are not in `claims`, since
+    nothing of them is to be done: by profile and Service.key. `marks` say in the same way by what
+    others may be known, `texts` what the files of profiles were like. `notes` say what people have
+    to know of how it was read.
     """
 
     baseline: Baseline = field(default_factory=dict)
