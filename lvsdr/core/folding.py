@@ -6,7 +6,7 @@ be done. Whatever is in doubt is unfolded, and looked at like all else.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from operator import is_
 
 from lvsdr.core.book import Book
@@ -61,8 +61,8 @@ def with_record(profile: Profile, kernel: Kernel, book: Book) -> tuple[Profile, 
         # The record has changed since the profile was read.
         whole = tuple(servers.whole())
         return replace(profile, real_servers=whole), book.load(whole)
-    seen = kernel.fingerprints([each.service for each in folded.values()])
-    same = {each.mark.said for key, each in folded.items() if seen.get(key) == each.mark.listed}
+    left = _as_left({each.service: each.mark for each in folded.values()}, kernel)
+    same = {each.mark.said for key, each in folded.items() if key in left}
     differ = (each.unfolded() for each in folded.values() if each.mark.said not in same)
     read = [*servers.read, *(server for some in differ for server in some)]
     places = {it.service.key: place for place, it in enumerate(profile.virtual_servers)}
@@ -80,14 +80,18 @@ def left_alone(owner: str, record: Record, kernel: Kernel) -> Objects:
     """Return the real servers of `owner` that are as lvsdr left them, and have no others beside."""
     claims = record.claims.get(owner, {})
     marks = record.marks.get(owner, {})
-    services = [
-        claims[key] for key in ((VirtualServer.kind, *each) for each in marks) if key in claims
-    ]
-    seen = kernel.fingerprints(it.service for it in services if isinstance(it, VirtualServer))
-    same = {key for key, mark in marks.items() if seen.get(key) == mark.listed}
+    servers = (claims.get((VirtualServer.kind, *key)) for key in marks)
+    services = [each.service for each in servers if isinstance(each, VirtualServer)]
+    same = _as_left({service: marks[service.key] for service in services}, kernel)
     return {
         key: item for key, item in claims.items() if key[0] == RealServer.kind and key[1:4] in same
     }
+
+
+def _as_left(marks: Mapping[Service, Mark], kernel: Kernel) -> set[Key]:
+    """Return the services, by Service.key, that the kernel lists as their marks say."""
+    seen = kernel.fingerprints(marks)
+    return {service.key for service, mark in marks.items() if seen[service.key] == mark.listed}
 
 
 class Fingerprints:

@@ -6,8 +6,6 @@ import struct
 from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from ipaddress import ip_address
-from socket import inet_pton
-from typing import Any
 
 from lvsdr.kernel.netlink import ipvs_attributes as carried
 from lvsdr.kernel.netlink import ipvs_messages, ipvs_packing
@@ -114,12 +112,9 @@ def is_another(listed: bytes | memoryview, addresses: frozenset[bytes]) -> bool:
 
 def listed_bytes(server: RealServer) -> bytes:
     """Return the bytes by which a real server is known where the kernel lists it."""
-    # From its text, which is there: to ask the address takes five times as long.
-    text: Any = server.key[-2]
-    family = AF_INET6 if ":" in text else AF_INET
+    family, rip = ipvs_messages.family_and_bytes(server)
     before, after, family_is = LISTED[family]
     port, settings = ipvs_packing.dest_port(server.port), settings_of(server)
-    rip = inet_pton(family, text)
     return b"".join((before, rip, after, port, ipvs_packing.listed_settings(settings), family_is))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 from ipaddress import IPv4Address
-from typing import Any
 
 from lvsdr.kernel.netlink.ipvs_attributes import (
     ADDR,
@@ -64,9 +63,7 @@ def real_server_identity(server: RealServer) -> bytes:
 def family_and_bytes(server: RealServer) -> tuple[int, bytes]:
     """Return the kernel's number of a RIP's family, and the RIP as it goes on the wire."""
     # From its text, which is there: to ask the address takes five times as long.
-    text: Any = server.key[-2]
-    family = socket.AF_INET6 if ":" in text else socket.AF_INET
-    return family, socket.inet_pton(family, text)
+    return address_bytes(str(server.key[-2]))
 
 
 def address_bytes(text: str) -> tuple[int, bytes]:
