@@ -11,7 +11,7 @@ import click
 
 from lvsdr.cli import keepalived_hook
 from lvsdr.cli.hook_process import ended_by_signals, modest_umask, unhurried_output
-from lvsdr.cli.options import lock_option, netns_option, output_option, trust_option
+from lvsdr.cli.options import lock_option, netns_option, output_option, trust_option, with_options
 from lvsdr.cli.session import Session
 from lvsdr.render.results import Notified
 
@@ -44,46 +44,26 @@ log_option = click.option(
 )
 
 
-@keepalived.command(context_settings={"allow_interspersed_args": False})
-@director_option
-@realserver_option
-@log_option
-@output_option(Notified)
-@netns_option
-@trust_option
-@lock_option
-@click.argument("type_", metavar="TYPE", type=click.Choice(["INSTANCE", "GROUP"]))
-@click.argument("name", metavar="NAME")
-@click.argument(
-    "state", metavar="STATE", type=click.Choice(["MASTER", "BACKUP", "FAULT", "STOP", "DELETED"])
-)
-@click.argument("priority", metavar="[PRIORITY]", type=int, required=False)
-@click.pass_obj
-def notify(  # noqa: PLR0913 - as many arguments as keepalived gives, and options
-    session: Session,
-    *,
-    director: Path,
-    realserver: Path | None,
-    log: bool,
-    type_: str,
-    name: str,
-    state: str,
-    priority: int | None,
-) -> int:
-    """Do what a state of keepalived's asks for: take over as the director, or stand by.
-
-    For notify in keepalived.conf, which adds TYPE, NAME, STATE and PRIORITY.
-    """
-    return keepalived_hook.notify(
-        session,
-        director=director,
-        realserver=realserver,
-        log=log,
-        type_=type_,
-        name=name,
-        state=state,
-        priority=priority,
+keepalived.command(context_settings={"allow_interspersed_args": False})(
+    with_options(
+        keepalived_hook.notify,
+        director_option,
+        realserver_option,
+        log_option,
+        output_option(Notified),
+        netns_option,
+        trust_option,
+        lock_option,
+        click.argument("type_", metavar="TYPE", type=click.Choice(["INSTANCE", "GROUP"])),
+        click.argument("name", metavar="NAME"),
+        click.argument(
+            "state",
+            metavar="STATE",
+            type=click.Choice(["MASTER", "BACKUP", "FAULT", "STOP", "DELETED"]),
+        ),
+        click.argument("priority", metavar="[PRIORITY]", type=int, required=False),
     )
+)
 
 
 @keepalived.command()

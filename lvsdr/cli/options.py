@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from lvsdr.render.results import Result
 
 Command = Callable[..., Any]
+Option = Callable[[Command], Command]
+
+
+def with_options(work: Command, *options: Option) -> Command:
+    """Return what click makes a command of: `work`, which is given the session, and its options."""
+    command: Command = click.pass_obj(work)
+    for add in reversed(options):
+        command = add(command)
+    return command
 
 
 def _into_session(name: str) -> Callable[[click.Context, click.Parameter, Any], Any]:

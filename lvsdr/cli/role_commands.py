@@ -16,6 +16,7 @@ from lvsdr.cli.options import (
     output_option,
     profile_argument,
     trust_option,
+    with_options,
     without_record_option,
 )
 from lvsdr.cli.role_verbs import apply, plan, withdraw
@@ -34,10 +35,8 @@ def role_command(role: str, work: Work, result: type[Result], *options: Command)
     and the role; and the options that every command of a role has, before its own.
     """
     command: Command = update_wrapper(partial(work, role=role), work)
-    every: list[Command] = [profile_argument(role), output_option(result), netns_option]
-    for add in reversed([*every, trust_option, *options]):
-        command = add(command)
-    return click.command(work.__name__)(click.pass_obj(command))
+    every = (profile_argument(role), output_option(result), netns_option, trust_option)
+    return click.command(work.__name__)(with_options(command, *every, *options))
 
 
 def of_a_realserver() -> tuple[click.Command, ...]:
