@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from lvsdr.model.address import IPAddress, IPNetwork
 from lvsdr.model.folded_servers import ProfileText
+from lvsdr.model.health import Health
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
 from lvsdr.model.late_dataclasses import dataclass, field
@@ -52,9 +53,13 @@ class DirectorProfile:
     the backup sync daemon. `arp_flux` is what to do where other links are on the segment of
     `interface`: mend, so that each answers for its own addresses only, or leave. `clients` are the
     networks that clients come from, empty for everywhere. `probes` say what to ask of services that
-    do not say it themselves. `typed` is how a command line names the profile, quoted; empty where a
-    command takes it by itself. `text` is what its file was like, `said` the fingerprints of the
-    texts of its virtual servers, by Service.key: of those that they tell all of.
+    do not say it themselves. `health` is how real servers are checked, None for not at all, and
+    `own_health` that of services which have their own. `sorry_servers` are in the table only while
+    no other real server of their service serves. `table_owner` is who writes the IPVS table: lvsdr,
+    or keepalived. `on_change` is the command for each change of a real server. `typed` is how a
+    command line names the profile, quoted; empty where a command takes it by itself. `text` is what
+    its file was like, `said` the fingerprints of the texts of its virtual servers, by Service.key:
+    of those that they tell all of.
     """
 
     role: ClassVar[str] = "director"
@@ -72,6 +77,11 @@ class DirectorProfile:
     arp_flux: str = "mend"
     clients: tuple[IPNetwork, ...] = ()
     probes: tuple[ProbeTarget, ...] = ()
+    health: Health | None = None
+    own_health: Mapping[Service, Health | None] = field(default_factory=dict)
+    sorry_servers: tuple[RealServer, ...] = ()
+    table_owner: str = "lvsdr"
+    on_change: tuple[str, ...] = ()
     typed: str = field(default="", compare=False)
     text: ProfileText | None = field(default=None, compare=False, repr=False)
     said: Mapping[Key, str] = field(default_factory=dict, compare=False, repr=False)
@@ -79,6 +89,10 @@ class DirectorProfile:
     @property
     def vips(self) -> tuple[IPAddress, ...]:
         return tuple(vip.address for vip in self.labelled_vips)
+
+    def health_of(self, service: Service) -> Health | None:
+        """Return how the real servers of a service are checked; None for not at all."""
+        return self.own_health.get(service, self.health)
 
     @property
     def rips(self) -> tuple[IPAddress, ...]:

@@ -1,0 +1,95 @@
+"""Health checks: what is asked of real servers, how often, and what became of it."""
+
+from __future__ import annotations
+
+from lvsdr.model.late_dataclasses import dataclass
+
+WEIGHT, REMOVE = "weight", "remove"
+KEEP, DROP = "keep", "drop"
+
+
+@dataclass(frozen=True, slots=True)
+class PathCheck:
+    """The probe of verify: the first packet of a request, along the path of a client's request."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpCheck:
+    """A request of HTTP/1.1 without TLS, and what its answer has to be.
+
+    `host` is what the header Host says, the VIP where it is None. `statuses` are ranges, both ends
+    included. `contains` has to be in the first 64 KiB of the body.
+    """
+
+    path: str = "/"
+    host: str | None = None
+    statuses: tuple[tuple[int, int], ...] = ((200, 399),)
+    contains: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UdpCheck:
+    """A datagram, and how the answer to it has to begin; any answer will do where that is empty."""
+
+    send: bytes
+    expect: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandCheck:
+    """An external program: exit code 0 means that the real server serves.
+
+    It gets the VIP, the port and the RIP as its last three arguments.
+    """
+
+    words: tuple[str, ...]
+
+
+Check = PathCheck | HttpCheck | UdpCheck | CommandCheck
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the real servers of a service are checked, and what becomes of one that fails.
+
+    `interval` and `timeout` are in seconds; `fall` checks in a row have to fail, `rise` to succeed.
+    `action` is weight (0, connections stay) or remove (from the table). `when_all_fail` is keep
+    (the last ones stay as they are) or drop; a service with a sorry server drops them.
+    """
+
+    interval: float = 1.0
+    timeout: float = 0.5
+    fall: int = 2
+    rise: int = 2
+    check: Check = PathCheck()
+    action: str = WEIGHT
+    when_all_fail: str = KEEP
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What became of one check of the real server `number`, by whom it was asked.
+
+    `why` says in few words what is wrong, empty where it serves. `silent` is True where nothing
+    was heard of it at all: then it may be us who are deaf. `at` is when that was known, by
+    monotonic(3).
+    """
+
+    number: int
+    ok: bool
+    why: str = ""
+    silent: bool = False
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """A real server that is out of service: since when (time(2)), why, and who found it so.
+
+    `action` is what was done to it: weight or remove.
+    """
+
+    since: int
+    why: str
+    by: str = "lvsdr director keep"
+    action: str = WEIGHT
