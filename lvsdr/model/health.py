@@ -71,14 +71,15 @@ class CheckResult:
     """What became of one check of the real server `number`, by whom it was asked.
 
     `why` says in few words what is wrong, empty where it serves. `silent` is True where nothing
-    was heard of it at all: then it may be us who are deaf. `at` is when that was known, by
-    monotonic(3).
+    was heard of it at all: then it may be us who are deaf. The check `began` with the first
+    question, and at `at` its result was known, both by monotonic(3).
     """
 
     number: int
     ok: bool
     why: str = ""
     silent: bool = False
+    began: float = 0.0
     at: float = 0.0
 
 
