@@ -1,26 +1,28 @@
 """Who serves and who does not: what follows from the results of checks. Pure.
 
 A check that was answered, whatever the answer, proves that we see; silence proves nothing by
-itself. The cable, a router or this very host may be what does not work, for a while. So the silent
-are held against the others on the same side of us, behind the same link or router: who was asked
-again and again while somebody else there was heard, and says nothing, is down. An outage that
-covers all the questions of a check cannot have let an answer through in between.
+itself. The cable, a router or this very host may be what does not work, for a while. So a silent
+check counts only where somebody else on the same side of us, behind the same link or router, was
+heard in its midst: an outage that swallows the first question and the last lets no answer through
+in between.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 
 from lvsdr.model.health import CheckResult
 from lvsdr.model.late_dataclasses import dataclass
 
-# How much of a check has to be over before an answer of somebody else counts: one that was on its
-# way already when an outage began came later than the first question that it swallowed.
-_ON_THE_WAY = 0.1
-# How many checks in a row, after the last that was allowed to fail, nobody is heard in, until we
-# call ourselves blind: those that were to be heard may be asked at other times.
+# Which part of a check is its midst: enough questions are asked before it, and after it, that not
+# all of those on the side that an outage leaves open get lost by chance.
+_FROM, _TO = 0.35, 0.62
+# How many checks in a row of one path nobody is heard in until we call that side blind.
 _BLIND_AFTER = 2
+# How many times somebody was heard are remembered for each timeout, the longest before now.
+_FINELY, _LONG = 64, 2.0
 
 
 class Sight(Enum):
@@ -34,12 +36,13 @@ class Sight(Enum):
 class Checked:
     """What is checked by one number: how many checks in a row have to fail, or to succeed.
 
-    `side` is the link, or the router on it, behind which it is.
+    `side` is the link, or the router on it, behind which it is. `timeout` is in seconds.
     """
 
     fall: int
     rise: int
     side: str
+    timeout: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +56,39 @@ class Turn:
 
 @dataclass(slots=True)
 class _Path:
-    """What is known of one path: how many results in a row were against its state, and why."""
+    """What is known of one path: how many results in a row were against its state, and why.
+
+    `unseen` are the silent checks since somebody was heard in the midst of one.
+    """
 
     up: bool = True
     against: int = 0
     why: str = ""
+    unseen: int = 0
 
 
-@dataclass(slots=True)
 class _Side:
-    """When somebody was heard there last, and of whom; since when nobody is, if we are blind."""
+    """When somebody was heard there, and who last; since when nobody is, if we are blind."""
 
-    heard: float = float("-inf")
-    last: int | None = None
-    before: int | None = None
-    blind_since: float | None = None
+    def __init__(self, timeouts: Sequence[float]) -> None:
+        step = min(timeouts) / _FINELY
+        self._step = step
+        self._times: deque[float] = deque(maxlen=int(_LONG * max(timeouts) / step) + 1)
+        self.last: int | None = None
+        self.before: int | None = None
+        self.blind_since: float | None = None
+
+    def hear(self, at: float) -> None:
+        """Take note of an answer; of many at about the same time the first will do."""
+        times = self._times
+        if not times or at >= times[-1] + self._step:
+            times.append(at)
+        elif at < times[-1] - self._step:
+            # One that is told of later than others; the oldest goes for it.
+            self._times = deque(sorted((*times, at)), maxlen=times.maxlen)
+
+    def heard_between(self, begin: float, end: float) -> bool:
+        return any(begin < at < end for at in reversed(self._times))
 
 
 class PathStates:
@@ -81,7 +102,10 @@ class PathStates:
         self._paths = [_Path() for _ in checked]
         for number, why in (down or {}).items():
             self._paths[number] = _Path(up=False, why=why)
-        self._sides = {each.side: _Side() for each in checked}
+        timeouts: dict[str, set[float]] = {}
+        for each in checked:
+            timeouts.setdefault(each.side, set()).add(each.timeout)
+        self._sides = {name: _Side(sorted(each)) for name, each in timeouts.items()}
         self._sights: list[tuple[str, Sight]] = []
 
     def take(self, results: Sequence[CheckResult]) -> list[Turn]:
@@ -96,10 +120,9 @@ class PathStates:
         side = self._sides[name]
         if number is not None and number != side.last:
             side.last, side.before = number, side.last
-        side.heard = max(side.heard, at)
+        side.hear(at)
         if side.blind_since is not None and at > side.blind_since:
             side.blind_since = None
-            self._count_again(name)
             self._sights.append((name, Sight.SEES))
 
     def sights(self) -> list[tuple[str, Sight]]:
@@ -109,8 +132,8 @@ class PathStates:
 
     def forget_unfinished(self) -> None:
         """Count from the beginning again: we have been away, or deaf, for a while."""
-        for side in self._sides:
-            self._count_again(side)
+        for path in self._paths:
+            path.against = path.unseen = 0
 
     def down(self) -> dict[int, str]:
         """Return the numbers of the paths that do not serve, and why."""
@@ -120,8 +143,9 @@ class PathStates:
         return self._paths[number].up
 
     def is_doubtful(self, number: int) -> bool:
-        """Return whether the last check was against what it is taken for."""
-        return self._paths[number].against > 0
+        """Return whether the last check was against what it is taken for, or proved nothing."""
+        path = self._paths[number]
+        return path.against > 0 or path.unseen > 0
 
     def witness(self, number: int) -> int | None:
         """Return another path of the same side that was heard, to be asked beside this one."""
@@ -135,6 +159,9 @@ class PathStates:
 
     def _after(self, result: CheckResult) -> Iterator[Turn]:
         path, each = self._paths[result.number], self._checked[result.number]
+        if result.silent and path.up and not self._counts(result, path, each):
+            return
+        path.unseen = 0
         if result.ok == path.up:
             path.against = 0
             path.why = path.why if path.up else result.why
@@ -146,24 +173,18 @@ class PathStates:
                 yield Turn(result.number, up=True)
             return
         path.why = result.why
-        if path.against >= each.fall and self._is_its_own(result, path, each):
+        if path.against >= each.fall:
             path.up, path.against = False, 0
             yield Turn(result.number, up=False, why=path.why)
 
-    def _is_its_own(self, result: CheckResult, path: _Path, each: Checked) -> bool:
-        """Return whether it is the path that fails, and not our sight."""
-        if not result.silent:
+    def _counts(self, result: CheckResult, path: _Path, each: Checked) -> bool:
+        """Return whether somebody was heard in the midst of a silent check."""
+        side, took = self._sides[each.side], result.at - result.began
+        if side.heard_between(result.began + _FROM * took, result.began + _TO * took):
             return True
-        side = self._sides[each.side]
-        if side.heard > result.began + _ON_THE_WAY * (result.at - result.began):
-            return True
-        if path.against >= each.fall + _BLIND_AFTER - 1 and side.blind_since is None:
+        # Neither good nor bad, and so those before it are in no row with what comes.
+        path.unseen, path.against = path.unseen + 1, 0
+        if path.unseen >= _BLIND_AFTER and side.blind_since is None:
             side.blind_since = result.at
             self._sights.append((each.side, Sight.BLIND))
         return False
-
-    def _count_again(self, name: str) -> None:
-        """Let no failure count that may have been ours."""
-        for path, each in zip(self._paths, self._checked, strict=True):
-            if each.side == name:
-                path.against = 0

@@ -7,6 +7,10 @@ from lvsdr.model.late_dataclasses import dataclass
 WEIGHT, REMOVE = "weight", "remove"
 KEEP, DROP = "keep", "drop"
 
+# How many times a silent path is asked within the timeout, and where its last check failed too. Of
+# questions and answers that get lost by 20 % each, 0.36**6 is one check in 460, 0.36**20 none.
+TRIES, TRIES_IN_DOUBT = 6, 20
+
 
 @dataclass(frozen=True, slots=True)
 class PathCheck:
