@@ -25,7 +25,7 @@ def prove(
     """
     every = (*paths(profile), *foreign_paths(profile, foreign))
     rips = dict.fromkeys(path.rip for path in every)
-    towards = {rip: _route_towards(rip, profile, host) for rip in rips}
+    towards = {rip: route_towards(rip, profile, host) for rip in rips}
     found = {path: _unproven(path, towards[path.rip]) for path in every}
     sent = [path for path, proof in found.items() if proof is None]
     routes = {
@@ -53,10 +53,13 @@ def _unproven(path: Path, route: RealServerRoute | PathDetail) -> Proof | None:
     return Proof(path, None, "no-source") if lacking else None
 
 
-def _route_towards(
+def route_towards(
     rip: IPAddress, profile: DirectorProfile, host: Host
 ) -> RealServerRoute | PathDetail:
-    """Return how this host sends to `rip`, or why no probe can be sent there."""
+    """Return how this host sends to `rip`, or why no probe can be sent there.
+
+    The route to it has been looked up.
+    """
     route = host.routes[Packet(rip)]
     if route.kind == "local":
         return "local"
