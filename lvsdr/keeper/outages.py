@@ -15,11 +15,13 @@ from lvsdr.model.profile import DirectorProfile
 class Outages:
     """What is to change: who goes out of service, or comes back (None), by key; in one batch.
 
-    `held` are the services of which nobody is left, so that their last ones stay as they are.
+    `held` are the services of which nobody serves, so that their last ones stay as they are;
+    `empty` those of which none is left.
     """
 
     changes: Mapping[Key, Down | None]
-    held: tuple[Service, ...]
+    held: tuple[Service, ...] = ()
+    empty: tuple[Service, ...] = ()
 
 
 class Services:
@@ -50,14 +52,17 @@ class Services:
         """
         changes: dict[Key, Down | None] = {}
         held: list[Service] = []
+        empty: list[Service] = []
         for service in self._concerned(failing, out):
             wanted = self._wanted(service, failing, out, at_rest)
             if any(key in failing and key not in wanted for key in self._keys(service)):
                 held.append(service)
+            elif wanted and all(self._is_out(it, wanted, at_rest) for it in self._servers[service]):
+                empty.append(service)
             changes.update(self._changed(service, wanted, failing, out, now))
         # What is not checked any more is nobody's to judge.
         changes.update({key: None for key in out if key not in self._service_of})
-        return Outages(changes, tuple(held))
+        return Outages(changes, tuple(held), tuple(empty))
 
     def _concerned(self, failing: Iterable[Key], out: Iterable[Key]) -> Iterable[Service]:
         known = (self._service_of.get(key) for each in (failing, out) for key in each)
@@ -79,11 +84,12 @@ class Services:
         assert health is not None, "only what is checked is here"
         if health.when_all_fail == DROP or service in self._sorry:
             return fail
-        serves = (
-            server.key not in fail and server.key not in at_rest and server.weight > 0
-            for server in self._servers[service]
-        )
-        return fail if any(serves) else fail & out.keys()
+        none_left = all(self._is_out(server, fail, at_rest) for server in self._servers[service])
+        return fail & out.keys() if none_left else fail
+
+    @staticmethod
+    def _is_out(server: RealServer, out: Collection[Key], at_rest: Collection[Key]) -> bool:
+        return server.key in out or server.key in at_rest or server.weight == 0
 
     def _changed(
         self,

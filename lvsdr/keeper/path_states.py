@@ -9,6 +9,7 @@ in between.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
@@ -184,7 +185,8 @@ class PathStates:
             return True
         # Neither good nor bad, and so those before it are in no row with what comes.
         path.unseen, path.against = path.unseen + 1, 0
-        if path.unseen >= _BLIND_AFTER and side.blind_since is None:
+        nobody = not side.heard_between(result.began, math.inf)
+        if path.unseen >= _BLIND_AFTER and nobody and side.blind_since is None:
             side.blind_since = result.at
             self._sights.append((each.side, Sight.BLIND))
         return False
