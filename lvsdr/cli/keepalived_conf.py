@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ from lvsdr.model.printable import printable
 from lvsdr.render.results import ConfFindings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lvsdr.formats.keepalived.configuration import Configuration
     from lvsdr.formats.keepalived.includes import Budget, ReadLines
 
 
@@ -120,9 +124,24 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     found = list(said_by_keepalived(files))
     found += [each for it in read_in.values() for each in it.findings]
     confs = [each for name, it in read_in.items() for each in read_by_each_host(it.lines, name)]
-    found += findings(confs, profile)
+    found += findings(confs, profile, _leaving(confs) if profile is None else ())
     session.show(ConfFindings(found))
     return 1 if any(each.severity == ERROR for each in found) else 0
+
+
+def _leaving(confs: Sequence[Configuration]) -> set[str]:
+    """Return the profiles, of those that hooks name, that leave the table to keepalived."""
+    from lvsdr.model.profile import DirectorProfile
+    from lvsdr.profile.reader import read
+
+    left = set()
+    for name in {name for conf in confs for name in conf.profiles()}:
+        # What cannot be read leaves nothing to anybody.
+        with suppress(ProfileError):
+            profile = read(Path(name), "director")
+            if isinstance(profile, DirectorProfile) and not profile.writes_table:
+                left.add(name)
+    return left
 
 
 def _lines_of(path: Path, budget: Budget) -> ReadLines:

@@ -176,6 +176,7 @@ def _plan_drain(
     undo: bool,
 ) -> Situation:
     """Return what is between this host and one where `servers` have their new weight."""
+    _must_be_ours(profile)
     _must_be_applied(profile, servers, record)
     owner = owner_of(profile)
     claims, before = record.claims[owner], record.drained.get(owner, frozenset())
@@ -187,6 +188,19 @@ def _plan_drain(
     situation = situation_of(owner, desired, {}, kernel, record)
     drained = before - desired.keys() if undo else before | desired.keys()
     return replace(situation, drained=drained, partial=True)
+
+
+def _must_be_ours(profile: DirectorProfile) -> None:
+    if not profile.writes_table:
+        raise CannotRun(
+            f"cannot drain a real server of profile {profile.name}: its table_owner is"
+            f" {profile.table_owner}, which would give it back its weight",
+            notes=["nothing was changed"],
+            hints=[
+                "write weight 0 for it in keepalived.conf, and let keepalived read that again"
+                " (SIGHUP); it comes back in the same way"
+            ],
+        )
 
 
 def _must_be_applied(

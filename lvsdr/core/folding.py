@@ -54,13 +54,17 @@ def with_record(profile: Profile, kernel: Kernel, book: Book) -> tuple[Profile, 
     servers = profile.real_servers
     if not isinstance(profile, DirectorProfile) or not isinstance(servers, PartlyRead):
         return profile, book.load(servers)
+    if not profile.writes_table:
+        # What the record has of them it is to forget.
+        whole = tuple(servers.whole())
+        return replace(profile, real_servers=whole), book.load(whole)
     owner = owner_of(profile)
     record = unfolded(book.load(servers.read, folding=True), servers.unread.values())
     folded = record.folded.get(owner, {})
     if folded.keys() != servers.unread.keys():
         # The record has changed since the profile was read.
-        whole = tuple(servers.whole())
-        return replace(profile, real_servers=whole), book.load(whole)
+        everything = tuple(servers.whole())
+        return replace(profile, real_servers=everything), book.load(everything)
     left = _as_left({each.service: each.mark for each in folded.values()}, kernel)
     same = {each.mark.said for key, each in folded.items() if key in left}
     differ = (each.unfolded() for each in folded.values() if each.mark.said not in same)

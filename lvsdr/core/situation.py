@@ -19,6 +19,7 @@ from lvsdr.core.giving_back import (
     begun_on_shared,
     half_given_back,
     left_to_others,
+    left_to_table_owner,
     still_valid,
     used_by_others,
     without,
@@ -158,7 +159,10 @@ def plan_apply(  # noqa: PLR0913, PLR0917 - what is wanted where, and what is kn
     own, vips = left_to_director(profile, seen, record, director)
     desired = record.with_drained(owner, roles.desired(wanted, own))
     baseline = let_go_of(owner, record, roles.must_be_absent(wanted, desired))
+    stays = left_to_table_owner(owner, record, profile)
+    baseline = without(baseline, stays)
     situation = situation_of(owner, desired, baseline, kernel, record, order)
+    situation = replace(situation, kept=(*stays, *situation.kept))
     numbers = {name: link.index for name, link in here.links.items()}
     return replace(situation, director_vips=vips, links=numbers, profile=profile)
 
@@ -172,6 +176,7 @@ def plan_standby(profile: DirectorProfile, kernel: Kernel, book: Book) -> Situat
     record, owner = record_of(kernel, book, profile.real_servers), owner_of(profile)
     desired = record.with_drained(owner, roles.standby(profile))
     baseline = let_go_of(owner, record, roles.must_be_absent(profile, desired))
+    baseline = without(baseline, left_to_table_owner(owner, record, profile))
     situation = situation_of(owner, desired, baseline, kernel, record, to_stand_by)
     drained = record.drained.get(owner, frozenset())
     return replace(situation, drained=drained.intersection(it.key for it in profile.real_servers))

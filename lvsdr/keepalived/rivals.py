@@ -37,8 +37,11 @@ OUTLAST = 1.25
 def spared(profile: DirectorProfile, host: Host, book: Book) -> tuple[RealServer, ...]:
     """Return the real servers that this host can do without, since it serves the same itself.
 
-    Where it does not, nobody who is sent something by this host can choose it in turn.
+    Where it does not, nobody who is sent something by this host can choose it in turn. None where
+    the weights are not lvsdr's to write.
     """
+    if not profile.writes_table:
+        return ()
     own = host.ips
     drained = book.load().drained.get(owner_of(profile), frozenset())
     weighty = [each for each in profile.real_servers if each.weight and each.key not in drained]

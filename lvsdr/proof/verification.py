@@ -33,6 +33,7 @@ from lvsdr.proof.service_requests import FirstAsk, ask_on_segment
 from lvsdr.proof.way_back import Gateways, asked_gateways
 from lvsdr.rules.host import drift, firewall_notes, host_rules, own_answers, route_questions
 from lvsdr.rules.host import harm_of_apply as harm
+from lvsdr.rules.host.table_of_keepalived import words_alone
 from lvsdr.rules.paths import path_findings as path_rules
 from lvsdr.rules.paths.service_findings import service_findings
 from lvsdr.rules.paths.shared_mac import shared_mac_findings
@@ -103,7 +104,7 @@ def director(  # noqa: PLR0913 - each is a way to look
     host, vips = _inspected(profile, kernel, book)
     found, todo = _state(profile, kernel, book, host, vips)
     if todo is None:
-        return Verdict(found)
+        return Verdict(tuple(words_alone(found, profile)))
     with watched(profile, kernel, host, hear) as traffic:
         return _proven(profile, host, found, todo, ask, probe, traffic, book.load().baseline)
 
@@ -149,13 +150,9 @@ def _proven(  # noqa: PLR0913, PLR0917 - what is known, and each way to look
     known = {finding.rule for finding in found} & {"ARP-FLUX"}
     new = (each for each in verdict.findings if each.rule not in known)
     heard = harm.for_the_director(new, profile, found, who_answers.DIRECTOR)
-    return Verdict(
-        (*found, *heard, *path_rules.findings(proofs), *clients),
-        verdict.heard,
-        verdict.names,
-        tuple(map(path_rules.hinted, proofs)),
-        services,
-    )
+    told = words_alone((*found, *heard, *path_rules.findings(proofs), *clients), profile)
+    hinted = tuple(map(path_rules.hinted, proofs))
+    return replace(verdict, findings=tuple(told), paths=hinted, foreign=services)
 
 
 def any_host(  # noqa: PLR0913 - each is a way to look

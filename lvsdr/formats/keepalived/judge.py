@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from lvsdr.formats.keepalived.configuration import Configuration
 from lvsdr.formats.keepalived.judge_hooks import (
@@ -18,17 +18,25 @@ from lvsdr.model.profile import DirectorProfile
 
 
 def findings(
-    confs: Sequence[Configuration], director: DirectorProfile | None = None
+    confs: Sequence[Configuration],
+    director: DirectorProfile | None = None,
+    leaving: Collection[str] = (),
 ) -> Iterator[Finding]:
-    """Yield what is wrong in each configuration, and between those of one cluster; each once."""
-    yield from dict.fromkeys(_all(confs, director))
+    """Yield what is wrong in each configuration, and between those of one cluster; each once.
+
+    `leaving` are the files of the profiles that leave the table to keepalived.
+    """
+    yield from dict.fromkeys(_all(confs, director, leaving))
 
 
-def _all(confs: Sequence[Configuration], director: DirectorProfile | None) -> Iterator[Finding]:
+def _all(
+    confs: Sequence[Configuration], director: DirectorProfile | None, leaving: Collection[str]
+) -> Iterator[Finding]:
     for conf in confs:
         yield from script_faults(conf)
         yield from hooks_not_run_by_root(conf, certain=director is not None)
-        yield from _beside_lvsdr(conf, director)
+        if not _is_keepaliveds(conf, director, leaving):
+            yield from _beside_lvsdr(conf, director)
         yield from hooks_without_stop(conf)
         for router in conf.routers():
             yield from router_faults(conf, router)
@@ -36,6 +44,16 @@ def _all(confs: Sequence[Configuration], director: DirectorProfile | None) -> It
             yield from vip_faults(conf, director)
     yield from router_id_clashes(confs)
     yield from vips_of_two_routers(confs)
+
+
+def _is_keepaliveds(
+    conf: Configuration, director: DirectorProfile | None, leaving: Collection[str]
+) -> bool:
+    """Return whether the table is keepalived's, as the profile says, or else those of its hooks."""
+    if director is not None:
+        return not director.writes_table
+    profiles = set(conf.profiles())
+    return bool(profiles) and profiles <= set(leaving)
 
 
 def _beside_lvsdr(conf: Configuration, director: DirectorProfile | None) -> Iterator[Finding]:
