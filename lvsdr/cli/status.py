@@ -165,7 +165,7 @@ def _rows(
     services = [key for key in situation.desired if key[0] == VirtualServer.kind]
     beside = keyed(foreign_services_of(profile, situation, kernel))
     others = {**beside, **kernel.children(services)}
-    marks: dict[Key, str] = dict.fromkeys(situation.drained, object_rows.DRAINED)
+    marks: dict[Key, str] = dict.fromkeys(situation.out.drained, object_rows.DRAINED)
     for key in others.keys() - situation.desired.keys():
         marks[key] = object_rows.UNWANTED if key in situation.baseline else object_rows.FOREIGN
     there = (each for each in others.values() if isinstance(each, RealServer))

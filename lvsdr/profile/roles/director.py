@@ -32,7 +32,8 @@ def desired(profile: DirectorProfile, host: Host) -> Objects:
 def footprint(profile: DirectorProfile) -> Objects:
     """Return what a director leaves on any host: its table but for settings, and the VIPs."""
     addresses = (_on_the_link(profile.interface, vip) for vip in _owned(profile))
-    return keyed((*profile.virtual_servers, *profile.real_servers, *addresses))
+    servers = (*profile.real_servers, *profile.sorry_servers)
+    return keyed((*profile.virtual_servers, *servers, *addresses))
 
 
 def standby(profile: DirectorProfile) -> Objects:
@@ -56,6 +57,7 @@ def must_be_absent(profile: DirectorProfile, wanted: Objects) -> Iterator[Key]:
     if not wanted:
         yield from (each.key for each in profile.virtual_servers)
         yield from (each.key for each in profile.real_servers)
+        yield from (each.key for each in profile.sorry_servers)
     vips = (_on_the_link(profile.interface, vip).key for vip in _owned(profile))
     yield from (key for key in vips if key not in wanted)
 
