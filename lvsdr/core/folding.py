@@ -160,8 +160,8 @@ def remarked(record: Record, changed: Iterable[Key], listed: Fingerprints) -> Re
     """Return the record whose marks are of its claims, of which `changed` are new, or gone.
 
     These have none: they may be as no text of a profile says any more. But where one is out of
-    service the list is known all the same; what the text says is not asked then. Nor has the record what
-    the files of profiles were like that it does not know any more.
+    service the list is known all the same; what the text says is not asked then. Nor has the record
+    what the files of profiles were like that it does not know any more.
     """
     if not record.marks and not record.texts:
         return record

@@ -38,11 +38,18 @@ def set_down(
     Returns how it stood before. Raises CannotRun where an apply was cut off, ProfileError where
     another profile of this host has one of them too.
     """
-    record = _record_for(changes, book)
-    must_be_whole(profile, record, f"change what serves of profile {profile.name}")
-    situation = _plan(profile, changes, kernel, record)
+    situation = plan_down(profile, changes, kernel, book)
     converge(situation, kernel, book)
     return situation
+
+
+def plan_down(
+    profile: DirectorProfile, changes: Mapping[Key, Down | None], kernel: Kernel, book: Book
+) -> Situation:
+    """Return what is between this host and one where `changes` are done; touch nothing."""
+    record = _record_for(changes, book)
+    must_be_whole(profile, record, f"change what serves of profile {profile.name}")
+    return _plan(profile, changes, kernel, record)
 
 
 def _record_for(keys: Iterable[Key], book: Book) -> Record:

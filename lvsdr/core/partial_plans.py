@@ -39,7 +39,7 @@ def partial_plan(
     left = record.claims.get(owner, {})
     whole = {key: weighed(left.get(key), server) for key, server in servers.items()}
     desired, here = in_service(whole, out)
-    record.refuse_conflict(owner, here.removed)
+    record.refuse_conflict(owner, {k: replace(it, weight=0) for k, it in here.removed.items()})
     sorry = dict(_sorry(profile, left, desired, here))
     coming = {key: server for key, server in sorry.items() if server is not None}
     going = {key: record.baseline.get(key) for key, server in sorry.items() if server is None}
