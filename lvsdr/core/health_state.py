@@ -73,11 +73,13 @@ def _plan(
     claims = record.claims.get(owner, {})
     applied = {key: it for key, it in known.items() if it.parent_key in claims}
     there = kernel.observe({key for it in applied.values() for key in (it.key, it.parent_key)})
-    touched = {
-        key: it
-        for key, it in applied.items()
-        if it.parent_key in there and (key in there or not _is_weight(out.down.get(key)))
+    # Whom others have taken away does not come back to have weight 0.
+    lost = {
+        key
+        for key in applied.keys() - there.keys()
+        if _is_weight(out.down.get(key)) and not _is_removed(before.down.get(key))
     }
+    touched = {key: it for key, it in applied.items() if it.parent_key in there and key not in lost}
     situation = partial_plan(profile, touched, out, kernel, record)
     absent = dict(_as_left(applied.keys() - touched.keys(), applied, situation))
     return replace(situation, out=replace(situation.out, lifted=absent))
@@ -88,6 +90,10 @@ def _is_known(server: RealServer, owner: str, record: Record) -> bool:
     claims = record.claims.get(owner, {})
     removed = server.key in record.down.get(owner, {}) and server.key in record.baseline
     return server.key in claims or removed or server.parent_key not in claims
+
+
+def _is_removed(down: Down | None) -> bool:
+    return down is not None and down.action == REMOVE
 
 
 def _is_weight(down: Down | None) -> bool:

@@ -97,12 +97,20 @@ def notes(out: OutOfService, desired: Objects) -> Iterator[str]:
     """Yield who is out of service, since when, why, and until when."""
     every = {**out.removed, **desired}
     for key in sorted(out.drained & every.keys(), key=str):
-        yield (
-            f"{every[key].noun} {every[key].title} is drained: weight 0 until"
-            f" lvsdr director drain --undo --rip {key[-2]}"
-        )
+        yield drained_note(every[key])
     for key in sorted(out.every.keys() & every.keys(), key=str):
-        each = out.every[key]
-        meanwhile = "not in the table" if each.action == REMOVE else "weight 0"
-        until = "its checker says otherwise" if key in out.checked else "it serves again"
-        yield f"{every[key].noun} {every[key].title} is {each}: {meanwhile} until {until}"
+        yield down_note(every[key], out)
+
+
+def drained_note(item: Object) -> str:
+    """Return that a real server is drained, and how that ends."""
+    until = f"lvsdr director drain --undo --rip {item.key[-2]}"
+    return f"{item.noun} {item.title} is drained: weight 0 until {until}"
+
+
+def down_note(item: Object, out: OutOfService) -> str:
+    """Return how a real server is down, and how that ends."""
+    each = out.every[item.key]
+    meanwhile = "not in the table" if each.action == REMOVE else "weight 0"
+    until = "its checker says otherwise" if item.key in out.checked else "it serves again"
+    return f"{item.noun} {item.title} is {each}: {meanwhile} until {until}"

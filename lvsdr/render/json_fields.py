@@ -146,6 +146,7 @@ def path(item: Proof) -> Document:
         "rip": str(way.rip),
         "verdict": item.verdict,
         "foreign": way.foreign,
+        "down": None if item.down is None else down(item.down),
         "hint": item.hint or None,
         "look": item.look or None,
         "on": item.on or None,

@@ -77,7 +77,7 @@ class AppliedProfile(NamedTuple):
         return not self.cut_off and all(row.ok for row in self.rows)
 
 
-def rows(
+def rows(  # noqa: PLR0913 - each is a part of what is known
     desired: Objects,
     observed: Objects,
     others: Objects | None = None,

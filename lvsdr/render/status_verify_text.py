@@ -183,13 +183,14 @@ def path_lines(proofs: Iterable[Proof]) -> Iterator[str]:
         yield from (
             f"  {_place(proof)}: {proof.verdict or 'not proven'}"
             for proof in group
-            if proof.verdict != "served"
+            if proof.verdict != "served" or proof.down is not None
         )
 
 
 def _place(proof: Proof) -> str:
     path = proof.path
-    return f"{path.rip} (foreign)" if path.foreign else str(path.rip)
+    said = "foreign" if path.foreign else "" if proof.down is None else "down"
+    return f"{path.rip} ({said})" if said else str(path.rip)
 
 
 def _counted(group: Sequence[Proof]) -> str:
