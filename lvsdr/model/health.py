@@ -100,6 +100,12 @@ class Down:
         since = f" since {moment(self.since)}" if self.since else ""
         return f"down{since} ({self.why}), by {self.by}"
 
+    @property
+    def story(self) -> str:
+        """Return the same, where it is known already that it is down."""
+        since = f"since {moment(self.since)}: " if self.since else ""
+        return f"{since}{self.why} ({self.by})"
+
 
 def moment(seconds: int) -> str:
     """Return a time(2) by ISO 8601, in UTC."""

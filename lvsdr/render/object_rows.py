@@ -94,7 +94,7 @@ def rows(  # noqa: PLR0913 - each is a part of what is known
     """
     told, gone, counted = down or {}, removed or {}, counters or {}
     marked = {**dict.fromkeys(told, DOWN), **(marks or {})}
-    named = {**gone, **desired}
+    named = {**desired, **gone}
     strangers = [item for key, item in (others or {}).items() if key not in named]
     for item in _sorted((*named.values(), *strangers)):
         key = item.key

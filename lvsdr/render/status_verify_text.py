@@ -63,7 +63,7 @@ def status_lines(rows: Iterable[Row], width: int = USUAL) -> Iterator[str]:
         if apart:
             yield from broken(f"    {full}", width).splitlines()
         if row.down is not None:
-            yield from broken(f"    {printable(str(row.down))}", width).splitlines()
+            yield from broken(f"    {printable(row.down.story)}", width).splitlines()
 
 
 def _state(row: Row) -> str:
@@ -115,7 +115,7 @@ def applied_lines(profile: AppliedProfile) -> Iterator[str]:
         yield f"  applied {datetime.fromtimestamp(profile.applied, UTC):%Y-%m-%dT%H:%M:%SZ}"
     if profile.cut_off:
         yield "  its last run was cut off: apply or withdraw it again"
-    yield from (f"  {line}" for line in status_lines(profile.rows))
+    yield from (f"  {line}" for line in status_lines(profile.rows, USUAL - 2))
 
 
 def client_lines(rows: Iterable[Row], extent: str) -> Iterator[str]:
