@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from lvsdr.model.late_dataclasses import dataclass
 
 WEIGHT, REMOVE = "weight", "remove"
@@ -91,10 +93,25 @@ class CheckResult:
 class Down:
     """A real server that is out of service: since when (time(2)), why, and who found it so.
 
-    `action` is what was done to it: weight or remove.
+    `since` is 0 where nobody knows. `action` is what was done to it: weight or remove.
     """
 
     since: int
     why: str
     by: str = "lvsdr director keep"
     action: str = WEIGHT
+
+    def __str__(self) -> str:
+        since = f" since {moment(self.since)}" if self.since else ""
+        return f"down{since} ({self.why}), by {self.by}"
+
+    @property
+    def story(self) -> str:
+        """Return the same, where it is known already that it is down."""
+        since = f"since {moment(self.since)}: " if self.since else ""
+        return f"{since}{self.why} ({self.by})"
+
+
+def moment(seconds: int) -> str:
+    """Return a time(2) by ISO 8601, in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer
 from lvsdr.model.path import Path, PathDetail, Proof, RealServerRoute
-from lvsdr.model.profile import DirectorProfile
+from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.model.route_lookup import Packet
 from lvsdr.profile.roles.director_paths import foreign_paths, paths
+from lvsdr.rules.host import own_answers, route_questions
 
 Probe = Callable[[Sequence[Path], Sequence[RealServerRoute]], Sequence[Proof]]
+
+
+def packets(profile: Profile, host: Host) -> Iterator[Packet]:
+    """Yield the packets that a verify looks up: those of the rules, and on every path."""
+    yield from route_questions.packets(profile, host)
+    if isinstance(profile, DirectorProfile):
+        yield from own_answers.packets(profile.vips, profile.interface, host)
 
 
 def prove(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lvsdr.model.counters import Standing
     from lvsdr.model.explanation import Explanation, Reply
     from lvsdr.model.finding import Finding
+    from lvsdr.model.health import Down
     from lvsdr.model.neighbour_claim import Answer
     from lvsdr.model.objects import Object
     from lvsdr.model.path import Proof
@@ -54,11 +55,18 @@ def row(item: Row) -> Document:
         "state": item.state,
         "desired": _fields(item.wanted),
         "observed": _fields(item.seen),
+        "down": None if item.down is None else down(item.down),
         "counters": None if item.counters is None else asdict(item.counters),
         "clients": None
         if item.clients is None
         else {side: share._asdict() for side, share in item.clients._asdict().items()},
     }
+
+
+def down(item: Down) -> Document:
+    """Return how a real server is down; `since` in seconds since 1970, null where nobody knows."""
+    since = item.since or None
+    return {"since": since, "why": item.why, "by": item.by, "action": item.action}
 
 
 def applied_profiles(item: AppliedProfiles) -> Document:
@@ -138,6 +146,7 @@ def path(item: Proof) -> Document:
         "rip": str(way.rip),
         "verdict": item.verdict,
         "foreign": way.foreign,
+        "down": None if item.down is None else down(item.down),
         "hint": item.hint or None,
         "look": item.look or None,
         "on": item.on or None,
