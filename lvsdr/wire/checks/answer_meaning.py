@@ -16,6 +16,8 @@ _REMEMBERED = 5.0
 _LIMIT = 1.1
 # So seldom a real server is spared because its MAC address has changed.
 _SPARED = 5.0
+# So often somebody has to be asked by ARP before silence says anything.
+_ASKED = 3
 FORWARDS, LOST = "has lost the VIP, and forwards", "has lost the VIP"
 
 
@@ -106,7 +108,8 @@ def _spared(check: Check, now: float) -> bool:
             watched.spared = now
             return True
         return False
-    return not check.sent and hop.asked < check.since
+    # At the start there are so many to ask that some have had no time to answer.
+    return not check.sent and hop.tries < _ASKED
 
 
 def _echoed(watched: WatchedPath) -> bool:

@@ -17,7 +17,7 @@ class AskedQuestions:
     """Ask for checks, and remember by which keys they are answered.
 
     `services` has the checks by the answers of services, `echoes` by those to echoes; `cookies` is
-    what the answer to a datagram has to repeat. `out` are frames that are to be sent.
+    what the answer to a datagram has to repeat.
     """
 
     def __init__(self, link: CheckLink, hops: NextHopWatch, proxied: ProxiedRips) -> None:
@@ -27,7 +27,6 @@ class AskedQuestions:
         self.services: dict[bytes, Check] = {}
         self.echoes: dict[bytes, Check] = {}
         self.cookies: dict[bytes, bytes] = {}
-        self.out: list[bytes] = []
 
     def ask(self, check: Check, now: float) -> None:
         """Ask once, by one more question of its own."""
@@ -51,12 +50,12 @@ class AskedQuestions:
         frame, key = question.ask(hop.mac, self._next_port(), self._new())
         table[key] = check
         check.keys.append(key)
-        self.out.append(frame)
+        self._link.put((frame,))
 
     def _keep(self, table: dict[bytes, Check], key: bytes, check: Check, frame: bytes) -> None:
         table[key] = check
         check.keys.append(key)
-        self.out.append(frame)
+        self._link.put((frame,))
 
     def _ask_by_datagram(
         self, check: Check, hop: Hop, asked: Questions, question: DatagramQuestion
@@ -94,10 +93,3 @@ class AskedQuestions:
         """Wait for no answer at all."""
         for table in (self.services, self.echoes, self.cookies):
             table.clear()
-        self.out.clear()
-
-    def flush(self) -> None:
-        """Send what is to be sent."""
-        if self.out:
-            self._link.send(self.out)
-            self.out = []

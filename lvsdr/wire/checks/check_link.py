@@ -6,7 +6,6 @@ before it says that a real server is silent.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from time import monotonic
@@ -44,7 +43,7 @@ class CheckLink(Closing):
         self.mac = ""
         self.deaf_until = 0.0
         self.ports: tuple[int, ...] = ()
-        self._out: deque[bytes] = deque()
+        self._out: list[bytes] = []
         self._sockets: tuple[CheckSocket, ...] = ()
         self._next = 0.0
         with ExitStack() as stack:
@@ -96,16 +95,17 @@ class CheckLink(Closing):
 
     # --- to hear and to say ----------------------------------------------------------------------
 
-    def send(self, frames: Iterable[bytes]) -> None:
-        """Send frames now, or as soon as there is room for them."""
-        self._out.extend(frames)
-        if self.deaf:
+    def put(self, frames: Iterable[bytes]) -> None:
+        """Send frames with the next `flush`."""
+        self._out += frames
+
+    def flush(self) -> None:
+        """Send what is to be sent; what there is no room for, later."""
+        if not self._out or self.deaf:
             self._out.clear()
             return
         with self._trouble():
-            waiting = list(self._out)
-            sent = self._wire.send_some(waiting)
-            self._out = deque(waiting[sent:])
+            del self._out[: self._wire.send_some(self._out)]
         if len(self._out) > _MOST_WAITING:
             # A link this slow carries no checks: what is left is void, as if it had been lost.
             self._out.clear()

@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.late_dataclasses import dataclass, field
+from lvsdr.model.path import RealServerRoute
 from lvsdr.wire.checks.budget import Budget
 from lvsdr.wire.checks.check_link import CheckLink
 from lvsdr.wire.frames import arp, neighbour_discovery
@@ -81,14 +82,14 @@ class NextHopWatch:
             return False
         hop.asked, hop.tries = now, hop.tries + 1
         self._budget.spend(1)
-        self._link.send([self._question(hop)])
+        self._link.put([self._question(hop)])
         return True
 
     def ask_alone(self, hop: Hop, mac: bytes, times: int = 1) -> None:
         """Ask one MAC alone whether it is a hop: what that answers, nobody else has answered."""
         frame = unicast_question(self._link.mac, mac_text(mac), hop.address, self._sources(hop))
         self._budget.spend(times)
-        self._link.send([frame] * times)
+        self._link.put([frame] * times)
 
     def suspect(self, hop: Hop, mac: bytes) -> None:
         """Ask a MAC that has answered in place of the one that was asked, whether it is the hop."""
@@ -175,3 +176,8 @@ class NextHopWatch:
 
     def _sources(self, hop: Hop) -> tuple[IPv4Address | None, IPv6Address | None]:
         return None, hop.source if isinstance(hop.source, IPv6Address) else None
+
+
+def sources_of_hops(routes: Iterable[RealServerRoute]) -> dict[IPAddress, IPAddress]:
+    """Return each next hop of `routes` with an address of this host to ask from."""
+    return {route.next_hop: route.source for route in routes}

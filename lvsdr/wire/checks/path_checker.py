@@ -14,7 +14,6 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.checked_path import CheckedPath
 from lvsdr.model.closed_on_exit import Closing
 from lvsdr.model.health import CheckResult
-from lvsdr.model.path import RealServerRoute
 from lvsdr.wire.checks.answer_keys import OPEN, Heard, heard
 from lvsdr.wire.checks.answer_meaning import (
     FORWARDS,
@@ -28,7 +27,7 @@ from lvsdr.wire.checks.asked_questions import AskedQuestions
 from lvsdr.wire.checks.check_link import CheckLink
 from lvsdr.wire.checks.check_rounds import CheckRounds
 from lvsdr.wire.checks.forgotten_connections import ForgottenConnections, closing
-from lvsdr.wire.checks.next_hop_watch import Hop, NextHopWatch
+from lvsdr.wire.checks.next_hop_watch import Hop, NextHopWatch, sources_of_hops
 from lvsdr.wire.checks.proxied_rips import ProxiedRips
 from lvsdr.wire.checks.watched_path import Check, WatchedPath
 from lvsdr.wire.checks.witnesses import Witnesses
@@ -46,7 +45,7 @@ class PathChecker(Closing):
     ) -> None:
         """`witnesses` are the neighbours that may be asked by `witness`."""
         now, items = monotonic(), tuple(checked)
-        sources = _sources(item.route for item in items)
+        sources = sources_of_hops(item.route for item in items)
         self._link = CheckLink(link, {*sources, *witnesses})
         self._hops = NextHopWatch(self._link, sources, now)
         self._watched = {
@@ -113,7 +112,7 @@ class PathChecker(Closing):
         self._flush()
 
     def _flush(self) -> None:
-        self._asked.flush()
+        self._link.flush()
         if self._link.deaf:
             self.void()
 
@@ -161,7 +160,7 @@ class PathChecker(Closing):
             elif (check := self._asked.echoes.get(said.key)) is not None:
                 self._echoed(check, said, now)
             else:
-                self._asked.out += self._forgotten.resets(frame, said, now)
+                self._link.put(self._forgotten.resets(frame, said, now))
         self._flush()
 
     def _from_its_hop(self, hop: Hop, said: Heard, now: float) -> bool:
@@ -180,7 +179,7 @@ class PathChecker(Closing):
         if asked is None or said.label not in (None, asked.label):
             return
         if said.kind == OPEN:
-            self._asked.out += closing(watched, said)
+            self._link.put(closing(watched, said))
             cookie = self._asked.cookies.get(said.key)
             if cookie is not None:
                 self._conclude(check, datagram_meaning(watched.item, cookie, said.data), now)
@@ -246,8 +245,3 @@ class PathChecker(Closing):
         check.watched.check = None
         check.waiting.pop(check.watched.item.number, None)
         self._asked.forget(check)
-
-
-def _sources(routes: Iterable[RealServerRoute]) -> dict[IPAddress, IPAddress]:
-    """Return each next hop with an address of ours to ask from."""
-    return {route.next_hop: route.source for route in routes}
