@@ -94,9 +94,9 @@ class PathChecker(Closing):
     # --- to ask ----------------------------------------------------------------------------------
 
     def begin(self, numbers: Iterable[int], now: float, *, doubtful: Collection[int] = ()) -> None:
-        """Start a check of each real server of `numbers`; what was under way of it is dropped.
+        """Start a check of each real server of `numbers`, but for those with one under way.
 
-        Of `doubtful` ones, whose last check failed, more is asked.
+        `doubtful` ones, whose last check failed, are asked more often until the timeout.
         """
         if self._link.deaf:
             return
@@ -104,7 +104,7 @@ class PathChecker(Closing):
         for number in numbers:
             watched = self._watched[number]
             if watched.check is not None:
-                self._drop(watched.check)
+                continue
             watched.check = check = Check(watched, now)
             begun.append((check, number in doubtful))
             self._asked.ask(check, now)
