@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from rig import VIP, Rig
 
 from lvsdr.lab.lab_host import Host
+from lvsdr.model.address import IPAddress
 from lvsdr.model.checked_path import CheckedPath
 from lvsdr.model.health import CheckResult
 from lvsdr.model.ipvs import Service
@@ -52,7 +53,7 @@ def checked(
     **fields: Any,
 ) -> CheckedPath:
     """Return the check of a real server by eth0; `own` are the director's addresses."""
-    mine = {address.version: address for address in map(ip_address, own)}
+    mine: dict[int, IPAddress] = {address.version: address for address in map(ip_address, own)}
     version = path.rip.version
     hop = path.rip if next_hop is None else ip_address(next_hop)
     route = RealServerRoute(path.rip, "eth0", hop, mine[version], mine[10 - version], 1500)

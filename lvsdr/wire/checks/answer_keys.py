@@ -16,16 +16,18 @@ _MAC, _IPV4, _IPV6 = slice(6, 12), 14 + 20, 14 + 40
 _PLAIN = 0x45
 # By protocol: how long the least answer is.
 _LEAST = {TCP: 20, UDP: 8, SCTP: 20, ICMP: 16, ICMPV6: 16}
-_SYN_RST_ACK, _SYN_ACK, _RST_ACK = 0x16, 0x12, 0x14
+_SYN_RST_ACK = 0x16
 _INIT_ACK, _ABORT = 2, 6
 _ECHO_REPLY = {ICMP: 0, ICMPV6: 129}
-OPEN, CLOSED = "open", "closed"
+OPEN, CLOSED, STALE = "open", "closed", "stale"
+_FLAGS = {0x12: OPEN, 0x14: CLOSED, 0x10: STALE}
 
 
 @dataclass(slots=True, eq=False)
 class Heard:
     """What a frame answers: the key of the question, and what it says, as a ProbeReply does.
 
+    It is STALE where a host has a connection half open from the same port, by another number.
     `data` is that of a datagram, `label` that of a quoted packet; `outer` where a tunnel packet was
     quoted.
     """
@@ -57,11 +59,10 @@ def heard(frame: bytes) -> Heard | None:
 
 
 def _tcp(frame: bytes, ends: bytes, at: int) -> Heard | None:
-    flags = frame[at + 13] & _SYN_RST_ACK
-    if flags not in (_SYN_ACK, _RST_ACK):
+    kind = _FLAGS.get(frame[at + 13] & _SYN_RST_ACK)
+    if kind is None:
         return None
-    key = ends + frame[at : at + 4] + frame[at + 8 : at + 12]
-    return Heard(key, OPEN if flags == _SYN_ACK else CLOSED, frame[_MAC])
+    return Heard(ends + frame[at : at + 4] + frame[at + 8 : at + 12], kind, frame[_MAC])
 
 
 def _udp(frame: bytes, ends: bytes, at: int) -> Heard:

@@ -23,7 +23,7 @@ class AskedQuestions:
     def __init__(self, link: CheckLink, hops: NextHopWatch, proxied: ProxiedRips) -> None:
         self._link, self._hops, self._proxied = link, hops, proxied
         self._ports = [port.to_bytes(2) for port in link.ports]
-        self._port, self._secrets, self._secret = 0, b"", 0
+        self._secrets, self._secret = b"", 0
         self.services: dict[bytes, Check] = {}
         self.echoes: dict[bytes, Check] = {}
         self.cookies: dict[bytes, bytes] = {}
@@ -42,12 +42,12 @@ class AskedQuestions:
         else:
             self._send(self.services, check, hop, asked.service)
         if check.doubted:
-            words = watched, self._link.mac, self._next_port(), self._new()
+            words = watched, self._link.mac, self._next_port(check), self._new()
             frame, key = self._proxied.question(*words)
             self._keep(self.echoes, key, check, frame)
 
     def _send(self, table: dict[bytes, Check], check: Check, hop: Hop, question: Question) -> None:
-        frame, key = question.ask(hop.mac, self._next_port(), self._new())
+        frame, key = question.ask(hop.mac, self._next_port(check), self._new())
         table[key] = check
         check.keys.append(key)
         self._link.put((frame,))
@@ -62,7 +62,7 @@ class AskedQuestions:
     ) -> None:
         secret = self._new()
         for _ in self._ports:
-            frame, key = question.ask(hop.mac, self._next_port(), secret)
+            frame, key = question.ask(hop.mac, self._next_port(check), secret)
             # Its port alone tells it from another one to the same address by the same next hop.
             if key not in self.services:
                 self._keep(self.services, key, check, frame)
@@ -71,10 +71,11 @@ class AskedQuestions:
         if asked.vip is not None:
             self._send(self.echoes, check, hop, asked.vip)
 
-    def _next_port(self) -> bytes:
+    def _next_port(self, check: Check) -> bytes:
         # One after the other: what a lost reset has left half open has time to go.
-        self._port = (self._port + 1) % len(self._ports)
-        return self._ports[self._port]
+        watched = check.watched
+        watched.turn = turn = (watched.turn + 1) % len(self._ports)
+        return self._ports[turn]
 
     def _new(self) -> bytes:
         """Return random bytes that nobody can guess."""

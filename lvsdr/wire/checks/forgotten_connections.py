@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lvsdr.wire.checks.answer_keys import OPEN, Heard
+from lvsdr.wire.checks.answer_keys import OPEN, STALE, Heard
 from lvsdr.wire.checks.budget import Budget
 from lvsdr.wire.checks.watched_path import WatchedPath
 from lvsdr.wire.frames.ip import TCP
@@ -19,6 +19,7 @@ class ForgottenConnections:
     """Reset what accepts a connection that no check waits for any more.
 
     A real server says so again and again for a minute, and half open it takes room from clients.
+    When it is asked anew from the same port meanwhile, it says which number it waits for.
     """
 
     def __init__(self, watched: Iterable[WatchedPath], now: float) -> None:
@@ -37,7 +38,7 @@ class ForgottenConnections:
     def resets(self, frame: bytes, said: Heard, now: float) -> list[bytes]:
         """Return what is to be sent upon an answer that no check waits for."""
         protocol = frame[23] if len(said.key) == _IPV4_KEY else frame[20]
-        if said.kind != OPEN or protocol != TCP or self._budget.spent(now):
+        if said.kind not in (OPEN, STALE) or protocol != TCP or self._budget.spent(now):
             return []
         for watched in self._by_target.get(said.key[:_END], ()):
             asked = watched.questions

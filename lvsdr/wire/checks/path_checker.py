@@ -14,7 +14,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.checked_path import CheckedPath
 from lvsdr.model.closed_on_exit import Closing
 from lvsdr.model.health import CheckResult
-from lvsdr.wire.checks.answer_keys import OPEN, Heard, heard
+from lvsdr.wire.checks.answer_keys import OPEN, STALE, Heard, heard
 from lvsdr.wire.checks.answer_meaning import (
     FORWARDS,
     Meaning,
@@ -155,7 +155,9 @@ class PathChecker(Closing):
             if said is None:
                 continue
             check = self._asked.services.get(said.key)
-            if check is not None:
+            if said.kind == STALE:
+                self._link.put(self._forgotten.resets(frame, said, now))
+            elif check is not None:
                 self._answered(check, said, now)
             elif (check := self._asked.echoes.get(said.key)) is not None:
                 self._echoed(check, said, now)

@@ -31,7 +31,8 @@ class WatchedPath:
     """A real server: `hop` is where its packets are sent, `check` what is asked of it just now.
 
     `why` is what it said last that was wrong, heard at `why_at`; `spared` is when its silence was
-    not counted last, because its MAC address had changed. `neighbours` are the paths to its RIP.
+    not counted last, because its MAC address had changed. `neighbours` are the paths to its RIP;
+    `turn` counts on through our ports.
     """
 
     item: CheckedPath
@@ -43,6 +44,7 @@ class WatchedPath:
     why_at: float = -1e9
     spared: float = -1e9
     neighbours: int = 1
+    turn: int = 0
 
     @property
     def path(self) -> Path:
