@@ -1,4 +1,4 @@
-"""Who undoes what the keeper does, again and again: left to him, and tried again more and more rarely.
+"""Who undoes what is repaired, again and again: left to him, and tried again ever more rarely.
 
 Two programs that both want the last word harm clients more than either of them. Pure: times are
 those of a monotonic clock, in seconds.

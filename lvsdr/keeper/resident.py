@@ -35,7 +35,10 @@ class Resident:
     """Gives each of `parts` its turns, in their order, until `over`."""
 
     def __init__(
-        self, parts: Sequence[Part], over: Callable[[], bool], clock: Callable[[], float] = monotonic
+        self,
+        parts: Sequence[Part],
+        over: Callable[[], bool],
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._parts = parts
         self._over = over

@@ -26,6 +26,8 @@ class ServiceManager:
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._address = _address(environment.get("NOTIFY_SOCKET", ""))
+        # Here and not later: abstract names are those of the network namespace we are in now.
+        self._wire = None if self._address is None else _datagrams()
         self._every = _half_of_the_limit(environment)
         self._clock = clock
         self._next = clock()
@@ -64,11 +66,10 @@ class ServiceManager:
             self._next = now + self._every
 
     def _tell(self, words: str) -> None:
-        if self._address is None:
-            return
-        # A manager that does not listen is no reason to stop.
-        with suppress(OSError), _datagrams() as wire:
-            wire.sendto(words.encode(), self._address)
+        if self._wire is not None and self._address is not None:
+            # A manager that does not listen is no reason to stop.
+            with suppress(OSError):
+                self._wire.sendto(words.encode(), self._address)
 
 
 def _datagrams() -> socket.socket:

@@ -14,9 +14,9 @@ class RouteEvent:
     """A link, an address of one, or a dead end among the routes has come, changed, or `gone`.
 
     `link` is its name, empty for one that has none any more, `index` its number; `subject` the
-    address with its prefix length, or the route's destination. `port` is the netlink port of whoever
-    asked for it, 0 for the kernel itself, and `who` the name of a process that has this number: the
-    first socket of a process has. An overrun says nothing but that something was not told.
+    address with its prefix length, or the route's destination. `port` is the netlink port of
+    whoever asked for it, 0 for the kernel itself, and `who` the name of a process of this number:
+    the first socket of a process has that. An overrun says that something was not told.
     """
 
     what: What

@@ -9,6 +9,7 @@ from lvsdr.model.finding import ERROR
 from lvsdr.model.late_dataclasses import asdict
 from lvsdr.model.objects import there
 from lvsdr.model.plain_data import to_plain
+from lvsdr.render.utc_time import timestamp
 
 if TYPE_CHECKING:
     # A plan is printed without what the other results are made of.
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from lvsdr.model.path import Proof
     from lvsdr.model.rehearsal_step import Step
     from lvsdr.model.silence import Silence
+    from lvsdr.render.keep_line import KeepLine
     from lvsdr.render.object_rows import Row
     from lvsdr.render.results import AppliedProfiles
 
@@ -58,6 +60,24 @@ def row(item: Row) -> Document:
         "clients": None
         if item.clients is None
         else {side: share._asdict() for side, share in item.clients._asdict().items()},
+    }
+
+
+def keep_line(line: KeepLine) -> Document:
+    """Return what a keeper tells: the document of a whole result."""
+    item = line.event
+    return {
+        "format": "lvsdr/keep/1",
+        "time": timestamp(line.when),
+        "event": item.kind,
+        "severity": item.severity,
+        "profile": item.profile,
+        "message": item.message,
+        "change": None if item.change is None else change(item.change),
+        "since": None if item.since is None else timestamp(item.since),
+        "exactly": item.exactly,
+        "who": item.who or None,
+        "look": item.look or None,
     }
 
 
