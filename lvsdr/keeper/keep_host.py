@@ -141,6 +141,7 @@ class HostKeeper:
         except CannotRun as refused:
             stray = _stray_vips(wanted, host)
             if profile is not None or not stray:
+                refused.notes += self.kept.renamed(host)
                 raise
             # The rest is kept all the same; whose address it is we do not know.
             self.told.failed(STRAY, refused)

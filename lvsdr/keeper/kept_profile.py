@@ -12,9 +12,11 @@ from pathlib import Path
 
 from lvsdr.core.book import Book
 from lvsdr.core.record import Record, owner_of
+from lvsdr.core.renamed_links import following
 from lvsdr.errors import LvsdrError
 from lvsdr.keepalived.standby_state import last_notice, stands_by
 from lvsdr.keepalived.vrrp_states import Notice
+from lvsdr.model.host import Host
 from lvsdr.model.ipvs_daemons import SyncDaemon
 from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.objects import NOTHING, Address, Objects
@@ -105,6 +107,10 @@ class KeptProfile:
         """Return whether keepalived said MASTER last."""
         said = self._said()
         return said is not None and said.is_master
+
+    def renamed(self, host: Host) -> tuple[str, ...]:
+        """Return what is to be known of links that have another name by now."""
+        return following(self._book.load(folding=True), host.links).notes
 
     def _said(self) -> Notice | None:
         if not isinstance(self.profile, DirectorProfile):
