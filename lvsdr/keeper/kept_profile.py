@@ -7,6 +7,7 @@ somebody else has applied is what is kept from then on, and keepalived says who 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 
@@ -98,6 +99,11 @@ class KeptProfile:
         """Keep `profile` from now on: it has been applied."""
         self.profile = profile
         self.written()
+        # What the record knows by now need not be in memory, nor be compared one by one.
+        with suppress(LvsdrError):
+            read = self._read(self.file)
+            if isinstance(read, DirectorProfile) and isinstance(profile, DirectorProfile):
+                self.profile = read if read.text == profile.text and read.text else profile
 
     def written(self) -> None:
         """Take the record for known: it was written by ourselves."""
