@@ -1,18 +1,19 @@
-"""What a keeper is put together from: profiles, kernel, FIFO, signals and output."""
+"""What a keeper is put together from: profiles, kernel, FIFO, signals and output.
+
+A further part of its loop, as one that checks real servers, is made in `_Parts` and added in `kept`.
+"""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from signal import SIGHUP
 from time import monotonic, sleep
-from types import FrameType
 
 from lvsdr.cli import container, keepalived_hook
+from lvsdr.cli.heard_signals import Signals
 from lvsdr.cli.hook_process import modest_umask, unhurried_output
 from lvsdr.cli.role_verbs import read_profile
 from lvsdr.cli.session import Session
@@ -60,47 +61,6 @@ class Asked:
         return self.role == "realserver" or self.realserver is not None
 
 
-class Signals:
-    """A part of the loop: it wakes up for signals, which end it, or have `hung_up` called."""
-
-    def __init__(self) -> None:
-        self._readable, self._writable = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._hung_up = False
-        self.over = False
-        self.hung_up: Callable[[], None] = lambda: None
-
-    def heard(self, number: int, _frame: FrameType | None) -> None:
-        """Remember a signal; nothing that is under way is broken off."""
-        if number == SIGHUP:
-            self._hung_up = True
-        else:
-            self.over = True
-        with suppress(BlockingIOError):
-            os.write(self._writable, b"!")
-
-    def filenos(self) -> Sequence[int]:
-        """Return the descriptor that a signal makes readable."""
-        return (self._readable,)
-
-    def due(self) -> float | None:
-        """Return nothing: signals come when they like."""
-        return None
-
-    def turn(self, now: float) -> None:
-        """Do what a signal has asked for."""
-        del now
-        with suppress(BlockingIOError):
-            os.read(self._readable, 4096)
-        if self._hung_up:
-            self._hung_up = False
-            self.hung_up()
-
-    def close(self) -> None:
-        """Give back what was opened."""
-        os.close(self._readable)
-        os.close(self._writable)
-
-
 @contextmanager
 def kept(session: Session, asked: Asked) -> Iterator[Resident]:
     """Give the resident, once the host is as it is to be kept; raises LvsdrError.
@@ -127,6 +87,7 @@ def kept(session: Session, asked: Asked) -> Iterator[Resident]:
         looks = Looks(keepers, kernel, notices, noticed, service, asked.every)
         heard.hung_up = looks.reload
         parts.looks_soon = looks.soon
+        looks.tell_state()
         service.ready()
 
         def over() -> bool:

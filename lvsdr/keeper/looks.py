@@ -62,6 +62,12 @@ class Looks:
         """Look soon: something may have changed."""
         self._next = min(self._next, max(self._clock() + BURST, self._earliest))
 
+    def tell_state(self) -> None:
+        """Tell the service manager in one line what the matter is."""
+        self._service.status(
+            "; ".join(f"{each.kept.owner}: {each.told.state}" for each in self._keepers)
+        )
+
     def filenos(self) -> Sequence[int]:
         """Return the descriptor of the notices."""
         return (self._notices.fileno(),)
@@ -95,9 +101,7 @@ class Looks:
         self._next = end + (BUSY_FOR if busy else self._every)
         if well:
             self._noticed.all_is_well()
-        self._service.status(
-            "; ".join(f"{each.kept.owner}: {each.told.state}" for each in self._keepers)
-        )
+        self.tell_state()
 
     def _reload(self) -> bool:
         """Reload what is to be; return whether another lvsdr was at work."""
