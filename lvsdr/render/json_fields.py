@@ -9,6 +9,7 @@ from lvsdr.model.finding import ERROR
 from lvsdr.model.late_dataclasses import asdict
 from lvsdr.model.objects import there
 from lvsdr.model.plain_data import to_plain
+from lvsdr.render.utc_time import timestamp
 
 if TYPE_CHECKING:
     # A plan is printed without what the other results are made of.
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from lvsdr.model.path import Proof
     from lvsdr.model.rehearsal_step import Step
     from lvsdr.model.silence import Silence
+    from lvsdr.render.keep_line import KeepLine
     from lvsdr.render.object_rows import Row
     from lvsdr.render.results import AppliedProfiles
 
@@ -67,6 +69,24 @@ def down(item: Down) -> Document:
     """Return how a real server is down; `since` in seconds since 1970, null where nobody knows."""
     since = item.since or None
     return {"since": since, "why": item.why, "by": item.by, "action": item.action}
+
+
+def keep_line(line: KeepLine) -> Document:
+    """Return what a keeper tells: the document of a whole result."""
+    item = line.event
+    return {
+        "format": "lvsdr/keep/1",
+        "time": timestamp(line.when),
+        "event": item.kind,
+        "severity": item.severity,
+        "profile": item.profile,
+        "message": item.message,
+        "change": None if item.change is None else change(item.change),
+        "since": None if item.since is None else timestamp(item.since),
+        "exactly": item.exactly,
+        "who": item.who or None,
+        "look": item.look or None,
+    }
 
 
 def applied_profiles(item: AppliedProfiles) -> Document:

@@ -9,9 +9,8 @@ from lvsdr.model.finding import ERROR
 from lvsdr.model.ipvs import RealServer
 from lvsdr.model.objects import Object
 from lvsdr.model.printable import printable
-from lvsdr.model.silence import told
+from lvsdr.model.silence import MOST_SILENCES, told
 from lvsdr.render.page_width import USUAL, broken
-from lvsdr.render.results import MOST_SILENCES
 
 if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress
