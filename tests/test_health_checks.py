@@ -12,7 +12,7 @@ import pytest
 from lvsdr.errors import CannotRun
 from lvsdr.keeper.check_targets import Target
 from lvsdr.keeper.checker import Asking
-from lvsdr.keeper.health_checks import HealthChecks
+from lvsdr.keeper.director_health import DirectorHealth
 from lvsdr.model.health import DROP, CheckResult, Down, Health
 from lvsdr.model.health_event import HealthEvent
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
@@ -64,7 +64,7 @@ class FakeChecker:
     def filenos(self) -> Sequence[int]:
         return ()
 
-    def forget(self) -> None:
+    def void(self) -> None:
         self.under_way.clear()
 
     def close(self) -> None:
@@ -99,7 +99,7 @@ class FakeHands:
 
 @dataclass
 class Bench:
-    """One HealthChecks with all that it needs, and a clock that jumps to whatever is due next."""
+    """One DirectorHealth with all that it needs, and a clock that jumps to whatever is due next."""
 
     says: Callable[[int, float], tuple[str, float]]
     profile: DirectorProfile = PROFILE
@@ -109,7 +109,7 @@ class Bench:
     checkers: list[FakeChecker] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.checks = HealthChecks(self.hands, self.told.append, self.opened)
+        self.checks = DirectorHealth(self.hands, self.told.append, self.opened)
         self.checks.begin(self.profile, aimed(self.profile), self.now)
 
     def opened(self, asked: Sequence[Target]) -> Sequence[Asking]:

@@ -28,7 +28,7 @@ class Checker(Protocol):
     def filenos(self) -> Sequence[int]:
         """Return the descriptors that ask for `results` once they can be read."""
 
-    def forget(self) -> None:
+    def void(self) -> None:
         """Let what is under way have no result."""
 
     def close(self) -> None:

@@ -55,7 +55,7 @@ class CommandChecker(Closing):
         """Return what can be read once a command has ended."""
         return self._children.filenos()
 
-    def forget(self) -> None:
+    def void(self) -> None:
         """Let what is under way count for nothing."""
         self._children.close()
         self._began.clear()

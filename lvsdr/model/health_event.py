@@ -28,11 +28,13 @@ HealthKind = Literal[
 class HealthEvent:
     """One thing that has come about; `severity` is notice, warning or error.
 
-    `rip` and `port` are those of a real server of `service`. `why` is what its checks say.
+    `profile` is ROLE:NAME. `rip` and `port` are those of a real server of `service`. `why` is what
+    its checks say.
     """
 
     kind: HealthKind
     severity: str
+    profile: str
     message: str
     service: Service | None = None
     rip: IPAddress | None = None

@@ -120,8 +120,8 @@ def test_with_a_fifth_of_all_frames_lost_each_way_nobody_fails_twice_in_a_row(ma
 def test_without_asking_again_a_fifth_of_loss_fails_a_third_of_all_checks(
     made: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lvsdr.wire.checks.check_rounds.USUAL", 1)
-    monkeypatch.setattr("lvsdr.wire.checks.check_rounds.DOUBTFUL", 1)
+    monkeypatch.setattr("lvsdr.wire.checks.check_rounds.TRIES", 1)
+    monkeypatch.setattr("lvsdr.wire.checks.check_rounds.TRIES_IN_DOUBT", 1)
     with ExitStack() as stack:
         for host in (made.lab.director, *made.lab.realservers):
             host.run("sh", text=f"{LOSS}\n")

@@ -236,11 +236,11 @@ class PathChecker(Closing):
         self._drop(check)
         if found is None:
             return
-        watched = check.watched
+        watched, why = check.watched, found.why
         if found.told:
-            watched.why, watched.why_at = found.why, now
+            watched.why, watched.why_at = why, now
         self._results.append(
-            CheckResult(watched.item.number, not found.why, found.why, found.silent, now)
+            CheckResult(watched.item.number, not why, why, found.silent, check.since, now)
         )
 
     def _drop(self, check: Check) -> None:

@@ -6,23 +6,25 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from time import time
 from typing import Protocol
 
+from lvsdr.core.record import owner_of
 from lvsdr.errors import LvsdrError
-from lvsdr.keeper.check_rounds import CheckRounds
 from lvsdr.keeper.check_targets import WORDS, Target
 from lvsdr.keeper.checker import Asking
 from lvsdr.keeper.outages import Outages, Services
 from lvsdr.keeper.path_states import Sight
+from lvsdr.keeper.rounds_of_checks import CheckRounds
 from lvsdr.model.closed_on_exit import Closing
 from lvsdr.model.finding import ERROR, WARNING
-from lvsdr.model.health import Down
+from lvsdr.model.health import REMOVE, Down
 from lvsdr.model.health_event import HealthEvent, HealthKind
 from lvsdr.model.ipvs import RealServer, Service
 from lvsdr.model.objects import Key
 from lvsdr.model.profile import DirectorProfile
 
 NOTICE = "notice"
-# After how many seconds what could not be carried out is tried again.
-_AGAIN = 1.0
+# What could not be carried out is tried again after so many seconds: another lvsdr is at work for a
+# moment. So many times in vain, and it is told.
+_AGAIN, _PATIENCE = 0.1, 10
 
 Changes = Mapping[Key, Down | None]
 Open = Callable[[Sequence[Target]], Sequence[Asking]]
@@ -41,7 +43,7 @@ class Hands(Protocol):
         """Take out, or put back, in one batch; raises LvsdrError, and nothing is changed."""
 
 
-class HealthChecks(Closing):
+class DirectorHealth(Closing):
     """The checks of one profile, whose `targets` are asked by what `open_checkers` opens.
 
     `tell` gets each event. Where nothing is checked it rests.
@@ -57,15 +59,17 @@ class HealthChecks(Closing):
         self._targets: Sequence[Target] = ()
         self._rounds: CheckRounds | None = None
         self._services: Services | None = None
+        self._owner = ""
         self._known: dict[Key, RealServer] = {}
         self._retry: float | None = None
-        self._stuck = ""
+        self._stuck, self._in_vain = "", 0
         self._all_down: set[Service] = set()
         self._late = False
         self._unchecked: set[Key] = set()
 
     def begin(self, profile: DirectorProfile, targets: Sequence[Target], now: float) -> None:
         """Check `targets` from now on; what is known of those that were checked before is kept."""
+        self._owner = owner_of(profile)
         asked = tuple(each for each in targets if _can_be_asked(each))
         self._tell_unchecked(each for each in targets if not _can_be_asked(each))
         services, known = Services(profile), {it.key: it for it in profile.real_servers}
@@ -116,6 +120,15 @@ class HealthChecks(Closing):
         down = {} if self._rounds is None else self._rounds.states.down()
         return {self._targets[number].key: why for number, why in down.items()}
 
+    @property
+    def state(self) -> str:
+        """Return in a few words how it stands."""
+        down, blind = len(self._hands.out()), ()
+        if self._rounds is not None:
+            blind = tuple(map(_place, self._rounds.states.blind))
+        said = f"{down} of {len(self._known)} real servers down"
+        return f"{said}; blind: {', '.join(blind)}" if blind else said
+
     def _still_down(self, asked: Sequence[Target]) -> Iterator[tuple[int, str]]:
         """Yield the numbers that the paths which do not serve now have among `asked`."""
         down = {} if self._rounds is None else self._rounds.states.down()
@@ -136,38 +149,59 @@ class HealthChecks(Closing):
             if outages.changes:
                 self._hands.carry_out(outages.changes)
         except LvsdrError as failure:
-            self._retry = now + _AGAIN
+            self._retry = now + _AGAIN * (10 if self._stuck else 1)
             self._is_stuck(failure)
             return
         self._is_carried_out()
         self._tell_changes(outages)
 
     def _is_stuck(self, failure: LvsdrError) -> None:
-        # Once: it is the same a second later.
-        if failure.message != self._stuck:
+        self._in_vain += 1
+        # Once: it is the same a moment later.
+        if self._in_vain >= _PATIENCE and failure.message != self._stuck:
             self._stuck = failure.message
-            message = f"{failure.message}: tried again every {_AGAIN:g} s"
-            self._tell(HealthEvent("STUCK", ERROR, message))
+            message = f"{failure.message}: what checks find is not carried out, and tried again"
+            self._say("STUCK", ERROR, message)
 
     def _is_carried_out(self) -> None:
+        self._in_vain = 0
         if self._stuck:
             self._stuck = ""
-            self._tell(HealthEvent("CARRIED-OUT", NOTICE, "what was found is carried out again"))
+            self._say("CARRIED-OUT", NOTICE, "what was found is carried out again")
 
     def _tell_changes(self, outages: Outages) -> None:
         for key, down in outages.changes.items():
             if (server := self._known.get(key)) is not None:
-                self._tell(_went_down(server, down) if down is not None else _came_back(server))
+                self._tell_change(server, down)
         every = {*outages.held, *outages.empty}
         for service in every - self._all_down:
             kept = service in outages.held
             what = "the last ones are kept in the table" if kept else "none is in the table"
             message = f"no real server of {service} serves: {what}"
-            self._tell(HealthEvent("ALL-DOWN", ERROR, message, service))
+            self._say("ALL-DOWN", ERROR, message, service)
         for service in self._all_down - every:
             message = f"{service} has real servers that serve again"
-            self._tell(HealthEvent("ALL-UP", NOTICE, message, service))
+            self._say("ALL-UP", NOTICE, message, service)
         self._all_down = every
+
+    def _tell_change(self, server: RealServer, down: Down | None) -> None:
+        name = f"{server.noun} {server.title}"
+        if down is None:
+            self._say_of(server, "UP", NOTICE, f"{name} serves again, weight {server.weight}")
+            return
+        what = "taken out of the table" if down.action == REMOVE else "weight 0"
+        self._say_of(server, "DOWN", ERROR, f"{name} is down, {what}: {down.why}", down.why)
+
+    def _say(
+        self, kind: HealthKind, severity: str, message: str, service: Service | None = None
+    ) -> None:
+        self._tell(HealthEvent(kind, severity, self._owner, message, service))
+
+    def _say_of(
+        self, server: RealServer, kind: HealthKind, severity: str, message: str, why: str = ""
+    ) -> None:
+        place = server.service, server.rip, server.port
+        self._tell(HealthEvent(kind, severity, self._owner, message, *place, why))
 
     def _tell_sight(self) -> None:
         assert self._rounds is not None, "somebody has been asked"
@@ -175,7 +209,7 @@ class HealthChecks(Closing):
             blind = sight is Sight.BLIND
             words = sight.value + (": nothing is taken out for that" if blind else "")
             kind: HealthKind = "BLIND" if blind else "SEES"
-            self._tell(HealthEvent(kind, WARNING if blind else NOTICE, f"{_place(side)}: {words}"))
+            self._say(kind, WARNING if blind else NOTICE, f"{_place(side)}: {words}")
         if self._rounds.late != self._late:
             self._late = self._rounds.late
             message = (
@@ -184,14 +218,14 @@ class HealthChecks(Closing):
                 else "checks are in time again"
             )
             kind = "LATE" if self._late else "IN-TIME"
-            self._tell(HealthEvent(kind, WARNING if self._late else NOTICE, message))
+            self._say(kind, WARNING if self._late else NOTICE, message)
 
     def _tell_unchecked(self, targets: Iterable[Target]) -> None:
         for each in targets:
             if each.key not in self._unchecked and isinstance(each.route, str):
                 self._unchecked.add(each.key)
                 message = f"cannot check {each.server.title}: {WORDS[each.route]}"
-                self._tell(_of_server("UNCHECKED", WARNING, message, each.server))
+                self._say_of(each.server, "UNCHECKED", WARNING, message)
 
 
 def _can_be_asked(target: Target) -> bool:
@@ -202,20 +236,3 @@ def _can_be_asked(target: Target) -> bool:
 def _place(side: str) -> str:
     # A side that is no link is the reason why nobody can be asked.
     return next((words for reason, words in WORDS.items() if reason == side), side)
-
-
-def _went_down(server: RealServer, down: Down) -> HealthEvent:
-    what = "taken out of the table" if down.action == "remove" else "weight 0"
-    message = f"{server.noun} {server.title} is down, {what}: {down.why}"
-    return _of_server("DOWN", ERROR, message, server, down.why)
-
-
-def _came_back(server: RealServer) -> HealthEvent:
-    message = f"{server.noun} {server.title} serves again, weight {server.weight}"
-    return _of_server("UP", NOTICE, message, server)
-
-
-def _of_server(
-    kind: HealthKind, severity: str, message: str, server: RealServer, why: str = ""
-) -> HealthEvent:
-    return HealthEvent(kind, severity, message, server.service, server.rip, server.port, why)

@@ -78,7 +78,7 @@ class CheckRounds(Closing):
 
     def _forget(self) -> None:
         for each in self._askings:
-            each.checker.forget()
+            each.checker.void()
         self._witnesses.clear()
         self.states.forget_unfinished()
 
