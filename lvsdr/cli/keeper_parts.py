@@ -1,6 +1,6 @@
 """What a keeper is put together from: profiles, kernel, FIFO, signals and output.
 
-A further part of its loop, as one that checks real servers, is made in `_Parts` and added in `kept`.
+A further part of its loop, as one that checks real servers, is made in `_Parts`, added in `kept`.
 """
 
 from __future__ import annotations
