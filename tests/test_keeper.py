@@ -86,6 +86,7 @@ class Kept:
             self.noticed,
             ServiceManager({}),
             5.0,
+            10.0,
             lambda: self.now,
         )
 
@@ -329,6 +330,17 @@ def test_while_another_lvsdr_is_at_work_it_is_looked_again_soon(kept: Kept) -> N
         assert kept.looks.due() == pytest.approx(kept.now + 0.1)
 
     assert kept.look(0.2) == ["REPAIRED", "ANNOUNCED"]
+
+
+def test_who_has_the_lock_for_long_is_told(kept: Kept) -> None:
+    kept.begin()
+    kept.kernel.lose(VIP.key)
+    with kept.session.book().locked(0.0):
+        kinds = [kind for _ in range(200) for kind in kept.look(0.1)]
+
+    assert kinds == ["REFUSED"]
+    assert "holds the lock" in kept.told[-1].message
+    assert kept.look() == ["REPAIRED", "ANNOUNCED", "AGAIN"]
 
 
 def test_at_rest_the_lock_is_not_asked_for(kept: Kept) -> None:
