@@ -1,6 +1,6 @@
 """What a keeper is put together from: profiles, kernel, FIFO, signals and output.
 
-A further part of its loop, as one that checks real servers, is made in `_Parts` and added in `kept`.
+A further part of its loop, as one that checks real servers, is made in `_Parts`, added in `kept`.
 """
 
 from __future__ import annotations
@@ -80,11 +80,11 @@ def kept(session: Session, asked: Asked) -> Iterator[Resident]:
         reader = parts.fifo(stack)
         notices = stack.enter_context(RouteEvents(routes=asked.routes))
         noticed = Noticed()
-        keepers = parts.keepers(noticed, str if reader is None else reader.rests)
+        keepers = parts.keepers(noticed, reader)
         if reader is not None:
             reader.turn(monotonic())
         _begin(keepers, session.lock_timeout, heard)
-        looks = Looks(keepers, kernel, notices, noticed, service, asked.every)
+        looks = Looks(keepers, kernel, notices, noticed, service, asked.every, session.lock_timeout)
         heard.hung_up = looks.reload
         parts.looks_soon = looks.soon
         looks.tell_state()
@@ -133,7 +133,7 @@ class _Parts:
         # What looks is made after it.
         return FifoReader(pipe, following, self._look_soon)
 
-    def keepers(self, noticed: Noticed, rests: Callable[[], str]) -> list[HostKeeper]:
+    def keepers(self, noticed: Noticed, reader: FifoReader | None) -> list[HostKeeper]:
         """Return what keeps each profile: silent first, where this host is both."""
         session, asked = self._session, self._asked
         tools = Tools(
@@ -144,11 +144,12 @@ class _Parts:
             Asking(session.ask_briefly, session.ask_briefly, session.next_hops),
             lives,
             partial(_looked_at_first, session, self._kernel),
+            _never if reader is None else reader.overtaken,
         )
         book = session.book()
-        follows = asked.fifo is not None
+        rests = str if reader is None else reader.rests
         main = KeptProfile(
-            asked.profile, self._reading(asked.role), book, follows=follows, rests=rests
+            asked.profile, self._reading(asked.role), book, follows=reader is not None, rests=rests
         )
         if asked.realserver is None:
             return [self._keeper(main, tools, noticed)]
@@ -172,6 +173,10 @@ class _Parts:
         line = KeepLine(event, datetime.now(UTC))
         for each in self._session.format.output().one_of_many(line):
             self._say(printable(each))
+
+
+def _never() -> bool:
+    return False
 
 
 def _looked_at_first(

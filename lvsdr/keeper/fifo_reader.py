@@ -41,6 +41,10 @@ class FifoReader:
         if lines:
             self._done()
 
+    def overtaken(self) -> bool:
+        """Return whether keepalived has said the opposite of what was carried out last."""
+        return self._following.access.overtaken()
+
     def rests(self) -> str:
         """Return why the keeper is to leave the host alone; nothing where it need not.
 

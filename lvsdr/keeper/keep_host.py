@@ -37,7 +37,8 @@ class Tools:
     """By what a keeper reaches the host and the segment.
 
     `master_lives` tells whether there is a keepalived here; `first` is told each situation that is
-    applied afresh, and may raise.
+    applied afresh, and may raise. `overtaken` tells whether keepalived has said since that this
+    host is no director: it must not be the last to speak for the VIPs then.
     """
 
     kernel: Kernel
@@ -46,6 +47,7 @@ class Tools:
     asking: Asking
     master_lives: Callable[[], bool]
     first: Callable[[Profile, Situation], None]
+    overtaken: Callable[[], bool] = lambda: False
 
 
 class HostKeeper:
@@ -195,7 +197,7 @@ class HostKeeper:
         with tools.announcements.opened(profile, vips) as announcer:
 
             def announce() -> None:
-                if announcer is not None:
+                if announcer is not None and not tools.overtaken():
                     announcer.announce(vips, count=1)
                     announced.extend(vips)
 

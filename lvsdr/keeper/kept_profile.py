@@ -18,8 +18,9 @@ from lvsdr.errors import LvsdrError
 from lvsdr.keepalived.standby_state import last_notice, stands_by
 from lvsdr.keepalived.vrrp_states import Notice
 from lvsdr.model.host import Host
+from lvsdr.model.ipvs import RealServer
 from lvsdr.model.ipvs_daemons import SyncDaemon
-from lvsdr.model.late_dataclasses import dataclass
+from lvsdr.model.late_dataclasses import dataclass, replace
 from lvsdr.model.objects import NOTHING, Address, Objects
 from lvsdr.model.profile import DirectorProfile, Profile
 
@@ -170,14 +171,14 @@ class KeptProfile:
     def _mark_of(self, record: Record) -> object:
         """Return by what it is known that the profile was applied: when, from where, which text.
 
-        A drain writes the record too, and says nothing of the profile.
+        A drain writes the record too, and says nothing of the profile. Of a small file the record
+        has no text; and within a second there may be two that are applied.
         """
         origin, text = record.origins.get(self.owner), record.texts.get(self.owner)
         if self.owner not in record.claims:
             return None
         applied = None if origin is None else (origin.file, origin.applied)
-        own = record.claims[self.owner] if self.profile.role == "realserver" else None
-        return applied, text, own
+        return applied, text or _but_for_weights(record.claims[self.owner])
 
     def _now(self) -> Stat | None:
         try:
@@ -185,6 +186,13 @@ class KeptProfile:
         except OSError:
             return None
         return seen.st_ino, seen.st_mtime_ns, seen.st_size
+
+
+def _but_for_weights(claims: Objects) -> Objects:
+    return {
+        key: replace(each, weight=0) if isinstance(each, RealServer) else each
+        for key, each in claims.items()
+    }
 
 
 def _of_a_standby(profile: DirectorProfile, claims: Objects) -> bool:

@@ -7,10 +7,10 @@ from time import monotonic
 from typing import Protocol
 
 from lvsdr.core.kernel_interface import Kernel
-from lvsdr.errors import LvsdrError
+from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.keeper.keep_host import Busy, HostKeeper
 from lvsdr.keeper.service_manager import ServiceManager
-from lvsdr.keeper.told import Noticed
+from lvsdr.keeper.told import LOOK, Noticed
 from lvsdr.model.route_event import RouteEvent
 
 # So long after the first of many changes it is looked: most of a burst has come by then.
@@ -29,7 +29,11 @@ class Notices(Protocol):
 
 
 class Looks:
-    """A part of the resident's loop: the `keepers` look, each in its turn."""
+    """A part of the resident's loop: the `keepers` look, each in its turn.
+
+    `every` is how many seconds there are from look to look, `patience` how many another lvsdr may
+    have the lock until that is told.
+    """
 
     def __init__(  # noqa: PLR0913, PLR0917 - each is told or asked at every look
         self,
@@ -39,6 +43,7 @@ class Looks:
         noticed: Noticed,
         service: ServiceManager,
         every: float,
+        patience: float = 10.0,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._keepers = tuple(keepers)
@@ -47,10 +52,12 @@ class Looks:
         self._noticed = noticed
         self._service = service
         self._every = every
+        self._patience = patience
         self._clock = clock
         self._next = clock() + every
         self._earliest = 0.0
         self._to_reload: list[HostKeeper] = []
+        self._busy_since: float | None = None
 
     def reload(self) -> None:
         """Read the profiles again, and apply them, as soon as nobody else is at work."""
@@ -91,11 +98,14 @@ class Looks:
         for keeper in self._keepers:
             try:
                 keeper.look(now)
-            except Busy:
+            except Busy as held:
                 busy, well = True, False
+                self._tell_of_long_work(keeper, held, now)
             except LvsdrError as failure:
                 self._failed(keeper, failure, now)
                 well = False
+        if not busy:
+            self._busy_since = None
         end = self._clock()
         self._earliest = end + min(LONGEST_REST, REST * (end - now))
         self._next = end + (BUSY_FOR if busy else self._every)
@@ -121,6 +131,13 @@ class Looks:
         if asked and not waiting:
             self._service.ready()
         return bool(waiting)
+
+    def _tell_of_long_work(self, keeper: HostKeeper, held: Busy, now: float) -> None:
+        """Tell who has the lock, where he has had it for long: nothing is kept meanwhile."""
+        if self._busy_since is None:
+            self._busy_since = now
+        if now - self._busy_since >= self._patience:
+            keeper.told.failed(LOOK, CannotRun(str(held)))
 
     def _failed(self, keeper: HostKeeper, failure: LvsdrError, now: float) -> None:
         # Half an answer may be waiting in its sockets.

@@ -10,11 +10,25 @@ from time import monotonic
 import program
 import pytest
 from keepers import LIMIT, away, held, keeping, vips
-from rig import VIP, Rig, director, lvsdr, realserver, rig, settled, virtual_server, write
+from rig import (
+    RIP6,
+    VIP,
+    VIP6,
+    Rig,
+    director,
+    lvsdr,
+    realserver,
+    rig,
+    settled,
+    state,
+    virtual_server,
+    write,
+)
 from witnesses import captured, ipvsadm, speakers
 
 from lvsdr.kernel import namespace
 from lvsdr.lab.lab_host import Host
+from lvsdr.lab.topology import Station
 
 GONE = f"address del {VIP}/32 dev eth0"
 # What the kernel tells nobody of is looked for so often here.
@@ -233,18 +247,32 @@ def test_a_keeper_that_was_stopped_for_a_while_repairs_when_it_goes_on(cluster: 
     assert (stays_away, back) == ([], [f"{VIP} eth0:0"])
 
 
-def test_a_keeper_that_was_killed_leaves_the_host_and_another_goes_on(cluster: Rig) -> None:
+def test_a_keeper_that_is_killed_at_any_moment_is_followed_by_another(cluster: Rig) -> None:
     host = cluster.lab.director
-    with keeping(host, "director", cluster.director) as keeper:
-        whole = ipvsadm(host)
+    lvsdr(host, "director", "apply", cluster.director)
+    whole, before = ipvsadm(host), state(host)
+    for moment in (0.0, 0.03, 0.1, 0.2, 0.25, 0.3, 0.35, 0.4):
+        with keeping(host, "director", cluster.director, *OFTEN) as keeper:
+            host.run("ipvsadm", "-C")
+            host.ip(GONE)
+            keeper.running.process.join(moment)
+            keeper.kill()
+        with keeping(host, "director", cluster.director) as keeper:
+            seen = vips(host), ipvsadm(host)
+            keeper.end()
+        assert seen == ([f"{VIP} eth0:0"], whole)
+    assert state(host) == before
+
+
+def test_the_loop_runs_in_the_namespace_that_is_named(cluster: Rig) -> None:
+    host, outside = cluster.lab.director, cluster.lab.observer
+    netns = ("--netns", str(host.path))
+    with keeping(outside, "director", cluster.director, *netns) as keeper:
         host.ip(GONE)
-        keeper.kill()
-    host.run("ipvsadm", "-C")
-    with keeping(host, "director", cluster.director) as keeper:
-        seen = vips(host), ipvsadm(host)
+        back = held(host, seconds=2.0)
         keeper.end()
 
-    assert seen == ([f"{VIP} eth0:0"], whole)
+    assert (back, vips(outside)) == ([f"{VIP} eth0:0"], [])
 
 
 def test_a_hangup_applies_what_the_profile_says_by_now(cluster: Rig, tmp_path: Path) -> None:
@@ -387,3 +415,36 @@ def test_a_link_that_joins_a_bond_is_said_once(cluster: Rig) -> None:
     told = [each["message"] for each in keeper.events if each["event"] == "REFUSED"]
     assert (refused, again, len(told)) == (True, True, 1)
     assert "it is a part of br9" in told[0]
+
+
+# --- IPv6 ----------------------------------------------------------------------------------------
+
+
+def test_an_ipv6_vip_is_back_also_after_the_link_was_down(
+    tmp_path: Path,
+) -> None:
+    """The kernel takes all IPv6 addresses from a link that goes down."""
+    served = director(virtual_server(VIP6, (RIP6,)))
+    with rig(tmp_path, served, realserver(vips=[VIP6])) as made:
+        host = made.lab.director
+        own = next(ip for ip in station(made, host).addresses if ip.version == 6)
+        with keeping(host, "director", made.director, *OFTEN) as keeper:
+            host.ip(f"address del {VIP6}/128 dev eth0")
+            back = settled(lambda: has_vip6(host), True, 2.0)
+            host.ip("link set eth0 down")
+            refused = keeper.has("REFUSED")
+            gone = not has_vip6(host)
+            host.ip("link set eth0 up", f"address replace {own} dev eth0 nodad")
+            again = settled(lambda: has_vip6(host), True, LIMIT)
+            keeper.end()
+
+    assert (back, refused, gone, again) == (True, True, True, True)
+
+
+def has_vip6(host: Host) -> bool:
+    shown = host.run("ip", "-6", "-o", "address", "show", "dev", "eth0").stdout
+    return f" {VIP6}/128 " in shown
+
+
+def station(made: Rig, host: Host) -> Station:
+    return next(each for each in made.lab.topology.segment if each.name == host.name)
