@@ -123,11 +123,9 @@ class DirectorHealth(Closing):
     @property
     def state(self) -> str:
         """Return in a few words how it stands."""
-        down, blind = len(self._hands.out()), ()
-        if self._rounds is not None:
-            blind = tuple(map(_place, self._rounds.states.blind))
-        said = f"{down} of {len(self._known)} real servers down"
-        return f"{said}; blind: {', '.join(blind)}" if blind else said
+        sides = () if self._rounds is None else self._rounds.states.blind
+        said = f"{len(self._hands.out())} of {len(self._known)} real servers down"
+        return f"{said}; blind: {', '.join(map(_place, sides))}" if sides else said
 
     def _still_down(self, asked: Sequence[Target]) -> Iterator[tuple[int, str]]:
         """Yield the numbers that the paths which do not serve now have among `asked`."""

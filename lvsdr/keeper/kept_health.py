@@ -1,4 +1,4 @@
-"""Health checks of the director's profile that is kept: begun anew when it, or the host, changes."""
+"""Health checks of the director's profile that is kept: begun anew when it or the host changes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,14 @@ from lvsdr.keeper.child_processes import refuse_unsafe
 from lvsdr.keeper.director_health import Changes, DirectorHealth, Open
 from lvsdr.keeper.kept_profile import KeptProfile, State
 from lvsdr.model.closed_on_exit import Closing
+from lvsdr.model.finding import ERROR
 from lvsdr.model.health import CommandCheck, Down
 from lvsdr.model.health_event import HealthEvent
 from lvsdr.model.objects import Key
 from lvsdr.model.profile import DirectorProfile
+
+# After so many seconds it is looked up how packets reach the real servers, whatever was noticed.
+_STALE = 60.0
 
 
 class RecordHands:
@@ -74,9 +78,23 @@ class KeptHealth(Closing):
         self.program = ChangeProgram(tell)
         self._health = DirectorHealth(self._hands, self._tell, open_checkers)
         self._profile: DirectorProfile | None = None
-        self._now = 0.0
+        self._now = self._stale = 0.0
+        self._failure = ""
 
-    def begin(self, now: float) -> None:
+    def looked(self, now: float, *, changed: bool) -> None:
+        """Take it that the host was looked at: it may have `changed`, or what is kept of it."""
+        try:
+            self.begin(now, changed=changed)
+        except LvsdrError as failure:
+            self._kernel.reopen()
+            if failure.message != self._failure:
+                self._failure = failure.message
+                event = HealthEvent("STUCK", ERROR, self._kept.owner, failure.message)
+                self._tell(event)
+        else:
+            self._failure = ""
+
+    def begin(self, now: float, *, changed: bool = True) -> None:
         """Begin to check, or look what has changed; raises LvsdrError where that cannot be done."""
         self._now = now
         profile = self._kept.profile
@@ -87,8 +105,9 @@ class KeptHealth(Closing):
         if profile is not self._profile:
             _refuse_unsafe(profile)
             self.program.use(profile.on_change)
-        self._health.begin(profile, self._targets(profile), now)
-        self._profile = profile
+        if changed or profile is not self._profile or now >= self._stale:
+            self._health.begin(profile, self._targets(profile), now)
+            self._profile, self._stale = profile, now + _STALE
         self._health.look_again(now)
 
     def filenos(self) -> Sequence[int]:
