@@ -19,8 +19,8 @@ from lvsdr.wire.packet_filters import probe_reply_filter
 from lvsdr.wire.paths.probe_ports import own_ports
 from lvsdr.wire.socket_group import ethertypes
 
-# How often a link that is down is looked at, and one that is up while somebody is silent.
-_AGAIN, _LOOK = 0.1, 0.04
+# How often a link that is down is looked at.
+_AGAIN = 0.1
 # Of a flood so much is read at once; then it is the turn of others.
 _MOST_READ = 128
 _MOST_WAITING = 20_000
@@ -45,7 +45,7 @@ class CheckLink(Closing):
         self.ports: tuple[int, ...] = ()
         self._out: list[bytes] = []
         self._sockets: tuple[CheckSocket, ...] = ()
-        self._next = 0.0
+        self._looked = 0.0
         with ExitStack() as stack:
             self.ports = stack.enter_context(own_ports())
             try:
@@ -67,14 +67,14 @@ class CheckLink(Closing):
 
     # --- is it there? ----------------------------------------------------------------------------
 
-    def look(self, now: float, *, at_once: bool = False) -> None:
-        """Find out whether the link is there, has its carrier and its MAC address; not too often.
+    def look(self, now: float, every: float) -> None:
+        """Find out whether the link is there, has its carrier and its MAC address.
 
-        With `at_once` it is looked at in any case, for somebody is about to be called silent.
+        That is done if it was not done in the last `every` seconds.
         """
-        if now < self._next and not (at_once and self._sockets):
+        if now < self._looked + (every if self._sockets else _AGAIN):
             return
-        self._next = now + (_LOOK if self._sockets else _AGAIN)
+        self._looked = now
         with self._trouble():
             if not self._sockets:
                 self._open()
@@ -91,7 +91,7 @@ class CheckLink(Closing):
 
     def due(self) -> float | None:
         """Return when the link has to be looked at again, or sent on; None where it is fine."""
-        return 0.0 if self._out else None if self._sockets else self._next
+        return 0.0 if self._out else None if self._sockets else self._looked + _AGAIN
 
     # --- to hear and to say ----------------------------------------------------------------------
 

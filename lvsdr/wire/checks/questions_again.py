@@ -11,13 +11,13 @@ from typing import Protocol
 
 from lvsdr.wire.frames import icmp, sctp, tcp, udp
 from lvsdr.wire.paths import udp_questions
-from lvsdr.wire.paths.probe import ECHO, Mark, Probe, frame_of, probe_body
+from lvsdr.wire.paths.probe import ECHO, Mark, Probe, frame_of
 
 _MAC = 6
 # The number of bytes of the random part of a question.
 SECRET = 8
-_TCP_SYN, _TCP_BARE = 24, 20
-_UDP_HEADER = 8
+# A maximum segment size (kind 2, length 4) that fits into IPv6's least MTU (RFC 8200, 5).
+SMALL_SEGMENT = struct.pack("!BBH", 2, 4, 1220)
 _WORDS = struct.Struct("!4H")
 
 
@@ -45,8 +45,11 @@ class ConnectionQuestion:
 
     __slots__ = ("_base", "_head", "_key", "_middle", "_port", "_tail")
 
-    def __init__(self, probe: Probe, mac: str, label: Mark) -> None:
-        body = probe_body(probe, Mark(0, 0))
+    def __init__(
+        self, probe: Probe, mac: str, label: Mark, options: bytes = tcp.MAXIMUM_SEGMENT
+    ) -> None:
+        segment = tcp.Segment(0, probe.port, 0, 0, tcp.SYN, options)
+        body = tcp.encode(segment, probe.source, probe.target)
         # What a tunnel's checksum covers has a right one inside, and so always the same sum.
         self._head = frame_of(probe, mac, body, label)[_MAC : -len(body)]
         self._base = 0xFFFF - int.from_bytes(body[16:18])

@@ -5,11 +5,18 @@ from __future__ import annotations
 import random
 
 from lvsdr.model.checked_path import CheckedPath
-from lvsdr.model.health import UdpCheck
+from lvsdr.model.health import HttpCheck, UdpCheck
 from lvsdr.model.late_dataclasses import dataclass, field, replace
 from lvsdr.model.path import Path
 from lvsdr.wire.checks.next_hop_watch import Hop
-from lvsdr.wire.checks.questions_again import DatagramQuestion, Question, Reset, question
+from lvsdr.wire.checks.questions_again import (
+    SMALL_SEGMENT,
+    ConnectionQuestion,
+    DatagramQuestion,
+    Question,
+    Reset,
+    question,
+)
 from lvsdr.wire.frames.ethernet import UNKNOWN
 from lvsdr.wire.paths.path_probes import LAST_HOP, ResolvedRoute
 from lvsdr.wire.paths.probe import PROTOCOLS, Mark, Probe
@@ -72,6 +79,9 @@ class WatchedPath:
             check = self.item.check
             payload = check.send if isinstance(check, UdpCheck) else None
             made = question(probe, mac, mark, payload)
+            if isinstance(check, HttpCheck):
+                # Room for the headers of a tunnel, in whatever it is answered through.
+                made = ConnectionQuestion(probe, mac, mark, SMALL_SEGMENT)
             self.questions = Questions(made, probe, mark.label(probe.target.version))
             if probe.protocol == "tcp":
                 self.questions.reset = Reset(probe, mac, mark)
