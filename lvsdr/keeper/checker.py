@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from lvsdr.keeper.check_targets import Target
+from lvsdr.keeper.gateway_witness import Gateway
 from lvsdr.model.health import CheckResult
 from lvsdr.model.late_dataclasses import dataclass
 
@@ -37,10 +38,11 @@ class Checker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A checker, and the numbers that it can ask."""
+    """A checker, the numbers that it can ask, and the gateway of its link, if it has one."""
 
     checker: Checker
     numbers: frozenset[int]
+    gateway: Gateway | None = None
 
 
 OpenCheckers = Callable[[Sequence[Target]], Sequence[Asking]]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from lvsdr.keeper.check_targets import Target
 from lvsdr.keeper.checker import Asking
+from lvsdr.keeper.gateway_witness import GatewayWitness
 from lvsdr.keeper.path_states import PathStates, Sight, Turn
 from lvsdr.keeper.timetable import Timetable
 from lvsdr.model.closed_on_exit import Closing
@@ -41,6 +42,7 @@ class CheckRounds(Closing):
         self._timetable = Timetable([each.health.interval for each in targets], now)
         self._patience = _ABSENT * min(each.health.timeout for each in targets)
         self._witnesses: set[int] = set()
+        self._gateways = GatewayWitness()
         # Until when a check is under way at the most: one that proved nothing has no result.
         self._busy = [float("-inf")] * len(targets)
         self._expected: float | None = None
@@ -53,7 +55,8 @@ class CheckRounds(Closing):
 
     def due(self) -> float | None:
         """Return when a turn is due though there is nothing to be read."""
-        times = (self._timetable.next(), *(it.checker.due() for it in self._askings))
+        checkers = (it.checker.due() for it in self._askings)
+        times = (self._timetable.next(), self._gateways.due(), *checkers)
         self._expected = min((each for each in times if each is not None), default=None)
         return self._expected
 
@@ -63,6 +66,8 @@ class CheckRounds(Closing):
         if self.late:
             # Whoever was stopped, or has too much to do, knows nothing of the time between.
             self._forget()
+        for side, at in self._gateways.turn(now).items():
+            self.states.heard(side, at)
         turns = self._judged(now)
         self._begin(self._timetable.take(now, _AT_ONCE), now)
         return turns
@@ -118,13 +123,11 @@ class CheckRounds(Closing):
             return True
         if not (self.states.is_up(number) and self.states.is_doubtful(number)):
             return False
-        timeout = self._targets[number].health.timeout
-        for other in self._fit_witnesses(number):
-            self._witnesses.add(other)
-            self._timetable.bring_forward(other, now + _MIDST * timeout)
-        return True
-
-    def _fit_witnesses(self, number: int) -> Iterator[int]:
-        other = self.states.witness(number)
+        target, other = self._targets[number], self.states.witness(number)
+        gateway = self._askings[self._by[number]].gateway
         if other is not None and other not in self._witnesses:
-            yield other
+            self._witnesses.add(other)
+            self._timetable.bring_forward(other, now + _MIDST * target.health.timeout)
+        elif other is None and gateway is not None and target.is_near:
+            self._gateways.call(target.side, gateway, now, target.health.timeout)
+        return True

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lvsdr.model.finding import ERROR
+from lvsdr.model.health_event import HealthEvent
 from lvsdr.model.late_dataclasses import asdict
 from lvsdr.model.objects import there
 from lvsdr.model.plain_data import to_plain
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from lvsdr.model.explanation import Explanation, Reply
     from lvsdr.model.finding import Finding
     from lvsdr.model.health import Down
+    from lvsdr.model.keep_event import KeepEvent
     from lvsdr.model.neighbour_claim import Answer
     from lvsdr.model.objects import Object
     from lvsdr.model.path import Proof
@@ -74,6 +76,7 @@ def down(item: Down) -> Document:
 def keep_line(line: KeepLine) -> Document:
     """Return what a keeper tells: the document of a whole result."""
     item = line.event
+    told = _checked(item) if isinstance(item, HealthEvent) else _kept(item)
     return {
         "format": "lvsdr/keep/1",
         "time": timestamp(line.when),
@@ -81,11 +84,26 @@ def keep_line(line: KeepLine) -> Document:
         "severity": item.severity,
         "profile": item.profile,
         "message": item.message,
+        **told,
+    }
+
+
+def _kept(item: KeepEvent) -> Document:
+    return {
         "change": None if item.change is None else change(item.change),
         "since": None if item.since is None else timestamp(item.since),
         "exactly": item.exactly,
         "who": item.who or None,
         "look": item.look or None,
+    }
+
+
+def _checked(item: HealthEvent) -> Document:
+    return {
+        "service": None if item.service is None else str(item.service),
+        "rip": None if item.rip is None else str(item.rip),
+        "port": item.port or None,
+        "why": item.why or None,
     }
 
 
