@@ -363,16 +363,18 @@ def test_the_hook_names_the_installed_program(
     assert "#" not in text
 
 
-@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("there", ["a program", "a folder", ""])
 def test_the_hook_names_no_program_that_is_not_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: str
 ) -> None:
     """It named /usr/local/bin/lvsdr, whether or not there was one."""
     monkeypatch.setenv("PATH", str(tmp_path))
     program = tmp_path / "bin" / "lvsdr"
     monkeypatch.setattr(sys, "argv", [str(program)])
-    if there:
-        program.parent.mkdir()
+    program.parent.mkdir()
+    if there == "a folder":
+        program.mkdir()
+    elif there:
         program.write_text("#!/bin/sh\n")
         program.chmod(0o755)
 
@@ -380,8 +382,9 @@ def test_the_hook_names_no_program_that_is_not_there(
 
     assert shutil.which("lvsdr") is None
     own = [sys.executable, "-I", "-m", "lvsdr"]
-    assert hook(text)[: 1 if there else 4] == ([str(program)] if there else own)
-    assert text.startswith("# There is no program lvsdr on PATH") is not there
+    found = there == "a program"
+    assert hook(text)[: 1 if found else 4] == ([str(program)] if found else own)
+    assert text.startswith("# There is no program lvsdr on PATH") is not found
 
 
 def test_6_without_any_program_there_is_no_hook(

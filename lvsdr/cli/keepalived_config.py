@@ -167,7 +167,7 @@ def _program() -> tuple[list[str], list[str]]:
     if found is not None:
         return [found], []
     own = Path(sys.argv[0]).absolute()
-    if own.name == "lvsdr" and os.access(own, os.X_OK):
+    if own.name == "lvsdr" and own.is_file() and os.access(own, os.X_OK):
         return [str(own)], []
     if not os.access(sys.executable, os.X_OK):
         raise CannotRun(
