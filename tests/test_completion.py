@@ -47,6 +47,8 @@ def completed(words: str) -> list[str]:
         ("lvsdr dir", ["director"]),
         ("lvsdr director a", ["announce", "apply"]),
         ("lvsdr director apply --for", ["--format"]),
+        ("lvsdr realserver k", ["keep"]),
+        ("lvsdr director keep --f", ["--format", "--fifo"]),
         ("lvsdr schema real", ["realserver"]),
         ("lvsdr no-such", []),
     ],

@@ -133,6 +133,8 @@ def test_whatever_is_taken_for_plain_is_read_as_click_reads_it(
         "director plan --timings a",
         "--timings director plan",
         "director apply --take-over",
+        "director keep",
+        "realserver keep r.json",
         "realserver plan -",
         "keepalived notify INSTANCE VI_1 MASTER 100",
         "keepalived notify --director d.json INSTANCE VI_1",

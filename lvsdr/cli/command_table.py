@@ -68,7 +68,7 @@ def _show_help(context: click.Context, _: click.Parameter, value: bool) -> None:
 
 
 def _director() -> click.Command:
-    from lvsdr.cli import announce_vips, director_commands, drain, status, verify
+    from lvsdr.cli import announce_vips, director_commands, drain, keep, status, verify
 
     return click.Group(
         "director",
@@ -79,12 +79,13 @@ def _director() -> click.Command:
             drain.drain,
             status.status_director,
             verify.verify_director,
+            keep.of_a_director(),
         ],
     )
 
 
 def _realserver() -> click.Command:
-    from lvsdr.cli import role_commands, status, verify
+    from lvsdr.cli import keep, role_commands, status, verify
 
     return click.Group(
         "realserver",
@@ -93,6 +94,7 @@ def _realserver() -> click.Command:
             *role_commands.of_a_realserver(),
             status.status_realserver,
             verify.verify_realserver,
+            keep.of_a_realserver(),
         ],
     )
 

@@ -48,11 +48,11 @@ class Session(Neighbourhood):
         self.stopwatch: Stopwatch | None = None
         # What --netns named: commands for that host are typed on this one.
         self.netns: str | None = None
-        # Whether a result could not be written.
-        self.lost = False
+        self.lost = False  # whether a result could not be written
         # How lines go to stderr.
         self.complain: Callable[..., None] = _complain
-        self._left: int | None = None
+        # A descriptor of the namespace in which the program was started.
+        self.left: int | None = None
 
     def enter(self, netns: str | None) -> None:
         """Move into the network namespace that `--netns` names."""
@@ -61,13 +61,13 @@ class Session(Neighbourhood):
             from lvsdr.kernel.process_needs import require_proc
 
             require_proc()
-            self._left = namespace.current()
+            self.left = namespace.current()
             namespace.enter(netns)
             self.netns = netns
 
     def outside(self, profile: Profile, container: Kernel) -> ContainerHost | None:
         """Return the host of the container that `--netns` names, where it is this one."""
-        if self._left is None:
+        if self.left is None:
             return None
         from lvsdr.kernel import namespace
         from lvsdr.kernel.linux import LinuxKernel
@@ -76,7 +76,7 @@ class Session(Neighbourhood):
         inside = container.read_host()
         with ExitStack() as stack:
             try:
-                own = stack.enter_context(namespace.visiting(self._left))
+                own = stack.enter_context(namespace.visiting(self.left))
             except CannotRun as error:
                 # In a user namespace one may enter a container's, and not come back.
                 self.tell([f"the host of this container is not looked at: {error.message}"])

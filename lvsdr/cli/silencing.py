@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lvsdr.cli.session import Session
-from lvsdr.render.results import MOST_SILENCES
 
 if TYPE_CHECKING:
     from lvsdr.core.kernel_interface import Kernel
@@ -19,7 +18,7 @@ def said_beforehand(
 ) -> tuple[Silence, ...]:
     """Say what this host will no longer answer for, before it falls silent, or refuse it."""
     from lvsdr.core.silences import falling_silent, refuse
-    from lvsdr.model.silence import told
+    from lvsdr.model.silence import MOST_SILENCES, told
 
     silences = falling_silent(profile, situation, kernel)
     if getattr(profile, "silences", "warn") == "refuse":

@@ -168,10 +168,13 @@ def _rows(
     services = [key for key in desired if key[0] == VirtualServer.kind]
     beside = keyed(foreign_services_of(profile, situation, kernel))
     others = {**beside, **kernel.children(services)}
-    marks: dict[Key, str] = dict.fromkeys(situation.drained, object_rows.DRAINED)
+    out = situation.out
+    marks: dict[Key, str] = dict.fromkeys(out.drained, object_rows.DRAINED)
     for key in others.keys() - desired.keys():
         marks[key] = object_rows.UNWANTED if key in situation.baseline else object_rows.FOREIGN
     there = (each for each in others.values() if isinstance(each, RealServer))
     shares = seen.shares(there)
-    rows = object_rows.rows(desired, observed, others, marks, counted)
+    rows = object_rows.rows(
+        desired, observed, others, marks, counted, down=out.every, removed=out.removed
+    )
     return [replace(row, clients=shares.get(row.subject.key)) for row in rows]

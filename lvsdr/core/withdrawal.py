@@ -38,7 +38,8 @@ def plan_withdrawal_of(owner: str, kernel: Kernel, book: Book) -> Situation:
     record = record_of(kernel, book)
     if not record.knows(owner):
         role, _, name = owner.partition(":")
-        known = ", ".join(each.replace(":", " ") for each in {**record.claims, **record.drained})
+        owners = {**record.claims, **record.drained, **record.down}
+        known = ", ".join(each.replace(":", " ") for each in owners)
         raise ProfileError(
             f"cannot withdraw {role} {name}: the record of this host has no such profile",
             hints=[f"it has: {known or 'none'}"],

@@ -49,10 +49,11 @@ class Lines:
 class Fifo(Closing):
     """The FIFO at `path`, made where it is missing; `wake` is a descriptor that ends the waiting.
 
-    Raises CannotRun for what is no FIFO, or one that others may write.
+    Whoever waits for other things too does so with `fileno` and `look`. Raises CannotRun for what
+    is no FIFO, or one that others may write.
     """
 
-    def __init__(self, path: Path, wake: int) -> None:
+    def __init__(self, path: Path, wake: int = -1) -> None:
         self._path = path
         self._wake = wake
         self._descriptor = _opened(path)
@@ -74,20 +75,29 @@ class Fifo(Closing):
         At the beginning, and where nothing comes for a while, none.
         """
         yield self.waiting()
-        poll = select.poll()
-        poll.register(self._wake, select.POLLIN)
-        poll.register(self._descriptor, select.POLLIN)
         while True:
+            poll = select.poll()
+            poll.register(self._wake, select.POLLIN)
+            poll.register(self._descriptor, select.POLLIN)
             happened = dict(poll.poll(LOOK_EVERY * 1000))
             if self._wake in happened:
                 return
-            text = self._read()
-            if not text and (self._descriptor in happened or self._replaced()):
-                # The writer has gone. Without a new descriptor the poll would never rest again.
-                poll.unregister(self._descriptor)
-                self._reopen()
-                poll.register(self._descriptor, select.POLLIN)
-            yield self._cut(text)
+            yield self.look(readable=self._descriptor in happened)
+
+    def fileno(self) -> int:
+        """Return the descriptor that can be read once there is a line; another one after a look."""
+        return self._descriptor
+
+    def look(self, *, readable: bool) -> list[str]:
+        """Return the lines that have come; to be called LOOK_EVERY seconds after the last look too.
+
+        `readable`: the descriptor can be read, be it that the writer has gone.
+        """
+        text = self._read()
+        if not text and (readable or self._replaced()):
+            # The writer has gone. Without a new descriptor a poll would never rest again.
+            self._reopen()
+        return self._cut(text)
 
     def waiting(self) -> list[str]:
         """Return the lines that have come since the last batch; wait for none."""

@@ -45,11 +45,15 @@ class Presence:
         """Return whether it matters now if a keepalived lives that has the FIFO not open."""
         return self.missed in (None, GONE_AFTER - 1)
 
+    @property
+    def has_gone(self) -> bool:
+        """Return whether it is known that there is no keepalived."""
+        return (self.missed or 0) >= GONE_AFTER
+
     def after(self, look: Look) -> tuple[Presence, Turn | None]:
         """Return what is known after one more look, and what has come about with it."""
         if look is Look.WRITER:
-            came_back = (self.missed or 0) >= GONE_AFTER
-            return Presence(missed=0), Turn.CAME_BACK if came_back else None
+            return Presence(missed=0), Turn.CAME_BACK if self.has_gone else None
         if look is Look.LIVES and self.is_in_doubt:
             unheard = self.unheard + 1
             return replace(self, unheard=unheard), Turn.DEAF if unheard == DEAF_AFTER else None

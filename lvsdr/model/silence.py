@@ -8,6 +8,8 @@ from ipaddress import IPv4Address
 from lvsdr.model.late_dataclasses import dataclass
 
 EVERYBODY, OTHER_SUBNETS = "everybody", "other subnets"
+# Of what falls silent people are told so many links, and so many addresses of each.
+MOST_SILENCES = 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from lvsdr.errors import CannotRun, NoCarrier
 from lvsdr.model.address import IPAddress
 from lvsdr.model.host import Host
-from lvsdr.model.late_dataclasses import dataclass
+from lvsdr.model.late_dataclasses import dataclass, replace
 from lvsdr.model.neighbour_claim import Answer, Heard
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.proof.segment_hosts import Question, Segment
@@ -34,34 +34,68 @@ class Asking:
     gateways: Callable[[], Iterable[IPAddress]]
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The VIPs that other hosts answer for, each with the host; `notes` people have to know."""
+
+    hosts: tuple[tuple[IPAddress, AnsweringHost], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def vips(self) -> frozenset[IPAddress]:
+        return frozenset(vip for vip, _ in self.hosts)
+
+
 def refuse_taken(
     profile: DirectorProfile, vips: Iterable[IPAddress], host: Host, asking: Asking
 ) -> tuple[str, ...]:
-    """Raise CannotRun where one of `vips` is another host's; return what people have to know.
+    """Raise CannotRun where one of `vips` is another host's; return what people have to know."""
+    taken = taken_vips(profile, vips, host, asking)
+    if taken.hosts:
+        (first, its), *rest = taken.hosts
+        raise CannotRun(
+            f"cannot take {first}: {its.answers(first)}",
+            notes=[
+                *(each.answers(vip) for vip, each in rest[: SHOWN - 1]),
+                *([f"and {len(rest) - SHOWN + 1} more"] if len(rest) >= SHOWN else []),
+                "nothing was changed: two hosts that answer for a VIP share its packets, and reset"
+                " one another's connections",
+                "to replace that host, apply with --take-over here, withdraw there, then announce"
+                " here: in the other order requests are lost",
+            ],
+        )
+    return taken.notes
+
+
+def taken_vips(
+    profile: DirectorProfile, vips: Iterable[IPAddress], host: Host, asking: Asking
+) -> Taken:
+    """Ask who has `vips`, and return which of them are another host's.
 
     What the link holds already, with whatever prefix length, is not asked for: this host answers
     for it. A real server of the profile that answers keeps nobody from taking a VIP, for that is
     what leads the traffic back to the director; unless this host is one of them too, for then the
     other may be a director as well. Nor does a proxy: it holds no VIP, and may answer so late that
-    it would be chance whether it was heard.
+    it would be chance whether it was heard. Raises CannotRun for the address of a gateway.
     """
     new = tuple(vip for vip in vips if profile.interface not in host.links_with(vip))
     if not new:
-        return ()
+        return Taken()
     _not_of_a_gateway(new, asking)
     question = Question(profile.interface, new, *host.askers(profile.interface, profile.vips))
     segment = Segment(profile.interface, profile.vips, profile.rips, (), host)
     try:
         heard = asking.briefly(question)
     except NoCarrier as nobody:
-        return (f"nobody was asked who has the VIPs: {nobody.message}",)
+        return Taken(notes=(f"nobody was asked who has the VIPs: {nobody.message}",))
     # Another link of this host on the segment answers for what the host has anywhere (ARP flux).
     answers = [each for each in heard.answers if each.mac not in segment.macs]
     notes = (unheard(segment.link, heard.lost).message,) if heard.lost else ()
     if not answers:
-        return notes
+        return Taken(notes=notes)
     owners = _owners(profile, segment, asking)
-    return notes + _judged(new, answers, owners, sure=not heard.lost)
+    taken = _judged(new, answers, owners, sure=not heard.lost)
+    return replace(taken, notes=notes + taken.notes)
 
 
 def _not_of_a_gateway(vips: Sequence[IPAddress], asking: Asking) -> None:
@@ -88,7 +122,7 @@ def _owners(profile: DirectorProfile, segment: Segment, asking: Asking) -> MacOw
 
 def _judged(
     vips: Sequence[IPAddress], answers: Iterable[Answer], owners: MacOwners, *, sure: bool
-) -> tuple[str, ...]:
+) -> Taken:
     by_vip = answers_by_address(answers)
     notes = [each.message for each in lent_findings(frozenset(vips), by_vip, owners)]
     taken: list[tuple[IPAddress, AnsweringHost]] = []
@@ -99,20 +133,7 @@ def _judged(
             others, proxies = [*others, *proxies], []
         taken += ((vip, each) for each in others)
         notes += _known(vip, servers, proxies)
-    if taken:
-        (first, host), *rest = taken
-        raise CannotRun(
-            f"cannot take {first}: {host.answers(first)}",
-            notes=[
-                *(each.answers(vip) for vip, each in rest[: SHOWN - 1]),
-                *([f"and {len(rest) - SHOWN + 1} more"] if len(rest) >= SHOWN else []),
-                "nothing was changed: two hosts that answer for a VIP share its packets, and reset"
-                " one another's connections",
-                "to replace that host, apply with --take-over here, withdraw there, then announce"
-                " here: in the other order requests are lost",
-            ],
-        )
-    return tuple(notes)
+    return Taken(tuple(taken), tuple(notes))
 
 
 def _known(

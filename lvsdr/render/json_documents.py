@@ -10,6 +10,7 @@ from lvsdr.model.late_dataclasses import fields
 from lvsdr.render import json_fields
 from lvsdr.render.json_fields import Document
 from lvsdr.render.json_verify import verified
+from lvsdr.render.keep_line import KeepLine
 from lvsdr.render.results import (
     Announced,
     Applied,
@@ -235,5 +236,6 @@ SHOWS: Mapping[type[Result], Callable[[Any], Document]] = {
     Notified: _notified,
     FifoLine: _fifo_line,
     KeepalivedStatus: _keepalived_status,
+    KeepLine: json_fields.keep_line,
     Failed: _failed,
 }

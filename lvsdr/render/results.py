@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lvsdr.model.late_dataclasses import dataclass
+from lvsdr.render.keep_line import KeepLine
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from lvsdr.model.silence import Silence
     from lvsdr.model.watch_event import Event
     from lvsdr.render.object_rows import AppliedProfile, Row
-
-# Of what falls silent people are told so many links, and so many addresses of each.
-MOST_SILENCES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,5 +244,6 @@ Result = (
     | Notified
     | FifoLine
     | KeepalivedStatus
+    | KeepLine
     | Failed
 )

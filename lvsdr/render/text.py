@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lvsdr.model.objects import there
+from lvsdr.render.keep_line import KeepLine
 from lvsdr.render.results import (
     Announced,
     Applied,
@@ -245,4 +246,5 @@ SHOWS: Mapping[type[Result], Callable[[Any], Iterable[str]]] = {
     Notified: _notified,
     FifoLine: _fifo_line,
     KeepalivedStatus: _keepalived_status,
+    KeepLine: lambda result: [result.title],
 }

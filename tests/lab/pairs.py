@@ -71,6 +71,15 @@ class Box:
         self.follower = self.stack.enter_context(program.running(self.host, *words, str(self.fifo)))
         assert settled(self.fifo.exists, True), self.follower.said("stderr")
 
+    def keep(self) -> None:
+        """Start a keeper that reads the FIFO, and wait until it is there."""
+        words = ["director", "keep", str(self.director), "--fifo", str(self.fifo)]
+        words += ["--format", "json", "--every", "0.5", "--allow-insecure-profile"]
+        if self.realserver is not None:
+            words += ["--realserver", str(self.realserver)]
+        self.follower = self.stack.enter_context(program.running(self.host, *words))
+        assert settled(self.fifo.exists, True), self.follower.said("stderr")
+
     def unfollow(self, number: signal.Signals = signal.SIGTERM) -> subprocess.CompletedProcess[str]:
         """End lvsdr's reader; return what it printed and its exit code."""
         assert self.follower is not None and self.follower.process.pid is not None

@@ -169,3 +169,62 @@ def test_the_fifo_is_read_and_a_reader_that_was_killed_comes_back(booted: Booted
 
     assert (became, again, left) == (True, "1\n", False)
     assert booted.systemctl("show", "-P", "Result", unit).stdout == "success\n"
+
+
+def test_a_director_is_kept_while_its_unit_is_active_and_left_as_it_is_after(
+    booted: Booted,
+) -> None:
+    unit, host = "lvsdr-director-keep@director", booted.host
+
+    def back() -> bool:
+        host.ip(f"address del {VIP}/32 dev eth0")
+        return settled(booted.has_vip, True, PATIENCE)
+
+    # What keepalived has said to the reader of its FIFO is none of this test's.
+    for said in Path("/run/lvsdr").glob("*.keepalived"):
+        said.unlink()
+    booted.must("start", unit)
+    state = booted.systemctl("show", "-P", "SubState", unit).stdout
+    told = booted.systemctl("show", "-P", "StatusText", unit).stdout
+    came_back = back()
+    booted.must("reload", unit)
+    booted.must("kill", "--signal=KILL", unit)
+    again = settled(
+        lambda: booted.systemctl("show", "-P", "NRestarts", unit).stdout, "1\n", PATIENCE
+    )
+    active = settled(lambda: booted.systemctl("is-active", unit).stdout, "active\n", PATIENCE)
+    kept_again = back()
+    booted.must("stop", unit)
+    left = (booted.has_vip(), len(ipvsadm(host)))
+    # The other unit takes it back, whoever has applied it.
+    booted.must("start", "lvsdr-director@director")
+    booted.must("stop", "lvsdr-director@director")
+
+    assert (state, came_back, again, active, kept_again) == (
+        "running\n",
+        True,
+        "1\n",
+        "active\n",
+        True,
+    )
+    assert told.startswith("director:web: as its profile says"), told
+    assert left == (True, 3)
+    assert booted.systemctl("show", "-P", "Result", unit).stdout == "success\n"
+    assert (booted.has_vip(), ipvsadm(host)) == (False, [])
+
+
+def test_a_real_server_is_kept_while_its_unit_is_active(booted: Booted) -> None:
+    unit, host = "lvsdr-realserver-keep@realserver", booted.host
+
+    def held() -> bool:
+        return f" {VIP}/" in host.run("ip", "-o", "address", "show").stdout
+
+    booted.must("start", unit)
+    host.ip("link del lvsdr0")
+    back = settled(held, True, PATIENCE)
+    booted.must("stop", unit)
+    left = held()
+    booted.must("start", "lvsdr-realserver@realserver")
+    booted.must("stop", "lvsdr-realserver@realserver")
+
+    assert (back, left, held()) == (True, True, False)

@@ -43,10 +43,15 @@ GENL_CONTROL, GET_FAMILY, FAMILY_ID, FAMILY_NAME = 16, 3, 1, 2
 ROOM = 1 << 20
 # The kernel fills at most 32 KiB in one go, whatever the room.
 LARGEST_REPLY = 1 << 16
+# The ports of the sockets that are open: what they ask for is told to those who listen, too.
+OWN_PORTS: set[int] = set()
 
 
 class NetlinkSocket:
     """A socket of one netlink protocol, bound in the namespace in which it is opened."""
+
+    # No port: 0 is the kernel's own.
+    _port = 0
 
     def __init__(self, protocol: int) -> None:
         self._socket = socket.socket(
@@ -56,6 +61,8 @@ class NetlinkSocket:
         self._sequence = 0
         try:
             self._prepare()
+            self._port = self._socket.getsockname()[0]
+            OWN_PORTS.add(self._port)
         except OSError:
             self.close()
             raise
@@ -66,6 +73,7 @@ class NetlinkSocket:
 
     def close(self) -> None:
         """Close the socket."""
+        OWN_PORTS.discard(self._port)
         self._socket.close()
 
     def sequence(self, count: int = 1) -> int:

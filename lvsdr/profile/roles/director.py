@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv6Address
 
 from lvsdr.errors import CannotRun
@@ -33,7 +33,7 @@ def desired(profile: DirectorProfile, host: Host) -> Objects:
 def footprint(profile: DirectorProfile) -> Objects:
     """Return what a director leaves on any host: its table but for settings, and the VIPs."""
     addresses = (_on_the_link(profile.interface, vip) for vip in _owned(profile))
-    return keyed((*_servers(profile), *addresses))
+    return keyed((*_servers(profile), *_instead(profile), *addresses))
 
 
 def standby(profile: DirectorProfile) -> Objects:
@@ -55,7 +55,7 @@ def must_be_absent(profile: DirectorProfile, wanted: Objects) -> Iterator[Key]:
     if profile.standby == "synced" or not wanted:
         yield from (each.key for each in profile.sync_daemons if each.key not in wanted)
     if not wanted:
-        yield from (each.key for each in _servers(profile))
+        yield from (each.key for each in (*_servers(profile), *_instead(profile)))
     vips = (_on_the_link(profile.interface, vip).key for vip in _owned(profile))
     yield from (key for key in vips if key not in wanted)
 
@@ -71,6 +71,11 @@ def _servers(profile: DirectorProfile) -> Iterator[VirtualServer | RealServer]:
     if profile.writes_table:
         yield from profile.virtual_servers
         yield from profile.real_servers
+
+
+def _instead(profile: DirectorProfile) -> Sequence[RealServer]:
+    """Return who is in the table only while nobody else of its service serves."""
+    return profile.sorry_servers if profile.writes_table else ()
 
 
 def _table(profile: DirectorProfile) -> Iterator[Object]:

@@ -1,0 +1,161 @@
+"""When it is looked at the host: at once where the kernel tells of a change, else now and then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from time import monotonic
+from typing import Protocol
+
+from lvsdr.core.kernel_interface import Kernel
+from lvsdr.errors import CannotRun, LvsdrError
+from lvsdr.keeper.keep_host import Busy, HostKeeper
+from lvsdr.keeper.service_manager import ServiceManager
+from lvsdr.keeper.told import LOOK, Noticed
+from lvsdr.model.route_event import RouteEvent
+
+# So long after the first of many changes it is looked: most of a burst has come by then.
+BURST = 0.02
+# How soon after a look, in times of what it took, the next one comes at the earliest, and at most.
+REST, LONGEST_REST = 9.0, 0.5
+# How soon it is looked again after another lvsdr had the lock.
+BUSY_FOR = 0.1
+
+
+class Notices(Protocol):
+    """What tells of changes that others have made; `kernel.netlink.route_events` does."""
+
+    def fileno(self) -> int: ...
+    def events(self) -> Sequence[RouteEvent]: ...
+
+
+class Looking(Protocol):
+    """What has to know that it was looked: the checks of real servers."""
+
+    @property
+    def state(self) -> str:
+        """Return in a few words how it stands."""
+
+    def looked(self, now: float, *, changed: bool) -> None:
+        """Take it that the host was looked at; `changed`: somebody has changed something."""
+
+
+class Looks:
+    """A part of the resident's loop: the `keepers` look, each in its turn.
+
+    `every` is how many seconds there are from look to look, `patience` how many another lvsdr may
+    have the lock until that is told.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - each is told or asked at every look
+        self,
+        keepers: Iterable[HostKeeper],
+        kernel: Kernel,
+        notices: Notices,
+        noticed: Noticed,
+        service: ServiceManager,
+        every: float,
+        patience: float = 10.0,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._keepers = tuple(keepers)
+        self._kernel = kernel
+        self._notices = notices
+        self._noticed = noticed
+        self._service = service
+        self._every = every
+        self._patience = patience
+        self._clock = clock
+        self._next = clock() + every
+        self._earliest = 0.0
+        self._to_reload: list[HostKeeper] = []
+        self._changed = False
+        self.parts: list[Looking] = []
+        self._busy_since: float | None = None
+
+    def reload(self) -> None:
+        """Read the profiles again, and apply them, as soon as nobody else is at work."""
+        self._service.reloading()
+        self._to_reload = list(self._keepers)
+        self._next = self._clock()
+
+    def soon(self) -> None:
+        """Look soon: something may have changed."""
+        self._next = min(self._next, max(self._clock() + BURST, self._earliest))
+
+    def tell_state(self) -> None:
+        """Tell the service manager in one line what the matter is."""
+        said = [f"{each.kept.owner}: {each.told.state}" for each in self._keepers]
+        self._service.status("; ".join(filter(None, (*said, *(it.state for it in self.parts)))))
+
+    def filenos(self) -> Sequence[int]:
+        """Return the descriptor of the notices."""
+        return (self._notices.fileno(),)
+
+    def due(self) -> float | None:
+        """Return when the next look is due."""
+        return self._next
+
+    def turn(self, now: float) -> None:
+        """Hear what others have done, and look where it is time to."""
+        heard = self._notices.events()
+        if heard:
+            self._noticed.take(heard)
+            self._changed = True
+            self.soon()
+        if now >= self._next:
+            self._look(now)
+
+    def _look(self, now: float) -> None:
+        busy = self._reload()
+        well = True
+        for keeper in self._keepers:
+            try:
+                keeper.look(now)
+            except Busy as held:
+                busy, well = True, False
+                self._tell_of_long_work(keeper, held, now)
+            except LvsdrError as failure:
+                self._failed(keeper, failure, now)
+                well = False
+        if not busy:
+            self._busy_since = None
+        end = self._clock()
+        self._earliest = end + min(LONGEST_REST, REST * (end - now))
+        self._next = end + (BUSY_FOR if busy else self._every)
+        if well:
+            self._noticed.all_is_well()
+        for part in self.parts:
+            part.looked(end, changed=self._changed)
+        self._changed = False
+        self.tell_state()
+
+    def _reload(self) -> bool:
+        """Reload what is to be; return whether another lvsdr was at work."""
+        waiting: list[HostKeeper] = []
+        asked, self._to_reload = self._to_reload, waiting
+        for keeper in asked:
+            try:
+                keeper.reload()
+            except Busy:
+                waiting.append(keeper)
+            except LvsdrError as failure:
+                # The old profile is kept.
+                self._kernel.reopen()
+                keeper.told.failed("reload", failure)
+            else:
+                keeper.told.well("reload")
+        if asked and not waiting:
+            self._service.ready()
+        return bool(waiting)
+
+    def _tell_of_long_work(self, keeper: HostKeeper, held: Busy, now: float) -> None:
+        """Tell who has the lock, where he has had it for long: nothing is kept meanwhile."""
+        if self._busy_since is None:
+            self._busy_since = now
+        if now - self._busy_since >= self._patience:
+            keeper.told.failed(LOOK, CannotRun(str(held)))
+
+    def _failed(self, keeper: HostKeeper, failure: LvsdrError, now: float) -> None:
+        # Half an answer may be waiting in its sockets.
+        self._kernel.reopen()
+        keeper.failed(failure, now)

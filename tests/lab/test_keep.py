@@ -1,0 +1,450 @@
+"""A host that is kept: what others take away comes back, and without the keeper it does not."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+
+import program
+import pytest
+from keepers import LIMIT, away, held, keeping, vips
+from rig import (
+    RIP6,
+    VIP,
+    VIP6,
+    Rig,
+    director,
+    lvsdr,
+    realserver,
+    rig,
+    settled,
+    state,
+    virtual_server,
+    write,
+)
+from witnesses import captured, ipvsadm, speakers
+
+from lvsdr.kernel import namespace
+from lvsdr.lab.lab_host import Host
+from lvsdr.lab.topology import Station
+
+GONE = f"address del {VIP}/32 dev eth0"
+# What the kernel tells nobody of is looked for so often here.
+OFTEN = ("--every", "0.5")
+SETTING = "net/ipv4/conf/all/arp_ignore"
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    folder = tmp_path_factory.mktemp("keep")
+    with rig(folder, director(virtual_server(persistence=300)), realserver()) as made:
+        yield made
+
+
+def value(host: Host, path: str) -> str:
+    return host.run("cat", f"/proc/sys/{path}").stdout.strip()
+
+
+# --- a director ----------------------------------------------------------------------------------
+
+
+def test_without_a_keeper_a_vip_that_somebody_removes_stays_away(cluster: Rig) -> None:
+    host = cluster.lab.director
+    lvsdr(host, "director", "apply", cluster.director)
+
+    host.ip(GONE)
+
+    assert held(host, seconds=2.0) == []
+    lvsdr(host, "director", "plan", cluster.director, expect=1)
+
+
+def test_a_vip_that_somebody_removes_is_back_within_a_second(cluster: Rig) -> None:
+    host = cluster.lab.director
+    with keeping(host, "director", cluster.director) as keeper:
+        with captured(cluster.lab.observer, "eth0", "arp") as frames:
+            host.ip(GONE)
+            begun = monotonic()
+            back = held(host)
+            took = monotonic() - begun
+            told = keeper.has("ANNOUNCED")
+        keeper.end()
+
+    assert (back, told) == ([f"{VIP} eth0:0"], True)
+    assert took < 1.0
+    # It has asked who else has the VIP, in its own name, and then announced it.
+    assert set(speakers(frames, VIP)) == {cluster.mac(host)}
+    (repair,) = [each for each in keeper.events if each["event"] == "REPAIRED"]
+    assert repair["exactly"] and repair["change"]["key"] == [f"{VIP}/32", "eth0"]
+    # ip(8) may have ended by then: its number is what is left of it.
+    assert "process" in repair["who"]
+
+
+def test_a_table_that_somebody_clears_or_changes_is_back(cluster: Rig) -> None:
+    host = cluster.lab.director
+    with keeping(host, "director", cluster.director, *OFTEN) as keeper:
+        whole = ipvsadm(host)
+        seen = []
+        for words in ("-C", f"-e -t {VIP}:80 -r 192.168.1.11:80 -g -w 7"):
+            host.run("ipvsadm", *words.split())
+            seen.append(settled(lambda: ipvsadm(host), whole, LIMIT))
+        keeper.end()
+
+    assert len(whole) == 3
+    assert seen == [whole, whole]
+
+
+def test_without_a_keeper_a_table_that_somebody_clears_stays_empty(cluster: Rig) -> None:
+    host = cluster.lab.director
+    lvsdr(host, "director", "apply", cluster.director)
+
+    host.run("ipvsadm", "-C")
+
+    assert settled(lambda: bool(ipvsadm(host)), True, 2.0) is False
+
+
+def test_a_link_that_is_down_is_said_once_and_once_when_it_is_up(cluster: Rig) -> None:
+    host = cluster.lab.director
+    gateway = cluster.lab.topology.gateway.addresses[0].ip
+    with keeping(host, "director", cluster.director, *OFTEN) as keeper:
+        host.ip("link set eth0 down")
+        refused = keeper.has("REFUSED")
+        host.ip("link set eth0 up", f"route replace default via {gateway} dev eth0")
+        again = keeper.has("AGAIN")
+        keeper.end()
+
+    assert (refused, again, keeper.kinds.count("REFUSED")) == (True, True, 1)
+    assert vips(host) == [f"{VIP} eth0:0"]
+
+
+def test_a_link_that_is_renamed_is_said_and_kept_again_once_it_has_its_name(cluster: Rig) -> None:
+    host = cluster.lab.director
+    gateway = cluster.lab.topology.gateway.addresses[0].ip
+    with keeping(host, "director", cluster.director, *OFTEN) as keeper:
+        host.ip("link set eth0 down", "link set eth0 name ens18", "link set ens18 up")
+        refused = keeper.has("REFUSED")
+        stayed = vips(host, "ens18")
+        host.ip("link set ens18 down", "link set ens18 name eth0", "link set eth0 up")
+        host.ip(f"route replace default via {gateway} dev eth0")
+        again = keeper.has("AGAIN")
+        keeper.end()
+
+    assert (refused, again) == (True, True)
+    told = [each for each in keeper.events if each["event"] == "REFUSED"]
+    assert any("eth0 is called ens18 now" in each["message"] for each in told), told
+    assert len(stayed) == 1
+    assert vips(host) == [f"{VIP} eth0:0"]
+
+
+def test_what_another_apply_changes_is_kept_from_then_on(cluster: Rig, tmp_path: Path) -> None:
+    host = cluster.lab.director
+    other = write(tmp_path, director(virtual_server(), virtual_server(port=443)))
+    with keeping(host, "director", cluster.director, *OFTEN) as keeper:
+        lvsdr(host, "director", "apply", other)
+        wider = ipvsadm(host)
+        host.run("ipvsadm", "-D", "-t", f"{VIP}:443")
+        back = settled(lambda: ipvsadm(host), wider, LIMIT)
+        assert keeper.has("REPAIRED")
+        first = [each["message"] for each in keeper.events if each["event"] == "REPAIRED"]
+        lvsdr(host, "director", "apply", cluster.director)
+        narrow = ipvsadm(host)
+        host.ip(GONE)
+        held(host)
+        keeper.end()
+
+    assert (len(wider), back, len(narrow)) == (6, wider, 3)
+    # Not one thing of the other apply was undone.
+    assert {line.split()[0] for line in first} == {"+"} and len(first) == 3
+    assert ipvsadm(host) == narrow
+
+
+def test_what_is_withdrawn_by_hand_rests_until_it_is_applied(cluster: Rig) -> None:
+    host = cluster.lab.director
+    with keeping(host, "director", cluster.director, *OFTEN) as keeper:
+        lvsdr(host, "director", "withdraw", cluster.director)
+        rests = keeper.has("RESTING")
+        stays_away = held(host, seconds=2.0)
+        lvsdr(host, "director", "apply", cluster.director)
+        settled(lambda: keeper.kinds[-1], "KEEPING", LIMIT)
+        host.ip(GONE)
+        back = held(host)
+        keeper.end()
+
+    assert (rests, stays_away, back) == (True, [], [f"{VIP} eth0:0"])
+
+
+def test_a_drain_is_no_reason_to_read_the_profile_again(cluster: Rig, tmp_path: Path) -> None:
+    """What nobody has applied stays in its file."""
+    host = cluster.lab.director
+    profile = write(tmp_path, director())
+    with keeping(host, "director", profile, *OFTEN) as keeper:
+        write(tmp_path, director(virtual_server(port=8080)))
+        lvsdr(host, "director", "drain", "--rip", "192.168.1.11", profile, expect=6)
+        write(tmp_path, director())
+        lvsdr(host, "director", "drain", "--rip", "192.168.1.11", "--timeout", "1", profile)
+        write(tmp_path, director(virtual_server(port=8080)))
+        drained = ipvsadm(host)
+        host.ip(GONE)
+        held(host)
+        keeper.end()
+        write(tmp_path, director())
+        lvsdr(host, "director", "drain", "--undo", "--rip", "192.168.1.11", profile)
+
+    assert ipvsadm(host) != drained
+    assert any("192.168.1.11:80 -g -w 0" in line for line in drained)
+    repairs = [each for each in keeper.events if each["event"] == "REPAIRED"]
+    assert [each["change"]["object"] for each in repairs] == ["address"]
+
+
+def test_whoever_removes_a_vip_again_and_again_is_left_to_it(cluster: Rig) -> None:
+    host = cluster.lab.director
+    with keeping(host, "director", cluster.director, *OFTEN) as keeper:
+        removed = 0
+        with captured(cluster.lab.observer, "eth0", "arp") as frames:
+            while "FIGHT" not in keeper.kinds and removed < 10:
+                if vips(host):
+                    host.ip(GONE)
+                    removed += 1
+            left = held(host, seconds=3.0)
+        keeper.end()
+
+    (fight,) = [each for each in keeper.events if each["event"] == "FIGHT"]
+    assert (removed, left, fight["severity"]) == (4, [], "error")
+    # A burst for each of three times, of two forms each: no storm.
+    assert 3 <= len(speakers(frames, VIP)) <= 3 * 2 * 4
+
+
+def test_a_vip_that_another_host_has_taken_over_is_left_to_it(cluster: Rig) -> None:
+    host, other = cluster.lab.director, cluster.lab.observer
+    lvsdr(host, "director", "apply", cluster.director)
+    with keeping(host, "director", cluster.director, *OFTEN) as keeper:
+        other.ip(f"address add {VIP}/32 dev eth0")
+        with captured(cluster.lab.gateway, "eth0", "arp") as frames:
+            host.ip(GONE)
+            taken = keeper.has("TAKEN")
+            left = held(host, seconds=1.0)
+        other.ip(GONE)
+        back = held(host)
+        again = keeper.has("AGAIN")
+        keeper.end()
+
+    assert (taken, left, again, back) == (True, [], True, [f"{VIP} eth0:0"])
+    assert keeper.kinds.count("TAKEN") == 1
+    assert cluster.mac(host) not in speakers(frames, VIP)
+
+
+def test_a_keeper_that_was_stopped_for_a_while_repairs_when_it_goes_on(cluster: Rig) -> None:
+    host = cluster.lab.director
+    with keeping(host, "director", cluster.director) as keeper:
+        keeper.send(signal.SIGSTOP)
+        host.ip(GONE)
+        stays_away = held(host, seconds=2.0)
+        keeper.send(signal.SIGCONT)
+        back = held(host, seconds=2.0)
+        keeper.end()
+
+    assert (stays_away, back) == ([], [f"{VIP} eth0:0"])
+
+
+def test_a_keeper_that_is_killed_at_any_moment_is_followed_by_another(cluster: Rig) -> None:
+    host = cluster.lab.director
+    lvsdr(host, "director", "apply", cluster.director)
+    whole, before = ipvsadm(host), state(host)
+    for moment in (0.0, 0.03, 0.1, 0.2, 0.25, 0.3, 0.35, 0.4):
+        with keeping(host, "director", cluster.director, *OFTEN) as keeper:
+            host.run("ipvsadm", "-C")
+            host.ip(GONE)
+            keeper.running.process.join(moment)
+            keeper.kill()
+        with keeping(host, "director", cluster.director) as keeper:
+            seen = vips(host), ipvsadm(host)
+            keeper.end()
+        assert seen == ([f"{VIP} eth0:0"], whole)
+    assert state(host) == before
+
+
+def test_the_loop_runs_in_the_namespace_that_is_named(cluster: Rig) -> None:
+    host, outside = cluster.lab.director, cluster.lab.observer
+    netns = ("--netns", str(host.path))
+    with keeping(outside, "director", cluster.director, *netns) as keeper:
+        host.ip(GONE)
+        back = held(host, seconds=2.0)
+        keeper.end()
+
+    assert (back, vips(outside)) == ([f"{VIP} eth0:0"], [])
+
+
+def test_a_hangup_applies_what_the_profile_says_by_now(cluster: Rig, tmp_path: Path) -> None:
+    host = cluster.lab.director
+    profile = write(tmp_path, director())
+    with keeping(host, "director", profile) as keeper:
+        profile.write_text("{")
+        keeper.send(signal.SIGHUP)
+        refused = keeper.has("REFUSED")
+        host.ip(GONE)
+        kept = held(host)
+        write(tmp_path, director(virtual_server(), virtual_server(port=443)))
+        keeper.send(signal.SIGHUP)
+        wider = settled(lambda: len(ipvsadm(host)), 6, LIMIT)
+        again = keeper.has("AGAIN")
+        keeper.end()
+    lvsdr(host, "director", "apply", cluster.director)
+
+    assert (refused, kept, wider, again) == (True, [f"{VIP} eth0:0"], 6, True)
+
+
+def test_it_refuses_to_start_as_apply_does(cluster: Rig) -> None:
+    host, other = cluster.lab.director, cluster.lab.observer
+    lvsdr(host, "director", "withdraw", cluster.director)
+    other.ip(f"address add {VIP}/32 dev eth0")
+
+    words = ("director", "keep", str(cluster.director), "--allow-insecure-profile")
+    refused = program.run(host, *words)
+    other.ip(GONE)
+
+    assert (refused.returncode, vips(host)) == (6, [])
+    assert f"cannot take {VIP}" in refused.stderr
+
+
+def test_a_standby_is_kept_a_standby(cluster: Rig) -> None:
+    host = cluster.lab.director
+    hook = ("keepalived", "notify", "--director", str(cluster.director), "INSTANCE", "VI_1")
+    lvsdr(host, *hook, "MASTER")
+    lvsdr(host, *hook, "BACKUP")
+    with keeping(host, "director", cluster.director, *OFTEN) as keeper:
+        host.ip(f"address add {VIP}/32 dev eth0")
+        gone = away(host)
+        lvsdr(host, *hook, "MASTER")
+        master = held(host)
+        host.ip(GONE)
+        back = held(host)
+        lvsdr(host, *hook, "BACKUP")
+        left = away(host), held(host, seconds=1.5)
+        keeper.end()
+    lvsdr(host, *hook, "STOP")
+    Path(f"/run/lvsdr/{host.inside(namespace.identity)}.keepalived").unlink()
+
+    assert (gone, master, back) == (True, [f"{VIP} eth0:0"], [f"{VIP} eth0:0"])
+    assert left == (True, [])
+
+
+# --- a real server -------------------------------------------------------------------------------
+
+
+def test_a_real_server_stays_one_whatever_others_do(cluster: Rig) -> None:
+    host = cluster.lab.realservers[0]
+    guard = f"unreachable {VIP} metric 4294967294"
+
+    def guards() -> str:
+        return host.run("ip", "route", "show", VIP).stdout.strip()
+
+    with keeping(host, "realserver", cluster.realserver, *OFTEN) as keeper:
+        before = vips(host, "lvsdr0"), guards()
+        host.sysctl(SETTING, 0)
+        silent = settled(lambda: value(host, SETTING), "1", LIMIT)
+        host.ip(f"route del {guard}")
+        guarded = settled(guards, before[1], LIMIT)
+        host.ip("link del lvsdr0")
+        assert settled(lambda: "lvsdr0" in host.run("ip", "link").stdout, True, LIMIT)
+        again = settled(lambda: vips(host, "lvsdr0"), before[0], LIMIT)
+        keeper.end()
+
+    assert before[0] and before[1]
+    assert (silent, guarded, again) == ("1", before[1], before[0])
+    assert "REFUSED" not in keeper.kinds
+
+
+def test_without_a_keeper_a_real_server_that_somebody_resets_answers(cluster: Rig) -> None:
+    host = cluster.lab.realservers[0]
+    lvsdr(host, "realserver", "apply", cluster.realserver)
+
+    host.sysctl(SETTING, 0)
+
+    assert settled(lambda: value(host, SETTING), "1", 1.5) == "0"
+
+
+def test_a_vip_on_the_link_that_speaks_is_said_and_the_rest_is_kept(cluster: Rig) -> None:
+    host = cluster.lab.realservers[0]
+    with keeping(host, "realserver", cluster.realserver, *OFTEN) as keeper:
+        host.ip(f"address add {VIP}/32 dev eth0")
+        said = keeper.has("REFUSED")
+        host.sysctl(SETTING, 0)
+        silent = settled(lambda: value(host, SETTING), "1", LIMIT)
+        # Whose it is we do not know: it stays.
+        stays = vips(host)
+        host.ip(GONE)
+        over = keeper.has("AGAIN")
+        keeper.end()
+
+    assert (said, silent, len(stays), over) == (True, "1", 1, True)
+    assert keeper.kinds.count("REFUSED") == 1
+
+
+def test_a_link_that_comes_is_silenced_at_once(cluster: Rig, tmp_path: Path) -> None:
+    host = cluster.lab.realservers[1]
+    scoped = write(tmp_path, realserver(arp_scope="links"))
+    path = "net/ipv4/conf/veth7/arp_ignore"
+    with keeping(host, "realserver", scoped, "--every", "60") as keeper:
+        host.ip(
+            "link add veth7 type veth peer name veth8",
+            "address add 172.16.7.1/24 dev veth7",
+            "link set veth8 up",
+            "link set veth7 up",
+        )
+        begun = monotonic()
+        silent = settled(lambda: value(host, path), "1", LIMIT)
+        took = monotonic() - begun
+        keeper.end()
+    host.ip("link del veth7")
+    lvsdr(host, "realserver", "withdraw", scoped)
+
+    assert silent == "1"
+    assert took < 1.0
+
+
+def test_a_link_that_joins_a_bond_is_said_once(cluster: Rig) -> None:
+    host = cluster.lab.realservers[1]
+    with keeping(host, "realserver", cluster.realserver, *OFTEN) as keeper:
+        host.ip("link add br9 type bridge", "link set eth0 master br9")
+        refused = keeper.has("REFUSED")
+        host.ip("link set eth0 nomaster", "link del br9")
+        again = keeper.has("AGAIN")
+        keeper.end()
+
+    told = [each["message"] for each in keeper.events if each["event"] == "REFUSED"]
+    assert (refused, again, len(told)) == (True, True, 1)
+    assert "it is a part of br9" in told[0]
+
+
+# --- IPv6 ----------------------------------------------------------------------------------------
+
+
+def test_an_ipv6_vip_is_back_also_after_the_link_was_down(
+    tmp_path: Path,
+) -> None:
+    """The kernel takes all IPv6 addresses from a link that goes down."""
+    served = director(virtual_server(VIP6, (RIP6,)))
+    with rig(tmp_path, served, realserver(vips=[VIP6])) as made:
+        host = made.lab.director
+        own = next(ip for ip in station(made, host).addresses if ip.version == 6)
+        with keeping(host, "director", made.director, *OFTEN) as keeper:
+            host.ip(f"address del {VIP6}/128 dev eth0")
+            back = settled(lambda: has_vip6(host), True, 2.0)
+            host.ip("link set eth0 down")
+            refused = keeper.has("REFUSED")
+            gone = not has_vip6(host)
+            host.ip("link set eth0 up", f"address replace {own} dev eth0 nodad")
+            again = settled(lambda: has_vip6(host), True, LIMIT)
+            keeper.end()
+
+    assert (back, refused, gone, again) == (True, True, True, True)
+
+
+def has_vip6(host: Host) -> bool:
+    shown = host.run("ip", "-6", "-o", "address", "show", "dev", "eth0").stdout
+    return f" {VIP6}/128 " in shown
+
+
+def station(made: Rig, host: Host) -> Station:
+    return next(each for each in made.lab.topology.segment if each.name == host.name)
