@@ -91,7 +91,11 @@ class Configuration:
 
     def calls_lvsdr(self) -> bool:
         """Return whether lvsdr hears of states: by a hook, or at a FIFO."""
-        return any(self.global_defs(*FIFOS)) or any("lvsdr" in each.value for each in self.hooks())
+        return any(self.global_defs(*FIFOS)) or self.names_lvsdr()
+
+    def names_lvsdr(self) -> bool:
+        """Return whether a hook says that it is lvsdr."""
+        return any("lvsdr" in each.value for each in self.hooks())
 
     def profiles(self) -> Iterator[str]:
         """Yield the profiles of directors that lvsdr is given by hooks, as they are written."""

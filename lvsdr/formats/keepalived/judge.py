@@ -13,7 +13,7 @@ from lvsdr.formats.keepalived.judge_hooks import (
 from lvsdr.formats.keepalived.judge_routers import router_faults, router_id_clashes
 from lvsdr.formats.keepalived.judge_vips import vip_faults, vips_of_two_routers
 from lvsdr.formats.keepalived.virtual_servers import ServiceBlock
-from lvsdr.model.finding import ERROR, Finding
+from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.profile import DirectorProfile
 
 
@@ -63,13 +63,18 @@ def _beside_lvsdr(conf: Configuration, director: DirectorProfile | None) -> Iter
         return
     for each in conf.services():
         if called or (director is not None and _serves(each, director)):
+            # Who reads a FIFO it does not say, and whose profile then says whose the table is.
+            certain = director is not None or conf.names_lvsdr()
             yield Finding(
                 "KEEPALIVED-VIRTUAL-SERVER",
-                ERROR,
+                ERROR if certain else WARNING,
                 conf.file,
                 f"{each.block.where}: keepalived manages {each.block.value}, and lvsdr has a table"
                 " as well: keepalived takes its services away when it stops",
-                look="remove the virtual_server blocks, or the hooks of lvsdr",
+                look='write "table_owner": "keepalived" in the profile, or remove the'
+                " virtual_server blocks or the hooks of lvsdr"
+                if certain
+                else 'the profile that lvsdr keepalived fifo has, for "table_owner": "keepalived"',
             )
     for flush in conf.flushes():
         yield Finding(
