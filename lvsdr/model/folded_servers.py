@@ -29,12 +29,16 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class FoldedServers:
-    """The real servers of `service` as the record has them; `unfolded` makes them objects."""
+    """The real servers of `service` as the record has them; `unfolded` makes them objects.
+
+    `place` is where their columns are on disk, None where the entry has them.
+    """
 
     service: Service
     mark: Mark
-    entry: Mapping[str, Any]
+    entry: dict[str, Any]
     unfolded: Callable[[], tuple[RealServer, ...]] = field(compare=False, repr=False)
+    place: Any = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
