@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_interface
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,7 +28,7 @@ from lvsdr.errors import LvsdrError
 from lvsdr.model.compact_objects import to_rows
 from lvsdr.model.folded_servers import Mark, PartlyRead
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
-from lvsdr.model.objects import Key
+from lvsdr.model.objects import Address, Key
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.profile import reader
 from lvsdr.profile.reader import quick_director, read
@@ -80,8 +80,11 @@ class Place:
         self._root = root
 
     def profile(self, data: Data, *, drained: bool = False, **written: Any) -> DirectorProfile:
-        path = self._root / f"{data['name']}.json"
-        path.write_text(json.dumps(data, **written))
+        return self.text(json.dumps(data, **written), data["name"], drained=drained)
+
+    def text(self, text: str, name: str = "web", *, drained: bool = False) -> DirectorProfile:
+        path = self._root / f"{name}.json"
+        path.write_text(text)
         known = (lambda: known_texts(self.book, drained=drained)) if self.partly else list
         with pytest.MonkeyPatch.context() as patch:
             if not self.partly:
@@ -224,7 +227,7 @@ def test_a_profile_that_is_changed_while_it_is_read_in_part_is_refused(tmp_path:
 
 def drained(place: Place) -> None:
     profile = place.profile(THREE)
-    servers = draining.real_servers_at(profile, "192.168.1.20", ["tcp:192.168.1.2:81"])
+    servers = draining.real_servers_at(profile, "192.168.1.20", ["tcp:192.168.1.2:81"], place.book)
     draining.drain(profile, servers, place.kernel, place.book)
 
 
@@ -294,7 +297,7 @@ def other_text(place: Place) -> None:
 def drained_and_back(place: Place) -> None:
     """Let a drain take the weight of a profile that is not applied."""
     profile = place.profile(OTHER)
-    servers = draining.real_servers_at(profile, "192.168.1.21", ["tcp:192.168.1.2:81"])
+    servers = draining.real_servers_at(profile, "192.168.1.21", ["tcp:192.168.1.2:81"], place.book)
     for undo in (False, True):
         draining.drain(profile, servers, place.kernel, place.book, undo=undo)
 
@@ -501,7 +504,7 @@ def test_a_file_looked_at_in_part_is_what_the_usual_way_reads(
     def usual() -> object:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(reader, "LARGE", 1 << 30)
-            return replace(read(path, "director"), text=None, said={})
+            return read(path, "director")
 
     def whole() -> object:
         with pytest.MonkeyPatch.context() as patch:
@@ -530,6 +533,76 @@ def test_what_is_read_once_somebody_wants_it_is_not_read_before(tmp_path: Path, 
     assert isinstance(servers, PartlyRead)
     assert {server.service.port for server in servers.read} == {85}
     assert len(servers) == 30 + more
+
+
+def at(rip: str) -> Data:
+    """Return a profile whose services have `rip`, another that is written like it, both or none."""
+    six = [{"rip": rip}, {"rip": "fd00::1:3", "weight": 7}]
+    return director(
+        {**service(80, 1, 2), "vip": "fd00::2", "real_servers": six},
+        {**service(81, 1, 2), "vip": "fd00::2", "real_servers": six[1:]},
+        {"fwmark": 7, "real_servers": [*six[::-1], {"rip": "fd00::31"}]},
+        {**service(82), "vip": "fd00::2", "real_servers": [{"rip": "fd00:0:0::3", "weight": 0}]},
+        {**service(83, 4), "vip": "fd00::2", "real_servers": []},
+        service(84, 1, 2),
+        vips=[{"address": "fd00::2"}, {"address": "192.168.1.2"}],
+    )
+
+
+DRAINED = [
+    ("fd00::3", "fd00:0::3", ()),
+    ("fd00:0:0::3", "fd00::3", ()),
+    ("fd00::0003", "fd00::3", ("fwmark:7",)),
+    ("fd00::3", "fd00::1:3", ("tcp:[fd00::2]:81", "fwmark:7")),
+    ("fd00::3", "192.168.1.21", ()),
+    ("fd00::3", "192.168.1.2", ()),
+    ("fd00::3", "fd00::", ()),
+    ("fd00::3", "fd00::3", ("tcp:[fd00::2]:81",)),
+]
+
+
+@pytest.mark.parametrize(("written", "rip", "services"), DRAINED)
+@pytest.mark.parametrize("escaped", [False, True])
+def test_a_drain_of_what_is_known_finds_what_the_profile_says(
+    tmp_path: Path, written: str, rip: str, services: tuple[str, ...], escaped: bool
+) -> None:
+    six = written.replace("f", "\\u0066", 1) if escaped else written
+    text = json.dumps(at("SIX")).replace("SIX", six)
+    places = Place(tmp_path / "a"), Place(tmp_path / "b", partly=False)
+
+    ends = [drained_twice(place, text, rip, services) for place in places]
+
+    assert ends[0] == ends[1]
+    assert isinstance(places[0].text(text).real_servers, PartlyRead)
+
+
+def drained_twice(place: Place, text: str, rip: str, services: tuple[str, ...]) -> list[object]:
+    """Drain of a profile that is applied what is at `rip`, and take it back; return what comes."""
+    place.kernel = host(DIP, Address("eth0", ip_interface("fd00::10/64"), label=None))
+    place.book.root.parent.mkdir()
+    apply(place.text(text), place.kernel, place.book, place.session.announcer)
+
+    def drained(undo: bool) -> object:
+        profile = place.text(text)
+        here = draining.real_servers_at(profile, rip, services, place.book)
+        situation = draining.drain(profile, here, place.kernel, place.book, undo=undo)
+        return here, situation.todo, known(place.book.load()), dict(place.kernel.objects)
+
+    return [outcome(partial(drained, undo)) for undo in (False, True)]
+
+
+def test_a_drain_makes_objects_of_the_services_alone_that_have_it(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.apply(THREE)
+    profile = place.profile(THREE)
+
+    here = draining.real_servers_at(profile, "192.168.1.22", (), place.book)
+    situation = draining.drain(profile, here, place.kernel, place.book)
+
+    assert [key[3] for key in situation.desired] == [81]
+    assert {key[2] for key in situation.record.folded["director:web"]} == {80, 82}
+    again = place.plan(THREE)
+    assert (looked_at(again), again.todo) == ({81}, ())
 
 
 def outcome(work: Callable[[], object]) -> object:
@@ -634,7 +707,7 @@ def happen(place: Place, data: Data, step: str, number: int) -> object:
         return MEDDLING[step](kernel, server) if step in MEDDLING and server else None
     if step in ("drain", "undrain"):
         profile = place.profile(data)
-        here = draining.real_servers_at(profile, "192.168.1.20", ())
+        here = draining.real_servers_at(profile, "192.168.1.20", (), place.book)
         undo = step == "undrain"
         return done(draining.drain(profile, here, kernel, place.book, undo=undo))
     if step == "withdraw":

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from lvsdr.core import durable_file, lock
 from lvsdr.core.record import Record
-from lvsdr.core.record_columns import ColumnsText, head_of, joined, places_of
+from lvsdr.core.record_columns import ColumnsText, apart, head_of, joined, places_of
 from lvsdr.core.record_decoding import FORMAT, FORMATS, Columns, Lie, record_of
 from lvsdr.core.record_text import claims_text, entry_of, intents_text, listed, text_entry
 from lvsdr.core.unfolding import unfolded
@@ -31,7 +31,7 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 # A profile is read with what the record knows of it, and planned with the record: once for both.
 # Of a record whose columns are as it says, what stands before them: it has their fingerprints.
-_LAST: dict[Path, tuple[bytes, Record | None]] = {}
+_LAST: dict[Path, tuple[bytes | bytearray, Record | None]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,13 @@ class Book:
             raise _unusable("read", self.path, error) from error
 
     def _load(self, file: BinaryIO, known: Iterable[RealServer], folding: bool) -> Record:
-        text, apart = head_of(file.fileno())
+        text, cut = head_of(file.fileno())
         before, record = _LAST.get(self.path, (b"", None))
         if record is None or before != text or not (folding or known == ()):
             # What is claimed as it is known is compared by its columns: all of them are read.
-            record = self._parse_head(text, file.fileno()) if apart and folding else None
+            record = self._parse_head(text, file.fileno()) if cut and folding else None
             if record is None:
-                if apart:
+                if cut:
                     file.seek(len(text))
                     text += file.read()
                 record = self._parse(text, known, folding=folding)
@@ -79,12 +79,13 @@ class Book:
                 _LAST[self.path] = text, record
         return record if folding else unfolded(record, ())
 
-    def _parse_head(self, head: bytes, descriptor: int) -> Record | None:
+    def _parse_head(self, head: bytes | bytearray, descriptor: int) -> Record | None:
         """Return the record whose columns are on disk; None where it is not plainly one."""
         try:
-            plain = json.loads(head + b"}")
+            plain = json.loads(str(head, "utf-8") + "}")
             if plain["format"] != FORMAT or plain["boot"] != _boot():
                 return None
+            plain = apart(plain)
             places = places_of(plain, len(head), descriptor)
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return None
@@ -181,7 +182,7 @@ class Book:
         yield from columns.text()
 
     def _parse(
-        self, text: bytes, known: Iterable[RealServer] = (), *, folding: bool = False
+        self, text: bytes | bytearray, known: Iterable[RealServer] = (), *, folding: bool = False
     ) -> Record:
         try:
             plain = json.loads(text)

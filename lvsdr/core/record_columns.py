@@ -15,6 +15,7 @@ from typing import Any
 
 from lvsdr.model.file_window import FileWindow, mark_of
 from lvsdr.model.folded_servers import FoldedServers
+from lvsdr.model.ipvs import RealServer
 
 Plain = dict[str, Any]
 
@@ -23,6 +24,7 @@ SEPARATOR = ",\n"
 END = "\n]}\n"
 # What stays with the claims, beside how many they are, and the size and fingerprint of the rest.
 APART = ("object", "service", "said", "listed")
+SERVICE = ("protocol", "vip", "port", "fwmark", "family")
 # Bytes: of what is before the columns as much at once.
 HEAD = 1 << 19
 # Bytes that are copied at once.
@@ -60,6 +62,13 @@ class Place:
             raise ValueError("its columns are not those that it names")
         return text
 
+    def has(self, text: str) -> bool:
+        """Return whether `text` may be among them; surely where they have changed since."""
+        try:
+            return text.encode() in self.text()
+        except ValueError:
+            return True
+
 
 def _name(text: bytes | memoryview) -> str:
     return f"{len(text)}:{mark_of(text)}"
@@ -71,22 +80,21 @@ Run = tuple[OpenFile, int, int]
 """From where to where a part of a record is copied, in bytes."""
 
 
-def head_of(descriptor: int) -> tuple[bytes, bool]:
+def head_of(descriptor: int) -> tuple[bytes | bytearray, bool]:
     """Return what a record says before its columns, and whether it has any; all where it has none.
 
     Raises OSError.
     """
-    start, text = START.encode(), b""
-    while True:
-        more = _read(descriptor, HEAD, len(text))
-        # It may stand across the two.
-        sought = max(0, len(text) - len(start))
-        text = text + more if text else more
+    start, text, sought = START.encode(), bytearray(), 0
+    while more := _read(descriptor, HEAD, len(text)):
+        text += more
         place = text.find(start, sought)
         if place >= 0:
-            return text[:place], True
-        if not more:
-            return text, False
+            del text[place:]
+            return text, True
+        # It may stand across two.
+        sought = max(0, len(text) - len(start))
+    return text, False
 
 
 def _read(descriptor: int, size: int, offset: int) -> bytes:
@@ -152,11 +160,51 @@ def joined(plain: Plain) -> Plain:
     rest = list(reversed(plain["columns"]))
     claims = {
         owner: [whole(entry, rest.pop()) if "columns" in entry else entry for entry in entries]
-        for owner, entries in plain["claims"].items()
+        for owner, entries in apart(plain)["claims"].items()
     }
     if rest:
         raise ValueError("more columns than entries")
     return {**plain, "claims": claims}
+
+
+def apart(plain: Plain) -> Plain:
+    """Return what a record says, entries without their columns as such: they are written as lists.
+
+    Raises LookupError, TypeError, ValueError or AttributeError where one is none.
+    """
+    claims = {
+        owner: [_entry(*each) if type(each) is list else each for each in entries]
+        for owner, entries in plain["claims"].items()
+    }
+    return {**plain, "claims": claims}
+
+
+def _entry(  # noqa: PLR0913, PLR0917 - as many as a list of an entry has
+    protocol: str,
+    vip: str | None,
+    port: int,
+    fwmark: int,
+    family: str,
+    said: str,
+    listed: str,
+    count: int,
+    columns: str,
+) -> Plain:
+    service = {
+        "protocol": protocol,
+        "vip": vip,
+        "port": port,
+        "fwmark": fwmark,
+        "family": family,
+    }
+    known = {"said": said, "listed": listed, "count": count, "columns": columns}
+    return {"object": RealServer.kind, "service": service, **known}
+
+
+def _listed(entry: Plain, count: int, columns: str) -> list[Any]:
+    """Return an entry without its columns as it is written: of these there are many."""
+    service = [entry["service"][name] for name in SERVICE]
+    return [*service, entry["said"], entry["listed"], count, columns]
 
 
 class ColumnsText:
@@ -165,22 +213,22 @@ class ColumnsText:
     def __init__(self) -> None:
         self._pieces: list[str | Place] = []
 
-    def without(self, row: Plain) -> Plain:
+    def without(self, row: Plain) -> Plain | list[Any]:
         """Return an entry without its columns, which are kept for `text`."""
         if "said" not in row:
             return row
         columns = {name: value for name, value in row.items() if name not in APART}
         text = json.dumps(columns, separators=(",", ":"))
         self._pieces.append(text)
-        kept = {name: row[name] for name in APART}
-        return {**kept, "count": row["rip"].count(" ") + 1, "columns": _name(text.encode())}
+        return _listed(row, row["rip"].count(" ") + 1, _name(text.encode()))
 
-    def of_folded(self, servers: FoldedServers) -> Plain:
+    def of_folded(self, servers: FoldedServers) -> Plain | list[Any]:
         """Return the entry of real servers that are as they were read, without their columns."""
-        if servers.place is None:
+        place = servers.place
+        if not isinstance(place, Place):
             return self.without(servers.entry)
-        self._pieces.append(servers.place)
-        return servers.entry
+        self._pieces.append(place)
+        return _listed(servers.entry, servers.mark.count, place.name)
 
     def text(self) -> Iterator[str]:
         """Yield the columns in JSON, and the end of the record; raises OSError."""

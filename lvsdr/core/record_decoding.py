@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from lvsdr.core.record import Record
@@ -131,7 +131,9 @@ def _folded(entry: Plain, service: Service, mark: Mark, columns: Columns) -> Fol
     place = columns.places[entry["columns"]] if "columns" in entry else None
     if place is None:
         compact_objects.refuse_strange(entry, mark.count)
-    return FoldedServers(service, mark, entry, partial(_opened, entry, service, columns), place)
+    # Whoever needs them needs them again, in another reading of the same record.
+    opened = lru_cache(1)(partial(_opened, entry, service, columns))
+    return FoldedServers(service, mark, entry, opened, place)
 
 
 def _opened(entry: Plain, service: Service, columns: Columns) -> tuple[RealServer, ...]:

@@ -143,7 +143,11 @@ def unfolded(entry: Plain, service: Service) -> tuple[RealServer, ...]:
 
     Raises KeyError, TypeError or ValueError where it is no entry of `to_rows`.
     """
-    return tuple(_decoded(_without_mark(entry), service))
+    bare = _without_mark(entry)
+    servers = _decoded(bare, service)
+    # Most of them are written again as they were read.
+    _LAST_ROWS[service] = list[Object](servers), bare
+    return tuple(servers)
 
 
 def _without_mark(entry: Plain) -> Plain:
