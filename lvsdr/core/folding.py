@@ -70,9 +70,34 @@ def with_record(profile: Profile, kernel: Kernel, book: Book) -> tuple[Profile, 
     same = {each.mark.said for key, each in folded.items() if key in left}
     differ = (each.unfolded() for each in folded.values() if each.mark.said not in same)
     read = [*servers.read, *(server for some in differ for server in some)]
+    return replace(profile, real_servers=tuple(_in_order(read, profile))), unfolded(record, same)
+
+
+def with_rip(profile: DirectorProfile, rip: str, book: Book) -> Iterable[RealServer]:
+    """Return the profile's real servers in its order; at least those at `rip`, as it is written."""
+    servers = profile.real_servers
+    if not isinstance(servers, PartlyRead):
+        return servers
+    folded = book.load(folding=True).folded.get(owner_of(profile), {})
+    known = {key: each for key, each in folded.items() if servers.unread.get(key) == each.mark.said}
+    if known.keys() != servers.unread.keys():
+        # The record has changed since the profile was read.
+        return servers.whole()
+    likely = (each.unfolded() for each in known.values() if each.may_have(rip))
+    said = (server for some in likely for server in some if server.key[-2] == rip)
+    return _in_order([*servers.read, *said], profile)
+
+
+def record_with(services: Set[Key], book: Book) -> Record:
+    """Return the record in which none of `services` is folded, by Service.key."""
+    record = book.load(folding=True)
+    folded = (each for some in record.folded.values() for each in some.items())
+    return unfolded(record, {each.mark.said for key, each in folded if key not in services})
+
+
+def _in_order(servers: list[RealServer], profile: DirectorProfile) -> list[RealServer]:
     places = {it.service.key: place for place, it in enumerate(profile.virtual_servers)}
-    read.sort(key=lambda server: places[server.service.key])
-    return replace(profile, real_servers=tuple(read)), unfolded(record, same)
+    return sorted(servers, key=lambda server: places[server.service.key])
 
 
 def read_already(profile: Profile) -> Sequence[RealServer]:
