@@ -53,7 +53,7 @@ def _askings(
             witnesses, kind_of_checker = tuple(gateways(link)), HttpChecker if http else PathChecker
             checker = kind_of_checker(link, _checked(each), witnesses)
             gateway = Gateway(partial(checker.witness, witnesses), checker.witnessed)
-            yield Asking(checker, numbers, gateway if witnesses else None)
+            yield Asking(checker, numbers, gateway if witnesses else None, patient=not http)
 
 
 def _by_kind(

@@ -20,6 +20,9 @@ _MIDST = 0.42
 _SOONER = 0.5
 # By so much, in timeouts of the least patient check, we may be late until that counts as absence.
 _ABSENT = 1.0
+# From turn to turn there are at least so many seconds, and at most this part of the least timeout:
+# a turn for each check and one for each answer cost several times as much as the checks.
+_REST, _REST_OF_TIMEOUT = 0.02, 0.04
 
 
 class CheckRounds(Closing):
@@ -40,36 +43,51 @@ class CheckRounds(Closing):
         self._by = {number: place for place, it in enumerate(askings) for number in it.numbers}
         self.states = PathStates([each.checked for each in targets], down)
         self._timetable = Timetable([each.health.interval for each in targets], now)
-        self._patience = _ABSENT * min(each.health.timeout for each in targets)
+        least = min(each.health.timeout for each in targets)
+        self._patience, self._rest = _ABSENT * least, min(_REST, _REST_OF_TIMEOUT * least)
         self._witnesses: set[int] = set()
         self._gateways = GatewayWitness()
         # Until when a check is under way at the most: one that proved nothing has no result.
         self._busy = [float("-inf")] * len(targets)
+        self._under_way: set[int] = set()
         self._expected: float | None = None
+        self._last = self._next = now
         # Whether the last turn came too late for its checks to mean anything.
         self.late = False
 
     def filenos(self) -> Sequence[int]:
-        """Return the descriptors that ask for a turn once they can be read."""
-        return [each for it in self._askings for each in it.checker.filenos()]
+        """Return the descriptors that ask for a turn once they can be read.
+
+        Where many are asked what comes is read in turns, at the time of which others are begun.
+        """
+        asked = [it for it in self._askings if not (it.patient and self._under_way)]
+        return [each for it in asked for each in it.checker.filenos()]
 
     def due(self) -> float | None:
         """Return when a turn is due though there is nothing to be read."""
         checkers = (it.checker.due() for it in self._askings)
-        times = (self._timetable.next(), self._gateways.due(), *checkers)
-        self._expected = min((each for each in times if each is not None), default=None)
+        soon = self._next if self._under_way else None
+        times = (self._timetable.next(), self._gateways.due(), soon, *checkers)
+        first = min((each for each in times if each is not None), default=None)
+        self._expected = None if first is None else max(first, self._next)
         return self._expected
 
     def turn(self, now: float) -> list[Turn]:
         """Read what came, begin what is due, and return the paths that change."""
-        self.late = self._expected is not None and now - self._expected > self._patience
+        # What has to wait for its turn because so much is due is late, but we were not away.
+        expected = now if self._expected is None else max(self._expected, self._last)
+        self.late = now - expected > self._patience
+        self._last = now
         if self.late:
             # Whoever was stopped, or has too much to do, knows nothing of the time between.
             self._forget()
         for side, at in self._gateways.turn(now).items():
             self.states.heard(side, at)
         turns = self._judged(now)
-        self._begin(self._timetable.take(now, _AT_ONCE), now)
+        begun = self._timetable.take(now, _AT_ONCE)
+        self._begin(begun, now)
+        self._under_way = {each for each in self._under_way if self._busy[each] > now}
+        self._next = now + (0.0 if len(begun) == _AT_ONCE else self._rest)
         return turns
 
     def sights(self) -> list[tuple[str, Sight]]:
@@ -113,6 +131,7 @@ class CheckRounds(Closing):
         for number in numbers:
             if self._busy[number] <= now:
                 self._busy[number] = now + self._targets[number].health.timeout
+                self._under_way.add(number)
                 found.setdefault(self._by[number], []).append(number)
         return found
 

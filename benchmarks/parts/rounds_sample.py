@@ -1,0 +1,122 @@
+"""Check real servers for some seconds as the keeper does, without a table, and say what it took.
+
+rounds_sample.py PROFILE SECONDS [PROFILER]
+
+In the namespace of the director. It prints one JSON object: the seconds of CPU, the peak memory in
+MiB, how late checks began, and what became of them. The tables are left out, so that it runs on a
+kernel without IPVS too.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic, process_time
+
+from lvsdr.cli.wire_checkers import open_checkers
+from lvsdr.keeper.check_targets import packets, targets
+from lvsdr.keeper.path_states import Turn
+from lvsdr.keeper.resident import Resident
+from lvsdr.keeper.rounds_of_checks import CheckRounds
+from lvsdr.keeper.timetable import Timetable
+from lvsdr.kernel.linux import LinuxKernel
+from lvsdr.model.health import CheckResult
+from lvsdr.model.profile import DirectorProfile
+from lvsdr.profile.reader import read
+
+SETTLED = 3.0
+
+
+class Late(Timetable):
+    """A timetable that remembers how late each check was begun."""
+
+    found: list[float] = []
+
+    def take(self, now: float, most: int) -> list[int]:
+        due = list(self._due)
+        taken = super().take(now, most)
+        self.found += [now - due[number] for number in taken]
+        return taken
+
+
+class Checks:
+    """The part of the resident's loop that checks; what it finds is counted."""
+
+    def __init__(self, rounds: CheckRounds) -> None:
+        self.rounds, self.turns, self.count = rounds, list[Turn](), 0
+
+    def filenos(self) -> Sequence[int]:
+        return self.rounds.filenos()
+
+    def due(self) -> float | None:
+        return self.rounds.due()
+
+    def turn(self, now: float) -> None:
+        self.count += 1
+        self.turns += self.rounds.turn(now)
+
+
+def main() -> None:
+    path, seconds = Path(sys.argv[1]), float(sys.argv[2])
+    profile = read(path, "director")
+    assert isinstance(profile, DirectorProfile)
+    with LinuxKernel() as kernel:
+        host = kernel.inspect(lambda _: packets(profile), table=False, others=False)
+    asked = targets(profile, host)
+    rounds = CheckRounds(asked, open_checkers(lambda _: (), asked), monotonic())
+    if "lateness" in sys.argv:
+        rounds._timetable = Late([each.health.interval for each in asked], monotonic())
+    results: Counter[str] = Counter()
+    states_take = rounds.states.take
+
+    def take(found: Sequence[CheckResult]) -> list[Turn]:
+        results.update(each.why or "serves" for each in found)
+        return states_take(found)
+
+    rounds.states.take = take  # type: ignore[method-assign]
+    checks = Checks(rounds)
+    resident = Resident([checks], lambda: False)
+    _run(resident, SETTLED)
+    results.clear()
+    Late.found.clear()
+    checks.count = 0
+    profiler = cProfile.Profile() if "profile" in sys.argv else None
+    start, cpu = monotonic(), process_time()
+    if profiler:
+        profiler.enable()
+    _run(resident, seconds)
+    if profiler:
+        profiler.disable()
+        profiler.dump_stats("/tmp/hproof.prof")
+    cpu, took = process_time() - cpu, monotonic() - start
+    late = sorted(Late.found) or [0.0]
+    print(
+        json.dumps({
+            "cpu": cpu / took,
+            "memory": _peak(),
+            "late": [late[len(late) * part // 100] for part in (50, 99)] + [late[-1]],
+            "checks": len(asked),
+            "loops": checks.count / took,
+            "results": {word: count / took for word, count in results.items()},
+            "turns": len(checks.turns),
+        })
+    )
+
+
+def _run(resident: Resident, seconds: float) -> None:
+    until = monotonic() + seconds
+    while (left := until - monotonic()) > 0:
+        resident.once(left)
+
+
+def _peak() -> float:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
+
+
+if __name__ == "__main__":
+    main()
