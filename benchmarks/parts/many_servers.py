@@ -32,8 +32,15 @@ def vip(number: int) -> str:
 
 
 def uniform(servers: int) -> list[Document]:
-    """Return one service with all of the real servers, which differ in their RIP alone."""
-    return [_service(0, 80, [{"rip": rip(number)} for number in range(servers)])]
+    """Return services of two real servers each, one of each host; each has a RIP of its own.
+
+    More of one host and service would be one to TCP, which knows connections by VIP and port.
+    """
+    pairs = ([rip(number), rip(number + 1)] for number in range(0, servers, 2))
+    return [
+        _service(0, 1000 + number, [{"rip": each} for each in pair])
+        for number, pair in enumerate(pairs)
+    ]
 
 
 def varied(servers: int, seed: int = 1) -> list[Document]:
@@ -64,7 +71,7 @@ def document(services: list[Document], **fields: object) -> Document:
     return {**whole, "virtual_servers": services, "health": HEALTH, **fields}
 
 
-def ports(services: list[Document]) -> set[int]:
+def ports_of(services: list[Document]) -> set[int]:
     return {it["port"] for it in services}
 
 
@@ -87,10 +94,10 @@ def segment(services: list[Document]) -> Iterator[dict[str, Host]]:
             )
             made[name].ip("link set lo up", "link set eth0 up")
         made["director"].ip(f"address add {DIP}/16 dev eth0")
-        every = sorted(rips(services))
+        every = sorted(rips(services), key=ip_address)
         for number, name in enumerate(SERVERS):
             _ground(made[name], every[number :: len(SERVERS)], services)
-            stack.enter_context(accepting(made[name], ports(services)))
+            stack.enter_context(accepting(made[name], ports_of(services)))
         yield made
 
 
