@@ -1,6 +1,6 @@
 """Check real servers for some seconds as the keeper does, without a table, and say what it took.
 
-rounds_sample.py PROFILE SECONDS [PROFILER]
+rounds_sample.py PROFILE SECONDS
 
 In the namespace of the director. It prints one JSON object: the seconds of CPU, the peak memory in
 MiB, how late checks began, and what became of them. The tables are left out, so that it runs on a
@@ -9,13 +9,13 @@ kernel without IPVS too.
 
 from __future__ import annotations
 
-import cProfile
 import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic, process_time
+from typing import ClassVar
 
 from lvsdr.cli.wire_checkers import open_checkers
 from lvsdr.keeper.check_targets import packets, targets
@@ -34,12 +34,14 @@ SETTLED = 3.0
 class Late(Timetable):
     """A timetable that remembers how late each check was begun."""
 
-    found: list[float] = []
+    found: ClassVar[list[float]] = []
 
     def take(self, now: float, most: int) -> list[int]:
-        due = list(self._due)
+        begun = self.next()
         taken = super().take(now, most)
-        self.found += [now - due[number] for number in taken]
+        if begun is not None:
+            # The first is the latest; the others are counted as late as that.
+            self.found += [now - begun] * len(taken)
         return taken
 
 
@@ -68,8 +70,7 @@ def main() -> None:
         host = kernel.inspect(lambda _: packets(profile), table=False, others=False)
     asked = targets(profile, host)
     rounds = CheckRounds(asked, open_checkers(lambda _: (), asked), monotonic())
-    if "lateness" in sys.argv:
-        rounds._timetable = Late([each.health.interval for each in asked], monotonic())
+    rounds._timetable = Late([each.health.interval for each in asked], monotonic())
     results: Counter[str] = Counter()
     states_take = rounds.states.take
 
@@ -84,26 +85,22 @@ def main() -> None:
     results.clear()
     Late.found.clear()
     checks.count = 0
-    profiler = cProfile.Profile() if "profile" in sys.argv else None
     start, cpu = monotonic(), process_time()
-    if profiler:
-        profiler.enable()
     _run(resident, seconds)
-    if profiler:
-        profiler.disable()
-        profiler.dump_stats("/tmp/hproof.prof")
     cpu, took = process_time() - cpu, monotonic() - start
     late = sorted(Late.found) or [0.0]
     print(
-        json.dumps({
-            "cpu": cpu / took,
-            "memory": _peak(),
-            "late": [late[len(late) * part // 100] for part in (50, 99)] + [late[-1]],
-            "checks": len(asked),
-            "loops": checks.count / took,
-            "results": {word: count / took for word, count in results.items()},
-            "turns": len(checks.turns),
-        })
+        json.dumps(
+            {
+                "cpu": cpu / took,
+                "memory": _peak(),
+                "late": [late[len(late) * part // 100] for part in (50, 99)] + [late[-1]],
+                "checks": len(asked),
+                "loops": checks.count / took,
+                "results": {word: count / took for word, count in results.items()},
+                "turns": len(checks.turns),
+            }
+        )
     )
 
 

@@ -16,13 +16,14 @@ from lvsdr.model.health import CheckResult
 _AT_ONCE = 256
 # When in the check of a doubtful path a witness is asked: what is heard in its midst counts.
 _MIDST = 0.42
-# Of a check that failed the next one comes after this part of the interval.
-_SOONER = 0.5
+# Of a check that failed the next one comes after this part of the interval: of one that was silent
+# until its timeout, and of one whose failure was heard, for which nobody has to wait.
+_SOONER, _SOONER_HEARD = 0.5, 0.3
 # By so much, in timeouts of the least patient check, we may be late until that counts as absence.
 _ABSENT = 1.0
 # From turn to turn there are at least so many seconds, and at most this part of the least timeout:
 # a turn for each check and one for each answer cost several times as much as the checks.
-_REST, _REST_OF_TIMEOUT = 0.02, 0.04
+_REST, _REST_OF_TIMEOUT = 0.03, 0.06
 
 
 class CheckRounds(Closing):
@@ -118,8 +119,9 @@ class CheckRounds(Closing):
         """Ask again soon, as long as it is not known how it is."""
         number = result.number
         if self.states.is_up(number):
-            interval = self._targets[number].health.interval
-            self._timetable.bring_forward(number, max(now, result.began + _SOONER * interval))
+            part = _SOONER if result.silent else _SOONER_HEARD
+            pause = part * self._targets[number].health.interval
+            self._timetable.bring_forward(number, max(now, result.began + pause))
 
     def _begin(self, numbers: Iterable[int], now: float) -> None:
         for place, each in self._by_checker(numbers, now).items():

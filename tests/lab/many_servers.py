@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
@@ -46,7 +47,7 @@ def uniform(servers: int) -> list[Document]:
 def varied(servers: int, seed: int = 1) -> list[Document]:
     """Return services of one to 40 real servers at several VIPs and ports; a RIP has several."""
     # The same each time.
-    chosen = random.Random(seed)  # noqa: S311
+    chosen = random.Random(seed)
     places = [(host, port) for host in range(50) for port in range(8000, 8040)]
     chosen.shuffle(places)
     found, left = [], servers
@@ -79,9 +80,25 @@ def rips(services: list[Document]) -> set[str]:
     return {each["rip"] for it in services for each in it["real_servers"]}
 
 
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A director and the hosts of the real servers; leaving `serving` ends the services of one."""
+
+    hosts: dict[str, Host]
+    serving: dict[str, ExitStack]
+
+    @property
+    def director(self) -> Host:
+        return self.hosts["director"]
+
+    @property
+    def switch(self) -> Host:
+        return self.hosts["switch"]
+
+
 @contextmanager
-def segment(services: list[Document]) -> Iterator[dict[str, Host]]:
-    """Give a director and the hosts of the real servers, on a switch of their own; they serve."""
+def segment(services: list[Document]) -> Iterator[Segment]:
+    """Give the hosts on a switch of their own; the real servers are addresses of two, and serve."""
     with hosts(("switch", "director", *SERVERS)) as made, ExitStack() as stack:
         switch = made["switch"]
         switch.ip("link add br0 type bridge mcast_snooping 0", "link set br0 up")
@@ -95,10 +112,11 @@ def segment(services: list[Document]) -> Iterator[dict[str, Host]]:
             made[name].ip("link set lo up", "link set eth0 up")
         made["director"].ip(f"address add {DIP}/16 dev eth0")
         every = sorted(rips(services), key=ip_address)
+        stacks = {name: stack.enter_context(ExitStack()) for name in SERVERS}
         for number, name in enumerate(SERVERS):
             _ground(made[name], every[number :: len(SERVERS)], services)
-            stack.enter_context(accepting(made[name], ports_of(services)))
-        yield made
+            stacks[name].enter_context(accepting(made[name], ports_of(services)))
+        yield Segment(made, stacks)
 
 
 def _ground(host: Host, own: list[str], services: list[Document]) -> None:
