@@ -76,7 +76,7 @@ def drain(
 
     Nothing else of the profile is touched, and no drift is mended. Returns how it stood before.
     """
-    record = record_with({server.service.key for server in servers}, book)
+    record = record_with({server.service.key for server in servers}, profile, book)
     situation = _plan_drain(profile, servers, kernel, record, undo)
     converge(situation, kernel, book)
     return situation

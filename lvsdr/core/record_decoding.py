@@ -77,8 +77,7 @@ def record_of(
     drained, given_back = (_keys(plain.get(name, {})) for name in ("drained", "given_back"))
     if any(key[0] != RealServer.kind for keys in drained.values() for key in keys):
         raise Lie("it has drained what is no real server")
-    apart = {key for keys in (there, *drained.values()) for key in keys}
-    likely, foldable = by_service(known), apart if folding and not intents else None
+    likely, foldable = by_service(known), set(there) if folding and not intents else None
     claims = _claims(plain["claims"], likely, foldable, columns)
     held = Record(claims=claims.objects, intents=intents).claimed_keys()
     count = sum(each.mark.count for some in claims.folded.values() for each in some.values())
@@ -107,8 +106,8 @@ def _claims(
 ) -> Claims:
     """Return what profiles claim, folded where that can be; nothing where `apart` is None.
 
-    What is `apart`, drained or there before lvsdr, is an object: so is all of its virtual server,
-    and of one with which two profiles have to do.
+    What is `apart`, there before lvsdr, is an object: so is all of its virtual server, and of one
+    with which two profiles have to do.
     """
     shared = {*_shared(plain), *(key[1:4] for key in apart or () if key[0] in SERVER_KINDS)}
     found = Claims({}, {}, {})
