@@ -8,8 +8,9 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
+from lvsdr.core.columns_on_disk import Places
 from lvsdr.core.record import Record
-from lvsdr.core.record_columns import Places, whole
+from lvsdr.core.record_columns import whole
 from lvsdr.model import compact_objects
 from lvsdr.model.folded_servers import FoldedServers, Mark, ProfileText
 from lvsdr.model.ipvs import SERVER_KINDS, RealServer, Service, by_service
