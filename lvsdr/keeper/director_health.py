@@ -65,6 +65,7 @@ class DirectorHealth(Closing):
         self._stuck, self._in_vain = "", 0
         self._all_down: set[Service] = set()
         self._late = False
+        self._sightless: tuple[str, ...] = ()
         self._unchecked: set[Key] = set()
 
     def begin(self, profile: DirectorProfile, targets: Sequence[Target], now: float) -> None:
@@ -79,6 +80,9 @@ class DirectorHealth(Closing):
         out = self._hands.out()
         down = {n: out[it.key].why for n, it in enumerate(asked) if it.key in out}
         down.update(self._still_down(asked))
+        if self._rounds is not None:
+            # They are behind something else by now, where nobody has been heard yet.
+            self._sightless += self._rounds.states.blind
         self.close()
         self._targets, self._services, self._known = asked, services, known
         if asked:
@@ -203,7 +207,11 @@ class DirectorHealth(Closing):
 
     def _tell_sight(self) -> None:
         assert self._rounds is not None, "somebody has been asked"
-        for side, sight in self._rounds.sights():
+        sights = self._rounds.sights()
+        if self._sightless and self._rounds.states.has_heard:
+            sights += [(side, Sight.SEES) for side in self._sightless]
+            self._sightless = ()
+        for side, sight in sights:
             blind = sight is Sight.BLIND
             words = sight.value + (": nothing is taken out for that" if blind else "")
             kind: HealthKind = "BLIND" if blind else "SEES"

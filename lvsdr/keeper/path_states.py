@@ -158,6 +158,11 @@ class PathStates:
         """Return the sides on which nobody is heard."""
         return tuple(name for name, it in self._sides.items() if it.blind_since is not None)
 
+    @property
+    def has_heard(self) -> bool:
+        """Return whether anybody was heard so far."""
+        return any(side.last is not None for side in self._sides.values())
+
     def _after(self, result: CheckResult) -> Iterator[Turn]:
         path, each = self._paths[result.number], self._checked[result.number]
         if result.silent and path.up and not self._counts(result, path, each):

@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from time import monotonic
 
 import pytest
 from keepers import LIMIT, away, held, keeping, vips
-from load import asked, longest_gap
-from pairs import BOTH, Box, Pair, pair, said
-from rig import VIP, director, lvsdr, settled, virtual_server
+from pairs import Box, Pair, pair, said
+from rig import VIP, director, lvsdr, settled
 from witnesses import captured, speakers
 
 
@@ -94,65 +91,3 @@ def test_before_keepalived_has_said_anything_nothing_is_applied(made: Pair, tmp_
 
     assert (rests, kept, vips(host)) == (True, True, [])
     lvsdr(host, "director", "plan", profile, expect=0)
-
-
-def lost_by_a_restart(folder: Path, owner: str) -> float:
-    """Return for how many seconds clients are not served where keepalived is killed and started."""
-    folder.mkdir()
-    with pair(folder, director(vips_owner=owner)) as made, ExitStack() as stack:
-        first = made.boxes[0]
-        for box in made.boxes:
-            box.advertise = 1.0
-            if owner == "lvsdr":
-                box.keep()
-            else:
-                lvsdr(box.host, "director", "apply", box.director)
-        first.start()
-        assert held(first.host), said(first)
-        made.boxes[1].start()
-        answers = stack.enter_context(asked(made.lab.client, VIP, 0.02))
-        assert settled(lambda: len(answers) > 20, True, LIMIT)
-        start = monotonic()
-        first.stop(signal.SIGKILL)
-        first.start()
-        # It takes three adverts until it is the master, and then it is served.
-        over = start + 8
-        assert settled(lambda: answers[-1] > over, True, LIMIT), said(first)
-        return longest_gap(answers, start, over)
-
-
-def test_a_restart_of_keepalived_loses_no_more_than_with_keepalived_alone(tmp_path: Path) -> None:
-    """Killed and started again, it takes the VIPs away itself before it is the master."""
-    gaps = {each: lost_by_a_restart(tmp_path / each, each) for each in ("keepalived", "lvsdr")}
-
-    assert gaps["lvsdr"] <= gaps["keepalived"] + 0.5, gaps
-
-
-def test_a_host_that_is_both_is_kept_as_both(tmp_path: Path) -> None:
-    with pair(tmp_path, director(virtual_server(rips=BOTH)), both=True) as made:
-        first, second = made.boxes
-        for box in made.boxes:
-            box.advertise = 0.5
-            box.keep()
-            box.start()
-        made.ready(first, LIMIT)
-        for box in made.boxes:
-            box.host.ip("link del lvsdr0")
-            box.host.sysctl("net/ipv4/conf/all/arp_ignore", 0)
-        first.host.ip(f"address del {VIP}/32 dev eth0")
-        back = held(first.host), *(held(box.host, "lvsdr0") for box in made.boxes)
-        silent = [
-            settled(lambda box=box: value(box), "1", LIMIT)  # type: ignore[misc]
-            for box in made.boxes
-        ]
-        first.stop()
-        took_over = settled(second.is_active, True, LIMIT)
-        first.start()
-        made.ready(first, LIMIT)
-
-    assert all(back), (said(first), said(second))
-    assert (silent, took_over) == (["1", "1"], True)
-
-
-def value(box: Box) -> str:
-    return box.host.run("cat", "/proc/sys/net/ipv4/conf/all/arp_ignore").stdout.strip()
