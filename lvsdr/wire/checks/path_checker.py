@@ -82,8 +82,10 @@ class PathChecker(LinkChecker):
             else:
                 found = meaning(watched, said)
         elif said.kind == "expired" and not said.outer and watched.may_be_behind_proxy:
-            check.doubted = True
-            self._ask(check, now)
+            # Once: hosts limit how many errors they send, and the next ones are needed.
+            if not check.doubted:
+                check.doubted = True
+                self._ask(check, now)
             return
         else:
             found = meaning(watched, said)
