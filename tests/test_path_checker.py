@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from lvsdr.model.checked_path import CheckedPath
-from lvsdr.model.health import CheckResult
+from lvsdr.model.health import Check, CheckResult, PathCheck, UdpCheck
 from lvsdr.model.ipvs import Service
 from lvsdr.model.path import Path, RealServerRoute
 from lvsdr.wire.checks import link_checker
@@ -23,6 +23,7 @@ from test_repeated_questions import answer
 VIP, RIP, DIP, GATEWAY = (IPv4Address(f"192.0.2.{end}") for end in (10, 11, 1, 254))
 OURS, FIRST, SECOND = (f"02:00:00:00:00:{end}" for end in ("01", "11", "12"))
 TIMEOUT = 0.5
+PLAIN = PathCheck()
 
 Says = Callable[[IPPacket], list[bytes]]
 
@@ -109,8 +110,9 @@ class FakeLink:
 class Rig:
     """A checker of one real server on a fake link, and the time, which tests let pass."""
 
-    def __init__(self, path: Path, hop: IPv4Address = RIP) -> None:
-        item = CheckedPath(0, path, RealServerRoute(RIP, "eth0", hop, DIP), timeout=TIMEOUT)
+    def __init__(self, path: Path, hop: IPv4Address = RIP, check: Check = PLAIN) -> None:
+        route = RealServerRoute(RIP, "eth0", hop, DIP)
+        item = CheckedPath(0, path, route, check, TIMEOUT)
         self.checker = PathChecker("eth0", [item])
         self.link = cast("FakeLink", self.checker._link)
         self.now = monotonic()
@@ -370,6 +372,23 @@ def test_a_service_that_says_nothing_to_a_datagram_serves_while_the_vip_answers_
 
     assert held is not None and held.ok
     assert lost is not None and lost.why == "has lost the VIP"
+
+
+def test_an_answer_to_the_profiles_own_datagram_is_waited_for_until_the_end() -> None:
+    made = Rig(web(protocol="udp"), check=UdpCheck(b"?", b"?"))
+    asked: list[IPPacket] = []
+
+    def answers_the_fourth(packet: IPPacket) -> list[bytes]:
+        asked.append(packet)
+        datagrams = sum(each.protocol == ip.UDP for each in asked)
+        return answer(packet) if packet.protocol == ip.ICMP or datagrams == 4 else []
+
+    made.link.hosts[FIRST] = RIP, answers_the_fourth
+    made.pass_time(0.1)
+
+    found = made.check()
+
+    assert found is not None and found.ok
 
 
 def test_a_witness_is_heard_or_not() -> None:

@@ -19,8 +19,8 @@ from lvsdr.wire.packet_filters import probe_reply_filter
 from lvsdr.wire.paths.probe_ports import own_ports
 from lvsdr.wire.socket_group import ethertypes
 
-# How often a link that is down is looked at.
-_AGAIN = 0.1
+# How often a link that is down is looked at, and when a full queue may have room again.
+_AGAIN, _SHORTLY = 0.1, 0.002
 # Of a flood so much is read at once; then it is the turn of others.
 _MOST_READ = 128
 _MOST_WAITING = 20_000
@@ -91,7 +91,9 @@ class CheckLink(Closing):
 
     def due(self) -> float | None:
         """Return when the link has to be looked at again, or sent on; None where it is fine."""
-        return 0.0 if self._out else None if self._sockets else self._looked + _AGAIN
+        if self._out:
+            return monotonic() + _SHORTLY
+        return None if self._sockets else self._looked + _AGAIN
 
     # --- to hear and to say ----------------------------------------------------------------------
 

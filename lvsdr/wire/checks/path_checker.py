@@ -10,6 +10,7 @@ from time import monotonic
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.checked_path import CheckedPath
+from lvsdr.model.health import UdpCheck
 from lvsdr.wire.checks.answer_keys import OPEN, STALE, Heard, heard
 from lvsdr.wire.checks.answer_meaning import (
     FORWARDS,
@@ -46,7 +47,9 @@ class PathChecker(LinkChecker):
         self._asked.clear()
 
     def _again(self, check: Check, now: float) -> None:
-        if check.held and check.sent > 1:
+        # Whoever is to answer the profile's own datagram is waited for until the end.
+        plain = not isinstance(check.watched.item.check, UdpCheck)
+        if plain and check.held and check.sent > 1:
             self._conclude(check, held_without_answer(check, now), now)
         else:
             super()._again(check, now)
