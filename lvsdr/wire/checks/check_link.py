@@ -15,6 +15,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.closed_on_exit import Closing
 from lvsdr.wire.checks.check_socket import CheckSocket
 from lvsdr.wire.frames.ethernet import mac_bytes
+from lvsdr.wire.message_batches import MOST
 from lvsdr.wire.packet_filters import probe_reply_filter
 from lvsdr.wire.paths.probe_ports import own_ports
 from lvsdr.wire.socket_group import ethertypes
@@ -139,9 +140,10 @@ class CheckLink(Closing):
             came: list[bytes] = []
             with self._trouble():
                 came = self._sockets[which].taken()
-            if not came:
+            if came:
+                yield came
+            if len(came) < MOST:
                 return
-            yield came
 
     @property
     def _wire(self) -> CheckSocket:
