@@ -17,6 +17,7 @@ from lvsdr.model.address import IPAddress, IPInterface, host_network
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.client_connections import ConnectionQuestion, ConnectionsSeen, FirstPacket
 from lvsdr.model.counters import Counters
+from lvsdr.model.foreign_program import Checker
 from lvsdr.model.host import TABLE_LOCAL, HeldAddress, Host, HostLink
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.neighbour_claim import Answer, Heard, NeighbourClaim
@@ -60,6 +61,7 @@ class FakeKernel:
         self.sent: list[Change] = []
         self.counted: dict[Key, Counters] = {}
         self.connected = ConnectionsSeen()
+        self.checking: tuple[Checker, ...] = ()
         self.missing: CannotRun | None = None
         self.reads = 0
         self.torn: int | None = None
@@ -136,6 +138,10 @@ class FakeKernel:
 
     def virtual_servers(self) -> tuple[VirtualServer, ...]:
         return tuple(self._there(VirtualServer))
+
+    def checkers(self) -> tuple[Checker, ...]:
+        self._read()
+        return self.checking
 
     def _route(self, packet: Packet) -> RouteTo:
         """Look no further than the addresses: what is on a link is local, all else is near."""

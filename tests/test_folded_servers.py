@@ -398,6 +398,12 @@ DOUBTFUL: dict[str, Data] = {
     "one is among them twice": director(service(80, 1), service(81, 1), service(80, 1)),
     "another field": director(service(80, 1), service(81, 1), name="web", clients=["10.0.0.0/8"]),
     "a probe": director(service(80, 1), service(0, 1, persistence=60, probe_port=80)),
+    "a check of its own": director(service(80, 1), service(81, 1, health={"fall": 3}), health={}),
+    "null for checks": director(service(80, 1, health=None), service(81, 1), health={"rise": 1.0}),
+    "a check that cannot be": director(service(80, 1, health={"check": {"udp": {"send": "00"}}})),
+    "a sorry server": director(service(80, 1, sorry_server={"rip": "192.168.1.99"})),
+    "a sorry server that serves": director(service(80, 1, sorry_server={"rip": "192.168.1.20"})),
+    "a table of keepalived": director(service(80, 1), table_owner="keepalived", on_change=["/x"]),
     "fields after it": {**director(service(80, 1)), "timeouts": {"tcp": 900}, "clients": []},
     "its name in a string": director(service(80, 1), name='a"virtual_servers": [1]'),
 }

@@ -53,7 +53,8 @@ def test_what_is_printed_satisfies_keepalived_itself(
     # keepalived -t asks for the link, and does not take lo.
     link = next(path.name for path in Path("/sys/class/net").iterdir() if multicasts(path))
     vips = [{"address": "192.168.1.2"}]
-    profile = changed(tmp_path, vips_owner=owner, interface=link, vips=vips)
+    table = "keepalived" if words == ("--virtual-servers",) else "lvsdr"
+    profile = changed(tmp_path, vips_owner=owner, interface=link, vips=vips, table_owner=table)
     file = tmp_path / "keepalived.conf"
     file.write_text(printed(capsys, tmp_path, *words, profile=profile))
     session = FakeSession(host(), tmp_path / "run")
@@ -132,8 +133,8 @@ def test_what_keepalived_has_no_words_for_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     document = json.loads(DIRECTOR.read_text())
-    document["virtual_servers"][0] |= {"scheduler": "sh", "scheduler_flags": ["sh-port"]}
-    profile = changed(tmp_path, **document)
+    document["virtual_servers"][0] |= {"scheduler": "vip9000"}
+    profile = changed(tmp_path, table_owner="keepalived", **document)
     words = ("config", "--allow-insecure-profile", "--virtual-servers", "--director")
 
     code = run(("keepalived", *words, str(profile)), FakeSession(host(), tmp_path / "run"))

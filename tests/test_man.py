@@ -38,7 +38,7 @@ SECTIONS = {"director": "DIRECTOR", "realserver": "REAL SERVER"}
 MACRO = re.compile(r"[A-Z][a-z0-9]")
 # A page calls a type by its name; one that lists its values needs none.
 TYPES = {"string": "String", "integer": "Integer", "boolean": "Boolean", "array": "List"}
-TYPES |= {"object": "Object"}
+TYPES |= {"object": "Object", "number": "Number", "null": "null"}
 FORMS: tuple[AnswerForm, ...] = get_args(AnswerForm)
 
 Command = tuple[str, ...]
@@ -162,12 +162,18 @@ def every_option() -> dict[str, list[click.Option]]:
 
 
 def properties(role: str) -> dict[tuple[str, str], tuple[Mapping[str, Any], bool]]:
-    """Return each field with whether it is required, by the title it stands under and its name."""
+    """Return each field with whether it is required, by the title it stands under and its name.
+
+    Those of a field that refers to another stand where that one is described.
+    """
+    referring = {place.rpartition("/")[2] for place in schema.REFERRING[role]}
 
     def walk(title: str, described: Mapping[str, Any]) -> Iterator[Any]:
         required = described.get("required", ())
         for name, field in described.get("properties", {}).items():
             yield (title, name), (field, name in required)
+            if name in referring and title != SECTIONS[role]:
+                continue
             yield from walk(f"Each entry of {name}", field.get("items", {}))
             yield from walk(f"Fields of {name}", field)
 
@@ -398,7 +404,8 @@ def test_a_field_has_its_type_default_range_and_choices(role: str, title: str, n
     wanted = {str(each) for each in choices}
     wanted |= {str(field[limit]) for limit in ("minimum", "maximum") if limit in field}
     wanted |= {"Required"} if required else set()
-    wanted |= set() if choices else {TYPES[field["type"]]}
+    kinds = [field["type"]] if isinstance(field.get("type"), str) else field.get("type", [])
+    wanted |= set() if choices else {TYPES[kind] for kind in kinds}
     default = field.get("default")
 
     assert wanted <= words(said)

@@ -14,6 +14,7 @@ from lvsdr.render.results import AppliedProfiles
 if TYPE_CHECKING:
     from lvsdr.core.kernel_interface import Kernel
     from lvsdr.core.record import Record
+    from lvsdr.model.objects import Key, Objects
     from lvsdr.render.object_rows import AppliedProfile
 
 
@@ -38,13 +39,17 @@ def status(session: Session) -> int:
 
 
 def _profiles(record: Record, kernel: Kernel) -> Iterator[AppliedProfile]:
+    from lvsdr.model.plain_data import real_server_of
     from lvsdr.render import object_rows
 
-    for owner in sorted({*record.claims, *record.intents, *record.drained}):
+    for owner in sorted({*record.claims, *record.intents, *record.drained, *record.down}):
         held = record.claims.get(owner, {})
+        down = record.down.get(owner, {})
+        gone = {key: real_server_of(key) for key in down if key not in held and _of(held, key)}
         drained = record.drained.get(owner, frozenset()) & held.keys()
         marks = dict.fromkeys(drained, object_rows.DRAINED)
         seen = kernel.observe(held.keys(), held)
+        others = kernel.observe(gone.keys())
         role, _, name = owner.partition(":")
         origin = record.origins.get(owner)
         yield object_rows.AppliedProfile(
@@ -52,6 +57,11 @@ def _profiles(record: Record, kernel: Kernel) -> Iterator[AppliedProfile]:
             name,
             None if origin is None else origin.file,
             None if origin is None else origin.applied,
-            list(object_rows.rows(held, seen, marks=marks)),
+            list(object_rows.rows(held, seen, others, marks, down=down, removed=gone)),
             owner in record.intents,
         )
+
+
+def _of(held: Objects, key: Key) -> bool:
+    """Return whether a real server is of a service that is there: a standby has none."""
+    return ("virtual_server", *key[1:4]) in held

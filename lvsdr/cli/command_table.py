@@ -142,11 +142,11 @@ def _rehearse() -> click.Command:
 
 
 def _keepalived() -> click.Command:
-    from lvsdr.cli import keepalived_conf, keepalived_status
+    from lvsdr.cli import keepalived_conf, keepalived_config, keepalived_status
     from lvsdr.cli.keepalived import keepalived
 
     for command in (
-        keepalived_conf.config,
+        keepalived_config.config,
         keepalived_conf.check,
         keepalived_status.status,
     ):

@@ -47,7 +47,9 @@ if TYPE_CHECKING:
 @click.option(
     "--persistent", is_flag=True, help="Wait for all inactive connections and templates, too."
 )
-@click.option("--undo", is_flag=True, help="Give it back the weight of the profile.")
+@click.option(
+    "--undo", is_flag=True, help="Give it back the weight of the profile, also if it is down."
+)
 @profile_argument("director")
 @output_option(Drained)
 @netns_option

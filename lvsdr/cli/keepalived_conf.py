@@ -1,85 +1,24 @@
-"""`lvsdr keepalived config` and `check`: keepalived.conf written, and judged."""
+"""`lvsdr keepalived check`: keepalived.conf judged."""
 
 from __future__ import annotations
 
-import os
-import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from lvsdr.cli.argument_types import NumberRange
-from lvsdr.cli.keepalived import director_option, realserver_option
-from lvsdr.cli.keepalived_hook import roles_of
-from lvsdr.cli.options import output_option, trust_option
+from lvsdr.cli.options import output_option
 from lvsdr.cli.session import Session
 from lvsdr.errors import ProfileError
 from lvsdr.model.printable import printable
 from lvsdr.render.results import ConfFindings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lvsdr.formats.keepalived.configuration import Configuration
     from lvsdr.formats.keepalived.includes import Budget, ReadLines
-
-
-@click.command()
-@director_option
-@realserver_option
-@trust_option
-@click.option("--name", metavar="NAME", default="VI_1", show_default=True, help="The instance.")
-@click.option(
-    "--router-id",
-    metavar="NUMBER",
-    type=click.IntRange(1, 255),
-    default=51,
-    show_default=True,
-    help="The virtual_router_id, the same on each director.",
-)
-@click.option(
-    "--priority",
-    metavar="NUMBER",
-    type=click.IntRange(1, 254),
-    default=100,
-    show_default=True,
-    help="Of VRRP: the director with the highest is the master.",
-)
-@click.option(
-    "--advertise",
-    metavar="SECONDS",
-    type=NumberRange(0.01, 40),
-    default=1.0,
-    show_default=True,
-    help="How often the master says that it is there.",
-)
-@click.option("--fifo", metavar="FIFO", type=click.Path(path_type=Path), help="Use notify_fifo.")
-@click.option("--virtual-servers", is_flag=True, help="Write virtual_server blocks too.")
-@click.pass_obj
-def config(  # noqa: PLR0913 - as many options
-    session: Session,
-    *,
-    director: Path,
-    realserver: Path | None,
-    name: str,
-    router_id: int,
-    priority: int,
-    advertise: float,
-    fifo: Path | None,
-    virtual_servers: bool,
-) -> None:
-    """Print the vrrp part of keepalived.conf for a director's profile.
-
-    It calls this lvsdr with these profiles.
-    """
-    from lvsdr.formats.keepalived.conf_writer import Vrrp, conf_lines, plain
-
-    roles = roles_of(session, director, realserver)
-    words = [shutil.which("lvsdr") or "/usr/local/bin/lvsdr", "keepalived", "notify"]
-    words += ["--director", str(director.absolute())]
-    words += ["--realserver", str(realserver.absolute())] if realserver else []
-    hook = " ".join(map(plain, words))
-    pipe = None if fifo is None else str(fifo.absolute())
-    vrrp = Vrrp(name, router_id, priority, advertise, hook, pipe, os.uname().nodename)
-    session.write(list(conf_lines(roles.director, vrrp, virtual_servers=virtual_servers)))
 
 
 @click.command()
@@ -120,9 +59,24 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     found = list(said_by_keepalived(files))
     found += [each for it in read_in.values() for each in it.findings]
     confs = [each for name, it in read_in.items() for each in read_by_each_host(it.lines, name)]
-    found += findings(confs, profile)
+    found += findings(confs, profile, _leaving(confs) if profile is None else ())
     session.show(ConfFindings(found))
     return 1 if any(each.severity == ERROR for each in found) else 0
+
+
+def _leaving(confs: Sequence[Configuration]) -> set[str]:
+    """Return the profiles, of those that hooks name, that leave the table to keepalived."""
+    from lvsdr.model.profile import DirectorProfile
+    from lvsdr.profile.reader import read
+
+    left = set()
+    for name in {name for conf in confs for name in conf.profiles()}:
+        # What cannot be read leaves nothing to anybody.
+        with suppress(ProfileError):
+            profile = read(Path(name), "director")
+            if isinstance(profile, DirectorProfile) and not profile.writes_table:
+                left.add(name)
+    return left
 
 
 def _lines_of(path: Path, budget: Budget) -> ReadLines:

@@ -18,6 +18,7 @@ from lvsdr.cli.hook_process import modest_umask, unhurried_output
 from lvsdr.cli.role_verbs import read_profile
 from lvsdr.cli.session import Session
 from lvsdr.cli.silencing import said_beforehand
+from lvsdr.cli.wire_checkers import open_checkers
 from lvsdr.core import signals
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.situation import Situation
@@ -30,6 +31,7 @@ from lvsdr.keepalived.telling import ToldLater
 from lvsdr.keeper.announcements import Announcements
 from lvsdr.keeper.fifo_reader import FifoReader
 from lvsdr.keeper.keep_host import Busy, HostKeeper, Tools
+from lvsdr.keeper.kept_health import KeptHealth
 from lvsdr.keeper.kept_profile import KeptProfile
 from lvsdr.keeper.looks import BUSY_FOR, Looks
 from lvsdr.keeper.resident import Part, Resident
@@ -37,6 +39,7 @@ from lvsdr.keeper.service_manager import ServiceManager
 from lvsdr.keeper.told import Noticed, Told
 from lvsdr.kernel import namespace
 from lvsdr.kernel.netlink.route_events import RouteEvents
+from lvsdr.model.health_event import HealthEvent
 from lvsdr.model.keep_event import KeepEvent
 from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.printable import printable
@@ -54,11 +57,6 @@ class Asked:
     every: float
     fifo: Path | None = None
     realserver: Path | None = None
-
-    @property
-    def routes(self) -> bool:
-        """Return whether routes are kept: a real server's guards."""
-        return self.role == "realserver" or self.realserver is not None
 
 
 @contextmanager
@@ -78,13 +76,17 @@ def kept(session: Session, asked: Asked) -> Iterator[Resident]:
         kernel = stack.enter_context(session.kernel())
         parts = _Parts(session, asked, kernel, say)
         reader = parts.fifo(stack)
-        notices = stack.enter_context(RouteEvents(routes=asked.routes))
+        notices = stack.enter_context(RouteEvents(routes=True))
         noticed = Noticed()
         keepers = parts.keepers(noticed, reader)
         if reader is not None:
             reader.turn(monotonic())
         _begin(keepers, session.lock_timeout, heard)
+        checks = [parts.health(keepers[-1].kept, stack)] if asked.role == "director" else []
+        for each in checks:
+            each.begin(monotonic())
         looks = Looks(keepers, kernel, notices, noticed, service, asked.every, session.lock_timeout)
+        looks.parts.extend(checks)
         heard.hung_up = looks.reload
         parts.looks_soon = looks.soon
         looks.tell_state()
@@ -94,7 +96,7 @@ def kept(session: Session, asked: Asked) -> Iterator[Resident]:
             flush()
             return heard.over
 
-        every: list[Part] = [heard, looks, parts.announcements, service]
+        every: list[Part] = [heard, *checks, looks, parts.announcements, service]
         if reader is not None:
             every.insert(1, reader)
         yield Resident(every, over)
@@ -168,7 +170,14 @@ class _Parts:
     ) -> HostKeeper:
         return HostKeeper(kept, tools, Told(kept.owner, self._tell, noticed), beside)
 
-    def _tell(self, event: KeepEvent) -> None:
+    def health(self, kept: KeptProfile, stack: ExitStack) -> KeptHealth:
+        """Return what checks the real servers of a director's profile."""
+        session = self._session
+        checkers = partial(open_checkers, session.next_hops)
+        parts = KeptHealth(kept, self._kernel, session.book(), self._tell, checkers)
+        return stack.enter_context(parts)
+
+    def _tell(self, event: KeepEvent | HealthEvent) -> None:
         """Print an event as one of many; who does not read misses it."""
         line = KeepLine(event, datetime.now(UTC))
         for each in self._session.format.output().one_of_many(line):

@@ -85,7 +85,7 @@ def read_profile(
     """Return the profile of a command; raises ProfileError.
 
     Where it is enough to know it `partly`, real servers that the record knows are not read; where
-    it is `going`, nor are those of virtual servers of which one is drained.
+    it is `going`, nor are those of virtual servers of which one is out of service.
     """
     from lvsdr.profile.reader import read
 

@@ -61,9 +61,13 @@ def status_director(session: Session, profile: Path, interval: float, watch: boo
             for situation, counted in _looks(wanted, kernel, session, interval, watch, state):
                 if code is None:
                     session.tell(situation.notes)
-                heard = _show(session, wanted, situation, kernel, counted, watch, state)
-                code = 1 if situation.todo else 0
-                if not heard:
+                seen = _seen(wanted, kernel, state)
+                rows = _rows(wanted, situation, kernel, counted, seen)
+                differs = situation.todo or (
+                    not wanted.writes_table and any(not each.ok for each in rows)
+                )
+                code = 1 if differs else 0
+                if not _show(session, Status(rows, situation.drift, state, seen), watch):
                     break
     except Interrupted:
         if not watch or code is None:
@@ -131,23 +135,17 @@ def _pause(seconds: float) -> None:
             progress(1 - rest / seconds)
 
 
-def _show(  # noqa: PLR0913, PLR0917 - each is a part of what is shown
-    session: Session,
-    profile: DirectorProfile,
-    situation: Situation,
-    kernel: Kernel,
-    counted: Counted,
-    again: bool,
-    standby: str,
-) -> bool:
+def _seen(profile: DirectorProfile, kernel: Kernel, standby: str) -> ConnectionsSeen:
     from lvsdr.model.client_connections import ConnectionsSeen
     from lvsdr.proof.client_traffic import seen_now
 
-    seen = ConnectionsSeen() if standby else seen_now(profile, kernel)
-    rows = _rows(profile, situation, kernel, counted, seen)
+    return ConnectionsSeen() if standby else seen_now(profile, kernel)
+
+
+def _show(session: Session, status: Status, again: bool) -> bool:
     if again and session.format.for_people and sys.stdout.isatty():
         click.clear()
-    return session.show(Status(rows, situation.drift, standby, seen))
+    return session.show(status)
 
 
 def _rows(
@@ -162,13 +160,21 @@ def _rows(
     from lvsdr.model.objects import keyed
     from lvsdr.render import object_rows
 
-    services = [key for key in situation.desired if key[0] == VirtualServer.kind]
+    desired, observed = situation.desired, situation.observed
+    if not profile.writes_table:
+        # What another writes is looked at all the same.
+        theirs = keyed((*profile.virtual_servers, *profile.real_servers))
+        desired, observed = {**desired, **theirs}, {**observed, **kernel.observe(theirs.keys())}
+    services = [key for key in desired if key[0] == VirtualServer.kind]
     beside = keyed(foreign_services_of(profile, situation, kernel))
     others = {**beside, **kernel.children(services)}
-    marks: dict[Key, str] = dict.fromkeys(situation.drained, object_rows.DRAINED)
-    for key in others.keys() - situation.desired.keys():
+    out = situation.out
+    marks: dict[Key, str] = dict.fromkeys(out.drained, object_rows.DRAINED)
+    for key in others.keys() - desired.keys():
         marks[key] = object_rows.UNWANTED if key in situation.baseline else object_rows.FOREIGN
     there = (each for each in others.values() if isinstance(each, RealServer))
     shares = seen.shares(there)
-    rows = object_rows.rows(situation.desired, situation.observed, others, marks, counted)
+    rows = object_rows.rows(
+        desired, observed, others, marks, counted, down=out.every, removed=out.removed
+    )
     return [replace(row, clients=shares.get(row.subject.key)) for row in rows]

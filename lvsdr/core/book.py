@@ -19,7 +19,14 @@ from typing import Any
 from lvsdr.core import durable_file, lock
 from lvsdr.core.record import Record
 from lvsdr.core.record_decoding import FORMAT, FORMATS, Lie, record_of
-from lvsdr.core.record_text import claims_text, entry_of, intents_text, listed, text_entry
+from lvsdr.core.record_text import (
+    claims_text,
+    down_rows,
+    entry_of,
+    intents_text,
+    listed,
+    text_entry,
+)
 from lvsdr.core.unfolding import unfolded
 from lvsdr.errors import CannotRun
 from lvsdr.model.folded_servers import FoldedServers
@@ -149,6 +156,9 @@ class Book:
         if record.texts:
             texts = {owner: text_entry(text) for owner, text in record.texts.items()}
             yield f',\n"texts": {json.dumps(texts)}'
+        if record.down:
+            down = {owner: down_rows(each) for owner, each in record.down.items()}
+            yield f',\n"down": {json.dumps(down)}'
         for name, owned in (("drained", record.drained), ("given_back", record.given_back)):
             if owned:
                 rows = {owner: sorted(map(list, keys), key=str) for owner, keys in owned.items()}

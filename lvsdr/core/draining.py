@@ -8,15 +8,16 @@ from ipaddress import ip_address
 
 from lvsdr.core.book import Book
 from lvsdr.core.kernel_interface import Kernel
+from lvsdr.core.out_of_service import OutOfService, out_of_service
+from lvsdr.core.partial_plans import must_be_whole, partial_plan
 from lvsdr.core.record import Record, owner_of
-from lvsdr.core.situation import Situation, situation_of
+from lvsdr.core.situation import Situation
 from lvsdr.core.workflow import converge
 from lvsdr.errors import CannotRun, ProfileError
 from lvsdr.model.address import IPAddress, endpoint
 from lvsdr.model.counters import Counters, Standing
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.ipvs_daemons import Timeout
-from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import Key, Objects, Sysctl
 from lvsdr.model.profile import DirectorProfile, command
 
@@ -71,7 +72,8 @@ def drain(
 ) -> Situation:
     """Set weight 0 for `servers`, or with `undo` the profile's weight, or leave it and raise.
 
-    Nothing else of the profile is touched, and no drift is mended. Returns how it stood before.
+    Nothing else of the profile is touched but a sorry server, and no drift is mended. What a check
+    has taken out of the table stays out; `undo` puts that back, too. Returns how it stood before.
     """
     situation = _plan_drain(profile, servers, kernel, book.load(profile.real_servers), undo)
     converge(situation, kernel, book)
@@ -176,30 +178,40 @@ def _plan_drain(
     undo: bool,
 ) -> Situation:
     """Return what is between this host and one where `servers` have their new weight."""
+    _must_be_ours(profile)
+    must_be_whole(profile, record, f"drain a real server of profile {profile.name}")
     _must_be_applied(profile, servers, record)
-    owner = owner_of(profile)
-    claims, before = record.claims[owner], record.drained.get(owner, frozenset())
-    desired: dict[Key, RealServer] = {}
-    for server in servers:
-        left = claims[server.key]
-        assert isinstance(left, RealServer), "a claim is of the kind that its key says"
-        desired[server.key] = replace(left, weight=server.weight if undo else 0)
-    situation = situation_of(owner, desired, {}, kernel, record)
-    drained = before - desired.keys() if undo else before | desired.keys()
-    return replace(situation, drained=drained, partial=True)
+    owner, keys = owner_of(profile), {server.key for server in servers}
+    before = out_of_service(owner, record)
+    if undo:
+        # Also what a check has found that nobody makes any more.
+        down = {key: each for key, each in before.down.items() if key not in keys}
+        after = OutOfService(before.drained - keys, down)
+    else:
+        after = OutOfService(before.drained | keys, before.down)
+    return partial_plan(profile, {each.key: each for each in servers}, after, kernel, record)
+
+
+def _must_be_ours(profile: DirectorProfile) -> None:
+    if not profile.writes_table:
+        raise CannotRun(
+            f"cannot drain a real server of profile {profile.name}: its table_owner is"
+            f" {profile.table_owner}, which would give it back its weight",
+            notes=["nothing was changed"],
+            hints=[
+                "write weight 0 for it in keepalived.conf, and let keepalived read that again"
+                " (SIGHUP); it comes back in the same way"
+            ],
+        )
 
 
 def _must_be_applied(
     profile: DirectorProfile, servers: Sequence[RealServer], record: Record
 ) -> None:
     owner = owner_of(profile)
-    if record.intents.get(owner):
-        raise CannotRun(
-            f"cannot drain a real server of profile {profile.name}: its last apply was cut off",
-            hints=[command(profile, "apply")],
-        )
+    removed = out_of_service(owner, record).down.keys() & record.baseline.keys()
     for server in servers:
-        if server.key not in record.claims.get(owner, {}):
+        if server.key not in record.claims.get(owner, {}) and server.key not in removed:
             raise CannotRun(
                 f"cannot drain {server.title}: profile {profile.name} has not been applied with it",
                 hints=[command(profile, "apply")],

@@ -6,7 +6,7 @@ be done. Whatever is in doubt is unfolded, and looked at like all else.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from operator import is_
 
 from lvsdr.core.book import Book
@@ -27,7 +27,8 @@ MANY = 256
 def known_texts(book: Book, *, drained: bool = False) -> list[KnownText]:
     """Return what the files of the profiles were like that the record knows.
 
-    Of virtual servers that are not as their text says, since one is drained, only with `drained`.
+    Of virtual servers that are not as their text says, since one is out of service, only with
+    `drained`.
     """
     try:
         record = book.load(folding=True)
@@ -54,13 +55,17 @@ def with_record(profile: Profile, kernel: Kernel, book: Book) -> tuple[Profile, 
     servers = profile.real_servers
     if not isinstance(profile, DirectorProfile) or not isinstance(servers, PartlyRead):
         return profile, book.load(servers)
+    if not profile.writes_table:
+        # What the record has of them it is to forget.
+        whole = tuple(servers.whole())
+        return replace(profile, real_servers=whole), book.load(whole)
     owner = owner_of(profile)
     record = unfolded(book.load(servers.read, folding=True), servers.unread.values())
     folded = record.folded.get(owner, {})
     if folded.keys() != servers.unread.keys():
         # The record has changed since the profile was read.
-        whole = tuple(servers.whole())
-        return replace(profile, real_servers=whole), book.load(whole)
+        everything = tuple(servers.whole())
+        return replace(profile, real_servers=everything), book.load(everything)
     left = _as_left({each.service: each.mark for each in folded.values()}, kernel)
     same = {each.mark.said for key, each in folded.items() if key in left}
     differ = (each.unfolded() for each in folded.values() if each.mark.said not in same)
@@ -131,31 +136,40 @@ class Fingerprints:
         }
 
 
-def marked(
-    record: Record, owner: str, desired: Objects, profile: Profile, listed: Fingerprints
+def marked(  # noqa: PLR0913, PLR0917 - what is known of the real servers, and by whom
+    record: Record,
+    owner: str,
+    desired: Objects,
+    profile: Profile,
+    listed: Fingerprints,
+    checked: Iterable[Key],
 ) -> Record:
-    """Return the record with marks on the real servers that `owner` has `desired` of late."""
+    """Return the record with marks on the real servers that `owner` has `desired` of late.
+
+    Not on those of which others have `checked` some, nor where a sorry server may have to go.
+    """
     if not isinstance(profile, DirectorProfile) or profile.text is None:
         return record
+    doubtful = {key[1:4] for key in checked} | {it.service.key for it in profile.sorry_servers}
     new = {
         service.key: Mark(profile.said[service.key], listed.of(service, servers), len(servers))
         for service, servers in by_service(desired.values()).items()
-        if service.key in profile.said
+        if service.key in profile.said and service.key not in doubtful
     }
     texts = {**record.texts, owner: profile.text}
     return replace(record, texts=texts, marks={**record.marks, owner: new})
 
 
-def remarked(record: Record, desired: Objects, listed: Fingerprints) -> Record:
-    """Return the record whose marks are of its claims, of which `desired` are new.
+def remarked(record: Record, changed: Iterable[Key], listed: Fingerprints) -> Record:
+    """Return the record whose marks are of its claims, of which `changed` are new, or gone.
 
-    These have none: they may be as no text of a profile says any more. But where one is drained
-    the list is known all the same; what the text says is not asked then. Nor has the record what
-    the files of profiles were like that it does not know any more.
+    These have none: they may be as no text of a profile says any more. But where one is out of
+    service the list is known all the same; what the text says is not asked then. Nor has the record
+    what the files of profiles were like that it does not know any more.
     """
     if not record.marks and not record.texts:
         return record
-    touched = {key[1:4] for key in desired if key[0] in SERVER_KINDS}
+    touched = {key[1:4] for key in changed if key[0] in SERVER_KINDS}
     left = {
         owner: dict(_remarked(record, owner, touched, listed))
         for owner in record.marks
@@ -168,9 +182,10 @@ def remarked(record: Record, desired: Objects, listed: Fingerprints) -> Record:
 def _remarked(
     record: Record, owner: str, touched: Set[Key], listed: Fingerprints
 ) -> Iterator[tuple[Key, Mark]]:
-    marks, drained = record.marks[owner], record.drained.get(owner, frozenset())
+    marks = record.marks[owner]
+    out = (*record.drained.get(owner, ()), *record.down.get(owner, ()))
     yield from (each for each in marks.items() if each[0] not in touched)
-    known = {key[1:4] for key in drained} & touched & marks.keys()
+    known = {key[1:4] for key in out} & touched & marks.keys()
     new = [item for key, item in record.claims[owner].items() if key[1:4] in known]
     for service, servers in by_service(new).items():
         mark = Mark(marks[service.key].said, listed.of(service, servers), len(servers))

@@ -8,7 +8,7 @@ from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.record import Record
 from lvsdr.core.renamed_links import link_of
 from lvsdr.model.change import Change, Kept, Plan
-from lvsdr.model.ipvs import VirtualServer
+from lvsdr.model.ipvs import SERVER_KINDS, VirtualServer
 from lvsdr.model.ipvs_daemons import SyncDaemon
 from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import (
@@ -20,7 +20,9 @@ from lvsdr.model.objects import (
     ProxyNeighbour,
     Route,
     Sysctl,
+    keyed,
 )
+from lvsdr.model.profile import DirectorProfile, Profile
 
 # Changed in two requests: a run that was killed between them has taken it away itself.
 IN_TWO_STEPS = frozenset({Address.kind, Route.kind, SyncDaemon.kind})
@@ -56,6 +58,21 @@ def _left_to_others(
         elif key not in pending and now != before and not _same(now, left[key]):
             was = f"lvsdr left it {left[key].detail}, before that it was {before.detail}"
             yield Kept(now, f"stays: others have changed it since ({was})")
+
+
+def left_to_table_owner(owner: str, record: Record, profile: Profile) -> tuple[Kept, ...]:
+    """Return the servers that lvsdr has put into a table which is another's by now.
+
+    keepalived may have taken them over, and has clients on them: they stay as they are.
+    """
+    if not isinstance(profile, DirectorProfile) or profile.writes_table:
+        return ()
+    left = {**record.claims.get(owner, {}), **keyed(record.intents.get(owner, ()))}
+    return tuple(
+        Kept(item, f"stays: {profile.table_owner} owns the table")
+        for key, item in left.items()
+        if key[0] in SERVER_KINDS
+    )
 
 
 def still_valid(baseline: Baseline, now: float) -> Baseline:

@@ -17,6 +17,7 @@ from lvsdr.model.objects import NOTHING, Key, Objects
 if TYPE_CHECKING:
     from lvsdr.model.client_connections import ConnectionQuestion, ConnectionsSeen
     from lvsdr.model.counters import Counters
+    from lvsdr.model.foreign_program import Checker
     from lvsdr.model.ipvs import RealServer, Service, VirtualServer
     from lvsdr.model.route_lookup import Packet, RouteTo, UnicastRoute
 
@@ -55,6 +56,9 @@ class Kernel(Protocol):
 
     def virtual_servers(self) -> Iterable[VirtualServer]:
         """Return every virtual server of the IPVS table, whoever has put it there."""
+
+    def checkers(self) -> Iterable[Checker]:
+        """Return the programs that run here and take real servers out of the table."""
 
     def counters(
         self, services: Collection[Key], rips: Collection[str] = ()

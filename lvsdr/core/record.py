@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 
 from lvsdr.errors import ProfileError
 from lvsdr.model.folded_servers import FoldedServers, Mark, ProfileText
+from lvsdr.model.health import REMOVE, Down
 from lvsdr.model.host import Host
-from lvsdr.model.ipvs import RealServer
+from lvsdr.model.ipvs import VirtualServer
 from lvsdr.model.late_dataclasses import dataclass, field, replace
 from lvsdr.model.objects import (
     Baseline,
@@ -35,7 +36,8 @@ class Record:
 
     `baseline` is how each object was before lvsdr first touched it, `claims` how lvsdr left it.
     `intents` are what runs that never came to their end were about to make of it. `drained` are
-    the real servers that have weight 0 until somebody lifts it, whatever the profile says.
+    the real servers that have weight 0 until somebody lifts it, whatever the profile says; `down`
+    those that do not serve: out until they do.
     `links` are the kernel's numbers of the links that these are on, by the name that each had.
     `origins` say where profiles came from. `given_back` are the addresses and routes that others
     had before profiles that are withdrawn. `folded` are claims that are not in `claims`, since
@@ -55,6 +57,7 @@ class Record:
     marks: Mapping[str, Mapping[Key, Mark]] = field(default_factory=dict)
     texts: Mapping[str, ProfileText] = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=(), compare=False)
+    down: Mapping[str, Mapping[Key, Down]] = field(default_factory=dict)
 
     def claimed_keys(self) -> Set[Key]:
         """Return the keys that any profile claims, or was about to, in their order."""
@@ -119,18 +122,6 @@ class Record:
         proxies = tuple(entry for entry in entries if isinstance(entry, ProxyNeighbour))
         return replace(host, sysctls=own, proxies=proxies)
 
-    def with_drained(self, owner: str, desired: Objects) -> Objects:
-        """Return what is desired with weight 0 for what is drained."""
-        drained = self.drained.get(owner, frozenset())
-        if not drained:
-            return desired
-        return {
-            key: replace(item, weight=0)
-            if key in drained and isinstance(item, RealServer)
-            else item
-            for key, item in desired.items()
-        }
-
     def made(self, owner: str, item: Object | None) -> bool:
         """Return whether `owner` may have made an object what `item` is."""
         if item is None:
@@ -138,20 +129,22 @@ class Record:
         left = self.claims.get(owner, {}).get(item.key)
         return left == item or item in self.intents.get(owner, ())
 
-    def claim(
+    def claim(  # noqa: PLR0913, PLR0917 - what becomes of which of its objects
         self,
         owner: str,
         desired: Objects,
         observed: Objects,
         drained: Collection[Key] | None = None,
         given_back: Iterable[Object] = (),
+        absent: Iterable[Key] = (),
     ) -> Record:
-        """Return the record to write before `owner` makes the host `desired`.
+        """Return the record to write before `owner` makes the host `desired`, without `absent`.
 
         With `drained`, those and no others of its objects are. `given_back` is what the run makes
         of objects that are not desired any more, and could be killed at.
         """
-        first = ((key, observed.get(key)) for key in desired if key not in self.baseline)
+        keys = (*desired, *absent)
+        first = ((key, observed.get(key)) for key in keys if key not in self.baseline)
         raised = ((key, observed[key]) for key in self._raised(owner, desired, observed))
         baseline = {**self.baseline}
         baseline.update(first)
@@ -170,11 +163,28 @@ class Record:
         drained = {**self.drained, owner: frozenset(keys)}
         return replace(self, drained={other: each for other, each in drained.items() if each})
 
-    def settle(self, owner: str, desired: Objects, remembered: Collection[Key] = ()) -> Record:
+    def downing(self, owner: str, down: Mapping[Key, Down]) -> Record:
+        """Return the record in which those, and no others, of the owner's objects are down."""
+        every = {**self.down, owner: down}
+        return replace(self, down={other: each for other, each in every.items() if each})
+
+    def coming_from(self, origins: Mapping[str, Origin]) -> Record:
+        """Return the record with `origins`, and those of the profiles that it knows."""
+        every = {**self.origins, **origins}
+        return replace(self, origins={each: it for each, it in every.items() if self.knows(each)})
+
+    def settle(
+        self,
+        owner: str,
+        desired: Objects,
+        remembered: Collection[Key] = (),
+        down: Mapping[Key, Down] | None = None,
+    ) -> Record:
         """Return the record to write once the host is `desired`.
 
-        `remembered` stays drained though it is not.
+        `remembered` stays drained though it is not; of what is down, `down` is by now.
         """
+        out = self.downing(owner, down or {}).down
         # A claim says how lvsdr left an object, whichever profile it did it for.
         claims: dict[str, Objects] = {
             other: {key: desired.get(key, item) for key, item in objects.items()}
@@ -190,16 +200,17 @@ class Record:
         }
         baseline = self.baseline
         if not baseline.keys() <= desired.keys():
-            held = Record(baseline, claims, intents).claimed_keys()
+            held = Record(baseline, claims, intents, down=out).claimed_keys()
             baseline = {key: before for key, before in baseline.items() if key in held}
-        settled = replace(self, baseline=baseline, claims=claims, intents=intents)
+        settled = replace(self, baseline=baseline, claims=claims, intents=intents, down=out)
         drained = self.drained.get(owner, frozenset())
         kept = drained & desired.keys() | drained.intersection(remembered)
         return settled.draining(owner, kept)
 
     def knows(self, owner: str) -> bool:
         """Return whether there is anything of the profile in it."""
-        return any(owner in each for each in (self.claims, self.intents, self.drained))
+        every = (self.claims, self.intents, self.drained, self.down)
+        return any(owner in each for each in every)
 
     def _raised(self, owner: str, desired: Objects, observed: Objects) -> Iterator[Key]:
         """Yield the sysctls that somebody made stricter than we had: that is the host's own now."""
@@ -215,8 +226,12 @@ class Record:
     def _keys(self, owner: str) -> Iterable[Key]:
         """Return the keys that a profile claims, those of its intents last; some twice."""
         left = self.claims.get(owner, {})
-        meant = self.intents.get(owner)
-        return [*left, *(item.key for item in meant)] if meant else left
+        meant = dict.fromkeys(item.key for item in self.intents.get(owner, ()))
+        # Those that are taken out of a service of the profile are still its own.
+        out = (key for key, each in self.down.get(owner, {}).items() if each.action == REMOVE)
+        services = ((key, (VirtualServer.kind, *key[1:4])) for key in out)
+        absent = [key for key, service in services if service in left or service in meant]
+        return [*left, *meant, *absent] if meant or absent else left
 
 
 def _touched(items: tuple[Object, ...], desired: Objects) -> Iterator[Object]:

@@ -8,11 +8,12 @@ from typing import Any
 from lvsdr.core.record import Record
 from lvsdr.model import compact_objects
 from lvsdr.model.folded_servers import FoldedServers, Mark, ProfileText
+from lvsdr.model.health import REMOVE, WEIGHT, Down
 from lvsdr.model.ipvs import SERVER_KINDS, RealServer, by_service
 from lvsdr.model.late_dataclasses import dataclass, replace
 from lvsdr.model.objects import Address, Baseline, Key, Object, Objects, Route, keyed
 from lvsdr.model.other_attributes import AddressAttributes, RouteAttributes
-from lvsdr.model.plain_data import from_plain, service_from_plain
+from lvsdr.model.plain_data import from_plain, real_server_of, service_from_plain
 from lvsdr.model.profile import Origin
 
 FORMAT = "lvsdr/baseline/4"
@@ -52,9 +53,10 @@ def record_of(plain: Plain, known: Iterable[RealServer] = (), *, folding: bool =
     drained, given_back = (_keys(plain.get(name, {})) for name in ("drained", "given_back"))
     if any(key[0] != RealServer.kind for keys in drained.values() for key in keys):
         raise Lie("it has drained what is no real server")
-    apart = {key for keys in (there, *drained.values()) for key in keys}
+    down = {owner: dict(map(_down, rows)) for owner, rows in plain.get("down", {}).items()}
+    apart = {key for keys in (there, *drained.values(), *down.values()) for key in keys}
     claims = _claims(plain["claims"], known, apart if folding and not intents else None)
-    held = Record(claims=claims.objects, intents=intents).claimed_keys()
+    held = Record(claims=claims.objects, intents=intents, down=down).claimed_keys()
     count = sum(each.mark.count for some in claims.folded.values() for each in some.values())
     return Record(
         _baseline(plain, there, held, count),
@@ -70,6 +72,7 @@ def record_of(plain: Plain, known: Iterable[RealServer] = (), *, folding: bool =
         claims.folded,
         claims.marks,
         {owner: _text(entry) for owner, entry in plain.get("texts", {}).items()},
+        down=down,
     )
 
 
@@ -142,6 +145,18 @@ def _text(entry: Plain) -> ProfileText:
     pairs = (word.split(":") for word in entry["services"].split())
     services = tuple((int(size), said) for size, said in pairs)
     return ProfileText((int(size), str(said)), services, str(entry["tail"]))
+
+
+def _down(row: Any) -> tuple[Key, Down]:
+    """Return a real server that is down; raises TypeError, ValueError or LookupError."""
+    key, plain = tuple(row[0]), row[1]
+    made = Down(**plain)
+    fields = (made.since, made.why, made.by, made.action)
+    if tuple(map(type, fields)) != (int, str, str, str) or made.action not in (WEIGHT, REMOVE):
+        raise ValueError("not how a real server is down")
+    if real_server_of(key).key != key:
+        raise ValueError("not the key of a real server")
+    return key, made
 
 
 def _keys(owners: Mapping[str, Any]) -> dict[str, frozenset[Key]]:

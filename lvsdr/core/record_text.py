@@ -10,6 +10,7 @@ from typing import Any
 from lvsdr.core.record import Record
 from lvsdr.model import compact_objects
 from lvsdr.model.folded_servers import ProfileText
+from lvsdr.model.health import Down
 from lvsdr.model.late_dataclasses import asdict
 from lvsdr.model.objects import Address, Key, Object, Route
 from lvsdr.model.plain_data import to_plain
@@ -58,6 +59,11 @@ def entry_of(key: Key, before: Object) -> dict[str, Any]:
     entry = {"key": key, "before": to_plain(before)}
     attributes = before.attributes if isinstance(before, Address | Route) else None
     return {**entry, "attributes": asdict(attributes)} if attributes else entry
+
+
+def down_rows(down: Mapping[Key, Down]) -> list[Any]:
+    """Return which real servers are down, and how."""
+    return [[key, asdict(each)] for key, each in sorted(down.items(), key=lambda it: str(it[0]))]
 
 
 def text_entry(text: ProfileText) -> dict[str, Any]:

@@ -5,7 +5,7 @@ The kernel knows a link by its number, and takes addresses, labels and settings 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from lvsdr.core.record import Record
 from lvsdr.model.host import HostLink
@@ -33,12 +33,13 @@ def link_of(key: Key) -> str | None:
     return parts[3] if named else None
 
 
-def numbers_of(keys: Iterable[Key], known: Mapping[str, int]) -> dict[str, int]:
-    """Return the numbers of the links that the objects `keys` are on, as far as they are known."""
+def numbered(record: Record, new: Mapping[str, int]) -> Record:
+    """Return the record with the numbers of the links that its objects are on, as far as known."""
+    known = {**record.links, **new}
     # Of the rest there may be many.
-    linked = (key for key in keys if key[0] not in SERVER_KINDS)
+    linked = (key for key in record.baseline if key[0] not in SERVER_KINDS)
     found = dict.fromkeys(filter(None, map(link_of, linked)))
-    return {name: known[name] for name in found if known.get(name)}
+    return replace(record, links={name: known[name] for name in found if known.get(name)})
 
 
 def following(record: Record, links: Mapping[str, HostLink]) -> Record:

@@ -8,17 +8,13 @@ from pathlib import Path
 
 from lvsdr.core.book import Book
 from lvsdr.core.both_roles import DirectorVip, left_to_director
-from lvsdr.core.folding import (
-    Fingerprints,
-    left_alone,
-    marked,
-    remarked,
-    with_record,
-)
+from lvsdr.core.folding import Fingerprints, left_alone, marked, remarked, with_record
+from lvsdr.core.foreign_checkers import taken_out
 from lvsdr.core.giving_back import (
     begun_on_shared,
     half_given_back,
     left_to_others,
+    left_to_table_owner,
     still_valid,
     used_by_others,
     without,
@@ -26,21 +22,17 @@ from lvsdr.core.giving_back import (
 )
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.left_behind import remembering
+from lvsdr.core.out_of_service import OutOfService, in_service, notes, out_of_service
 from lvsdr.core.plan_order import Order, by_layers, to_stand_by
 from lvsdr.core.planner import plan, planned_keys
 from lvsdr.core.record import Record, owner_of
-from lvsdr.core.renamed_links import following, numbers_of
+from lvsdr.core.renamed_links import following, numbered
 from lvsdr.model.change import Change, Kept, Plan
+from lvsdr.model.health import REMOVE
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer
 from lvsdr.model.late_dataclasses import dataclass, field, replace
-from lvsdr.model.objects import (
-    NOTHING,
-    Baseline,
-    Key,
-    Link,
-    Objects,
-)
+from lvsdr.model.objects import NOTHING, Baseline, Key, Link, Objects
 from lvsdr.model.profile import DirectorProfile, Origin, Profile
 from lvsdr.profile import roles
 
@@ -50,9 +42,9 @@ class Situation:
     """Where a profile stands on this host: what it wants, what is there, what has to be done.
 
     `in_use` is what would be deleted if others did not use it, `kept` what else is let go of and
-    does not become what it was before. `drained` are those of the
-    profile's real servers that have weight 0 whatever it says. Where it is `partial`, the profile's
-    other objects stay as they are. `director_vips` are left to the director's profile. `links` are
+    does not become what it was before. `out` are those of the profile's real servers that are out
+    of service whatever it says. Where it is `partial`, the profile's other objects stay as they
+    are. `director_vips` are left to the director's profile. `links` are
     the kernel's numbers of links by their names, `origin` is where the profile comes from; it is
     `profile` where all of it is wanted.
     """
@@ -65,7 +57,7 @@ class Situation:
     todo: Plan
     in_use: tuple[Kept, ...] = ()
     kept: tuple[Kept, ...] = ()
-    drained: frozenset[Key] = frozenset()
+    out: OutOfService = OutOfService()
     partial: bool = False
     director_vips: tuple[DirectorVip, ...] = ()
     links: Mapping[str, int] = field(default_factory=dict)
@@ -76,22 +68,34 @@ class Situation:
     def record_before(self) -> Record:
         """Return the record to write before the first change."""
         half = half_given_back(self.todo, self.desired)
-        record = self.record.claim(self.owner, self.desired, self.observed, self.drained, half)
-        return self._with_origins(record)
+        desired = {**self.desired, **self.out.lifted} if self.out.lifted else self.desired
+        record = self.record.claim(
+            self.owner, desired, self.observed, self.out.drained, half, self.out.removed
+        )
+        # What is taken out and goes is given back: until then it is known whose it is.
+        going = {
+            key: each
+            for key, each in self.record.down.get(self.owner, {}).items()
+            if each.action == REMOVE and key in record.baseline and key not in self.desired
+        }
+        return self._with_origins(record.downing(self.owner, {**going, **self.out.down}))
 
     def record_after(self, before: Record, listed: Fingerprints, seen: Objects = NOTHING) -> Record:
         """Return the record to write after the last change; `before` is on disk until then.
 
         `seen` are the objects as they are by now. `listed` tells by what real servers are known.
         """
-        others = self.record.claims.get(self.owner, {}) if self.partial else {}
-        desired = {**others, **self.desired} if others else self.desired
+        left = self.record.claims.get(self.owner, {}) if self.partial else {}
+        others = {key: item for key, item in left.items() if key not in self.baseline}
+        # What the checker of another program has set, lvsdr has not.
+        desired = {**others, **self.desired, **self.out.lifted}
         made = {it.name: it.index for it in seen.values() if isinstance(it, Link)}
-        settled = before.settle(self.owner, desired, self.drained)
+        settled = before.settle(self.owner, desired, self.out.drained, self.out.down)
         after = remembering(self.owner, before, settled, self.observed)
-        after = remarked(after, self.desired, listed)
+        changed = {*self.desired, *self.baseline} if self.partial else self.desired.keys()
+        after = remarked(after, changed, listed)
         if self.profile is not None:
-            after = marked(after, self.owner, self.desired, self.profile, listed)
+            after = marked(after, self.owner, self.desired, self.profile, listed, self.out.checked)
         return self._with_origins(after, made)
 
     def coming_from(self, file: Path | None) -> Situation:
@@ -102,15 +106,8 @@ class Situation:
 
     def _with_origins(self, record: Record, made: Mapping[str, int] | None = None) -> Record:
         """Return the record with the numbers of its links, and the origins of its profiles."""
-        known = {**record.links, **self.links, **(made or {})}
-        numbers = numbers_of(record.baseline, known)
-        new = {} if self.origin is None else {self.owner: self.origin}
-        origins = {
-            owner: origin
-            for owner, origin in {**record.origins, **new}.items()
-            if record.knows(owner)
-        }
-        return replace(record, links=numbers, origins=origins)
+        record = numbered(record, {**self.links, **(made or {})})
+        return record.coming_from({} if self.origin is None else {self.owner: self.origin})
 
     @property
     def drift(self) -> Plan:
@@ -121,19 +118,19 @@ class Situation:
         left = self.record.claims.get(self.owner, {})
         # What is no longer wanted, and another profile claims as well, has not been looked at.
         looked = self.desired.keys() | self.baseline.keys()
-        seen = ((left[key], self.observed.get(key)) for key in left if key in looked)
+        told = {**left, **dict.fromkeys(self.out.removed)} if self.out.removed else left
+        seen = (
+            (claim, self.observed.get(key))
+            for key, claim in told.items()
+            if key in looked and key not in self.out.lifted
+        )
         return tuple(Change(claim, now) for claim, now in seen if claim != now)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Return what people have to know of how the plan was made."""
-        drained = (
-            f"{self.desired[key].noun} {self.desired[key].title} is drained: weight 0 until"
-            f" lvsdr director drain --undo --rip {key[-2]}"
-            for key in sorted(self.drained & self.desired.keys(), key=str)
-        )
-        in_use = map(str, self.in_use)
-        return (*self.record.notes, *map(str, self.director_vips), *in_use, *drained)
+        others = map(str, (*self.director_vips, *self.in_use))
+        return (*self.record.notes, *others, *notes(self.out, self.desired))
 
 
 def plan_apply(  # noqa: PLR0913, PLR0917 - what is wanted where, and what is known of it already
@@ -156,25 +153,56 @@ def plan_apply(  # noqa: PLR0913, PLR0917 - what is wanted where, and what is kn
     record = following(loaded, here.links)
     seen = record.host_without(owner, here)
     own, vips = left_to_director(profile, seen, record, director)
-    desired = record.with_drained(owner, roles.desired(wanted, own))
-    baseline = let_go_of(owner, record, roles.must_be_absent(wanted, desired))
-    situation = situation_of(owner, desired, baseline, kernel, record, order)
+    every = roles.desired(wanted, own)
+    out = out_of_service(owner, record).among(every.keys())
+    situation = _in_service(wanted, every, out, kernel, record, order)
     numbers = {name: link.index for name, link in here.links.items()}
     return replace(situation, director_vips=vips, links=numbers, profile=profile)
 
 
-def plan_standby(profile: DirectorProfile, kernel: Kernel, book: Book) -> Situation:
+def plan_standby(
+    profile: DirectorProfile, kernel: Kernel, book: Book, *, spared: bool = False
+) -> Situation:
     """Return what is between this host and one that stands by while another is the director.
 
     Whoever had a table before lvsdr had it for a director, and a standby is none: it is not given
-    back.
+    back. Where lvsdr has `spared` real servers, it was no checker that has taken them out.
     """
     record, owner = record_of(kernel, book, profile.real_servers), owner_of(profile)
-    desired = record.with_drained(owner, roles.standby(profile))
-    baseline = let_go_of(owner, record, roles.must_be_absent(profile, desired))
-    situation = situation_of(owner, desired, baseline, kernel, record, to_stand_by)
-    drained = record.drained.get(owner, frozenset())
-    return replace(situation, drained=drained.intersection(it.key for it in profile.real_servers))
+    out = out_of_service(owner, record).among({each.key for each in profile.real_servers})
+    every = roles.standby(profile)
+    return _in_service(profile, every, out, kernel, record, to_stand_by, heeded=not spared)
+
+
+def _in_service(  # noqa: PLR0913, PLR0917 - what is wanted where, and who is out of service
+    profile: Profile,
+    every: Objects,
+    out: OutOfService,
+    kernel: Kernel,
+    record: Record,
+    order: Order,
+    *,
+    heeded: bool = True,
+) -> Situation:
+    """Return the situation in which `every` object of the profile is wanted but for who is out.
+
+    Where it is `heeded`, what the checker of another program says is no drift.
+    """
+    owner = owner_of(profile)
+    sorry = profile.sorry_servers if isinstance(profile, DirectorProfile) else ()
+    desired, here = in_service(every, out, sorry)
+    absent = (*roles.must_be_absent(profile, desired), *here.removed)
+    baseline = let_go_of(owner, record, absent)
+    stays = left_to_table_owner(owner, record, profile)
+    baseline = without(baseline, stays)
+    situation = situation_of(owner, desired, baseline, kernel, record, order)
+    left = record.claims.get(owner, {})
+    checked = taken_out(situation.todo, left, kernel) if heeded else {}
+    if checked:
+        out = replace(out, checked=checked)
+        return _in_service(profile, every, out, kernel, record, order, heeded=False)
+    out = replace(out, removed=here.removed, lifted=here.lifted)
+    return replace(situation, out=out, kept=(*stays, *situation.kept))
 
 
 def let_go_of(owner: str, record: Record, absent: Iterable[Key] = ()) -> Baseline:
@@ -208,8 +236,7 @@ def situation_of(  # noqa: PLR0913, PLR0917 - those of the plan, and what it is 
     if in_use:
         baseline = without(baseline, in_use)
         todo = plan(desired, observed, baseline, order)
-    drained = record.drained.get(owner, frozenset()) & desired.keys()
-    return Situation(owner, record, desired, observed, baseline, todo, in_use, kept, drained)
+    return Situation(owner, record, desired, observed, baseline, todo, in_use, kept)
 
 
 def record_of(kernel: Kernel, book: Book, known: Iterable[RealServer] = ()) -> Record:

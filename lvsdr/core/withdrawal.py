@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from lvsdr.core.book import Book
 from lvsdr.core.folding import read_already
-from lvsdr.core.giving_back import held_by_others
+from lvsdr.core.giving_back import held_by_others, left_to_table_owner, without
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.left_behind import on_other_links, unrecorded
 from lvsdr.core.record import Record, owner_of
 from lvsdr.core.situation import Situation, let_go_of, record_of, situation_of
 from lvsdr.errors import ProfileError
+from lvsdr.model.change import Kept
 from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import NOTHING
 from lvsdr.model.profile import Profile
@@ -27,7 +28,8 @@ def plan_withdrawal(
     if without_record and unknown:
         baseline = dict.fromkeys(each.item.key for each in unknown)
         return situation_of(owner, NOTHING, baseline, kernel, record)
-    situation = _withdrawal(owner, kernel, record)
+    stays = left_to_table_owner(owner, record, profile)
+    situation = _withdrawal(owner, kernel, record, stays)
     return replace(situation, kept=(*situation.kept, *unknown))
 
 
@@ -36,7 +38,8 @@ def plan_withdrawal_of(owner: str, kernel: Kernel, book: Book) -> Situation:
     record = record_of(kernel, book)
     if not record.knows(owner):
         role, _, name = owner.partition(":")
-        known = ", ".join(each.replace(":", " ") for each in {**record.claims, **record.drained})
+        owners = {**record.claims, **record.drained, **record.down}
+        known = ", ".join(each.replace(":", " ") for each in owners)
         raise ProfileError(
             f"cannot withdraw {role} {name}: the record of this host has no such profile",
             hints=[f"it has: {known or 'none'}"],
@@ -44,8 +47,11 @@ def plan_withdrawal_of(owner: str, kernel: Kernel, book: Book) -> Situation:
     return _withdrawal(owner, kernel, record)
 
 
-def _withdrawal(owner: str, kernel: Kernel, record: Record) -> Situation:
-    situation = situation_of(owner, NOTHING, let_go_of(owner, record), kernel, record)
+def _withdrawal(
+    owner: str, kernel: Kernel, record: Record, stays: tuple[Kept, ...] = ()
+) -> Situation:
+    baseline = without(let_go_of(owner, record), stays)
+    situation = situation_of(owner, NOTHING, baseline, kernel, record)
     others = held_by_others(owner, record)
     elsewhere = on_other_links(owner, record, kernel) if record.knows(owner) else ()
-    return replace(situation, kept=(*situation.kept, *others, *elsewhere))
+    return replace(situation, kept=(*stays, *situation.kept, *others, *elsewhere))

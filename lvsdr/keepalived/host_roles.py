@@ -39,6 +39,17 @@ class Roles:
                 " with arp_ignore 8 nobody answers for the VIP, not even its director",
                 hints=["write 1 as arp_ignore, or leave it out"],
             )
+        if self.realserver is not None and _schedules_on_standby(self.director):
+            raise ProfileError(
+                f"cannot be director and real server with profile {self.director.name}: keepalived"
+                " keeps its table on a standby too, which would schedule what the active director"
+                " sends it, in a loop",
+                hints=[
+                    'write "standby": "synced", with a sync daemon of each state: then a standby'
+                    " passes it by",
+                    'or let lvsdr own the table: "table_owner": "lvsdr"',
+                ],
+            )
         if self.realserver is not None and _would_loop(self.director):
             raise ProfileError(
                 f"cannot be director and real server with profile {self.director.name}: a synced"
@@ -54,6 +65,10 @@ class Roles:
     def both_schedule(self) -> bool:
         """Return whether the host is sent what another director of the cluster schedules."""
         return self.realserver is not None and self.director.standby == "synced"
+
+
+def _schedules_on_standby(profile: DirectorProfile) -> bool:
+    return not profile.writes_table and profile.standby != "synced"
 
 
 def _would_loop(profile: DirectorProfile) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from time import monotonic, sleep
 
 from lvsdr.core.book import Book
+from lvsdr.core.out_of_service import out_of_service
 from lvsdr.core.plan_order import EXPIRE_NODEST_CONN
 from lvsdr.core.record import owner_of
 from lvsdr.core.workflow import without_undo
@@ -37,11 +38,14 @@ OUTLAST = 1.25
 def spared(profile: DirectorProfile, host: Host, book: Book) -> tuple[RealServer, ...]:
     """Return the real servers that this host can do without, since it serves the same itself.
 
-    Where it does not, nobody who is sent something by this host can choose it in turn.
+    Where it does not, nobody who is sent something by this host can choose it in turn. None where
+    the weights are not lvsdr's to write.
     """
+    if not profile.writes_table:
+        return ()
     own = host.ips
-    drained = book.load().drained.get(owner_of(profile), frozenset())
-    weighty = [each for each in profile.real_servers if each.weight and each.key not in drained]
+    out = out_of_service(owner_of(profile), book.load())
+    weighty = [each for each in profile.real_servers if each.weight and not out.has(each.key)]
     served = {each.service for each in weighty if each.rip in own}
     return tuple(each for each in weighty if each.service in served and each.rip not in own)
 

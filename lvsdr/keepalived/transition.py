@@ -105,9 +105,10 @@ def _stand_by(roles: Roles, access: HostAccess, report: Report, *, heard: bool =
     host = access.kernel.read_host()
     if profile.vips_owner == "lvsdr":
         release_vips(profile, host, access, report)
-    if heard and roles.both_schedule:
+    spared = heard and roles.both_schedule
+    if spared:
         rivals.serve(profile, host, access, report)
-    situation = plan_standby(profile, access.kernel, access.book)
+    situation = plan_standby(profile, access.kernel, access.book, spared=spared)
     try:
         workflow.converge(situation, access.kernel, access.book)
     except LvsdrError as failure:

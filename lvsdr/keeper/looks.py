@@ -28,6 +28,17 @@ class Notices(Protocol):
     def events(self) -> Sequence[RouteEvent]: ...
 
 
+class Looking(Protocol):
+    """What has to know that it was looked: the checks of real servers."""
+
+    @property
+    def state(self) -> str:
+        """Return in a few words how it stands."""
+
+    def looked(self, now: float, *, changed: bool) -> None:
+        """Take it that the host was looked at; `changed`: somebody has changed something."""
+
+
 class Looks:
     """A part of the resident's loop: the `keepers` look, each in its turn.
 
@@ -57,6 +68,8 @@ class Looks:
         self._next = clock() + every
         self._earliest = 0.0
         self._to_reload: list[HostKeeper] = []
+        self._changed = False
+        self.parts: list[Looking] = []
         self._busy_since: float | None = None
 
     def reload(self) -> None:
@@ -71,9 +84,8 @@ class Looks:
 
     def tell_state(self) -> None:
         """Tell the service manager in one line what the matter is."""
-        self._service.status(
-            "; ".join(f"{each.kept.owner}: {each.told.state}" for each in self._keepers)
-        )
+        said = [f"{each.kept.owner}: {each.told.state}" for each in self._keepers]
+        self._service.status("; ".join(filter(None, (*said, *(it.state for it in self.parts)))))
 
     def filenos(self) -> Sequence[int]:
         """Return the descriptor of the notices."""
@@ -88,6 +100,7 @@ class Looks:
         heard = self._notices.events()
         if heard:
             self._noticed.take(heard)
+            self._changed = True
             self.soon()
         if now >= self._next:
             self._look(now)
@@ -111,6 +124,9 @@ class Looks:
         self._next = end + (BUSY_FOR if busy else self._every)
         if well:
             self._noticed.all_is_well()
+        for part in self.parts:
+            part.looked(end, changed=self._changed)
+        self._changed = False
         self.tell_state()
 
     def _reload(self) -> bool:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress
     from lvsdr.model.client_connections import ConnectionQuestion, ConnectionsSeen
     from lvsdr.model.counters import Counters
+    from lvsdr.model.foreign_program import Checker
     from lvsdr.model.host import Host
     from lvsdr.model.route_lookup import Packet, RouteTo, UnicastRoute
 
@@ -151,6 +152,12 @@ class LinuxKernel(Closing):
     def virtual_servers(self) -> Iterable[VirtualServer]:
         """Return every virtual server, whoever has put it there."""
         return self._servers.every()
+
+    def checkers(self) -> Iterable[Checker]:
+        """Return the programs that run here and take real servers out of the table."""
+        from lvsdr.kernel.views import running_checkers  # noqa: PLC0415
+
+        return running_checkers.checkers()
 
     def counters(
         self, services: Collection[Key], rips: Collection[str] = ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lvsdr.model.address import IPAddress
+from lvsdr.model.ipvs import RealServer, Service
 from lvsdr.model.late_dataclasses import dataclass
 
 
@@ -19,3 +21,42 @@ class Owner:
     place: str
     claims: tuple[str, ...] = ()
     unread: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedService:
+    """A service, or several from `first` to `last`, whose real servers a program checks.
+
+    `protocol` is tcp, udp, sctp or fwmark; `reals` are RIPs with their ports.
+    """
+
+    protocol: str
+    first: IPAddress | None
+    last: IPAddress | None
+    port: int
+    fwmark: int
+    reals: frozenset[tuple[IPAddress, int]]
+
+    def is_of(self, service: Service) -> bool:
+        """Return whether it is this service."""
+        if service.protocol != self.protocol:
+            return False
+        vip, first, last = service.vip, self.first, self.last
+        if vip is None or first is None or last is None:
+            return vip is first is None and service.fwmark == self.fwmark
+        same = vip.version == first.version and int(first) <= int(vip) <= int(last)
+        return same and service.port == self.port
+
+
+@dataclass(frozen=True, slots=True)
+class Checker:
+    """A program that runs here, and takes out of the IPVS table who does not pass its checks."""
+
+    program: str
+    place: str
+    services: tuple[CheckedService, ...]
+
+    def checks(self, server: RealServer) -> bool:
+        """Return whether it checks a real server."""
+        place = (server.rip, server.port)
+        return any(place in each.reals and each.is_of(server.service) for each in self.services)

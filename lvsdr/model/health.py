@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 from lvsdr.model.late_dataclasses import dataclass
 
 WEIGHT, REMOVE = "weight", "remove"
 KEEP, DROP = "keep", "drop"
+
+# How many times a silent path is asked within the timeout, and where its last check failed too. Of
+# questions and answers that get lost by 20 % each, 0.36**6 is one check in 460, 0.36**20 none.
+TRIES, TRIES_IN_DOUBT = 6, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +77,15 @@ class CheckResult:
     """What became of one check of the real server `number`, by whom it was asked.
 
     `why` says in few words what is wrong, empty where it serves. `silent` is True where nothing
-    was heard of it at all: then it may be us who are deaf. `at` is when that was known, by
-    monotonic(3).
+    was heard of it at all: then it may be us who are deaf. The check `began` with the first
+    question, and at `at` its result was known, both by monotonic(3).
     """
 
     number: int
     ok: bool
     why: str = ""
     silent: bool = False
+    began: float = 0.0
     at: float = 0.0
 
 
@@ -86,10 +93,25 @@ class CheckResult:
 class Down:
     """A real server that is out of service: since when (time(2)), why, and who found it so.
 
-    `action` is what was done to it: weight or remove.
+    `since` is 0 where nobody knows. `action` is what was done to it: weight or remove.
     """
 
     since: int
     why: str
     by: str = "lvsdr director keep"
     action: str = WEIGHT
+
+    def __str__(self) -> str:
+        since = f" since {moment(self.since)}" if self.since else ""
+        return f"down{since} ({self.why}), by {self.by}"
+
+    @property
+    def story(self) -> str:
+        """Return the same, where it is known already that it is down."""
+        since = f"since {moment(self.since)}: " if self.since else ""
+        return f"{since}{self.why} ({self.by})"
+
+
+def moment(seconds: int) -> str:
+    """Return a time(2) by ISO 8601, in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

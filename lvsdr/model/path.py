@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 from lvsdr.model.address import IPAddress
+from lvsdr.model.health import Down
 from lvsdr.model.ipvs import Service
 from lvsdr.model.ipvs_tunnel import IPIP_TUNNEL, Tunnel
 from lvsdr.model.late_dataclasses import dataclass
@@ -124,7 +125,8 @@ class Proof:
     size that the real server announced over TCP, `mtu` that of the link towards it. `stranger`
     is the MAC that answered instead. `lent` has each of `macs` that only another claims the next
     hop for, after the MAC of who does. `shared` has each of `macs` that several real servers have,
-    though they are different hosts, with their RIPs.
+    though they are different hosts, with their RIPs. `down` says how the real server is out of
+    service: no client is sent there.
     """
 
     path: Path
@@ -140,3 +142,4 @@ class Proof:
     stranger: str | None = None
     lent: tuple[tuple[str, str], ...] = ()
     shared: tuple[SharedMac, ...] = ()
+    down: Down | None = None

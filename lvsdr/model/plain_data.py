@@ -12,7 +12,7 @@ from lvsdr.model.address import parsed_address
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer, interned
 from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
 from lvsdr.model.late_dataclasses import fields
-from lvsdr.model.objects import Address, Link, Object, ProxyNeighbour, Route, Sysctl
+from lvsdr.model.objects import Address, Key, Link, Object, ProxyNeighbour, Route, Sysctl
 
 Plain = dict[str, Any]
 
@@ -59,6 +59,7 @@ def from_plain(kind: str, plain: Mapping[str, Any]) -> Object:
 
 
 SIMPLE = frozenset({str, int, bool, type(None)})
+FAMILIES = {4: "inet", 6: "inet6"}
 
 
 @cache
@@ -94,6 +95,20 @@ def service_from_plain(plain: Mapping[str, Any]) -> Service:
     """Return the service that `plain` is; raises KeyError, TypeError or ValueError."""
     # Real servers follow one another, and a service's are told apart without reading it again.
     return _known_service(tuple(plain.items()))
+
+
+def real_server_of(key: Key) -> RealServer:
+    """Return a real server that has a key, weight 0 and nothing else of its own.
+
+    Raises TypeError or ValueError where the key is that of none.
+    """
+    _, protocol, named, rest, rip, port = key
+    if protocol == "fwmark":
+        service = Service(str(protocol), fwmark=int(named), family=str(rest))
+    else:
+        vip = parsed_address(str(named))
+        service = Service(str(protocol), vip, int(rest), family=FAMILIES[vip.version])
+    return RealServer(interned(service), parsed_address(str(rip)), int(port), 0)
 
 
 @lru_cache(maxsize=4096)

@@ -90,6 +90,11 @@ class DirectorProfile:
     def vips(self) -> tuple[IPAddress, ...]:
         return tuple(vip.address for vip in self.labelled_vips)
 
+    @property
+    def writes_table(self) -> bool:
+        """Return whether the virtual and real servers of the kernel are lvsdr's to write."""
+        return self.table_owner == "lvsdr"
+
     def health_of(self, service: Service) -> Health | None:
         """Return how the real servers of a service are checked; None for not at all."""
         return self.own_health.get(service, self.health)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer
 from lvsdr.model.path import Path, PathDetail, Proof, RealServerRoute
-from lvsdr.model.profile import DirectorProfile
+from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.model.route_lookup import Packet
 from lvsdr.profile.roles.director_paths import foreign_paths, paths
+from lvsdr.rules.host import own_answers, route_questions
 
 Probe = Callable[[Sequence[Path], Sequence[RealServerRoute]], Sequence[Proof]]
+
+
+def packets(profile: Profile, host: Host) -> Iterator[Packet]:
+    """Yield the packets that a verify looks up: those of the rules, and on every path."""
+    yield from route_questions.packets(profile, host)
+    if isinstance(profile, DirectorProfile):
+        yield from own_answers.packets(profile.vips, profile.interface, host)
 
 
 def prove(
@@ -25,7 +33,7 @@ def prove(
     """
     every = (*paths(profile), *foreign_paths(profile, foreign))
     rips = dict.fromkeys(path.rip for path in every)
-    towards = {rip: _route_towards(rip, profile, host) for rip in rips}
+    towards = {rip: route_towards(rip, profile, host) for rip in rips}
     found = {path: _unproven(path, towards[path.rip]) for path in every}
     sent = [path for path, proof in found.items() if proof is None]
     routes = {
@@ -53,10 +61,13 @@ def _unproven(path: Path, route: RealServerRoute | PathDetail) -> Proof | None:
     return Proof(path, None, "no-source") if lacking else None
 
 
-def _route_towards(
+def route_towards(
     rip: IPAddress, profile: DirectorProfile, host: Host
 ) -> RealServerRoute | PathDetail:
-    """Return how this host sends to `rip`, or why no probe can be sent there."""
+    """Return how this host sends to `rip`, or why no probe can be sent there.
+
+    The route to it has been looked up.
+    """
     route = host.routes[Packet(rip)]
     if route.kind == "local":
         return "local"

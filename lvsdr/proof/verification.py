@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from lvsdr.core.book import Book
 from lvsdr.core.both_roles import DirectorVip, held_for_other_profiles, left_to_director
 from lvsdr.core.kernel_interface import Kernel
-from lvsdr.core.situation import plan_apply, plan_standby
+from lvsdr.core.situation import Situation, plan_apply, plan_standby
 from lvsdr.core.workflow import new_vips
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
-from lvsdr.model.change import Plan
 from lvsdr.model.finding import ERROR, Finding
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import VirtualServer
 from lvsdr.model.late_dataclasses import dataclass, replace
 from lvsdr.model.neighbour_claim import Answer, Heard
-from lvsdr.model.objects import SILENCE, Key
+from lvsdr.model.objects import SILENCE
 from lvsdr.model.path import Proof, SharedMac
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
-from lvsdr.model.route_lookup import Packet
 from lvsdr.model.service_proof import ClientPlace, ServiceProof
 from lvsdr.profile.roles.foreign_servers import foreign
 from lvsdr.proof.client_place import is_client
 from lvsdr.proof.client_traffic import ClientTraffic, Hear, watched
-from lvsdr.proof.director_probes import Probe, prove, unasked
+from lvsdr.proof.director_probes import Probe, packets, prove, unasked
 from lvsdr.proof.director_vips import as_director
 from lvsdr.proof.led_astray import Follow, sent_astray
+from lvsdr.proof.out_of_service_paths import as_it_serves, out_of_service_notes, with_down
 from lvsdr.proof.segment_hosts import Question, Segment, segment_of
 from lvsdr.proof.service_requests import FirstAsk, ask_on_segment
 from lvsdr.proof.way_back import Gateways, asked_gateways
-from lvsdr.rules.host import drift, firewall_notes, host_rules, own_answers, route_questions
+from lvsdr.rules.host import drift, firewall_notes, host_rules
 from lvsdr.rules.host import harm_of_apply as harm
+from lvsdr.rules.host.table_of_keepalived import words_alone
 from lvsdr.rules.paths import path_findings as path_rules
 from lvsdr.rules.paths.service_findings import service_findings
 from lvsdr.rules.paths.shared_mac import shared_mac_findings
@@ -101,11 +101,11 @@ def director(  # noqa: PLR0913 - each is a way to look
     clients send meanwhile.
     """
     host, vips = _inspected(profile, kernel, book)
-    found, todo = _state(profile, kernel, book, host, vips)
-    if todo is None:
-        return Verdict(found)
+    found, situation = _state(profile, kernel, book, host, vips)
+    if situation is None:
+        return Verdict(tuple(words_alone(found, profile)))
     with watched(profile, kernel, host, hear) as traffic:
-        return _proven(profile, host, found, todo, ask, probe, traffic, book.load().baseline)
+        return _proven(profile, host, found, situation, ask, probe, traffic)
 
 
 def standby(
@@ -116,20 +116,20 @@ def standby(
     And whether each real server serves what this host would send it as the director.
     """
     host, _ = _inspected(profile, kernel, book)
-    todo = plan_standby(profile, kernel, book).todo
-    found = (*host_rules.standby_findings(profile, host), *drift.standby_drift(profile, todo))
-    return _proven(profile, host, found, todo, ask, probe, None, book.load().baseline)
+    situation = plan_standby(profile, kernel, book)
+    wrong = drift.standby_drift(profile, situation.todo)
+    found = (*host_rules.standby_findings(profile, host), *wrong)
+    return _proven(profile, host, found, situation, ask, probe, None)
 
 
 def _proven(  # noqa: PLR0913, PLR0917 - what is known, and each way to look
     profile: DirectorProfile,
     host: Host,
     found: tuple[Finding, ...],
-    todo: Plan,
+    situation: Situation,
     ask: Ask,
     probe: Probe | None,
     traffic: ClientTraffic | None,
-    ours: Collection[Key],
 ) -> Verdict:
     """Return `found`, and who answers on the segment, what the paths are like, and the traffic."""
     segment = segment_of(profile, host, profile.interface)
@@ -138,8 +138,9 @@ def _proven(  # noqa: PLR0913, PLR0917 - what is known, and each way to look
     verdict = _judged(segment, answered, owners)
     if traffic is not None:
         traffic.note()
-    services, servers = foreign(profile, host, ours)
-    proofs = prove(profile, host, probe, servers) if probe else unasked(profile, servers)
+    services, servers = foreign(profile, host, situation.record.baseline)
+    serving, todo = as_it_serves(profile, situation, host), situation.todo
+    proofs = prove(serving, host, probe, servers) if probe else unasked(serving, servers)
     clients = () if traffic is None else tuple(traffic.findings(proofs))
     others = [each for each in answered.answers if each.mac not in segment.macs]
     reason = harm_of_taking(new_vips(todo), others, owners)
@@ -149,12 +150,14 @@ def _proven(  # noqa: PLR0913, PLR0917 - what is known, and each way to look
     known = {finding.rule for finding in found} & {"ARP-FLUX"}
     new = (each for each in verdict.findings if each.rule not in known)
     heard = harm.for_the_director(new, profile, found, who_answers.DIRECTOR)
+    told = words_alone((*found, *heard, *path_rules.findings(proofs), *clients), profile)
     return Verdict(
-        (*found, *heard, *path_rules.findings(proofs), *clients),
+        tuple(told),
         verdict.heard,
         verdict.names,
-        tuple(map(path_rules.hinted, proofs)),
+        tuple(with_down(situation, map(path_rules.hinted, proofs))),
         services,
+        notes=tuple(out_of_service_notes(situation, proofs)),
     )
 
 
@@ -197,28 +200,22 @@ def _inspected(
     """Return the host, and what it holds as a director, taken from it in thought."""
     table, record = isinstance(profile, DirectorProfile), book.load(profile.real_servers)
     host = kernel.inspect(
-        lambda seen: _packets(profile, left_to_director(profile, seen, record)[0]), table=table
+        lambda seen: packets(profile, left_to_director(profile, seen, record)[0]), table=table
     )
     seen, vips = left_to_director(profile, host, record)
     return seen.without_held(held_for_other_profiles(profile, seen, record)), vips
 
 
-def _packets(profile: Profile, host: Host) -> Iterator[Packet]:
-    yield from route_questions.packets(profile, host)
-    if isinstance(profile, DirectorProfile):
-        yield from own_answers.packets(profile.vips, profile.interface, host)
-
-
 def _state(
     profile: Profile, kernel: Kernel, book: Book, host: Host, vips: Iterable[DirectorVip]
-) -> tuple[tuple[Finding, ...], Plan | None]:
+) -> tuple[tuple[Finding, ...], Situation | None]:
     """Return what the rules and the profile say of this host, and what an apply would do.
 
     None where it would be refused.
     """
     found = (*as_director(vips), *host_rules.findings(profile, host))
     try:
-        todo = plan_apply(profile, kernel, book, host=host).todo
+        situation = plan_apply(profile, kernel, book, host=host)
     except CannotRun as refused:
         # What keeps the profile from being applied is what the rules have found.
         if not any(finding.severity == ERROR for finding in found):
@@ -230,11 +227,12 @@ def _state(
     silent = not any(rule.startswith("ARP-") for rule in errors)
     rest = (
         change
-        for change in todo
+        for change in situation.todo
         if change.key not in told and (silent or change.subject.layer != SILENCE)
     )
     found = (*found, *drift.drift(profile, tuple(rest)))
-    return harm.without_harm(found, profile, harm.harm_of_apply(profile, todo, host)), todo
+    reason = harm.harm_of_apply(profile, situation.todo, host)
+    return harm.without_harm(found, profile, reason), situation
 
 
 def _judged(segment: Segment, answered: Heard, owners: MacOwners) -> Verdict:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lvsdr.model.finding import ERROR
+from lvsdr.model.health_event import HealthEvent
 from lvsdr.model.late_dataclasses import asdict
 from lvsdr.model.objects import there
 from lvsdr.model.plain_data import to_plain
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from lvsdr.model.counters import Standing
     from lvsdr.model.explanation import Explanation, Reply
     from lvsdr.model.finding import Finding
+    from lvsdr.model.health import Down
+    from lvsdr.model.keep_event import KeepEvent
     from lvsdr.model.neighbour_claim import Answer
     from lvsdr.model.objects import Object
     from lvsdr.model.path import Proof
@@ -56,6 +59,7 @@ def row(item: Row) -> Document:
         "state": item.state,
         "desired": _fields(item.wanted),
         "observed": _fields(item.seen),
+        "down": None if item.down is None else down(item.down),
         "counters": None if item.counters is None else asdict(item.counters),
         "clients": None
         if item.clients is None
@@ -63,9 +67,16 @@ def row(item: Row) -> Document:
     }
 
 
+def down(item: Down) -> Document:
+    """Return how a real server is down; `since` in seconds since 1970, null where nobody knows."""
+    since = item.since or None
+    return {"since": since, "why": item.why, "by": item.by, "action": item.action}
+
+
 def keep_line(line: KeepLine) -> Document:
     """Return what a keeper tells: the document of a whole result."""
     item = line.event
+    told = _checked(item) if isinstance(item, HealthEvent) else _kept(item)
     return {
         "format": "lvsdr/keep/1",
         "time": timestamp(line.when),
@@ -73,11 +84,26 @@ def keep_line(line: KeepLine) -> Document:
         "severity": item.severity,
         "profile": item.profile,
         "message": item.message,
+        **told,
+    }
+
+
+def _kept(item: KeepEvent) -> Document:
+    return {
         "change": None if item.change is None else change(item.change),
         "since": None if item.since is None else timestamp(item.since),
         "exactly": item.exactly,
         "who": item.who or None,
         "look": item.look or None,
+    }
+
+
+def _checked(item: HealthEvent) -> Document:
+    return {
+        "service": None if item.service is None else str(item.service),
+        "rip": None if item.rip is None else str(item.rip),
+        "port": item.port or None,
+        "why": item.why or None,
     }
 
 
@@ -158,6 +184,7 @@ def path(item: Proof) -> Document:
         "rip": str(way.rip),
         "verdict": item.verdict,
         "foreign": way.foreign,
+        "down": None if item.down is None else down(item.down),
         "hint": item.hint or None,
         "look": item.look or None,
         "on": item.on or None,

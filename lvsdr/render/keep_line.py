@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from lvsdr.model.health_event import HealthEvent
     from lvsdr.model.keep_event import KeepEvent
 
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 class KeepLine:
     """What a keeper tells of its host; `when`, in UTC."""
 
-    event: KeepEvent
+    event: KeepEvent | HealthEvent
     when: datetime
 
     @property
@@ -31,9 +32,12 @@ class KeepLine:
         return f"{timestamp(self.when)} {told}" + (f" ({said})" if said else "")
 
     def _circumstances(self) -> Iterator[str]:
-        from lvsdr.render.utc_time import timestamp  # noqa: PLC0415 - a plan tells none
+        from lvsdr.model.keep_event import KeepEvent  # noqa: PLC0415 - a plan tells none
+        from lvsdr.render.utc_time import timestamp  # noqa: PLC0415
 
         item = self.event
+        if not isinstance(item, KeepEvent):
+            return
         if item.since is not None:
             yield f"{'since' if item.exactly else 'it was so at'} {timestamp(item.since)}"
         if item.who:

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from lvsdr.model.client_connections import ClientShares
 from lvsdr.model.counters import Counters
+from lvsdr.model.health import Down
 from lvsdr.model.ipvs import RealServer, VirtualServer
 from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.objects import Address, Key, Object, Objects, there
 
-FOREIGN, UNWANTED, DRAINED = "foreign", "unwanted", "drained"
+FOREIGN, UNWANTED, DRAINED, DOWN = "foreign", "unwanted", "drained", "down"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +20,9 @@ class Row:
     """One object as the profile wants it and as it is.
 
     `state` is ok, missing or differs; drained where a real server has weight 0 until that is
-    lifted; foreign where somebody else has put it into a virtual server of the profile; unwanted
-    where the profile wants it no longer.
+    lifted, down where it has until it serves; foreign where somebody else has put it into a virtual
+    server of the profile; unwanted where the profile wants it no longer. `down` says how it is
+    down; one that is `removed` meanwhile is neither wanted nor seen.
     """
 
     wanted: Object | None
@@ -28,16 +30,20 @@ class Row:
     mark: str = ""
     counters: Counters | None = None
     clients: ClientShares | None = None
+    down: Down | None = None
+    removed: Object | None = None
 
     @property
     def subject(self) -> Object:
         """Return the object as it should be, or as it is where nobody wants it."""
-        subject = self.seen if self.wanted is None else self.wanted
+        subject = self.wanted or self.seen or self.removed
         assert subject is not None, "a row is of something"
         return subject
 
     @property
     def state(self) -> str:
+        if self.removed is not None and self.wanted is None:
+            return self.mark if self.seen is None else UNWANTED
         if self.wanted is None:
             return self.mark
         if not there(self.wanted):
@@ -48,8 +54,8 @@ class Row:
 
     @property
     def ok(self) -> bool:
-        """Return whether it is as the profile, or a drain, wants it; what is foreign may be."""
-        return self.state in ("ok", DRAINED, FOREIGN)
+        """Return whether it is as the profile wants it, or a drain or a check; foreign may be."""
+        return self.state in ("ok", DRAINED, DOWN, FOREIGN)
 
 
 class AppliedProfile(NamedTuple):
@@ -71,25 +77,34 @@ class AppliedProfile(NamedTuple):
         return not self.cut_off and all(row.ok for row in self.rows)
 
 
-def rows(
+def rows(  # noqa: PLR0913 - each is a part of what is known
     desired: Objects,
     observed: Objects,
     others: Objects | None = None,
     marks: Mapping[Key, str] | None = None,
     counters: Mapping[Key, Counters] | None = None,
+    *,
+    down: Mapping[Key, Down] | None = None,
+    removed: Objects | None = None,
 ) -> Iterator[Row]:
     """Yield a row for each object: VIPs, services with their real servers, the rest.
 
-    `others` are real servers that the profile does not name; `marks` say what is known of one.
+    `others` are real servers that the profile does not name; `marks` say what is known of one. Of
+    those that are `down`, `removed` are not in the table.
     """
-    marked, counted = marks or {}, counters or {}
-    strangers = [item for key, item in (others or {}).items() if key not in desired]
-    for item in _sorted((*desired.values(), *strangers)):
+    told, gone, counted = down or {}, removed or {}, counters or {}
+    marked = {**dict.fromkeys(told, DOWN), **(marks or {})}
+    named = {**desired, **gone}
+    strangers = [item for key, item in (others or {}).items() if key not in named]
+    for item in _sorted((*named.values(), *strangers)):
+        key = item.key
         yield Row(
-            desired.get(item.key),
-            item if item.key not in desired else observed.get(item.key),
-            marked.get(item.key, ""),
-            counted.get(item.key),
+            desired.get(key),
+            item if key not in named else (observed if key in desired else others or {}).get(key),
+            marked.get(key, ""),
+            counted.get(key),
+            down=told.get(key),
+            removed=gone.get(key),
         )
 
 

@@ -38,7 +38,7 @@ def status_lines(rows: Iterable[Row], width: int = USUAL) -> Iterator[str]:
     the columns first what says least. A title that leaves no room has a line to itself.
     """
     # Escaped here already: the columns stand where the escaped title ends.
-    found = [(printable(_shown(row.subject)), row) for row in rows]
+    found = [(printable(_shown(row)), row) for row in rows]
     counts = [_counts(row.counters) for _, row in found]
     states = [(_state(row), row.state) for _, row in found]
     state = max((len(full if len(full) < SHORT else word) for full, word in states), default=0)
@@ -51,7 +51,7 @@ def status_lines(rows: Iterable[Row], width: int = USUAL) -> Iterator[str]:
     if columns:
         names = "".join(f"{' ' * GAP}{each.name.rjust(each.width)}" for each in columns)
         yield f"{''.ljust(titles)}{names}  state"
-    for (title, _), counted, (full, word) in zip(found, counts, states, strict=True):
+    for (title, row), counted, (full, word) in zip(found, counts, states, strict=True):
         figures = "".join(f"{' ' * GAP}{counted[c.place].rjust(c.width)}" for c in columns)
         fits = len(title) <= titles
         if not fits:
@@ -61,6 +61,8 @@ def status_lines(rows: Iterable[Row], width: int = USUAL) -> Iterator[str]:
         yield f"{line}{word if apart else full}"
         if apart:
             yield from broken(f"    {full}", width).splitlines()
+        if row.down is not None:
+            yield from broken(f"    {printable(row.down.story)}", width).splitlines()
 
 
 def _state(row: Row) -> str:
@@ -112,7 +114,7 @@ def applied_lines(profile: AppliedProfile) -> Iterator[str]:
         yield f"  applied {datetime.fromtimestamp(profile.applied, UTC):%Y-%m-%dT%H:%M:%SZ}"
     if profile.cut_off:
         yield "  its last run was cut off: apply or withdraw it again"
-    yield from (f"  {line}" for line in status_lines(profile.rows))
+    yield from (f"  {line}" for line in status_lines(profile.rows, USUAL - 2))
 
 
 def client_lines(rows: Iterable[Row], extent: str) -> Iterator[str]:
@@ -180,13 +182,14 @@ def path_lines(proofs: Iterable[Proof]) -> Iterator[str]:
         yield from (
             f"  {_place(proof)}: {proof.verdict or 'not proven'}"
             for proof in group
-            if proof.verdict != "served"
+            if proof.verdict != "served" or proof.down is not None
         )
 
 
 def _place(proof: Proof) -> str:
     path = proof.path
-    return f"{path.rip} (foreign)" if path.foreign else str(path.rip)
+    said = "foreign" if path.foreign else "" if proof.down is None else "down"
+    return f"{path.rip} ({said})" if said else str(path.rip)
 
 
 def _counted(group: Sequence[Proof]) -> str:
@@ -197,11 +200,13 @@ def _counted(group: Sequence[Proof]) -> str:
     return f"{served} of {len(group)} real servers {what}"
 
 
-def _shown(item: Object) -> str:
+def _shown(row: Row) -> str:
     """Return an object; a real server stands below its virtual server."""
-    if isinstance(item, RealServer):
-        return f"  {item.place} ({item.detail})"
-    return str(item)
+    item = row.subject
+    if not isinstance(item, RealServer):
+        return str(item)
+    absent = row.wanted is None and row.seen is None
+    return f"  {item.place} ({'not in the table' if absent else item.detail})"
 
 
 def _counts(counters: Counters | None) -> tuple[str, ...]:

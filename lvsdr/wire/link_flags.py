@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import fcntl
 import os
 import socket
@@ -13,6 +15,7 @@ from lvsdr.errors import CannotRun
 UP, RUNNING = 0x1, 0x40
 _LOOPBACK, _NOARP = 0x8, 0x80
 _SIOCGIFFLAGS, _ARPHRD_ETHER = 0x8913, 1
+_SIOCETHTOOL, _ETHTOOL_GLINK = 0x8946, 0x0A
 
 
 def link_flags(wire: socket.socket, link: str) -> int:
@@ -20,6 +23,24 @@ def link_flags(wire: socket.socket, link: str) -> int:
     request = struct.pack("16sH22x", os.fsencode(link), 0)
     flags: int = struct.unpack("16xH22x", fcntl.ioctl(wire, _SIOCGIFFLAGS, request))[0]
     return flags
+
+
+def has_carrier(wire: socket.socket, link: str) -> bool:
+    """Return whether a link is up and has a carrier, as its driver says.
+
+    The flag RUNNING follows up to a second later. Raises OSError where there is no such link.
+    """
+    answer = ctypes.create_string_buffer(struct.pack("II", _ETHTOOL_GLINK, 0))
+    request = struct.pack("16sP", os.fsencode(link), ctypes.addressof(answer)).ljust(40, b"\0")
+    flags = link_flags(wire, link)
+    try:
+        fcntl.ioctl(wire, _SIOCETHTOOL, request)
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+        return bool(flags & RUNNING)
+    carrier: int = struct.unpack("II", answer.raw[:8])[1]
+    return bool(flags & UP and carrier)
 
 
 def require_neighbours(wire: socket.socket, link: str) -> None:

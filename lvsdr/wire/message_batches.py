@@ -17,6 +17,8 @@ from functools import cache
 MOST = 32
 
 _LARGEST = 65536
+# As many as an Outbox sends by one call, and how long each may be.
+_AT_ONCE, _SLOT = 64, 16384
 # linux/if_packet.h, struct sockaddr_ll: family, protocol, link; and more.
 _PLACE = struct.Struct("=H2si12x")
 
@@ -70,6 +72,50 @@ class Inbox:
         lengths = (self._messages[place].length for place in range(came))
         starts = range(0, came * _LARGEST, _LARGEST)
         return [self._room[at : at + size] for at, size in zip(starts, lengths, strict=True)]
+
+
+class Outbox:
+    """Room for frames that one call sends to `link`, an index, again and again.
+
+    What stays the same for each frame is written once: where it lies, and where it goes.
+    """
+
+    def __init__(self, link: int) -> None:
+        self._room = mmap.mmap(-1, _AT_ONCE * _SLOT)
+        start = ctypes.addressof(ctypes.c_char.from_buffer(self._room))
+        self._pieces = (_Piece * _AT_ONCE)()
+        self._messages = (_Message * _AT_ONCE)()
+        self._headers = [each.header for each in self._messages]
+        self._kinds = [b""] * _AT_ONCE
+        self._link, self._places = link, dict[bytes, "ctypes.Array[ctypes.c_char]"]()
+        for number, piece in enumerate(self._pieces):
+            piece.base = start + number * _SLOT
+            header = self._headers[number]
+            header.pieces, header.number_of_pieces = ctypes.addressof(piece), 1
+            header.name_length = _PLACE.size
+        # The lengths lie behind each address, both a word long.
+        self._words = memoryview(self._pieces).cast("B").cast("L")
+
+    def send(self, number: int, frames: Sequence[bytes]) -> int:
+        """Send as many as fit by a packet socket; return how many were taken, as `send` does."""
+        batch, room, words, kinds = frames[:_AT_ONCE], self._room, self._words, self._kinds
+        for place, frame in enumerate(batch):
+            size = len(frame)
+            if size > _SLOT:
+                return send(number, self._link, frames)
+            at = place * _SLOT
+            room[at : at + size] = frame
+            words[2 * place + 1] = size
+            if frame[12:14] != kinds[place]:
+                self._address(place, frame)
+        taken: int = _libc().sendmmsg(number, self._messages, len(batch), 0)
+        return max(0, taken)
+
+    def _address(self, place: int, frame: bytes) -> None:
+        kind = self._kinds[place] = frame[12:14]
+        if kind not in self._places:
+            self._places[kind] = ctypes.create_string_buffer(_place(frame, self._link))
+        self._headers[place].name = ctypes.addressof(self._places[kind])
 
 
 def send(number: int, link: int, frames: Sequence[bytes]) -> int:

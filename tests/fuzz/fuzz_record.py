@@ -18,6 +18,7 @@ with atheris.instrument_imports(include=["lvsdr", "json", "ipaddress"]):
     from lvsdr.core.book import Book
     from lvsdr.core.record import Record
     from lvsdr.errors import CannotRun
+    from lvsdr.model.health import REMOVE, WEIGHT, Down
     from lvsdr.model.ipvs import RealServer, Service, VirtualServer
     from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
     from lvsdr.model.objects import Address, Link, Object, ProxyNeighbour, Route, Sysctl, keyed
@@ -70,16 +71,24 @@ def seeds() -> Iterator[bytes]:
             yield written(intended.settle("director:a", keyed([item])))
     record = Record().claim("director:a", keyed(OBJECTS), keyed(OBJECTS[::2]))
     yield written(record.claim("realserver:b", keyed(OBJECTS[:4]), {}))
+    claims = keyed(OBJECTS)
+    settled = Record().claim("director:a", claims, {}).settle("director:a", claims)
+    servers = [item.key for item in OBJECTS if isinstance(item, RealServer)]
+    for action in (WEIGHT, REMOVE):
+        down = dict.fromkeys(servers, Down(1, "is silent", action=action))
+        yield written(settled.downing("director:a", down))
+        yield written(Record().downing("director:a", down))
 
 
 def words() -> Iterator[str]:
     """Yield the names of the kinds and of their fields, and those of a record."""
-    yield from ("format", "boot", "namespace", "baseline", "claims", "intents")
+    yield from ("format", "boot", "namespace", "baseline", "claims", "intents", "down")
     yield from ("key", "before", "object")
     for kind, made in KINDS.items():
         yield kind
         yield from made.__dataclass_fields__
     yield from Service.__dataclass_fields__
+    yield from Down.__dataclass_fields__
 
 
 if __name__ == "__main__":

@@ -54,6 +54,21 @@ SETTINGS = st.fixed_dictionaries(
 )
 
 
+HEALTH: st.SearchStrategy[dict[str, Any] | None] = st.sampled_from(
+    [
+        None,
+        {},
+        {"interval": 2, "timeout": 0.25, "fall": 3, "rise": 1.0, "check": "path"},
+        {"action": "remove", "when_all_fail": "drop", "check": {"command": ["/bin/true", "-x"]}},
+    ]
+).map(copy.deepcopy)
+# A service that may be asked so, by its protocol.
+CHECKS: dict[str, dict[str, Any]] = {
+    "tcp": {"http": {"path": "/healthz?a=1", "host": "a.example", "status": "200, 301-308"}},
+    "udp": {"udp": {"send": "00Ff", "expect": "00"}},
+}
+
+
 TUNNELS: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
     [
         {},
@@ -114,7 +129,19 @@ def directors(draw: st.DrawFn) -> dict[str, Any]:
         **some(draw, TIMEOUTS, "timeouts"),
         **some(draw, SETTINGS, "sysctls"),
         **some(draw, st.just([{"state": "backup", "syncid": 7}]), "sync_daemons"),
+        **some(draw, HEALTH.filter(_asks_nothing if marks else bool_of), "health"),
+        **some(draw, st.just(["/bin/tell", "it"]), "on_change"),
+        **some(draw, st.sampled_from(["lvsdr", "keepalived"]), "table_owner"),
     }
+
+
+def bool_of(each: object) -> bool:
+    return True
+
+
+def _asks_nothing(health: dict[str, Any] | None) -> bool:
+    """Return whether it suits a mark, of which nobody says at which address to ask."""
+    return health is None or isinstance(health.get("check"), dict)
 
 
 def _labelled(draw: st.DrawFn, vip: str, interface: str, place: int) -> dict[str, str]:
@@ -137,6 +164,7 @@ def _marked(draw: st.DrawFn, mark: int) -> dict[str, Any]:
 
 
 def _completed(draw: st.DrawFn, service: dict[str, Any], like: str, port: int) -> dict[str, Any]:
+    # A mark without real servers is of IPv4.
     rips = draw(st.lists(RIPS6 if ":" in like else RIPS4, max_size=3, unique=True))
     schedulers: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
         [
@@ -150,8 +178,27 @@ def _completed(draw: st.DrawFn, service: dict[str, Any], like: str, port: int) -
         **service,
         **draw(schedulers),
         **({} if "persistence" in service else some(draw, st.just(300), "persistence")),
+        **some(draw, _own_health(service), "health"),
+        **some(
+            draw, _sorry_servers(":" in like and bool("vip" in service or rips)), "sorry_server"
+        ),
         "real_servers": [_real_server(draw, rip, port) for rip in rips],
     }
+
+
+def _own_health(service: dict[str, Any]) -> st.SearchStrategy[Any]:
+    suited = HEALTH if service.get("port") else HEALTH.filter(_asks_nothing)
+    check = CHECKS.get(service.get("protocol", ""))
+    if check is None or not service["port"]:
+        return suited
+    asked: st.SearchStrategy[Any] = st.just({"check": check, "interval": 1, "timeout": 1})
+    return suited | asked.map(copy.deepcopy)
+
+
+def _sorry_servers(six: bool) -> st.SearchStrategy[dict[str, Any]]:
+    rip = "2001:db8:99::9" if six else "10.99.0.9"
+    fields: dict[str, Any] = {"rip": rip, "forwarding_method": "tunnel"}
+    return st.sampled_from([fields, {**fields, "weight": 7}]).map(copy.deepcopy)
 
 
 def _real_server(draw: st.DrawFn, rip: str, port: int) -> dict[str, Any]:

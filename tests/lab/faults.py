@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import down_marks
 import program
 import pytest
 from witnesses import writes_in
@@ -154,7 +155,9 @@ def _forked(arguments: tuple[str, ...], fault: Strike | Refusal | None) -> tuple
 def _struck(arguments: tuple[str, ...], fault: Strike | Refusal | None, points: int) -> int:
     strike = fault if isinstance(fault, Strike) else None
     pass_by = _watch_writes(points, strike)
-    code = run(arguments, FaultySession(fault) if isinstance(fault, Refusal) else Session())
+    session = FaultySession(fault) if isinstance(fault, Refusal) else Session()
+    work = down_marks.run if arguments[0] == down_marks.NAME else run
+    code = work(arguments, session)
     sys.stdout.flush()
     sys.stderr.flush()
     # After the last write; a signal that can be caught would find the program already gone.

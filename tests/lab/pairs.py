@@ -93,9 +93,7 @@ class Box:
         file = self.folder / "keepalived.conf"
         checks = self.checked is not None
         lines = conf_lines(self.checked or self.wanted, vrrp, virtual_servers=checks)
-        # Of checks, each minute is the default.
-        text = "\n".join(lines).replace("lvs_sched", "delay_loop 1\n    lvs_sched")
-        file.write_text(text + "\n")
+        file.write_text("\n".join([*lines, ""]))
         parts = {"": "main", "vrrp_": "vrrp", "checkers_": "checkers"}
         files = [f"--{part}pid={self.folder}/{name}.pid" for part, name in parts.items()]
         files += [] if checks else ["-P"]

@@ -19,6 +19,7 @@ from lvsdr.model.profile import DirectorProfile
 from lvsdr.profile.reader import read
 
 WEB = f"[{VIP}]:tcp:80"
+CHECKED = director(table_owner="keepalived", health={"action": "remove"})
 FIRST = f"[{RIPS[0]}]:tcp:80"
 
 
@@ -26,7 +27,7 @@ def test_what_keepalived_finds_down_is_exported_as_such(tmp_path: Path) -> None:
     """Its table has one port of the VIP, that of lvsdr another one."""
     with pair(tmp_path, director(virtual_server(port=ECHO))) as made, ExitStack() as stack:
         box = made.boxes[0]
-        checked = read(write(tmp_path, director(), "checked"), "director")
+        checked = read(write(tmp_path, CHECKED, "checked"), "director")
         assert isinstance(checked, DirectorProfile)
         box.checked = checked
         up = [stack.enter_context(ExitStack()) for _ in made.lab.realservers]

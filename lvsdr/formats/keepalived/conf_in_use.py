@@ -23,6 +23,8 @@ DEFAULT_FILE = "/etc/keepalived/keepalived.conf"
 # keepalived(8): the letters with a value, in the next word or, as it must be for some, attached.
 WITH_VALUE, ATTACHED = "fiSuprcbAs", "tM"
 LONG = {"--use-file": "f", "--config-id": "i"}
+# Which of its parts run: all, or those that are named.
+ONLY = {"--vrrp": "P", "--check": "C"}
 # What is there where systemd, or an init of SysV's or OpenRC's, starts it at boot.
 ENABLED = (
     "etc/systemd/system/*.wants/keepalived.service",
@@ -42,13 +44,15 @@ class InUse:
     """A keepalived.conf in use: `file` as its reader calls it, below the `root` that it sees.
 
     `host` is the config-id that `@` lines are held against; `running` tells a keepalived that
-    lives from one that would start at boot.
+    lives from one that would start at boot. It `checks` real servers unless its arguments say that
+    other parts of it run alone.
     """
 
     file: Path
     root: Path
     host: str
     running: bool
+    checks: bool = True
 
 
 def in_use(root: Path = ROOT) -> list[InUse]:
@@ -119,7 +123,8 @@ def _of_arguments(words: Sequence[str], root: Path, folder: Path = ROOT, *, runn
     values = _values(words)
     # Measured with 2.2.7: without -i the id is the first part of the host's name.
     host = values.get("i") or os.uname().nodename.partition(".")[0]
-    return InUse(folder / (values.get("f") or DEFAULT_FILE), root, host, running)
+    checks = "C" in values or "P" not in values
+    return InUse(folder / (values.get("f") or DEFAULT_FILE), root, host, running, checks)
 
 
 def _values(words: Sequence[str]) -> dict[str, str]:
@@ -130,8 +135,12 @@ def _values(words: Sequence[str]) -> dict[str, str]:
         name, equals, value = word.partition("=")
         if name in LONG:
             found[LONG[name]] = value if equals else next(rest, "")
+        elif word in ONLY:
+            found[ONLY[word]] = ""
         elif word.startswith("-") and not word.startswith("--"):
             for place, letter in enumerate(word[1:], start=2):
+                if letter in ONLY.values():
+                    found[letter] = ""
                 if letter in WITH_VALUE:
                     found[letter] = word[place:] or next(rest, "")
                 if letter in WITH_VALUE + ATTACHED:

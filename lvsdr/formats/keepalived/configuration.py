@@ -91,7 +91,18 @@ class Configuration:
 
     def calls_lvsdr(self) -> bool:
         """Return whether lvsdr hears of states: by a hook, or at a FIFO."""
-        return any(self.global_defs(*FIFOS)) or any("lvsdr" in each.value for each in self.hooks())
+        return any(self.global_defs(*FIFOS)) or self.names_lvsdr()
+
+    def names_lvsdr(self) -> bool:
+        """Return whether a hook says that it is lvsdr."""
+        return any("lvsdr" in each.value for each in self.hooks())
+
+    def profiles(self) -> Iterator[str]:
+        """Yield the profiles of directors that lvsdr is given by hooks, as they are written."""
+        for hook in self.hooks():
+            words = hook.value.split()
+            if "lvsdr" in hook.value and "--director" in words[:-1]:
+                yield words[words.index("--director") + 1]
 
 
 def read_by(lines: Iterable[Line], file: str, host: str) -> Configuration:

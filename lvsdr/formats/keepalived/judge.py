@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from lvsdr.formats.keepalived.configuration import Configuration
 from lvsdr.formats.keepalived.judge_hooks import (
@@ -13,22 +13,30 @@ from lvsdr.formats.keepalived.judge_hooks import (
 from lvsdr.formats.keepalived.judge_routers import router_faults, router_id_clashes
 from lvsdr.formats.keepalived.judge_vips import vip_faults, vips_of_two_routers
 from lvsdr.formats.keepalived.virtual_servers import ServiceBlock
-from lvsdr.model.finding import ERROR, Finding
+from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.profile import DirectorProfile
 
 
 def findings(
-    confs: Sequence[Configuration], director: DirectorProfile | None = None
+    confs: Sequence[Configuration],
+    director: DirectorProfile | None = None,
+    leaving: Collection[str] = (),
 ) -> Iterator[Finding]:
-    """Yield what is wrong in each configuration, and between those of one cluster; each once."""
-    yield from dict.fromkeys(_all(confs, director))
+    """Yield what is wrong in each configuration, and between those of one cluster; each once.
+
+    `leaving` are the files of the profiles that leave the table to keepalived.
+    """
+    yield from dict.fromkeys(_all(confs, director, leaving))
 
 
-def _all(confs: Sequence[Configuration], director: DirectorProfile | None) -> Iterator[Finding]:
+def _all(
+    confs: Sequence[Configuration], director: DirectorProfile | None, leaving: Collection[str]
+) -> Iterator[Finding]:
     for conf in confs:
         yield from script_faults(conf)
         yield from hooks_not_run_by_root(conf, certain=director is not None)
-        yield from _beside_lvsdr(conf, director)
+        if not _is_keepaliveds(conf, director, leaving):
+            yield from _beside_lvsdr(conf, director)
         yield from hooks_without_stop(conf)
         for router in conf.routers():
             yield from router_faults(conf, router)
@@ -38,6 +46,16 @@ def _all(confs: Sequence[Configuration], director: DirectorProfile | None) -> It
     yield from vips_of_two_routers(confs)
 
 
+def _is_keepaliveds(
+    conf: Configuration, director: DirectorProfile | None, leaving: Collection[str]
+) -> bool:
+    """Return whether the table is keepalived's, as the profile says, or else those of its hooks."""
+    if director is not None:
+        return not director.writes_table
+    profiles = set(conf.profiles())
+    return bool(profiles) and profiles <= set(leaving)
+
+
 def _beside_lvsdr(conf: Configuration, director: DirectorProfile | None) -> Iterator[Finding]:
     """Yield what takes lvsdr's table away: a profile has one, whatever the hooks are called."""
     called = conf.calls_lvsdr()
@@ -45,13 +63,18 @@ def _beside_lvsdr(conf: Configuration, director: DirectorProfile | None) -> Iter
         return
     for each in conf.services():
         if called or (director is not None and _serves(each, director)):
+            # Who reads a FIFO it does not say, and whose profile then says whose the table is.
+            certain = director is not None or conf.names_lvsdr()
             yield Finding(
                 "KEEPALIVED-VIRTUAL-SERVER",
-                ERROR,
+                ERROR if certain else WARNING,
                 conf.file,
                 f"{each.block.where}: keepalived manages {each.block.value}, and lvsdr has a table"
                 " as well: keepalived takes its services away when it stops",
-                look="remove the virtual_server blocks, or the hooks of lvsdr",
+                look='write "table_owner": "keepalived" in the profile, or remove the'
+                " virtual_server blocks or the hooks of lvsdr"
+                if certain
+                else 'the profile that lvsdr keepalived fifo has, for "table_owner": "keepalived"',
             )
     for flush in conf.flushes():
         yield Finding(

@@ -1,18 +1,42 @@
-"""The programs that check real servers from this network namespace, but for keepalived."""
+"""The programs that check real servers from this network namespace, and what they check."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePath
 
-from lvsdr.formats.keepalived.conf_in_use import program_of
-from lvsdr.model.foreign_program import Owner
+from lvsdr.formats.keepalived.checked_services import checked_services
+from lvsdr.formats.keepalived.conf_in_use import KEEPALIVED, ROOT, in_use, program_of
+from lvsdr.formats.keepalived.configuration import read_by
+from lvsdr.formats.keepalived.includes import read_lines, text_of
+from lvsdr.formats.ldirectord import services_in
+from lvsdr.model.foreign_program import Checker, Owner
 from lvsdr.model.printable import printable
 
 LDIRECTORD = "ldirectord"
 # Where it looks for its file, if it is given none.
 DEFAULT_FILE = "/etc/ha.d/ldirectord.cf"
+
+
+def checkers(root: Path = ROOT) -> Iterator[Checker]:
+    """Yield each program that runs here and checks real servers, by the file that it has read.
+
+    One whose file cannot be read checks nothing that anybody could name.
+    """
+    for used in in_use(root):
+        if used.running and used.checks:
+            with suppress(OSError):
+                lines = read_lines(used.file, used.root).lines
+                services = checked_services(read_by(lines, str(used.file), used.host).root)
+                yield Checker(KEEPALIVED, printable(str(used.file)), tuple(services))
+    for owner in ldirectord(root / "proc"):
+        with suppress(OSError):
+            # A name alone is one in its own folder.
+            file = Path(DEFAULT_FILE).parent / owner.place
+            text = text_of(root / file.relative_to("/"))
+            yield Checker(LDIRECTORD, owner.place, tuple(services_in(text)))
 
 
 def ldirectord(proc: Path) -> Iterator[Owner]:

@@ -22,7 +22,7 @@ def refuse_unfit_values(data: Any) -> None:
     while todo:
         where, value = todo.pop()
         if len(where) > DEEPEST:
-            raise Refusal("", "nested too deeply", "a profile has at most five levels")
+            raise Refusal("", "nested too deeply", "a profile has at most six levels")
         if isinstance(value, Doubled):
             name = value.field
             raise misfit(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
+from lvsdr.model.health import Health
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer, interned
 from lvsdr.model.objects import Key
-from lvsdr.model.profile import DirectorProfile, LabelledVip, ProbeTarget
+from lvsdr.model.profile import DirectorProfile, ProbeTarget
 from lvsdr.profile.reader.client_networks import client_networks
 from lvsdr.profile.reader.ipvs_settings import (
     fit_for_standby,
@@ -24,9 +25,14 @@ from lvsdr.profile.reader.scheduling import virtual_server
 from lvsdr.profile.reader.vip_labels import labelled_vips
 from lvsdr.profile.reader.wording import Pointer, pointed
 
+if TYPE_CHECKING:
+    from lvsdr.profile.reader.entered_service import Entered
+
 Entry = Mapping[str, Any]
 
 MOST_REAL_SERVERS = 1_000_000
+# Fields of a virtual server that few have.
+BESIDE = frozenset({"health", "sorry_server"})
 
 
 def director_profile(data: Entry, name: str) -> DirectorProfile:
@@ -39,18 +45,19 @@ def sized_profile(data: Entry, name: str) -> DirectorProfile:
     """Return the profile that `data` is, which is neither empty nor too large; raise Refusal."""
     interface = link_name(data["interface"], ("interface",))
     labelled = labelled_vips(data["vips"], interface)
-    virtual_servers, real_servers, probes = _servers(data["virtual_servers"], labelled)
+    read = Servers(frozenset(vip.address for vip in labelled), data.get("health"))
+    read.take(data["virtual_servers"])
     daemons = sync_daemons(data["sync_daemons"], interface)
     if daemons:
-        of_one_family(real_servers)
+        of_one_family((*read.real_servers, *read.sorry_servers))
     if data["standby"] == "synced":
         fit_for_standby(data)
     return DirectorProfile(
         name,
         interface,
         labelled,
-        tuple(virtual_servers),
-        tuple(real_servers),
+        tuple(read.virtual_servers),
+        tuple(read.real_servers),
         timeouts(data["timeouts"]),
         daemons,
         sysctls(data["sysctls"]),
@@ -58,8 +65,21 @@ def sized_profile(data: Entry, name: str) -> DirectorProfile:
         data["standby"],
         data["arp_flux"],
         client_networks(data.get("clients", ())),
-        tuple(probes),
+        tuple(read.probes),
+        read.health,
+        read.own_health,
+        tuple(read.sorry_servers),
+        data["table_owner"],
+        _on_change(data),
     )
+
+
+def _on_change(data: Entry) -> tuple[str, ...]:
+    if "on_change" not in data:
+        return ()
+    from lvsdr.profile.reader.command_words import command_words  # noqa: PLC0415
+
+    return command_words(data["on_change"], ("on_change",))
 
 
 def _check_size(data: Entry) -> None:
@@ -89,30 +109,64 @@ class Entries(Protocol):
         """Yield the virtual servers as they were written."""
 
 
-def _servers(
-    entries: Entries, labelled: Iterable[LabelledVip]
-) -> tuple[list[VirtualServer], list[RealServer], list[ProbeTarget]]:
-    """Return the servers that `entries` are, which are let go of one by one, and what to ask."""
-    vips = frozenset(vip.address for vip in labelled)
-    rips = Rips(vips)
-    services: dict[Service, Pointer] = {}
-    virtual_servers: list[VirtualServer] = []
-    real_servers: list[RealServer] = []
-    probes: list[ProbeTarget] = []
-    for place, given in enumerate(entries.released()):
-        entry = entries.complete(given)
-        where = ("virtual_servers", place)
-        service = interned(_service(entry, where, vips))
-        first = services.setdefault(service, where)
-        if first != where:
-            message = f"the same virtual server as {pointed(first)}"
-            raise misfit(where, message, "remove one of the two")
-        virtual_servers.append(virtual_server(entry, where, service))
-        servers = _real_servers(entry, where, service, rips)
-        real_servers.extend(servers)
-        if (target := probe_target(entry, where, service, vips, servers)) is not None:
-            probes.append(target)
-    return virtual_servers, real_servers, probes
+class Servers:
+    """The servers of a profile with these VIPs, as they are read, and how they are checked.
+
+    `checks` is the profile's own field health, None without one.
+    """
+
+    def __init__(self, vips: Vips, checks: Entry | None) -> None:
+        self.virtual_servers: list[VirtualServer] = []
+        self.real_servers: list[RealServer] = []
+        self.probes: list[ProbeTarget] = []
+        self.sorry_servers: list[RealServer] = []
+        self.own_health: dict[Service, Health | None] = {}
+        self._vips = vips
+        self._checks = checks
+        self.health = None if checks is None else _health(checks, ("health",))
+
+    def take(self, entries: Entries) -> None:
+        """Read the virtual servers that `entries` are, which are let go of one by one."""
+        rips = Rips(self._vips)
+        services: dict[Service, Pointer] = {}
+        for place, given in enumerate(entries.released()):
+            entry = entries.complete(given)
+            where = ("virtual_servers", place)
+            service = interned(_service(entry, where, self._vips))
+            first = services.setdefault(service, where)
+            if first != where:
+                message = f"the same virtual server as {pointed(first)}"
+                raise misfit(where, message, "remove one of the two")
+            self.virtual_servers.append(virtual_server(entry, where, service))
+            servers = _real_servers(entry, where, service, rips)
+            self.real_servers.extend(servers)
+            target = probe_target(entry, where, service, self._vips, servers)
+            if target is not None:
+                self.probes.append(target)
+            if self._checks is not None or BESIDE & given.keys():
+                # Few profiles have either.
+                from lvsdr.profile.reader.entered_service import Entered  # noqa: PLC0415
+
+                entered = Entered(given, where, service, target, servers, self._vips)
+                self._beside(entered, rips, entry)
+
+    def _beside(self, entered: Entered, rips: Rips, entry: Entry) -> None:
+        """Read who serves while no other does, and how the real servers are checked."""
+        from lvsdr.profile.reader.health_checks import checked_service  # noqa: PLC0415
+        from lvsdr.profile.reader.sorry_servers import FIELD, sorry_server  # noqa: PLC0415
+
+        if FIELD in entered.given:
+            complete = entry["real_servers"].complete
+            self.sorry_servers.append(sorry_server(entered, rips, complete))
+        made = checked_service(entered, self.health, self._checks)
+        if "health" in entered.given:
+            self.own_health[entered.service] = made
+
+
+def _health(checks: Entry, where: Pointer) -> Health | None:
+    from lvsdr.profile.reader.health_checks import health  # noqa: PLC0415
+
+    return health(checks, where)
 
 
 def _service(entry: Entry, where: Pointer, vips: Vips) -> Service:

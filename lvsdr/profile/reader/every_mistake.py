@@ -80,13 +80,14 @@ DEPENDING: Mapping[str | int, Collection[str]] = {
     "holder": ("holder_link",),
     "vips": ("vip",),
     "sync_daemons": ("standby",),
+    "health": ("interval", "timeout"),
 }
 
 
 def _what_to_cut(data: Any, where: Pointer) -> Pointer | None:
     """Return what has to go, so that the mistake at `where` is no obstacle to the others.
 
-    The value itself, or the entry of a list that is nothing without it; None where the rest
+    The value itself, or the entry or the field that is nothing without it; None where the rest
     cannot be understood.
     """
     if where == ("role",) or not isinstance(data, dict) or data.get("role") not in schema.ROLES:
@@ -95,14 +96,19 @@ def _what_to_cut(data: Any, where: Pointer) -> Pointer | None:
         return None if isinstance(data, Doubled) else where
     described, around, entry = schema.document(data["role"]), data, None
     for depth, step in enumerate(where[:-1], 1):
+        entry = entry if _needed(step, described) else where[:depth]
         described, around = _below(described, step), around[step]
-        entry = where[:depth] if isinstance(step, int) else entry
     last = where[-1]
     if isinstance(around, Doubled):
         return entry
-    if isinstance(last, str) and (last not in around or last in described.get("required", ())):
+    if isinstance(last, str) and (last not in around or _needed(last, described)):
         return entry
     return where
+
+
+def _needed(step: str | int, described: Any) -> bool:
+    """Return whether an object of this schema is nothing without the field `step`."""
+    return step in described.get("required", ()) or "minProperties" in described
 
 
 def _below(described: Any, step: str | int) -> Any:

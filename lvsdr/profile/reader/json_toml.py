@@ -40,7 +40,7 @@ def data_of(text: str, toml: bool) -> Any:
     try:
         return _toml(text) if toml else _json(text)
     except RecursionError:
-        raise Refusal("", "nested too deeply", "a profile has at most five levels") from None
+        raise Refusal("", "nested too deeply", "a profile has at most six levels") from None
 
 
 def _json(text: str) -> Any:

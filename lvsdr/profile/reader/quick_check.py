@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 Schema = Mapping[str, Any]
 Check = Callable[[Any], bool]
 
+MOST_FIELDS = 1 << 62
 # What says nothing about a value.
 WORDS = frozenset({"$schema", "title", "description", "default", "examples"})
 
@@ -24,6 +26,8 @@ def accepts(schema: Schema) -> Check:
     kind = known.pop("type", None)
     if kind is None and set(known) <= {"enum", "const"} and known:
         return _one_of(known)
+    if type(kind) is list:
+        return _one_of_kinds(kind, known)
     make = CHECKS.get(kind)
     return never if make is None else make(known)
 
@@ -31,6 +35,18 @@ def accepts(schema: Schema) -> Check:
 def never(value: Any) -> bool:
     """Know nothing."""
     return False
+
+
+def _one_of_kinds(kinds: list[str], known: dict[str, Any]) -> Check:
+    """Return what tells whether a value of any of `kinds` is right: a keyword is of one type."""
+    about = frozenset[str]().union(*(KEYWORDS.get(kind, ()) for kind in kinds))
+    if not KEYWORDS.keys() >= set(kinds) or not about >= known.keys():
+        return never
+    each = [
+        CHECKS[kind]({name: known[name] for name in KEYWORDS[kind] if name in known})
+        for kind in kinds
+    ]
+    return lambda value: any(check(value) for check in each)
 
 
 def _one_of(known: dict[str, Any]) -> Check:
@@ -51,8 +67,9 @@ def _string(known: dict[str, Any]) -> Check:
         return never
     if pattern is None:
         return lambda value: type(value) is str and value.isprintable()
-    search = re.compile(pattern).search
-    return lambda value: type(value) is str and search(value) is not None and value.isprintable()
+    # Compiled once it is asked for: most profiles have few of the fields.
+    search = cache(lambda: re.compile(pattern).search)
+    return lambda value: type(value) is str and search()(value) is not None and value.isprintable()
 
 
 def _integer(known: dict[str, Any]) -> Check:
@@ -66,6 +83,18 @@ def _integer(known: dict[str, Any]) -> Check:
     else:
         allowed = range(low, high + 1)
     return lambda value: type(value) is int and value in allowed
+
+
+def _number(known: dict[str, Any]) -> Check:
+    low, high = known.pop("minimum", None), known.pop("maximum", None)
+    if known or low is None or high is None:
+        return never
+    # What is no number, and NaN, is between nothing.
+    return lambda value: type(value) in (int, float) and low <= value <= high
+
+
+def _null(known: dict[str, Any]) -> Check:
+    return never if known else lambda value: value is None
 
 
 def _boolean(known: dict[str, Any]) -> Check:
@@ -98,12 +127,29 @@ def accepts_all(schema: Schema) -> Check:
     return lambda values: all(map(one, values))
 
 
+class Checks(dict[str, Check]):
+    """The checks of an object's fields by their names, made once one is asked for."""
+
+    def __init__(self, fields: Mapping[str, Schema], make: Callable[[Schema], Check]) -> None:
+        super().__init__()
+        self._fields = fields
+        self._make = make
+
+    def __missing__(self, name: str) -> Check:
+        field = self._fields.get(name)
+        if field is None:
+            # Not kept: there may be many that nobody knows.
+            return never
+        check = self[name] = self._make(field)
+        return check
+
+
 def _all_of(values: Any, kind: type) -> bool:
     return set(map(type, values)) == {kind}
 
 
 def _all_objects(one: Check, fields: Mapping[str, Schema], required: frozenset[str]) -> Check:
-    columns = {name: accepts_all(field) for name, field in fields.items()}
+    columns = Checks(fields, accepts_all)
 
     def check(values: Any) -> bool:
         if not values or not one(values[0]) or not _all_of(values, dict):
@@ -111,7 +157,7 @@ def _all_objects(one: Check, fields: Mapping[str, Schema], required: frozenset[s
         for name in set().union(*values):
             column = [each[name] for each in values if name in each]
             whole = len(column) == len(values) or name not in required
-            if not whole or name not in columns or not columns[name](column):
+            if not whole or not columns[name](column):
                 return False
         return True
 
@@ -119,7 +165,8 @@ def _all_objects(one: Check, fields: Mapping[str, Schema], required: frozenset[s
 
 
 def _object(known: dict[str, Any]) -> Check:
-    fields = {name: accepts(field) for name, field in known.pop("properties", {}).items()}
+    fields = Checks(known.pop("properties", {}), accepts)
+    least, most = known.pop("minProperties", 0), known.pop("maxProperties", MOST_FIELDS)
     required = frozenset(known.pop("required", ()))
     conditions = _conditions(known)
     if known.pop("additionalProperties", True) is not False or known or conditions is None:
@@ -130,11 +177,9 @@ def _object(known: dict[str, Any]) -> Check:
         # Of another type is one that has a field twice.
         if type(value) is not dict or not required <= value.keys():
             return False
-        for name, each in value.items():
-            field = fields.get(name)
-            if field is None or not field(each):
-                return False
-        return held(value)
+        if not least <= len(value) <= most:
+            return False
+        return all(fields[name](each) for name, each in value.items()) and held(value)
 
     return check
 
@@ -173,7 +218,17 @@ def _names(schema: Schema) -> Check | None:
 CHECKS: Mapping[str | None, Callable[[dict[str, Any]], Check]] = {
     "string": _string,
     "integer": _integer,
+    "number": _number,
+    "null": _null,
     "boolean": _boolean,
     "array": _array,
     "object": _object,
+}
+# What says something about values of one type, of those that a field may have several of.
+KEYWORDS: Mapping[str, frozenset[str]] = {
+    "string": frozenset({"pattern"}),
+    "null": frozenset(),
+    "object": frozenset(
+        {"properties", "additionalProperties", "required", "minProperties", "maxProperties"}
+    ),
 }

@@ -56,7 +56,10 @@ def _read(
     if len(said) < len(servers):
         # One that was read is also among those that are known.
         raise UnlikeError
-    probed = {target.service.key for target in read.probes}
+    # Of these the text says more than what is known of it.
+    telling = {target.service.key for target in read.probes}
+    telling |= {each.service.key for each in read.sorry_servers}
+    telling |= {service.key for service in read.own_health}
     filled = {server.service.key for server in read.real_servers} | entries.unread.keys()
     real_servers = read.real_servers
     if entries.unread:
@@ -66,7 +69,7 @@ def _read(
         virtual_servers=servers,
         real_servers=real_servers,
         text=text,
-        said={key: mark for key, mark in said.items() if key in filled and key not in probed},
+        said={key: mark for key, mark in said.items() if key in filled and key not in telling},
     )
 
 

@@ -14,6 +14,13 @@ FORMS: Mapping[str, str] = {
     "label": "a label",
     "scheduler": "the name of a scheduler",
     "sync_threshold": "two numbers with a space between them",
+    "check": "a check",
+    "path": "the path of a request",
+    "host": "a name or an address of a host",
+    "status": "a list of status codes",
+    "contains": "a text of 1 to 1024 characters",
+    "send": "1 to 1400 bytes in hex",
+    "expect": "at most 1400 bytes in hex",
 }
 
 REMEDIES: Mapping[str, str] = {
@@ -35,6 +42,19 @@ REMEDIES: Mapping[str, str] = {
     "sync_threshold": 'T P, for example "3 50": at the third packet of each fifty',
     "fwmark": "the number that the firewall sets, for example 1",
     "probe_port": "the port on which the real servers serve, for example 80",
+    "interval": "in seconds, for example 1",
+    "timeout": "in seconds, at most the interval, for example 0.5",
+    "fall": "how many checks in a row have to fail, for example 2",
+    "rise": "how many checks in a row have to succeed, for example 2",
+    "check": 'write "path", or an object with one of http, udp, command',
+    "action": "weight keeps it in the table with weight 0, remove takes it out",
+    "when_all_fail": "keep leaves the last ones as they are, drop takes them out",
+    "path": "it starts with '/', in printable ASCII; write a space as %20, leave out '#'",
+    "host": "letters, digits, '.', '-', '_' and ':', for example www.example.org",
+    "status": 'codes and ranges from 100 to 599, for example "200,301-308"',
+    "contains": "leave it out to take whatever the body is",
+    "send": 'two hex digits for each byte and nothing between them, for example "0aff"',
+    "expect": 'two hex digits for each byte and nothing between them, for example "0aff"',
 }
 
 ON_THE_LINK = "a real server that holds the VIP on the link it talks on answers ARP for it"
@@ -86,6 +106,20 @@ ALIASES: Mapping[str, Sequence[str]] = {
     "tcpfin": ["tcp_fin"],
     "vs": ["sysctls"],
     "delete": ["remove"],
+    "healthcheck": ["health"],
+    "health_check": ["health"],
+    "checktype": ["check"],
+    "checkinterval": ["interval"],
+    "delay_loop": ["interval"],
+    "checktimeout": ["timeout"],
+    "connect_timeout": ["timeout"],
+    "retry": ["fall"],
+    "url": ["path"],
+    "uri": ["path"],
+    "virtualhost": ["host"],
+    "status_code": ["status"],
+    "fallback": ["sorry_server"],
+    "quiescent": ["weight"],
 }
 
 

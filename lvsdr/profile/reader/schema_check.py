@@ -112,7 +112,15 @@ def completing(schema: Schema) -> Callable[[Any], Any]:
             for name, field in schema["properties"].items()
             if "default" in field
         }
+        if schema.get("type", "object") != "object":
+            return lambda value: (
+                defaults | {name: fields[name](each) for name, each in value.items()}
+                if isinstance(value, dict)
+                else value
+            )
         return lambda value: defaults | {name: fields[name](each) for name, each in value.items()}
+    if schema.get("type") == "number":
+        return float
     if "items" in schema:
         return partial(Completed, completing(schema["items"]))
     # Draft-07 takes 1.0 for an integer.

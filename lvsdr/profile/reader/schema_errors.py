@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -11,7 +12,8 @@ from lvsdr.profile.reader.remedies import FORMS, REMEDIES, likeliest, likeness, 
 from lvsdr.profile.reader.wording import LONGEST, Pointer, listed, shown, written
 
 Schema = Mapping[str, Any]
-MOST_NAMED = 16
+MOST_NAMED = 170
+"""Characters of names of fields that a hint has; the manual has them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,9 @@ def _unknown(mistake: Mistake) -> Refusal:
     homes = dict(_homes(mistake.schema, "the top level"))
     everywhere = [*known, *homes]
     name, near = likeliest(unknown, everywhere) or (unknown[0], None)
-    hint = f"the fields here: {', '.join(known)}"
-    if len(known) > MOST_NAMED:
+    named = ", ".join(known)
+    hint = f"the fields here: {named}"
+    if len(named) > MOST_NAMED:
         hint = "the fields here are listed in lvsdr-profile(5)"
     if near in known:
         hint = f"did you mean {near}"
@@ -77,22 +80,33 @@ def _missing(mistake: Mistake) -> Refusal:
 
 
 def _type(mistake: Mistake) -> Refusal:
-    message = f"{shown(mistake.value)} is not {TYPES[mistake.limit]}"
+    kinds = [mistake.limit] if isinstance(mistake.limit, str) else mistake.limit
+    message = f"{shown(mistake.value)} is not {' or '.join(TYPES[each] for each in kinds)}"
     return misfit(mistake.where, message, _retyped(mistake))
 
 
 def _retyped(mistake: Mistake) -> str:
     """Return how the value is written in the right type, or an example where nobody can tell."""
     value, wanted = mistake.value, mistake.limit
-    if wanted == "integer" and isinstance(value, str) and value.isascii() and value.isdigit():
+    if wanted in ("integer", "number") and isinstance(value, str) and NUMBER[wanted](value):
         return f"write {shown(value)[1:-1]}, without quotes"
+    if wanted == "string" and type(value) is int and mistake.name == "status":
+        return f'write "{value}", in quotes'
     if wanted == "boolean":
         return "write true or false, without quotes"
+    if wanted == "array" and isinstance(value, str) and mistake.name in ("command", "on_change"):
+        return mistake.example(mistake.field)
     if wanted == "array" and isinstance(value, str) and mistake.field["items"]["type"] == "string":
         return (
             f"write [{written(value, mistake.toml)}]" if len(value) < LONGEST else "put it in [ ]"
         )
     return mistake.example(mistake.field)
+
+
+def _not_one(mistake: Mistake) -> Refusal:
+    known = ", ".join(mistake.field["properties"])
+    many = "more than one check" if mistake.value else "no check"
+    return misfit(mistake.where, many, f'write "path", or an object with one of {known}')
 
 
 def _choice(mistake: Mistake) -> Refusal:
@@ -142,10 +156,16 @@ def _remedy(mistake: Mistake) -> str:
     )
 
 
+NUMBER: Mapping[str, Callable[[str], object]] = {
+    "integer": re.compile(r"[0-9]+", re.ASCII).fullmatch,
+    "number": re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII).fullmatch,
+}
 TYPES: Mapping[str, str] = {
     "object": "an object",
     "array": "a list",
     "string": "a string",
+    "number": "a number",
+    "null": "null",
     "integer": "a whole number",
     "boolean": "true or false",
 }
@@ -158,6 +178,9 @@ EXPLANATIONS: Mapping[str, Callable[[Mistake], Refusal]] = {
     "maximum": _range,
     "pattern": _form,
     "minItems": _empty,
+    # There is one object of which a field is chosen.
+    "minProperties": _not_one,
+    "maxProperties": _not_one,
     # There is one `not` in the schemas.
     "not": _with_fwmark,
 }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv6Address
 
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import host_interface
 from lvsdr.model.host import Host
+from lvsdr.model.ipvs import RealServer, VirtualServer
 from lvsdr.model.ipvs_daemons import SyncDaemon
 from lvsdr.model.objects import Address, Key, Object, Objects, Sysctl, keyed
 from lvsdr.model.profile import DirectorProfile, LabelledVip
@@ -32,7 +33,7 @@ def desired(profile: DirectorProfile, host: Host) -> Objects:
 def footprint(profile: DirectorProfile) -> Objects:
     """Return what a director leaves on any host: its table but for settings, and the VIPs."""
     addresses = (_on_the_link(profile.interface, vip) for vip in _owned(profile))
-    return keyed((*profile.virtual_servers, *profile.real_servers, *addresses))
+    return keyed((*_servers(profile), *_instead(profile), *addresses))
 
 
 def standby(profile: DirectorProfile) -> Objects:
@@ -54,8 +55,7 @@ def must_be_absent(profile: DirectorProfile, wanted: Objects) -> Iterator[Key]:
     if profile.standby == "synced" or not wanted:
         yield from (each.key for each in profile.sync_daemons if each.key not in wanted)
     if not wanted:
-        yield from (each.key for each in profile.virtual_servers)
-        yield from (each.key for each in profile.real_servers)
+        yield from (each.key for each in (*_servers(profile), *_instead(profile)))
     vips = (_on_the_link(profile.interface, vip).key for vip in _owned(profile))
     yield from (key for key in vips if key not in wanted)
 
@@ -65,9 +65,21 @@ def _owned(profile: DirectorProfile) -> tuple[LabelledVip, ...]:
     return profile.labelled_vips if profile.vips_owner == "lvsdr" else ()
 
 
+def _servers(profile: DirectorProfile) -> Iterator[VirtualServer | RealServer]:
+    # keepalived keeps its own in step with its checks, on a standby too: who else writes there,
+    # undoes what they have found.
+    if profile.writes_table:
+        yield from profile.virtual_servers
+        yield from profile.real_servers
+
+
+def _instead(profile: DirectorProfile) -> Sequence[RealServer]:
+    """Return who is in the table only while nobody else of its service serves."""
+    return profile.sorry_servers if profile.writes_table else ()
+
+
 def _table(profile: DirectorProfile) -> Iterator[Object]:
-    yield from profile.virtual_servers
-    yield from profile.real_servers
+    yield from _servers(profile)
     yield from profile.timeouts
     yield from profile.sysctls
     if profile.standby == "synced" and profile.vips_owner == "lvsdr":

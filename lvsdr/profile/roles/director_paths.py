@@ -18,6 +18,14 @@ def paths(profile: DirectorProfile) -> tuple[Path, ...]:
     return tuple(_paths(profile, profile.real_servers))
 
 
+def paths_of_servers(profile: DirectorProfile) -> Iterator[tuple[RealServer, Path]]:
+    """Yield each path with the real server that it leads to, in the order of the profile."""
+    targets = {target.service: target for target in profile.probes}
+    for server in profile.real_servers:
+        for path in _paths_of(server, profile, targets.get(server.service)):
+            yield server, path
+
+
 def foreign_paths(profile: DirectorProfile, servers: Iterable[RealServer]) -> tuple[Path, ...]:
     """Return the paths to real servers that others have put into the services of the profile."""
     return tuple(replace(path, foreign=True) for path in _paths(profile, servers))

@@ -28,7 +28,7 @@ def foreign_real_servers(
     profile: DirectorProfile, there: Iterable[RealServer], ours: Collection[Key]
 ) -> Iterator[RealServer]:
     """Yield the real servers of the profile's services that no profile names."""
-    named = {server.key for server in profile.real_servers}
+    named = {server.key for server in (*profile.real_servers, *profile.sorry_servers)}
     for server in in_our_services(profile, there):
         if server.key not in named and server.key not in ours:
             yield server

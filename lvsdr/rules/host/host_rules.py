@@ -20,6 +20,7 @@ from lvsdr.rules.host import (
     proxy_arp,
     reverse_path_filter,
     self_requests,
+    table_of_keepalived,
     vip_addresses,
     ways_back,
 )
@@ -68,6 +69,7 @@ DIRECTOR: tuple[Rule[DirectorProfile], ...] = (
     Rule(("BACKUP-ONLY", "BACKUP-BYPASS", "SYNC-ROLE"), ipvs_table.sync_roles),
     Rule(("OWNER-KUBERNETES",), other_programs.kubernetes),
     Rule(("OWNER-KEEPALIVED", "OWNER-FLUSH"), other_programs.keepalived),
+    Rule(("TABLE-DIFFERS", "TABLE-OUT"), table_of_keepalived.differences),
     Rule(("OWNER-NETWORK",), other_programs.network),
     Rule(("BRIDGE-DELAY",), bridge_filters.closed_ports),
 )
@@ -83,6 +85,8 @@ ON_STANDBY = frozenset(
         "OWNER-KUBERNETES",
         "OWNER-KEEPALIVED",
         "OWNER-NETWORK",
+        "TABLE-DIFFERS",
+        "TABLE-OUT",
         "BRIDGE-DELAY",
     }
 )

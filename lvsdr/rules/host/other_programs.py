@@ -37,11 +37,11 @@ def keepalived(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
     vips = frozenset(profile.vips)
     marks = {str(each.service.fwmark) for each in profile.virtual_servers} - {"None"}
     for owner in host.owners:
-        if owner.program == "lvs_flush":
+        if owner.program == "lvs_flush" and profile.writes_table:
             yield _flushed(owner)
         if owner.program == "keepalived":
             served = next((each for each in owner.claims if _serves(each, vips, marks)), None)
-            if served is not None:
+            if served is not None and profile.writes_table:
                 yield _served_by_keepalived(owner, served)
             if profile.vips_owner == "lvsdr":
                 claims = frozenset(owner.claims)

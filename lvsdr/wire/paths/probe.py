@@ -103,18 +103,21 @@ class HeardReply:
 
 def probe_frame(probe: Probe, mac: str, mark: Mark) -> bytes:
     """Return the frame of `probe` from `mac`; the reply will have the key of `mark`."""
+    return frame_of(probe, mac, probe_body(probe, mark), mark)
+
+
+def probe_body(probe: Probe, mark: Mark) -> bytes:
+    """Return what the packet of `probe` carries: its header of TCP, UDP, SCTP or ICMP, and data."""
     ends, number = (probe.source, probe.target), mark.number(probe.protocol)
     if probe.protocol == "tcp":
         segment = tcp.Segment(mark.ours, probe.port, number, 0, tcp.SYN, tcp.MAXIMUM_SEGMENT)
-        body = tcp.encode(segment, *ends)
-    elif probe.protocol == "udp":
+        return tcp.encode(segment, *ends)
+    if probe.protocol == "udp":
         question = udp_questions.question(probe.port, mark)
-        body = udp.encode(udp.Datagram(mark.ours, probe.port, question), *ends)
-    elif probe.protocol == "sctp":
-        body = sctp.encode(sctp.Chunk(mark.ours, probe.port, 0, sctp.INIT, number))
-    else:
-        body = icmp.encode(icmp.Echo(mark.ours, number, data=mark.cookie), *ends)
-    return _in_frame(probe, mac, body, mark)
+        return udp.encode(udp.Datagram(mark.ours, probe.port, question), *ends)
+    if probe.protocol == "sctp":
+        return sctp.encode(sctp.Chunk(mark.ours, probe.port, 0, sctp.INIT, number))
+    return icmp.encode(icmp.Echo(mark.ours, number, data=mark.cookie), *ends)
 
 
 def reset_frame(probe: Probe, mac: str, mark: Mark, flags: int = tcp.RST) -> bytes:
@@ -125,7 +128,7 @@ def reset_frame(probe: Probe, mac: str, mark: Mark, flags: int = tcp.RST) -> byt
     """
     number = mark.number(probe.protocol) + 1 & 0xFFFFFFFF
     segment = tcp.Segment(mark.ours, probe.port, number, 0, flags)
-    return _in_frame(probe, mac, tcp.encode(segment, probe.source, probe.target), mark)
+    return frame_of(probe, mac, tcp.encode(segment, probe.source, probe.target), mark)
 
 
 def decode_reply(data: bytes) -> HeardReply:
@@ -146,7 +149,8 @@ def decode_reply(data: bytes) -> HeardReply:
     return _quoted_probe(message, received.source)
 
 
-def _in_frame(probe: Probe, mac: str, body: bytes, mark: Mark) -> bytes:
+def frame_of(probe: Probe, mac: str, body: bytes, mark: Mark) -> bytes:
+    """Return the frame that carries `body` from `mac` along the path of `probe`."""
     version = probe.target.version
     protocol = PROTOCOLS.get(probe.protocol) or icmp.protocol(version)
     ends = probe.source, probe.target

@@ -1,0 +1,86 @@
+"""What asks real servers on the wire for a keeper: one checker for each link and kind of check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+
+from lvsdr.keeper.check_targets import WORDS, Target
+from lvsdr.keeper.checker import Asking
+from lvsdr.keeper.command_checker import Command, CommandChecker
+from lvsdr.keeper.gateway_witness import Gateway
+from lvsdr.keeper.no_way_checker import NoWayChecker
+from lvsdr.model.address import IPAddress
+from lvsdr.model.checked_path import CheckedPath
+from lvsdr.model.health import CommandCheck, HttpCheck
+from lvsdr.model.path import RealServerRoute
+from lvsdr.wire.checks.http_checker import HttpChecker
+from lvsdr.wire.checks.path_checker import PathChecker
+
+Numbered = tuple[int, Target]
+
+
+def open_checkers(
+    gateways: Callable[[str], Sequence[IPAddress]], targets: Sequence[Target]
+) -> Sequence[Asking]:
+    """Open what asks `targets`, each by its place; `gateways` are those on a link.
+
+    Raises CannotRun without the privilege to send frames.
+    """
+    found: list[Asking] = []
+    with ExitStack() as stack:
+        for asking in _askings(gateways, targets):
+            stack.callback(asking.checker.close)
+            found.append(asking)
+        stack.pop_all()
+    return found
+
+
+def _askings(
+    gateways: Callable[[str], Sequence[IPAddress]], targets: Sequence[Target]
+) -> Iterator[Asking]:
+    for kind, each in _by_kind(enumerate(targets)).items():
+        numbers = frozenset(number for number, _ in each)
+        if kind == "command":
+            commands = {number: _command(target) for number, target in each}
+            yield Asking(CommandChecker(commands), numbers)
+        elif isinstance(kind, str):
+            timeouts = {number: target.health.timeout for number, target in each}
+            yield Asking(NoWayChecker(timeouts, WORDS["no-route"]), numbers)
+        else:
+            link, http = kind
+            witnesses, kind_of_checker = tuple(gateways(link)), HttpChecker if http else PathChecker
+            checker = kind_of_checker(link, _checked(each), witnesses)
+            gateway = Gateway(partial(checker.witness, witnesses), checker.witnessed)
+            yield Asking(checker, numbers, gateway if witnesses else None)
+
+
+def _by_kind(
+    targets: Iterable[Numbered],
+) -> dict[str | tuple[str, bool], list[Numbered]]:
+    """Return the targets by what asks them: on a link whether by HTTP; else a word."""
+    found: dict[str | tuple[str, bool], list[Numbered]] = {}
+    for number, target in targets:
+        check, route = target.health.check, target.route
+        kind: str | tuple[str, bool] = "command"
+        if not isinstance(check, CommandCheck):
+            http = isinstance(check, HttpCheck)
+            kind = (route.link, http) if isinstance(route, RealServerRoute) else route
+        found.setdefault(kind, []).append((number, target))
+    return found
+
+
+def _checked(targets: Iterable[Numbered]) -> Iterator[CheckedPath]:
+    for number, each in targets:
+        assert isinstance(each.route, RealServerRoute), "it is asked on a link"
+        health = each.health
+        yield CheckedPath(number, each.path, each.route, health.check, health.timeout)
+
+
+def _command(target: Target) -> Command:
+    check, path = target.health.check, target.path
+    assert isinstance(check, CommandCheck), "it is asked by a command"
+    vip = "-" if path.vip is None else str(path.vip)
+    words = (*check.words, vip, str(path.port), str(path.rip))
+    return Command(words, target.health.timeout)

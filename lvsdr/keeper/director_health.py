@@ -1,0 +1,244 @@
+"""Health checks as a part of a director's resident: what they find is carried out, and told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from time import time
+from typing import Protocol
+
+from lvsdr.core.record import owner_of
+from lvsdr.errors import LvsdrError
+from lvsdr.keeper.check_targets import WORDS, Target
+from lvsdr.keeper.checker import Asking
+from lvsdr.keeper.outages import Outages, Services
+from lvsdr.keeper.path_states import Sight
+from lvsdr.keeper.rounds_of_checks import CheckRounds
+from lvsdr.model.closed_on_exit import Closing
+from lvsdr.model.finding import ERROR, WARNING
+from lvsdr.model.health import REMOVE, Down
+from lvsdr.model.health_event import HealthEvent, HealthKind
+from lvsdr.model.ipvs import RealServer, Service
+from lvsdr.model.objects import Key
+from lvsdr.model.profile import DirectorProfile
+
+NOTICE = "notice"
+# What could not be carried out is tried again after so many seconds: another lvsdr is at work for a
+# moment. So many times in vain, and it is told.
+_AGAIN, _PATIENCE = 0.1, 10
+
+Changes = Mapping[Key, Down | None]
+Open = Callable[[Sequence[Target]], Sequence[Asking]]
+
+
+class Hands(Protocol):
+    """What the host's record says of who is out of service, and what changes that."""
+
+    def out(self) -> Mapping[Key, Down]:
+        """Return who is out of service because of checks."""
+
+    def at_rest(self) -> Collection[Key]:
+        """Return who is out of service for another reason: drained."""
+
+    def carry_out(self, changes: Changes) -> None:
+        """Take out, or put back, in one batch; raises LvsdrError, and nothing is changed."""
+
+
+class DirectorHealth(Closing):
+    """The checks of one profile, whose `targets` are asked by what `open_checkers` opens.
+
+    `tell` gets each event. Where nothing is checked it rests.
+    """
+
+    def __init__(
+        self,
+        hands: Hands,
+        tell: Callable[[HealthEvent], None],
+        open_checkers: Open,
+    ) -> None:
+        self._hands, self._tell, self._open = hands, tell, open_checkers
+        self._targets: Sequence[Target] = ()
+        self._rounds: CheckRounds | None = None
+        self._services: Services | None = None
+        self._owner = ""
+        self._known: dict[Key, RealServer] = {}
+        self._retry: float | None = None
+        self._stuck, self._in_vain = "", 0
+        self._all_down: set[Service] = set()
+        self._late = False
+        self._sightless: tuple[str, ...] = ()
+        self._unchecked: set[Key] = set()
+
+    def begin(self, profile: DirectorProfile, targets: Sequence[Target], now: float) -> None:
+        """Check `targets` from now on; what is known of those that were checked before is kept."""
+        self._owner = owner_of(profile)
+        asked = tuple(each for each in targets if _can_be_asked(each))
+        self._tell_unchecked(each for each in targets if not _can_be_asked(each))
+        services, known = Services(profile), {it.key: it for it in profile.real_servers}
+        if self._rounds is not None and asked == self._targets:
+            self._services, self._known = services, known
+            return
+        out = self._hands.out()
+        down = {n: out[it.key].why for n, it in enumerate(asked) if it.key in out}
+        down.update(self._still_down(asked))
+        if self._rounds is not None:
+            # They are behind something else by now, where nobody has been heard yet.
+            self._sightless += self._rounds.states.blind
+        self.close()
+        self._targets, self._services, self._known = asked, services, known
+        if asked:
+            self._rounds = CheckRounds(asked, self._open(asked), now, down)
+        # What is not checked any more comes back.
+        self._retry = now if out.keys() - {it.key for it in asked} else None
+
+    def filenos(self) -> Sequence[int]:
+        """Return the descriptors that ask for a turn once they can be read."""
+        return () if self._rounds is None else self._rounds.filenos()
+
+    def due(self) -> float | None:
+        """Return when a turn is due though there is nothing to be read."""
+        times = [self._retry, None if self._rounds is None else self._rounds.due()]
+        return min((each for each in times if each is not None), default=None)
+
+    def turn(self, now: float) -> None:
+        """Ask and listen; carry out what has come about."""
+        turns = False
+        if self._rounds is not None:
+            turns = bool(self._rounds.turn(now))
+            self._tell_sight()
+        if turns or (self._retry is not None and now >= self._retry):
+            self._settle(now)
+
+    def look_again(self, now: float) -> None:
+        """Settle it once more: the record, or the table, was changed by others."""
+        self._retry = now
+
+    def close(self) -> None:
+        """Give back what the checkers have opened."""
+        if self._rounds is not None:
+            self._rounds.close()
+            self._rounds = None
+
+    @property
+    def failing(self) -> dict[Key, str]:
+        """Return which real servers do not serve on one of their paths, and why."""
+        down = {} if self._rounds is None else self._rounds.states.down()
+        return {self._targets[number].key: why for number, why in down.items()}
+
+    @property
+    def state(self) -> str:
+        """Return in a few words how it stands."""
+        sides = () if self._rounds is None else self._rounds.states.blind
+        said = f"{len(self._hands.out())} of {len(self._known)} real servers down"
+        return f"{said}; blind: {', '.join(map(_place, sides))}" if sides else said
+
+    def _still_down(self, asked: Sequence[Target]) -> Iterator[tuple[int, str]]:
+        """Yield the numbers that the paths which do not serve now have among `asked`."""
+        down = {} if self._rounds is None else self._rounds.states.down()
+        before = {(self._targets[n].key, self._targets[n].path.vip): why for n, why in down.items()}
+        for number, each in enumerate(asked):
+            if (why := before.get((each.key, each.path.vip))) is not None:
+                yield number, why
+
+    def _settle(self, now: float) -> None:
+        """Carry out what follows from who fails; what cannot be is tried again."""
+        self._retry = None
+        if self._services is None:
+            return
+        try:
+            outages = self._services.outages(
+                self.failing, self._hands.out(), self._hands.at_rest(), int(time())
+            )
+            if outages.changes:
+                self._hands.carry_out(outages.changes)
+        except LvsdrError as failure:
+            self._retry = now + _AGAIN * (10 if self._stuck else 1)
+            self._is_stuck(failure)
+            return
+        self._is_carried_out()
+        self._tell_changes(outages)
+
+    def _is_stuck(self, failure: LvsdrError) -> None:
+        self._in_vain += 1
+        # Once: it is the same a moment later.
+        if self._in_vain >= _PATIENCE and failure.message != self._stuck:
+            self._stuck = failure.message
+            message = f"{failure.message}: what checks find is not carried out, and tried again"
+            self._say("STUCK", ERROR, message)
+
+    def _is_carried_out(self) -> None:
+        self._in_vain = 0
+        if self._stuck:
+            self._stuck = ""
+            self._say("CARRIED-OUT", NOTICE, "what was found is carried out again")
+
+    def _tell_changes(self, outages: Outages) -> None:
+        for key, down in outages.changes.items():
+            if (server := self._known.get(key)) is not None:
+                self._tell_change(server, down)
+        every = {*outages.held, *outages.empty}
+        for service in every - self._all_down:
+            kept = service in outages.held
+            what = "the last ones are kept in the table" if kept else "none is in the table"
+            message = f"no real server of {service} serves: {what}"
+            self._say("ALL-DOWN", ERROR, message, service)
+        for service in self._all_down - every:
+            message = f"{service} has real servers that serve again"
+            self._say("ALL-UP", NOTICE, message, service)
+        self._all_down = every
+
+    def _tell_change(self, server: RealServer, down: Down | None) -> None:
+        name = f"{server.noun} {server.title}"
+        if down is None:
+            self._say_of(server, "UP", NOTICE, f"{name} serves again, weight {server.weight}")
+            return
+        what = "taken out of the table" if down.action == REMOVE else "weight 0"
+        self._say_of(server, "DOWN", ERROR, f"{name} is down, {what}: {down.why}", down.why)
+
+    def _say(
+        self, kind: HealthKind, severity: str, message: str, service: Service | None = None
+    ) -> None:
+        self._tell(HealthEvent(kind, severity, self._owner, message, service))
+
+    def _say_of(
+        self, server: RealServer, kind: HealthKind, severity: str, message: str, why: str = ""
+    ) -> None:
+        place = server.service, server.rip, server.port
+        self._tell(HealthEvent(kind, severity, self._owner, message, *place, why))
+
+    def _tell_sight(self) -> None:
+        assert self._rounds is not None, "somebody has been asked"
+        sights = self._rounds.sights()
+        if self._sightless and self._rounds.states.has_heard:
+            sights += [(side, Sight.SEES) for side in self._sightless]
+            self._sightless = ()
+        for side, sight in sights:
+            blind = sight is Sight.BLIND
+            words = sight.value + (": nothing is taken out for that" if blind else "")
+            kind: HealthKind = "BLIND" if blind else "SEES"
+            self._say(kind, WARNING if blind else NOTICE, f"{_place(side)}: {words}")
+        if self._rounds.late != self._late:
+            self._late = self._rounds.late
+            message = (
+                "this host was stopped, or is too busy: checks under way count for nothing"
+                if self._late
+                else "checks are in time again"
+            )
+            kind = "LATE" if self._late else "IN-TIME"
+            self._say(kind, WARNING if self._late else NOTICE, message)
+
+    def _tell_unchecked(self, targets: Iterable[Target]) -> None:
+        for each in targets:
+            if each.key not in self._unchecked and isinstance(each.route, str):
+                self._unchecked.add(each.key)
+                message = f"cannot check {each.server.title}: {WORDS[each.route]}"
+                self._say_of(each.server, "UNCHECKED", WARNING, message)
+
+
+def _can_be_asked(target: Target) -> bool:
+    # Where there is no route now, there may be one again; silence proves nothing there.
+    return not target.in_vain or target.route == "no-route"
+
+
+def _place(side: str) -> str:
+    # A side that is no link is the reason why nobody can be asked.
+    return next((words for reason, words in WORDS.items() if reason == side), side)

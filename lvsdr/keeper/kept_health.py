@@ -1,0 +1,165 @@
+"""Health checks of the director's profile that is kept: begun anew when it or the host changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from lvsdr.core.book import Book
+from lvsdr.core.health_state import down_of, set_down
+from lvsdr.core.kernel_interface import Kernel
+from lvsdr.core.record import Record
+from lvsdr.errors import LvsdrError
+from lvsdr.keeper.change_program import ChangeProgram
+from lvsdr.keeper.check_targets import Target, packets, targets
+from lvsdr.keeper.child_processes import refuse_unsafe
+from lvsdr.keeper.director_health import Changes, DirectorHealth, Open
+from lvsdr.keeper.kept_profile import KeptProfile, State
+from lvsdr.model.closed_on_exit import Closing
+from lvsdr.model.finding import ERROR
+from lvsdr.model.health import CommandCheck, Down
+from lvsdr.model.health_event import HealthEvent
+from lvsdr.model.objects import Key
+from lvsdr.model.profile import DirectorProfile
+
+# After so many seconds it is looked up how packets reach the real servers, whatever was noticed.
+_STALE = 60.0
+
+
+class RecordHands:
+    """Takes real servers out of the table, and puts them back, as the record says it."""
+
+    def __init__(self, kept: KeptProfile, kernel: Kernel, book: Book) -> None:
+        self._kept, self._kernel, self._book = kept, kernel, book
+
+    def out(self) -> Mapping[Key, Down]:
+        """Return who is out of service because of checks."""
+        return down_of(self._record, self._kept.owner)
+
+    def at_rest(self) -> Collection[Key]:
+        """Return who is drained."""
+        return self._record.drained.get(self._kept.owner, frozenset())
+
+    def carry_out(self, changes: Changes) -> None:
+        """Take out, or put back; raises LvsdrError, also where another lvsdr is at work."""
+        profile = self._kept.profile
+        assert isinstance(profile, DirectorProfile), "only a director has health checks"
+        # The others' turns must not wait for whoever has the lock.
+        with self._book.locked(0.0):
+            try:
+                set_down(profile, changes, self._kernel, self._book)
+            except LvsdrError:
+                # Half an answer may be waiting in its sockets.
+                self._kernel.reopen()
+                raise
+            self._kept.written()
+
+    @property
+    def _record(self) -> Record:
+        return self._book.load(folding=True)
+
+
+class KeptHealth(Closing):
+    """A part of the resident's loop: checks as long as the profile is kept, and has any.
+
+    `tell` gets each event; `open_checkers` opens what asks on the wire.
+    """
+
+    def __init__(
+        self,
+        kept: KeptProfile,
+        kernel: Kernel,
+        book: Book,
+        tell: Callable[[HealthEvent], None],
+        open_checkers: Open,
+    ) -> None:
+        self._kept, self._kernel = kept, kernel
+        self._tell_people = tell
+        self._hands = RecordHands(kept, kernel, book)
+        self.program = ChangeProgram(tell)
+        self._health = DirectorHealth(self._hands, self._tell, open_checkers)
+        self._profile: DirectorProfile | None = None
+        self._now = self._stale = 0.0
+        self._failure = ""
+
+    def looked(self, now: float, *, changed: bool) -> None:
+        """Take it that the host was looked at: it may have `changed`, or what is kept of it."""
+        try:
+            self.begin(now, changed=changed)
+        except LvsdrError as failure:
+            self._kernel.reopen()
+            if failure.message != self._failure:
+                self._failure = failure.message
+                event = HealthEvent("STUCK", ERROR, self._kept.owner, failure.message)
+                self._tell(event)
+        else:
+            self._failure = ""
+
+    def begin(self, now: float, *, changed: bool = True) -> None:
+        """Begin to check, or look what has changed; raises LvsdrError where that cannot be done."""
+        self._now = now
+        profile = self._kept.profile
+        assert isinstance(profile, DirectorProfile), "only a director has health checks"
+        if not has_checks(profile) or self._kept.wish().state is State.NOTHING:
+            self._rest()
+            return
+        if profile is not self._profile:
+            _refuse_unsafe(profile)
+            self.program.use(profile.on_change)
+        if changed or profile is not self._profile or now >= self._stale:
+            self._health.begin(profile, self._targets(profile), now)
+            self._profile, self._stale = profile, now + _STALE
+        self._health.look_again(now)
+
+    def filenos(self) -> Sequence[int]:
+        """Return the descriptors that ask for a turn once they can be read."""
+        return (*self._health.filenos(), *self.program.filenos())
+
+    def due(self) -> float | None:
+        """Return when a turn is due though there is nothing to be read."""
+        times = (self._health.due(), self.program.due())
+        return min((each for each in times if each is not None), default=None)
+
+    def turn(self, now: float) -> None:
+        """Ask, listen, and carry out what has come about."""
+        self._now = now
+        self._health.turn(now)
+        self.program.turn(now)
+
+    def close(self) -> None:
+        """Give back what was opened; the table stays as it is."""
+        self._health.close()
+        self.program.close()
+
+    @property
+    def state(self) -> str:
+        """Return in a few words how it stands; nothing where nothing is checked."""
+        return "" if self._profile is None else self._health.state
+
+    def _targets(self, profile: DirectorProfile) -> Sequence[Target]:
+        # Others' programs are none of its business.
+        host = self._kernel.inspect(lambda _: packets(profile), table=False, others=False)
+        return targets(profile, host)
+
+    def _rest(self) -> None:
+        if self._profile is not None:
+            self._profile = None
+            self._health.close()
+
+    def _tell(self, event: HealthEvent) -> None:
+        self._tell_people(event)
+        self.program.run(event, self._now)
+
+
+def has_checks(profile: DirectorProfile) -> bool:
+    """Return whether any service of a profile has health checks."""
+    return profile.health is not None or any(profile.own_health.values())
+
+
+def _refuse_unsafe(profile: DirectorProfile) -> None:
+    """Raise CannotRun where a program that the profile names is not for root to run."""
+    if profile.on_change:
+        refuse_unsafe(profile.on_change, "on_change")
+    healths = (profile.health, *profile.own_health.values())
+    commands = {it.check for it in healths if it is not None and isinstance(it.check, CommandCheck)}
+    for check in sorted(commands, key=lambda each: each.words):
+        refuse_unsafe(check.words, "check")

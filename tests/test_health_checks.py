@@ -1,0 +1,345 @@
+"""Health checks put together: asked, judged, carried out and told, by a clock of their own."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+import pytest
+
+from lvsdr.errors import CannotRun
+from lvsdr.keeper.check_targets import Target
+from lvsdr.keeper.checker import Asking
+from lvsdr.keeper.director_health import DirectorHealth
+from lvsdr.model.health import DROP, CheckResult, Down, Health
+from lvsdr.model.health_event import HealthEvent
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.late_dataclasses import replace
+from lvsdr.model.objects import Key
+from lvsdr.model.path import RealServerRoute
+from lvsdr.model.profile import DirectorProfile, LabelledVip
+
+VIP = ip_address("192.0.2.2")
+HTTP = Service("tcp", VIP, 80)
+RIPS = [ip_address(f"192.0.2.{number}") for number in range(11, 14)]
+SERVERS = tuple(RealServer(HTTP, rip, 80) for rip in RIPS)
+SORRY = RealServer(HTTP, ip_address("192.0.2.99"), 80)
+PROFILE = DirectorProfile(
+    "web",
+    "eth0",
+    (LabelledVip(VIP, "eth0:0"),),
+    (VirtualServer(HTTP),),
+    SERVERS,
+    health=Health(),
+)
+
+
+class FakeChecker:
+    """Asks nobody: `says` tells what becomes of a check of a number that begins at a time."""
+
+    def __init__(self, says: Callable[[int, float], tuple[str, float]]) -> None:
+        self.says = says
+        self.under_way: list[CheckResult] = []
+        self.asked: list[tuple[int, float]] = []
+        self.closed = False
+
+    def begin(self, numbers: Sequence[int], now: float, *, doubtful: Collection[int] = ()) -> None:
+        for number in numbers:
+            self.asked.append((number, now))
+            why, took = self.says(number, now)
+            silent = why == "is silent"
+            result = CheckResult(number, not why, why, silent, began=now, at=now + took)
+            self.under_way.append(result)
+
+    def results(self, now: float) -> Sequence[CheckResult]:
+        ended = [each for each in self.under_way if each.at <= now]
+        self.under_way = [each for each in self.under_way if each.at > now]
+        return ended
+
+    def due(self) -> float | None:
+        return min((each.at for each in self.under_way), default=None)
+
+    def filenos(self) -> Sequence[int]:
+        return ()
+
+    def void(self) -> None:
+        self.under_way.clear()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class FakeHands:
+    """A record and a table in one: who is out; `refuses` makes each change fail."""
+
+    is_out: dict[Key, Down] = field(default_factory=dict)
+    drained: set[Key] = field(default_factory=set)
+    batches: list[Mapping[Key, Down | None]] = field(default_factory=list)
+    refuses: bool = False
+
+    def out(self) -> Mapping[Key, Down]:
+        return dict(self.is_out)
+
+    def at_rest(self) -> Collection[Key]:
+        return self.drained
+
+    def carry_out(self, changes: Mapping[Key, Down | None]) -> None:
+        if self.refuses:
+            raise CannotRun("cannot lock it")
+        self.batches.append(changes)
+        for key, down in changes.items():
+            if down is None:
+                self.is_out.pop(key, None)
+            else:
+                self.is_out[key] = down
+
+
+@dataclass
+class Bench:
+    """One DirectorHealth with all that it needs, and a clock that jumps to whatever is due next."""
+
+    says: Callable[[int, float], tuple[str, float]]
+    profile: DirectorProfile = PROFILE
+    hands: FakeHands = field(default_factory=FakeHands)
+    now: float = 0.0
+    told: list[HealthEvent] = field(default_factory=list)
+    checkers: list[FakeChecker] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.checks = DirectorHealth(self.hands, self.told.append, self.opened)
+        self.checks.begin(self.profile, aimed(self.profile), self.now)
+
+    def opened(self, asked: Sequence[Target]) -> Sequence[Asking]:
+        checker = FakeChecker(self.says)
+        self.checkers.append(checker)
+        return [Asking(checker, frozenset(range(len(asked))))]
+
+    def run(self, until: float) -> None:
+        while (due := self.checks.due()) is not None and due <= until:
+            self.now = max(self.now, due)
+            self.checks.turn(self.now)
+        self.now = until
+
+    @property
+    def kinds(self) -> list[str]:
+        return [event.kind for event in self.told]
+
+
+def aimed(profile: DirectorProfile) -> Sequence[Target]:
+    from lvsdr.model.host import Host
+    from lvsdr.profile.roles.director_paths import paths_of_servers
+
+    assert Host is not None
+    return [
+        Target(
+            server.key,
+            server,
+            path,
+            profile.health or Health(),
+            RealServerRoute(server.rip, "eth0", server.rip, ip_address("192.0.2.10")),
+        )
+        for server, path in paths_of_servers(profile)
+    ]
+
+
+def fine(_: int, __: float) -> tuple[str, float]:
+    return "", 0.001
+
+
+def refusing(*numbers: int, since: float, until: float = 1e9) -> Callable[..., tuple[str, float]]:
+    def says(number: int, now: float) -> tuple[str, float]:
+        gone = number in numbers and since <= now < until
+        return ("refuses the connection", 0.001) if gone else ("", 0.001)
+
+    return says
+
+
+def silent(*numbers: int, since: float, until: float = 1e9) -> Callable[..., tuple[str, float]]:
+    def says(number: int, now: float) -> tuple[str, float]:
+        gone = number in numbers and since <= now < until
+        return ("is silent", 0.5) if gone else ("", 0.001)
+
+    return says
+
+
+def test_as_long_as_all_serve_nothing_is_changed_or_told() -> None:
+    bench = Bench(fine)
+
+    bench.run(3600)
+
+    assert bench.hands.batches == []
+    assert bench.told == []
+
+
+def test_each_is_asked_once_in_each_interval() -> None:
+    bench = Bench(fine)
+
+    bench.run(100)
+
+    asked = [number for number, _ in bench.checkers[0].asked]
+    assert {asked.count(number) for number in range(3)} <= {100, 101}
+
+
+@pytest.mark.parametrize("fault", [refusing, silent])
+def test_who_does_not_serve_is_out_in_time_and_comes_back(fault: Callable[..., object]) -> None:
+    bench = Bench(fault(1, since=10.0, until=30.0))  # type: ignore[arg-type]
+
+    bench.run(10.0 + 2 * 1.0 + 0.5)
+    out = dict(bench.hands.is_out)
+    bench.run(30.0 + 2 * 1.0 + 0.5)
+
+    assert list(out) == [SERVERS[1].key]
+    assert bench.hands.is_out == {}
+    assert bench.kinds == ["DOWN", "UP"]
+
+
+def test_a_single_failed_check_takes_nobody_out() -> None:
+    bench = Bench(refusing(1, since=10.0, until=10.4))
+
+    bench.run(60)
+
+    assert bench.hands.batches == []
+
+
+@pytest.mark.parametrize("rounds", range(20))
+def test_those_that_die_at_once_go_in_one_batch_or_two(rounds: int) -> None:
+    many = tuple(
+        RealServer(HTTP, ip_address(f"10.0.{n // 250}.{n % 250 + 1}"), 80) for n in range(1000)
+    )
+    profile = replace(PROFILE, real_servers=many)
+    died = 10 + rounds / 20
+    bench = Bench(refusing(*range(500), since=died), profile)
+
+    bench.run(died + 2.5)
+
+    assert len(bench.hands.is_out) == 500
+
+
+def test_where_all_are_silent_nothing_is_taken_out_and_blindness_is_told_once() -> None:
+    bench = Bench(silent(0, 1, 2, since=10.0, until=70.0))
+
+    bench.run(120)
+
+    assert bench.hands.batches == []
+    assert bench.kinds == ["BLIND", "SEES"]
+
+
+def test_where_all_refuse_the_last_ones_are_kept() -> None:
+    bench = Bench(refusing(0, 1, 2, since=10.0, until=70.0))
+
+    bench.run(60)
+    out = set(bench.hands.is_out)
+    bench.run(120)
+
+    assert len(out) == 2
+    assert bench.hands.is_out == {}
+    assert bench.kinds.count("ALL-DOWN") == 1
+    assert bench.kinds.count("ALL-UP") == 1
+
+
+def test_where_all_refuse_and_are_to_be_dropped_all_go() -> None:
+    dropping = replace(PROFILE, health=replace(Health(), when_all_fail=DROP))
+    bench = Bench(refusing(0, 1, 2, since=10.0), dropping)
+
+    bench.run(60)
+
+    assert len(bench.hands.is_out) == 3
+    assert bench.kinds.count("ALL-DOWN") == 1
+
+
+def test_where_all_refuse_and_somebody_says_sorry_all_go() -> None:
+    bench = Bench(refusing(0, 1, 2, since=10.0), replace(PROFILE, sorry_servers=(SORRY,)))
+
+    bench.run(60)
+
+    assert len(bench.hands.is_out) == 3
+
+
+def test_who_is_drained_is_not_one_who_serves() -> None:
+    bench = Bench(refusing(0, since=10.0), replace(PROFILE, real_servers=SERVERS[:2]))
+    bench.hands.drained.add(SERVERS[1].key)
+
+    bench.run(60)
+
+    assert bench.hands.is_out == {}
+    assert "ALL-DOWN" in bench.kinds
+
+
+def test_after_sixty_seconds_of_absence_nobody_is_taken_out() -> None:
+    """SIGSTOP: no check that was under way counts."""
+    bench = Bench(silent(0, 1, since=10.0, until=10.9))
+    bench.run(10.9)
+
+    bench.now = 71.0
+    bench.checks.turn(71.0)
+    bench.run(200)
+
+    assert bench.hands.batches == []
+    assert bench.kinds == ["LATE", "IN-TIME"]
+
+
+def test_what_cannot_be_carried_out_is_told_once_and_tried_again() -> None:
+    bench = Bench(refusing(1, since=10.0))
+    bench.hands.refuses = True
+
+    bench.run(60)
+    bench.hands.refuses = False
+    bench.run(62)
+
+    assert bench.kinds == ["STUCK", "CARRIED-OUT", "DOWN"]
+
+
+def test_a_new_keeper_goes_on_with_what_the_record_says() -> None:
+    hands = FakeHands({SERVERS[1].key: Down(1, "refuses the connection")})
+    bench = Bench(refusing(1, since=0.0, until=20.0), hands=hands)
+
+    bench.run(19)
+    still = dict(hands.is_out)
+    bench.run(23)
+
+    assert list(still) == [SERVERS[1].key]
+    assert hands.is_out == {}
+
+
+def test_what_is_checked_no_more_comes_back() -> None:
+    hands = FakeHands({SERVERS[1].key: Down(1, "refuses the connection")})
+    bench = Bench(fine, replace(PROFILE, real_servers=SERVERS[:1]), hands=hands)
+
+    bench.run(1)
+
+    assert hands.is_out == {}
+
+
+def test_another_profile_keeps_what_is_known() -> None:
+    bench = Bench(refusing(1, since=0.0))
+    bench.run(10)
+    more = replace(PROFILE, real_servers=SERVERS[:2])
+
+    bench.checks.begin(more, aimed(more), bench.now)
+    bench.run(20)
+
+    assert bench.checkers[0].closed
+    assert bench.kinds == ["DOWN"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_troubles_end_as_they_should(seed: int) -> None:
+    """Whatever happens on the way: in the end whoever serves is in, and who does not is out."""
+    chance = random.Random(seed)
+    spells = {n: sorted(chance.uniform(0, 500) for _ in range(10)) for n in range(3)}
+
+    def says(number: int, now: float) -> tuple[str, float]:
+        changes = sum(at <= now for at in spells[number])
+        return ("refuses the connection", 0.002) if changes % 2 else ("", 0.002)
+
+    bench = Bench(says)
+    while bench.now < 500:
+        bench.run(bench.now + chance.uniform(1, 30))
+        bench.hands.refuses = chance.random() < 0.2
+    bench.hands.refuses = False
+    bench.run(600)
+
+    assert bench.hands.is_out == {}
