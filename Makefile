@@ -90,9 +90,9 @@ LONGEST := crashes scenarios service way_back two_boxes give_back watch pressure
 	unusual_paths holders healthy_traffic director_firewall senders silences given_up \
 	same_host hints hooks cloned_host proxies clients_unanswered director forged_answers \
 	host_rules
-# A systemd of its own takes a minute to itself, and each of the other hints some twenty seconds:
-# in `make torture`.
-LATER := units hints_elsewhere
+# A systemd of its own takes a minute to itself, each of the other hints some twenty seconds, and
+# what a resident takes at rest is not to be told beside four other kernels: in `make torture`.
+LATER := units hints_elsewhere keep_at_rest
 IN_LAB := $(PY) -m lvsdr.lab --timeout 2400 -- $(PY) -m pytest
 
 SHORTER = $(filter-out $(LONGEST) $(LATER),$(patsubst tests/lab/test_%.py,%,$(sort $(wildcard tests/lab/test_*.py))))
