@@ -262,13 +262,13 @@ REFUSED = [
 
 @pytest.mark.parametrize(("rip", "services", "message", "hint"), REFUSED)
 def test_2_what_the_profile_has_not_cannot_be_drained(
-    rip: str, services: tuple[str, ...], message: str, hint: str
+    rip: str, services: tuple[str, ...], message: str, hint: str, tmp_path: Path
 ) -> None:
     profile = read(Path(DIRECTOR))
     assert isinstance(profile, DirectorProfile)
 
     with pytest.raises(ProfileError) as refused:
-        draining.real_servers_at(profile, rip, services)
+        draining.real_servers_at(profile, rip, services, Book("ns", tmp_path))
 
     assert message in refused.value.message
     assert hint in refused.value.hints[0]
@@ -290,8 +290,9 @@ def test_a_virtual_server_is_chosen_by_its_name(tmp_path: Path) -> None:
     profile = read(path)
     assert isinstance(profile, DirectorProfile)
 
-    every = draining.real_servers_at(profile, "fd00:0::3", ())
-    two = draining.real_servers_at(profile, "fd00::3", ("udp:[fd00:0::2]:80", "fwmark:7"))
+    book, chosen = Book("ns", tmp_path), ("udp:[fd00:0::2]:80", "fwmark:7")
+    every = draining.real_servers_at(profile, "fd00:0::3", (), book)
+    two = draining.real_servers_at(profile, "fd00::3", chosen, book)
 
     assert len(every) == 3
     assert [draining.service_option(each.service) for each in two] == [

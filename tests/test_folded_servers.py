@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_interface
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,10 +28,10 @@ from lvsdr.errors import LvsdrError
 from lvsdr.model.compact_objects import to_rows
 from lvsdr.model.folded_servers import Mark, PartlyRead
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
-from lvsdr.model.objects import Key
+from lvsdr.model.objects import Address, Key
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.profile import reader
-from lvsdr.profile.reader import read
+from lvsdr.profile.reader import quick_director, read
 from lvsdr.profile.reader.service_texts import ServiceTexts, UnlikeError
 from test_cli import DIP
 
@@ -80,8 +80,11 @@ class Place:
         self._root = root
 
     def profile(self, data: Data, *, drained: bool = False, **written: Any) -> DirectorProfile:
-        path = self._root / f"{data['name']}.json"
-        path.write_text(json.dumps(data, **written))
+        return self.text(json.dumps(data, **written), data["name"], drained=drained)
+
+    def text(self, text: str, name: str = "web", *, drained: bool = False) -> DirectorProfile:
+        path = self._root / f"{name}.json"
+        path.write_text(text)
         known = (lambda: known_texts(self.book, drained=drained)) if self.partly else list
         with pytest.MonkeyPatch.context() as patch:
             if not self.partly:
@@ -203,15 +206,28 @@ def test_a_record_that_has_changed_since_the_profile_was_read_is_heeded(tmp_path
     profile = place.profile(THREE)
     assert isinstance(profile.real_servers, PartlyRead)
     place.apply(director(service(80, 1, 2), service(81, 7, 7, 7), service(82, 5)))
+    place.profile(THREE)
 
     planned = plan_apply(profile, place.kernel, place.book)
 
     assert [change.sign for change in planned.todo] == ["~"] * 3
 
 
+def test_a_profile_that_is_changed_while_it_is_read_in_part_is_refused(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.apply(THREE)
+    profile = place.profile(THREE)
+    place.apply(OTHER)
+
+    with pytest.raises(LvsdrError, match="it was changed meanwhile"):
+        plan_apply(profile, place.kernel, place.book)
+
+    assert [each.weight for each in servers_of(place.kernel, 81)] == [3, 9, 4]
+
+
 def drained(place: Place) -> None:
     profile = place.profile(THREE)
-    servers = draining.real_servers_at(profile, "192.168.1.20", ["tcp:192.168.1.2:81"])
+    servers = draining.real_servers_at(profile, "192.168.1.20", ["tcp:192.168.1.2:81"], place.book)
     draining.drain(profile, servers, place.kernel, place.book)
 
 
@@ -281,7 +297,7 @@ def other_text(place: Place) -> None:
 def drained_and_back(place: Place) -> None:
     """Let a drain take the weight of a profile that is not applied."""
     profile = place.profile(OTHER)
-    servers = draining.real_servers_at(profile, "192.168.1.21", ["tcp:192.168.1.2:81"])
+    servers = draining.real_servers_at(profile, "192.168.1.21", ["tcp:192.168.1.2:81"], place.book)
     for undo in (False, True):
         draining.drain(profile, servers, place.kernel, place.book, undo=undo)
 
@@ -424,6 +440,217 @@ def test_the_quick_way_reads_what_the_usual_way_reads(
     )
 
 
+# What may stand in a file for another text: of each, what is read has to be the same.
+HOSTILE: dict[str, Callable[[str], str]] = {
+    "as it was": lambda text: text,
+    "blanks before it": lambda text: "\n " + text,
+    "blanks after it": lambda text: text + " \r\n",
+    "more after it": lambda text: text + "{}",
+    "many blanks between": lambda text: text.replace("}, {", "}" + " " * 100 + ",\t\r\n {"),
+    "as many blanks as are looked at": lambda text: text.replace("}, {", "}," + " " * 63 + "{"),
+    "no blanks between": lambda text: text.replace("}, {", "},{"),
+    "two commas": lambda text: text.replace("}, {", "},, {", 1),
+    "a comma at the end": lambda text: text.replace("}]}]", "}]},]"),
+    "no comma": lambda text: text.replace("}, {", "} {", 1),
+    "a comment": lambda text: text.replace("}, {", "}, /* x */ {", 1),
+    "a remark": lambda text: text.replace("}, {", "}, # x\n {", 1),
+    "line ends of another system": lambda text: text.replace(", ", ",\r\n"),
+    "a field of a real server twice": lambda text: text.replace(
+        '"weight": 4', '"weight": 4, "weight": 9'
+    ),
+    "a field of a service twice": lambda text: text.replace('"port": 81', '"port": 83, "port": 81'),
+    "the list twice": lambda text: text[:-1] + ', "virtual_servers": []}',
+    "the list once more before": lambda text: text.replace(
+        '"virtual_servers"', '"virtual_servers": [], "virtual_servers"'
+    ),
+    "an escape": lambda text: text.replace('"192.168.1.22"', '"192.168.1.2\\u0032"'),
+    "an escape in a field": lambda text: text.replace('"weight": 4', '"w\\u0065ight": 9'),
+    "no ASCII": lambda text: text.replace('"weight": 4', '"weight": 4, "\N{MICRO SIGN}": 1'),
+    "no ASCII in a string": lambda text: text.replace('"192.168.1.22"', '"192.168.1.2\u0662"'),
+    "a byte order mark": lambda text: "\ufeff" + text,
+    "a service twice": lambda text: text.replace(
+        "}]}]", '}]}, {"vip": "192.168.1.2", "protocol": "tcp", "port": 80}]'
+    ),
+    "a service that is none": lambda text: text.replace("}]}]", "}]}, 7]"),
+    "a service that is null": lambda text: text.replace("}]}]", "}]}, null]"),
+    "a list of services": lambda text: text.replace("}]}]", "}]}, []]"),
+    "a text of a service": lambda text: text.replace("}]}]", '}]}, "{}"]'),
+    "cut off in a service": lambda text: text[: text.index('"port": 82')],
+    "cut off after a service": lambda text: text[: text.index("}, {") + 1],
+    "cut off before the end": lambda text: text[:-1],
+    "a zero byte": lambda text: text.replace("}, {", "}, \0{", 1),
+    "nothing": lambda text: "",
+    "deep": lambda text: text.replace('"weight": 4', '"weight": ' + "[" * 9000 + "]" * 9000),
+    "a service in a string of another": lambda text: text.replace(
+        '"scheduler": "rr"', '"scheduler": "}, {\\"port\\": 1"'
+    ),
+    "brackets after it": lambda text: text[:-1] + ', "clients": ["10.0.0.0/8"]}',
+    "another name": lambda text: text.replace('"web"', '"wob"'),
+    "a name with a bracket": lambda text: text.replace('"web"', '"w]b"'),
+}
+
+
+@pytest.mark.parametrize("change", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("more", [0, 300])
+def test_a_file_looked_at_in_part_is_what_the_usual_way_reads(
+    tmp_path: Path, change: Callable[[str], str], more: int
+) -> None:
+    """With `more` real servers a service is larger than what is decoded at once."""
+    services = service(80, 1, 2), service(81, 3, 3, 4, scheduler="rr"), service(82, 5)
+    services[1]["real_servers"] += [{"rip": f"10.0.{n // 99}.{n % 99 + 1}"} for n in range(more)]
+    data = director(*services)
+    place = Place(tmp_path)
+    place.apply(data)
+    path = tmp_path / "web.json"
+    path.write_bytes(change(json.dumps(data)).encode())
+
+    def known() -> object:
+        return read(path, "director", known=lambda: known_texts(place.book))
+
+    def usual() -> object:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(reader, "LARGE", 1 << 30)
+            return read(path, "director")
+
+    def whole() -> object:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(quick_director, "streamed", lambda *_: None)
+            return read(path, "director", known=lambda: known_texts(place.book))
+
+    assert outcome(known) == outcome(whole)
+    made = outcome(known)
+    if isinstance(made, DirectorProfile):
+        made = replace(made, text=None, said={})
+    assert made == outcome(usual)
+
+
+@pytest.mark.parametrize("more", [0, 300])
+def test_what_is_read_once_somebody_wants_it_is_not_read_before(tmp_path: Path, more: int) -> None:
+    place = Place(tmp_path)
+    services = [service(port, 1, 2, 3) for port in range(80, 90)]
+    services[5]["real_servers"] += [{"rip": f"10.0.{n // 99}.{n % 99 + 1}"} for n in range(more)]
+    place.apply(director(*services))
+    services[5]["real_servers"][1]["weight"] = 9
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reader, "contents_of", pytest.fail)
+        servers = place.profile(director(*services)).real_servers
+
+    assert isinstance(servers, PartlyRead)
+    assert {server.service.port for server in servers.read} == {85}
+    assert len(servers) == 30 + more
+
+
+def at(rip: str) -> Data:
+    """Return a profile whose services have `rip`, another that is written like it, both or none."""
+    six = [{"rip": rip}, {"rip": "fd00::1:3", "weight": 7}]
+    return director(
+        {**service(80, 1, 2), "vip": "fd00::2", "real_servers": six},
+        {**service(81, 1, 2), "vip": "fd00::2", "real_servers": six[1:]},
+        {"fwmark": 7, "real_servers": [*six[::-1], {"rip": "fd00::31"}]},
+        {**service(82), "vip": "fd00::2", "real_servers": [{"rip": "fd00:0:0::3", "weight": 0}]},
+        {**service(83, 4), "vip": "fd00::2", "real_servers": []},
+        service(84, 1, 2),
+        vips=[{"address": "fd00::2"}, {"address": "192.168.1.2"}],
+    )
+
+
+DRAINED = [
+    ("fd00::3", "fd00:0::3", ()),
+    ("fd00:0:0::3", "fd00::3", ()),
+    ("fd00::0003", "fd00::3", ("fwmark:7",)),
+    ("fd00::3", "fd00::1:3", ("tcp:[fd00::2]:81", "fwmark:7")),
+    ("fd00::3", "192.168.1.21", ()),
+    ("fd00::3", "192.168.1.2", ()),
+    ("fd00::3", "fd00::", ()),
+    ("fd00::3", "fd00::3", ("tcp:[fd00::2]:81",)),
+]
+
+
+@pytest.mark.parametrize(("written", "rip", "services"), DRAINED)
+@pytest.mark.parametrize("escaped", [False, True])
+def test_a_drain_of_what_is_known_finds_what_the_profile_says(
+    tmp_path: Path, written: str, rip: str, services: tuple[str, ...], escaped: bool
+) -> None:
+    six = written.replace("f", "\\u0066", 1) if escaped else written
+    text = json.dumps(at("SIX")).replace("SIX", six)
+    places = Place(tmp_path / "a"), Place(tmp_path / "b", partly=False)
+
+    ends = [drained_twice(place, text, rip, services) for place in places]
+
+    assert ends[0] == ends[1]
+    assert isinstance(places[0].text(text).real_servers, PartlyRead)
+
+
+def drained_twice(place: Place, text: str, rip: str, services: tuple[str, ...]) -> list[object]:
+    """Drain of a profile that is applied what is at `rip`, and take it back; return what comes."""
+    place.kernel = host(DIP, Address("eth0", ip_interface("fd00::10/64"), label=None))
+    place.book.root.parent.mkdir()
+    apply(place.text(text), place.kernel, place.book, place.session.announcer)
+
+    def drained(undo: bool) -> object:
+        profile = place.text(text)
+        here = draining.real_servers_at(profile, rip, services, place.book)
+        situation = draining.drain(profile, here, place.kernel, place.book, undo=undo)
+        return here, situation.todo, known(place.book.load()), dict(place.kernel.objects)
+
+    return [outcome(partial(drained, undo)) for undo in (False, True)]
+
+
+def test_what_is_drained_once_the_profile_was_read_stays_so(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.apply(THREE)
+    profile = place.profile(THREE)
+    drained(place)
+    before = place.book.load().drained
+
+    situation = apply(profile, place.kernel, place.book, place.session.announcer)
+
+    assert situation.todo == ()
+    assert place.book.load().drained == before != {}
+    assert [each.weight for each in servers_of(place.kernel, 81)] == [0, 3, 4]
+
+
+def test_a_drain_that_is_undone_knows_the_weight_though_it_came_meanwhile(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.apply(THREE)
+    profile = place.profile(THREE)
+    drained(place)
+
+    here = draining.real_servers_at(profile, "192.168.1.20", ["tcp:192.168.1.2:81"], place.book)
+    draining.drain(profile, here, place.kernel, place.book, undo=True)
+
+    assert [each.weight for each in servers_of(place.kernel, 81)] == [3, 3, 4]
+
+
+def test_what_is_drained_is_not_looked_at_by_a_drain_of_another(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.apply(THREE)
+    drained(place)
+    profile = place.profile(THREE)
+
+    here = draining.real_servers_at(profile, "192.168.1.20", ["tcp:192.168.1.2:80"], place.book)
+    draining.drain(profile, here, place.kernel, place.book)
+
+    assert {key[3] for key in place.book.load().drained["director:web"]} == {80, 81}
+    assert [each.weight for each in servers_of(place.kernel, 81)] == [0, 3, 4]
+    assert [each.weight for each in servers_of(place.kernel, 80)] == [0, 2]
+
+
+def test_a_drain_makes_objects_of_the_services_alone_that_have_it(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.apply(THREE)
+    profile = place.profile(THREE)
+
+    here = draining.real_servers_at(profile, "192.168.1.22", (), place.book)
+    situation = draining.drain(profile, here, place.kernel, place.book)
+
+    assert [key[3] for key in situation.desired] == [81]
+    assert {key[2] for key in situation.record.folded["director:web"]} == {80, 82}
+    again = place.plan(THREE)
+    assert (looked_at(again), again.todo) == ({81}, ())
+
+
 def outcome(work: Callable[[], object]) -> object:
     try:
         made = work()
@@ -526,7 +753,7 @@ def happen(place: Place, data: Data, step: str, number: int) -> object:
         return MEDDLING[step](kernel, server) if step in MEDDLING and server else None
     if step in ("drain", "undrain"):
         profile = place.profile(data)
-        here = draining.real_servers_at(profile, "192.168.1.20", ())
+        here = draining.real_servers_at(profile, "192.168.1.20", (), place.book)
         undo = step == "undrain"
         return done(draining.drain(profile, here, kernel, place.book, undo=undo))
     if step == "withdraw":

@@ -69,7 +69,7 @@ class Kept(Place):
     def drain(self, number: int, *, undo: bool = False, port: int = 80) -> Situation:
         profile = self.profile(TWO)
         services = [f"tcp:{VIP}:{port}"]
-        here = draining.real_servers_at(profile, f"192.168.1.{20 + number}", services)
+        here = draining.real_servers_at(profile, f"192.168.1.{20 + number}", services, self.book)
         return draining.drain(profile, here, self.kernel, self.book, undo=undo)
 
     def weights(self, port: int = 80) -> dict[str, int]:
@@ -689,7 +689,7 @@ class World:
 
     def _drain(self, step: str, number: int) -> object:
         profile, rip = self.place.profile(self.data), f"192.168.1.{20 + number % 2}"
-        here = draining.real_servers_at(profile, rip, ())
+        here = draining.real_servers_at(profile, rip, (), self.place.book)
         undo, kernel = step == "undrain", self.place.kernel
         done = draining.drain(profile, here, kernel, self.place.book, undo=undo)
         return sorted(map(str, done.todo))

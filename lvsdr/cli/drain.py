@@ -74,9 +74,9 @@ def drain(  # noqa: PLR0913, PLR0917 - one argument for each option
     from lvsdr.core import draining
     from lvsdr.model.profile import DirectorProfile
 
-    wanted, book = read_profile(session, profile, "director"), session.book()
+    wanted, book = read_profile(session, profile, "director", partly=True), session.book()
     assert isinstance(wanted, DirectorProfile), "it is held to its role"
-    servers = draining.real_servers_at(wanted, rip, services)
+    servers = draining.real_servers_at(wanted, rip, services, book)
     with session.kernel() as kernel:
         # What is done here is done: then signals stop the waiting, and undo nothing.
         with signals.raising(), book.locked(session.lock_timeout):

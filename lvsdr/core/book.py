@@ -12,13 +12,14 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from lvsdr.core import durable_file, lock
+from lvsdr.core.columns_on_disk import head_of, places_of
 from lvsdr.core.record import Record
-from lvsdr.core.record_decoding import FORMAT, FORMATS, Lie, record_of
+from lvsdr.core.record_columns import ColumnsText, apart, joined
+from lvsdr.core.record_decoding import FORMAT, FORMATS, Columns, Lie, record_of
 from lvsdr.core.record_text import (
     claims_text,
     down_rows,
@@ -29,16 +30,16 @@ from lvsdr.core.record_text import (
 )
 from lvsdr.core.unfolding import unfolded
 from lvsdr.errors import CannotRun
-from lvsdr.model.folded_servers import FoldedServers
 from lvsdr.model.ipvs import RealServer
-from lvsdr.model.late_dataclasses import asdict, dataclass, replace
+from lvsdr.model.late_dataclasses import asdict, dataclass
 
 ROOT = Path("/run/lvsdr")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 # A profile is read with what the record knows of it, and planned with the record: once for both.
-_LAST: dict[Path, tuple[bytes, Record | None]] = {}
+# Of a record whose columns are as it says, what stands before them: it has their fingerprints.
+_LAST: dict[Path, tuple[bytes | bytearray, Record | None]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +64,44 @@ class Book:
             flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
             with os.fdopen(os.open(self.path, flags), "rb") as file:
                 seen = os.fstat(file.fileno())
-                text = file.read()
+                if seen.st_uid not in (0, os.geteuid()) or seen.st_nlink != 1:
+                    raise self._untrusted("it is not a file of root or of this user alone")
+                return self._load(file, known, folding)
         except FileNotFoundError:
             return Record()
         except OSError as error:
             raise _unusable("read", self.path, error) from error
-        if seen.st_uid not in (0, os.geteuid()) or seen.st_nlink != 1:
-            raise self._untrusted("it is not a file of root or of this user alone")
+
+    def _load(self, file: BinaryIO, known: Iterable[RealServer], folding: bool) -> Record:
+        text, cut = head_of(file.fileno())
         before, record = _LAST.get(self.path, (b"", None))
         if record is None or before != text or not (folding or known == ()):
-            record = self._parse(text, known, folding=folding)
+            # What is claimed as it is known is compared by its columns: all of them are read.
+            record = self._parse_head(text, file.fileno()) if cut and folding else None
+            if record is None:
+                if cut:
+                    file.seek(len(text))
+                    text += file.read()
+                record = self._parse(text, known, folding=folding)
             if folding:
                 _LAST[self.path] = text, record
         return record if folding else unfolded(record, ())
+
+    def _parse_head(self, head: bytes | bytearray, descriptor: int) -> Record | None:
+        """Return the record whose columns are on disk; None where it is not plainly one."""
+        try:
+            plain = json.loads(str(head, "utf-8") + "}")
+            if plain["format"] != FORMAT or plain["boot"] != _boot():
+                return None
+            plain = apart(plain)
+            places = places_of(plain, len(head), descriptor)
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            return None
+        if places is None:
+            return None
+        with self._understood():
+            self._must_be_ours(plain)
+            return record_of(plain, folding=True, columns=Columns(places, self._understood))
 
     def save(self, record: Record) -> None:
         """Write the record so that it is whole on disk, whatever happens; an empty one goes."""
@@ -145,7 +171,8 @@ class Book:
         absent = sum(before is None for before in record.baseline.values())
         yield f',\n"absent": {absent + folded}'
         yield ',\n"claims": '
-        yield from claims_text(record)
+        columns = ColumnsText()
+        yield from claims_text(record, columns)
         yield ',\n"intents": '
         yield from intents_text(record)
         if record.links:
@@ -163,10 +190,10 @@ class Book:
             if owned:
                 rows = {owner: sorted(map(list, keys), key=str) for owner, keys in owned.items()}
                 yield f',\n"{name}": {json.dumps(rows)}'
-        yield "}\n"
+        yield from columns.text()
 
     def _parse(
-        self, text: bytes, known: Iterable[RealServer] = (), *, folding: bool = False
+        self, text: bytes | bytearray, known: Iterable[RealServer] = (), *, folding: bool = False
     ) -> Record:
         try:
             plain = json.loads(text)
@@ -177,7 +204,9 @@ class Book:
             if plain["boot"] != _boot():
                 # What it speaks of went with that boot; nothing of it can be given back.
                 return Record(notes=(f"{self.path} is from an earlier boot: not used",))
-            return self._guarded(record_of(plain, known, folding=folding))
+            return record_of(
+                joined(plain), known, folding=folding, columns=Columns({}, self._understood)
+            )
 
     def _must_be_ours(self, plain: dict[str, Any]) -> None:
         if plain["format"] not in FORMATS:
@@ -187,21 +216,6 @@ class Book:
             )
         if plain["boot"] == _boot() and plain["namespace"] != self.namespace:
             raise self._untrusted(f"it is of another network namespace ({plain['namespace']!r})")
-
-    def _guarded(self, record: Record) -> Record:
-        """Return the record whose folded parts tell that they lie once they are unfolded."""
-
-        def opened(servers: FoldedServers) -> tuple[RealServer, ...]:
-            with self._understood():
-                return servers.unfolded()
-
-        folded = {
-            owner: {
-                key: replace(each, unfolded=partial(opened, each)) for key, each in some.items()
-            }
-            for owner, some in record.folded.items()
-        }
-        return replace(record, folded=folded) if folded else record
 
     @contextmanager
     def _understood(self) -> Iterator[None]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ipaddress import ip_address
 
 from lvsdr.core.book import Book
+from lvsdr.core.folding import record_with, with_rip
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.out_of_service import OutOfService, out_of_service
 from lvsdr.core.partial_plans import must_be_whole, partial_plan
@@ -30,14 +31,16 @@ Standings = tuple[Standing, ...]
 
 
 def real_servers_at(
-    profile: DirectorProfile, rip: str, services: Sequence[str]
+    profile: DirectorProfile, rip: str, services: Sequence[str], book: Book
 ) -> tuple[RealServer, ...]:
     """Return the profile's real servers at `rip`, all or those of `services`; raise ProfileError.
 
-    A service is written PROTOCOL:VIP:PORT or fwmark:N.
+    A service is written PROTOCOL:VIP:PORT or fwmark:N. Of what the profile says as it is known,
+    the record of `book` is asked.
     """
     address = _address(rip)
-    found = [server for server in profile.real_servers if server.rip == address]
+    likely = with_rip(profile, str(address), book)
+    found = [server for server in likely if server.rip == address]
     if not found:
         known = ", ".join(map(str, profile.rips[:5])) or "none"
         raise ProfileError(
@@ -75,7 +78,8 @@ def drain(
     Nothing else of the profile is touched but a sorry server, and no drift is mended. What a check
     has taken out of the table stays out; `undo` puts that back, too. Returns how it stood before.
     """
-    situation = _plan_drain(profile, servers, kernel, book.load(profile.real_servers), undo)
+    record = record_with({server.service.key for server in servers}, profile, book)
+    situation = _plan_drain(profile, servers, kernel, record, undo)
     converge(situation, kernel, book)
     return situation
 

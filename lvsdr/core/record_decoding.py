@@ -2,28 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import json
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
+from lvsdr.core.columns_on_disk import Places
 from lvsdr.core.record import Record
+from lvsdr.core.record_columns import whole
 from lvsdr.model import compact_objects
 from lvsdr.model.folded_servers import FoldedServers, Mark, ProfileText
 from lvsdr.model.health import REMOVE, WEIGHT, Down
-from lvsdr.model.ipvs import SERVER_KINDS, RealServer, by_service
+from lvsdr.model.ipvs import SERVER_KINDS, RealServer, Service, by_service
 from lvsdr.model.late_dataclasses import dataclass, replace
 from lvsdr.model.objects import Address, Baseline, Key, Object, Objects, Route, keyed
 from lvsdr.model.other_attributes import AddressAttributes, RouteAttributes
 from lvsdr.model.plain_data import from_plain, real_server_of, service_from_plain
 from lvsdr.model.profile import Origin
 
-FORMAT = "lvsdr/baseline/4"
-# Its columns are lists, where those of FORMAT are texts.
+FORMAT = "lvsdr/baseline/5"
+# Its columns are in their entries, where those of FORMAT are at the end.
+TOGETHER = "lvsdr/baseline/4"
+# Its columns are lists, where those of later ones are texts.
 LISTS = "lvsdr/baseline/3"
 # In it `absent` has every key that was not there, and each column of real servers one value.
 FORMER = "lvsdr/baseline/2"
-FORMATS = frozenset({FORMAT, LISTS, FORMER})
+FORMATS = frozenset({FORMAT, TOGETHER, LISTS, FORMER})
 
-Plain = Mapping[str, Any]
+Plain = dict[str, Any]
+
+
+class Columns(NamedTuple):
+    """Where columns are that are not in their entries, and what explains why they cannot be read.
+
+    In `understood` they are read once they are needed.
+    """
+
+    places: Places
+    understood: Callable[[], AbstractContextManager[None]]
+
+
+NOWHERE = Columns({}, nullcontext)
 
 
 class Lie(ValueError):
@@ -39,11 +59,17 @@ class Claims:
     marks: dict[str, dict[Key, Mark]]
 
 
-def record_of(plain: Plain, known: Iterable[RealServer] = (), *, folding: bool = False) -> Record:
+def record_of(
+    plain: Plain,
+    known: Iterable[RealServer] = (),
+    *,
+    folding: bool = False,
+    columns: Columns = NOWHERE,
+) -> Record:
     """Return the record that `plain` is; raise Lie, LookupError, TypeError, ValueError.
 
     Claims that are as `known` says are those very objects. With `folding`, real servers that can be
-    known by their fingerprints stay as they are written.
+    known by their fingerprints stay as they are written; `columns` tells where the rest of them is.
     """
     intents = {
         owner: tuple(compact_objects.from_rows(held)) for owner, held in plain["intents"].items()
@@ -54,8 +80,9 @@ def record_of(plain: Plain, known: Iterable[RealServer] = (), *, folding: bool =
     if any(key[0] != RealServer.kind for keys in drained.values() for key in keys):
         raise Lie("it has drained what is no real server")
     down = {owner: dict(map(_down, rows)) for owner, rows in plain.get("down", {}).items()}
-    apart = {key for keys in (there, *drained.values(), *down.values()) for key in keys}
-    claims = _claims(plain["claims"], known, apart if folding and not intents else None)
+    apart = set(there).union(*down.values())
+    likely, foldable = by_service(known), apart if folding and not intents else None
+    claims = _claims(plain["claims"], likely, foldable, columns)
     held = Record(claims=claims.objects, intents=intents, down=down).claimed_keys()
     count = sum(each.mark.count for some in claims.folded.values() for each in some.values())
     return Record(
@@ -64,10 +91,7 @@ def record_of(plain: Plain, known: Iterable[RealServer] = (), *, folding: bool =
         intents,
         drained,
         {str(name): int(number) for name, number in plain.get("links", {}).items()},
-        {
-            owner: Origin(str(each["file"]), int(each["applied"]))
-            for owner, each in plain.get("origins", {}).items()
-        },
+        {owner: _origin(each) for owner, each in plain.get("origins", {}).items()},
         given_back,
         claims.folded,
         claims.marks,
@@ -76,15 +100,21 @@ def record_of(plain: Plain, known: Iterable[RealServer] = (), *, folding: bool =
     )
 
 
+def _origin(plain: Mapping[str, Any]) -> Origin:
+    return Origin(str(plain["file"]), int(plain["applied"]))
+
+
 def _claims(
-    plain: Mapping[str, Any], known: Iterable[RealServer], apart: set[Key] | None
+    plain: Mapping[str, Any],
+    likely: compact_objects.Known,
+    apart: set[Key] | None,
+    columns: Columns,
 ) -> Claims:
     """Return what profiles claim, folded where that can be; nothing where `apart` is None.
 
-    What is `apart`, drained or there before lvsdr, is an object: so is all of its virtual server,
-    and of one with which two profiles have to do.
+    What is `apart`, there before lvsdr, is an object: so is all of its virtual server, and of one
+    with which two profiles have to do.
     """
-    likely = by_service(known)
     shared = {*_shared(plain), *(key[1:4] for key in apart or () if key[0] in SERVER_KINDS)}
     found = Claims({}, {}, {})
     for owner, entries in plain.items():
@@ -92,14 +122,35 @@ def _claims(
         for entry in entries:
             marked = compact_objects.mark_of(entry)
             if marked is not None and apart is not None and marked[0].key not in shared:
-                here = compact_objects.folded(entry, *marked)
+                here = _folded(entry, *marked, columns)
                 found.folded.setdefault(owner, {})[here.service.key] = here
                 continue
-            opened.append(entry)
+            opened.append(_whole(entry, columns.places))
             if marked is not None:
                 found.marks.setdefault(owner, {})[marked[0].key] = marked[1]
         found.objects[owner] = keyed(compact_objects.from_rows(opened, likely))
     return found
+
+
+def _folded(entry: Plain, service: Service, mark: Mark, columns: Columns) -> FoldedServers:
+    place = columns.places[entry["columns"]] if "columns" in entry else None
+    if place is None:
+        compact_objects.refuse_strange(entry, mark.count)
+    # Whoever needs them needs them again, in another reading of the same record.
+    opened = lru_cache(1)(partial(_opened, entry, service, columns))
+    return FoldedServers(service, mark, entry, opened, place)
+
+
+def _opened(entry: Plain, service: Service, columns: Columns) -> tuple[RealServer, ...]:
+    with columns.understood():
+        return compact_objects.unfolded(_whole(entry, columns.places), service)
+
+
+def _whole(entry: Plain, places: Places) -> Plain:
+    """Return an entry with its columns."""
+    if "columns" not in entry:
+        return entry
+    return whole(entry, json.loads(places[entry["columns"]].text()))
 
 
 def _shared(plain: Mapping[str, Any]) -> set[Key]:

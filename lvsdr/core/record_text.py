@@ -8,6 +8,7 @@ from itertools import chain, islice
 from typing import Any
 
 from lvsdr.core.record import Record
+from lvsdr.core.record_columns import ColumnsText
 from lvsdr.model import compact_objects
 from lvsdr.model.folded_servers import ProfileText
 from lvsdr.model.health import Down
@@ -18,12 +19,18 @@ from lvsdr.model.plain_data import to_plain
 ENTRIES_TO_A_LINE = 256
 
 
-def claims_text(record: Record) -> Iterator[str]:
-    """Yield what each profile claims, in JSON; what is folded is written as it was read."""
+def claims_text(record: Record, columns: ColumnsText) -> Iterator[str]:
+    """Yield what each profile claims, in JSON; what is folded is written as it was read.
+
+    `columns` gets those of real servers that have a mark.
+    """
     rows = {
         owner: chain(
-            compact_objects.to_rows(held.values(), record.marks.get(owner, {})),
-            (servers.entry for servers in record.folded.get(owner, {}).values()),
+            map(
+                columns.without,
+                compact_objects.to_rows(held.values(), record.marks.get(owner, {})),
+            ),
+            map(columns.of_folded, record.folded.get(owner, {}).values()),
         )
         for owner, held in record.claims.items()
     }

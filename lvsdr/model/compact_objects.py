@@ -8,7 +8,7 @@ from itertools import groupby, repeat
 from operator import attrgetter, is_
 from typing import Any
 
-from lvsdr.model.folded_servers import FoldedServers, Mark
+from lvsdr.model.folded_servers import Mark
 from lvsdr.model.ipvs import SETTING_FIELDS, RealServer, Service, servers_in_columns
 from lvsdr.model.objects import Key, Object
 from lvsdr.model.plain_data import (
@@ -111,16 +111,17 @@ def mark_of(entry: Plain) -> tuple[Service, Mark] | None:
     """
     if "said" not in entry:
         return None
-    said, listed, rips = entry["said"], entry["listed"], entry["rip"]
-    if {type(said), type(listed), type(rips)} != {str}:
+    said, listed = entry["said"], entry["listed"]
+    count = entry["rip"].count(" ") + 1 if "rip" in entry else entry["count"]
+    if {type(said), type(listed)} != {str} or type(count) is not int:
         raise TypeError("not a mark")
-    return service_from_plain(entry["service"]), Mark(said, listed, rips.count(" ") + 1)
+    return service_from_plain(entry["service"]), Mark(said, listed, count)
 
 
-def folded(entry: Plain, service: Service, mark: Mark) -> FoldedServers:
-    """Return the real servers of an entry that has a mark, none of which is made an object.
+def refuse_strange(entry: Plain, count: int) -> None:
+    """Raise KeyError, TypeError or ValueError where an entry with a mark is surely none.
 
-    Raises KeyError, TypeError or ValueError where it is surely no entry of `to_rows`.
+    It has `count` real servers, none of which is made an object.
     """
     bare = _without_mark(entry)
     if len(bare) != len(COLUMNS) + 3 or _RIPS.fullmatch(bare["rip"]) is None:
@@ -129,13 +130,24 @@ def folded(entry: Plain, service: Service, mark: Mark) -> FoldedServers:
         numbers = _listed(bare[name]) if type(bare[name]) is dict else None
         if numbers is None:
             _value(bare[name], PARSERS.get(name))
-        elif _NUMBERS.fullmatch(numbers) is None or numbers.count(" ") != mark.count - 1:
-            raise ValueError(f"not {mark.count} values of {name}")
-    return FoldedServers(service, mark, entry, lambda: tuple(_decoded(bare, service)))
+        elif _NUMBERS.fullmatch(numbers) is None or numbers.count(" ") != count - 1:
+            raise ValueError(f"not {count} values of {name}")
 
 
 _RIPS = re.compile(r"[0-9a-f.:]+(?: [0-9a-f.:]+)*")
 _NUMBERS = re.compile(r"[0-9]+(?: [0-9]+)*")
+
+
+def unfolded(entry: Plain, service: Service) -> tuple[RealServer, ...]:
+    """Return the real servers of an entry that has a mark.
+
+    Raises KeyError, TypeError or ValueError where it is no entry of `to_rows`.
+    """
+    bare = _without_mark(entry)
+    servers = _decoded(bare, service)
+    # Most of them are written again as they were read.
+    _LAST_ROWS[service] = list[Object](servers), bare
+    return tuple(servers)
 
 
 def _without_mark(entry: Plain) -> Plain:

@@ -7,11 +7,20 @@ them is to be done, and none of them is made into an object.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, overload
+from typing import Any, Protocol, overload
 
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.objects import Key
+
+
+class Place(Protocol):
+    """Where the columns of real servers are on disk; `name` is their size and fingerprint."""
+
+    @property
+    def name(self) -> str: ...
+
+    def has(self, text: str) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +38,20 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class FoldedServers:
-    """The real servers of `service` as the record has them; `unfolded` makes them objects."""
+    """The real servers of `service` as the record has them; `unfolded` makes them objects.
+
+    `place` is where their columns are on disk, None where the entry has them.
+    """
 
     service: Service
     mark: Mark
-    entry: Mapping[str, Any]
+    entry: dict[str, Any]
     unfolded: Callable[[], tuple[RealServer, ...]] = field(compare=False, repr=False)
+    place: Place | None = field(default=None, compare=False, repr=False)
+
+    def may_have(self, rip: str) -> bool:
+        """Return whether there may be a real server at `rip`, which is written as a key has it."""
+        return self.place is None or self.place.has(rip)
 
 
 @dataclass(frozen=True, slots=True)

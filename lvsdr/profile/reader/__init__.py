@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from lvsdr.errors import ProfileError
 from lvsdr.model.folded_servers import KnownText
+from lvsdr.model.ipvs import RealServer
 from lvsdr.model.printable import printable
-from lvsdr.model.profile import Profile
+from lvsdr.model.profile import DirectorProfile, Profile
 from lvsdr.profile import schema
 from lvsdr.profile.reader import common_rules, json_toml, schema_check
 from lvsdr.profile.reader.director_fields import director_profile
-from lvsdr.profile.reader.profile_file import contents
+from lvsdr.profile.reader.profile_file import (
+    changed_meanwhile,
+    contents,
+    contents_of,
+    opened,
+)
 from lvsdr.profile.reader.realserver_fields import realserver_profile
 from lvsdr.profile.reader.refusal import Refusal
 from lvsdr.profile.reader.remedies import REMEDIES
@@ -40,27 +48,64 @@ def read(
     asked for a large file alone, the real servers are read once somebody wants them. Raises
     ProfileError, which says one thing at a time: the one to mend first.
     """
-    raw = contents(path, role, guarded)
+    with opened(path, role, guarded) as file:
+        likely = _likely(file, path, role, known)
+        quick = _mostly_known(file, path, role, likely) if likely else None
+        if quick is not None:
+            return quick
+        raw = contents_of(file, path, role)
     try:
-        return _quickly(raw, path, role, known) or profile_of(parsed(raw, path), path, role)
+        return _quickly(raw, path, role, likely) or profile_of(parsed(raw, path), path, role)
     except Refusal as refusal:
         raise refused(refusal, path) from None
 
 
-def _quickly(
-    raw: bytes, path: Path, role: str | None, known: Callable[[], Sequence[KnownText]]
+def _likely(
+    file: BinaryIO, path: Path, role: str | None, known: Callable[[], Sequence[KnownText]]
+) -> Sequence[KnownText] | None:
+    """Return what is known of a director with many virtual servers, None of any other profile."""
+    size = os.fstat(file.fileno()).st_size
+    return None if role == "realserver" or is_toml(path) or size < LARGE else known()
+
+
+def _mostly_known(
+    file: BinaryIO, path: Path, role: str | None, known: Sequence[KnownText]
 ) -> Profile | None:
+    """Return the profile in a file that is nearly as it is known, None where it is not."""
+    from lvsdr.profile.reader.quick_director import known_director  # noqa: PLC0415
+
+    def whole() -> Sequence[RealServer]:
+        raw = contents(path, role)
+        read = _quickly(raw, path, role, ())
+        if made is None or read is None or read.text != made.text:
+            raise changed_meanwhile(path)
+        return read.real_servers
+
+    # Whatever keeps it from being read is told by whoever reads all of it.
+    with suppress(OSError):
+        made = known_director(file.fileno(), _name_at(path), known, whole)
+        return made
+    return None
+
+
+def _quickly(
+    raw: bytes, path: Path, role: str | None, known: Sequence[KnownText] | None
+) -> DirectorProfile | None:
     """Return the profile of a director with many virtual servers, None of any other."""
-    if role == "realserver" or is_toml(path) or len(raw) < LARGE:
+    if known is None:
         return None
     from lvsdr.profile.reader.quick_director import quick_director  # noqa: PLC0415
 
     return quick_director(
         raw,
-        lambda data: _name(data, path, schema.document("director")),
-        known(),
+        _name_at(path),
+        known,
         lambda: profile_of(parsed(raw, path), path, role).real_servers,
     )
+
+
+def _name_at(path: Path) -> Callable[[Mapping[str, Any]], str]:
+    return lambda data: _name(data, path, schema.document("director"))
 
 
 def parsed(raw: bytes, path: Path) -> Any:

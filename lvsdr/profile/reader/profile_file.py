@@ -6,8 +6,10 @@ import errno
 import os
 import shlex
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from lvsdr.errors import ProfileError
 from lvsdr.model.printable import printable
@@ -23,25 +25,45 @@ def contents(path: Path, role: str | None = None, guarded: bool = False) -> byte
     `role` is that of the profile, for the hint. With `guarded`, a profile that others may write
     is refused.
     """
+    with opened(path, role, guarded) as file:
+        return contents_of(file, path, role)
+
+
+def opened(path: Path, role: str | None = None, guarded: bool = False) -> BinaryIO:
+    """Return the open file of the profile at `path`; raise ProfileError as `contents` does."""
     if path.suffix.lower() not in SUFFIXES:
         raise _unreadable(path, "its name ends neither in .json nor in .toml", _remedy(path, role))
-    try:
+    with _explained(path, role), ExitStack() as stack:
         # Not to wait for the writer of a pipe; a file does not care.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            _require_file(path, os.fstat(descriptor))
-            if guarded:
-                _require_private(path, os.fstat(descriptor), path.resolve().parent)
-            raw = file.read(LARGEST + 1)
+        file = stack.enter_context(os.fdopen(descriptor, "rb"))
+        _require_file(path, os.fstat(descriptor))
+        if guarded:
+            _require_private(path, os.fstat(descriptor), path.resolve().parent)
+        stack.pop_all()
+        return file
+
+
+def contents_of(file: BinaryIO, path: Path, role: str | None = None) -> bytes:
+    """Return the bytes of an open file from its beginning; raise ProfileError."""
+    with _explained(path, role):
+        file.seek(0)
+        raw = file.read(LARGEST + 1)
+    if len(raw) > LARGEST:
+        reason = f"larger than {LARGEST // 1024**2} MiB"
+        raise _unreadable(path, reason, "split it into profiles of different names")
+    return raw
+
+
+@contextmanager
+def _explained(path: Path, role: str | None) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         number = error.errno or 0
         reason = REASONS.get(number, os.strerror(number).lower())
         code = errno.errorcode.get(number, "unknown")
         raise _unreadable(path, f"{reason} ({code})", *_hints(path, number, role)) from error
-    if len(raw) > LARGEST:
-        reason = f"larger than {LARGEST // 1024**2} MiB"
-        raise _unreadable(path, reason, "split it into profiles of different names")
-    return raw
 
 
 def _require_file(path: Path, seen: os.stat_result) -> None:
@@ -59,6 +81,11 @@ def _require_private(path: Path, seen: os.stat_result, folder: Path) -> None:
     # In a sticky folder such as /tmp others cannot replace the file.
     if around & OTHERS_WRITE and not around & stat.S_ISVTX:
         raise _insecure(path, f"others may replace it: they may write {folder}", folder)
+
+
+def changed_meanwhile(path: Path) -> ProfileError:
+    """Return what a person is told whose profile is no more what has been read of it."""
+    return _unreadable(path, "it was changed meanwhile", "run the same command again")
 
 
 def _insecure(path: Path, reason: str, cure: Path) -> ProfileError:

@@ -19,6 +19,7 @@ from lvsdr.profile.reader.extent import SMALL, refuse_too_much
 from lvsdr.profile.reader.quick_check import accepts
 from lvsdr.profile.reader.refusal import Refusal
 from lvsdr.profile.reader.schema_check import completed, completing
+from lvsdr.profile.reader.service_stream import Streamed, streamed
 from lvsdr.profile.reader.service_texts import FIELD, ServiceTexts, UnlikeError
 
 NameOf = Callable[[Mapping[str, Any]], str]
@@ -39,13 +40,28 @@ def quick_director(
         return None
 
 
+def known_director(
+    descriptor: int, name_of: NameOf, known: Sequence[KnownText], whole: Whole
+) -> DirectorProfile | None:
+    """Return the director's profile that a file has, which is nearly as `known`; None where not.
+
+    It is what `quick_director` makes of it. `descriptor` is read from its beginning; raises
+    OSError.
+    """
+    texts = streamed(descriptor, known)
+    try:
+        return None if texts is None else _read(texts, name_of, [texts.before], whole)
+    except (UnlikeError, Refusal):
+        return None
+
+
 def _read(
-    texts: ServiceTexts, name_of: NameOf, known: Sequence[KnownText], whole: Whole
+    texts: ServiceTexts | Streamed, name_of: NameOf, known: Sequence[KnownText], whole: Whole
 ) -> DirectorProfile:
     described = schema.document("director")
     if texts.frame.get("role") != "director" or not accepts(described)(texts.frame):
         raise UnlikeError
-    before = next((each for each in known if texts.is_framed_as(each[0])), None)
+    before = known[0] if isinstance(texts, Streamed) else texts.framed_as(known)
     entries = Entries(texts, before, described["properties"][FIELD]["items"])
     data = {**completed(described, texts.frame), FIELD: entries}
     read = sized_profile(data, name_of(data))
@@ -77,7 +93,7 @@ class Entries:
     """The virtual servers of the text as data: those that are not known."""
 
     def __init__(
-        self, texts: ServiceTexts, before: KnownText | None, described: Mapping[str, Any]
+        self, texts: ServiceTexts | Streamed, before: KnownText | None, described: Mapping[str, Any]
     ) -> None:
         self.complete = completing(described)
         self.unread: dict[Key, str] = {}

@@ -6,20 +6,20 @@ as data; one whose text is known need not be decoded at all.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from lvsdr.model.folded_servers import ProfileText
+from lvsdr.model.file_window import mark_of
+from lvsdr.model.folded_servers import KnownText, ProfileText
 from lvsdr.profile.reader.json_toml import object_of
 
 FIELD = "virtual_servers"
 # The quote of a field is not one that is written in a string.
 _START = re.compile(rb'(?<!\\)"virtual_servers"[ \t\n\r]*:[ \t\n\r]*\[[ \t\n\r]*')
-_COMMA = re.compile(rb"[ \t\n\r]*,[ \t\n\r]*")
+COMMA = re.compile(rb"[ \t\n\r]*,[ \t\n\r]*")
 _END = re.compile(rb"[ \t\n\r]*\]")
 _decode = json.JSONDecoder(object_pairs_hook=object_of).raw_decode
 
@@ -37,11 +37,6 @@ class Piece(NamedTuple):
     data: Any
     size: int
     said: str
-
-
-def mark_of(text: bytes) -> str:
-    """Return the fingerprint of a text."""
-    return hashlib.blake2b(text, digest_size=12).hexdigest()
 
 
 class ServiceTexts:
@@ -86,8 +81,11 @@ class ServiceTexts:
             raise UnlikeError
         return found
 
-    def is_framed_as(self, known: ProfileText) -> bool:
-        """Return whether all but the virtual servers is written as it was known."""
+    def framed_as(self, known: Iterable[KnownText]) -> KnownText | None:
+        """Return the first of `known` that is as this in all but the virtual servers."""
+        return next((each for each in known if self._is_framed_as(each[0])), None)
+
+    def _is_framed_as(self, known: ProfileText) -> bool:
         size, said = known.head
         return size == self._start and self.head[1] == said and self.tail == known.tail
 
@@ -120,7 +118,7 @@ class ServiceTexts:
             yield piece
             number = places.get(piece.said, number) + 1
             end = start + piece.size
-            comma = _COMMA.match(self._raw, end)
+            comma = COMMA.match(self._raw, end)
             if comma is None:
                 break
             start = comma.end()

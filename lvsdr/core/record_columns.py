@@ -1,0 +1,161 @@
+"""The columns of a record: what it says of real servers that are known by a mark.
+
+They are nearly all of a large record, and mostly nobody asks for them. So they stand at its end,
+one entry a line, and what comes before has the size and the fingerprint of each: it can be
+understood without them, and a record is copied without reading them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from lvsdr.core.columns_on_disk import END, SEPARATOR, START, OpenFile, Place, named
+from lvsdr.model.folded_servers import FoldedServers
+from lvsdr.model.ipvs import RealServer
+
+Plain = dict[str, Any]
+
+# What stays with the claims, beside how many they are, and the size and fingerprint of the rest.
+APART = ("object", "service", "said", "listed")
+SERVICE = ("protocol", "vip", "port", "fwmark", "family")
+# Bytes that are copied at once.
+COPIED = 1 << 16
+
+
+Run = tuple[OpenFile, int, int]
+"""From where to where a part of a record is copied, in bytes."""
+
+
+def whole(entry: Plain, columns: Any) -> Plain:
+    """Return the entry with its columns; raise ValueError, TypeError or AttributeError."""
+    bare = {name: value for name, value in entry.items() if name not in {"count", "columns"}}
+    if columns.keys() & bare.keys() or columns["rip"].count(" ") + 1 != entry["count"]:
+        raise ValueError("not the columns of an entry")
+    return {**bare, **columns}
+
+
+def joined(plain: Plain) -> Plain:
+    """Return what a record says with its columns in their entries, as records had it before.
+
+    Raises LookupError, TypeError, ValueError or AttributeError where they are not those of its
+    entries.
+    """
+    if "columns" not in plain:
+        return plain
+    rest = list(reversed(plain["columns"]))
+    claims = {
+        owner: [whole(entry, rest.pop()) if "columns" in entry else entry for entry in entries]
+        for owner, entries in apart(plain)["claims"].items()
+    }
+    if rest:
+        raise ValueError("more columns than entries")
+    return {**plain, "claims": claims}
+
+
+def apart(plain: Plain) -> Plain:
+    """Return what a record says, entries without their columns as such: they are written as lists.
+
+    Raises LookupError, TypeError, ValueError or AttributeError where one is none.
+    """
+    claims = {
+        owner: [_entry(*each) if type(each) is list else each for each in entries]
+        for owner, entries in plain["claims"].items()
+    }
+    return {**plain, "claims": claims}
+
+
+def _entry(  # noqa: PLR0913, PLR0917 - as many as a list of an entry has
+    protocol: str,
+    vip: str | None,
+    port: int,
+    fwmark: int,
+    family: str,
+    said: str,
+    listed: str,
+    count: int,
+    columns: str,
+) -> Plain:
+    service = {
+        "protocol": protocol,
+        "vip": vip,
+        "port": port,
+        "fwmark": fwmark,
+        "family": family,
+    }
+    known = {"said": said, "listed": listed, "count": count, "columns": columns}
+    return {"object": RealServer.kind, "service": service, **known}
+
+
+def _listed(entry: Plain, count: int, columns: str) -> list[Any]:
+    """Return an entry without its columns as it is written: of these there are many."""
+    service = [entry["service"][name] for name in SERVICE]
+    return [*service, entry["said"], entry["listed"], count, columns]
+
+
+class ColumnsText:
+    """The columns of a record that is written: apart from their entries, in the same order."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str | Place] = []
+
+    def without(self, row: Plain) -> Plain | list[Any]:
+        """Return an entry without its columns, which are kept for `text`."""
+        if "said" not in row:
+            return row
+        columns = {name: value for name, value in row.items() if name not in APART}
+        text = json.dumps(columns, separators=(",", ":"))
+        self._pieces.append(text)
+        return _listed(row, row["rip"].count(" ") + 1, named(text.encode()))
+
+    def of_folded(self, servers: FoldedServers) -> Plain | list[Any]:
+        """Return the entry of real servers that are as they were read, without their columns."""
+        place = servers.place
+        if not isinstance(place, Place):
+            return self.without(servers.entry)
+        self._pieces.append(place)
+        return _listed(servers.entry, servers.mark.count, place.name)
+
+    def text(self) -> Iterator[str]:
+        """Yield the columns in JSON, and the end of the record; raises OSError."""
+        if not self._pieces:
+            yield "}\n"
+            return
+        separator = START
+        for piece in self._runs():
+            yield separator
+            if isinstance(piece, str):
+                yield piece
+            else:
+                yield from _copied(*piece)
+            separator = SEPARATOR
+        yield END
+
+    def _runs(self) -> Iterator[str | Run]:
+        """Yield texts, and where there are some on disk that follow one another, in one."""
+        run: Run | None = None
+        for piece in self._pieces:
+            if isinstance(piece, str):
+                if run is not None:
+                    yield run
+                run = None
+                yield piece
+                continue
+            follows = run is not None and run[::2] == (piece.file, piece.offset - len(SEPARATOR))
+            if run is not None and not follows:
+                yield run
+            first = run[1] if run is not None and follows else piece.offset
+            run = piece.file, first, piece.offset + piece.size
+        if run is not None:
+            yield run
+
+
+def _copied(file: OpenFile, first: int, last: int) -> Iterator[str]:
+    while first < last:
+        text = os.pread(file.descriptor, min(COPIED, last - first), first)
+        if not text:
+            raise OSError(5, "the record before has become shorter")
+        yield text.decode("ascii")
+        first += len(text)
