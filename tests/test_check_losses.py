@@ -8,9 +8,10 @@ from ipaddress import ip_address
 import pytest
 
 from lvsdr.model.checked_path import CheckedPath
+from lvsdr.model.health import TRIES, TRIES_IN_DOUBT
 from lvsdr.model.ipvs import Service
 from lvsdr.model.path import Path, RealServerRoute
-from lvsdr.wire.checks.check_rounds import DOUBTFUL, USUAL, CheckRounds
+from lvsdr.wire.checks.check_rounds import CheckRounds
 from lvsdr.wire.checks.next_hop_watch import Hop
 from lvsdr.wire.checks.watched_path import Check, WatchedPath
 
@@ -38,12 +39,12 @@ def failed(rounds: CheckRounds, chance: random.Random, now: float, doubtful: boo
 
 
 def test_the_calculation_allows_no_double_failure_in_an_hour_of_ten_thousand_real_servers() -> None:
-    twice = LOST**USUAL * LOST**DOUBTFUL
+    twice = LOST**TRIES * LOST**TRIES_IN_DOUBT
 
     assert twice * HOUR * 10_000 < 0.02
 
 
-@pytest.mark.parametrize(("doubtful", "questions"), [(False, USUAL), (True, DOUBTFUL)])
+@pytest.mark.parametrize(("doubtful", "questions"), [(False, TRIES), (True, TRIES_IN_DOUBT)])
 def test_the_timetable_asks_so_often_and_listens_after_the_last(
     doubtful: bool, questions: int
 ) -> None:
@@ -75,7 +76,7 @@ def test_a_host_that_was_late_still_asks_as_often(  # a gap of the clock, such a
             asked += ask
         now += 0.01
 
-    assert asked == USUAL
+    assert asked == TRIES
     assert now - 60.0 > ITEM.timeout / 2
 
 
@@ -86,7 +87,7 @@ def test_an_hour_of_loss_fails_as_often_as_calculated() -> None:
     after = range(len(first), len(first) + sum(first))
     twice = sum(failed(rounds, chance, second, True) for second in after)
 
-    assert 0.5 < mistaken / LOST**USUAL < 1.5
+    assert 0.5 < mistaken / LOST**TRIES < 1.5
     assert twice == 0
 
 

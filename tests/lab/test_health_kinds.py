@@ -188,9 +188,9 @@ FAULTS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "it answers wrongly": {
         "http body": (f"-t {VIP}:{HTTP}", "answers without the text that it is to contain"),
-        "udp word": (f"-u {VIP}:{DNS}", "answers something else"),
+        "udp word": (f"-u {VIP}:{DNS}", "answers with something else"),
     },
-    "it says that it fails": {"http status": (f"-t {VIP}:{HTTP}", "503")},
+    "it says that it fails": {"http status": (f"-t {VIP}:{HTTP}", "answers 503")},
 }
 
 

@@ -40,26 +40,42 @@ class LocalChecker(Closing):
         return ()
 
     def due(self) -> float | None:
-        """Return the time that is over where there are results, None where there are none."""
-        return 0.0 if self._results else None
+        """Return since when there are results, None where there are none."""
+        return self._results[0].at if self._results else None
 
     def begin(self, numbers: Iterable[int], now: float, *, doubtful: Collection[int] = ()) -> None:
-        """Check each of `numbers`; `doubtful` ones no better than others. Raises OSError."""
+        """Check each of `numbers`; `doubtful` ones no better than others.
+
+        A kernel that does not say who listens proves nothing: then they have no result.
+        """
         del doubtful
         known: dict[str, set[Listening]] = {}
         for number in numbers:
             path = self._paths[number]
             protocol = path.transport
             if protocol not in PROTOCOLS or not path.port:
-                self._results.append(CheckResult(number, True, at=now))
+                self._results.append(CheckResult(number, True, began=now, at=now))
                 continue
             if protocol not in known:
-                known[protocol] = self._sockets.listening(protocol)
+                try:
+                    known[protocol] = self._sockets.listening(protocol)
+                except OSError:
+                    self._reopen()
+                    return
             address = path.vip if path.vip is not None and path.sees_vip else path.rip
             wildcard = ANY4 if address.version == 4 else ANY6
             ok = not known[protocol].isdisjoint({(address, path.port), (wildcard, path.port)})
             why = "" if ok else f"nothing listens on {address}, port {path.port}"
-            self._results.append(CheckResult(number, ok, why, at=now))
+            self._results.append(CheckResult(number, ok, why, began=now, at=now))
+
+    def _reopen(self) -> None:
+        """Start afresh: half an answer may be waiting."""
+        self._sockets.close()
+        self._sockets = ListeningSockets()
+
+    def void(self) -> None:
+        """Let what was begun have no result."""
+        self._results.clear()
 
     def results(self, now: float) -> Sequence[CheckResult]:
         """Return the results of what was begun."""
