@@ -14,6 +14,7 @@ from pathlib import Path
 
 import program
 import pytest
+from keepers import keeping
 from rig import (
     RIPS,
     VIP,
@@ -274,3 +275,46 @@ def test_the_sorry_server_comes_where_no_other_serves_and_is_no_stranger(made: M
     made.director("withdraw")
 
     assert {each["rule"] for each in said["findings"]} == {"TABLE-OUT"}
+
+
+def lost(made: Made) -> str:
+    """Take the VIP from the first real server, whose service answers on its RIP still."""
+    made.rig.lab.realservers[0].ip(f"address del {VIP}/32 dev lvsdr0")
+    return f"address add {VIP}/32 dev lvsdr0 scope host"
+
+
+def test_keepalived_alone_keeps_a_real_server_that_has_lost_the_vip(made: Made) -> None:
+    with keepalived(made):
+        assert made.settles(weights("1", "1")), made.log()
+        back = lost(made)
+        out = settled(made.weights, weights("0", "1"), 4.0, every=0.1)
+        made.rig.lab.realservers[0].ip(back)
+
+    assert out == weights("1", "1")
+
+
+def test_with_a_keeper_keepalived_takes_it_out_within_three_seconds(made: Made) -> None:
+    host = made.rig.lab.director
+    files = ("--track-files", str(made.files))
+    with keepalived(made), keeping(host, "director", made.rig.director, *files) as keeper:
+        assert made.settles(weights("1", "1")), made.log()
+        back = lost(made)
+        out = settled(made.weights, weights("0", "1"), 3.0, every=0.1)
+        made.rig.lab.realservers[0].ip(back)
+        again = made.settles(weights("1", "1"))
+        keeper.end()
+    made.director("withdraw")
+
+    assert (out, again) == (weights("0", "1"), True), made.log()
+    assert keeper.kinds.count("DOWN") == keeper.kinds.count("UP") == 1
+
+
+def test_a_keeper_that_may_not_write_the_table_says_how_it_can_help(made: Made) -> None:
+    done = program.run(
+        made.rig.lab.director,
+        *("director", "keep", "--allow-insecure-profile", str(made.rig.director)),
+    )
+    made.director("withdraw")
+
+    assert done.returncode == 6
+    assert "give --track-files DIR" in done.stderr
