@@ -15,11 +15,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic, process_time
-from typing import ClassVar
 
 from lvsdr.cli.wire_checkers import open_checkers
 from lvsdr.keeper.check_targets import packets, targets
-from lvsdr.keeper.path_states import Turn
+from lvsdr.keeper.path_states import PathStates, Turn
 from lvsdr.keeper.resident import Resident
 from lvsdr.keeper.rounds_of_checks import CheckRounds
 from lvsdr.keeper.timetable import Timetable
@@ -31,17 +30,17 @@ from lvsdr.profile.reader import read
 SETTLED = 3.0
 
 
-class Late(Timetable):
-    """A timetable that remembers how late each check was begun."""
+LATE: list[float] = []
 
-    found: ClassVar[list[float]] = []
+
+class Late(Timetable):
+    """A timetable that remembers how late checks were begun."""
 
     def take(self, now: float, most: int) -> list[int]:
-        begun = self.next()
+        first = self.next()
         taken = super().take(now, most)
-        if begun is not None:
-            # The first is the latest; the others are counted as late as that.
-            self.found += [now - begun] * len(taken)
+        # The first is the latest; the others are counted as late as that.
+        LATE.extend([now - (first or now)] * len(taken))
         return taken
 
 
@@ -69,26 +68,20 @@ def main() -> None:
     with LinuxKernel() as kernel:
         host = kernel.inspect(lambda _: packets(profile), table=False, others=False)
     asked = targets(profile, host)
-    rounds = CheckRounds(asked, open_checkers(lambda _: (), asked), monotonic())
+    rounds = CheckRounds(asked, open_checkers(lambda _: (), asked), monotonic(), clock=monotonic)
     rounds._timetable = Late([each.health.interval for each in asked], monotonic())
     results: Counter[str] = Counter()
-    states_take = rounds.states.take
-
-    def take(found: Sequence[CheckResult]) -> list[Turn]:
-        results.update(each.why or "serves" for each in found)
-        return states_take(found)
-
-    rounds.states.take = take  # type: ignore[method-assign]
+    rounds.states = _Counted(rounds.states, results)  # type: ignore[assignment]
     checks = Checks(rounds)
     resident = Resident([checks], lambda: False)
     _run(resident, SETTLED)
     results.clear()
-    Late.found.clear()
+    LATE.clear()
     checks.count = 0
     start, cpu = monotonic(), process_time()
     _run(resident, seconds)
     cpu, took = process_time() - cpu, monotonic() - start
-    late = sorted(Late.found) or [0.0]
+    late = sorted(LATE) or [0.0]
     print(
         json.dumps(
             {
@@ -102,6 +95,20 @@ def main() -> None:
             }
         )
     )
+
+
+class _Counted:
+    """The states, and how often which result has come."""
+
+    def __init__(self, states: PathStates, results: Counter[str]) -> None:
+        self._states, self._results = states, results
+
+    def take(self, found: Sequence[CheckResult]) -> list[Turn]:
+        self._results.update(each.why or "serves" for each in found)
+        return self._states.take(found)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._states, name)
 
 
 def _run(resident: Resident, seconds: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 
 from lvsdr.core.book import Book
 from lvsdr.core.health_state import down_of, plan_down, set_down
@@ -95,7 +96,7 @@ class KeptHealth(Closing):
         self._files = None if track_files is None else TrackFileHands(track_files, self._checked)
         self._hands = self._files or RecordHands(kept, kernel, book)
         self.program = ChangeProgram(tell)
-        self._health = DirectorHealth(self._hands, self._tell, open_checkers)
+        self._health = DirectorHealth(self._hands, self._tell, open_checkers, monotonic)
         self._profile: DirectorProfile | None = None
         self._now = self._stale = 0.0
         self._failure = ""

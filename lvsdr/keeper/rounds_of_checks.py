@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from lvsdr.keeper.check_targets import Target
 from lvsdr.keeper.checker import Asking
@@ -29,7 +29,9 @@ _REST, _REST_OF_TIMEOUT = 0.03, 0.06
 class CheckRounds(Closing):
     """Begins the check of each of `targets` when it is due, and says what changes with them.
 
-    `down` are the numbers of those that are known not to serve, and why.
+    `down` are the numbers of those that are known not to serve, and why. By `clock` it is seen that
+    this process itself was stopped while it waited; what takes long here is no such absence, as
+    answers lie in the sockets meanwhile, and whoever is silent is asked all its questions.
     """
 
     def __init__(
@@ -38,8 +40,10 @@ class CheckRounds(Closing):
         askings: Sequence[Asking],
         now: float,
         down: Mapping[int, str] | None = None,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._targets = targets
+        self._clock = clock
         self._askings = askings
         self._by = {number: place for place, it in enumerate(askings) for number in it.numbers}
         self.states = PathStates([each.checked for each in targets], down)
@@ -51,8 +55,11 @@ class CheckRounds(Closing):
         # Until when a check is under way at the most: one that proved nothing has no result.
         self._busy = [float("-inf")] * len(targets)
         self._under_way: set[int] = set()
+        # What is waited for, since when; not longer than a turn of ours, or others', begins.
         self._expected: float | None = None
-        self._last = self._next = now
+        self._waits_since: float | None = now
+        self._away = False
+        self._next = now
         # Whether the last turn came too late for its checks to mean anything.
         self.late = False
 
@@ -66,6 +73,8 @@ class CheckRounds(Closing):
 
     def due(self) -> float | None:
         """Return when a turn is due though there is nothing to be read."""
+        if self._clock is not None:
+            self._wait(self._clock())
         checkers = (it.checker.due() for it in self._askings)
         soon = self._next if self._under_way else None
         times = (self._timetable.next(), self._gateways.due(), soon, *checkers)
@@ -75,10 +84,8 @@ class CheckRounds(Closing):
 
     def turn(self, now: float) -> list[Turn]:
         """Read what came, begin what is due, and return the paths that change."""
-        # What has to wait for its turn because so much is due is late, but we were not away.
-        expected = now if self._expected is None else max(self._expected, self._last)
-        self.late = now - expected > self._patience
-        self._last = now
+        self._wait(now)
+        self.late, self._away = self._away, False
         if self.late:
             # Whoever was stopped, or has too much to do, knows nothing of the time between.
             self._forget()
@@ -89,6 +96,7 @@ class CheckRounds(Closing):
         self._begin(begun, now)
         self._under_way = {each for each in self._under_way if self._busy[each] > now}
         self._next = now + (0.0 if len(begun) == _AT_ONCE else self._rest)
+        self._waits_since = None if self._clock is not None else now
         return turns
 
     def sights(self) -> list[tuple[str, Sight]]:
@@ -99,6 +107,12 @@ class CheckRounds(Closing):
         """Give back what the checkers have opened."""
         for each in self._askings:
             each.checker.close()
+
+    def _wait(self, now: float) -> None:
+        """Note whether we have waited for much longer than was to be."""
+        if self._waits_since is not None and self._expected is not None:
+            self._away |= now - max(self._expected, self._waits_since) > self._patience
+        self._waits_since = now
 
     def _forget(self) -> None:
         for each in self._askings:
