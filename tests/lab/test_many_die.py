@@ -51,7 +51,7 @@ def test_five_hundred_that_die_at_once_are_out_in_time_in_few_batches(
                 begun = monotonic()
                 after = settled(lambda: set(weights(made).values()), {0}, 20.0, every=0.05)
                 took = monotonic() - begun
-            told = keeper.kinds.count("DOWN")
+            told = settled(lambda: keeper.kinds.count("DOWN"), MANY, 10.0)
             keeper.end()
 
     found = batches(packets)
