@@ -23,7 +23,7 @@ _SOONER, _SOONER_HEARD = 0.5, 0.3
 _ABSENT = 1.0
 # From turn to turn there are at least so many seconds, and at most this part of the least timeout:
 # a turn for each check and one for each answer cost several times as much as the checks.
-_REST, _REST_OF_TIMEOUT = 0.03, 0.06
+_REST, _REST_OF_TIMEOUT = 0.02, 0.04
 
 
 class CheckRounds(Closing):
