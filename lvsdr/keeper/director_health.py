@@ -60,8 +60,7 @@ class DirectorHealth(Closing):
         open_checkers: Open,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        self._hands, self._tell, self._open = hands, tell, open_checkers
-        self._clock = clock
+        self._hands, self._tell, self._open, self._clock = hands, tell, open_checkers, clock
         self._targets: Sequence[Target] = ()
         self._rounds: CheckRounds | None = None
         self._services: Services | None = None

@@ -39,7 +39,7 @@ def uniform(servers: int) -> list[Document]:
     """
     pairs = ([rip(number), rip(number + 1)] for number in range(0, servers, 2))
     return [
-        _service(0, 1000 + number, [{"rip": each} for each in pair])
+        _service(number // 100, 1000 + number % 100, [{"rip": each} for each in pair])
         for number, pair in enumerate(pairs)
     ]
 
