@@ -125,13 +125,15 @@ def running_checker(host: Host, conf: Path) -> Iterator[int]:
 
 
 @contextmanager
-def peers(folder: Path, methods: Mapping[int, str]) -> Iterator[Peers]:
+def peers(
+    folder: Path, methods: Mapping[int, str], health: Mapping[str, float] = HEALTH
+) -> Iterator[Peers]:
     """Give the cluster, with two real servers that serve; `methods` are by the services' ports."""
     services = [
         virtual_server(port=port, scheduler="rr", method=each) for port, each in methods.items()
     ]
-    ours = director(*services, health=HEALTH)
-    theirs = director(*services, health=HEALTH, table_owner="keepalived")
+    ours = director(*services, health=health)
+    theirs = director(*services, health=health, table_owner="keepalived")
     with rig(folder, ours, realserver("tunl0")) as made:
         made.apply()
         files = {LVSDR: made.director, KEEPALIVED: write(folder, theirs, "theirs")}

@@ -55,7 +55,7 @@ def test_when_a_service_dies_clients_lose_no_more_than_with_keepalived(
         for checker in CHECKERS:
             lost[checker].append(lost_when_a_service_dies(made, checker))
 
-    record_property("hint", f"requests lost when a service dies: {lost}")
+    record_property("measured", f"requests lost when a service dies: {lost}")
     ours, theirs = (sum(count for count, _ in lost[each]) for each in (LVSDR, KEEPALIVED))
     assert theirs > 0
     assert ours <= RATIO * theirs, lost
@@ -107,13 +107,13 @@ def test_what_clients_miss_is_out_within_three_seconds(
         mend()
         back = made.all_are("1", 10.0)
 
-    record_property("hint", f"{trouble.__name__}: out after {took:.2f} s; then lost {span}")
+    record_property("measured", f"{trouble.__name__}: out after {took:.2f} s; then lost {span}")
     assert (out, back) == (True, True), "\n".join(map(str, made.told[-12:]))
     assert took <= SOON
     assert span.lost == 0
 
 
-@pytest.mark.parametrize(("port", "trouble"), TROUBLES)
+@pytest.mark.parametrize(("port", "trouble"), TROUBLES if LONG else TROUBLES[:1])
 def test_keepalived_never_sees_it_and_clients_lose_every_second_request(
     made: Peers,
     port: int,
@@ -127,6 +127,6 @@ def test_keepalived_never_sees_it_and_clients_lose_every_second_request(
         span = client.span(client.more(2), client.more(8))
         mend()
 
-    record_property("hint", f"{trouble.__name__} with keepalived: out {out}; lost {span}")
+    record_property("measured", f"{trouble.__name__} with keepalived: out {out}; lost {span}")
     assert out is False
     assert span.lost * 2 >= span.asked - 2
