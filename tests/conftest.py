@@ -118,7 +118,7 @@ def pytest_sessionstart() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    """Print what tests have recorded: failover's figures, what each hint lost, what was measured."""
+    """Print what tests have recorded: failover's figures, losses of hints, what was measured."""
     _print_failover(terminalreporter)
     for outcome in ("passed", "failed"):
         for report in terminalreporter.stats.get(outcome, []):
