@@ -95,7 +95,9 @@ def silence(check: Check, now: float) -> Meaning | None:
         how = "ARP" if hop.address.version == 4 else "neighbour discovery"
         whose = f"its gateway {hop.address} does not answer" if routed else "is down: no answer to"
         return Meaning(f"{whose} {how}", silent=True)
-    if now - watched.why_at < _REMEMBERED:
+    # Who is asked more than once a second has no errors left where a guard route refuses: both the
+    # route and the error take from the same measure (ip_error in net/ipv4/route.c).
+    if watched.why in OF_THE_HOST or now - watched.why_at < _REMEMBERED:
         return Meaning(watched.why)
     lost = _echoed(watched) and not routed and watched.item.path.sees_vip
     return Meaning(LOST if lost else "does not answer", silent=routed)

@@ -17,7 +17,7 @@ from lvsdr.wire.checks.answer_meaning import OF_THE_HOST, Meaning, silence
 from lvsdr.wire.checks.check_link import CheckLink
 from lvsdr.wire.checks.check_rounds import CheckRounds
 from lvsdr.wire.checks.next_hop_watch import Hop, NextHopWatch, sources_of_hops
-from lvsdr.wire.checks.watched_path import Check, WatchedPath
+from lvsdr.wire.checks.watched_path import NEVER, Check, WatchedPath
 from lvsdr.wire.checks.witnesses import Witnesses
 
 # How often the link is looked at: in any case, and while somebody is silent.
@@ -207,11 +207,11 @@ class LinkChecker(Closing):
         self._forget(check)
         if found is None:
             return
-        if found.told:
+        if found.told or (watched.why and not found.why):
             # What is said of the VIP is said of all its services: hosts limit their errors.
-            alike = self._alike[_pair(watched)] if found.why in OF_THE_HOST else [watched]
-            for each in alike:
-                each.why, each.why_at = found.why, now
+            whole = found.why in OF_THE_HOST or watched.why in OF_THE_HOST
+            for each in self._alike[_pair(watched)] if whole else [watched]:
+                each.why, each.why_at = found.why, now if found.why else NEVER
         self._results.append(
             CheckResult(watched.item.number, not found.why, found.why, found.silent, now)
         )
