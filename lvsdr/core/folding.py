@@ -52,7 +52,7 @@ def _said(record: Record, owner: str, drained: bool) -> dict[str, VirtualServer]
 
 def _not_as_said(record: Record, owner: str) -> set[Key]:
     """Return the virtual servers, by Service.key, that are not as their text says, on purpose."""
-    return {key[1:4] for key in record.drained.get(owner, ())}
+    return {key[1:4] for key in (*record.drained.get(owner, ()), *record.down.get(owner, ()))}
 
 
 def with_record(profile: Profile, kernel: Kernel, book: Book) -> tuple[Profile, Record]:
