@@ -90,9 +90,9 @@ LONGEST := crashes scenarios service way_back two_boxes give_back watch pressure
 	unusual_paths holders healthy_traffic director_firewall senders silences given_up \
 	same_host hints hooks cloned_host proxies clients_unanswered director forged_answers \
 	host_rules
-# A systemd of its own takes a minute to itself, and each of the other hints some twenty seconds:
-# in `make torture`.
-LATER := units hints_elsewhere
+# A systemd of its own takes a minute to itself, each of the other hints some twenty seconds, and
+# what a resident takes at rest is not to be told beside four other kernels: in `make torture`.
+LATER := units hints_elsewhere keep_at_rest
 IN_LAB := $(PY) -m lvsdr.lab --timeout 2400 -- $(PY) -m pytest
 
 SHORTER = $(filter-out $(LONGEST) $(LATER),$(patsubst tests/lab/test_%.py,%,$(sort $(wildcard tests/lab/test_*.py))))
@@ -109,7 +109,7 @@ lab-part-%: .venv/.test
 # once: much of it is waiting, and one of them does not disturb another on two cores.
 LONG := crashes pressure watch arp_reply arp_model changing_links silences vmac way_back \
 	host_rules host_state ipvs_table paths scenarios give_back hooks units hints \
-	hints_elsewhere healthy_traffic commands holders route_to unfit_hosts down_servers
+	hints_elsewhere healthy_traffic commands holders route_to unfit_hosts down_servers keep_at_rest
 CLUSTERS := lvsdr keepalived ipv6 ipv6-keepalived two-boxes two-boxes-keepalived
 torture: packages-test .venv/.test
 	$(MAKE) --output-sync --keep-going --jobs 3 \

@@ -597,6 +597,46 @@ def drained_twice(place: Place, text: str, rip: str, services: tuple[str, ...]) 
     return [outcome(partial(drained, undo)) for undo in (False, True)]
 
 
+def test_what_is_drained_once_the_profile_was_read_stays_so(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.apply(THREE)
+    profile = place.profile(THREE)
+    drained(place)
+    before = place.book.load().drained
+
+    situation = apply(profile, place.kernel, place.book, place.session.announcer)
+
+    assert situation.todo == ()
+    assert place.book.load().drained == before != {}
+    assert [each.weight for each in servers_of(place.kernel, 81)] == [0, 3, 4]
+
+
+def test_a_drain_that_is_undone_knows_the_weight_though_it_came_meanwhile(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.apply(THREE)
+    profile = place.profile(THREE)
+    drained(place)
+
+    here = draining.real_servers_at(profile, "192.168.1.20", ["tcp:192.168.1.2:81"], place.book)
+    draining.drain(profile, here, place.kernel, place.book, undo=True)
+
+    assert [each.weight for each in servers_of(place.kernel, 81)] == [3, 3, 4]
+
+
+def test_what_is_drained_is_not_looked_at_by_a_drain_of_another(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.apply(THREE)
+    drained(place)
+    profile = place.profile(THREE)
+
+    here = draining.real_servers_at(profile, "192.168.1.20", ["tcp:192.168.1.2:80"], place.book)
+    draining.drain(profile, here, place.kernel, place.book)
+
+    assert {key[3] for key in place.book.load().drained["director:web"]} == {80, 81}
+    assert [each.weight for each in servers_of(place.kernel, 81)] == [0, 3, 4]
+    assert [each.weight for each in servers_of(place.kernel, 80)] == [0, 2]
+
+
 def test_a_drain_makes_objects_of_the_services_alone_that_have_it(tmp_path: Path) -> None:
     place = Place(tmp_path)
     place.apply(THREE)

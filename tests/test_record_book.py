@@ -73,7 +73,7 @@ def test_real_servers_of_a_service_share_an_entry(tmp_path: Path) -> None:
     assert plain["absent"] == len(wanted) - 1
 
 
-@pytest.mark.parametrize("former", [2, 3])
+@pytest.mark.parametrize("former", [2, 3, 4])
 def test_a_record_of_a_format_before_is_read(tmp_path: Path, former: int) -> None:
     """As it was written: a director that is drained, a real server that was killed."""
     text = (Path(__file__).parent / "records" / f"baseline-{former}.json").read_text()

@@ -76,6 +76,17 @@ def test_an_ipv4_address_is_added_and_deleted_as_pyroute2_does() -> None:
     assert deleted == theirs(ifaddrmsg(), 21, CHANGED, **family, **local)
 
 
+def test_a_link_is_made_and_deleted_as_pyroute2_does() -> None:
+    info = {"attrs": [("IFLA_INFO_KIND", "dummy")]}
+    named = {"IFLA_IFNAME": "lvsdr0", "IFLA_LINKINFO": info}
+
+    made = sent(lambda wire: rtm_link.make(wire, "lvsdr0", "dummy"))
+    deleted = sent(lambda wire: rtm_link.delete(wire, 7))
+
+    assert made == theirs(ifinfmsg(), 16, MADE, **named)
+    assert deleted == theirs(ifinfmsg(), 17, CHANGED, index=7)
+
+
 def test_an_ipv6_address_is_added_and_deleted_as_pyroute2_does() -> None:
     family = {"family": socket.AF_INET6, "prefixlen": 128, "index": 7}
     lifetime = {"ifa_preferred": 0, "ifa_valid": 0xFFFFFFFF}

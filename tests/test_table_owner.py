@@ -253,10 +253,11 @@ def test_status_shows_the_table_of_keepalived(
     assert (whole.code, states(whole)) == (0, ["ok"] * 4)
 
 
-def claims(wanted: DirectorProfile) -> list[str]:
+def claims(wanted: DirectorProfile, *, unread: bool = False) -> list[str]:
     owners = (
         Owner("keepalived", "/etc/keepalived/keepalived.conf", ("192.168.1.2 80",)),
         Owner("lvs_flush", "/etc/keepalived/keepalived.conf", ("lvs_flush",)),
+        *((Owner("keepalived", "/etc/k.conf", unread="cannot be read"),) if unread else ()),
     )
     return [it.rule for it in other_programs.keepalived(wanted, Host({}, owners=owners))]
 
@@ -266,6 +267,9 @@ def test_keepalived_is_no_second_owner_of_a_table_that_is_its_own(tmp_path: Path
 
     assert claims(wanted) == []
     assert claims(replace(wanted, table_owner="lvsdr")) == ["OWNER-KEEPALIVED", "OWNER-FLUSH"]
+    # Of what cannot be read nobody knows whether it has the VIPs.
+    assert claims(wanted, unread=True) == ["OWNER-KEEPALIVED"]
+    assert claims(replace(wanted, vips_owner="keepalived"), unread=True) == []
 
 
 def test_a_host_that_is_both_needs_a_standby_that_passes_the_table_by(tmp_path: Path) -> None:

@@ -30,6 +30,12 @@ fifo_option = click.option(
     type=click.Path(path_type=Path),
     help="Follow keepalived's notify_fifo as well.",
 )
+track_option = click.option(
+    "--track-files",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Tell keepalived, whose table it is, in a file for each real server.",
+)
 realserver_option = click.option(
     "--realserver",
     metavar="PROFILE",
@@ -48,6 +54,7 @@ def of_a_director() -> click.Command:
         every: float = 5.0,
         fifo: Path | None = None,
         realserver: Path | None = None,
+        track_files: Path | None = None,
     ) -> int:
         """Keep this host the director of the profile, or the standby that keepalived wants.
 
@@ -55,10 +62,10 @@ def of_a_director() -> click.Command:
         """
         from lvsdr.cli.keeper_parts import Asked
 
-        return _run(session, Asked(role, profile, every, fifo, realserver))
+        return _run(session, Asked(role, profile, every, fifo, realserver, track_files))
 
-    options: tuple[Command, ...] = (lock_option, every_option, fifo_option, realserver_option)
-    return role_command("director", keep, KeepLine, *options)
+    mine: tuple[Command, ...] = (every_option, fifo_option, realserver_option, track_option)
+    return role_command("director", keep, KeepLine, lock_option, *mine)
 
 
 def of_a_realserver() -> click.Command:

@@ -57,6 +57,7 @@ class Asked:
     every: float
     fifo: Path | None = None
     realserver: Path | None = None
+    track_files: Path | None = None
 
 
 @contextmanager
@@ -174,8 +175,9 @@ class _Parts:
         """Return what checks the real servers of a director's profile."""
         session = self._session
         checkers = partial(open_checkers, session.next_hops)
-        parts = KeptHealth(kept, self._kernel, session.book(), self._tell, checkers)
-        return stack.enter_context(parts)
+        known = kept, self._kernel, session.book()
+        files = self._asked.track_files
+        return stack.enter_context(KeptHealth(*known, self._tell, checkers, files))
 
     def _tell(self, event: KeepEvent | HealthEvent) -> None:
         """Print an event as one of many; who does not read misses it."""

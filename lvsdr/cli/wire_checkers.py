@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 
-from lvsdr.keeper.check_targets import WORDS, Target
+from lvsdr.keeper.check_targets import LOCAL, WORDS, Target
 from lvsdr.keeper.checker import Asking
 from lvsdr.keeper.command_checker import Command, CommandChecker
 from lvsdr.keeper.gateway_witness import Gateway
 from lvsdr.keeper.no_way_checker import NoWayChecker
+from lvsdr.kernel.views.local_services import LocalChecker
 from lvsdr.model.address import IPAddress
 from lvsdr.model.checked_path import CheckedPath
 from lvsdr.model.health import CommandCheck, HttpCheck
@@ -45,6 +46,8 @@ def _askings(
         if kind == "command":
             commands = {number: _command(target) for number, target in each}
             yield Asking(CommandChecker(commands), numbers)
+        elif kind == LOCAL:
+            yield Asking(LocalChecker((number, it.path) for number, it in each), numbers)
         elif isinstance(kind, str):
             timeouts = {number: target.health.timeout for number, target in each}
             yield Asking(NoWayChecker(timeouts, WORDS["no-route"]), numbers)

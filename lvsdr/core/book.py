@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lvsdr.core import durable_file, lock
+from lvsdr.core.columns_on_disk import head_of, places_of
 from lvsdr.core.record import Record
-from lvsdr.core.record_columns import ColumnsText, apart, head_of, joined, places_of
+from lvsdr.core.record_columns import ColumnsText, apart, joined
 from lvsdr.core.record_decoding import FORMAT, FORMATS, Columns, Lie, record_of
 from lvsdr.core.record_text import (
     claims_text,

@@ -78,7 +78,7 @@ def drain(
     Nothing else of the profile is touched but a sorry server, and no drift is mended. What a check
     has taken out of the table stays out; `undo` puts that back, too. Returns how it stood before.
     """
-    record = record_with({server.service.key for server in servers}, book)
+    record = record_with({server.service.key for server in servers}, profile, book)
     situation = _plan_drain(profile, servers, kernel, record, undo)
     converge(situation, kernel, book)
     return situation

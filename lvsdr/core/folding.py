@@ -43,8 +43,16 @@ def _said(record: Record, owner: str, drained: bool) -> dict[str, VirtualServer]
     marks = {key: servers.mark for key, servers in record.folded.get(owner, {}).items()}
     if drained:
         marks = {**record.marks.get(owner, {}), **marks}
+    else:
+        otherwise = _not_as_said(record, owner)
+        marks = {key: mark for key, mark in marks.items() if key not in otherwise}
     found = {mark.said: claims.get((VirtualServer.kind, *key)) for key, mark in marks.items()}
     return {said: item for said, item in found.items() if isinstance(item, VirtualServer)}
+
+
+def _not_as_said(record: Record, owner: str) -> set[Key]:
+    """Return the virtual servers, by Service.key, that are not as their text says, on purpose."""
+    return {key[1:4] for key in (*record.drained.get(owner, ()), *record.down.get(owner, ()))}
 
 
 def with_record(profile: Profile, kernel: Kernel, book: Book) -> tuple[Profile, Record]:
@@ -60,7 +68,9 @@ def with_record(profile: Profile, kernel: Kernel, book: Book) -> tuple[Profile, 
         whole = tuple(servers.whole())
         return replace(profile, real_servers=whole), book.load(whole)
     owner = owner_of(profile)
-    record = unfolded(book.load(servers.read, folding=True), servers.unread.values())
+    loaded = book.load(servers.read, folding=True)
+    otherwise = _not_as_said(loaded, owner)
+    record = unfolded(loaded, {it for key, it in servers.unread.items() if key not in otherwise})
     folded = record.folded.get(owner, {})
     if folded.keys() != servers.unread.keys():
         # The record has changed since the profile was read.
@@ -78,8 +88,13 @@ def with_rip(profile: DirectorProfile, rip: str, book: Book) -> Iterable[RealSer
     servers = profile.real_servers
     if not isinstance(servers, PartlyRead):
         return servers
-    folded = book.load(folding=True).folded.get(owner_of(profile), {})
-    known = {key: each for key, each in folded.items() if servers.unread.get(key) == each.mark.said}
+    record, owner = book.load(folding=True), owner_of(profile)
+    folded, otherwise = record.folded.get(owner, {}), _not_as_said(record, owner)
+    known = {
+        key: each
+        for key, each in folded.items()
+        if key not in otherwise and servers.unread.get(key) == each.mark.said
+    }
     if known.keys() != servers.unread.keys():
         # The record has changed since the profile was read.
         return servers.whole()
@@ -88,8 +103,11 @@ def with_rip(profile: DirectorProfile, rip: str, book: Book) -> Iterable[RealSer
     return _in_order([*servers.read, *said], profile)
 
 
-def record_with(services: Set[Key], book: Book) -> Record:
+def record_with(services: Set[Key], profile: DirectorProfile, book: Book) -> Record:
     """Return the record in which none of `services` is folded, by Service.key."""
+    if not isinstance(profile.real_servers, PartlyRead):
+        # What has been read need not be made once more.
+        return book.load(profile.real_servers)
     record = book.load(folding=True)
     folded = (each for some in record.folded.values() for each in some.items())
     return unfolded(record, {each.mark.said for key, each in folded if key not in services})

@@ -8,8 +8,9 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
+from lvsdr.core.columns_on_disk import Places
 from lvsdr.core.record import Record
-from lvsdr.core.record_columns import Places, whole
+from lvsdr.core.record_columns import whole
 from lvsdr.model import compact_objects
 from lvsdr.model.folded_servers import FoldedServers, Mark, ProfileText
 from lvsdr.model.health import REMOVE, WEIGHT, Down
@@ -79,7 +80,7 @@ def record_of(
     if any(key[0] != RealServer.kind for keys in drained.values() for key in keys):
         raise Lie("it has drained what is no real server")
     down = {owner: dict(map(_down, rows)) for owner, rows in plain.get("down", {}).items()}
-    apart = {key for keys in (there, *drained.values(), *down.values()) for key in keys}
+    apart = set(there).union(*down.values())
     likely, foldable = by_service(known), apart if folding and not intents else None
     claims = _claims(plain["claims"], likely, foldable, columns)
     held = Record(claims=claims.objects, intents=intents, down=down).claimed_keys()
@@ -111,8 +112,8 @@ def _claims(
 ) -> Claims:
     """Return what profiles claim, folded where that can be; nothing where `apart` is None.
 
-    What is `apart`, drained or there before lvsdr, is an object: so is all of its virtual server,
-    and of one with which two profiles have to do.
+    What is `apart`, there before lvsdr, is an object: so is all of its virtual server, and of one
+    with which two profiles have to do.
     """
     shared = {*_shared(plain), *(key[1:4] for key in apart or () if key[0] in SERVER_KINDS)}
     found = Claims({}, {}, {})

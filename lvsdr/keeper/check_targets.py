@@ -17,9 +17,9 @@ from lvsdr.model.route_lookup import Packet
 from lvsdr.profile.roles.director_paths import paths_of_servers
 from lvsdr.proof.director_probes import route_towards
 
-# Why no check can be sent there.
+# Why no check can be sent there; `local` is looked at on this host itself.
+LOCAL: PathDetail = "local"
 WORDS: dict[PathDetail, str] = {
-    "local": "this host itself is the real server",
     "no-route": "this host knows no way there",
     "no-source": "this host has no address of its own to ask from",
     "no-ethernet": "the link towards it has no Ethernet",
@@ -65,7 +65,7 @@ class Target:
         """Return whether no question can be sent there, which proves nothing of it."""
         if isinstance(self.health.check, CommandCheck):
             return False
-        return not isinstance(self.route, RealServerRoute)
+        return not isinstance(self.route, RealServerRoute) and self.route != LOCAL
 
 
 def packets(profile: DirectorProfile) -> Iterator[Packet]:

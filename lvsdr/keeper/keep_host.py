@@ -13,19 +13,20 @@ from lvsdr.errors import CannotRun, KernelError, LvsdrError, NotConverged, Stuck
 from lvsdr.keeper.announcements import Announcements
 from lvsdr.keeper.fights import Fights
 from lvsdr.keeper.kept_profile import KeptProfile, State
+from lvsdr.keeper.moved_vips import MovedVips
 from lvsdr.keeper.partial_repair import children_too, left_out
 from lvsdr.keeper.told import LOOK, Told, titles
 from lvsdr.model.address import IPAddress, IPInterface
 from lvsdr.model.host import Host
 from lvsdr.model.late_dataclasses import dataclass
-from lvsdr.model.objects import Address, Key
+from lvsdr.model.objects import Key
 from lvsdr.model.profile import DirectorProfile, Profile
-from lvsdr.proof.take_over import Asking, refuse_taken, taken_vips
+from lvsdr.proof.take_over import Asking, refuse_taken
 
 # How long it is waited after a repair that failed and was undone, at first and at most: each try
 # takes VIPs away again.
 PAUSE, LONGEST_PAUSE = 5.0, 300.0
-TAKEN, STRAY = "taken", "VIPs on a link that answers for them"
+STRAY = "VIPs on a link that answers for them"
 
 
 class Busy(Exception):
@@ -61,6 +62,7 @@ class HostKeeper:
         self._tools = tools
         self._director = director
         self._fights = Fights()
+        self._moved = MovedVips(tools.kernel, tools.asking, told)
         self._names: dict[Key, str] = {}
         self._pause = 0.0
         self._not_before = 0.0
@@ -116,8 +118,8 @@ class HostKeeper:
 
     def _well(self, now: float) -> None:
         self._pause = self._not_before = 0.0
-        for place in (LOOK, TAKEN):
-            self.told.well(place)
+        self.told.well(LOOK)
+        self._moved.over()
         self._make_peace(frozenset(), now)
 
     def _locked(self) -> ExitStack:
@@ -175,7 +177,7 @@ class HostKeeper:
             self.told.fight(changes[key], self._fights.pause(key))
         self._make_peace(changes.keys(), now)
         left = {key for key in changes if self._fights.leaves(key, now)}
-        left |= self._taken(situation, left)
+        left |= self._taken(situation, left, now)
         if left:
             situation = left_out(situation, children_too(situation.todo, left))
         if not situation.todo:
@@ -207,25 +209,15 @@ class HostKeeper:
         self.told.done(situation.todo, afresh=afresh)
         self.told.announced(announced)
 
-    def _taken(self, situation: Situation, left: set[Key]) -> set[Key]:
-        """Return the keys of the VIPs that are not taken back: another host answers for them now.
+    def _taken(self, situation: Situation, left: set[Key], now: float) -> frozenset[Key]:
+        """Return the keys of the VIPs that another host has by now, unless keepalived says MASTER.
 
-        Somebody may have moved them there. What keepalived has given to this host it has.
+        What keepalived has given to this host it has.
         """
         profile = self.kept.profile
-        new = [each for each in situation.todo if each.key not in left and each.before is None]
-        added = {it.ip.ip: it.key for each in new if isinstance(it := each.after, Address)}
-        if not isinstance(profile, DirectorProfile) or not added or self._is_master():
-            return set()
-        host = self._tools.kernel.read_host()
-        taken = taken_vips(profile, added, host, self._tools.asking)
-        if not taken.hosts:
-            self.told.well(TAKEN)
-            return set()
-        said = "; ".join(f"cannot take {vip}: {it.answers(vip)}" for vip, it in taken.hosts[:8])
-        look = ["whether it was moved there on purpose: then lvsdr director withdraw here"]
-        self.told.failed(TAKEN, CannotRun(said, hints=look), kind="TAKEN")
-        return {added[vip] for vip in taken.vips}
+        if not isinstance(profile, DirectorProfile) or self._is_master():
+            return frozenset()
+        return self._moved.of(profile, situation, left, now)
 
     def _is_master(self) -> bool:
         return self.kept.is_master() and self._tools.master_lives()

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 
 from lvsdr.core.book import Book
 from lvsdr.core.health_state import down_of, set_down
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.record import Record
-from lvsdr.errors import LvsdrError
+from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.keeper.change_program import ChangeProgram
 from lvsdr.keeper.check_targets import Target, packets, targets
 from lvsdr.keeper.child_processes import refuse_unsafe
 from lvsdr.keeper.director_health import Changes, DirectorHealth, Open
 from lvsdr.keeper.kept_profile import KeptProfile, State
+from lvsdr.keeper.track_file_hands import TrackFileHands
 from lvsdr.model.closed_on_exit import Closing
 from lvsdr.model.finding import ERROR
 from lvsdr.model.health import CommandCheck, Down
 from lvsdr.model.health_event import HealthEvent
+from lvsdr.model.ipvs import RealServer
 from lvsdr.model.objects import Key
 from lvsdr.model.profile import DirectorProfile
 
@@ -61,20 +64,23 @@ class RecordHands:
 class KeptHealth(Closing):
     """A part of the resident's loop: checks as long as the profile is kept, and has any.
 
-    `tell` gets each event; `open_checkers` opens what asks on the wire.
+    `tell` gets each event; `open_checkers` opens what asks on the wire. Where keepalived owns the
+    table, it is told by files in the folder `track_files`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what it looks at, acts by, and tells
         self,
         kept: KeptProfile,
         kernel: Kernel,
         book: Book,
         tell: Callable[[HealthEvent], None],
         open_checkers: Open,
+        track_files: Path | None = None,
     ) -> None:
         self._kept, self._kernel = kept, kernel
         self._tell_people = tell
-        self._hands = RecordHands(kept, kernel, book)
+        self._files = None if track_files is None else TrackFileHands(track_files, self._checked)
+        self._hands = self._files or RecordHands(kept, kernel, book)
         self.program = ChangeProgram(tell)
         self._health = DirectorHealth(self._hands, self._tell, open_checkers)
         self._profile: DirectorProfile | None = None
@@ -99,13 +105,18 @@ class KeptHealth(Closing):
         self._now = now
         profile = self._kept.profile
         assert isinstance(profile, DirectorProfile), "only a director has health checks"
-        if not has_checks(profile) or self._kept.wish().state is State.NOTHING:
+        if (
+            self._files is None and not has_checks(profile)
+        ) or self._kept.wish().state is State.NOTHING:
             self._rest()
             return
         if profile is not self._profile:
+            self._refuse_misfit(profile)
             _refuse_unsafe(profile)
             self.program.use(profile.on_change)
         if changed or profile is not self._profile or now >= self._stale:
+            if self._files is not None:
+                self._files.begin()
             self._health.begin(profile, self._targets(profile), now)
             self._profile, self._stale = profile, now + _STALE
         self._health.look_again(now)
@@ -139,6 +150,26 @@ class KeptHealth(Closing):
         # Others' programs are none of its business.
         host = self._kernel.inspect(lambda _: packets(profile), table=False, others=False)
         return targets(profile, host)
+
+    def _checked(self) -> Iterable[RealServer]:
+        """Return the real servers that are checked."""
+        profile = self._kept.profile
+        assert isinstance(profile, DirectorProfile), "only a director has health checks"
+        of = profile.health_of
+        return [each for each in profile.real_servers if of(each.service) is not None]
+
+    def _refuse_misfit(self, profile: DirectorProfile) -> None:
+        """Raise CannotRun where what is found could not be carried out, or would be twice."""
+        if profile.writes_table and self._files is not None:
+            raise CannotRun(
+                f"cannot write track files: lvsdr itself writes the table of {profile.name}",
+                hints=["they are for a profile whose table_owner is keepalived"],
+            )
+        if not profile.writes_table and self._files is None:
+            raise CannotRun(
+                f"cannot take anybody out: the table of {profile.name} is keepalived's",
+                hints=["give --track-files DIR, and keepalived config the same"],
+            )
 
     def _rest(self) -> None:
         if self._profile is not None:

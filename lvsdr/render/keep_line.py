@@ -39,7 +39,7 @@ class KeepLine:
         if not isinstance(item, KeepEvent):
             return
         if item.since is not None:
-            yield f"{'since' if item.exactly else 'it was so at'} {timestamp(item.since)}"
+            yield f"{'since' if item.exactly else 'still right at'} {timestamp(item.since)}"
         if item.who:
             yield f"by {item.who}"
         if item.look:

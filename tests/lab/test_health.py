@@ -250,3 +250,18 @@ def test_the_sorry_server_is_in_while_nobody_else_serves(made: Rig, tmp_path: Pa
 
     assert before == GONE
     assert (came is None, went is None) == (False, False)
+
+
+def test_a_director_that_is_its_own_real_server_is_checked_too(made: Rig, tmp_path: Path) -> None:
+    host, own = made.lab.director, "192.168.1.10"
+    service = virtual_server(rips=(*RIPS, own), scheduler="rr")
+    profile = write(tmp_path, director(service, health=HEALTH))
+    with served(made), kept(made, profile=profile) as keeper:
+        out = becomes(host, f"-a -t {VIP}:80 -r {own}:80 -g -w 0", 8, own)
+        with serving(host, made.services):
+            back = becomes(host, f"-a -t {VIP}:80 -r {own}:80 -g -w 1", 8, own)
+    lvsdr(host, "director", "apply", made.director)
+
+    assert (out is None, back is None) == (False, False)
+    (said,) = [each for each in keeper.events if each["event"] == "DOWN"]
+    assert said["why"] == f"nothing listens on {VIP}, port 80"

@@ -156,6 +156,27 @@ def test_what_another_apply_changes_is_kept_from_then_on(cluster: Rig, tmp_path:
     assert ipvsadm(host) == narrow
 
 
+def test_of_applies_one_after_the_other_none_is_undone(cluster: Rig, tmp_path: Path) -> None:
+    """Also where two of them come within a second, from the same file."""
+    host = cluster.lab.director
+    one, other = director(), director(virtual_server(), virtual_server(port=443))
+    profile = write(tmp_path, one)
+    with keeping(host, "director", profile, *OFTEN) as keeper:
+        seen = []
+        for document in (other, one) * 4:
+            write(tmp_path, document)
+            lvsdr(host, "director", "apply", profile)
+            # What the kernel tells brings a look, which is to find nothing.
+            host.ip("link add dummy3 type dummy", "link del dummy3")
+            settled(lambda: "REPAIRED" in keeper.kinds, True, 0.3)
+            seen.append(len(ipvsadm(host)))
+        keeper.end()
+    lvsdr(host, "director", "apply", cluster.director)
+
+    assert seen == [6, 3] * 4
+    assert "REPAIRED" not in keeper.kinds
+
+
 def test_what_is_withdrawn_by_hand_rests_until_it_is_applied(cluster: Rig) -> None:
     host = cluster.lab.director
     with keeping(host, "director", cluster.director, *OFTEN) as keeper:

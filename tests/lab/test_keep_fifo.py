@@ -42,6 +42,21 @@ def told(box: Box) -> list[str]:
     return [each["event"] for line in lines if "event" in (each := json.loads(line))]
 
 
+def test_with_a_reader_alone_a_vip_that_is_removed_on_the_master_stays_away(made: Pair) -> None:
+    box = made.boxes[0]
+    box.advertise = 0.5
+    box.follow()
+    box.start()
+    assert held(box.host), said(box)
+
+    box.host.ip(f"address del {VIP}/32 dev eth0")
+    back = held(box.host, seconds=2.0)
+    box.stop()
+    box.unfollow()
+
+    assert back == []
+
+
 def test_a_vip_that_is_removed_on_the_master_is_back_within_a_second(kept: Pair) -> None:
     first, second = kept.boxes
     with captured(kept.lab.switch, "br0", "arp") as frames:

@@ -281,16 +281,17 @@ def test_the_stand_in_that_a_killed_run_left_goes_and_that_of_others_stays(host:
     assert handles == [("noqueue", "0:"), ("pfifo", "7:")]
 
 
-# What is rare, as making a link, is pyroute2's.
+# What is rare, as the queue of a tunnel's end, is pyroute2's.
 PROFILES = {
     "director": (director(), []),
     "silent on lo": (realserver("lo"), []),
-    "silent on a link of its own": (realserver("dummy"), ["pyroute2", "asyncio"]),
+    "silent on a link of its own": (realserver("dummy"), []),
+    "silent on the end of tunnels": (realserver("tunl0"), ["pyroute2", "asyncio"]),
 }
 
 
 @pytest.mark.parametrize("case", PROFILES)
-def test_pyroute2_is_loaded_where_a_link_is_made_and_nowhere_else(
+def test_pyroute2_is_loaded_for_the_end_of_tunnels_and_nothing_else(
     host: Host, tmp_path: Path, case: str
 ) -> None:
     document, expected = PROFILES[case]

@@ -66,6 +66,8 @@ def vrrp_lines(profile: DirectorProfile, vrrp: Vrrp) -> Iterator[str]:
         names = block("group", [each.name for each in instances])
         hook = [] if vrrp.fifo else [_hook(vrrp)]
         name = instance_name(vrrp.group, "--sync-group")
+        if vrrp.fifo:
+            yield f"# To hear of the group alone: lvsdr keepalived fifo --name {name}"
         yield from block(f"vrrp_sync_group {name}", [*names, *hook])
 
 

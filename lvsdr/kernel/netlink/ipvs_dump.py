@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Collection, Iterable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from ipaddress import ip_address
 
 from lvsdr.kernel.netlink import ipvs_attributes as carried
@@ -12,8 +12,10 @@ from lvsdr.kernel.netlink import ipvs_messages, ipvs_packing
 from lvsdr.kernel.netlink.netlink_messages import (
     AF_INET,
     AF_INET6,
+    ATTRIBUTE,
     GENERIC,
     HEADER,
+    NLA_TYPE,
     U16,
     U32,
     Attributes,
@@ -39,6 +41,8 @@ CONNECTIONS_SIZE = 3 * len(pack_attribute(0, U32.pack(0)))
 FAMILY_SIZE = len(pack_attribute(carried.ADDR_FAMILY, U16.pack(0)))
 START = HEADER.size + GENERIC.size + 4
 LEAST = START + SETTINGS_SIZE + CONNECTIONS_SIZE + FAMILY_SIZE
+# How many virtual servers are known by their bytes once they were listed.
+KNOWN = 4096
 
 
 def virtual_servers(wire: GenericSocket) -> Iterator[VirtualServer]:
@@ -142,7 +146,11 @@ def _packed(chunk: memoryview, length: int) -> Iterator[bytes]:
 
 def of_service(message: memoryview) -> tuple[Service, Attributes]:
     """Return which virtual server a message lists, and its attributes."""
-    found = unpack_attributes(unpack_message(message, GENERIC)[1][carried.SERVICE])
+    return _of_attributes(unpack_message(message, GENERIC)[1][carried.SERVICE])
+
+
+def _of_attributes(packed: memoryview) -> tuple[Service, Attributes]:
+    found = unpack_attributes(packed)
     number = as_number(found[carried.AF])
     family = "inet6" if number == AF_INET6 else "inet"
     if carried.FWMARK in found:
@@ -168,7 +176,26 @@ def of_real_server(message: memoryview, service: Service) -> tuple[IPAddress, in
 
 
 def _virtual_server(message: memoryview) -> VirtualServer:
-    service, found = of_service(message)
+    return _described(_but_for_statistics(unpack_message(message, GENERIC)[1][carried.SERVICE]))
+
+
+def _but_for_statistics(packed: memoryview) -> bytes:
+    """Return the attributes of a listed virtual server, without those that change all the time."""
+    parts, place = list[memoryview](), 0
+    while place + ATTRIBUTE.size <= len(packed):
+        length, kind = ATTRIBUTE.unpack_from(packed, place)
+        # Of a broken length all that is left is taken, for others to complain about.
+        end = place + length + -length % 4 if length >= ATTRIBUTE.size else len(packed)
+        if kind & NLA_TYPE not in carried.STATISTICS:
+            parts.append(packed[place:end])
+        place = end
+    return b"".join(parts)
+
+
+@lru_cache(maxsize=KNOWN)
+def _described(packed: bytes) -> VirtualServer:
+    """Return the virtual server of such attributes: who looks often finds the same ones again."""
+    service, found = _of_attributes(memoryview(packed))
     return VirtualServer(service, **carried.virtual_server_fields(service, found))
 
 

@@ -19,7 +19,7 @@ from lvsdr.kernel.netlink.netlink_messages import (
 )
 from lvsdr.kernel.netlink.netlink_socket import LARGEST_REPLY, NETLINK_ROUTE, OWN_PORTS
 from lvsdr.kernel.netlink.rtm_address import RTM_DELADDR, RTM_NEWADDR
-from lvsdr.kernel.netlink.rtm_link import RTM_NEWLINK
+from lvsdr.kernel.netlink.rtm_link import RTM_DELLINK, RTM_NEWLINK
 from lvsdr.kernel.netlink.rtm_route import (
     BLACKHOLE,
     RTM_DELROUTE,
@@ -33,7 +33,6 @@ from lvsdr.model.route_event import RouteEvent
 # linux/rtnetlink.h: the groups as bits.
 RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR = 0x1, 0x10, 0x100
 RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_ROUTE = 0x40, 0x400
-RTM_DELLINK = 17
 # A host may have thousands of links at once; what finds no room is told as an overrun.
 ROOM = 4 << 20
 # What is read at one look, so that a storm keeps nobody from his other work.

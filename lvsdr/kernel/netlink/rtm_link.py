@@ -1,4 +1,4 @@
-"""rtnetlink: dump links, find one by its name, set its flags (linux/if_link.h)."""
+"""rtnetlink: dump links, find, make and delete one, set its flags (linux/if_link.h)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from lvsdr.kernel.netlink.netlink_messages import (
     unpack_attributes,
     unpack_message,
 )
-from lvsdr.kernel.netlink.route_socket import RouteSocket
+from lvsdr.kernel.netlink.route_socket import CREATE, EXCLUSIVE, RouteSocket
 from lvsdr.model.late_dataclasses import dataclass
 
-RTM_NEWLINK, RTM_GETLINK = 16, 18
+RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
 IFINFOMSG = struct.Struct("=BxHiII")
 NSID = struct.Struct("=i")
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_QDISC, IFLA_MASTER = 1, 3, 4, 5, 6, 10
@@ -86,6 +86,18 @@ def find(socket: RouteSocket, name: str) -> RawLink:
 def set_flags(socket: RouteSocket, index: int, flags: int, mask: int) -> None:
     """Set the flags of a link that are in `mask` to `flags`; raises OSError."""
     socket.change(RTM_NEWLINK, _described(index, flags, mask))
+
+
+def make(socket: RouteSocket, name: str, kind: str) -> None:
+    """Make a link of a kind that needs no more to be said; raises OSError."""
+    info = pack_attribute(IFLA_INFO_KIND, kind.encode() + b"\0")
+    body = _described(0) + _named(name) + pack_attribute(IFLA_LINKINFO, info)
+    socket.change(RTM_NEWLINK, body, CREATE | EXCLUSIVE)
+
+
+def delete(socket: RouteSocket, index: int) -> None:
+    """Delete a link; raises OSError."""
+    socket.change(RTM_DELLINK, _described(index))
 
 
 def decode(message: memoryview) -> RawLink:

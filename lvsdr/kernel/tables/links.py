@@ -43,7 +43,7 @@ class Links:
         doing = f"{change.verb} link {change.subject}"
         with explained(doing):
             if not isinstance(change.after, Link):
-                self._sockets.route.link("del", index=self._there(name).index)
+                raw.delete(self._sockets.rtnetlink, self._there(name).index)
                 return
             if self._find(name) is None:
                 self._make(change.after, doing)
@@ -52,7 +52,7 @@ class Links:
     def _make(self, link: Link, doing: str) -> None:
         try:
             with explained(doing):
-                self._sockets.route.link("add", ifname=link.name, kind=link.link_kind)
+                raw.make(self._sockets.rtnetlink, link.name, link.link_kind)
         except KernelError as error:
             if error.errno == errno.EOPNOTSUPP:
                 raise CannotRun(

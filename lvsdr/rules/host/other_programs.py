@@ -47,7 +47,7 @@ def keepalived(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
                 claims = frozenset(owner.claims)
                 held = (vip for vip in profile.vips if str(vip) in claims)
                 yield from (_held_by_keepalived(owner, vip) for vip in held)
-            if owner.unread:
+            if owner.unread and (profile.writes_table or profile.vips_owner == "lvsdr"):
                 yield _unread(owner)
 
 

@@ -15,7 +15,7 @@ from lvsdr.wire.paths.probe import ECHO, HeardReply, decode_reply
 _MAC, _IPV4, _IPV6 = slice(6, 12), 14 + 20, 14 + 40
 _PLAIN = 0x45
 # By protocol: how long the least answer is.
-_LEAST = {TCP: 20, UDP: 8, SCTP: 20, ICMP: 16, ICMPV6: 16}
+_LEAST = {TCP: 20, UDP: 8, SCTP: 16, ICMP: 16, ICMPV6: 16}
 _SYN_RST_ACK = 0x16
 _INIT_ACK, _ABORT = 2, 6
 _ECHO_REPLY = {ICMP: 0, ICMPV6: 129}
@@ -42,6 +42,8 @@ class Heard:
 
 def heard(frame: bytes) -> Heard | None:
     """Return what a frame answers, None where it answers nothing."""
+    if len(frame) < _IPV4:
+        return None
     if frame[12] == 8:
         if frame[14] != _PLAIN:
             return decoded(frame)

@@ -77,8 +77,6 @@ def held_without_answer(check: Check, now: float) -> Meaning | None:
     Who has nothing to say to a datagram says nothing. Who refuses it says so, but not each time.
     """
     watched = check.watched
-    if isinstance(watched.item.check, UdpCheck):
-        return Meaning("does not answer")
     return None if now - watched.why_at < _LIMIT * watched.neighbours else SERVES
 
 

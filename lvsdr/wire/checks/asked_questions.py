@@ -37,14 +37,14 @@ class AskedQuestions:
             return
         asked = watched.questions or watched.made(self._link.mac)
         check.sent += 1
-        if isinstance(asked.service, DatagramQuestion):
-            self._ask_by_datagram(check, hop, asked, asked.service)
-        else:
-            self._send(self.services, check, hop, asked.service)
         if check.doubted:
             words = watched, self._link.mac, self._next_port(check), self._new()
             frame, key = self._proxied.question(*words)
             self._keep(self.echoes, key, check, frame)
+        elif isinstance(asked.service, DatagramQuestion):
+            self._ask_by_datagram(check, hop, asked, asked.service)
+        else:
+            self._send(self.services, check, hop, asked.service)
 
     def _send(self, table: dict[bytes, Check], check: Check, hop: Hop, question: Question) -> None:
         frame, key = question.ask(hop.mac, self._next_port(check), self._new())

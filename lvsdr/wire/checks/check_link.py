@@ -15,12 +15,13 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.closed_on_exit import Closing
 from lvsdr.wire.checks.check_socket import CheckSocket
 from lvsdr.wire.frames.ethernet import mac_bytes
+from lvsdr.wire.message_batches import MOST
 from lvsdr.wire.packet_filters import probe_reply_filter
 from lvsdr.wire.paths.probe_ports import own_ports
 from lvsdr.wire.socket_group import ethertypes
 
-# How often a link that is down is looked at.
-_AGAIN = 0.1
+# How often a link that is down is looked at, and when a full queue may have room again.
+_AGAIN, _SHORTLY = 0.1, 0.002
 # Of a flood so much is read at once; then it is the turn of others.
 _MOST_READ = 128
 _MOST_WAITING = 20_000
@@ -91,7 +92,9 @@ class CheckLink(Closing):
 
     def due(self) -> float | None:
         """Return when the link has to be looked at again, or sent on; None where it is fine."""
-        return 0.0 if self._out else None if self._sockets else self._looked + _AGAIN
+        if self._out:
+            return monotonic() + _SHORTLY
+        return None if self._sockets else self._looked + _AGAIN
 
     # --- to hear and to say ----------------------------------------------------------------------
 
@@ -137,9 +140,10 @@ class CheckLink(Closing):
             came: list[bytes] = []
             with self._trouble():
                 came = self._sockets[which].taken()
-            if not came:
+            if came:
+                yield came
+            if len(came) < MOST:
                 return
-            yield came
 
     @property
     def _wire(self) -> CheckSocket:

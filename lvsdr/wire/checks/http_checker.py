@@ -77,14 +77,14 @@ class HttpChecker(LinkChecker):
         if exchange.client is not None:
             exchange.client.again()
             self._link.put(exchange.frames(self._link.mac))
-        else:
-            self._open(exchange)
-        if check.doubted:
+        elif check.doubted:
             words = check.watched, self._link.mac, self._ports[0], os.urandom(8)
             echo, key = self._proxied.question(*words)
             self._echoes[key] = check
             exchange.keys.append(key)
             self._link.put((echo,))
+        else:
+            self._open(exchange)
 
     def _open(self, exchange: Exchange) -> None:
         """Send the first segment from a port of its own: each time a new chance of an answer."""
@@ -142,8 +142,9 @@ class HttpChecker(LinkChecker):
         elif exchange.client is not None or exchange.over is not None:
             return
         elif said.kind == "expired" and not said.outer and watched.may_be_behind_proxy:
-            exchange.check.doubted = True
-            self._ask(exchange.check, now)
+            if not exchange.check.doubted:
+                exchange.check.doubted = True
+                self._ask(exchange.check, now)
         elif said.kind == CLOSED or meaning(watched, said) is not None:
             self._conclude(exchange.check, meaning(watched, said), now)
 

@@ -10,6 +10,7 @@ from time import monotonic
 
 from lvsdr.model.address import IPAddress
 from lvsdr.model.checked_path import CheckedPath
+from lvsdr.model.health import UdpCheck
 from lvsdr.wire.checks.answer_keys import OPEN, STALE, Heard, heard
 from lvsdr.wire.checks.answer_meaning import (
     FORWARDS,
@@ -46,7 +47,9 @@ class PathChecker(LinkChecker):
         self._asked.clear()
 
     def _again(self, check: Check, now: float) -> None:
-        if check.held and check.sent > 1:
+        # Whoever is to answer the profile's own datagram is waited for until the end.
+        plain = not isinstance(check.watched.item.check, UdpCheck)
+        if plain and check.held and check.sent > 1:
             self._conclude(check, held_without_answer(check, now), now)
         else:
             super()._again(check, now)
@@ -82,8 +85,10 @@ class PathChecker(LinkChecker):
             else:
                 found = meaning(watched, said)
         elif said.kind == "expired" and not said.outer and watched.may_be_behind_proxy:
-            check.doubted = True
-            self._ask(check, now)
+            # Once: hosts limit how many errors they send, and the next ones are needed.
+            if not check.doubted:
+                check.doubted = True
+                self._ask(check, now)
             return
         else:
             found = meaning(watched, said)

@@ -120,8 +120,9 @@ class TcpClient:
 
     def _keep(self, number: int, data: bytes, *, ends: bool) -> None:
         """Keep what came, and put what is in order behind the rest."""
-        known = self._early.get(number, (b"", False))
-        if ahead(number, self.expected) > WINDOW or len(self._early) > _KEPT:
+        known, early = self._early.get(number, (b"", False)), ahead(number, self.expected)
+        # What is expected is always taken: of a flood of others it would else be shut out.
+        if early > WINDOW or (early > 0 and len(self._early) >= _KEPT):
             return
         if len(data) >= len(known[0]):
             self._early[number] = data, ends or known[1]

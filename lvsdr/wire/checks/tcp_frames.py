@@ -35,6 +35,8 @@ def received(frame: bytes) -> tuple[bytes, Segment] | None:
 
     Its checksum is not verified; see frames.tcp.
     """
+    if len(frame) < _IPV4:
+        return None
     if frame[12] == 8:
         plain, protocol, ends, at = frame[14] == 0x45, frame[23], frame[26:34], _IPV4
         end = 14 + int.from_bytes(frame[16:18])

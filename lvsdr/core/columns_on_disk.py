@@ -1,0 +1,129 @@
+"""Where the columns of a record are on disk, and whether they are as the record says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+Plain = dict[str, Any]
+
+START = ',\n"columns": [\n'
+SEPARATOR = ",\n"
+END = "\n]}\n"
+# Bytes: of what is before the columns as much at once.
+HEAD = 1 << 19
+
+
+class OpenFile:
+    """A record that may have been replaced since: as long as somebody needs its columns."""
+
+    __slots__ = ("descriptor",)
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = os.dup(descriptor)
+
+    def __del__(self) -> None:
+        with suppress(OSError):
+            os.close(self.descriptor)
+
+
+class Place:
+    """Where the columns of an entry are on disk; `name` is their size and fingerprint."""
+
+    __slots__ = ("file", "name", "offset", "size")
+
+    def __init__(self, file: OpenFile, offset: int, size: int, name: str) -> None:
+        self.file = file
+        self.offset = offset
+        self.size = size
+        self.name = name
+
+    def text(self) -> bytes:
+        """Return the columns in JSON; raise ValueError where they have changed since."""
+        text = os.pread(self.file.descriptor, self.size, self.offset)
+        if named(text) != self.name:
+            raise ValueError("its columns are not those that it names")
+        return text
+
+    def has(self, text: str) -> bool:
+        """Return whether `text` may be among them; surely where they have changed since."""
+        try:
+            return text.encode() in self.text()
+        except ValueError:
+            return True
+
+
+def named(text: bytes | memoryview) -> str:
+    """Return the size and the fingerprint of columns."""
+    # A plan of a few real servers does without what computes it.
+    from lvsdr.model.file_window import mark_of  # noqa: PLC0415
+
+    return f"{len(text)}:{mark_of(text)}"
+
+
+Places = Mapping[str, Place]
+"""Where columns are on disk, by their size and fingerprint."""
+
+
+def head_of(descriptor: int) -> tuple[bytes | bytearray, bool]:
+    """Return what a record says before its columns, and whether it has any; all where it has none.
+
+    Raises OSError.
+    """
+    start, text, sought = START.encode(), bytearray(), 0
+    while more := _read(descriptor, HEAD, len(text)):
+        text += more
+        place = text.find(start, sought)
+        if place >= 0:
+            del text[place:]
+            return text, True
+        # It may stand across two.
+        sought = max(0, len(text) - len(start))
+    return text, False
+
+
+def _read(descriptor: int, size: int, offset: int) -> bytes:
+    try:
+        return os.pread(descriptor, size, offset)
+    except OSError:
+        if offset:
+            raise
+        # A pipe in the place of the record: there is nothing in it, and nothing is waited for.
+        return os.read(descriptor, size)
+
+
+def places_of(plain: Plain, offset: int, descriptor: int) -> Places | None:
+    """Return where the columns are of all entries that have some; None where they are not so.
+
+    `offset` is where what is before them ends, in bytes. Raises LookupError, TypeError, ValueError
+    or AttributeError where an entry is none, and OSError.
+    """
+    from lvsdr.model.file_window import FileWindow  # noqa: PLC0415
+
+    window, most = FileWindow(descriptor, offset + len(START)), os.fstat(descriptor).st_size
+    file, place = OpenFile(descriptor), offset + len(START)
+    found: dict[str, Place] = {}
+    names = [
+        entry["columns"]
+        for entries in plain["claims"].values()
+        for entry in entries
+        if "columns" in entry
+    ]
+    separator, end = SEPARATOR.encode(), END.encode()
+    for number, name in enumerate(names, 1):
+        size, _, _ = name.partition(":")
+        length = int(size)
+        if length > most:
+            return None
+        if named(window.ahead(length)) != name:
+            return None
+        found[name] = Place(file, place, length, name)
+        window.skip(length)
+        after = end if number == len(names) else separator
+        if bytes(window.ahead(len(after))) != after:
+            return None
+        window.skip(len(after))
+        place += length + len(after)
+    return found if names and not window.ahead(1) else None
