@@ -15,7 +15,6 @@ from pathlib import Path
 import program
 import pytest
 from keepers import keeping
-from pairs import pair, said
 from rig import (
     RIPS,
     VIP,
@@ -276,39 +275,6 @@ def test_the_sorry_server_comes_where_no_other_serves_and_is_no_stranger(made: M
     made.director("withdraw")
 
     assert {each["rule"] for each in said["findings"]} == {"TABLE-OUT"}
-
-
-def test_a_failover_moves_the_vip_and_leaves_both_tables_as_they_are(tmp_path: Path) -> None:
-    """The VIPs are lvsdr's, by the states that the same keepalived says."""
-    wanted = director(table_owner="keepalived", health={})
-    with pair(tmp_path, wanted) as both, ExitStack() as stack:
-        for host, rip in zip(both.lab.realservers, RIPS, strict=True):
-            stack.enter_context(serving(host, [Service("tcp", ip_address(rip), 80)]))
-        first, second = both.boxes
-        for box in both.boxes:
-            box.checked = box.wanted
-            box.follow()
-            box.start()
-
-        def held() -> list[str]:
-            return [box.host.name for box in both.boxes if box.vips() == {VIP}]
-
-        def tables() -> list[bool]:
-            return [set(ipvsadm(box.host)) == box.table() for box in both.boxes]
-
-        assert settled(held, [first.host.name], LIMIT, every=0.1) == [first.host.name], said(first)
-        assert settled(tables, [True, True], LIMIT, every=0.1) == [True, True], said(second)
-        first.host.ip("link set eth0 down")
-        assert settled(held, [second.host.name], LIMIT, every=0.1) == [second.host.name], said(
-            second
-        )
-        assert tables()[1]
-        answered = ask(both.lab.client, WEB, both.lab.client_addresses(4), 4)
-        told = [box.follower.said() for box in both.boxes if box.follower]
-
-    assert sum(answered[host.name] for host in both.lab.realservers) == 4
-    assert "192.168.1.2/32 on eth0" in told[1]
-    assert not any("tcp 192.168.1.2:80" in each for each in told)
 
 
 def lost(made: Made) -> str:

@@ -21,6 +21,8 @@ from lvsdr.wire.frames.ethernet import UNKNOWN
 from lvsdr.wire.paths.path_probes import LAST_HOP, ResolvedRoute
 from lvsdr.wire.paths.probe import PROTOCOLS, Mark, Probe
 
+NEVER = -1e9
+
 
 @dataclass(slots=True, eq=False)
 class Questions:
@@ -48,8 +50,8 @@ class WatchedPath:
     questions: Questions | None = None
     check: Check | None = None
     why: str = ""
-    why_at: float = -1e9
-    spared: float = -1e9
+    why_at: float = NEVER
+    spared: float = NEVER
     neighbours: int = 1
     turn: int = 0
 
