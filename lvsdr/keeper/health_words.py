@@ -29,9 +29,10 @@ def place(side: str) -> str:
 def sight(side: str, seen: Sight) -> str:
     """Return what has come about with a side."""
     blind = seen is Sight.BLIND
-    if side in WORDS:
-        said = "this host has no way to some real servers" if blind else "there is a way to them"
-        said += "" if blind else " again, and somebody is heard"
+    if side == "no-route":
+        # Others that lack something here are never asked, and so not missed.
+        said = f"this host has {'no way' if blind else 'a way'} to real servers"
+        said += "" if blind else " again"
     else:
-        said = f"{side}: {seen.value}"
+        said = f"{place(side)}: {seen.value}"
     return said + (": nothing is taken out for that" if blind else "")

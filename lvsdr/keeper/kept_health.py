@@ -179,7 +179,10 @@ class KeptHealth(Closing):
         if not profile.writes_table and self._files is None:
             raise CannotRun(
                 f"cannot take anybody out: the table of {profile.name} is keepalived's",
-                hints=["give --track-files DIR, and keepalived config the same"],
+                hints=[
+                    "give --track-files DIR, and keepalived what lvsdr keepalived config"
+                    " --virtual-servers --track-files DIR prints"
+                ],
             )
 
     def _rest(self) -> None:
