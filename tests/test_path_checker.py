@@ -198,7 +198,7 @@ def test_a_host_that_answers_not_even_arp_is_silent() -> None:
     found = made.check()
 
     assert found is not None
-    assert (found.why, found.silent) == ("is down: no answer to ARP", True)
+    assert (found.why, found.silent) == ("does not answer ARP", True)
 
 
 def test_silence_behind_a_router_may_be_ours_though_the_router_answers() -> None:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from lvsdr.core.record import owner_of
 from lvsdr.errors import LvsdrError
+from lvsdr.keeper import health_words
 from lvsdr.keeper.check_targets import WORDS, Target
 from lvsdr.keeper.checker import Asking
 from lvsdr.keeper.outages import Outages, Services
@@ -61,6 +62,7 @@ class DirectorHealth(Closing):
         self._services: Services | None = None
         self._owner = ""
         self._known: dict[Key, RealServer] = {}
+        self._sorry: Sequence[RealServer] = ()
         self._retry: float | None = None
         self._stuck, self._in_vain = "", 0
         self._all_down: set[Service] = set()
@@ -70,7 +72,7 @@ class DirectorHealth(Closing):
 
     def begin(self, profile: DirectorProfile, targets: Sequence[Target], now: float) -> None:
         """Check `targets` from now on; what is known of those that were checked before is kept."""
-        self._owner = owner_of(profile)
+        self._owner, self._sorry = owner_of(profile), profile.sorry_servers
         asked = tuple(each for each in targets if _can_be_asked(each))
         self._tell_unchecked(each for each in targets if not _can_be_asked(each))
         services, known = Services(profile), {it.key: it for it in profile.real_servers}
@@ -129,7 +131,7 @@ class DirectorHealth(Closing):
         """Return in a few words how it stands."""
         sides = () if self._rounds is None else self._rounds.states.blind
         said = f"{len(self._hands.out())} of {len(self._known)} real servers down"
-        return f"{said}; blind: {', '.join(map(_place, sides))}" if sides else said
+        return f"{said}; blind: {', '.join(map(health_words.place, sides))}" if sides else said
 
     def _still_down(self, asked: Sequence[Target]) -> Iterator[tuple[int, str]]:
         """Yield the numbers that the paths which do not serve now have among `asked`."""
@@ -177,9 +179,7 @@ class DirectorHealth(Closing):
                 self._tell_change(server, down)
         every = {*outages.held, *outages.empty}
         for service in every - self._all_down:
-            kept = service in outages.held
-            what = "the last ones are kept in the table" if kept else "none is in the table"
-            message = f"no real server of {service} serves: {what}"
+            message = health_words.none_serves(service, self._sorry, kept=service in outages.held)
             self._say("ALL-DOWN", ERROR, message, service)
         for service in self._all_down - every:
             message = f"{service} has real servers that serve again"
@@ -213,9 +213,8 @@ class DirectorHealth(Closing):
             self._sightless = ()
         for side, sight in sights:
             blind = sight is Sight.BLIND
-            words = sight.value + (": nothing is taken out for that" if blind else "")
             kind: HealthKind = "BLIND" if blind else "SEES"
-            self._say(kind, WARNING if blind else NOTICE, f"{_place(side)}: {words}")
+            self._say(kind, WARNING if blind else NOTICE, health_words.sight(side, sight))
         if self._rounds.late != self._late:
             self._late = self._rounds.late
             message = (
@@ -237,8 +236,3 @@ class DirectorHealth(Closing):
 def _can_be_asked(target: Target) -> bool:
     # Where there is no route now, there may be one again; silence proves nothing there.
     return not target.in_vain or target.route == "no-route"
-
-
-def _place(side: str) -> str:
-    # A side that is no link is the reason why nobody can be asked.
-    return next((words for reason, words in WORDS.items() if reason == side), side)

@@ -13,7 +13,7 @@ from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.keeper.change_program import ChangeProgram
 from lvsdr.keeper.check_targets import Target, packets, targets
 from lvsdr.keeper.child_processes import refuse_unsafe
-from lvsdr.keeper.director_health import Changes, DirectorHealth, Open
+from lvsdr.keeper.director_health import NOTICE, Changes, DirectorHealth, Open
 from lvsdr.keeper.kept_profile import KeptProfile, State
 from lvsdr.keeper.track_file_hands import TrackFileHands
 from lvsdr.model.closed_on_exit import Closing
@@ -95,10 +95,22 @@ class KeptHealth(Closing):
             self._kernel.reopen()
             if failure.message != self._failure:
                 self._failure = failure.message
-                event = HealthEvent("STUCK", ERROR, self._kept.owner, failure.message)
-                self._tell(event)
+                message = "; ".join((failure.message, *failure.notes, *failure.hints))
+                message += ": checks go on as they did before"
+                self._tell(HealthEvent("STUCK", ERROR, self._kept.owner, message))
         else:
+            if self._failure:
+                message = "checks are as the profile says again"
+                self._tell(HealthEvent("CARRIED-OUT", NOTICE, self._kept.owner, message))
             self._failure = ""
+
+    def refuse_unfit(self) -> None:
+        """Raise CannotRun where the profile's checks cannot be made here, or not carried out."""
+        profile = self._kept.profile
+        assert isinstance(profile, DirectorProfile), "only a director has health checks"
+        if self._files is not None or has_checks(profile):
+            self._refuse_misfit(profile)
+            _refuse_unsafe(profile)
 
     def begin(self, now: float, *, changed: bool = True) -> None:
         """Begin to check, or look what has changed; raises LvsdrError where that cannot be done."""
@@ -111,8 +123,7 @@ class KeptHealth(Closing):
             self._rest()
             return
         if profile is not self._profile:
-            self._refuse_misfit(profile)
-            _refuse_unsafe(profile)
+            self.refuse_unfit()
             self.program.use(profile.on_change)
         if changed or profile is not self._profile or now >= self._stale:
             if self._files is not None:
@@ -168,7 +179,10 @@ class KeptHealth(Closing):
         if not profile.writes_table and self._files is None:
             raise CannotRun(
                 f"cannot take anybody out: the table of {profile.name} is keepalived's",
-                hints=["give --track-files DIR, and keepalived config the same"],
+                hints=[
+                    "give --track-files DIR, and keepalived what lvsdr keepalived config"
+                    " --virtual-servers --track-files DIR prints"
+                ],
             )
 
     def _rest(self) -> None:

@@ -332,6 +332,35 @@ def test_it_refuses_to_start_as_apply_does(cluster: Rig) -> None:
     assert f"cannot take {VIP}" in refused.stderr
 
 
+def test_a_program_that_is_not_for_root_is_refused_before_the_first_change(
+    cluster: Rig, tmp_path: Path
+) -> None:
+    host = cluster.lab.director
+    lvsdr(host, "director", "withdraw", cluster.director)
+    open_to_all = tmp_path / "program"
+    open_to_all.write_text("#!/bin/sh\n")
+    open_to_all.chmod(0o777)
+    profile = write(tmp_path, director(health={}, on_change=[str(open_to_all)]))
+
+    refused = program.run(host, "director", "keep", str(profile), "--allow-insecure-profile")
+
+    assert (refused.returncode, vips(host), ipvsadm(host)) == (6, [], [])
+    assert "others may write" in refused.stderr
+
+
+def test_a_second_keeper_of_a_profile_is_refused(cluster: Rig) -> None:
+    host = cluster.lab.director
+    words = ("director", "keep", str(cluster.director), "--allow-insecure-profile")
+    with keeping(host, "director", cluster.director) as keeper:
+        refused = program.run(host, *words, "--lock-timeout", "0.2")
+        keeper.kill()
+    with keeping(host, "director", cluster.director) as keeper:
+        keeper.end()
+
+    assert refused.returncode == 6
+    assert "cannot keep director:web beside another keeper: process" in refused.stderr
+
+
 def test_a_standby_is_kept_a_standby(cluster: Rig) -> None:
     host = cluster.lab.director
     hook = ("keepalived", "notify", "--director", str(cluster.director), "INSTANCE", "VI_1")

@@ -93,8 +93,8 @@ def silence(check: Check, now: float) -> Meaning | None:
         return Meaning(FORWARDS if watched.item.path.sees_vip else UNREACHABLE)
     if hop.heard < check.since:
         how = "ARP" if hop.address.version == 4 else "neighbour discovery"
-        whose = f"its gateway {hop.address} does not answer" if routed else "is down: no answer to"
-        return Meaning(f"{whose} {how}", silent=True)
+        whose = f"its gateway {hop.address} does" if routed else "does"
+        return Meaning(f"{whose} not answer {how}", silent=True)
     # Who is asked more than once a second has no errors left where a guard route refuses: both the
     # route and the error take from the same measure (ip_error in net/ipv4/route.c).
     if watched.why in OF_THE_HOST or now - watched.why_at < _REMEMBERED:
