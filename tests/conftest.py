@@ -118,13 +118,13 @@ def pytest_sessionstart() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    """Print what tests have recorded: failover's figures, and what each hint lost."""
+    """Print what tests have recorded: failover's figures, losses of hints, what was measured."""
     _print_failover(terminalreporter)
     for outcome in ("passed", "failed"):
         for report in terminalreporter.stats.get(outcome, []):
             for name, line in report.user_properties:
-                if name == "hint":
-                    terminalreporter.write_line(f"hint | {outcome} | {line}")
+                if name in ("hint", "measured"):
+                    terminalreporter.write_line(f"{name} | {outcome} | {line}")
 
 
 def _print_failover(terminalreporter: TerminalReporter) -> None:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from itertools import pairwise
 
 import pytest
 
@@ -79,6 +80,7 @@ class FakeHands:
     drained: set[Key] = field(default_factory=set)
     batches: list[Mapping[Key, Down | None]] = field(default_factory=list)
     refuses: bool = False
+    carried_out: Callable[[], None] = lambda: None
 
     def out(self) -> Mapping[Key, Down]:
         return dict(self.is_out)
@@ -90,6 +92,7 @@ class FakeHands:
         if self.refuses:
             raise CannotRun("cannot lock it")
         self.batches.append(changes)
+        self.carried_out()
         for key, down in changes.items():
             if down is None:
                 self.is_out.pop(key, None)
@@ -105,11 +108,15 @@ class Bench:
     profile: DirectorProfile = PROFILE
     hands: FakeHands = field(default_factory=FakeHands)
     now: float = 0.0
+    batch_takes: float = 0.0
+    turns: int = 0
     told: list[HealthEvent] = field(default_factory=list)
     checkers: list[FakeChecker] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.checks = DirectorHealth(self.hands, self.told.append, self.opened)
+        clock = (lambda: self.now) if self.batch_takes else None
+        self.checks = DirectorHealth(self.hands, self.told.append, self.opened, clock)
+        self.hands.carried_out = self.spend
         self.checks.begin(self.profile, aimed(self.profile), self.now)
 
     def opened(self, asked: Sequence[Target]) -> Sequence[Asking]:
@@ -121,7 +128,12 @@ class Bench:
         while (due := self.checks.due()) is not None and due <= until:
             self.now = max(self.now, due)
             self.checks.turn(self.now)
-        self.now = until
+            self.turns += 1
+        self.now = max(self.now, until)
+
+    def spend(self) -> None:
+        """Let the time pass that a batch takes."""
+        self.now += self.batch_takes
 
     @property
     def kinds(self) -> list[str]:
@@ -204,18 +216,51 @@ def test_a_single_failed_check_takes_nobody_out() -> None:
     assert bench.hands.batches == []
 
 
+MANY = replace(
+    PROFILE,
+    real_servers=tuple(
+        RealServer(HTTP, ip_address(f"10.0.{n // 250}.{n % 250 + 1}"), 80) for n in range(1000)
+    ),
+)
+
+
 @pytest.mark.parametrize("rounds", range(20))
 def test_those_that_die_at_once_go_in_one_batch_or_two(rounds: int) -> None:
-    many = tuple(
-        RealServer(HTTP, ip_address(f"10.0.{n // 250}.{n % 250 + 1}"), 80) for n in range(1000)
-    )
-    profile = replace(PROFILE, real_servers=many)
+    """A batch takes 0.6 s here, in which the results of the others come in."""
     died = 10 + rounds / 20
-    bench = Bench(refusing(*range(500), since=died), profile)
+    bench = Bench(refusing(*range(500), since=died), MANY, batch_takes=0.6)
 
     bench.run(died + 2.5)
 
     assert len(bench.hands.is_out) == 500
+    assert len(bench.hands.batches) <= 3
+    assert bench.kinds.count("LATE") == 0, "it was no absence"
+
+
+def test_a_thousand_are_asked_in_so_many_turns_a_second_and_no_more() -> None:
+    bench = Bench(fine, MANY)
+
+    bench.run(2)
+    before = bench.turns
+    bench.run(12)
+
+    assert len(bench.checkers[0].asked) > 11_000
+    assert bench.turns - before <= 10 * 51
+
+
+def test_a_failure_that_was_heard_is_asked_about_sooner_than_silence_is() -> None:
+    heard, unheard = Bench(refusing(1, since=10.0)), Bench(silent(1, since=10.0))
+
+    for bench in (heard, unheard):
+        bench.run(20)
+    gaps = [
+        min(after - before for before, after in pairwise(asked))
+        for bench in (heard, unheard)
+        for asked in [[at for number, at in bench.checkers[0].asked if number == 1 and at > 9.5]]
+    ]
+
+    assert 0.3 <= gaps[0] <= 0.35
+    assert 0.5 <= gaps[1] <= 0.55
 
 
 def test_where_all_are_silent_nothing_is_taken_out_and_blindness_is_told_once() -> None:

@@ -62,7 +62,8 @@ class FakeLink:
         """Nothing changes but what a test changes."""
 
     def hears(self, now: float) -> bool:
-        return not (self.deaf or self.lost or self.full)
+        # As the real one: what is not sent yet nobody can have answered.
+        return not (self.deaf or self.lost or self.full or self._out)
 
     def due(self) -> None:
         return None
@@ -108,12 +109,21 @@ class FakeLink:
 
 
 class Rig:
-    """A checker of one real server on a fake link, and the time, which tests let pass."""
+    """A checker of real servers on a fake link, and the time, which tests let pass."""
 
-    def __init__(self, path: Path, hop: IPv4Address = RIP, check: Check = PLAIN) -> None:
+    def __init__(
+        self,
+        path: Path,
+        hop: IPv4Address = RIP,
+        check: Check = PLAIN,
+        others: Iterable[Path] = (),
+    ) -> None:
         route = RealServerRoute(RIP, "eth0", hop, DIP)
-        item = CheckedPath(0, path, route, check, TIMEOUT)
-        self.checker = PathChecker("eth0", [item])
+        items = [
+            CheckedPath(number, each, route, check, TIMEOUT)
+            for number, each in enumerate((path, *others))
+        ]
+        self.checker = PathChecker("eth0", items)
         self.link = cast("FakeLink", self.checker._link)
         self.now = monotonic()
 
@@ -223,6 +233,27 @@ def test_a_silent_one_is_asked_anew_from_other_ports_and_more_often_when_doubtfu
     assert (len(usual), len(doubtful)) == (TRIES, TRIES_IN_DOUBT)
     assert len({each.payload[:8] for each in usual + doubtful}) == TRIES + TRIES_IN_DOUBT
     assert len({each.payload[:2] for each in usual + doubtful}) == TRIES + TRIES_IN_DOUBT
+
+
+def test_who_is_silent_is_known_in_a_turn_in_which_another_one_is_asked_again() -> None:
+    made = Rig(web(), others=[web(port=81)])
+    made.link.hosts[FIRST] = RIP, silent
+    made.pass_time(0.1)
+    step = TIMEOUT / TRIES
+    found: list[CheckResult] = []
+
+    for number in (0, 1):
+        made.checker.begin([number], made.now)
+        made.now += step
+        found += made.checker.results(made.now)
+    for _ in range(2 * TRIES):
+        made.now += step
+        found += made.checker.results(made.now)
+
+    assert {(each.number, each.why) for each in found} == {
+        (0, "does not answer"),
+        (1, "does not answer"),
+    }
 
 
 # --- deaf ----------------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ def _askings(
             witnesses, made = tuple(gateways(link)), _http if http else PathChecker
             checker = made(link, _checked(each), witnesses)
             gateway = Gateway(partial(checker.witness, witnesses), checker.witnessed)
-            yield Asking(checker, numbers, gateway if witnesses else None)
+            yield Asking(checker, numbers, gateway if witnesses else None, patient=not http)
 
 
 def _by_kind(

@@ -38,11 +38,15 @@ class Checker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A checker, the numbers that it can ask, and the gateway of its link, if it has one."""
+    """A checker, the numbers that it can ask, and the gateway of its link, if it has one.
+
+    `patient` where what it hears may wait for a moment, as nobody is asked anything upon it.
+    """
 
     checker: Checker
     numbers: frozenset[int]
     gateway: Gateway | None = None
+    patient: bool = False
 
 
 OpenCheckers = Callable[[Sequence[Target]], Sequence[Asking]]

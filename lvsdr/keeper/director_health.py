@@ -26,6 +26,9 @@ NOTICE = "notice"
 # What could not be carried out is tried again after so many seconds: another lvsdr is at work for a
 # moment. So many times in vain, and it is told.
 _AGAIN, _PATIENCE = 0.1, 10
+# After a change as much time passes as it took, and not more than this, until the next: where many
+# die, most of them go in one batch.
+_LONGEST_REST = 0.5
 
 Changes = Mapping[Key, Down | None]
 Open = Callable[[Sequence[Target]], Sequence[Asking]]
@@ -47,7 +50,8 @@ class Hands(Protocol):
 class DirectorHealth(Closing):
     """The checks of one profile, whose `targets` are asked by what `open_checkers` opens.
 
-    `tell` gets each event. Where nothing is checked it rests.
+    `tell` gets each event. Where nothing is checked it rests. By `clock` it is known what carrying
+    out has taken, and whether this process was stopped.
     """
 
     def __init__(
@@ -55,8 +59,9 @@ class DirectorHealth(Closing):
         hands: Hands,
         tell: Callable[[HealthEvent], None],
         open_checkers: Open,
+        clock: Callable[[], float] | None = None,
     ) -> None:
-        self._hands, self._tell, self._open = hands, tell, open_checkers
+        self._hands, self._tell, self._open, self._clock = hands, tell, open_checkers, clock
         self._targets: Sequence[Target] = ()
         self._rounds: CheckRounds | None = None
         self._services: Services | None = None
@@ -64,6 +69,7 @@ class DirectorHealth(Closing):
         self._known: dict[Key, RealServer] = {}
         self._sorry: Sequence[RealServer] = ()
         self._retry: float | None = None
+        self._not_before = 0.0
         self._stuck, self._in_vain = "", 0
         self._all_down: set[Service] = set()
         self._late = False
@@ -73,8 +79,8 @@ class DirectorHealth(Closing):
     def begin(self, profile: DirectorProfile, targets: Sequence[Target], now: float) -> None:
         """Check `targets` from now on; what is known of those that were checked before is kept."""
         self._owner, self._sorry = owner_of(profile), profile.sorry_servers
-        asked = tuple(each for each in targets if _can_be_asked(each))
-        self._tell_unchecked(each for each in targets if not _can_be_asked(each))
+        asked = tuple(each for each in targets if each.can_be_asked)
+        self._tell_unchecked(each for each in targets if not each.can_be_asked)
         services, known = Services(profile), {it.key: it for it in profile.real_servers}
         if self._rounds is not None and asked == self._targets:
             self._services, self._known = services, known
@@ -88,7 +94,7 @@ class DirectorHealth(Closing):
         self.close()
         self._targets, self._services, self._known = asked, services, known
         if asked:
-            self._rounds = CheckRounds(asked, self._open(asked), now, down)
+            self._rounds = CheckRounds(asked, self._open(asked), now, down, self._clock)
         # What is not checked any more comes back.
         self._retry = now if out.keys() - {it.key for it in asked} else None
 
@@ -107,8 +113,13 @@ class DirectorHealth(Closing):
         if self._rounds is not None:
             turns = bool(self._rounds.turn(now))
             self._tell_sight()
-        if turns or (self._retry is not None and now >= self._retry):
+        if turns and now < self._not_before:
+            self._retry = min(self._not_before, self._retry or self._not_before)
+        elif turns or (self._retry is not None and now >= self._retry):
             self._settle(now)
+            if self._clock is not None:
+                end = self._clock()
+                self._not_before = end + min(_LONGEST_REST, end - now)
 
     def look_again(self, now: float) -> None:
         """Settle it once more: the record, or the table, was changed by others."""
@@ -231,8 +242,3 @@ class DirectorHealth(Closing):
                 self._unchecked.add(each.key)
                 message = f"cannot check {each.server.title}: {WORDS[each.route]}"
                 self._say_of(each.server, "UNCHECKED", WARNING, message)
-
-
-def _can_be_asked(target: Target) -> bool:
-    # Where there is no route now, there may be one again; silence proves nothing there.
-    return not target.in_vain or target.route == "no-route"

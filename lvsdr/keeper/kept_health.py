@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 
 from lvsdr.core.book import Book
-from lvsdr.core.health_state import down_of, set_down
+from lvsdr.core.health_state import down_of, plan_down, set_down
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.record import Record
 from lvsdr.errors import CannotRun, LvsdrError
@@ -41,6 +43,18 @@ class RecordHands:
     def at_rest(self) -> Collection[Key]:
         """Return who is drained."""
         return self._record.drained.get(self._kept.owner, frozenset())
+
+    def warm_up(self) -> None:
+        """Go once through what a change takes, and change nothing.
+
+        What is made when it is first needed would take longer than all the rest, while clients are
+        still sent to whoever has died.
+        """
+        profile = self._kept.profile
+        assert isinstance(profile, DirectorProfile), "only a director has health checks"
+        some = {each.key: None for each in profile.real_servers[:1]}
+        with suppress(LvsdrError):
+            plan_down(profile, some, self._kernel, self._book)
 
     def carry_out(self, changes: Changes) -> None:
         """Take out, or put back; raises LvsdrError, also where another lvsdr is at work."""
@@ -82,7 +96,7 @@ class KeptHealth(Closing):
         self._files = None if track_files is None else TrackFileHands(track_files, self._checked)
         self._hands = self._files or RecordHands(kept, kernel, book)
         self.program = ChangeProgram(tell)
-        self._health = DirectorHealth(self._hands, self._tell, open_checkers)
+        self._health = DirectorHealth(self._hands, self._tell, open_checkers, monotonic)
         self._profile: DirectorProfile | None = None
         self._now = self._stale = 0.0
         self._failure = ""
@@ -129,6 +143,8 @@ class KeptHealth(Closing):
             if self._files is not None:
                 self._files.begin()
             self._health.begin(profile, self._targets(profile), now)
+            if self._profile is None and isinstance(self._hands, RecordHands):
+                self._hands.warm_up()
             self._profile, self._stale = profile, now + _STALE
         self._health.look_again(now)
 

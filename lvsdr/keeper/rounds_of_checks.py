@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from lvsdr.keeper.check_targets import Target
 from lvsdr.keeper.checker import Asking
@@ -16,16 +16,22 @@ from lvsdr.model.health import CheckResult
 _AT_ONCE = 256
 # When in the check of a doubtful path a witness is asked: what is heard in its midst counts.
 _MIDST = 0.42
-# Of a check that failed the next one comes after this part of the interval.
-_SOONER = 0.5
+# Of a check that failed the next one comes after this part of the interval: of one that was silent
+# until its timeout, and of one whose failure was heard, for which nobody has to wait.
+_SOONER, _SOONER_HEARD = 0.5, 0.3
 # By so much, in timeouts of the least patient check, we may be late until that counts as absence.
 _ABSENT = 1.0
+# From turn to turn there are at least so many seconds, and at most this part of the least timeout:
+# a turn for each check and one for each answer cost several times as much as the checks.
+_REST, _REST_OF_TIMEOUT = 0.02, 0.04
 
 
 class CheckRounds(Closing):
     """Begins the check of each of `targets` when it is due, and says what changes with them.
 
-    `down` are the numbers of those that are known not to serve, and why.
+    `down` are the numbers of those that are known not to serve, and why. By `clock` it is seen that
+    this process itself was stopped while it waited; what takes long here is no such absence, as
+    answers lie in the sockets meanwhile, and whoever is silent is asked all its questions.
     """
 
     def __init__(
@@ -34,42 +40,63 @@ class CheckRounds(Closing):
         askings: Sequence[Asking],
         now: float,
         down: Mapping[int, str] | None = None,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._targets = targets
+        self._clock = clock
         self._askings = askings
         self._by = {number: place for place, it in enumerate(askings) for number in it.numbers}
         self.states = PathStates([each.checked for each in targets], down)
         self._timetable = Timetable([each.health.interval for each in targets], now)
-        self._patience = _ABSENT * min(each.health.timeout for each in targets)
+        least = min(each.health.timeout for each in targets)
+        self._patience, self._rest = _ABSENT * least, min(_REST, _REST_OF_TIMEOUT * least)
         self._witnesses: set[int] = set()
         self._gateways = GatewayWitness()
         # Until when a check is under way at the most: one that proved nothing has no result.
         self._busy = [float("-inf")] * len(targets)
+        self._under_way: set[int] = set()
+        # What is waited for, since when; not longer than a turn of ours, or others', begins.
         self._expected: float | None = None
+        self._waits_since: float | None = now
+        self._away = False
+        self._next = now
         # Whether the last turn came too late for its checks to mean anything.
         self.late = False
 
     def filenos(self) -> Sequence[int]:
-        """Return the descriptors that ask for a turn once they can be read."""
-        return [each for it in self._askings for each in it.checker.filenos()]
+        """Return the descriptors that ask for a turn once they can be read.
+
+        Where many are asked what comes is read in turns, at the time of which others are begun.
+        """
+        asked = [it for it in self._askings if not (it.patient and self._under_way)]
+        return [each for it in asked for each in it.checker.filenos()]
 
     def due(self) -> float | None:
         """Return when a turn is due though there is nothing to be read."""
+        if self._clock is not None:
+            self._wait(self._clock())
         checkers = (it.checker.due() for it in self._askings)
-        times = (self._timetable.next(), self._gateways.due(), *checkers)
-        self._expected = min((each for each in times if each is not None), default=None)
+        soon = self._next if self._under_way else None
+        times = (self._timetable.next(), self._gateways.due(), soon, *checkers)
+        first = min((each for each in times if each is not None), default=None)
+        self._expected = None if first is None else max(first, self._next)
         return self._expected
 
     def turn(self, now: float) -> list[Turn]:
         """Read what came, begin what is due, and return the paths that change."""
-        self.late = self._expected is not None and now - self._expected > self._patience
+        self._wait(now)
+        self.late, self._away = self._away, False
         if self.late:
             # Whoever was stopped, or has too much to do, knows nothing of the time between.
             self._forget()
         for side, at in self._gateways.turn(now).items():
             self.states.heard(side, at)
         turns = self._judged(now)
-        self._begin(self._timetable.take(now, _AT_ONCE), now)
+        begun = self._timetable.take(now, _AT_ONCE)
+        self._begin(begun, now)
+        self._under_way = {each for each in self._under_way if self._busy[each] > now}
+        self._next = now + (0.0 if len(begun) == _AT_ONCE else self._rest)
+        self._waits_since = None if self._clock is not None else now
         return turns
 
     def sights(self) -> list[tuple[str, Sight]]:
@@ -80,6 +107,12 @@ class CheckRounds(Closing):
         """Give back what the checkers have opened."""
         for each in self._askings:
             each.checker.close()
+
+    def _wait(self, now: float) -> None:
+        """Note whether we have waited for much longer than was to be."""
+        if self._waits_since is not None and self._expected is not None:
+            self._away |= now - max(self._expected, self._waits_since) > self._patience
+        self._waits_since = now
 
     def _forget(self) -> None:
         for each in self._askings:
@@ -100,8 +133,9 @@ class CheckRounds(Closing):
         """Ask again soon, as long as it is not known how it is."""
         number = result.number
         if self.states.is_up(number):
-            interval = self._targets[number].health.interval
-            self._timetable.bring_forward(number, max(now, result.began + _SOONER * interval))
+            part = _SOONER if result.silent else _SOONER_HEARD
+            pause = part * self._targets[number].health.interval
+            self._timetable.bring_forward(number, max(now, result.began + pause))
 
     def _begin(self, numbers: Iterable[int], now: float) -> None:
         for place, each in self._by_checker(numbers, now).items():
@@ -113,6 +147,7 @@ class CheckRounds(Closing):
         for number in numbers:
             if self._busy[number] <= now:
                 self._busy[number] = now + self._targets[number].health.timeout
+                self._under_way.add(number)
                 found.setdefault(self._by[number], []).append(number)
         return found
 

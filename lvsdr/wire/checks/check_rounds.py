@@ -73,6 +73,9 @@ class CheckRounds:
         due = [each for each in self._rounds if each.next <= now and each.waiting]
         self._rounds = [each for each in self._rounds if each.waiting]
         for each in sorted(due, key=_turn):
+            if each not in self._rounds:
+                # The link went down over one before it: nothing is waited for any more.
+                return
             waiting = list(each.waiting.values())
             if each.turn >= each.turns:
                 self._rounds.remove(each)

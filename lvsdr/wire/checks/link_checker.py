@@ -113,6 +113,9 @@ class LinkChecker(Closing):
         self._hops.pass_time(now)
         self._follow(now)
         for checks, ask, over in self._rounds.turns(now):
+            if over:
+                # Others that were asked again just now are no reason to doubt what all were asked.
+                self._flush()
             self._turn(checks, now, ask=ask, over=over)
         self._pass_time(now)
         self._flush()

@@ -1,0 +1,270 @@
+"""Health checks of very many real servers, beside keepalived's TCP_CHECK.
+
+    python -m lvsdr.lab --memory 1024 --timeout 3000 -- python benchmarks/health.py [PART...]
+
+Parts: cpu (1,000 real servers, in turns with keepalived), many (10,000), rest (100 services), and
+rounds (10,000 without a table, on the machine's own kernel too: sudo unshare -nm python
+benchmarks/health.py rounds). All real servers are addresses of two hosts. The CPU time is what the
+kernel counts for the processes of each checker; in it is what the other hosts' kernels do with a
+packet, as all hosts are one here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from time import monotonic, sleep
+
+ROOT = Path(__file__).resolve().parent
+sys.path[:0] = [str(ROOT.parent / "tests"), str(ROOT.parent / "tests/lab"), str(ROOT / "parts")]
+
+from many_servers import DIP, HEALTH, Document, document, segment, uniform, varied  # noqa: E402
+from peers import running_checker  # noqa: E402
+
+from lvsdr.lab.lab_host import Host  # noqa: E402
+from lvsdr.lab.lvsdr_command import lvsdr_command  # noqa: E402
+
+SPAN, ROUNDS, SETTLED = 20.0, 3, 5.0
+BYTE_CODE = tempfile.TemporaryDirectory()
+# An installed program is compiled.
+COMPILED = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": BYTE_CODE.name}
+
+
+# --- the two checkers ----------------------------------------------------------------------------
+
+
+@contextmanager
+def keeper(host: Host, folder: Path, services: list[Document]) -> Iterator[int]:
+    """Let lvsdr keep the director; give the number of its process."""
+    path, told = folder / "director.json", folder / "told"
+    path.write_text(json.dumps(document(services)), encoding="utf-8")
+    words = lvsdr_command("director", "keep", str(path), "--allow-insecure-profile")
+    with told.open("w") as out:
+        environment = {**os.environ, **COMPILED}
+        process = host.inside(
+            lambda: subprocess.Popen(words, stdout=out, stderr=out, env=environment)
+        )
+        try:
+            until = monotonic() + 120
+            while "is kept as" not in told.read_text():
+                assert monotonic() < until and process.poll() is None, told.read_text()
+                sleep(0.1)
+            yield process.pid
+        finally:
+            process.terminate()
+            process.wait(30)
+    said = told.read_text()
+    assert " is down" not in said, said
+    done = host.lvsdr("director", "withdraw", path, "--allow-insecure-profile")
+    assert done.returncode == 0, done.stderr
+
+
+@contextmanager
+def keepalived(host: Host, folder: Path, services: list[Document]) -> Iterator[int]:
+    """Let keepalived check them; give the number of the process that does."""
+    path, conf = folder / "theirs.json", folder / "keepalived.conf"
+    path.write_text(json.dumps(document(services, table_owner="keepalived")), encoding="utf-8")
+    words = ("config", "--virtual-servers", "--allow-insecure-profile", "--director", path)
+    done = host.lvsdr("keepalived", *words)
+    assert done.returncode == 0, done.stderr
+    conf.write_text(done.stdout, encoding="utf-8")
+    with running_checker(host, conf) as parent:
+        until = monotonic() + 60
+        while not (found := _children(parent)):
+            assert monotonic() < until, (folder / "log").read_text()
+            sleep(0.1)
+        yield found[0]
+    text = (folder / "log").read_text(errors="replace")
+    assert "failed" not in text.lower(), text[-2000:]
+
+
+def _children(parent: int) -> list[int]:
+    try:
+        text = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii")
+    except OSError:
+        return []
+    return [int(word) for word in text.split()]
+
+
+def cpu(pid: int) -> float:
+    """Return the seconds of CPU time that a process has had (proc(5))."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory(pid: int, field: str = "VmRSS:") -> float:
+    """Return the memory of a process in MiB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
+
+
+def spent(pid: int, seconds: float) -> float:
+    """Return which part of a core a process takes in so many seconds."""
+    start, before = monotonic(), cpu(pid)
+    sleep(seconds)
+    return (cpu(pid) - before) / (monotonic() - start)
+
+
+# --- witnesses -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def tcpdump(host: Host, file: Path) -> Iterator[None]:
+    """Write the first packets of connections from the director to a file, inside the block."""
+    words = ["tcpdump", "-Z", "root", "-i", "p0", "-B", "65536", "-s", "64", "-w", str(file)]
+    words.append(f"tcp and src {DIP} and tcp[13] = 2")
+    running = host.inside(lambda: subprocess.Popen(words, stderr=subprocess.DEVNULL))
+    try:
+        yield
+    finally:
+        running.terminate()
+        running.wait(30)
+
+
+def opened(pcap: bytes) -> dict[bytes, list[float]]:
+    """Return when connections were begun along each path: by MAC address, VIP and port."""
+    found, at = defaultdict[bytes, list[float]](list), 24
+    while at + 16 <= len(pcap):
+        seconds, micro, length = struct.unpack_from("=III", pcap, at)
+        frame = pcap[at + 16 : at + 16 + length]
+        found[frame[:6] + frame[30:34] + frame[36:38]].append(seconds + micro / 1e6)
+        at += 16 + length
+    return found
+
+
+def lateness(times: dict[bytes, list[float]]) -> list[float]:
+    """Return by how much each question is away from an interval after the one before it."""
+    return sorted(
+        abs(after - before - HEALTH["interval"])
+        for each in times.values()
+        for before, after in pairwise(each)
+    )
+
+
+def a_second(times: dict[bytes, list[float]]) -> float:
+    every = [each for some in times.values() for each in some]
+    return len(every) / (max(every) - min(every))
+
+
+# --- the parts -----------------------------------------------------------------------------------
+
+
+def side_by_side(title: str, services: list[Document]) -> None:
+    """Print what 1,000 real servers cost each of the two, in turns."""
+    taken: dict[str, list[float]] = {"lvsdr": [], "keepalived": []}
+    held = dict.fromkeys(taken, 0.0)
+    with segment(services) as made, tempfile.TemporaryDirectory() as name:
+        host, file = made.director, Path(name) / "frames"
+        for _ in range(ROUNDS):
+            for who, checker in (("lvsdr", keeper), ("keepalived", keepalived)):
+                with checker(host, Path(name), services) as pid:
+                    sleep(SETTLED)
+                    with tcpdump(made.switch, file):
+                        sleep(3)
+                    taken[who].append(spent(pid, SPAN))
+                    held[who] = memory(pid)
+                    asked = a_second(opened(file.read_bytes()))
+                    print(f"{title}, {who}: {taken[who][-1]:.3f}, {asked:.0f} SYNs/s", flush=True)
+    ours, theirs = (median(taken[who]) for who in taken)
+    print(
+        f"| CPU, 1,000 real servers, {title} | 0.5 | {ours / theirs:.2f} |"
+        f" {ours:.3f} / {theirs:.3f} of a core |"
+        f" {held['lvsdr']:.0f} / {held['keepalived']:.0f} MiB |"
+    )
+
+
+def very_many(title: str, services: list[Document], rows: int) -> None:
+    """Print how late probes of very many real servers are, by what tcpdump heard."""
+    with segment(services) as made, tempfile.TemporaryDirectory() as name:
+        host, folder = made.director, Path(name)
+        with keeper(host, folder, services) as pid:
+            sleep(4 * SETTLED)
+            file = folder / "frames"
+            with tcpdump(made.switch, file):
+                part = spent(pid, SPAN)
+            late = lateness(opened(file.read_bytes()))
+            held = memory(pid, "VmHWM:")
+    within = sum(each <= 0.2 for each in late) / len(late)
+    print(
+        f"| {rows:,} real servers, {title} | 99 % within 0.2 s | {100 * within:.2f} % of"
+        f" {len(late):,} | 99th {late[len(late) * 99 // 100]:.3f} s, last {late[-1]:.3f} s |"
+        f" {part:.2f} of the core | {held:.0f} MiB at the most |"
+    )
+
+
+def at_rest() -> None:
+    """Print what 100 services of two real servers cost while all is well."""
+    services = uniform(200)
+    with segment(services) as made, tempfile.TemporaryDirectory() as name:
+        with keeper(made.director, Path(name), services) as pid:
+            sleep(SETTLED)
+            found = [spent(pid, SPAN) for _ in range(ROUNDS)]
+            held = memory(pid)
+        ours = f"{100 * median(found):.2f} % ({100 * min(found):.2f} to {100 * max(found):.2f})"
+        with keepalived(made.director, Path(name), services) as pid:
+            sleep(SETTLED)
+            theirs = [spent(pid, SPAN) for _ in range(ROUNDS)]
+    print(
+        f"| at rest, 100 services, 200 paths checked | 1 %, 40 MiB | {ours}, {held:.0f} MiB |"
+        f" keepalived {100 * median(theirs):.2f} % |"
+    )
+
+
+def _cpu() -> None:
+    side_by_side("alike", uniform(1000))
+    side_by_side("varied", varied(1000))
+
+
+def _many() -> None:
+    very_many("alike", uniform(10_000), 10_000)
+    very_many("varied", varied(10_000), 10_000)
+
+
+def _rounds() -> None:
+    for title, services in (("alike", uniform(10_000)), ("varied", varied(10_000))):
+        with segment(services) as made, tempfile.TemporaryDirectory() as name:
+            path = Path(name) / "director.json"
+            path.write_text(json.dumps(document(services)), encoding="utf-8")
+            words = [sys.executable, str(ROOT / "parts/rounds_sample.py"), str(path), str(SPAN)]
+            found = json.loads(made.director.run(*words, timeout=300).stdout)
+        half, most, last = found["late"]
+        print(
+            f"| 10,000 without a table, {title} | 99 % within 0.2 s | half {half:.3f}, 99 %"
+            f" {most:.3f}, last {last:.3f} s | {found['cpu']:.2f} of a core |"
+            f" {found['memory']:.0f} MiB | {found['results']} a second |",
+            flush=True,
+        )
+
+
+PARTS: dict[str, Callable[[], None]] = {
+    "cpu": _cpu,
+    "many": _many,
+    "rest": at_rest,
+    "rounds": _rounds,
+}
+
+
+def main() -> None:
+    """Print a row for each measurement."""
+    # The director of keepalived's turn is to have room for as many neighbours.
+    for number, name in enumerate(("gc_thresh1", "gc_thresh2", "gc_thresh3")):
+        with suppress(OSError):
+            # On the machine itself they are not ours, and nobody there needs them.
+            Path(f"/proc/sys/net/ipv4/neigh/default/{name}").write_text(f"{16384 << number}\n")
+    print(f"load {os.getloadavg()[0]:.1f}")
+    for name in sys.argv[1:] or PARTS:
+        PARTS[name]()
+
+
+if __name__ == "__main__":
+    main()
