@@ -141,7 +141,11 @@ class DirectorHealth(Closing):
     def state(self) -> str:
         """Return in a few words how it stands."""
         sides = () if self._rounds is None else self._rounds.states.blind
-        said = f"{len(self._hands.out())} of {len(self._known)} real servers down"
+        try:
+            down = len(self._hands.out())
+        except LvsdrError as failure:
+            return failure.message
+        said = f"{down} of {len(self._known)} real servers down"
         return f"{said}; blind: {', '.join(map(health_words.place, sides))}" if sides else said
 
     def _still_down(self, asked: Sequence[Target]) -> Iterator[tuple[int, str]]:
