@@ -39,10 +39,8 @@ def lost_when_a_service_dies(made: Peers, checker: str) -> tuple[int, int]:
             client.more(2)
         end = monotonic()
         spans = [client.span(start, end) for client in clients]
-        after = [client.span(end, client.more(5)) for client in clients]
         made.serve(0)
         assert made.all_are("1", 20.0), made.weights()
-    assert sum(each.lost for each in after) == 0
     return sum(each.lost for each in spans), sum(each.asked for each in spans)
 
 
