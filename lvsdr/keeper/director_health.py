@@ -82,7 +82,7 @@ class DirectorHealth(Closing):
         down.update(self._still_down(asked))
         if self._rounds is not None:
             # They are behind something else by now, where nobody has been heard yet.
-            self._sightless += self._rounds.states.blind
+            self._sightless = tuple({*self._sightless, *self._rounds.states.blind})
         self.close()
         self._targets, self._services, self._known = asked, services, known
         if asked:
@@ -128,7 +128,11 @@ class DirectorHealth(Closing):
     def state(self) -> str:
         """Return in a few words how it stands."""
         sides = () if self._rounds is None else self._rounds.states.blind
-        said = f"{len(self._hands.out())} of {len(self._known)} real servers down"
+        try:
+            out = len(self._hands.out())
+        except LvsdrError as failure:
+            return failure.message
+        said = f"{out} of {len(self._known)} real servers down"
         return f"{said}; blind: {', '.join(map(_place, sides))}" if sides else said
 
     def _still_down(self, asked: Sequence[Target]) -> Iterator[tuple[int, str]]:
