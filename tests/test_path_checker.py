@@ -10,7 +10,15 @@ from typing import cast
 import pytest
 
 from lvsdr.model.checked_path import CheckedPath
-from lvsdr.model.health import Check, CheckResult, HttpCheck, PathCheck, UdpCheck
+from lvsdr.model.health import (
+    TRIES,
+    TRIES_IN_DOUBT,
+    Check,
+    CheckResult,
+    HttpCheck,
+    PathCheck,
+    UdpCheck,
+)
 from lvsdr.model.ipvs import Service
 from lvsdr.model.path import Path, RealServerRoute
 from lvsdr.wire.checks import link_checker
@@ -221,7 +229,7 @@ def test_a_silent_one_is_asked_anew_from_other_ports_and_more_often_when_doubtfu
     made.check(doubtful=True)
     doubtful = segments(made, 0x02)[len(usual) :]
 
-    assert (len(usual), len(doubtful)) == (5, 16)
+    assert (len(usual), len(doubtful)) == (TRIES, TRIES_IN_DOUBT)
     assert len({each.payload[:8] for each in usual + doubtful}) == 21
     assert len({each.payload[:2] for each in usual + doubtful}) == 21
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from keepers import keeping
+from keepers import Keeper, keeping
 from rig import (
     RIPS,
     VIP,
@@ -195,26 +195,28 @@ FAULTS: dict[str, dict[str, tuple[str, str]]] = {
 
 
 @contextmanager
-def all_served(made: Made, *but: str) -> Iterator[None]:
-    """Serve everything; on the first real server not what `but` names."""
+def all_served(made: Made, host: Host, *less: str) -> Iterator[None]:
+    """Serve everything on a real server but what `less` names."""
     four, six = (next(it for it in made.rig.services if it.family == f) for f in FAMILIES)
     with ExitStack() as stack:
-        for place, host in enumerate(made.rig.lab.realservers):
-            less = but if place == 0 else ()
-            tcp = [Service("tcp", four.vip, port) for port in TCP if f"tcp {port}" not in less]
-            tcp += [six] if "tcp6 80" not in less else []
-            stack.enter_context(serving(host, tcp))
-            if "udp" not in less:
-                stack.enter_context(pong(host, b"nope" if "udp word" in less else b"pong"))
-            if "http" not in less:
-                body = b"broken" if "http body" in less else b"all is fine"
-                stack.enter_context(web(host, body, 503 if "http status" in less else 200))
+        tcp = [Service("tcp", four.vip, port) for port in TCP if f"tcp {port}" not in less]
+        tcp += [six] if "tcp6 80" not in less else []
+        stack.enter_context(serving(host, tcp))
+        if "udp" not in less:
+            stack.enter_context(pong(host, b"nope" if "udp word" in less else b"pong"))
+        if "http" not in less:
+            body = b"broken" if "http body" in less else b"all is fine"
+            stack.enter_context(web(host, body, 503 if "http status" in less else 200))
         yield
 
 
 @pytest.fixture(scope="module")
-def kept(made: Made) -> Iterator[object]:
-    with keeping(made.rig.lab.director, "director", made.rig.director, "--every", "1") as keeper:
+def kept(made: Made) -> Iterator[Keeper]:
+    director = made.rig.lab.director
+    with (
+        all_served(made, made.rig.lab.realservers[1]),
+        keeping(director, "director", made.rig.director, "--every", "1") as keeper,
+    ):
         yield keeper
         keeper.end()
 
@@ -238,26 +240,26 @@ def everybody_is_in(made: Made) -> bool:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_fails_on_one_is_out_there_and_nowhere_else(
-    made: Made, kept: object, fault: str
+    made: Made, kept: Keeper, fault: str
 ) -> None:
     wrong = FAULTS[fault]
     services = {service for service, _ in wrong.values()}
-    with all_served(made):
+    with all_served(made, made.first):
         before = everybody_is_in(made)
-    with all_served(made, *wrong):
+    with all_served(made, made.first, *wrong):
         out = settled(lambda: out_of(made), services, 15)
         lines, said = made.table(), downs(made)
-    with all_served(made):
+    with all_served(made, made.first):
         back = everybody_is_in(made)
 
-    assert (before, out, back) == (True, services, True), lines
+    assert (before, out, back) == (True, services, True), (lines, kept.events)
     assert sum(line.endswith("-w 0") for line in lines) == len(services)
     assert sorted(said.values()) == sorted(why for _, why in wrong.values())
 
 
-def test_a_program_says_who_serves_and_who_does_not_is_removed(made: Made, kept: object) -> None:
+def test_a_program_says_who_serves_and_who_does_not_is_removed(made: Made, kept: Keeper) -> None:
     service = f"-t {VIP}:{PROGRAM}"
-    with all_served(made):
+    with all_served(made, made.first):
         assert settled(lambda: set(made.weights(service).values()), {"1"}, 15) == {"1"}
         (made.folder / RIPS[0]).touch()
         out = settled(lambda: list(made.weights(service)), [f"{RIPS[1]}:{PROGRAM}"], 10)

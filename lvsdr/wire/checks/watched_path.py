@@ -23,6 +23,7 @@ from lvsdr.wire.paths.probe import PROTOCOLS, Mark, Probe
 
 # From so many ports one check asks at most, where others may need the rest.
 PORTS_EACH = 2
+NEVER = -1e9
 
 
 @dataclass(slots=True, eq=False)
@@ -51,8 +52,8 @@ class WatchedPath:
     questions: Questions | None = None
     check: Check | None = None
     why: str = ""
-    why_at: float = -1e9
-    spared: float = -1e9
+    why_at: float = NEVER
+    spared: float = NEVER
     neighbours: int = 1
     turn: int = 0
 
