@@ -230,8 +230,8 @@ def test_a_silent_one_is_asked_anew_from_other_ports_and_more_often_when_doubtfu
     doubtful = segments(made, 0x02)[len(usual) :]
 
     assert (len(usual), len(doubtful)) == (TRIES, TRIES_IN_DOUBT)
-    assert len({each.payload[:8] for each in usual + doubtful}) == 21
-    assert len({each.payload[:2] for each in usual + doubtful}) == 21
+    assert len({each.payload[:8] for each in usual + doubtful}) == TRIES + TRIES_IN_DOUBT
+    assert len({each.payload[:2] for each in usual + doubtful}) == TRIES + TRIES_IN_DOUBT
 
 
 # --- deaf ----------------------------------------------------------------------------------------
