@@ -58,7 +58,9 @@ class Target:
     @property
     def checked(self) -> Checked:
         """Return how many of its checks have to fail, or to succeed."""
-        return Checked(self.health.fall, self.health.rise, self.side, self.health.timeout)
+        health = self.health
+        proves = not isinstance(health.check, CommandCheck)
+        return Checked(health.fall, health.rise, self.side, health.timeout, proves)
 
     @property
     def in_vain(self) -> bool:

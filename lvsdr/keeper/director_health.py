@@ -90,7 +90,7 @@ class DirectorHealth(Closing):
         down.update(self._still_down(asked))
         if self._rounds is not None:
             # They are behind something else by now, where nobody has been heard yet.
-            self._sightless += self._rounds.states.blind
+            self._sightless = tuple({*self._sightless, *self._rounds.states.blind})
         self.close()
         self._targets, self._services, self._known = asked, services, known
         if asked:

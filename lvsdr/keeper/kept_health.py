@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
@@ -58,10 +58,14 @@ class RecordHands:
 
     def carry_out(self, changes: Changes) -> None:
         """Take out, or put back; raises LvsdrError, also where another lvsdr is at work."""
-        profile = self._kept.profile
-        assert isinstance(profile, DirectorProfile), "only a director has health checks"
         # The others' turns must not wait for whoever has the lock.
         with self._book.locked(0.0):
+            # Since the last look it may have been withdrawn, or another one applied.
+            wish = self._kept.wish()
+            if wish.state is State.NOTHING:
+                raise CannotRun(wish.reason)
+            profile = self._kept.profile
+            assert isinstance(profile, DirectorProfile), "only a director has health checks"
             try:
                 set_down(profile, changes, self._kernel, self._book)
             except LvsdrError:
@@ -93,7 +97,8 @@ class KeptHealth(Closing):
     ) -> None:
         self._kept, self._kernel = kept, kernel
         self._tell_people = tell
-        self._files = None if track_files is None else TrackFileHands(track_files, self._checked)
+        known = self._checked, self._unchecked
+        self._files = None if track_files is None else TrackFileHands(track_files, *known)
         self._hands = self._files or RecordHands(kept, kernel, book)
         self.program = ChangeProgram(tell)
         self._health = DirectorHealth(self._hands, self._tell, open_checkers, monotonic)
@@ -106,6 +111,8 @@ class KeptHealth(Closing):
         try:
             self.begin(now, changed=changed)
         except LvsdrError as failure:
+            # Whatever was noticed is still to be looked up.
+            self._stale = 0.0
             self._kernel.reopen()
             if failure.message != self._failure:
                 self._failure = failure.message
@@ -131,9 +138,7 @@ class KeptHealth(Closing):
         self._now = now
         profile = self._kept.profile
         assert isinstance(profile, DirectorProfile), "only a director has health checks"
-        if (
-            self._files is None and not has_checks(profile)
-        ) or self._kept.wish().state is State.NOTHING:
+        if self._kept.wish().state is State.NOTHING or self._has_nothing_to_do(profile):
             self._rest()
             return
         if profile is not self._profile:
@@ -173,6 +178,12 @@ class KeptHealth(Closing):
         """Return in a few words how it stands; nothing where nothing is checked."""
         return "" if self._profile is None else self._health.state
 
+    def _has_nothing_to_do(self, profile: DirectorProfile) -> bool:
+        """Return whether nobody is checked, and nobody is out who was: he comes back."""
+        if self._files is not None or has_checks(profile):
+            return False
+        return not (profile.writes_table and self._hands.out())
+
     def _targets(self, profile: DirectorProfile) -> Sequence[Target]:
         # Others' programs are none of its business.
         host = self._kernel.inspect(lambda _: packets(profile), table=False, others=False)
@@ -180,10 +191,17 @@ class KeptHealth(Closing):
 
     def _checked(self) -> Iterable[RealServer]:
         """Return the real servers that are checked."""
+        return [each for each, checked in self._servers() if checked]
+
+    def _unchecked(self) -> Iterable[RealServer]:
+        """Return the real servers that nobody checks."""
+        return [each for each, checked in self._servers() if not checked]
+
+    def _servers(self) -> Iterator[tuple[RealServer, bool]]:
         profile = self._kept.profile
         assert isinstance(profile, DirectorProfile), "only a director has health checks"
-        of = profile.health_of
-        return [each for each in profile.real_servers if of(each.service) is not None]
+        for each in profile.real_servers:
+            yield each, profile.health_of(each.service) is not None
 
     def _refuse_misfit(self, profile: DirectorProfile) -> None:
         """Raise CannotRun where what is found could not be carried out, or would be twice."""

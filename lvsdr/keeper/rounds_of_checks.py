@@ -163,6 +163,8 @@ class CheckRounds(Closing):
         if other is not None and other not in self._witnesses:
             self._witnesses.add(other)
             self._timetable.bring_forward(other, now + _MIDST * target.health.timeout)
-        elif other is None and gateway is not None and target.is_near:
+        # Whoever is down may have been heard last, long ago: the last one of all is alone.
+        alone = other is None or not self.states.is_up(other)
+        if alone and gateway is not None and target.is_near:
             self._gateways.call(target.side, gateway, now, target.health.timeout)
         return True

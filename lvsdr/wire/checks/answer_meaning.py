@@ -86,7 +86,7 @@ def held_without_answer(check: Check, now: float) -> Meaning | None:
 def silence(check: Check, now: float) -> Meaning | None:
     """Return what it says that nothing has come until the end; None where that may be our doing."""
     watched, hop = check.watched, check.watched.hop
-    if _spared(check, now):
+    if check.unasked or _spared(check, now):
         return None
     routed = watched.item.route.routed
     if check.doubted:
