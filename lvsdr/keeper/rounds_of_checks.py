@@ -9,6 +9,7 @@ from lvsdr.keeper.checker import Asking
 from lvsdr.keeper.gateway_witness import GatewayWitness
 from lvsdr.keeper.path_states import PathStates, Sight, Turn
 from lvsdr.keeper.timetable import Timetable
+from lvsdr.model.address import IPAddress
 from lvsdr.model.closed_on_exit import Closing
 from lvsdr.model.health import CheckResult
 
@@ -18,12 +19,13 @@ _AT_ONCE = 256
 _MIDST = 0.42
 # Of a check that failed the next one comes after this part of the interval: of one that was silent
 # until its timeout, and of one whose failure was heard, for which nobody has to wait.
-_SOONER, _SOONER_HEARD = 0.5, 0.3
+_SOONER, _SOONER_HEARD = 0.5, 0.25
 # By so much, in timeouts of the least patient check, we may be late until that counts as absence.
 _ABSENT = 1.0
 # From turn to turn there are at least so many seconds, and at most this part of the least timeout:
-# a turn for each check and one for each answer cost several times as much as the checks.
-_REST, _REST_OF_TIMEOUT = 0.02, 0.04
+# a turn for each check and one for each answer cost several times as much as the checks. Of that it
+# is a part while somebody is asked more often, and each question wants its moment.
+_REST, _REST_OF_TIMEOUT, _HASTE = 0.03, 0.06, 0.5
 
 
 class CheckRounds(Closing):
@@ -52,6 +54,9 @@ class CheckRounds(Closing):
         self._patience, self._rest = _ABSENT * least, min(_REST, _REST_OF_TIMEOUT * least)
         self._witnesses: set[int] = set()
         self._gateways = GatewayWitness()
+        self._neighbours: dict[IPAddress, list[int]] = {}
+        for number, each in enumerate(targets):
+            self._neighbours.setdefault(each.path.rip, []).append(number)
         # Until when a check is under way at the most: one that proved nothing has no result.
         self._busy = [float("-inf")] * len(targets)
         self._under_way: set[int] = set()
@@ -59,7 +64,7 @@ class CheckRounds(Closing):
         self._expected: float | None = None
         self._waits_since: float | None = now
         self._away = False
-        self._next = now
+        self._next = self._hasty_until = now
         # Whether the last turn came too late for its checks to mean anything.
         self.late = False
 
@@ -95,7 +100,8 @@ class CheckRounds(Closing):
         begun = self._timetable.take(now, _AT_ONCE)
         self._begin(begun, now)
         self._under_way = {each for each in self._under_way if self._busy[each] > now}
-        self._next = now + (0.0 if len(begun) == _AT_ONCE else self._rest)
+        rest = self._rest * (_HASTE if now < self._hasty_until else 1.0)
+        self._next = now + (0.0 if len(begun) == _AT_ONCE else rest)
         self._waits_since = None if self._clock is not None else now
         return turns
 
@@ -123,23 +129,32 @@ class CheckRounds(Closing):
     def _judged(self, now: float) -> list[Turn]:
         results = [each for it in self._askings for each in it.checker.results(now)]
         turns = self.states.take(results)
+        changed = {each.number for each in turns}
         for result in results:
             self._busy[result.number] = now
-            if not result.ok:
+            # Of one that is known to be down nothing new is heard.
+            if not result.ok and (result.number in changed or self.states.is_up(result.number)):
                 self._sooner(result, now)
         return turns
 
     def _sooner(self, result: CheckResult, now: float) -> None:
-        """Ask again soon, as long as it is not known how it is."""
+        """Ask again soon, as long as it is not known how it is; and what else is on that host."""
         number = result.number
+        for other in self._neighbours[self._targets[number].path.rip]:
+            if self.states.is_up(other) and not self.states.is_doubtful(other):
+                self._timetable.bring_forward(other, now)
         if self.states.is_up(number):
             part = _SOONER if result.silent else _SOONER_HEARD
             pause = part * self._targets[number].health.interval
-            self._timetable.bring_forward(number, max(now, result.began + pause))
+            # Not before either: two questions at about the same time are one.
+            self._timetable.put(number, max(now, result.began + pause))
 
     def _begin(self, numbers: Iterable[int], now: float) -> None:
         for place, each in self._by_checker(numbers, now).items():
             doubtful = {number for number in each if self._is_doubtful(number, now)}
+            if doubtful:
+                longest = max(self._targets[number].health.timeout for number in doubtful)
+                self._hasty_until = max(self._hasty_until, now + longest)
             self._askings[place].checker.begin(each, now, doubtful=doubtful)
 
     def _by_checker(self, numbers: Iterable[int], now: float) -> dict[int, list[int]]:
