@@ -8,7 +8,7 @@ from typing import Protocol
 
 from lvsdr.core.record import owner_of
 from lvsdr.errors import LvsdrError
-from lvsdr.keeper.check_targets import WORDS, Target
+from lvsdr.keeper.check_targets import NO_VIP, WORDS, Target
 from lvsdr.keeper.checker import Asking
 from lvsdr.keeper.outages import Outages, Services
 from lvsdr.keeper.path_states import Sight
@@ -67,12 +67,17 @@ class DirectorHealth(Closing):
         self._late = False
         self._sightless: tuple[str, ...] = ()
         self._unchecked: set[Key] = set()
+        self._unasked: set[Key] = set()
 
     def begin(self, profile: DirectorProfile, targets: Sequence[Target], now: float) -> None:
         """Check `targets` from now on; what is known of those that were checked before is kept."""
         self._owner = owner_of(profile)
-        asked = tuple(each for each in targets if _can_be_asked(each))
-        self._tell_unchecked(each for each in targets if not _can_be_asked(each))
+        asked = tuple(each for each in targets if each.can_be_asked)
+        others = [each for each in targets if not each.can_be_asked]
+        self._tell_unchecked(others)
+        # What this host lacks now, as an address of its own, says nothing good of anybody.
+        unasked = {each.key for each in others if each.route != NO_VIP}
+        self._unasked = unasked - {each.key for each in asked}
         services, known = Services(profile), {it.key: it for it in profile.real_servers}
         if self._rounds is not None and asked == self._targets:
             self._services, self._known = services, known
@@ -88,7 +93,8 @@ class DirectorHealth(Closing):
         if asked:
             self._rounds = CheckRounds(asked, self._open(asked), now, down)
         # What is not checked any more comes back.
-        self._retry = now if out.keys() - {it.key for it in asked} else None
+        checked = self._unasked.union(it.key for it in asked)
+        self._retry = now if out.keys() - checked else None
 
     def filenos(self) -> Sequence[int]:
         """Return the descriptors that ask for a turn once they can be read."""
@@ -149,9 +155,10 @@ class DirectorHealth(Closing):
         if self._services is None:
             return
         try:
-            outages = self._services.outages(
-                self.failing, self._hands.out(), self._hands.at_rest(), int(time())
-            )
+            out = self._hands.out()
+            unasked = {key: out[key].why for key in self._unasked & out.keys()}
+            failing = {**unasked, **self.failing}
+            outages = self._services.outages(failing, out, self._hands.at_rest(), int(time()))
             if outages.changes:
                 self._hands.carry_out(outages.changes)
         except LvsdrError as failure:
@@ -236,11 +243,6 @@ class DirectorHealth(Closing):
                 self._unchecked.add(each.key)
                 message = f"cannot check {each.server.title}: {WORDS[each.route]}"
                 self._say_of(each.server, "UNCHECKED", WARNING, message)
-
-
-def _can_be_asked(target: Target) -> bool:
-    # Where there is no route now, there may be one again; silence proves nothing there.
-    return not target.in_vain or target.route == "no-route"
 
 
 def _place(side: str) -> str:
