@@ -446,6 +446,22 @@ def test_a_new_keeper_goes_on_with_what_the_record_says() -> None:
     assert hands.is_out == {}
 
 
+def test_who_is_down_stays_out_while_this_host_has_no_address_to_ask_from() -> None:
+    bench = Bench(refusing(0, since=5))
+    bench.run(20)
+    lacking = [replace(each, route="no-source") for each in aimed(PROFILE)]
+
+    bench.checks.begin(PROFILE, lacking, bench.now)
+    bench.checks.look_again(bench.now)
+    bench.run(30)
+    meanwhile = set(bench.hands.is_out)
+    bench.checks.begin(PROFILE, aimed(PROFILE), bench.now)
+    bench.run(40)
+
+    assert meanwhile == set(bench.hands.is_out) == {SERVERS[0].key}
+    assert "UP" not in bench.kinds
+
+
 def test_what_is_checked_no_more_comes_back() -> None:
     hands = FakeHands({SERVERS[1].key: Down(1, "refuses the connection")})
     bench = Bench(fine, replace(PROFILE, real_servers=SERVERS[:1]), hands=hands)

@@ -85,8 +85,10 @@ def of_a_realserver() -> click.Command:
 
 
 def _run(session: Session, asked: Asked) -> int:
+    from lvsdr.cli.hook_process import room_for_descriptors
     from lvsdr.cli.keeper_parts import kept
 
+    room_for_descriptors()
     with kept(session, asked) as resident:
         resident.run()
     return 0

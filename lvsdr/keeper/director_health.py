@@ -9,7 +9,7 @@ from typing import Protocol
 from lvsdr.core.record import owner_of
 from lvsdr.errors import LvsdrError
 from lvsdr.keeper import health_words
-from lvsdr.keeper.check_targets import WORDS, Target
+from lvsdr.keeper.check_targets import NO_VIP, WORDS, Target
 from lvsdr.keeper.checker import Asking
 from lvsdr.keeper.outages import Outages, Services
 from lvsdr.keeper.path_states import Sight
@@ -75,12 +75,17 @@ class DirectorHealth(Closing):
         self._late = False
         self._sightless: tuple[str, ...] = ()
         self._unchecked: set[Key] = set()
+        self._unasked: set[Key] = set()
 
     def begin(self, profile: DirectorProfile, targets: Sequence[Target], now: float) -> None:
         """Check `targets` from now on; what is known of those that were checked before is kept."""
         self._owner, self._sorry = owner_of(profile), profile.sorry_servers
         asked = tuple(each for each in targets if each.can_be_asked)
-        self._tell_unchecked(each for each in targets if not each.can_be_asked)
+        others = [each for each in targets if not each.can_be_asked]
+        self._tell_unchecked(others)
+        # What this host lacks now, as an address of its own, says nothing good of anybody.
+        unasked = {each.key for each in others if each.route != NO_VIP}
+        self._unasked = unasked - {each.key for each in asked}
         services, known = Services(profile), {it.key: it for it in profile.real_servers}
         if self._rounds is not None and asked == self._targets:
             self._services, self._known = services, known
@@ -96,7 +101,8 @@ class DirectorHealth(Closing):
         if asked:
             self._rounds = CheckRounds(asked, self._open(asked), now, down, self._clock)
         # What is not checked any more comes back.
-        self._retry = now if out.keys() - {it.key for it in asked} else None
+        checked = self._unasked.union(it.key for it in asked)
+        self._retry = now if out.keys() - checked else None
 
     def filenos(self) -> Sequence[int]:
         """Return the descriptors that ask for a turn once they can be read."""
@@ -162,9 +168,10 @@ class DirectorHealth(Closing):
         if self._services is None:
             return
         try:
-            outages = self._services.outages(
-                self.failing, self._hands.out(), self._hands.at_rest(), int(time())
-            )
+            out = self._hands.out()
+            unasked = {key: out[key].why for key in self._unasked & out.keys()}
+            failing = {**unasked, **self.failing}
+            outages = self._services.outages(failing, out, self._hands.at_rest(), int(time()))
             if outages.changes:
                 self._hands.carry_out(outages.changes)
         except LvsdrError as failure:

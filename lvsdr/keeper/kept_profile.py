@@ -184,7 +184,7 @@ class KeptProfile:
         origin, text = record.origins.get(self.owner), record.texts.get(self.owner)
         if self.owner not in record.claims:
             return None
-        applied = None if origin is None else (origin.file, origin.applied)
+        applied = None if origin is None else (origin.file, origin.applied, origin.checks)
         return applied, text or _but_for_weights(record.claims[self.owner])
 
     def _now(self) -> Stat | None:
