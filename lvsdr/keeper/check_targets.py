@@ -77,11 +77,6 @@ class Target:
             return False
         return not isinstance(self.route, RealServerRoute) and self.route != LOCAL
 
-    @property
-    def can_be_asked(self) -> bool:
-        """Return whether it is worth asking: where there is no route, there may be one again."""
-        return not self.in_vain or self.route == "no-route"
-
 
 def packets(profile: DirectorProfile) -> Iterator[Packet]:
     """Yield the packets whose routes have to be looked up for `targets`."""

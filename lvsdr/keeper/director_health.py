@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from time import time
 from typing import Protocol
 
@@ -92,8 +92,8 @@ class DirectorHealth(Closing):
             return
         out = self._hands.out()
         down = {n: out[it.key].why for n, it in enumerate(asked) if it.key in out}
-        down.update(self._still_down(asked))
         if self._rounds is not None:
+            down.update(self._rounds.still_down(asked))
             # They are behind something else by now, where nobody has been heard yet.
             self._sightless = tuple({*self._sightless, *self._rounds.states.blind})
         self.close()
@@ -153,14 +153,6 @@ class DirectorHealth(Closing):
             return failure.message
         said = f"{down} of {len(self._known)} real servers down"
         return f"{said}; blind: {', '.join(map(health_words.place, sides))}" if sides else said
-
-    def _still_down(self, asked: Sequence[Target]) -> Iterator[tuple[int, str]]:
-        """Yield the numbers that the paths which do not serve now have among `asked`."""
-        down = {} if self._rounds is None else self._rounds.states.down()
-        before = {(self._targets[n].key, self._targets[n].path.vip): why for n, why in down.items()}
-        for number, each in enumerate(asked):
-            if (why := before.get((each.key, each.path.vip))) is not None:
-                yield number, why
 
     def _settle(self, now: float) -> None:
         """Carry out what follows from who fails; what cannot be is tried again."""
