@@ -14,7 +14,8 @@ from lvsdr.errors import CannotRun
 from lvsdr.keeper.check_targets import Target
 from lvsdr.keeper.checker import Asking
 from lvsdr.keeper.director_health import DirectorHealth
-from lvsdr.model.health import DROP, CheckResult, Down, Health
+from lvsdr.keeper.gateway_witness import Gateway
+from lvsdr.model.health import DROP, CheckResult, CommandCheck, Down, Health
 from lvsdr.model.health_event import HealthEvent
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.late_dataclasses import replace
@@ -112,6 +113,7 @@ class Bench:
     turns: int = 0
     told: list[HealthEvent] = field(default_factory=list)
     checkers: list[FakeChecker] = field(default_factory=list)
+    gateway: Gateway | None = None
 
     def __post_init__(self) -> None:
         clock = (lambda: self.now) if self.batch_takes else None
@@ -122,7 +124,7 @@ class Bench:
     def opened(self, asked: Sequence[Target]) -> Sequence[Asking]:
         checker = FakeChecker(self.says)
         self.checkers.append(checker)
-        return [Asking(checker, frozenset(range(len(asked))))]
+        return [Asking(checker, frozenset(range(len(asked))), self.gateway)]
 
     def run(self, until: float) -> None:
         while (due := self.checks.due()) is not None and due <= until:
@@ -150,7 +152,7 @@ def aimed(profile: DirectorProfile) -> Sequence[Target]:
             server.key,
             server,
             path,
-            profile.health or Health(),
+            profile.health_of(server.service) or Health(),
             RealServerRoute(server.rip, "eth0", server.rip, ip_address("192.0.2.10")),
         )
         for server, path in paths_of_servers(profile)
@@ -286,6 +288,87 @@ def test_where_all_are_silent_nothing_is_taken_out_and_blindness_is_told_once() 
     assert bench.kinds == ["BLIND", "SEES"]
 
 
+def one_after_the_other(number: int, now: float) -> tuple[str, float]:
+    return ("is silent", 0.5) if now >= (5, 30, 55)[number] else ("", 0.001)
+
+
+def test_the_last_that_falls_silent_goes_where_the_gateway_answers() -> None:
+    asked: list[float] = []
+    gateway = Gateway(asked.append, lambda: asked[-1] if asked else None)
+    profile = replace(PROFILE, sorry_servers=(SORRY,))
+    bench = Bench(one_after_the_other, profile, gateway=gateway)
+
+    bench.run(80)
+
+    assert set(bench.hands.is_out) == {each.key for each in SERVERS}
+    assert min(asked) > 30, "as long as others serve, they are asked"
+
+
+def test_the_last_that_falls_silent_stays_where_the_gateway_does_not_answer() -> None:
+    gateway = Gateway(lambda _: None, lambda: None)
+    bench = Bench(one_after_the_other, replace(PROFILE, sorry_servers=(SORRY,)), gateway=gateway)
+
+    bench.run(80)
+
+    assert set(bench.hands.is_out) == {each.key for each in SERVERS[:2]}
+
+
+def test_where_the_record_cannot_be_read_its_state_says_so() -> None:
+    class Unreadable(FakeHands):
+        def out(self) -> Mapping[Key, Down]:
+            raise CannotRun("cannot read it")
+
+    bench = Bench(fine)
+    bench.checks._hands = Unreadable()
+
+    assert bench.checks.state == "cannot read it"
+
+
+def test_a_program_that_says_no_is_no_witness() -> None:
+    by_program = Health(check=CommandCheck(("/bin/false",)), when_all_fail=DROP)
+    more = Service("tcp", VIP, 81)
+    server = RealServer(more, ip_address("192.0.2.20"), 81)
+    profile = replace(
+        PROFILE,
+        virtual_servers=(VirtualServer(HTTP), VirtualServer(more)),
+        real_servers=(*SERVERS, server),
+        own_health={more: by_program},
+    )
+
+    def says(number: int, now: float) -> tuple[str, float]:
+        if now < 5:
+            return "", 0.001
+        # Each of its checks ends in the midst of those of the others.
+        return ("the command says 1", 0.2) if number == 3 else ("is silent", 0.5)
+
+    bench = Bench(says, profile)
+    bench.run(60)
+
+    assert bench.hands.is_out.keys() == {server.key}
+    assert "BLIND" in bench.kinds
+
+
+def test_blindness_that_lasts_over_new_routes_ends_once() -> None:
+    bench = Bench(silent(0, 1, 2, since=5, until=60))
+    for until in (20, 30, 40):
+        bench.run(until)
+        bench.checks.begin(bench.profile, routed_by(until), bench.now)
+    bench.run(80)
+
+    assert bench.kinds.count("SEES") <= bench.kinds.count("BLIND")
+    assert bench.kinds[-1] == "SEES"
+
+
+def routed_by(hop: int) -> Sequence[Target]:
+    """Return the targets as they are on a link whose address has changed."""
+    source = ip_address(f"192.0.2.{100 + hop}")
+    return [
+        replace(each, route=replace(each.route, source=source))
+        for each in aimed(PROFILE)
+        if isinstance(each.route, RealServerRoute)
+    ]
+
+
 def test_where_all_refuse_the_last_ones_are_kept() -> None:
     bench = Bench(refusing(0, 1, 2, since=10.0, until=70.0))
 
@@ -361,6 +444,22 @@ def test_a_new_keeper_goes_on_with_what_the_record_says() -> None:
 
     assert list(still) == [SERVERS[1].key]
     assert hands.is_out == {}
+
+
+def test_who_is_down_stays_out_while_this_host_has_no_address_to_ask_from() -> None:
+    bench = Bench(refusing(0, since=5))
+    bench.run(20)
+    lacking = [replace(each, route="no-source") for each in aimed(PROFILE)]
+
+    bench.checks.begin(PROFILE, lacking, bench.now)
+    bench.checks.look_again(bench.now)
+    bench.run(30)
+    meanwhile = set(bench.hands.is_out)
+    bench.checks.begin(PROFILE, aimed(PROFILE), bench.now)
+    bench.run(40)
+
+    assert meanwhile == set(bench.hands.is_out) == {SERVERS[0].key}
+    assert "UP" not in bench.kinds
 
 
 def test_what_is_checked_no_more_comes_back() -> None:

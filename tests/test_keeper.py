@@ -279,6 +279,27 @@ def test_what_another_apply_has_made_is_kept_from_then_on(kept: Kept) -> None:
     assert (kept.look(), kept.has(new)) == (["REPAIRED", "ANNOUNCED"], True)
 
 
+def test_what_another_apply_has_changed_of_checks_alone_is_known(kept: Kept) -> None:
+    kept.begin()
+    seen = []
+
+    for fall in (3, 4):
+        kept.edit(health={"fall": fall})
+        not_yet = kept.look(), kept.kept.profile
+        assert kept.run("apply") == 0
+        kept.look()
+        seen.append((not_yet[1], kept.kept.profile))
+    written = kept.session.book().path.stat().st_mtime_ns
+    assert kept.run("apply") == 0
+
+    told = [
+        tuple(isinstance(it, DirectorProfile) and it.health and it.health.fall for it in both)
+        for both in seen
+    ]
+    assert told == [(None, 3), (3, 4)]
+    assert kept.session.book().path.stat().st_mtime_ns == written, "the second has nothing to do"
+
+
 def test_what_nobody_has_applied_stays_in_its_file(kept: Kept) -> None:
     kept.begin()
     kept.edit(vips=[{"address": "192.168.1.2"}, {"address": "192.168.1.3"}])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from ipaddress import ip_address
@@ -11,6 +14,7 @@ from time import monotonic, sleep
 import pytest
 
 from lvsdr.errors import CannotRun
+from lvsdr.formats.keepalived.track_files import UP
 from lvsdr.keeper.change_program import ChangeProgram
 from lvsdr.keeper.child_processes import ChildProcesses, Ended, refuse_unsafe
 from lvsdr.keeper.command_checker import Command, CommandChecker
@@ -98,6 +102,33 @@ def test_a_program_finds_nothing_of_ours_but_a_path(tmp_path: Path) -> None:
 def test_a_program_that_is_not_there_is_told_by_name(children: ChildProcesses) -> None:
     with pytest.raises(CannotRun, match=r"cannot run /no/such/check: .*ENOENT"):
         children.start("a", ("/no/such/check",), 5.0, monotonic())
+
+
+def test_programs_end_though_whoever_has_started_us_ignores_that() -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with ChildProcesses(at_once=1) as children:
+            children.start("a", shell("exit 3"), 5.0, monotonic())
+            ended = soon(lambda: children.ended(monotonic()))
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+    assert ended == [Ended("a", 3)]
+
+
+def test_a_program_that_could_not_be_watched_is_not_run(
+    children: ChildProcesses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_more(_: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "pidfd_open", no_more)
+    with pytest.raises(CannotRun, match="too many open files"):
+        children.start("a", shell("exit 3"), 5.0, monotonic())
+
+    assert children.ended(monotonic()) == []
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
 
 
 def test_a_program_that_others_may_write_is_refused(tmp_path: Path) -> None:
@@ -211,6 +242,22 @@ def test_what_the_files_say_is_known_after_a_restart(tmp_path: Path) -> None:
     second.carry_out(dict.fromkeys(second.out()))
 
     assert set(contents(tmp_path).values()) == {"0"}
+
+
+def test_who_is_checked_no_more_is_not_down_for_ever(tmp_path: Path) -> None:
+    folder = tmp_path / "track"
+    hands = TrackFileHands(folder, lambda: SERVERS)
+    hands.begin()
+    hands.carry_out({SERVERS[0].key: Down(1, "is silent")})
+
+    later = TrackFileHands(folder, lambda: SERVERS[1:], lambda: SERVERS[:1])
+    later.begin()
+    out = later.out()
+    later.carry_out(dict.fromkeys(out))
+
+    assert list(out) == [SERVERS[0].key]
+    assert later.out() == {}
+    assert {each.read_text() for each in folder.iterdir()} == {UP}
 
 
 def test_a_file_is_put_in_place_whole(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def check(protocol: str, vip: str, port: int) -> tuple[bool, str]:
     path = Path(Service(protocol, address, port, 0, family), address, address, port, "local")
     with LocalChecker([(7, path)]) as checker:
         checker.begin([7], 1.0)
-        assert checker.due() == 0.0
+        assert checker.due() == 1.0
         (found,) = checker.results(1.0)
         assert checker.results(1.0) == []
     assert (found.number, found.at, found.silent) == (7, 1.0, False)

@@ -10,10 +10,19 @@ from typing import cast
 import pytest
 
 from lvsdr.model.checked_path import CheckedPath
-from lvsdr.model.health import TRIES, TRIES_IN_DOUBT, Check, CheckResult, PathCheck, UdpCheck
+from lvsdr.model.health import (
+    TRIES,
+    TRIES_IN_DOUBT,
+    Check,
+    CheckResult,
+    HttpCheck,
+    PathCheck,
+    UdpCheck,
+)
 from lvsdr.model.ipvs import Service
 from lvsdr.model.path import Path, RealServerRoute
 from lvsdr.wire.checks import link_checker
+from lvsdr.wire.checks.http_checker import HttpChecker
 from lvsdr.wire.checks.path_checker import PathChecker
 from lvsdr.wire.frames import arp, ethernet, icmp, ip
 from lvsdr.wire.frames.ethernet import Frame
@@ -208,7 +217,7 @@ def test_a_host_that_answers_not_even_arp_is_silent() -> None:
     found = made.check()
 
     assert found is not None
-    assert (found.why, found.silent) == ("is down: no answer to ARP", True)
+    assert (found.why, found.silent) == ("does not answer ARP", True)
 
 
 def test_silence_behind_a_router_may_be_ours_though_the_router_answers() -> None:
@@ -435,3 +444,58 @@ def test_a_witness_is_heard_or_not() -> None:
     assert nobody is None
     assert made.checker.witnessed() is not None
     assert ip_address("192.0.2.254") in made.link.neighbours
+
+
+@pytest.mark.parametrize("made_by", ["udp", "http"])
+def test_who_is_silent_behind_a_router_leaves_ports_to_the_others(made_by: str) -> None:
+    made = behind_router(made_by, 30)
+    made.checker.begin(range(20), made.now, doubtful=range(20))
+    made.pass_time(TIMEOUT - 0.1)
+    before = len(questions(made))
+
+    made.checker.begin(range(20, 30), made.now)
+
+    assert len(questions(made)) - before == 10
+
+
+@pytest.mark.parametrize("made_by", ["udp", "http"])
+def test_whom_no_port_is_left_to_ask_from_is_not_called_silent(made_by: str) -> None:
+    made = behind_router(made_by, 80)
+    made.checker.begin(range(80), made.now)
+    found = made.pass_time(TIMEOUT + 0.2)
+
+    # Each of our ports is that of one real server behind a router.
+    assert len(questions(made)) >= 64
+    assert len(found) == 64
+
+
+def behind_router(made_by: str, count: int) -> Rig:
+    """Return a checker of many real servers behind one router, all of them silent."""
+    check = UdpCheck(b"ping") if made_by == "udp" else HttpCheck()
+    made = Rig(web())
+    rips = [IPv4Address(int(RIP) + 1000 + number) for number in range(count)]
+    service = Service("tcp" if made_by == "http" else "udp", VIP, 5300)
+    items = [
+        CheckedPath(
+            number,
+            Path(service, VIP, rip, 5300),
+            RealServerRoute(rip, "eth0", GATEWAY, DIP),
+            check,
+            TIMEOUT,
+        )
+        for number, rip in enumerate(rips)
+    ]
+    kind = HttpChecker if made_by == "http" else PathChecker
+    made.checker = kind("eth0", items)  # type: ignore[assignment]
+    made.link = cast("FakeLink", made.checker._link)
+    made.link.hosts[FIRST] = GATEWAY, silent
+    made.pass_time(0.1)
+    return made
+
+
+def questions(made: Rig) -> list[IPPacket]:
+    """Return what was sent to services."""
+    packets = [
+        ip.decode(each.payload) for each in made.link.sent if each.ethertype == ethernet.IPV4
+    ]
+    return [each for each in packets if each.protocol in (ip.TCP, ip.UDP)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 from types import FrameType
 
 from lvsdr.cli.nonblocking_output import NonblockingOutput
@@ -20,6 +21,16 @@ def modest_umask() -> Iterator[None]:
         yield
     finally:
         os.umask(before)
+
+
+def room_for_descriptors() -> None:
+    """Let this process open as many files as it may: the usual limit is for select(2).
+
+    Checks take more than sixty for each link and kind of check.
+    """
+    _, most = getrlimit(RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        setrlimit(RLIMIT_NOFILE, (most, most))
 
 
 @contextmanager

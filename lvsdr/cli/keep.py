@@ -58,7 +58,8 @@ def of_a_director() -> click.Command:
     ) -> int:
         """Keep this host the director of the profile, or the standby that keepalived wants.
 
-        What others change is changed back, through the same plan as apply; until SIGTERM.
+        What others change is changed back, through the same plan as apply; until SIGTERM. Where the
+        profile has health, real servers that do not serve get no clients until they do again.
         """
         from lvsdr.cli.keeper_parts import Asked
 
@@ -84,8 +85,10 @@ def of_a_realserver() -> click.Command:
 
 
 def _run(session: Session, asked: Asked) -> int:
+    from lvsdr.cli.hook_process import room_for_descriptors
     from lvsdr.cli.keeper_parts import kept
 
+    room_for_descriptors()
     with kept(session, asked) as resident:
         resident.run()
     return 0

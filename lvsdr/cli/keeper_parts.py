@@ -34,6 +34,7 @@ from lvsdr.keeper.keep_host import Busy, HostKeeper, Tools
 from lvsdr.keeper.kept_health import KeptHealth
 from lvsdr.keeper.kept_profile import KeptProfile
 from lvsdr.keeper.looks import BUSY_FOR, Looks
+from lvsdr.keeper.only_keeper import only_keeper
 from lvsdr.keeper.resident import Part, Resident
 from lvsdr.keeper.service_manager import ServiceManager
 from lvsdr.keeper.told import Noticed, Told
@@ -80,10 +81,10 @@ def kept(session: Session, asked: Asked) -> Iterator[Resident]:
         notices = stack.enter_context(RouteEvents(routes=True))
         noticed = Noticed()
         keepers = parts.keepers(noticed, reader)
+        checks = parts.checks(keepers, stack)
         if reader is not None:
             reader.turn(monotonic())
         _begin(keepers, session.lock_timeout, heard)
-        checks = [parts.health(keepers[-1].kept, stack)] if asked.role == "director" else []
         for each in checks:
             each.begin(monotonic())
         looks = Looks(keepers, kernel, notices, noticed, service, asked.every, session.lock_timeout)
@@ -171,7 +172,21 @@ class _Parts:
     ) -> HostKeeper:
         return HostKeeper(kept, tools, Told(kept.owner, self._tell, noticed), beside)
 
-    def health(self, kept: KeptProfile, stack: ExitStack) -> KeptHealth:
+    def checks(self, keepers: Sequence[HostKeeper], stack: ExitStack) -> list[KeptHealth]:
+        """Return what checks real servers; raises CannotRun where the host cannot be kept so.
+
+        Nothing has been changed by then: whoever is refused finds the host as it was.
+        """
+        session = self._session
+        found = [self._health(keepers[-1].kept, stack)] if self._asked.role == "director" else []
+        for check in found:
+            check.refuse_unfit()
+        for keeper in keepers:
+            only = only_keeper(keeper.kept.owner, session.book(), session.lock_timeout)
+            stack.enter_context(only)
+        return found
+
+    def _health(self, kept: KeptProfile, stack: ExitStack) -> KeptHealth:
         """Return what checks the real servers of a director's profile."""
         session = self._session
         checkers = partial(open_checkers, session.next_hops)

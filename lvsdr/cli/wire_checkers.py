@@ -16,10 +16,12 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.checked_path import CheckedPath
 from lvsdr.model.health import CommandCheck, HttpCheck
 from lvsdr.model.path import RealServerRoute
-from lvsdr.wire.checks.http_checker import HttpChecker
+from lvsdr.wire.checks.link_checker import LinkChecker
 from lvsdr.wire.checks.path_checker import PathChecker
 
 Numbered = tuple[int, Target]
+# HTTP by ordinary connections of the kernel's.
+SOCKETS = "sockets"
 
 
 def open_checkers(
@@ -46,6 +48,10 @@ def _askings(
         if kind == "command":
             commands = {number: _command(target) for number, target in each}
             yield Asking(CommandChecker(commands), numbers)
+        elif kind == SOCKETS:
+            from lvsdr.wire.checks.http_socket_checker import HttpSocketChecker
+
+            yield Asking(HttpSocketChecker(_checked(each)), numbers)
         elif kind == LOCAL:
             yield Asking(LocalChecker((number, it.path) for number, it in each), numbers)
         elif isinstance(kind, str):
@@ -53,8 +59,8 @@ def _askings(
             yield Asking(NoWayChecker(timeouts, WORDS["no-route"]), numbers)
         else:
             link, http = kind
-            witnesses, kind_of_checker = tuple(gateways(link)), HttpChecker if http else PathChecker
-            checker = kind_of_checker(link, _checked(each), witnesses)
+            witnesses, made = tuple(gateways(link)), _http if http else PathChecker
+            checker = made(link, _checked(each), witnesses)
             gateway = Gateway(partial(checker.witness, witnesses), checker.witnessed)
             yield Asking(checker, numbers, gateway if witnesses else None, patient=not http)
 
@@ -68,10 +74,25 @@ def _by_kind(
         check, route = target.health.check, target.route
         kind: str | tuple[str, bool] = "command"
         if not isinstance(check, CommandCheck):
-            http = isinstance(check, HttpCheck)
-            kind = (route.link, http) if isinstance(route, RealServerRoute) else route
+            kind = route if isinstance(route, str) else _kind_on_link(route.link, target)
         found.setdefault(kind, []).append((number, target))
     return found
+
+
+def _kind_on_link(link: str, target: Target) -> str | tuple[str, bool]:
+    http, path = isinstance(target.health.check, HttpCheck), target.path
+    if http and (path.vip is None or not path.sees_vip):
+        # Its answers are for an address of this host, whose kernel would reset what it has not
+        # opened itself.
+        return SOCKETS
+    return link, http
+
+
+def _http(link: str, checked: Iterable[CheckedPath], witnesses: Iterable[IPAddress]) -> LinkChecker:
+    # A parser of HTTP is a tenth of the memory of a keeper that has no use for it.
+    from lvsdr.wire.checks.http_checker import HttpChecker
+
+    return HttpChecker(link, checked, witnesses)
 
 
 def _checked(targets: Iterable[Numbered]) -> Iterator[CheckedPath]:

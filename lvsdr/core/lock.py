@@ -18,19 +18,22 @@ def open_lock(path: Path) -> int:
 
 
 @contextmanager
-def hold_lock(descriptor: int, timeout: float) -> Iterator[None]:
+def hold_lock(
+    descriptor: int, timeout: float, doing: str = "lock this network namespace"
+) -> Iterator[None]:
     """Hold the lock inside the block, and close `descriptor` after it.
 
-    Waits up to `timeout` seconds, then raises CannotRun with the name of the holder.
+    Waits up to `timeout` seconds, then raises CannotRun with what it was for, `doing`, and with the
+    name of the holder.
     """
     try:
-        _wait_for(descriptor, timeout)
+        _wait_for(descriptor, timeout, doing)
         yield
     finally:
         os.close(descriptor)
 
 
-def _wait_for(descriptor: int, timeout: float) -> None:
+def _wait_for(descriptor: int, timeout: float, doing: str) -> None:
     deadline = time.monotonic() + timeout
     while True:
         try:
@@ -38,7 +41,7 @@ def _wait_for(descriptor: int, timeout: float) -> None:
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 raise CannotRun(
-                    f"cannot lock this network namespace: {_holder(descriptor)} holds the lock",
+                    f"cannot {doing}: {_holder(descriptor)} holds the lock",
                     hints=["wait for it to end, or give --lock-timeout SECONDS"],
                 ) from None
             time.sleep(0.05)

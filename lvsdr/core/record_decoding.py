@@ -101,7 +101,7 @@ def record_of(
 
 
 def _origin(plain: Mapping[str, Any]) -> Origin:
-    return Origin(str(plain["file"]), int(plain["applied"]))
+    return Origin(str(plain["file"]), int(plain["applied"]), str(plain.get("checks", "")))
 
 
 def _claims(

@@ -22,6 +22,7 @@ from lvsdr.core.giving_back import (
 )
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.left_behind import remembering
+from lvsdr.core.origins import origin_of
 from lvsdr.core.out_of_service import OutOfService, in_service, notes, out_of_service
 from lvsdr.core.plan_order import Order, by_layers, to_stand_by
 from lvsdr.core.planner import plan, planned_keys
@@ -102,7 +103,7 @@ class Situation:
         """Return the situation of a profile from `file`, now; None where nobody knows it."""
         if file is None:
             return self
-        return replace(self, origin=Origin(str(file.resolve()), int(time.time())))
+        return replace(self, origin=origin_of(file, self.profile))
 
     def _with_origins(self, record: Record, made: Mapping[str, int] | None = None) -> Record:
         """Return the record with the numbers of its links, and the origins of its profiles."""

@@ -19,11 +19,13 @@ from lvsdr.proof.director_probes import route_towards
 
 # Why no check can be sent there; `local` is looked at on this host itself.
 LOCAL: PathDetail = "local"
+# That is so by the profile; all else may be otherwise soon.
+NO_VIP: PathDetail = "no-vip"
 WORDS: dict[PathDetail, str] = {
     "no-route": "this host knows no way there",
     "no-source": "this host has no address of its own to ask from",
     "no-ethernet": "the link towards it has no Ethernet",
-    "no-vip": "which VIP its service is asked at is not known",
+    NO_VIP: "which VIP its service is asked at is not known",
 }
 
 
@@ -58,7 +60,15 @@ class Target:
     @property
     def checked(self) -> Checked:
         """Return how many of its checks have to fail, or to succeed."""
-        return Checked(self.health.fall, self.health.rise, self.side, self.health.timeout)
+        health = self.health
+        proves = not isinstance(health.check, CommandCheck)
+        return Checked(health.fall, health.rise, self.side, health.timeout, proves)
+
+    @property
+    def can_be_asked(self) -> bool:
+        """Return whether a check of it means anything, now or soon."""
+        # Where there is no route now, there may be one again; silence proves nothing there.
+        return not self.in_vain or self.route == "no-route"
 
     @property
     def in_vain(self) -> bool:
@@ -66,11 +76,6 @@ class Target:
         if isinstance(self.health.check, CommandCheck):
             return False
         return not isinstance(self.route, RealServerRoute) and self.route != LOCAL
-
-    @property
-    def can_be_asked(self) -> bool:
-        """Return whether it is worth asking: where there is no route, there may be one again."""
-        return not self.in_vain or self.route == "no-route"
 
 
 def packets(profile: DirectorProfile) -> Iterator[Packet]:
@@ -101,6 +106,6 @@ def _fit(path: Path, route: RealServerRoute | PathDetail) -> RealServerRoute | P
     if not isinstance(route, RealServerRoute):
         return route
     if path.vip is None and path.sees_vip:
-        return "no-vip"
+        return NO_VIP
     other = path.vip is not None and path.vip.version != path.rip.version
     return "no-source" if other and route.other_source is None else route

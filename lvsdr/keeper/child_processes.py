@@ -51,6 +51,9 @@ class ChildProcesses(Closing):
 
     def __init__(self, at_once: int) -> None:
         self._at_once = at_once
+        if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+            # Whoever has started us ignored it, and so do we: then nobody can be waited for.
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._running: dict[int, _Child] = {}
         self._waiting: deque[tuple[object, Sequence[str], float]] = deque()
 
@@ -122,7 +125,13 @@ class ChildProcesses(Closing):
             )
         except OSError as error:
             raise cannot_start(words, error) from error
-        descriptor = os.pidfd_open(process)
+        try:
+            descriptor = os.pidfd_open(process)
+        except OSError as error:
+            # No more descriptors, and one that nobody hears of must not be left behind.
+            _kill(process)
+            os.waitpid(process, 0)
+            raise cannot_start(words, error) from error
         self._running[descriptor] = _Child(token, process, descriptor, deadline)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from time import time
 from typing import Protocol
 
 from lvsdr.core.record import owner_of
 from lvsdr.errors import LvsdrError
-from lvsdr.keeper.check_targets import WORDS, Target
+from lvsdr.keeper import health_words
+from lvsdr.keeper.check_targets import NO_VIP, WORDS, Target
 from lvsdr.keeper.checker import Asking
 from lvsdr.keeper.outages import Outages, Services
 from lvsdr.keeper.path_states import Sight
@@ -66,6 +67,7 @@ class DirectorHealth(Closing):
         self._services: Services | None = None
         self._owner = ""
         self._known: dict[Key, RealServer] = {}
+        self._sorry: Sequence[RealServer] = ()
         self._retry: float | None = None
         self._not_before = 0.0
         self._stuck, self._in_vain = "", 0
@@ -73,28 +75,34 @@ class DirectorHealth(Closing):
         self._late = False
         self._sightless: tuple[str, ...] = ()
         self._unchecked: set[Key] = set()
+        self._unasked: set[Key] = set()
 
     def begin(self, profile: DirectorProfile, targets: Sequence[Target], now: float) -> None:
         """Check `targets` from now on; what is known of those that were checked before is kept."""
-        self._owner = owner_of(profile)
+        self._owner, self._sorry = owner_of(profile), profile.sorry_servers
         asked = tuple(each for each in targets if each.can_be_asked)
-        self._tell_unchecked(each for each in targets if not each.can_be_asked)
+        others = [each for each in targets if not each.can_be_asked]
+        self._tell_unchecked(others)
+        # What this host lacks now, as an address of its own, says nothing good of anybody.
+        unasked = {each.key for each in others if each.route != NO_VIP}
+        self._unasked = unasked - {each.key for each in asked}
         services, known = Services(profile), {it.key: it for it in profile.real_servers}
         if self._rounds is not None and asked == self._targets:
             self._services, self._known = services, known
             return
         out = self._hands.out()
         down = {n: out[it.key].why for n, it in enumerate(asked) if it.key in out}
-        down.update(self._still_down(asked))
         if self._rounds is not None:
+            down.update(self._rounds.still_down(asked))
             # They are behind something else by now, where nobody has been heard yet.
-            self._sightless += self._rounds.states.blind
+            self._sightless = tuple({*self._sightless, *self._rounds.states.blind})
         self.close()
         self._targets, self._services, self._known = asked, services, known
         if asked:
             self._rounds = CheckRounds(asked, self._open(asked), now, down, self._clock)
         # What is not checked any more comes back.
-        self._retry = now if out.keys() - {it.key for it in asked} else None
+        checked = self._unasked.union(it.key for it in asked)
+        self._retry = now if out.keys() - checked else None
 
     def filenos(self) -> Sequence[int]:
         """Return the descriptors that ask for a turn once they can be read."""
@@ -139,16 +147,12 @@ class DirectorHealth(Closing):
     def state(self) -> str:
         """Return in a few words how it stands."""
         sides = () if self._rounds is None else self._rounds.states.blind
-        said = f"{len(self._hands.out())} of {len(self._known)} real servers down"
-        return f"{said}; blind: {', '.join(map(_place, sides))}" if sides else said
-
-    def _still_down(self, asked: Sequence[Target]) -> Iterator[tuple[int, str]]:
-        """Yield the numbers that the paths which do not serve now have among `asked`."""
-        down = {} if self._rounds is None else self._rounds.states.down()
-        before = {(self._targets[n].key, self._targets[n].path.vip): why for n, why in down.items()}
-        for number, each in enumerate(asked):
-            if (why := before.get((each.key, each.path.vip))) is not None:
-                yield number, why
+        try:
+            down = len(self._hands.out())
+        except LvsdrError as failure:
+            return failure.message
+        said = f"{down} of {len(self._known)} real servers down"
+        return f"{said}; blind: {', '.join(map(health_words.place, sides))}" if sides else said
 
     def _settle(self, now: float) -> None:
         """Carry out what follows from who fails; what cannot be is tried again."""
@@ -156,9 +160,10 @@ class DirectorHealth(Closing):
         if self._services is None:
             return
         try:
-            outages = self._services.outages(
-                self.failing, self._hands.out(), self._hands.at_rest(), int(time())
-            )
+            out = self._hands.out()
+            unasked = {key: out[key].why for key in self._unasked & out.keys()}
+            failing = {**unasked, **self.failing}
+            outages = self._services.outages(failing, out, self._hands.at_rest(), int(time()))
             if outages.changes:
                 self._hands.carry_out(outages.changes)
         except LvsdrError as failure:
@@ -188,9 +193,7 @@ class DirectorHealth(Closing):
                 self._tell_change(server, down)
         every = {*outages.held, *outages.empty}
         for service in every - self._all_down:
-            kept = service in outages.held
-            what = "the last ones are kept in the table" if kept else "none is in the table"
-            message = f"no real server of {service} serves: {what}"
+            message = health_words.none_serves(service, self._sorry, kept=service in outages.held)
             self._say("ALL-DOWN", ERROR, message, service)
         for service in self._all_down - every:
             message = f"{service} has real servers that serve again"
@@ -224,9 +227,8 @@ class DirectorHealth(Closing):
             self._sightless = ()
         for side, sight in sights:
             blind = sight is Sight.BLIND
-            words = sight.value + (": nothing is taken out for that" if blind else "")
             kind: HealthKind = "BLIND" if blind else "SEES"
-            self._say(kind, WARNING if blind else NOTICE, f"{_place(side)}: {words}")
+            self._say(kind, WARNING if blind else NOTICE, health_words.sight(side, sight))
         if self._rounds.late != self._late:
             self._late = self._rounds.late
             message = (
@@ -243,8 +245,3 @@ class DirectorHealth(Closing):
                 self._unchecked.add(each.key)
                 message = f"cannot check {each.server.title}: {WORDS[each.route]}"
                 self._say_of(each.server, "UNCHECKED", WARNING, message)
-
-
-def _place(side: str) -> str:
-    # A side that is no link is the reason why nobody can be asked.
-    return next((words for reason, words in WORDS.items() if reason == side), side)

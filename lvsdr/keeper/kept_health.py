@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
@@ -15,7 +15,7 @@ from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.keeper.change_program import ChangeProgram
 from lvsdr.keeper.check_targets import Target, packets, targets
 from lvsdr.keeper.child_processes import refuse_unsafe
-from lvsdr.keeper.director_health import Changes, DirectorHealth, Open
+from lvsdr.keeper.director_health import NOTICE, Changes, DirectorHealth, Open
 from lvsdr.keeper.kept_profile import KeptProfile, State
 from lvsdr.keeper.track_file_hands import TrackFileHands
 from lvsdr.model.closed_on_exit import Closing
@@ -58,10 +58,14 @@ class RecordHands:
 
     def carry_out(self, changes: Changes) -> None:
         """Take out, or put back; raises LvsdrError, also where another lvsdr is at work."""
-        profile = self._kept.profile
-        assert isinstance(profile, DirectorProfile), "only a director has health checks"
         # The others' turns must not wait for whoever has the lock.
         with self._book.locked(0.0):
+            # Since the last look it may have been withdrawn, or another one applied.
+            wish = self._kept.wish()
+            if wish.state is State.NOTHING:
+                raise CannotRun(wish.reason)
+            profile = self._kept.profile
+            assert isinstance(profile, DirectorProfile), "only a director has health checks"
             try:
                 set_down(profile, changes, self._kernel, self._book)
             except LvsdrError:
@@ -93,7 +97,8 @@ class KeptHealth(Closing):
     ) -> None:
         self._kept, self._kernel = kept, kernel
         self._tell_people = tell
-        self._files = None if track_files is None else TrackFileHands(track_files, self._checked)
+        known = self._checked, self._unchecked
+        self._files = None if track_files is None else TrackFileHands(track_files, *known)
         self._hands = self._files or RecordHands(kept, kernel, book)
         self.program = ChangeProgram(tell)
         self._health = DirectorHealth(self._hands, self._tell, open_checkers, monotonic)
@@ -106,27 +111,38 @@ class KeptHealth(Closing):
         try:
             self.begin(now, changed=changed)
         except LvsdrError as failure:
+            # Whatever was noticed is still to be looked up.
+            self._stale = 0.0
             self._kernel.reopen()
             if failure.message != self._failure:
                 self._failure = failure.message
-                event = HealthEvent("STUCK", ERROR, self._kept.owner, failure.message)
-                self._tell(event)
+                message = "; ".join((failure.message, *failure.notes, *failure.hints))
+                message += ": checks go on as they did before"
+                self._tell(HealthEvent("STUCK", ERROR, self._kept.owner, message))
         else:
+            if self._failure:
+                message = "checks are as the profile says again"
+                self._tell(HealthEvent("CARRIED-OUT", NOTICE, self._kept.owner, message))
             self._failure = ""
+
+    def refuse_unfit(self) -> None:
+        """Raise CannotRun where the profile's checks cannot be made here, or not carried out."""
+        profile = self._kept.profile
+        assert isinstance(profile, DirectorProfile), "only a director has health checks"
+        if self._files is not None or has_checks(profile):
+            self._refuse_misfit(profile)
+            _refuse_unsafe(profile)
 
     def begin(self, now: float, *, changed: bool = True) -> None:
         """Begin to check, or look what has changed; raises LvsdrError where that cannot be done."""
         self._now = now
         profile = self._kept.profile
         assert isinstance(profile, DirectorProfile), "only a director has health checks"
-        if (
-            self._files is None and not has_checks(profile)
-        ) or self._kept.wish().state is State.NOTHING:
+        if self._kept.wish().state is State.NOTHING or self._has_nothing_to_do(profile):
             self._rest()
             return
         if profile is not self._profile:
-            self._refuse_misfit(profile)
-            _refuse_unsafe(profile)
+            self.refuse_unfit()
             self.program.use(profile.on_change)
         if changed or profile is not self._profile or now >= self._stale:
             if self._files is not None:
@@ -162,6 +178,12 @@ class KeptHealth(Closing):
         """Return in a few words how it stands; nothing where nothing is checked."""
         return "" if self._profile is None else self._health.state
 
+    def _has_nothing_to_do(self, profile: DirectorProfile) -> bool:
+        """Return whether nobody is checked, and nobody is out who was: he comes back."""
+        if self._files is not None or has_checks(profile):
+            return False
+        return not (profile.writes_table and self._hands.out())
+
     def _targets(self, profile: DirectorProfile) -> Sequence[Target]:
         # Others' programs are none of its business.
         host = self._kernel.inspect(lambda _: packets(profile), table=False, others=False)
@@ -169,10 +191,17 @@ class KeptHealth(Closing):
 
     def _checked(self) -> Iterable[RealServer]:
         """Return the real servers that are checked."""
+        return [each for each, checked in self._servers() if checked]
+
+    def _unchecked(self) -> Iterable[RealServer]:
+        """Return the real servers that nobody checks."""
+        return [each for each, checked in self._servers() if not checked]
+
+    def _servers(self) -> Iterator[tuple[RealServer, bool]]:
         profile = self._kept.profile
         assert isinstance(profile, DirectorProfile), "only a director has health checks"
-        of = profile.health_of
-        return [each for each in profile.real_servers if of(each.service) is not None]
+        for each in profile.real_servers:
+            yield each, profile.health_of(each.service) is not None
 
     def _refuse_misfit(self, profile: DirectorProfile) -> None:
         """Raise CannotRun where what is found could not be carried out, or would be twice."""
@@ -184,7 +213,10 @@ class KeptHealth(Closing):
         if not profile.writes_table and self._files is None:
             raise CannotRun(
                 f"cannot take anybody out: the table of {profile.name} is keepalived's",
-                hints=["give --track-files DIR, and keepalived config the same"],
+                hints=[
+                    "give --track-files DIR, and keepalived what lvsdr keepalived config"
+                    " --virtual-servers --track-files DIR prints"
+                ],
             )
 
     def _rest(self) -> None:

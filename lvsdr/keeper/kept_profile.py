@@ -14,7 +14,7 @@ from pathlib import Path
 from lvsdr.core.book import Book
 from lvsdr.core.record import Record, owner_of
 from lvsdr.core.renamed_links import following
-from lvsdr.errors import LvsdrError
+from lvsdr.errors import LvsdrError, ProfileError
 from lvsdr.keepalived.standby_state import last_notice, stands_by
 from lvsdr.keepalived.vrrp_states import Notice
 from lvsdr.model.host import Host
@@ -74,7 +74,14 @@ class KeptProfile:
 
     def read_again(self) -> Profile:
         """Return what the file says by now; raises ProfileError, also for one of another name."""
-        return self._read(self.file)
+        profile = self._read(self.file)
+        if owner_of(profile) != self.owner:
+            kept = self.owner.partition(":")[2]
+            raise ProfileError(
+                f"cannot keep {self.file} by its new name {profile.name}: {kept} is kept",
+                hints=["withdraw the old one first, and start the keeper anew for the new one"],
+            )
+        return profile
 
     def first_wish(self) -> Wish:
         """Return what is to become of the host at the start, whatever it is like."""
@@ -177,7 +184,7 @@ class KeptProfile:
         origin, text = record.origins.get(self.owner), record.texts.get(self.owner)
         if self.owner not in record.claims:
             return None
-        applied = None if origin is None else (origin.file, origin.applied)
+        applied = None if origin is None else (origin.file, origin.applied, origin.checks)
         return applied, text or _but_for_weights(record.claims[self.owner])
 
     def _now(self) -> Stat | None:

@@ -10,7 +10,7 @@ from lvsdr.core.kernel_interface import Kernel
 from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.keeper.keep_host import Busy, HostKeeper
 from lvsdr.keeper.service_manager import ServiceManager
-from lvsdr.keeper.told import LOOK, Noticed
+from lvsdr.keeper.told import LOOK, RELOAD, Noticed
 from lvsdr.model.route_event import RouteEvent
 
 # So long after the first of many changes it is looked: most of a burst has come by then.
@@ -141,9 +141,9 @@ class Looks:
             except LvsdrError as failure:
                 # The old profile is kept.
                 self._kernel.reopen()
-                keeper.told.failed("reload", failure)
+                keeper.told.failed(RELOAD, failure)
             else:
-                keeper.told.well("reload")
+                keeper.told.well(RELOAD)
         if asked and not waiting:
             self._service.ready()
         return bool(waiting)

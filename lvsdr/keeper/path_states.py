@@ -37,13 +37,15 @@ class Sight(Enum):
 class Checked:
     """What is checked by one number: how many checks in a row have to fail, or to succeed.
 
-    `side` is the link, or the router on it, behind which it is. `timeout` is in seconds.
+    `side` is the link, or the router on it, behind which it is. `timeout` is in seconds. `proves`
+    is whether an answer shows that we see; what a program says shows nothing.
     """
 
     fall: int
     rise: int
     side: str
     timeout: float = 0.5
+    proves: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +114,9 @@ class PathStates:
     def take(self, results: Sequence[CheckResult]) -> list[Turn]:
         """Return the paths that change with `results`."""
         for result in results:
-            if not result.silent:
-                self.heard(self._checked[result.number].side, result.at, result.number)
+            each = self._checked[result.number]
+            if each.proves and not result.silent:
+                self.heard(each.side, result.at, result.number)
         return [turn for result in results for turn in self._after(result)]
 
     def heard(self, name: str, at: float, number: int | None = None) -> None:

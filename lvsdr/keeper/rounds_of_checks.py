@@ -109,6 +109,13 @@ class CheckRounds(Closing):
         """Return on which sides we became blind, or see again, since this was called last."""
         return self.states.sights()
 
+    def still_down(self, others: Sequence[Target]) -> dict[int, str]:
+        """Return which of `others` are paths that do not serve here, by their places, and why."""
+        down = self.states.down().items()
+        before = {(self._targets[n].key, self._targets[n].path.vip): why for n, why in down}
+        found = {n: before.get((it.key, it.path.vip)) for n, it in enumerate(others)}
+        return {number: why for number, why in found.items() if why is not None}
+
     def close(self) -> None:
         """Give back what the checkers have opened."""
         for each in self._askings:
@@ -178,6 +185,8 @@ class CheckRounds(Closing):
         if other is not None and other not in self._witnesses:
             self._witnesses.add(other)
             self._timetable.bring_forward(other, now + _MIDST * target.health.timeout)
-        elif other is None and gateway is not None and target.is_near:
+        # Whoever is down may have been heard last, long ago: the last one of all is alone.
+        alone = other is None or not self.states.is_up(other)
+        if alone and gateway is not None and target.is_near:
             self._gateways.call(target.side, gateway, now, target.health.timeout)
         return True

@@ -129,7 +129,7 @@ class Told:
     def well(self, place: str) -> None:
         """Tell that what could not be done can be done again, where that was told."""
         if self._failures.pop(place, None) is not None:
-            said = "it is as its profile says again" if place == LOOK else f"{place}: over"
+            said = AGAIN.get(place, f"{place}: no more")
             self._tell(KeepEvent("AGAIN", "notice", self.owner, said))
 
     def note(self, message: str) -> None:
@@ -167,7 +167,12 @@ class Told:
         return KeepEvent("REPAIRED", "warning", self.owner, line, change, since, exactly, who)
 
 
-LOOK = "look"
+# Places, and what is said once nothing is the matter there any more.
+LOOK, RELOAD = "look", "reload"
+AGAIN = {
+    LOOK: "it is as its profile says again",
+    RELOAD: "the profile was read again, and is kept as it is now",
+}
 
 
 def _line(change: Change) -> str:

@@ -23,23 +23,27 @@ BEFORE = "was down before"
 class TrackFileHands:
     """Says in the files of `folder` which of `servers` serve; the table is keepalived's.
 
-    The files are what it knows after a restart. Raises CannotRun where the folder is not for us.
+    The files are what it knows after a restart. Of `others`, which are not checked any more, a file
+    may still say that they are down. Raises CannotRun where the folder is not for us.
     """
 
-    def __init__(self, folder: Path, servers: Callable[[], Iterable[RealServer]]) -> None:
-        self._folder, self._servers = folder, servers
+    def __init__(
+        self,
+        folder: Path,
+        servers: Callable[[], Iterable[RealServer]],
+        others: Callable[[], Iterable[RealServer]] = tuple,
+    ) -> None:
+        self._folder, self._servers, self._others = folder, servers, others
         self._out: dict[Key, Down] = {}
 
     def begin(self) -> None:
         """Make the files that are missing, and read those that are there; raises CannotRun."""
         self._must_be_ours()
         for server in self._servers():
-            known = self._out.get(server.key)
-            said = self._read(server)
-            if said is None:
-                self._write(server, up=known is None)
-            elif known is None and said.strip() != UP.strip():
-                self._out[server.key] = Down(int(time()), BEFORE)
+            if self._look(server) is None:
+                self._write(server, up=server.key not in self._out)
+        for server in self._others():
+            self._look(server)
 
     def out(self) -> Mapping[Key, Down]:
         """Return whose files say that they are down."""
@@ -51,7 +55,7 @@ class TrackFileHands:
 
     def carry_out(self, changes: Changes) -> None:
         """Write the files of those that change; raises CannotRun, and the rest is not written."""
-        named = {each.key: each for each in self._servers()}
+        named = {each.key: each for each in (*self._servers(), *self._others())}
         for key, down in changes.items():
             if key in named:
                 self._write(named[key], up=down is None)
@@ -59,6 +63,13 @@ class TrackFileHands:
                 self._out.pop(key, None)
             else:
                 self._out[key] = down
+
+    def _look(self, server: RealServer) -> str | None:
+        """Return what the file of a real server says; take note of one that is down."""
+        said = self._read(server)
+        if said is not None and server.key not in self._out and said.strip() != UP.strip():
+            self._out[server.key] = Down(int(time()), BEFORE)
+        return said
 
     def _write(self, server: RealServer, *, up: bool) -> None:
         path = self._path(server)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from lvsdr.model.late_dataclasses import dataclass, field
 
 Document = dict[str, Any]
-Witness = Literal["answering", "entry", "serving", "looping", "reaching"]
+Witness = Literal["answering", "entry", "serving", "looping", "reaching", "lasting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,17 @@ class ExpectedFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class ByKeepalived:
+    """A table that keepalived has on the director, by this file, and whose real servers it checks.
+
+    Where keepalived is not installed, `instead` makes the same table, which nobody checks.
+    """
+
+    conf: str
+    instead: ByHand
+
+
+@dataclass(frozen=True, slots=True)
 class WatchedLink:
     """A link on which a witness counts frames."""
 
@@ -97,6 +108,11 @@ class Scenario:
       server of itself
     - `own_clients`: hosts that send requests to the VIP at the end, and the finding by which
       verify says that they reach themselves
+    - `accident`: what befalls a cluster that serves, while the client asks all the time: first
+      the set-up by hand, then hosts that lvsdr has set up, the director by `lvsdr director keep`,
+      which runs until all is taken back. On the director the keeper undoes it, elsewhere `undo`
+    - `settles`: so many seconds after it the witness `lasting` begins to judge who is served
+    - `keepalived`: whose table it is in the set-up by hand
     """
 
     name: str
@@ -119,6 +135,9 @@ class Scenario:
     watched: WatchedLink = WatchedLink("observer", "eth0")
     refused: bool = False
     director_late: bool = False
+    accident: tuple[ByHand, ...] = ()
+    settles: float = 0.0
+    keepalived: ByKeepalived | None = None
 
 
 def held_by_hand(host: str, vip: str, holder: str = "lo") -> ByHand:

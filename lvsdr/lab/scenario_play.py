@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from lvsdr.errors import CannotRun
+from lvsdr.lab.accident_play import with_accident
 from lvsdr.lab.lab_host import Host
 from lvsdr.lab.rehearsal import run_step, unchanged_step
-from lvsdr.lab.scenario import ByHand
-from lvsdr.lab.scenario_stage import Stage, as_typed
-from lvsdr.lab.scenario_witnesses import WITNESSES, all_serving, served
+from lvsdr.lab.scenario_stage import Stage
+from lvsdr.lab.scenario_steps import MENDED, TROUBLE, by_hand, ran, seen, typed, undone
+from lvsdr.lab.scenario_witnesses import all_serving, served
 from lvsdr.lab.services import ask
 from lvsdr.model.rehearsal_step import Step
 
 REQUESTS = 10
-TROUBLE, MENDED = "without lvsdr", "with lvsdr"
 
 
 def play(built: Stage) -> Iterator[Step]:
@@ -26,7 +26,7 @@ def play(built: Stage) -> Iterator[Step]:
     managed = _managed(built)
     before = {host.name: host.state() for host in managed}
     yield Step(f"build {built.scenario.name}", True, tuple(_hosts(built)))
-    for step in _story(built):
+    for step in with_accident(built) if built.scenario.accident else _story(built):
         yield step
         if not step.ok:
             return
@@ -37,8 +37,8 @@ def _managed(built: Stage) -> tuple[Host, ...]:
     """Return the hosts whose state at the end must be that of the start."""
     scenario, lab = built.scenario, built.lab
     touched = {part.host for part in (*scenario.by_hand, *scenario.mend)}
-    by_hand = (host for name, host in built.hosts.items() if name in touched)
-    return tuple(dict.fromkeys((lab.director, *lab.realservers, *lab.others, *by_hand)))
+    more = (host for name, host in built.hosts.items() if name in touched)
+    return tuple(dict.fromkeys((lab.director, *lab.realservers, *lab.others, *more)))
 
 
 def _hosts(built: Stage) -> Iterator[str]:
@@ -50,21 +50,21 @@ def _hosts(built: Stage) -> Iterator[str]:
         yield f"{name.ljust(9)} {addresses} at {station.mac}{where.get(name, '')}"
     for cable in scenario.cables:
         yield f"{cable.host.ljust(9)} {cable.link} at {cable.mac}"
-    yield from _typed(scenario.machine)
+    yield from typed(scenario.machine)
 
 
 def _story(built: Stage) -> Iterator[Step]:
     scenario, lab = built.scenario, built.lab
     if not scenario.director_late:
-        yield _ran(built, lab.director, "apply")
+        yield ran(built, lab.director, "apply")
     if scenario.by_hand:
-        yield _by_hand(built, scenario.by_hand)
-    yield _seen(built, TROUBLE, scenario.trouble)
+        yield by_hand(built, scenario.by_hand)
+    yield seen(built, TROUBLE, scenario.trouble)
     yield from _named(built, while_there=True)
     if scenario.refused:
         yield _refused(built, lab.realservers[0])
     if scenario.by_hand:
-        yield _by_hand(built, _undone(scenario.by_hand), "undo ")
+        yield by_hand(built, undone(scenario.by_hand), "undo ")
     yield from _mended(built)
     yield from _taken_back(built)
 
@@ -72,17 +72,17 @@ def _story(built: Stage) -> Iterator[Step]:
 def _mended(built: Stage) -> Iterator[Step]:
     scenario, lab = built.scenario, built.lab
     for host in lab.realservers:
-        yield _ran(built, host, "apply")
+        yield ran(built, host, "apply")
     if scenario.director_late:
-        yield _ran(built, lab.director, "apply")
+        yield ran(built, lab.director, "apply")
     if scenario.mend:
-        yield _by_hand(built, scenario.mend, "mend ")
+        yield by_hand(built, scenario.mend, "mend ")
     # The caches that the trouble has poisoned.
-    yield _ran(built, lab.director, "announce")
-    yield _seen(built, MENDED, scenario.mended)
+    yield ran(built, lab.director, "announce")
+    yield seen(built, MENDED, scenario.mended)
     yield from _named(built, while_there=False)
     with all_serving(built, *built.listening_services):
-        yield _ran(built, lab.director, "verify")
+        yield ran(built, lab.director, "verify")
     yield from _requests(built)
     for named in scenario.own_clients:
         yield from _own_client(built, built.hosts[named.host], named.rule)
@@ -90,41 +90,10 @@ def _mended(built: Stage) -> Iterator[Step]:
 
 def _taken_back(built: Stage) -> Iterator[Step]:
     if built.scenario.mend:
-        yield _by_hand(built, _undone(built.scenario.mend), "undo ")
-    yield _ran(built, built.lab.director, "withdraw")
+        yield by_hand(built, undone(built.scenario.mend), "undo ")
+    yield ran(built, built.lab.director, "withdraw")
     for host in built.lab.realservers:
-        yield _ran(built, host, "withdraw")
-
-
-def _ran(built: Stage, host: Host, verb: str, *more: str, expect: int = 0) -> Step:
-    """Run lvsdr for a host: inside it, or with --netns on the host that it is a guest of."""
-    role = built.role(host)
-    words = (verb, *more) if role is None else (role, verb, *more)
-    where = host
-    for guest in built.scenario.guests:
-        if guest.name == host.name and guest.from_host:
-            where, words = built.hosts[guest.host], (*words, "--netns", host.namespace)
-    return run_step(where, words, built.file(host), expect=expect, run=built.run)
-
-
-def _by_hand(built: Stage, parts: Iterable[ByHand], what: str = "") -> Step:
-    parts = tuple(parts)
-    built.do_by_hand(parts)
-    return Step(f"{what}by hand", True, tuple(_typed(parts)))
-
-
-def _undone(parts: Iterable[ByHand]) -> Iterator[ByHand]:
-    return (ByHand(part.host, part.undo) for part in parts)
-
-
-def _typed(parts: Iterable[ByHand]) -> Iterator[str]:
-    return (f"{part.host}# {as_typed(line)}" for part in parts for line in part.do)
-
-
-def _seen(built: Stage, when: str, expected: frozenset[str]) -> Step:
-    title, found, lines = WITNESSES[built.scenario.witness](built)
-    missed = () if found == expected else (f"expected: {', '.join(sorted(expected))}",)
-    return Step(f"{when}: {title}", found == expected, (*lines, *missed))
+        yield ran(built, host, "withdraw")
 
 
 def _named(built: Stage, *, while_there: bool) -> Iterator[Step]:
@@ -146,13 +115,13 @@ def _named(built: Stage, *, while_there: bool) -> Iterator[Step]:
 def _asked(built: Stage, host: Host, role: str | None) -> Step:
     words = ("verify", "--format", "json")
     if role is None:
-        return _ran(built, host, *words)
+        return ran(built, host, *words)
     return run_step(host, (role, *words), built.folder / f"{role}.json", run=built.run)
 
 
 def _refused(built: Stage, host: Host) -> Step:
     state = host.state()
-    tried = _ran(built, host, "apply", expect=CannotRun.exit_code)
+    tried = ran(built, host, "apply", expect=CannotRun.exit_code)
     untouched = host.state() == state
     said = "the host is as it was" if untouched else "the host has changed"
     return Step(f"{tried.title}: refused", tried.ok and untouched, (*tried.seen, said))
@@ -167,7 +136,7 @@ def _own_client(built: Stage, host: Host, rule: str) -> Iterator[Step]:
         answers = ask(host, service, [service.vip], REQUESTS)
     lines = tuple(f"{count} served by {who}" for who, count in sorted(answers.items()))
     yield Step(f"{host.name}: {REQUESTS} requests to {service}", set(answers) == {host.name}, lines)
-    done = _ran(built, host, "verify")
+    done = ran(built, host, "verify")
     yield Step(done.title, done.ok and any(rule in line for line in done.seen), done.seen)
 
 

@@ -124,7 +124,8 @@ def build_stage(scenario: Scenario, run: Runner = Host.lvsdr) -> Iterator[Stage]
 
 def _require(scenario: Scenario) -> None:
     """Raise CannotRun where a program that the scenario's commands use is not installed."""
-    parts = (*scenario.machine, *scenario.by_hand, *scenario.mend)
+    table = () if scenario.keepalived is None else (scenario.keepalived.instead,)
+    parts = (*scenario.machine, *scenario.by_hand, *scenario.mend, *scenario.accident, *table)
     for tool in sorted({_tool(line) for part in parts for line in part.do} & set(PROGRAMS)):
         if shutil.which(tool) is None:
             raise CannotRun(

@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from time import monotonic
 from types import MappingProxyType
 
 from lvsdr.lab import large_requests, single_packets
 from lvsdr.lab.arp_witness import count_answers
-from lvsdr.lab.scenario_stage import Stage
+from lvsdr.lab.lasting_requests import Requests, asking_on
+from lvsdr.lab.scenario_stage import Stage, as_typed
 from lvsdr.lab.services import ask, serving
 from lvsdr.model.address import IPAddress
 from lvsdr.model.ipvs import Service
 
 NOBODY = "nobody"
+# How long the client asks before an accident, and for how long it is judged, in seconds.
+BEFORE, JUDGED = 1.0, 5.0
 # What was asked, what was found (names of hosts, or numbers of frames), and the lines that tell it.
 Seen = tuple[str, frozenset[str], tuple[str, ...]]
 Asked = Callable[[Stage], Seen]
@@ -89,6 +94,43 @@ def reaching(built: Stage) -> Seen:
     return "who reads a long request", frozenset({who if who in names else NOBODY}), lines
 
 
+def lasting(built: Stage) -> Seen:
+    """Let the client ask all the time while the accident happens; see who serves it in the end."""
+    lab, scenario, service = built.lab, built.scenario, built.services[0]
+    assert service.vip is not None, "a client asks for an address"
+    names = {host.name for host in built.servers}
+    with asking_on(lab.client, service, lab.client_addresses(service.vip.version)) as requests:
+        begun = requests.go_on(monotonic() + BEFORE)
+        built.do_by_hand(scenario.accident)
+        settled = begun + scenario.settles
+        end = requests.go_on(settled + JUDGED)
+    found = {who if who in names else NOBODY for who in requests.between(settled, end)}
+    typed = [f"{part.host}# {as_typed(line)}" for part in scenario.accident for line in part.do]
+    told = (*_told(requests, (begun, settled, end), names), *_table(built))
+    title = f"who serves the client, {scenario.settles:g} s later and from then on"
+    return title, frozenset(found), (*typed, *told)
+
+
+def _told(requests: Requests, times: tuple[float, float, float], names: set[str]) -> Iterator[str]:
+    begun, settled, end = times
+    spans = (
+        ("before", 0.0, begun),
+        (f"in the {settled - begun:g} s after it", begun, settled),
+        ("from then on", settled, end),
+    )
+    for when, start, stop in spans:
+        counted = sorted(Counter(requests.between(start, stop)).items())
+        yield f"{when}: {', '.join(f'{number} {who}' for who, number in counted)}"
+    lost = [at - begun for at, who in requests.done if begun <= at < end and who not in names]
+    said = f"{len(lost)} lost, the last one {max(lost):.1f} s after it" if lost else "none is lost"
+    yield f"of {len(requests.between(begun, end))} requests {said}"
+
+
+def _table(built: Stage) -> Iterator[str]:
+    yield "director# ipvsadm -Sn"
+    yield from built.lab.director.run("ipvsadm", "-Sn").stdout.splitlines()
+
+
 WITNESSES: Mapping[str, Asked] = MappingProxyType(
     {
         "answering": answering,
@@ -96,6 +138,7 @@ WITNESSES: Mapping[str, Asked] = MappingProxyType(
         "serving": served_by,
         "looping": looping,
         "reaching": reaching,
+        "lasting": lasting,
     }
 )
 

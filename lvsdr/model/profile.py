@@ -16,10 +16,14 @@ from lvsdr.model.objects import Key, ProxyNeighbour, Sysctl
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The file that a profile was applied from, and when last: seconds since 1970."""
+    """The file that a profile was applied from, and when last: seconds since 1970.
+
+    `checks` tells what it says of checks from what it said before: none of it is in the kernel.
+    """
 
     file: str
     applied: int = field(compare=False)
+    checks: str = ""
 
 
 @dataclass(frozen=True, slots=True)

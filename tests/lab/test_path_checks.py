@@ -17,7 +17,7 @@ from lvsdr.model.health import CheckResult
 from lvsdr.wire.checks.path_checker import PathChecker
 
 # By the verdict of `verify`: what a check says of TCP, and of UDP.
-NO_ARP = {4: "is down: no answer to ARP", 6: "is down: no answer to neighbour discovery"}
+NO_ARP = {4: "does not answer ARP", 6: "does not answer neighbour discovery"}
 FORWARDS, LOST = "has lost the VIP, and forwards", "has lost the VIP"
 WHY = {
     "nothing is wrong": ("", ""),

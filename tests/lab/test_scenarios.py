@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
+from itertools import takewhile
+from pathlib import Path
 
 import program
 import pytest
 from onlookers import ONLOOKERS
 
-from lvsdr.lab.scenario_play import MENDED, TROUBLE, play
+from lvsdr.lab.scenario_play import play
 from lvsdr.lab.scenario_stage import build_stage
+from lvsdr.lab.scenario_steps import MENDED, TROUBLE
 from lvsdr.lab.scenarios import SCENARIOS
+from lvsdr.model.rehearsal_step import Step
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -53,3 +58,33 @@ def test_what_is_left_behind_fails_the_rehearsal() -> None:
 
     assert [step.title for step in steps if not step.ok] == [steps[-1].title]
     assert "rs1: +/proc/sys/net/ipv4/conf/eth0/arp_ignore:1" in steps[-1].seen
+
+
+def test_where_keepalived_is_not_installed_its_table_is_made_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for tool in ("ip", "ipvsadm"):
+        (tmp_path / tool).symlink_to(shutil.which(tool) or tool)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with build_stage(SCENARIOS["health"], program.run) as built:
+        steps = {step.title: step for step in takewhile(_is_no_apply, play(built))}
+
+    assert all(step.ok for step in steps.values())
+    assert steps["by hand, for want of keepalived"].seen[0].startswith("director# ipvsadm -A")
+
+
+def _is_no_apply(step: Step) -> bool:
+    return not step.title.endswith("apply")
+
+
+def test_an_accident_that_no_keeper_mends_fails_the_rehearsal() -> None:
+    scenario = SCENARIOS["health"]
+    unchecked = replace(scenario, director={**scenario.director, "health": None})
+
+    with build_stage(unchecked, program.run) as built:
+        steps = list(play(built))
+
+    assert not steps[-1].ok
+    assert steps[-1].title.startswith(MENDED)
+    assert "expected: rs2" in steps[-1].seen

@@ -19,6 +19,9 @@ _SPARED = 5.0
 # So often somebody has to be asked by ARP before silence says anything.
 _ASKED = 3
 FORWARDS, LOST = "has lost the VIP, and forwards", "has lost the VIP"
+NO_TUNNEL, UNREACHABLE = "has no tunnel", "is not reachable"
+# What concerns all services of a VIP at a real server.
+OF_THE_HOST = frozenset({FORWARDS, LOST, NO_TUNNEL, UNREACHABLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +48,10 @@ def _why(watched: WatchedPath, said: Heard) -> str | None:
     path, kind = watched.item.path, said.kind
     if kind in ("expired", "unreachable"):
         if said.outer or not path.sees_vip or path.vip is None:
-            return "is not reachable"
+            return UNREACHABLE
         return FORWARDS if kind == "expired" else LOST
     if said.outer and kind in ("protocol", "port"):
-        return "has no tunnel"
+        return NO_TUNNEL
     alike = {CLOSED: CLOSED, "other": "other"}.get(kind)
     return _WHY.get(alike or (watched.path.transport, kind), "a firewall rejects it")
 
@@ -83,16 +86,18 @@ def held_without_answer(check: Check, now: float) -> Meaning | None:
 def silence(check: Check, now: float) -> Meaning | None:
     """Return what it says that nothing has come until the end; None where that may be our doing."""
     watched, hop = check.watched, check.watched.hop
-    if _spared(check, now):
+    if check.unasked or _spared(check, now):
         return None
     routed = watched.item.route.routed
     if check.doubted:
-        return Meaning(FORWARDS if watched.item.path.sees_vip else "is not reachable")
+        return Meaning(FORWARDS if watched.item.path.sees_vip else UNREACHABLE)
     if hop.heard < check.since:
         how = "ARP" if hop.address.version == 4 else "neighbour discovery"
-        whose = f"its gateway {hop.address} does not answer" if routed else "is down: no answer to"
-        return Meaning(f"{whose} {how}", silent=True)
-    if now - watched.why_at < _REMEMBERED:
+        whose = f"its gateway {hop.address} does" if routed else "does"
+        return Meaning(f"{whose} not answer {how}", silent=True)
+    # Who is asked more than once a second has no errors left where a guard route refuses: both the
+    # route and the error take from the same measure (ip_error in net/ipv4/route.c).
+    if watched.why in OF_THE_HOST or now - watched.why_at < _REMEMBERED:
         return Meaning(watched.why)
     lost = _echoed(watched) and not routed and watched.item.path.sees_vip
     return Meaning(LOST if lost else "does not answer", silent=routed)

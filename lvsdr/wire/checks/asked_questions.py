@@ -8,7 +8,7 @@ from lvsdr.wire.checks.check_link import CheckLink
 from lvsdr.wire.checks.next_hop_watch import Hop, NextHopWatch
 from lvsdr.wire.checks.proxied_rips import ProxiedRips
 from lvsdr.wire.checks.questions_again import SECRET, DatagramQuestion, Question
-from lvsdr.wire.checks.watched_path import Check, Questions
+from lvsdr.wire.checks.watched_path import PORTS_EACH, Check, Questions
 
 _SECRETS = 512
 
@@ -60,6 +60,20 @@ class AskedQuestions:
     def _ask_by_datagram(
         self, check: Check, hop: Hop, asked: Questions, question: DatagramQuestion
     ) -> None:
+        sent = [each for each in check.datagrams if each.startswith(hop.mac)]
+        fresh = self._fresh(check, hop, question) if len(sent) < PORTS_EACH else b""
+        if fresh:
+            check.datagrams.append(fresh)
+        elif sent:
+            # Behind one router all have the same ports: some are left to the others.
+            self._link.put(sent[-1:])
+        else:
+            check.unasked = True
+        if asked.vip is not None:
+            self._send(self.echoes, check, hop, asked.vip)
+
+    def _fresh(self, check: Check, hop: Hop, question: DatagramQuestion) -> bytes:
+        """Ask from a port that nobody asks from; return the frame, empty where there is none."""
         secret = self._new()
         for _ in self._ports:
             frame, key = question.ask(hop.mac, self._next_port(check), secret)
@@ -67,9 +81,8 @@ class AskedQuestions:
             if key not in self.services:
                 self._keep(self.services, key, check, frame)
                 self.cookies[key] = question.cookie(secret)
-                break
-        if asked.vip is not None:
-            self._send(self.echoes, check, hop, asked.vip)
+                return frame
+        return b""
 
     def _next_port(self, check: Check) -> bytes:
         # One after the other: what a lost reset has left half open has time to go.

@@ -45,6 +45,7 @@ class CheckLink(Closing):
         self.deaf_until = 0.0
         self.ports: tuple[int, ...] = ()
         self._out: list[bytes] = []
+        self._full = False
         self._sockets: tuple[CheckSocket, ...] = ()
         self._looked = 0.0
         with ExitStack() as stack:
@@ -88,7 +89,7 @@ class CheckLink(Closing):
 
     def hears(self, now: float) -> bool:
         """Return whether silence means something: nothing was lost, and all was sent."""
-        return not self.deaf and now >= self.deaf_until and not self._out
+        return not self.deaf and now >= self.deaf_until and not self._full
 
     def due(self) -> float | None:
         """Return when the link has to be looked at again, or sent on; None where it is fine."""
@@ -106,9 +107,11 @@ class CheckLink(Closing):
         """Send what is to be sent; what there is no room for, later."""
         if not self._out or self.deaf:
             self._out.clear()
+            self._full = False
             return
         with self._trouble():
             del self._out[: self._wire.send_some(self._out)]
+        self._full = bool(self._out)
         if len(self._out) > _MOST_WAITING:
             # A link this slow carries no checks: what is left is void, as if it had been lost.
             self._out.clear()

@@ -24,7 +24,7 @@ from lvsdr.wire.checks.link_checker import LinkChecker
 from lvsdr.wire.checks.proxied_rips import ProxiedRips
 from lvsdr.wire.checks.tcp_client import TcpClient
 from lvsdr.wire.checks.tcp_frames import piece, received
-from lvsdr.wire.checks.watched_path import Check
+from lvsdr.wire.checks.watched_path import PORTS_EACH, Check
 
 _ALL = 0xFFFFFFFF
 
@@ -87,8 +87,12 @@ class HttpChecker(LinkChecker):
             self._open(exchange)
 
     def _open(self, exchange: Exchange) -> None:
-        """Send the first segment from a port of its own: each time a new chance of an answer."""
+        """Send the first segment from a port of its own, or once more from the last of some."""
         watched = exchange.check.watched
+        if len(exchange.attempts) >= PORTS_EACH:
+            # Behind one router all have the same ports: some are left to the others.
+            self._link.put(exchange.attempts[-1:])
+            return
         for _ in self._ports:
             watched.turn = (watched.turn + 1) % len(self._ports)
             port = self._ports[watched.turn]
@@ -100,8 +104,10 @@ class HttpChecker(LinkChecker):
                 self._opening[key] = exchange, port, number
                 self._by_ports[ports] = exchange
                 exchange.keys += (key, ports)
+                exchange.attempts.append(syn)
                 self._link.put((syn,))
                 return
+        exchange.check.unasked = exchange.check.unasked or not exchange.attempts
 
     # --- to hear ---------------------------------------------------------------------------------
 

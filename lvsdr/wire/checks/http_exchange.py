@@ -19,7 +19,8 @@ _TICKS, _ALL = 250_000, 0xFFFFFFFF
 
 @dataclass(slots=True, eq=False)
 class Exchange:
-    """What became of one check so far; `keys` are those by which its answers are looked up.
+    """What became of one check so far; `keys` are those by which its answers are looked up,
+    `attempts` the first segments that were sent.
 
     `client` is the connection to `mac` once there is one, from our `port`; `ports` is the key of
     what belongs to it. `over` is when the check was concluded; after that the connection is closed
@@ -33,6 +34,7 @@ class Exchange:
     port: bytes = b""
     ports: bytes = b""
     keys: list[bytes] = field(default_factory=list)
+    attempts: list[bytes] = field(default_factory=list)
     over: float | None = None
     again: float = 0.0
 

@@ -32,10 +32,11 @@ _OUR_WORD = (errno.EHOSTUNREACH, errno.ENETUNREACH)
 
 @dataclass(slots=True, eq=False)
 class _Asked:
-    """One connection: what is still to be said, and what has come."""
+    """One connection that `began`: what is still to be said, and what has come."""
 
     item: CheckedPath
     socket: socket.socket
+    began: float
     deadline: float
     request: bytes
     came: bytearray = field(default_factory=bytearray)
@@ -63,6 +64,7 @@ class HttpSocketChecker(Closing):
             asked.socket.close()
         self._asked.clear()
         self._under_way.clear()
+        self._results.clear()
 
     def filenos(self) -> Sequence[int]:
         """Return what becomes readable when there is something to do."""
@@ -104,7 +106,7 @@ class HttpSocketChecker(Closing):
         except OSError:
             # No more sockets: that is ours, and no fault of theirs.
             return
-        asked = _Asked(item, made, now + item.timeout, words)
+        asked = _Asked(item, made, now, now + item.timeout, words)
         self._asked[made.fileno()] = asked
         self._under_way.add(item.number)
         self._poll.register(made, select.EPOLLIN | select.EPOLLOUT)
@@ -147,4 +149,6 @@ class HttpSocketChecker(Closing):
         asked.socket.close()
         number = asked.item.number
         self._under_way.discard(number)
-        self._results.append(CheckResult(number, not found.why, found.why, found.silent, now))
+        self._results.append(
+            CheckResult(number, not found.why, found.why, found.silent, asked.began, now)
+        )

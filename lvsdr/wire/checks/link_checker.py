@@ -13,11 +13,11 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.checked_path import CheckedPath
 from lvsdr.model.closed_on_exit import Closing
 from lvsdr.model.health import CheckResult
-from lvsdr.wire.checks.answer_meaning import Meaning, silence
+from lvsdr.wire.checks.answer_meaning import OF_THE_HOST, Meaning, silence
 from lvsdr.wire.checks.check_link import CheckLink
 from lvsdr.wire.checks.check_rounds import CheckRounds
 from lvsdr.wire.checks.next_hop_watch import Hop, NextHopWatch, sources_of_hops
-from lvsdr.wire.checks.watched_path import Check, WatchedPath
+from lvsdr.wire.checks.watched_path import NEVER, Check, WatchedPath
 from lvsdr.wire.checks.witnesses import Witnesses
 
 # How often the link is looked at: in any case, and while somebody is silent.
@@ -45,6 +45,9 @@ class LinkChecker(Closing):
         for watched in self._watched.values():
             # Not all of them from the same port: several RIPs may be one host's.
             watched.turn = watched.item.number
+        self._alike: dict[object, list[WatchedPath]] = {}
+        for watched in self._watched.values():
+            self._alike.setdefault(_pair(watched), []).append(watched)
         self._users: dict[IPAddress, list[WatchedPath]] = {}
         for watched in self._watched.values():
             self._users.setdefault(watched.hop.address, []).append(watched)
@@ -207,10 +210,19 @@ class LinkChecker(Closing):
         self._forget(check)
         if found is None:
             return
-        if found.told:
-            watched.why, watched.why_at = found.why, now
+        if found.told or (watched.why and not found.why):
+            # What is said of the VIP is said of all its services: hosts limit their errors.
+            whole = found.why in OF_THE_HOST or watched.why in OF_THE_HOST
+            for each in self._alike[_pair(watched)] if whole else [watched]:
+                each.why, each.why_at = found.why, now if found.why else NEVER
         self._results.append(
             CheckResult(
                 watched.item.number, not found.why, found.why, found.silent, check.since, now
             )
         )
+
+
+def _pair(watched: WatchedPath) -> object:
+    """Return the VIP and the real server of a path, and how packets are forwarded there."""
+    path = watched.item.path
+    return path.vip, path.rip, path.method, path.tunnel

@@ -21,6 +21,10 @@ from lvsdr.wire.frames.ethernet import UNKNOWN
 from lvsdr.wire.paths.path_probes import LAST_HOP, ResolvedRoute
 from lvsdr.wire.paths.probe import PROTOCOLS, Mark, Probe
 
+# From so many ports one check asks at most, where others may need the rest.
+PORTS_EACH = 2
+NEVER = -1e9
+
 
 @dataclass(slots=True, eq=False)
 class Questions:
@@ -48,8 +52,8 @@ class WatchedPath:
     questions: Questions | None = None
     check: Check | None = None
     why: str = ""
-    why_at: float = -1e9
-    spared: float = -1e9
+    why_at: float = NEVER
+    spared: float = NEVER
     neighbours: int = 1
     turn: int = 0
 
@@ -96,8 +100,9 @@ class Check:
     """One check under way: since when, and by which keys its answers are looked up.
 
     `doubted` is True where a host says that the TTL has expired, and it may be a proxy that does.
-    `held` is True where the VIP has answered an echo. `waiting` are the checks that are asked again
-    together with it, by number.
+    `held` is True where the VIP has answered an echo, `unasked` where there was no port left to ask
+    from; `datagrams` are those that were sent, from a port each. `waiting` are the checks that are
+    asked again together with it, by number.
     """
 
     watched: WatchedPath
@@ -105,5 +110,7 @@ class Check:
     keys: list[bytes] = field(default_factory=list)
     sent: int = 0
     held: bool = False
+    unasked: bool = False
+    datagrams: list[bytes] = field(default_factory=list)
     doubted: bool = False
     waiting: dict[int, Check] = field(default_factory=dict)

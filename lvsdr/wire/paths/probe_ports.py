@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import socket
 from collections.abc import Iterator
@@ -28,7 +29,9 @@ def own_ports() -> Iterator[tuple[int, ...]]:
         for port in random.SystemRandom().sample(_CHOICE, _ATTEMPTS):
             try:
                 bound.enter_context(_bound(port))
-            except OSError:
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE):
+                    raise _no_descriptors(error) from error
                 continue
             found.append(port)
             if len(found) == HOW_MANY:
@@ -36,6 +39,14 @@ def own_ports() -> Iterator[tuple[int, ...]]:
         else:
             raise CannotRun(f"cannot send probes: no {HOW_MANY} free UDP ports", hints=["ss -lun"])
         yield tuple(found)
+
+
+def _no_descriptors(error: OSError) -> CannotRun:
+    code = errno.errorcode[error.errno or 0]
+    return CannotRun(
+        f"cannot send probes: {(error.strerror or '').lower()} ({code})",
+        hints=[f"each link needs {HOW_MANY} descriptors for each kind of check: ulimit -n"],
+    )
 
 
 def _bound(port: int) -> socket.socket:
