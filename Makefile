@@ -110,7 +110,7 @@ lab-part-%: .venv/.test
 LONG := crashes pressure watch arp_reply arp_model changing_links silences vmac way_back \
 	host_rules host_state ipvs_table paths scenarios give_back hooks units hints \
 	hints_elsewhere healthy_traffic commands holders route_to unfit_hosts down_servers \
-	beside_keepalived false_removals killed_keeper keep_at_rest
+	beside_keepalived false_removals killed_keeper many_die keep_at_rest
 CLUSTERS := lvsdr keepalived ipv6 ipv6-keepalived two-boxes two-boxes-keepalived
 torture: packages-test .venv/.test
 	$(MAKE) --output-sync --keep-going --jobs 3 \
