@@ -192,13 +192,17 @@ def very_many(title: str, services: list[Document], rows: int) -> None:
             file = folder / "frames"
             with tcpdump(made.switch, file):
                 part = spent(pid, SPAN)
-            late = lateness(opened(file.read_bytes()))
+            times = opened(file.read_bytes())
             held = memory(pid, "VmHWM:")
+    # Of several real servers of a service on one host the frames look alike.
+    alone = {path: each for path, each in times.items() if len(each) <= SPAN + 1}
+    late = lateness(alone) or [0.0]
     within = sum(each <= 0.2 for each in late) / len(late)
     print(
-        f"| {rows:,} real servers, {title} | 99 % within 0.2 s | {100 * within:.2f} % of"
-        f" {len(late):,} | 99th {late[len(late) * 99 // 100]:.3f} s, last {late[-1]:.3f} s |"
-        f" {part:.2f} of the core | {held:.0f} MiB at the most |"
+        f"| {rows:,} real servers, {title} | {a_second(times):,.0f} checks a second |"
+        f" {100 * within:.1f} % of {len(late):,} within 0.2 s, 99 % within"
+        f" {late[len(late) * 99 // 100]:.3f} s | {part:.2f} of the core | {held:.0f} MiB |",
+        flush=True,
     )
 
 
