@@ -62,10 +62,11 @@ class CheckRounds(Closing):
 
     def turn(self, now: float) -> list[Turn]:
         """Read what came, begin what is due, and return the paths that change."""
-        self.late = self._expected is not None and now - self._expected > self._patience
+        away = 0.0 if self._expected is None else now - self._expected
+        self.late = away > self._patience
         if self.late:
             # Whoever was stopped, or has too much to do, knows nothing of the time between.
-            self._forget()
+            self._forget(now, away)
         for side, at in self._gateways.turn(now).items():
             self.states.heard(side, at)
         turns = self._judged(now)
@@ -81,11 +82,19 @@ class CheckRounds(Closing):
         for each in self._askings:
             each.checker.close()
 
-    def _forget(self) -> None:
+    def _forget(self, now: float, away: float) -> None:
         for each in self._askings:
             each.checker.void()
         self._witnesses.clear()
-        self.states.forget_unfinished()
+        for number, until in enumerate(self._busy):
+            if until > now - away:
+                # It was under way: what is asked seldom does not wait for its next turn.
+                self._busy[number] = now
+                self._timetable.bring_forward(number, now)
+        # Of a path that is asked seldom the results before a short absence are as good as ever: a
+        # host that is late now and then would never come to the end of its count.
+        often = (n for n, each in enumerate(self._targets) if each.health.interval <= away)
+        self.states.forget_unfinished(often)
 
     def _judged(self, now: float) -> list[Turn]:
         results = [each for it in self._askings for each in it.checker.results(now)]
