@@ -84,15 +84,17 @@ lab: .venv/.test
 	$(MAKE) --output-sync --jobs $(JOBS) $(PARTS:%=lab-part-%)
 
 # The longest first, dealt out in turn, so that the parts are about as long as one another.
-LONGEST := crashes scenarios service way_back two_boxes give_back watch pressure fault_is_real \
+LONGEST := keep keep_clusters health_kinds down_servers health crashes scenarios service way_back \
+	keepalived_table keep_fifo two_boxes give_back watch pressure fault_is_real path_checks \
 	vrf_ipvlan wire standby_guard tunnels take_over vmac paths flood failover changing_links \
 	unproven routed_containers containers flux foreign_table commands verify client_kinds \
 	unusual_paths holders healthy_traffic director_firewall senders silences given_up \
 	same_host hints hooks cloned_host proxies clients_unanswered director forged_answers \
 	host_rules
-# A systemd of its own takes a minute to itself, each of the other hints some twenty seconds, and
-# what a resident takes at rest is not to be told beside four other kernels: in `make torture`.
-LATER := units hints_elsewhere keep_at_rest
+# A systemd of its own takes a minute to itself, each of the other hints some twenty seconds; what a
+# resident takes at rest, and a race with keepalived, are nothing beside other kernels: in `make
+# torture`.
+LATER := units hints_elsewhere keep_at_rest beside_keepalived
 IN_LAB := $(PY) -m lvsdr.lab --timeout 2400 -- $(PY) -m pytest
 
 SHORTER = $(filter-out $(LONGEST) $(LATER),$(patsubst tests/lab/test_%.py,%,$(sort $(wildcard tests/lab/test_*.py))))

@@ -14,6 +14,7 @@ from fake import FakeSession, host
 from lvsdr.cli.main import run
 from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.keepalived.checker_states import Health, Server, server_from_line
+from lvsdr.keepalived.fifo import Fifo
 from lvsdr.keepalived.following import Following
 from lvsdr.keepalived.hook import Outcome
 from lvsdr.keepalived.host_roles import HostAccess, Roles
@@ -21,6 +22,7 @@ from lvsdr.keepalived.keepalived_process import ticks_now
 from lvsdr.keepalived.ledger import Ledger
 from lvsdr.keepalived.telling import ToldLater
 from lvsdr.keepalived.vrrp_states import Notice
+from lvsdr.keeper.fifo_reader import FifoReader
 from lvsdr.model.ipvs import RealServer
 from lvsdr.model.ipvs_daemons import SyncDaemon
 from lvsdr.model.neighbour_claim import NeighbourClaim
@@ -526,3 +528,23 @@ def test_to_be_unable_to_speak_again_is_told_once(
     reader.hears()
 
     assert [each.message[:11] for each in reader.failures] == ["cannot open"]
+
+
+def test_something_else_in_the_place_of_the_fifo_ends_no_keeper(tmp_path: Path) -> None:
+    reader, path, now = Reader(tmp_path), tmp_path / "fifo", [0.0]
+    with Fifo(path) as fifo:
+        part = FifoReader(fifo, reader.following, lambda: None, lambda: now[0])
+        part.turn(0.0)
+        path.unlink()
+        path.write_text("INSTANCE VI_1 MASTER 100\n")
+        for _ in range(3):
+            now[0] += 1.0
+            part.turn(now[0])
+        deaf = part.filenos()
+        path.unlink()
+        now[0] += 1.0
+        part.turn(now[0])
+
+    assert deaf == (), "what is at its end could be read for ever"
+    assert [each.message for each in reader.failures] == [f"cannot trust {path}: it is no FIFO"]
+    assert part.filenos() == (fifo.fileno(),)

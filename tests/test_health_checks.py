@@ -423,6 +423,37 @@ def test_after_sixty_seconds_of_absence_nobody_is_taken_out() -> None:
     assert bench.kinds == ["LATE", "IN-TIME"]
 
 
+SELDOM = replace(PROFILE, health=Health(interval=10, timeout=0.5, fall=3, rise=2))
+
+
+def test_a_host_that_is_late_now_and_then_counts_to_the_end_all_the_same() -> None:
+    """Each look at a large table takes longer than a timeout."""
+    bench = Bench(refusing(0, since=15), SELDOM)
+
+    while bench.now < 80:
+        bench.run(bench.now + 4)
+        due = bench.checks.due()
+        assert due is not None
+        bench.now = due + 0.6
+        bench.checks.turn(bench.now)
+        bench.run(bench.now + 0.1)
+
+    assert bench.kinds.count("LATE") > 3
+    assert bench.hands.is_out.keys() == {SERVERS[0].key}
+
+
+def test_a_check_that_was_voided_is_made_up_for_soon() -> None:
+    """Looks and checks may keep step, and then each check would be voided."""
+    bench = Bench(refusing(0, since=15), SELDOM)
+
+    for look in range(5, 80, 5):
+        bench.run(look)
+        bench.now += 0.6
+        bench.checks.turn(bench.now)
+
+    assert bench.hands.is_out.keys() == {SERVERS[0].key}
+
+
 def test_what_cannot_be_carried_out_is_told_once_and_tried_again() -> None:
     bench = Bench(refusing(1, since=10.0))
     bench.hands.refuses = True

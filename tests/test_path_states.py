@@ -156,7 +156,7 @@ def test_what_was_under_way_counts_for_nothing_after_we_were_away() -> None:
     states = PathStates([LAN, LAN])
     states.take([refused(0, 1.0)])
 
-    states.forget_unfinished()
+    states.forget_unfinished(range(2))
 
     assert states.take([refused(0, 61.0)]) == []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from time import monotonic
 
+from lvsdr.errors import CannotRun
 from lvsdr.keepalived.fifo import LOOK_EVERY, Fifo
 from lvsdr.keepalived.following import Following
 
@@ -24,10 +25,12 @@ class FifoReader:
         self._done = done
         self._clock = clock
         self._next = clock()
+        self._deaf = False
 
     def filenos(self) -> Sequence[int]:
         """Return the descriptor of the FIFO, which is another one after its writer has gone."""
-        return (self._fifo.fileno(),)
+        # One without a writer can be read for ever.
+        return () if self._deaf else (self._fifo.fileno(),)
 
     def due(self) -> float | None:
         """Return when it has to be looked for a writer, and for what waits to be tried again."""
@@ -35,7 +38,15 @@ class FifoReader:
 
     def turn(self, now: float) -> None:
         """Carry out what has come."""
-        lines = self._fifo.look(readable=now < self._next)
+        try:
+            lines = self._fifo.look(readable=now < self._next)
+        except CannotRun as failure:
+            # Somebody has put something else in its place: the rest is kept all the same.
+            self._deaf, self._next = True, self._clock() + LOOK_EVERY
+            self._following.telling.failed(failure)
+            self._following.telling.tell_all((), ())
+            return
+        self._deaf = False
         self._following.take(lines, has_writer=self._fifo.has_writer)
         self._next = self._clock() + LOOK_EVERY
         if lines:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 
 from lvsdr.model.health import CheckResult
@@ -134,9 +134,10 @@ class PathStates:
         told, self._sights = self._sights, []
         return told
 
-    def forget_unfinished(self) -> None:
-        """Count from the beginning again: we have been away, or deaf, for a while."""
-        for path in self._paths:
+    def forget_unfinished(self, numbers: Iterable[int]) -> None:
+        """Count those from the beginning again: we have been away, or deaf, for a while."""
+        for number in numbers:
+            path = self._paths[number]
             path.against = path.unseen = 0
 
     def down(self) -> dict[int, str]:

@@ -63,7 +63,7 @@ class CheckRounds(Closing):
         # What is waited for, since when; not longer than a turn of ours, or others', begins.
         self._expected: float | None = None
         self._waits_since: float | None = now
-        self._away = False
+        self._away = 0.0
         self._next = self._hasty_until = now
         # Whether the last turn came too late for its checks to mean anything.
         self.late = False
@@ -90,10 +90,11 @@ class CheckRounds(Closing):
     def turn(self, now: float) -> list[Turn]:
         """Read what came, begin what is due, and return the paths that change."""
         self._wait(now)
-        self.late, self._away = self._away, False
+        away, self._away = self._away, 0.0
+        self.late = away > self._patience
         if self.late:
             # Whoever was stopped, or has too much to do, knows nothing of the time between.
-            self._forget()
+            self._forget(now, away)
         for side, at in self._gateways.turn(now).items():
             self.states.heard(side, at)
         turns = self._judged(now)
@@ -122,16 +123,24 @@ class CheckRounds(Closing):
             each.checker.close()
 
     def _wait(self, now: float) -> None:
-        """Note whether we have waited for much longer than was to be."""
+        """Note for how much longer than was to be we have waited."""
         if self._waits_since is not None and self._expected is not None:
-            self._away |= now - max(self._expected, self._waits_since) > self._patience
+            self._away = max(self._away, now - max(self._expected, self._waits_since))
         self._waits_since = now
 
-    def _forget(self) -> None:
+    def _forget(self, now: float, away: float) -> None:
         for each in self._askings:
             each.checker.void()
         self._witnesses.clear()
-        self.states.forget_unfinished()
+        for number, until in enumerate(self._busy):
+            if until > now - away:
+                # It was under way: what is asked seldom does not wait for its next turn.
+                self._busy[number] = now
+                self._timetable.bring_forward(number, now)
+        # Of a path that is asked seldom the results before a short absence are as good as ever: a
+        # host that is late now and then would never come to the end of its count.
+        often = (n for n, each in enumerate(self._targets) if each.health.interval <= away)
+        self.states.forget_unfinished(often)
 
     def _judged(self, now: float) -> list[Turn]:
         results = [each for it in self._askings for each in it.checker.results(now)]

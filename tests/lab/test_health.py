@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,8 +22,10 @@ OUT = f"-a -t {VIP}:80 -r {RIPS[0]}:80 -g -w 0"
 IN = f"-a -t {VIP}:80 -r {RIPS[0]}:80 -g -w 1"
 GONE = "no such real server"
 HEALTH = {"interval": 0.5, "timeout": 0.25}
+# Beside other kernels all takes longer.
+PATIENCE = 1 if os.environ.get("LVSDR_TORTURE") else 4
 # fall x interval + 0.5 s, with the time that a table takes here.
-IN_TIME = 2 * 0.5 + 0.5 + 0.5
+IN_TIME = (2 * 0.5 + 0.5 + 0.5) * PATIENCE
 
 
 @pytest.fixture(scope="module")

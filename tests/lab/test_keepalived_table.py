@@ -34,7 +34,7 @@ from lvsdr.formats.keepalived.track_files import DOWN, UP, track_file_name
 from lvsdr.lab.services import ask, serving
 from lvsdr.model.ipvs import RealServer, Service
 
-LIMIT = 10.0
+LIMIT = 30.0
 WEB = Service("tcp", ip_address(VIP), 80)
 SHORTLY = ("--seconds", "0.5")
 HEALTH = {"interval": 0.5, "timeout": 0.4, "fall": 2}
