@@ -11,6 +11,7 @@ from lvsdr.wire.checks.answer_meaning import SERVES
 from lvsdr.wire.checks.http_answer import MOST, judged, request
 
 OK = b"HTTP/1.1 200 OK\r\n"
+EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 CLOSED = OK + b"Connection: close\r\n\r\n"
 LENGTH = OK + b"Content-Length: 10\r\n\r\n"
@@ -25,6 +26,8 @@ WITHOUT = "answers without the text that it is to contain"
         pytest.param(HttpCheck(), OK + b"\r\n", False, "", id="a header is enough"),
         pytest.param(HttpCheck(), OK, False, None, id="half a header is not"),
         pytest.param(HttpCheck(), OK, True, NO_HTTP, id="a header cut off"),
+        pytest.param(HttpCheck(), EARLY + OK + b"\r\n", False, "", id="after early hints"),
+        pytest.param(HttpCheck(), EARLY, False, None, id="early hints alone"),
         pytest.param(HttpCheck(), b"SSH-2.0-x\r\n", False, NO_HTTP, id="another protocol"),
         pytest.param(HttpCheck(), b"", True, NO_HTTP, id="closed at once"),
         pytest.param(HttpCheck(), b"HT", False, None, id="the first bytes"),

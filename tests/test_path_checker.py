@@ -22,6 +22,7 @@ from lvsdr.model.health import (
 from lvsdr.model.ipvs import Service
 from lvsdr.model.path import Path, RealServerRoute
 from lvsdr.wire.checks import link_checker
+from lvsdr.wire.checks.answer_keys import heard
 from lvsdr.wire.checks.http_checker import HttpChecker
 from lvsdr.wire.checks.path_checker import PathChecker
 from lvsdr.wire.frames import arp, ethernet, icmp, ip
@@ -499,3 +500,9 @@ def questions(made: Rig) -> list[IPPacket]:
         ip.decode(each.payload) for each in made.link.sent if each.ethertype == ethernet.IPV4
     ]
     return [each for each in packets if each.protocol in (ip.TCP, ip.UDP)]
+
+
+def test_a_packet_without_anything_in_it_answers_nothing() -> None:
+    header = bytes((0x45, 0, 0, 20, 0, 0, 0, 0, 64, 253, 0, 0)) + bytes(8)
+
+    assert heard(bytes(12) + b"\x08\x00" + header) is None

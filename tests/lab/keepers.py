@@ -30,7 +30,9 @@ class Keeper:
     def events(self) -> list[dict[str, Any]]:
         """Return what it has told so far."""
         text = self.running.said() if self.told is None else self.told
-        return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+        # The last line may not have been written to its end.
+        whole = text[: text.rfind("\n") + 1]
+        return [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
 
     @property
     def kinds(self) -> list[str]:

@@ -50,7 +50,7 @@ def heard(frame: bytes) -> Heard | None:
         protocol, ends, at = frame[23], frame[26:34], _IPV4
     else:
         protocol, ends, at = frame[20], frame[22:54], _IPV6
-    if len(frame) < at + _LEAST.get(protocol, 0):
+    if len(frame) < at + _LEAST.get(protocol, 1):
         return None
     reader = _READERS.get(protocol)
     if reader is not None:

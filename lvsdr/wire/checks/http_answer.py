@@ -14,6 +14,8 @@ MOST = 65536
 _HEADER_END = b"\r\n\r\n"
 _NO_HTTP = Meaning("answers with something that is not HTTP", told=True)
 _HTTP_PORT = 80
+# RFC 9110, 15.2: any number of interim responses may come before the final one.
+_INTERIM, _SWITCHING = 100, 101
 
 
 class _Came(io.BytesIO):
@@ -49,6 +51,9 @@ def judged(check: HttpCheck, data: bytes, *, ended: bool) -> Meaning | None:
         response.begin()
     except (HTTPException, ValueError):
         return _NO_HTTP
+    if _INTERIM <= response.status < _INTERIM + 100 and response.status != _SWITCHING:
+        # Such as early hints: the answer itself is still to come.
+        return judged(check, data.partition(_HEADER_END)[2], ended=ended)
     if not any(low <= response.status <= high for low, high in check.statuses):
         return Meaning(f"answers with status {response.status}", told=True)
     return SERVES if check.contains is None else _contained(check.contains, response, data, ended)
