@@ -2,81 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from time import monotonic
 
 from lvsdr.core.book import Book
-from lvsdr.core.health_state import down_of, plan_down, set_down
 from lvsdr.core.kernel_interface import Kernel
-from lvsdr.core.record import Record
 from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.keeper.change_program import ChangeProgram
 from lvsdr.keeper.check_targets import Target, packets, targets
 from lvsdr.keeper.child_processes import refuse_unsafe
-from lvsdr.keeper.director_health import NOTICE, Changes, DirectorHealth, Open
+from lvsdr.keeper.director_health import NOTICE, DirectorHealth, Open
 from lvsdr.keeper.kept_profile import KeptProfile, State
+from lvsdr.keeper.record_hands import RecordHands
 from lvsdr.keeper.track_file_hands import TrackFileHands
 from lvsdr.model.closed_on_exit import Closing
 from lvsdr.model.finding import ERROR
-from lvsdr.model.health import CommandCheck, Down
+from lvsdr.model.health import CommandCheck
 from lvsdr.model.health_event import HealthEvent
 from lvsdr.model.ipvs import RealServer
-from lvsdr.model.objects import Key
 from lvsdr.model.profile import DirectorProfile
 
 # After so many seconds it is looked up how packets reach the real servers, whatever was noticed.
 _STALE = 60.0
-
-
-class RecordHands:
-    """Takes real servers out of the table, and puts them back, as the record says it."""
-
-    def __init__(self, kept: KeptProfile, kernel: Kernel, book: Book) -> None:
-        self._kept, self._kernel, self._book = kept, kernel, book
-
-    def out(self) -> Mapping[Key, Down]:
-        """Return who is out of service because of checks."""
-        return down_of(self._record, self._kept.owner)
-
-    def at_rest(self) -> Collection[Key]:
-        """Return who is drained."""
-        return self._record.drained.get(self._kept.owner, frozenset())
-
-    def warm_up(self) -> None:
-        """Go once through what a change takes, and change nothing.
-
-        What is made when it is first needed would take longer than all the rest, while clients are
-        still sent to whoever has died.
-        """
-        profile = self._kept.profile
-        assert isinstance(profile, DirectorProfile), "only a director has health checks"
-        some = {each.key: None for each in profile.real_servers[:1]}
-        with suppress(LvsdrError):
-            plan_down(profile, some, self._kernel, self._book)
-
-    def carry_out(self, changes: Changes) -> None:
-        """Take out, or put back; raises LvsdrError, also where another lvsdr is at work."""
-        # The others' turns must not wait for whoever has the lock.
-        with self._book.locked(0.0):
-            # Since the last look it may have been withdrawn, or another one applied.
-            wish = self._kept.wish()
-            if wish.state is State.NOTHING:
-                raise CannotRun(wish.reason)
-            profile = self._kept.profile
-            assert isinstance(profile, DirectorProfile), "only a director has health checks"
-            try:
-                set_down(profile, changes, self._kernel, self._book)
-            except LvsdrError:
-                # Half an answer may be waiting in its sockets.
-                self._kernel.reopen()
-                raise
-            self._kept.written()
-
-    @property
-    def _record(self) -> Record:
-        return self._book.load(folding=True)
+# How often it is looked whether somebody else has written the record.
+_GLANCE = 0.25
 
 
 class KeptHealth(Closing):
@@ -103,7 +53,7 @@ class KeptHealth(Closing):
         self.program = ChangeProgram(tell)
         self._health = DirectorHealth(self._hands, self._tell, open_checkers, monotonic)
         self._profile: DirectorProfile | None = None
-        self._now = self._stale = 0.0
+        self._now = self._stale = self._next_glance = 0.0
         self._failure = ""
 
     def looked(self, now: float, *, changed: bool) -> None:
@@ -159,12 +109,18 @@ class KeptHealth(Closing):
 
     def due(self) -> float | None:
         """Return when a turn is due though there is nothing to be read."""
-        times = (self._health.due(), self.program.due())
+        glance = None if self._profile is None else self._next_glance
+        times = (self._health.due(), self.program.due(), glance)
         return min((each for each in times if each is not None), default=None)
 
     def turn(self, now: float) -> None:
         """Ask, listen, and carry out what has come about."""
         self._now = now
+        if self._profile is not None and now >= self._next_glance:
+            self._next_glance = now + _GLANCE
+            if self._kept.is_overtaken:
+                # A drain that was undone by hand has put back who is down.
+                self._health.look_again(now)
         self._health.turn(now)
         self.program.turn(now)
 

@@ -117,6 +117,11 @@ class KeptProfile:
         """Take the record for known: it was written by ourselves."""
         self._take(self._book.load(folding=True), self._now())
 
+    @property
+    def is_overtaken(self) -> bool:
+        """Return whether somebody else has written the record since it was looked at."""
+        return self._now() != self._stat
+
     def is_master(self) -> bool:
         """Return whether keepalived said MASTER last."""
         said = self._said()

@@ -268,3 +268,16 @@ def test_a_director_that_is_its_own_real_server_is_checked_too(made: Rig, tmp_pa
     assert (out is None, back is None) == (False, False)
     (said,) = [each for each in keeper.events if each["event"] == "DOWN"]
     assert said["why"] == f"nothing listens on {VIP}, port 80"
+
+
+def test_a_drain_that_is_undone_does_not_put_back_who_is_down(made: Rig) -> None:
+    host = made.lab.director
+    with served(made) as stacks, kept(made, "--every", "60"):
+        stacks[0].close()
+        assert becomes(host, OUT, 8) is not None
+        lvsdr(host, "director", "drain", "--undo", "--rip", RIPS[0], made.director)
+        again = becomes(host, OUT, 3)
+        with serving(made.lab.realservers[0], made.services):
+            assert becomes(host, IN, 8) is not None
+
+    assert again is not None

@@ -1,0 +1,66 @@
+"""Real servers taken out of the table and put back, as the record of this host has it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+
+from lvsdr.core.book import Book
+from lvsdr.core.health_state import down_of, plan_down, set_down
+from lvsdr.core.kernel_interface import Kernel
+from lvsdr.core.record import Record
+from lvsdr.errors import CannotRun, LvsdrError
+from lvsdr.keeper.director_health import Changes
+from lvsdr.keeper.kept_profile import KeptProfile, State
+from lvsdr.model.health import Down
+from lvsdr.model.objects import Key
+from lvsdr.model.profile import DirectorProfile
+
+
+class RecordHands:
+    """Takes real servers out of the table, and puts them back, as the record says it."""
+
+    def __init__(self, kept: KeptProfile, kernel: Kernel, book: Book) -> None:
+        self._kept, self._kernel, self._book = kept, kernel, book
+
+    def out(self) -> Mapping[Key, Down]:
+        """Return who is out of service because of checks."""
+        return down_of(self._record, self._kept.owner)
+
+    def at_rest(self) -> Collection[Key]:
+        """Return who is drained."""
+        return self._record.drained.get(self._kept.owner, frozenset())
+
+    def warm_up(self) -> None:
+        """Go once through what a change takes, and change nothing.
+
+        What is made when it is first needed would take longer than all the rest, while clients are
+        still sent to whoever has died.
+        """
+        profile = self._kept.profile
+        assert isinstance(profile, DirectorProfile), "only a director has health checks"
+        some = {each.key: None for each in profile.real_servers[:1]}
+        with suppress(LvsdrError):
+            plan_down(profile, some, self._kernel, self._book)
+
+    def carry_out(self, changes: Changes) -> None:
+        """Take out, or put back; raises LvsdrError, also where another lvsdr is at work."""
+        # The others' turns must not wait for whoever has the lock.
+        with self._book.locked(0.0):
+            # Since the last look it may have been withdrawn, or another one applied.
+            wish = self._kept.wish()
+            if wish.state is State.NOTHING:
+                raise CannotRun(wish.reason)
+            profile = self._kept.profile
+            assert isinstance(profile, DirectorProfile), "only a director has health checks"
+            try:
+                set_down(profile, changes, self._kernel, self._book)
+            except LvsdrError:
+                # Half an answer may be waiting in its sockets.
+                self._kernel.reopen()
+                raise
+            self._kept.written()
+
+    @property
+    def _record(self) -> Record:
+        return self._book.load(folding=True)
