@@ -92,9 +92,9 @@ LONGEST := keep keep_clusters health_kinds down_servers health crashes scenarios
 	same_host hints hooks cloned_host proxies clients_unanswered director forged_answers \
 	host_rules
 # A systemd of its own takes a minute to itself, each of the other hints some twenty seconds; what a
-# resident takes at rest, and a race with keepalived, are nothing beside other kernels: in `make
-# torture`.
-LATER := units hints_elsewhere keep_at_rest beside_keepalived
+# resident takes at rest, a race with keepalived, and troubles by the hundred are nothing beside other
+# kernels: in `make torture`.
+LATER := units hints_elsewhere keep_at_rest beside_keepalived many_die killed_keeper false_removals
 IN_LAB := $(PY) -m lvsdr.lab --timeout 2400 -- $(PY) -m pytest
 
 SHORTER = $(filter-out $(LONGEST) $(LATER),$(patsubst tests/lab/test_%.py,%,$(sort $(wildcard tests/lab/test_*.py))))

@@ -52,7 +52,7 @@ def filtered(made: Rig, rules: tuple[str, ...]) -> Iterator[None]:
 
 def findings(made: Rig, *, expect: int) -> tuple[list[Document], int]:
     """Return what is found while a client asks all the time, and how many answers it gets."""
-    words = ("director", "verify", made.director, "--seconds", "1")
+    words = ("director", "verify", made.director, "--seconds", "3")
     with asked(made.lab.client, VIP, pause=0.05) as answers:
         found = verified(made.lab.director, *words, expect=expect)
     return found, len(answers)
