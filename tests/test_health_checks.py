@@ -155,7 +155,7 @@ def aimed(profile: DirectorProfile) -> Sequence[Target]:
             profile.health_of(server.service) or Health(),
             RealServerRoute(server.rip, "eth0", server.rip, ip_address("192.0.2.10")),
         )
-        for server, path in paths_of_servers(profile)
+        for server, path in paths_of_servers(profile, profile.real_servers)
     ]
 
 

@@ -67,15 +67,10 @@ class Target:
     @property
     def can_be_asked(self) -> bool:
         """Return whether a check of it means anything, now or soon."""
-        # Where there is no route now, there may be one again; silence proves nothing there.
-        return not self.in_vain or self.route == "no-route"
-
-    @property
-    def in_vain(self) -> bool:
-        """Return whether no question can be sent there, which proves nothing of it."""
         if isinstance(self.health.check, CommandCheck):
-            return False
-        return not isinstance(self.route, RealServerRoute) and self.route != LOCAL
+            return True
+        # Where there is no route now, there may be one again; silence proves nothing there.
+        return isinstance(self.route, RealServerRoute) or self.route in (LOCAL, "no-route")
 
 
 def packets(profile: DirectorProfile) -> Iterator[Packet]:
@@ -88,7 +83,7 @@ def targets(profile: DirectorProfile, host: Host) -> Sequence[Target]:
     towards = {rip: route_towards(rip, profile, host) for rip in dict.fromkeys(_rips(profile))}
     return tuple(
         Target(server.key, server, path, health, _fit(path, towards[path.rip]))
-        for server, path in paths_of_servers(profile)
+        for server, path in paths_of_servers(profile, profile.real_servers)
         if (health := profile.health_of(server.service)) is not None
     )
 

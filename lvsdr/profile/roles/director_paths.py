@@ -15,26 +15,22 @@ VERSIONS = {"inet": 4, "inet6": 6}
 
 def paths(profile: DirectorProfile) -> tuple[Path, ...]:
     """Return the paths in the order of the profile."""
-    return tuple(_paths(profile, profile.real_servers))
-
-
-def paths_of_servers(profile: DirectorProfile) -> Iterator[tuple[RealServer, Path]]:
-    """Yield each path with the real server that it leads to, in the order of the profile."""
-    targets = {target.service: target for target in profile.probes}
-    for server in profile.real_servers:
-        for path in _paths_of(server, profile, targets.get(server.service)):
-            yield server, path
+    return tuple(path for _, path in paths_of_servers(profile, profile.real_servers))
 
 
 def foreign_paths(profile: DirectorProfile, servers: Iterable[RealServer]) -> tuple[Path, ...]:
     """Return the paths to real servers that others have put into the services of the profile."""
-    return tuple(replace(path, foreign=True) for path in _paths(profile, servers))
+    return tuple(replace(path, foreign=True) for _, path in paths_of_servers(profile, servers))
 
 
-def _paths(profile: DirectorProfile, servers: Iterable[RealServer]) -> Iterator[Path]:
+def paths_of_servers(
+    profile: DirectorProfile, servers: Iterable[RealServer]
+) -> Iterator[tuple[RealServer, Path]]:
+    """Yield each path to `servers` with the one that it leads to, in their order."""
     targets = {target.service: target for target in profile.probes}
     for server in servers:
-        yield from _paths_of(server, profile, targets.get(server.service))
+        for path in _paths_of(server, profile, targets.get(server.service)):
+            yield server, path
 
 
 def _paths_of(
