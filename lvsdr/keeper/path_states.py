@@ -13,6 +13,7 @@ import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
+from itertools import takewhile
 
 from lvsdr.model.health import CheckResult
 from lvsdr.model.late_dataclasses import dataclass
@@ -91,7 +92,9 @@ class _Side:
             self._times = deque(sorted((*times, at)), maxlen=times.maxlen)
 
     def heard_between(self, begin: float, end: float) -> bool:
-        return any(begin < at < end for at in reversed(self._times))
+        # Where nobody is heard any more each silent check asks: the newest answer says it.
+        later = takewhile(lambda at: at > begin, reversed(self._times))
+        return any(at < end for at in later)
 
 
 class PathStates:
