@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import pytest
 
+from lvsdr.core.out_of_service import OutOfService
 from lvsdr.errors import CannotRun
 from lvsdr.keeper.check_targets import Target
 from lvsdr.keeper.checker import Asking
@@ -83,11 +84,8 @@ class FakeHands:
     refuses: bool = False
     carried_out: Callable[[], None] = lambda: None
 
-    def out(self) -> Mapping[Key, Down]:
-        return dict(self.is_out)
-
-    def at_rest(self) -> Collection[Key]:
-        return self.drained
+    def out(self) -> OutOfService:
+        return OutOfService(frozenset(self.drained), dict(self.is_out))
 
     def carry_out(self, changes: Mapping[Key, Down | None]) -> None:
         if self.refuses:
@@ -315,7 +313,7 @@ def test_the_last_that_falls_silent_stays_where_the_gateway_does_not_answer() ->
 
 def test_where_the_record_cannot_be_read_its_state_says_so() -> None:
     class Unreadable(FakeHands):
-        def out(self) -> Mapping[Key, Down]:
+        def out(self) -> OutOfService:
             raise CannotRun("cannot read it")
 
     bench = Bench(fine)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from fake import FakeKernel
 from fuzz.profiles import times
 from lvsdr.core import draining, health_state
+from lvsdr.core.out_of_service import out_of_service
 from lvsdr.core.record import Record, owner_of
 from lvsdr.core.situation import Situation, plan_apply, plan_standby
 from lvsdr.core.withdrawal import plan_withdrawal
@@ -501,11 +502,12 @@ def test_a_record_that_hides_what_was_there_before_who_is_down_is_not_trusted(pl
         place.record()
 
 
-def test_down_of_says_who_is_down(place: Kept) -> None:
+def test_the_record_says_who_is_down(place: Kept) -> None:
     place.down(0)
 
-    assert health_state.down_of(place.record(), owner_of(place.profile(TWO))) == {key(80, 0): DEAD}
-    assert health_state.down_of(Record(), OWNER) == {}
+    owner = owner_of(place.profile(TWO))
+    assert out_of_service(owner, place.record()).down == {key(80, 0): DEAD}
+    assert out_of_service(OWNER, Record()).down == {}
 
 
 # --- the checkers of others ----------------------------------------------------------------------

@@ -229,7 +229,7 @@ def test_each_real_server_has_a_file_that_says_whether_it_serves(tmp_path: Path)
 
     assert before == {"tcp-192.0.2.2-80-192.0.2.11": "0", "tcp-192.0.2.2-80-192.0.2.12": "0"}
     assert contents(tmp_path / "track")["tcp-192.0.2.2-80-192.0.2.11"] == "1"
-    assert list(hands.out()) == [SERVERS[0].key]
+    assert list(hands.out().down) == [SERVERS[0].key]
 
 
 def test_what_the_files_say_is_known_after_a_restart(tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def test_what_the_files_say_is_known_after_a_restart(tmp_path: Path) -> None:
 
     second = track(tmp_path)
     second.begin()
-    second.carry_out(dict.fromkeys(second.out()))
+    second.carry_out(dict.fromkeys(second.out().down))
 
     assert set(contents(tmp_path).values()) == {"0"}
 
@@ -252,11 +252,11 @@ def test_who_is_checked_no_more_is_not_down_for_ever(tmp_path: Path) -> None:
 
     later = TrackFileHands(folder, lambda: SERVERS[1:], lambda: SERVERS[:1])
     later.begin()
-    out = later.out()
+    out = later.out().down
     later.carry_out(dict.fromkeys(out))
 
     assert list(out) == [SERVERS[0].key]
-    assert later.out() == {}
+    assert later.out().down == {}
     assert {each.read_text() for each in folder.iterdir()} == {UP}
 
 

@@ -19,11 +19,6 @@ from lvsdr.model.objects import Key
 from lvsdr.model.profile import DirectorProfile
 
 
-def down_of(record: Record, owner: str) -> Mapping[Key, Down]:
-    """Return which real servers of ROLE:NAME are down."""
-    return record.down.get(owner, {})
-
-
 def set_down(
     profile: DirectorProfile, changes: Mapping[Key, Down | None], kernel: Kernel, book: Book
 ) -> Situation:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import time
 from typing import Protocol
 
+from lvsdr.core.out_of_service import OutOfService
 from lvsdr.core.record import owner_of
 from lvsdr.errors import LvsdrError
 from lvsdr.keeper import health_words
 from lvsdr.keeper.check_targets import NO_VIP, WORDS, Target
-from lvsdr.keeper.checker import Asking
+from lvsdr.keeper.checker import OpenCheckers
 from lvsdr.keeper.outages import Outages, Services
 from lvsdr.keeper.path_states import Sight
 from lvsdr.keeper.rounds_of_checks import CheckRounds
@@ -31,17 +32,13 @@ _AGAIN, _PATIENCE = 0.1, 10
 _LONGEST_REST = 0.5
 
 Changes = Mapping[Key, Down | None]
-Open = Callable[[Sequence[Target]], Sequence[Asking]]
 
 
 class Hands(Protocol):
     """What the host's record says of who is out of service, and what changes that."""
 
-    def out(self) -> Mapping[Key, Down]:
-        """Return who is out of service because of checks."""
-
-    def at_rest(self) -> Collection[Key]:
-        """Return who is out of service for another reason: drained."""
+    def out(self) -> OutOfService:
+        """Return who is down because of checks, and who is drained."""
 
     def carry_out(self, changes: Changes) -> None:
         """Take out, or put back, in one batch; raises LvsdrError, and nothing is changed."""
@@ -58,11 +55,10 @@ class DirectorHealth(Closing):
         self,
         hands: Hands,
         tell: Callable[[HealthEvent], None],
-        open_checkers: Open,
+        open_checkers: OpenCheckers,
         clock: Callable[[], float] | None = None,
     ) -> None:
         self._hands, self._tell, self._open, self._clock = hands, tell, open_checkers, clock
-        self._targets: Sequence[Target] = ()
         self._rounds: CheckRounds | None = None
         self._services: Services | None = None
         self._owner = ""
@@ -87,17 +83,17 @@ class DirectorHealth(Closing):
         unasked = {each.key for each in others if each.route != NO_VIP}
         self._unasked = unasked - {each.key for each in asked}
         services, known = Services(profile), {it.key: it for it in profile.real_servers}
-        if self._rounds is not None and asked == self._targets:
+        if self._rounds is not None and asked == self._rounds.targets:
             self._services, self._known = services, known
             return
-        out = self._hands.out()
+        out = self._hands.out().down
         down = {n: out[it.key].why for n, it in enumerate(asked) if it.key in out}
         if self._rounds is not None:
             down.update(self._rounds.still_down(asked))
             # They are behind something else by now, where nobody has been heard yet.
             self._sightless = tuple({*self._sightless, *self._rounds.states.blind})
         self.close()
-        self._targets, self._services, self._known = asked, services, known
+        self._services, self._known = services, known
         if asked:
             self._rounds = CheckRounds(asked, self._open(asked), now, down, self._clock)
         # What is not checked any more comes back.
@@ -140,15 +136,14 @@ class DirectorHealth(Closing):
     @property
     def failing(self) -> dict[Key, str]:
         """Return which real servers do not serve on one of their paths, and why."""
-        down = {} if self._rounds is None else self._rounds.states.down()
-        return {self._targets[number].key: why for number, why in down.items()}
+        return {} if self._rounds is None else self._rounds.failing()
 
     @property
     def state(self) -> str:
         """Return in a few words how it stands."""
         sides = () if self._rounds is None else self._rounds.states.blind
         try:
-            down = len(self._hands.out())
+            down = len(self._hands.out().down)
         except LvsdrError as failure:
             return failure.message
         said = f"{down} of {len(self._known)} real servers down"
@@ -161,9 +156,9 @@ class DirectorHealth(Closing):
             return
         try:
             out = self._hands.out()
-            unasked = {key: out[key].why for key in self._unasked & out.keys()}
+            unasked = {key: out.down[key].why for key in self._unasked & out.down.keys()}
             failing = {**unasked, **self.failing}
-            outages = self._services.outages(failing, out, self._hands.at_rest(), int(time()))
+            outages = self._services.outages(failing, out.down, out.drained, int(time()))
             if outages.changes:
                 self._hands.carry_out(outages.changes)
         except LvsdrError as failure:

@@ -11,8 +11,9 @@ from lvsdr.core.kernel_interface import Kernel
 from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.keeper.change_program import ChangeProgram
 from lvsdr.keeper.check_targets import Target, packets, targets
+from lvsdr.keeper.checker import OpenCheckers
 from lvsdr.keeper.child_processes import refuse_unsafe
-from lvsdr.keeper.director_health import NOTICE, DirectorHealth, Open
+from lvsdr.keeper.director_health import NOTICE, DirectorHealth
 from lvsdr.keeper.kept_profile import KeptProfile, State
 from lvsdr.keeper.record_hands import RecordHands
 from lvsdr.keeper.track_file_hands import TrackFileHands
@@ -42,7 +43,7 @@ class KeptHealth(Closing):
         kernel: Kernel,
         book: Book,
         tell: Callable[[HealthEvent], None],
-        open_checkers: Open,
+        open_checkers: OpenCheckers,
         track_files: Path | None = None,
     ) -> None:
         self._kept, self._kernel = kept, kernel
@@ -138,7 +139,7 @@ class KeptHealth(Closing):
         """Return whether nobody is checked, and nobody is out who was: he comes back."""
         if self._files is not None or has_checks(profile):
             return False
-        return not (profile.writes_table and self._hands.out())
+        return not (profile.writes_table and self._hands.out().down)
 
     def _targets(self, profile: DirectorProfile) -> Sequence[Target]:
         # Others' programs are none of its business.

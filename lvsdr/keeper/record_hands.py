@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from contextlib import suppress
 
 from lvsdr.core.book import Book
-from lvsdr.core.health_state import down_of, plan_down, set_down
+from lvsdr.core.health_state import plan_down, set_down
 from lvsdr.core.kernel_interface import Kernel
-from lvsdr.core.record import Record
+from lvsdr.core.out_of_service import OutOfService, out_of_service
 from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.keeper.director_health import Changes
 from lvsdr.keeper.kept_profile import KeptProfile, State
-from lvsdr.model.health import Down
-from lvsdr.model.objects import Key
 from lvsdr.model.profile import DirectorProfile
 
 
@@ -23,13 +20,9 @@ class RecordHands:
     def __init__(self, kept: KeptProfile, kernel: Kernel, book: Book) -> None:
         self._kept, self._kernel, self._book = kept, kernel, book
 
-    def out(self) -> Mapping[Key, Down]:
-        """Return who is out of service because of checks."""
-        return down_of(self._record, self._kept.owner)
-
-    def at_rest(self) -> Collection[Key]:
-        """Return who is drained."""
-        return self._record.drained.get(self._kept.owner, frozenset())
+    def out(self) -> OutOfService:
+        """Return who is down because of checks, and who is drained."""
+        return out_of_service(self._kept.owner, self._book.load(folding=True))
 
     def warm_up(self) -> None:
         """Go once through what a change takes, and change nothing.
@@ -60,7 +53,3 @@ class RecordHands:
                 self._kernel.reopen()
                 raise
             self._kept.written()
-
-    @property
-    def _record(self) -> Record:
-        return self._book.load(folding=True)

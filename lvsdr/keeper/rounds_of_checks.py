@@ -12,6 +12,7 @@ from lvsdr.keeper.timetable import Timetable
 from lvsdr.model.address import IPAddress
 from lvsdr.model.closed_on_exit import Closing
 from lvsdr.model.health import CheckResult
+from lvsdr.model.objects import Key
 
 # So many checks are begun at once, before it is listened again.
 _AT_ONCE = 256
@@ -44,7 +45,7 @@ class CheckRounds(Closing):
         down: Mapping[int, str] | None = None,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        self._targets = targets
+        self.targets = targets
         self._clock = clock
         self._askings = askings
         self._by = {number: place for place, it in enumerate(askings) for number in it.numbers}
@@ -110,10 +111,14 @@ class CheckRounds(Closing):
         """Return on which sides we became blind, or see again, since this was called last."""
         return self.states.sights()
 
+    def failing(self) -> dict[Key, str]:
+        """Return which real servers do not serve on one of their paths, and why."""
+        return {self.targets[number].key: why for number, why in self.states.down().items()}
+
     def still_down(self, others: Sequence[Target]) -> dict[int, str]:
         """Return which of `others` are paths that do not serve here, by their places, and why."""
         down = self.states.down().items()
-        before = {(self._targets[n].key, self._targets[n].path.vip): why for n, why in down}
+        before = {(self.targets[n].key, self.targets[n].path.vip): why for n, why in down}
         found = {n: before.get((it.key, it.path.vip)) for n, it in enumerate(others)}
         return {number: why for number, why in found.items() if why is not None}
 
@@ -139,7 +144,7 @@ class CheckRounds(Closing):
                 self._timetable.bring_forward(number, now)
         # Of a path that is asked seldom the results before a short absence are as good as ever: a
         # host that is late now and then would never come to the end of its count.
-        often = (n for n, each in enumerate(self._targets) if each.health.interval <= away)
+        often = (n for n, each in enumerate(self.targets) if each.health.interval <= away)
         self.states.forget_unfinished(often)
 
     def _judged(self, now: float) -> list[Turn]:
@@ -156,12 +161,12 @@ class CheckRounds(Closing):
     def _sooner(self, result: CheckResult, now: float) -> None:
         """Ask again soon, as long as it is not known how it is; and what else is on that host."""
         number = result.number
-        for other in self._neighbours[self._targets[number].path.rip]:
+        for other in self._neighbours[self.targets[number].path.rip]:
             if self.states.is_up(other) and not self.states.is_doubtful(other):
                 self._timetable.bring_forward(other, now)
         if self.states.is_up(number):
             part = _SOONER if result.silent else _SOONER_HEARD
-            pause = part * self._targets[number].health.interval
+            pause = part * self.targets[number].health.interval
             # Not before either: two questions at about the same time are one.
             self._timetable.put(number, max(now, result.began + pause))
 
@@ -169,7 +174,7 @@ class CheckRounds(Closing):
         for place, each in self._by_checker(numbers, now).items():
             doubtful = {number for number in each if self._is_doubtful(number, now)}
             if doubtful:
-                longest = max(self._targets[number].health.timeout for number in doubtful)
+                longest = max(self.targets[number].health.timeout for number in doubtful)
                 self._hasty_until = max(self._hasty_until, now + longest)
             self._askings[place].checker.begin(each, now, doubtful=doubtful)
 
@@ -177,7 +182,7 @@ class CheckRounds(Closing):
         found: dict[int, list[int]] = {}
         for number in numbers:
             if self._busy[number] <= now:
-                self._busy[number] = now + self._targets[number].health.timeout
+                self._busy[number] = now + self.targets[number].health.timeout
                 self._under_way.add(number)
                 found.setdefault(self._by[number], []).append(number)
         return found
@@ -189,7 +194,7 @@ class CheckRounds(Closing):
             return True
         if not (self.states.is_up(number) and self.states.is_doubtful(number)):
             return False
-        target, other = self._targets[number], self.states.witness(number)
+        target, other = self.targets[number], self.states.witness(number)
         gateway = self._askings[self._by[number]].gateway
         if other is not None and other not in self._witnesses:
             self._witnesses.add(other)

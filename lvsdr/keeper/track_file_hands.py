@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import time
 
+from lvsdr.core.out_of_service import OutOfService
 from lvsdr.errors import CannotRun
 from lvsdr.formats.keepalived.track_files import DOWN, UP, track_file_name
 from lvsdr.keeper.director_health import Changes
@@ -45,13 +46,9 @@ class TrackFileHands:
         for server in self._others():
             self._look(server)
 
-    def out(self) -> Mapping[Key, Down]:
-        """Return whose files say that they are down."""
-        return dict(self._out)
-
-    def at_rest(self) -> Collection[Key]:
-        """Return nothing: who is drained keepalived knows."""
-        return ()
+    def out(self) -> OutOfService:
+        """Return whose files say that they are down; who is drained keepalived knows."""
+        return OutOfService(down=dict(self._out))
 
     def carry_out(self, changes: Changes) -> None:
         """Write the files of those that change; raises CannotRun, and the rest is not written."""
