@@ -224,17 +224,44 @@ MANY = replace(
 )
 
 
+@pytest.mark.parametrize("fault", [refusing, silent])
 @pytest.mark.parametrize("rounds", range(20))
-def test_those_that_die_at_once_go_in_one_batch_or_two(rounds: int) -> None:
-    """A batch takes 0.6 s here, in which the results of the others come in."""
+def test_those_that_die_at_once_go_in_one_batch(
+    rounds: int, fault: Callable[..., Callable[[int, float], tuple[str, float]]]
+) -> None:
     died = 10 + rounds / 20
-    bench = Bench(refusing(*range(500), since=died), MANY, batch_takes=0.6)
+    bench = Bench(fault(*range(500), since=died), MANY, batch_takes=0.3)
 
     bench.run(died + 2.5)
 
     assert len(bench.hands.is_out) == 500
-    assert len(bench.hands.batches) <= 3
+    assert len(bench.hands.batches) == 1
     assert bench.kinds.count("LATE") == 0, "it was no absence"
+
+
+def test_of_those_that_die_the_first_are_not_kept_waiting_where_they_are_few() -> None:
+    """Without many there is nobody to wait for, and each is out as soon as it is known."""
+    few = Bench(refusing(*range(8), since=10.0), MANY)
+
+    few.run(10.0 + 1.0 + 0.25 + 0.2)
+
+    assert len(few.hands.is_out) == 8
+    assert len(few.hands.batches) > 1
+
+
+def test_where_many_fail_all_are_asked_once_and_not_again_and_again() -> None:
+    """A fifth of all frames lost is always many; nobody is asked twice as often for that."""
+    chance = random.Random(1)
+
+    def says(number: int, now: float) -> tuple[str, float]:
+        return ("is silent", 0.5) if chance.random() < 0.1 else ("", 0.001)
+
+    bench = Bench(says, MANY)
+    bench.run(30.0)
+
+    asked = len(bench.checkers[0].asked)
+    # Each of the tenth is asked once more, and all of them every five seconds.
+    assert 1.1 * 30_000 < asked < 1.1 * 1.25 * 30_000
 
 
 def test_a_thousand_are_asked_in_so_many_turns_a_second_and_no_more() -> None:

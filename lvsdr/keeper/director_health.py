@@ -106,22 +106,26 @@ class DirectorHealth(Closing):
 
     def due(self) -> float | None:
         """Return when a turn is due though there is nothing to be read."""
-        times = [self._retry, None if self._rounds is None else self._rounds.due()]
+        retry = None if self._retry is None else max(self._retry, self._earliest())
+        times = [retry, None if self._rounds is None else self._rounds.due()]
         return min((each for each in times if each is not None), default=None)
 
     def turn(self, now: float) -> None:
         """Ask and listen; carry out what has come about."""
-        turns = False
         if self._rounds is not None:
-            turns = bool(self._rounds.turn(now))
+            if self._rounds.turn(now):
+                self._retry = now
             self._tell_sight()
-        if turns and now < self._not_before:
-            self._retry = min(self._not_before, self._retry or self._not_before)
-        elif turns or (self._retry is not None and now >= self._retry):
+        if self._retry is not None and now >= max(self._retry, self._earliest()):
             self._settle(now)
             if self._clock is not None:
                 end = self._clock()
                 self._not_before = end + min(_LONGEST_REST, end - now)
+
+    def _earliest(self) -> float:
+        """Return when a change may be carried out: where many die, they go in one batch."""
+        others = float("-inf") if self._rounds is None else self._rounds.decided_by()
+        return max(self._not_before, others)
 
     def look_again(self, now: float) -> None:
         """Settle it once more: the record, or the table, was changed by others."""

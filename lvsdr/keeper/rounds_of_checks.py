@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from lvsdr.keeper.check_targets import Target
 from lvsdr.keeper.checker import Asking
 from lvsdr.keeper.gateway_witness import GatewayWitness
+from lvsdr.keeper.many_failures import MANY, ManyFailures
 from lvsdr.keeper.path_states import PathStates, Sight, Turn
 from lvsdr.keeper.timetable import Timetable
 from lvsdr.model.address import IPAddress
@@ -21,6 +22,9 @@ _MIDST = 0.42
 # Of a check that failed the next one comes after this part of the interval: of one that was silent
 # until its timeout, and of one whose failure was heard, for which nobody has to wait.
 _SOONER, _SOONER_HEARD = 0.5, 0.25
+# Where many fail it is known of each by then: in timeouts, and parts of an interval, since all were
+# asked; in seconds at most, as who is known to be dead waits for the others.
+_DECIDED, _DECIDED_AT_MOST = 2.0, 1.5
 # By so much, in timeouts of the least patient check, we may be late until that counts as absence.
 _ABSENT = 1.0
 # From turn to turn there are at least so many seconds, and at most this part of the least timeout:
@@ -53,6 +57,12 @@ class CheckRounds(Closing):
         self._timetable = Timetable([each.health.interval for each in targets], now)
         least = min(each.health.timeout for each in targets)
         self._patience, self._rest = _ABSENT * least, min(_REST, _REST_OF_TIMEOUT * least)
+        longest = max(each.health.timeout for each in targets)
+        interval = min(each.health.interval for each in targets)
+        decided = _DECIDED * longest + _SOONER_HEARD * interval
+        self._many = ManyFailures(interval, min(decided, _DECIDED_AT_MOST))
+        # Whose last check has failed, and who is taken to serve all the same.
+        self._undecided: set[int] = set()
         self._witnesses: set[int] = set()
         self._gateways = GatewayWitness()
         self._neighbours: dict[IPAddress, list[int]] = {}
@@ -107,6 +117,10 @@ class CheckRounds(Closing):
         self._waits_since = None if self._clock is not None else now
         return turns
 
+    def decided_by(self) -> float:
+        """Return until when it is worth to wait for the results of many that have just failed."""
+        return self._many.until() if len(self._undecided) >= MANY else float("-inf")
+
     def sights(self) -> list[tuple[str, Sight]]:
         """Return on which sides we became blind, or see again, since this was called last."""
         return self.states.sights()
@@ -137,6 +151,7 @@ class CheckRounds(Closing):
         for each in self._askings:
             each.checker.void()
         self._witnesses.clear()
+        self._undecided.clear()
         for number, until in enumerate(self._busy):
             if until > now - away:
                 # It was under way: what is asked seldom does not wait for its next turn.
@@ -151,12 +166,27 @@ class CheckRounds(Closing):
         results = [each for it in self._askings for each in it.checker.results(now)]
         turns = self.states.take(results)
         changed = {each.number for each in turns}
+        failed = list[int]()
         for result in results:
-            self._busy[result.number] = now
+            number = result.number
+            self._busy[number] = now
+            self._undecided.discard(number)
             # Of one that is known to be down nothing new is heard.
-            if not result.ok and (result.number in changed or self.states.is_up(result.number)):
+            if not result.ok and (number in changed or self.states.is_up(number)):
                 self._sooner(result, now)
+                failed.append(number)
+        if failed:
+            self._undecided.update(filter(self.states.is_up, failed))
+            if self._many.are_many(failed, now):
+                self._ask_all(failed, now)
         return turns
+
+    def _ask_all(self, failed: Iterable[int], now: float) -> None:
+        """Ask all who serve on the sides of those that `failed`, whoever's turn it is."""
+        sides = {self.targets[number].side for number in failed}
+        for number, each in enumerate(self.targets):
+            if each.side in sides and self.states.is_up(number) and number not in self._undecided:
+                self._timetable.bring_forward(number, now)
 
     def _sooner(self, result: CheckResult, now: float) -> None:
         """Ask again soon, as long as it is not known how it is; and what else is on that host."""
