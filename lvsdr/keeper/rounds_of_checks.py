@@ -31,6 +31,9 @@ _ABSENT = 1.0
 # a turn for each check and one for each answer cost several times as much as the checks. Of that it
 # is a part while somebody is asked more often, and each question wants its moment.
 _REST, _REST_OF_TIMEOUT, _HASTE = 0.03, 0.06, 0.5
+# While all is well it is as much longer, at most, as it takes until so many checks are due: of few
+# checks the turns are most of the cost.
+_CALM, _TOGETHER = 3.3, 64
 
 
 class CheckRounds(Closing):
@@ -57,6 +60,8 @@ class CheckRounds(Closing):
         self._timetable = Timetable([each.health.interval for each in targets], now)
         least = min(each.health.timeout for each in targets)
         self._patience, self._rest = _ABSENT * least, min(_REST, _REST_OF_TIMEOUT * least)
+        each_second = sum(1 / each.health.interval for each in targets)
+        self._calm = self._rest * min(_CALM, max(1.0, _TOGETHER / (self._rest * each_second)))
         longest = max(each.health.timeout for each in targets)
         interval = min(each.health.interval for each in targets)
         decided = _DECIDED * longest + _SOONER_HEARD * interval
@@ -112,7 +117,7 @@ class CheckRounds(Closing):
         begun = self._timetable.take(now, _AT_ONCE)
         self._begin(begun, now)
         self._under_way = {each for each in self._under_way if self._busy[each] > now}
-        rest = self._rest * (_HASTE if now < self._hasty_until else 1.0)
+        rest = self._rest * _HASTE if now < self._hasty_until else self._calm
         self._next = now + (0.0 if len(begun) == _AT_ONCE else rest)
         self._waits_since = None if self._clock is not None else now
         return turns
