@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import select
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -19,11 +22,13 @@ from lvsdr.keepalived.keepalived_process import ticks_now
 from lvsdr.keepalived.ledger import Ledger
 from lvsdr.keepalived.vrrp_states import Notice
 from lvsdr.keeper.announcements import Announcements
+from lvsdr.keeper.background_look import BackgroundLook
 from lvsdr.keeper.keep_host import Busy, HostKeeper, Tools
 from lvsdr.keeper.kept_profile import KeptProfile
 from lvsdr.keeper.looks import Looks
 from lvsdr.keeper.service_manager import ServiceManager
 from lvsdr.keeper.told import MOST, Noticed, Told
+from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer, VirtualServer
 from lvsdr.model.keep_event import KeepEvent
 from lvsdr.model.neighbour_claim import Answer, AnswerForm
@@ -564,3 +569,137 @@ def test_an_address_that_is_no_vip_is_none_of_its_business(kept: Kept) -> None:
     assert kept.look() == []
     assert kept.has(other)
     assert ip_address("192.168.1.99") in kept.kernel.read_host().ips
+
+
+# --- a look that takes long ----------------------------------------------------------------------
+
+
+class Slowly:
+    """A kernel whose host is read when `go` says so; counts how often that was asked for."""
+
+    def __init__(self, kernel: FakeKernel, go: Event) -> None:
+        self.kernel, self.go, self.asked = kernel, go, 0
+
+    def __enter__(self) -> FakeKernel:
+        self.asked += 1
+        assert self.go.wait(10.0)
+        return self.kernel
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class LongLooks(Kept):
+    """A keeper whose looks take a second each, by a clock of the test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.go = Event()
+        super().__init__(folder)
+        self.kernel.read_host = self._slowly(self.kernel.read_host)  # type: ignore[method-assign]
+
+    def started(self) -> Looks:
+        looks = super().started()
+        self.slowly = Slowly(self.kernel, self.go)
+        self.background = BackgroundLook(lambda: self.slowly)
+        looks._background = self.background
+        return looks
+
+    def _slowly(self, read: Callable[[], Host]) -> Callable[[], Host]:
+        def slow() -> Host:
+            self.now += 1.0
+            return read()
+
+        return slow
+
+    def ended(self) -> None:
+        """Let what is looked at in the background come to its end, and be taken note of."""
+        self.go.set()
+        assert select.select([self.background.fileno()], [], [], 10.0)[0]
+        self.looks.turn(self.now)
+
+
+@pytest.fixture
+def long_looks(tmp_path: Path) -> Iterator[LongLooks]:
+    kept = LongLooks(tmp_path)
+    kept.begin()
+    # The first one says how long it takes.
+    kept.look()
+    yield kept
+    kept.go.set()
+    kept.background.close()
+
+
+def test_a_look_that_takes_long_is_made_where_it_keeps_nothing_waiting(
+    long_looks: LongLooks,
+) -> None:
+    kept = long_looks
+    before = kept.now
+
+    kinds = kept.look()
+    during = (kept.looks.due(), kept.now - before)
+    kept.ended()
+
+    assert (kinds, during) == ([], (None, 5.0))
+    assert kept.looks.due() == kept.now + 5.0
+    assert kept.slowly.asked == 1
+
+
+def test_what_is_found_in_the_background_is_repaired_as_always(long_looks: LongLooks) -> None:
+    kept = long_looks
+    kept.kernel.lose_service(service(kept))
+
+    begun = kept.look()
+    kept.ended()
+
+    assert begun == []
+    assert [each.kind for each in kept.told][-3:] == ["REPAIRED"] * 3
+    assert len(servers(kept)) == 2
+
+
+def test_whoever_changes_something_is_not_kept_waiting_for_the_background(
+    long_looks: LongLooks,
+) -> None:
+    kept = long_looks
+    kept.look()
+    kept.kernel.lose(VIP.key)
+    kept.notices = [RouteEvent("address", "eth0", 2, "192.168.1.2/32", True, 77, "ip")]
+    kept.look(0.001)
+
+    repaired = kept.look(2.0)
+    due = kept.looks.due()
+    kept.ended()
+
+    assert repaired == ["REPAIRED", "ANNOUNCED"]
+    assert kept.looks.due() == due, "what began before it says nothing"
+
+
+def test_a_host_that_cannot_be_looked_at_in_the_background_is_looked_at_as_always(
+    long_looks: LongLooks,
+) -> None:
+    kept = long_looks
+    kept.slowly.kernel = Unreadable()  # type: ignore[assignment]
+
+    kept.look()
+    reads = kept.kernel.reads
+    kept.ended()
+
+    assert kept.kernel.reads > reads
+    assert kept.looks.due() is not None
+
+
+def test_what_is_withdrawn_while_it_is_looked_in_the_background_rests(
+    long_looks: LongLooks,
+) -> None:
+    kept = long_looks
+    kept.look()
+    kept.run("withdraw")
+
+    kept.ended()
+
+    assert [each.kind for each in kept.told][-1] == "RESTING"
+    assert kept.look() == []
+
+
+class Unreadable:
+    def __getattr__(self, name: str) -> object:
+        raise CannotRun("cannot read it")

@@ -6,39 +6,37 @@ A further part of its loop, as one that checks real servers, is made in `_Parts`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 
-from lvsdr.cli import container, keepalived_hook
+from lvsdr.cli import keepalived_hook
 from lvsdr.cli.heard_signals import Signals
 from lvsdr.cli.hook_process import modest_umask, unhurried_output
+from lvsdr.cli.keeper_start import begin, looked_at_first, service_manager
 from lvsdr.cli.role_verbs import read_profile
 from lvsdr.cli.session import Session
-from lvsdr.cli.silencing import said_beforehand
 from lvsdr.cli.wire_checkers import open_checkers
 from lvsdr.core import signals
 from lvsdr.core.kernel_interface import Kernel
-from lvsdr.core.situation import Situation
-from lvsdr.errors import CannotRun
 from lvsdr.keepalived.fifo import Fifo
 from lvsdr.keepalived.following import Following
 from lvsdr.keepalived.keepalived_process import lives
 from lvsdr.keepalived.ledger import Ledger
 from lvsdr.keepalived.telling import ToldLater
 from lvsdr.keeper.announcements import Announcements
+from lvsdr.keeper.background_look import BackgroundLook
 from lvsdr.keeper.fifo_reader import FifoReader
-from lvsdr.keeper.keep_host import Busy, HostKeeper, Tools
+from lvsdr.keeper.keep_host import HostKeeper, Tools
 from lvsdr.keeper.kept_health import KeptHealth
 from lvsdr.keeper.kept_profile import KeptProfile
-from lvsdr.keeper.looks import BUSY_FOR, Looks
+from lvsdr.keeper.looks import Looks
 from lvsdr.keeper.only_keeper import only_keeper
 from lvsdr.keeper.resident import Part, Resident
 from lvsdr.keeper.service_manager import ServiceManager
 from lvsdr.keeper.told import Noticed, Told
-from lvsdr.kernel import namespace
 from lvsdr.kernel.netlink.route_events import RouteEvents
 from lvsdr.model.health_event import HealthEvent
 from lvsdr.model.keep_event import KeepEvent
@@ -73,7 +71,7 @@ def kept(session: Session, asked: Asked) -> Iterator[Resident]:
         stack.enter_context(signals.handled(heard.heard))
         stack.enter_context(modest_umask())
         say, flush = stack.enter_context(unhurried_output(session))
-        service = _service(session)
+        service = service_manager(session)
         stack.callback(service.stopping)
         kernel = stack.enter_context(session.kernel())
         parts = _Parts(session, asked, kernel, say)
@@ -84,10 +82,10 @@ def kept(session: Session, asked: Asked) -> Iterator[Resident]:
         checks = parts.checks(keepers, stack)
         if reader is not None:
             reader.turn(monotonic())
-        _begin(keepers, session.lock_timeout, heard)
+        begin(keepers, session.lock_timeout, heard)
         for each in checks:
             each.begin(monotonic())
-        looks = Looks(keepers, kernel, notices, noticed, service, asked.every, session.lock_timeout)
+        looks = parts.looks(keepers, notices, noticed, service, stack)
         looks.parts.extend(checks)
         heard.hung_up = looks.reload
         parts.looks_soon = looks.soon
@@ -147,7 +145,7 @@ class _Parts:
             # Both in a quarter of a second: nothing else is done meanwhile.
             Asking(session.ask_briefly, session.ask_briefly, session.next_hops),
             lives,
-            partial(_looked_at_first, session, self._kernel),
+            partial(looked_at_first, session, self._kernel),
             _never if reader is None else reader.overtaken,
         )
         book = session.book()
@@ -159,6 +157,20 @@ class _Parts:
             return [self._keeper(main, tools, noticed)]
         other = KeptProfile(asked.realserver, self._reading("realserver"), book)
         return [self._keeper(other, tools, noticed, main), self._keeper(main, tools, noticed)]
+
+    def looks(
+        self,
+        keepers: Sequence[HostKeeper],
+        notices: RouteEvents,
+        noticed: Noticed,
+        service: ServiceManager,
+        stack: ExitStack,
+    ) -> Looks:
+        """Return what looks at the host now and then, and whenever the kernel tells of a change."""
+        session, every = self._session, self._asked.every
+        background = stack.enter_context(BackgroundLook(session.kernel))
+        known = keepers, self._kernel, notices, noticed, service, every, session.lock_timeout
+        return Looks(*known, background=background)
 
     def _reading(self, role: str) -> Callable[[Path], Profile]:
         """Return what reads profiles of a role: partly, where the record knows the rest."""
@@ -203,39 +215,3 @@ class _Parts:
 
 def _never() -> bool:
     return False
-
-
-def _looked_at_first(
-    session: Session, kernel: Kernel, profile: Profile, situation: Situation
-) -> None:
-    """Look at what `apply` looks at before the first change; raises CannotRun."""
-    around = container.host_side(session, profile, kernel)
-    container.refuse_company(around)
-    session.tell(map(container.noted, around))
-    said_beforehand(session, profile, situation, kernel)
-
-
-def _begin(keepers: Sequence[HostKeeper], patience: float, heard: Signals) -> None:
-    """Make the host what the profiles say; raises LvsdrError, also where others are at work."""
-    until = monotonic() + patience
-    for keeper in keepers:
-        while not heard.over:
-            try:
-                keeper.begin()
-            except Busy as busy:
-                if monotonic() >= until:
-                    raise CannotRun(
-                        str(busy), hints=["wait for it to end, or give --lock-timeout SECONDS"]
-                    ) from busy
-                sleep(BUSY_FOR)
-            else:
-                break
-
-
-def _service(session: Session) -> ServiceManager:
-    """Return what speaks to the service manager, from the namespace in which it listens."""
-    if session.left is None:
-        return ServiceManager()
-    with suppress(CannotRun), namespace.visiting(session.left):
-        return ServiceManager()
-    return ServiceManager()

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 
 from lvsdr.core.book import Book
 from lvsdr.core.kernel_interface import Kernel
-from lvsdr.core.situation import Situation, plan_apply, plan_standby
+from lvsdr.core.situation import Situation
 from lvsdr.core.workflow import converge, new_vips
 from lvsdr.errors import CannotRun, KernelError, LvsdrError, NotConverged, Stuck
 from lvsdr.keeper.announcements import Announcements
+from lvsdr.keeper.background_look import AsKept
 from lvsdr.keeper.fights import Fights
+from lvsdr.keeper.kept_plan import planned, stray_vips
 from lvsdr.keeper.kept_profile import KeptProfile, State
 from lvsdr.keeper.moved_vips import MovedVips
 from lvsdr.keeper.partial_repair import children_too, left_out
 from lvsdr.keeper.told import LOOK, Told, titles
-from lvsdr.model.address import IPAddress, IPInterface
-from lvsdr.model.host import Host
+from lvsdr.model.address import IPAddress
 from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.objects import Key
 from lvsdr.model.profile import DirectorProfile, Profile
@@ -109,18 +110,41 @@ class HostKeeper:
         if not situation.todo:
             self._well(now)
 
-    def failed(self, failure: LvsdrError, now: float) -> None:
-        """Take it that a look has failed so: what was undone is not tried again at once."""
-        self.told.failed(LOOK, failure)
-        if isinstance(failure, KernelError | NotConverged | Stuck):
-            self._pause = min(max(PAUSE, 2 * self._pause), LONGEST_PAUSE)
-            self._not_before = now + self._pause
+    def as_kept(self) -> AsKept | None:
+        """Return what tells, in a thread of its own, whether `look` would have nothing to do.
+
+        None where it has to be looked in any case. Raises CannotRun, as `look` does.
+        """
+        wish = self.kept.wish()
+        if wish.state is State.NOTHING:
+            return None
+        profile, beside = self.kept.profile, self._beside()
+
+        def look(kernel: Kernel) -> bool:
+            return not planned(profile, wish.state, kernel, self._tools.book, beside).todo
+
+        return look
+
+    def found_as_kept(self, now: float) -> None:
+        """Take it that what `as_kept` returned has found nothing to do; raises CannotRun."""
+        wish = self.kept.wish()
+        self.told.rests(wish.reason)
+        if wish.state is not State.NOTHING:
+            self.told.well(STRAY)
+            self._well(now)
 
     def _well(self, now: float) -> None:
         self._pause = self._not_before = 0.0
         self.told.well(LOOK)
         self._moved.over()
         self._make_peace(frozenset(), now)
+
+    def failed(self, failure: LvsdrError, now: float) -> None:
+        """Take it that a look has failed so: what was undone is not tried again at once."""
+        self.told.failed(LOOK, failure)
+        if isinstance(failure, KernelError | NotConverged | Stuck):
+            self._pause = min(max(PAUSE, 2 * self._pause), LONGEST_PAUSE)
+            self._not_before = now + self._pause
 
     def _locked(self) -> ExitStack:
         """Hold the lock of the namespace, or raise Busy where another has it."""
@@ -134,24 +158,27 @@ class HostKeeper:
 
     def _planned(self, state: State, profile: Profile | None = None) -> Situation:
         wanted, kernel, book = profile or self.kept.profile, self._tools.kernel, self._tools.book
-        if state is State.STANDBY:
-            assert isinstance(wanted, DirectorProfile), "of others nobody says so"
-            return plan_standby(wanted, kernel, book)
-        beside = None if self._director is None else self._director.profile
-        assert beside is None or isinstance(beside, DirectorProfile), "it is held to its role"
-        host = kernel.read_host()
+        beside = self._beside()
+        host = None if state is State.STANDBY else kernel.read_host()
         try:
-            situation = plan_apply(wanted, kernel, book, beside, host=host)
+            situation = planned(wanted, state, kernel, book, beside, host)
         except CannotRun as refused:
-            stray = _stray_vips(wanted, host)
+            if host is None:
+                raise
+            stray = stray_vips(wanted, host)
             if profile is not None or not stray:
                 refused.notes += self.kept.renamed(host)
                 raise
             # The rest is kept all the same; whose address it is we do not know.
             self.told.failed(STRAY, refused)
-            return plan_apply(wanted, kernel, book, beside, host=host.without_held(stray))
+            return planned(wanted, state, kernel, book, beside, host.without_held(stray))
         self.told.well(STRAY)
         return situation
+
+    def _beside(self) -> DirectorProfile | None:
+        beside = None if self._director is None else self._director.profile
+        assert beside is None or isinstance(beside, DirectorProfile), "it is held to its role"
+        return beside
 
     def _apply(self, profile: Profile, state: State) -> None:
         """Make the host what `profile` says because somebody has asked for that."""
@@ -221,14 +248,3 @@ class HostKeeper:
 
     def _is_master(self) -> bool:
         return self.kept.is_master() and self._tools.master_lives()
-
-
-def _stray_vips(profile: Profile, host: Host) -> list[tuple[str, IPInterface]]:
-    """Return the VIPs of a real server that are on a link which answers for them."""
-    return [] if isinstance(profile, DirectorProfile) else list(_on_speaking_links(profile, host))
-
-
-def _on_speaking_links(profile: Profile, host: Host) -> Iterator[tuple[str, IPInterface]]:
-    for each in host.addresses:
-        if each.ip.ip in profile.vips and host.speaks_arp(each.link):
-            yield each.link, each.ip

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from math import inf
 from time import monotonic
 from typing import Protocol
 
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.errors import CannotRun, LvsdrError
+from lvsdr.keeper.background_look import LONG, BackgroundLook
 from lvsdr.keeper.keep_host import Busy, HostKeeper
 from lvsdr.keeper.service_manager import ServiceManager
 from lvsdr.keeper.told import LOOK, RELOAD, Noticed
@@ -43,7 +45,8 @@ class Looks:
     """A part of the resident's loop: the `keepers` look, each in its turn.
 
     `every` is how many seconds there are from look to look, `patience` how many another lvsdr may
-    have the lock until that is told.
+    have the lock until that is told. With `background` a look that takes long, and that nobody's
+    change has brought, is made there first.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - each is told or asked at every look
@@ -56,7 +59,12 @@ class Looks:
         every: float,
         patience: float = 10.0,
         clock: Callable[[], float] = monotonic,
+        background: BackgroundLook | None = None,
     ) -> None:
+        self._background = background
+        self._took = 0.0
+        # Whether it has been looked since what is under way in the background was begun.
+        self._outdated = False
         self._keepers = tuple(keepers)
         self._kernel = kernel
         self._notices = notices
@@ -88,12 +96,13 @@ class Looks:
         self._service.status("; ".join(filter(None, (*said, *(it.state for it in self.parts)))))
 
     def filenos(self) -> Sequence[int]:
-        """Return the descriptor of the notices."""
-        return (self._notices.fileno(),)
+        """Return the descriptors of the notices, and of the end of a look."""
+        others = () if self._background is None else (self._background.fileno(),)
+        return (self._notices.fileno(), *others)
 
     def due(self) -> float | None:
-        """Return when the next look is due."""
-        return self._next
+        """Return when the next look is due; None while it is looked in the background."""
+        return self._next if self._next < inf else None
 
     def turn(self, now: float) -> None:
         """Hear what others have done, and look where it is time to."""
@@ -102,8 +111,45 @@ class Looks:
             self._noticed.take(heard)
             self._changed = True
             self.soon()
-        if now >= self._next:
+        self._heed_background(now)
+        if now >= self._next and not self._begun_in_background():
             self._look(now)
+
+    def _heed_background(self, now: float) -> None:
+        """Take what a look has found there; where something is to be done, look soon."""
+        well = None if self._background is None else self._background.ended()
+        if well is None or self._outdated or self._changed:
+            return
+        try:
+            for keeper in self._keepers if well else ():
+                keeper.found_as_kept(now)
+        except LvsdrError:
+            # It is told by the look that follows.
+            well = False
+        if well:
+            self._looked(self._clock(), busy=False, well=True)
+        else:
+            self._look(now)
+
+    def _begun_in_background(self) -> bool:
+        """Begin to look there; return whether that was to be done."""
+        background = self._background
+        if background is None or background.is_under_way or self._took < LONG:
+            return False
+        if self._changed or self._to_reload:
+            # Whoever has changed something is not kept waiting for it.
+            return False
+        try:
+            looks = [each.as_kept() for each in self._keepers]
+        except LvsdrError:
+            # It is told by the look that follows.
+            return False
+        begun = [each for each in looks if each is not None]
+        if len(begun) < len(looks):
+            return False
+        background.begin(begun)
+        self._outdated, self._next = False, inf
+        return True
 
     def _look(self, now: float) -> None:
         busy = self._reload()
@@ -120,7 +166,11 @@ class Looks:
         if not busy:
             self._busy_since = None
         end = self._clock()
-        self._earliest = end + min(LONGEST_REST, REST * (end - now))
+        self._took, self._outdated = end - now, True
+        self._earliest = end + min(LONGEST_REST, REST * self._took)
+        self._looked(end, busy=busy, well=well)
+
+    def _looked(self, end: float, *, busy: bool, well: bool) -> None:
         self._next = end + (BUSY_FOR if busy else self._every)
         if well:
             self._noticed.all_is_well()
