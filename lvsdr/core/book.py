@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lvsdr.core import durable_file, lock
-from lvsdr.core.columns_on_disk import head_of, places_of
+from lvsdr.core.columns_on_disk import head_of, known_by, places_of
 from lvsdr.core.record import Record
 from lvsdr.core.record_columns import ColumnsText, apart, joined
 from lvsdr.core.record_decoding import FORMAT, FORMATS, Columns, Lie, record_of
@@ -37,9 +37,9 @@ ROOT = Path("/run/lvsdr")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-# A profile is read with what the record knows of it, and planned with the record: once for both.
-# Of a record whose columns are as it says, what stands before them: it has their fingerprints.
-_LAST: dict[Path, tuple[bytes | bytearray, Record | None]] = {}
+# A profile is read with what the record knows, and planned with the record: once for both. Of a
+# record whose columns are as it says, what stands before them: it has their fingerprints.
+_LAST: dict[Path, tuple[bytes, Record | None]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +74,18 @@ class Book:
 
     def _load(self, file: BinaryIO, known: Iterable[RealServer], folding: bool) -> Record:
         text, cut = head_of(file.fileno())
+        mark = known_by(text)
         before, record = _LAST.get(self.path, (b"", None))
-        if record is None or before != text or not (folding or known == ()):
-            # What is claimed as it is known is compared by its columns: all of them are read.
+        if record is None or before != mark or not (folding or known == ()):
+            # What is claimed as it is known is compared by its columns: all are read.
             record = self._parse_head(text, file.fileno()) if cut and folding else None
             if record is None:
                 if cut:
                     file.seek(len(text))
                     text += file.read()
-                record = self._parse(text, known, folding=folding)
+                record, mark = self._parse(text, known, folding=folding), known_by(text)
             if folding:
-                _LAST[self.path] = text, record
+                _LAST[self.path] = mark, record
         return record if folding else unfolded(record, ())
 
     def _parse_head(self, head: bytes | bytearray, descriptor: int) -> Record | None:
@@ -204,9 +205,8 @@ class Book:
             if plain["boot"] != _boot():
                 # What it speaks of went with that boot; nothing of it can be given back.
                 return Record(notes=(f"{self.path} is from an earlier boot: not used",))
-            return record_of(
-                joined(plain), known, folding=folding, columns=Columns({}, self._understood)
-            )
+            columns = Columns({}, self._understood)
+            return record_of(joined(plain), known, folding=folding, columns=columns)
 
     def _must_be_ours(self, plain: dict[str, Any]) -> None:
         if plain["format"] not in FORMATS:

@@ -14,6 +14,8 @@ SEPARATOR = ",\n"
 END = "\n]}\n"
 # Bytes: of what is before the columns as much at once.
 HEAD = 1 << 19
+# Bytes: a text that is no longer is remembered as it is.
+_SHORT = 1 << 16
 
 
 class OpenFile:
@@ -127,3 +129,16 @@ def places_of(plain: Plain, offset: int, descriptor: int) -> Places | None:
         window.skip(len(after))
         place += length + len(after)
     return found if names and not window.ahead(1) else None
+
+
+def known_by(text: bytes | bytearray) -> bytes:
+    """Return by what a text is known again: a longer one by its fingerprint.
+
+    A keeper would have it in memory for ever.
+    """
+    if len(text) <= _SHORT:
+        return bytes(text)
+    # Not on a small host, whose plan would wait for it.
+    from hashlib import blake2b  # noqa: PLC0415
+
+    return blake2b(text, digest_size=32).digest()

@@ -40,6 +40,14 @@ def question(probe: Probe, mac: str, label: Mark, payload: bytes | None = None) 
     return AssociationQuestion(probe, mac, label)
 
 
+# What is the same in the frames of many paths, kept once.
+_PIECES: dict[bytes, bytes] = {}
+
+
+def _shared(piece: bytes) -> bytes:
+    return _PIECES.setdefault(piece, piece)
+
+
 class ConnectionQuestion:
     """The first segment of a TCP connection."""
 
@@ -53,7 +61,7 @@ class ConnectionQuestion:
         # What a tunnel's checksum covers has a right one inside, and so always the same sum.
         self._head = frame_of(probe, mac, body, label)[_MAC : -len(body)]
         self._base = 0xFFFF - int.from_bytes(body[16:18])
-        self._port, self._middle, self._tail = body[2:4], body[8:16], body[18:]
+        self._port, self._middle, self._tail = map(_shared, (body[2:4], body[8:16], body[18:]))
         self._key = _ends(probe) + self._port
 
     def ask(self, mac: bytes, port: bytes, secret: bytes) -> tuple[bytes, bytes]:
@@ -74,7 +82,7 @@ class Reset:
         body = tcp.encode(segment, probe.source, probe.target)
         self._head = frame_of(probe, mac, body, label)[_MAC : -len(body)]
         self._base = 0xFFFF - int.from_bytes(body[16:18])
-        self._port, self._middle, self._tail = body[2:4], body[8:16], body[18:]
+        self._port, self._middle, self._tail = map(_shared, (body[2:4], body[8:16], body[18:]))
 
     def frame(self, mac: bytes, port: bytes, number: bytes) -> bytes:
         """Return the frame; `number` is what the other side has acknowledged."""
