@@ -14,7 +14,9 @@ from lvsdr.model.ipvs import RealServer
 from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.profile.reader import read
-from test_cli import DIP, DIRECTOR, VIP, Run, kernel_of
+from test_cli import DIP, VIP, Run, kernel_of
+
+DIRECTOR = str(Path(__file__).parent / "checked_profiles/director.json")
 
 REFUSES = Down(1_764_500_000, "refuses the connection")
 SILENT = Down(1_764_500_000, "no answer within 0.5 s", action=REMOVE)

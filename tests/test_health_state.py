@@ -27,7 +27,7 @@ from lvsdr.errors import CannotRun, KernelError, ProfileError
 from lvsdr.model.change import Change
 from lvsdr.model.folded_servers import PartlyRead
 from lvsdr.model.foreign_program import CheckedService, Checker
-from lvsdr.model.health import REMOVE, WEIGHT, Down
+from lvsdr.model.health import REMOVE, WEIGHT, Down, Health
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.objects import Key, Objects, keyed
@@ -55,10 +55,14 @@ def small_is_large() -> Iterator[None]:
 class Kept(Place):
     """A host, its record and a profile with a sorry server for the first service."""
 
+    health: Health | None = Health()
+    own_health: Mapping[Service, Health | None] = {}
+
     def profile(self, data: Data, *, drained: bool = False, **written: Any) -> DirectorProfile:
         made = super().profile(data, drained=drained, **written)
         here = SORRY.service in {each.service for each in made.virtual_servers}
-        return replace(made, sorry_servers=(SORRY,) if here else ())
+        sorry = (SORRY,) if here else ()
+        return replace(made, sorry_servers=sorry, health=self.health, own_health=self.own_health)
 
     def set_down(self, data: Data, changes: Mapping[Key, Down | None]) -> Situation:
         return health_state.set_down(self.profile(data), changes, self.kernel, self.book)
@@ -386,6 +390,32 @@ def test_a_real_server_that_leaves_the_profile_is_forgotten_at_apply(place: Kept
 
     assert place.record().down == {}
     assert place.weights(81) == {"20": 3}
+
+
+@pytest.mark.parametrize("how", [DEAD, GONE])
+def test_who_is_not_checked_any_more_is_put_back_by_apply(place: Kept, how: Down) -> None:
+    """Without a keeper nobody else would do it."""
+    place.down(0, how=how)
+    place.down(0, port=81)
+    place.own_health = {WEB: None}
+
+    done = place.apply(TWO)
+
+    assert place.weights() == {"20": 1, "21": 2}
+    assert place.weights(81) == {"20": 0, "21": 4}
+    assert place.record().down == {OWNER: {key(81, 0): DEAD}}
+    assert len(done.todo) == 1
+    assert place.apply(TWO).todo == ()
+
+
+def test_a_profile_without_checks_has_nobody_down(place: Kept) -> None:
+    place.down(0, 1)
+    place.health = None
+
+    place.apply(TWO)
+
+    assert place.weights() == {"20": 1, "21": 2}
+    assert place.record().down == {}
 
 
 def test_another_profile_that_has_it_too_refuses_it(place: Kept) -> None:

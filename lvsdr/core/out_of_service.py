@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from lvsdr.core.record import Record
+from lvsdr.core.record import Record, owner_of
 from lvsdr.model.health import REMOVE, Down
 from lvsdr.model.ipvs import RealServer, VirtualServer
 from lvsdr.model.late_dataclasses import dataclass, field, replace
 from lvsdr.model.objects import Key, Object, Objects
+from lvsdr.model.profile import DirectorProfile, Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,20 @@ class OutOfService:
 def out_of_service(owner: str, record: Record) -> OutOfService:
     """Return who is out of service of what `owner` names, as the record knows it."""
     return OutOfService(record.drained.get(owner, frozenset()), record.down.get(owner, {}))
+
+
+def out_for(profile: Profile, keys: Collection[Key], record: Record) -> OutOfService:
+    """Return who of `keys` is out of service for a profile.
+
+    Who is down, and is not checked any more, is in service: nobody would ever put it back.
+    """
+    out = out_of_service(owner_of(profile), record).among(keys)
+    if not out.down or not isinstance(profile, DirectorProfile):
+        return out
+    services = (it.service for it in profile.virtual_servers)
+    checked = {each.key for each in services if profile.health_of(each) is not None}
+    down = {key: each for key, each in out.down.items() if key[1:4] in checked}
+    return replace(out, down=down)
 
 
 def in_service(

@@ -23,7 +23,7 @@ from lvsdr.core.giving_back import (
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.left_behind import remembering
 from lvsdr.core.origins import origin_of
-from lvsdr.core.out_of_service import OutOfService, in_service, notes, out_of_service
+from lvsdr.core.out_of_service import OutOfService, in_service, notes, out_for
 from lvsdr.core.plan_order import Order, by_layers, to_stand_by
 from lvsdr.core.planner import plan, planned_keys
 from lvsdr.core.record import Record, owner_of
@@ -155,7 +155,7 @@ def plan_apply(  # noqa: PLR0913, PLR0917 - what is wanted where, and what is kn
     seen = record.host_without(owner, here)
     own, vips = left_to_director(profile, seen, record, director)
     every = roles.desired(wanted, own)
-    out = out_of_service(owner, record).among(every.keys())
+    out = out_for(wanted, every.keys(), record)
     situation = _in_service(wanted, every, out, kernel, record, order)
     numbers = {name: link.index for name, link in here.links.items()}
     return replace(situation, director_vips=vips, links=numbers, profile=profile)
@@ -169,8 +169,8 @@ def plan_standby(
     Whoever had a table before lvsdr had it for a director, and a standby is none: it is not given
     back. Where lvsdr has `spared` real servers, it was no checker that has taken them out.
     """
-    record, owner = record_of(kernel, book, profile.real_servers), owner_of(profile)
-    out = out_of_service(owner, record).among({each.key for each in profile.real_servers})
+    record = record_of(kernel, book, profile.real_servers)
+    out = out_for(profile, {each.key for each in profile.real_servers}, record)
     every = roles.standby(profile)
     return _in_service(profile, every, out, kernel, record, to_stand_by, heeded=not spared)
 

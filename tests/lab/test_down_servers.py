@@ -66,12 +66,12 @@ class Scene:
         return self.host.inside(self.book.load)
 
     def write(self, *services: dict[str, object]) -> None:
-        write(self.file.parent, director(*services))
+        write(self.file.parent, director(*services, health={}))
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    file = write(tmp_path_factory.mktemp("profile"), director())
+    file = write(tmp_path_factory.mktemp("profile"), director(health={}))
     with hosts(["solo"]) as there, agent(there["solo"]) as running:
         there["solo"].ip(
             "link add eth0 type dummy",
