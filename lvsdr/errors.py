@@ -40,6 +40,10 @@ class CannotRun(LvsdrError):
     exit_code = 6
 
 
+class LockHeld(CannotRun):
+    """Another lvsdr is at work."""
+
+
 class NoCarrier(CannotRun):
     """Nobody on the segment can be asked: the link has no carrier, or is down."""
 

@@ -425,6 +425,29 @@ def test_where_all_refuse_and_somebody_says_sorry_all_go() -> None:
     assert len(bench.hands.is_out) == 3
 
 
+def test_a_service_that_is_checked_no_more_is_not_said_to_serve_again() -> None:
+    bench = Bench(refusing(0, 1, 2, since=10.0))
+    bench.run(20.0)
+    unchecked = replace(PROFILE, own_health={HTTP: None})
+
+    bench.checks.begin(unchecked, aimed(unchecked), bench.now)
+    bench.run(30.0)
+
+    assert "ALL-DOWN" in bench.kinds
+    assert "ALL-UP" not in bench.kinds
+
+
+def test_where_keepalived_has_the_table_no_weight_is_spoken_of() -> None:
+    bench = Bench(refusing(1, since=10.0, until=30.0), replace(PROFILE, table_owner="keepalived"))
+
+    bench.run(60.0)
+
+    assert [event.message.partition("is down")[2] or event.message for event in bench.told] == [
+        ", keepalived is told: refuses the connection",
+        "real server 192.0.2.12:80 of tcp 192.0.2.2:80 serves again, keepalived is told",
+    ]
+
+
 def test_who_is_drained_is_not_one_who_serves() -> None:
     bench = Bench(refusing(0, since=10.0), replace(PROFILE, real_servers=SERVERS[:2]))
     bench.hands.drained.add(SERVERS[1].key)

@@ -369,6 +369,38 @@ def test_who_has_the_lock_for_long_is_told(kept: Kept) -> None:
     assert kept.look() == ["REPAIRED", "ANNOUNCED", "AGAIN"]
 
 
+def test_a_lock_that_cannot_be_taken_at_all_is_told_at_once(kept: Kept) -> None:
+    """A folder of others, or a file system that cannot be written: nobody is at work there."""
+    kept.begin()
+    kept.kernel.lose(VIP.key)
+    root = kept.session.book().root
+    root.chmod(0o777)
+
+    kinds = kept.look()
+    root.chmod(0o750)
+
+    assert kinds == ["REFUSED"]
+    assert "others may write that directory" in kept.told[-1].message
+    assert kept.look() == ["REPAIRED", "ANNOUNCED", "AGAIN"]
+
+
+def test_what_was_applied_and_has_another_name_by_now_is_not_kept_as_it_was_before(
+    kept: Kept, tmp_path: Path
+) -> None:
+    kept.begin()
+    other = tmp_path / "other.json"
+    document = json.loads(kept.file.read_text())
+    other.write_text(json.dumps({**document, "virtual_servers": []}))
+    assert run(["director", "apply", str(other)], kept.session) == 0
+    other.write_text(json.dumps({**document, "name": "moved"}))
+
+    kinds = kept.look()
+
+    assert kinds == ["RESTING"]
+    assert "by its new name moved: web is kept" in kept.told[-1].message
+    assert servers(kept) == []
+
+
 def test_at_rest_the_lock_is_not_asked_for(kept: Kept) -> None:
     kept.begin()
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lvsdr.errors import CannotRun
+from lvsdr.errors import LockHeld
 
 
 def open_lock(path: Path) -> int:
@@ -23,7 +23,7 @@ def hold_lock(
 ) -> Iterator[None]:
     """Hold the lock inside the block, and close `descriptor` after it.
 
-    Waits up to `timeout` seconds, then raises CannotRun with what it was for, `doing`, and with the
+    Waits up to `timeout` seconds, then raises LockHeld with what it was for, `doing`, and with the
     name of the holder.
     """
     try:
@@ -40,7 +40,7 @@ def _wait_for(descriptor: int, timeout: float, doing: str) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
-                raise CannotRun(
+                raise LockHeld(
                     f"cannot {doing}: {_holder(descriptor)} holds the lock",
                     hints=["wait for it to end, or give --lock-timeout SECONDS"],
                 ) from None

@@ -17,7 +17,7 @@ from lvsdr.keeper.path_states import Sight
 from lvsdr.keeper.rounds_of_checks import CheckRounds
 from lvsdr.model.closed_on_exit import Closing
 from lvsdr.model.finding import ERROR, WARNING
-from lvsdr.model.health import REMOVE, Down
+from lvsdr.model.health import Down
 from lvsdr.model.health_event import HealthEvent, HealthKind
 from lvsdr.model.ipvs import RealServer, Service
 from lvsdr.model.objects import Key
@@ -68,7 +68,7 @@ class DirectorHealth(Closing):
         self._not_before = 0.0
         self._stuck, self._in_vain = "", 0
         self._all_down: set[Service] = set()
-        self._late = False
+        self._late, self._ours = False, True
         self._sightless: tuple[str, ...] = ()
         self._unchecked: set[Key] = set()
         self._unasked: set[Key] = set()
@@ -76,6 +76,7 @@ class DirectorHealth(Closing):
     def begin(self, profile: DirectorProfile, targets: Sequence[Target], now: float) -> None:
         """Check `targets` from now on; what is known of those that were checked before is kept."""
         self._owner, self._sorry = owner_of(profile), profile.sorry_servers
+        self._ours = profile.writes_table
         asked = tuple(each for each in targets if each.can_be_asked)
         others = [each for each in targets if not each.can_be_asked]
         self._tell_unchecked(others)
@@ -194,18 +195,19 @@ class DirectorHealth(Closing):
         for service in every - self._all_down:
             message = health_words.none_serves(service, self._sorry, kept=service in outages.held)
             self._say("ALL-DOWN", ERROR, message, service)
-        for service in self._all_down - every:
+        # What has left the profile, or is not checked any more, has come to no good end.
+        checked = () if self._services is None else self._services.checked
+        for service in (self._all_down - every).intersection(checked):
             message = f"{service} has real servers that serve again"
             self._say("ALL-UP", NOTICE, message, service)
         self._all_down = every
 
     def _tell_change(self, server: RealServer, down: Down | None) -> None:
-        name = f"{server.noun} {server.title}"
+        message = health_words.change(server, down, ours=self._ours)
         if down is None:
-            self._say_of(server, "UP", NOTICE, f"{name} serves again, weight {server.weight}")
-            return
-        what = "taken out of the table" if down.action == REMOVE else "weight 0"
-        self._say_of(server, "DOWN", ERROR, f"{name} is down, {what}: {down.why}", down.why)
+            self._say_of(server, "UP", NOTICE, message)
+        else:
+            self._say_of(server, "DOWN", ERROR, message, down.why)
 
     def _say(
         self, kind: HealthKind, severity: str, message: str, service: Service | None = None

@@ -6,7 +6,17 @@ from collections.abc import Iterable
 
 from lvsdr.keeper.check_targets import WORDS
 from lvsdr.keeper.path_states import Sight
+from lvsdr.model.health import REMOVE, Down
 from lvsdr.model.ipvs import RealServer, Service
+
+
+def change(server: RealServer, down: Down | None, *, ours: bool) -> str:
+    """Return what becomes of a real server; where the table is not `ours`, keepalived is told."""
+    name = f"{server.noun} {server.title}"
+    if down is None:
+        return f"{name} serves again, {f'weight {server.weight}' if ours else 'keepalived is told'}"
+    ends = "taken out of the table" if down.action == REMOVE else "weight 0"
+    return f"{name} is down, {ends if ours else 'keepalived is told'}: {down.why}"
 
 
 def none_serves(service: Service, sorry_servers: Iterable[RealServer], *, kept: bool) -> str:

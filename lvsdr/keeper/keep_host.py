@@ -9,7 +9,7 @@ from lvsdr.core.book import Book
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.situation import Situation
 from lvsdr.core.workflow import converge, new_vips
-from lvsdr.errors import CannotRun, KernelError, LvsdrError, NotConverged, Stuck
+from lvsdr.errors import CannotRun, KernelError, LockHeld, LvsdrError, NotConverged, Stuck
 from lvsdr.keeper.announcements import Announcements
 from lvsdr.keeper.background_look import AsKept
 from lvsdr.keeper.fights import Fights
@@ -151,7 +151,7 @@ class HostKeeper:
         with ExitStack() as stack:
             try:
                 stack.enter_context(self._tools.book.locked(0.0))
-            except CannotRun as held:
+            except LockHeld as held:
                 raise Busy(held.message) from held
             return stack.pop_all()
         raise AssertionError("it is returned or raised")

@@ -74,14 +74,7 @@ class KeptProfile:
 
     def read_again(self) -> Profile:
         """Return what the file says by now; raises ProfileError, also for one of another name."""
-        profile = self._read(self.file)
-        if owner_of(profile) != self.owner:
-            kept = self.owner.partition(":")[2]
-            raise ProfileError(
-                f"cannot keep {self.file} by its new name {profile.name}: {kept} is kept",
-                hints=["withdraw the old one first, and start the keeper anew for the new one"],
-            )
-        return profile
+        return self._named_so(self._read(self.file), self.file)
 
     def first_wish(self) -> Wish:
         """Return what is to become of the host at the start, whatever it is like."""
@@ -131,6 +124,16 @@ class KeptProfile:
         """Return what is to be known of links that have another name by now."""
         return following(self._book.load(folding=True), host.links).notes
 
+    def _named_so(self, profile: Profile, file: Path) -> Profile:
+        """Return a profile of the name that is kept, or raise ProfileError."""
+        if owner_of(profile) == self.owner:
+            return profile
+        kept = self.owner.partition(":")[2]
+        raise ProfileError(
+            f"cannot keep {file} by its new name {profile.name}: {kept} is kept",
+            hints=["withdraw the old one first, and start the keeper anew for the new one"],
+        )
+
     def _said(self) -> Notice | None:
         if not isinstance(self.profile, DirectorProfile):
             return None
@@ -164,14 +167,13 @@ class KeptProfile:
             origin = record.origins.get(self.owner)
             file = self.file if origin is None else Path(origin.file)
             try:
-                read = self._read(file)
-                if owner_of(read) == self.owner:
-                    self.profile, self.file = read, file
+                self.profile = self._named_so(self._read(file), file)
             except LvsdrError as failure:
                 # What was applied is not to be undone for what was applied before it.
                 self._unreadable = f"what was applied cannot be read: {failure.message}"
                 self._known = True
                 return
+            self.file = file
         self._unreadable = ""
         self._take(record, now)
 

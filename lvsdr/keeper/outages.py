@@ -38,6 +38,11 @@ class Services:
             server.key: service for service, each in self._servers.items() for server in each
         }
 
+    @property
+    def checked(self) -> Collection[Service]:
+        """Return the services that are checked."""
+        return self._servers.keys()
+
     def outages(
         self,
         failing: Mapping[Key, str],
