@@ -550,6 +550,20 @@ def test_what_is_checked_no_more_comes_back() -> None:
     assert hands.is_out == {}
 
 
+def test_who_is_put_back_by_somebody_else_is_said_to_serve_again() -> None:
+    """An apply of a profile without the check does it before the keeper looks."""
+    bench = Bench(refusing(1, since=10.0))
+    bench.run(20)
+    unchecked = replace(PROFILE, own_health={HTTP: None})
+    bench.hands.is_out.clear()
+
+    bench.checks.begin(unchecked, [], bench.now)
+    bench.checks.look_again(bench.now)
+    bench.run(30)
+
+    assert bench.kinds == ["DOWN", "UP"]
+
+
 def test_another_profile_keeps_what_is_known() -> None:
     bench = Bench(refusing(1, since=0.0))
     bench.run(10)

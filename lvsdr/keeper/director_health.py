@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import time
 from typing import Protocol
 
 from lvsdr.core.out_of_service import OutOfService
-from lvsdr.core.record import owner_of
 from lvsdr.errors import LvsdrError
 from lvsdr.keeper import health_words
-from lvsdr.keeper.check_targets import NO_VIP, WORDS, Target
+from lvsdr.keeper.check_targets import NO_VIP, Target
 from lvsdr.keeper.checker import OpenCheckers
-from lvsdr.keeper.outages import Outages, Services
+from lvsdr.keeper.health_telling import HealthTelling
+from lvsdr.keeper.outages import Services
 from lvsdr.keeper.path_states import Sight
 from lvsdr.keeper.rounds_of_checks import CheckRounds
 from lvsdr.model.closed_on_exit import Closing
-from lvsdr.model.finding import ERROR, WARNING
 from lvsdr.model.health import Down
-from lvsdr.model.health_event import HealthEvent, HealthKind
-from lvsdr.model.ipvs import RealServer, Service
+from lvsdr.model.health_event import HealthEvent
 from lvsdr.model.objects import Key
 from lvsdr.model.profile import DirectorProfile
 
-NOTICE = "notice"
 # What could not be carried out is tried again after so many seconds: another lvsdr is at work for a
-# moment. So many times in vain, and it is told.
-_AGAIN, _PATIENCE = 0.1, 10
+# moment.
+_AGAIN = 0.1
 # After a change as much time passes as it took, and not more than this, until the next: where many
 # die, most of them go in one batch.
 _LONGEST_REST = 0.5
@@ -58,34 +55,29 @@ class DirectorHealth(Closing):
         open_checkers: OpenCheckers,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        self._hands, self._tell, self._open, self._clock = hands, tell, open_checkers, clock
+        self._hands, self._open, self._clock = hands, open_checkers, clock
+        self._told = HealthTelling(tell)
         self._rounds: CheckRounds | None = None
         self._services: Services | None = None
-        self._owner = ""
-        self._known: dict[Key, RealServer] = {}
-        self._sorry: Sequence[RealServer] = ()
+        self._count = 0
         self._retry: float | None = None
         self._not_before = 0.0
-        self._stuck, self._in_vain = "", 0
-        self._all_down: set[Service] = set()
-        self._late, self._ours = False, True
         self._sightless: tuple[str, ...] = ()
-        self._unchecked: set[Key] = set()
         self._unasked: set[Key] = set()
 
     def begin(self, profile: DirectorProfile, targets: Sequence[Target], now: float) -> None:
         """Check `targets` from now on; what is known of those that were checked before is kept."""
-        self._owner, self._sorry = owner_of(profile), profile.sorry_servers
-        self._ours = profile.writes_table
+        self._told.use(profile)
+        self._count = len(profile.real_servers)
         asked = tuple(each for each in targets if each.can_be_asked)
         others = [each for each in targets if not each.can_be_asked]
-        self._tell_unchecked(others)
+        self._told.unchecked(others)
         # What this host lacks now, as an address of its own, says nothing good of anybody.
         unasked = {each.key for each in others if each.route != NO_VIP}
         self._unasked = unasked - {each.key for each in asked}
-        services, known = Services(profile), {it.key: it for it in profile.real_servers}
+        services = Services(profile)
         if self._rounds is not None and asked == self._rounds.targets:
-            self._services, self._known = services, known
+            self._services = services
             return
         out = self._hands.out().down
         down = {n: out[it.key].why for n, it in enumerate(asked) if it.key in out}
@@ -94,7 +86,7 @@ class DirectorHealth(Closing):
             # They are behind something else by now, where nobody has been heard yet.
             self._sightless = tuple({*self._sightless, *self._rounds.states.blind})
         self.close()
-        self._services, self._known = services, known
+        self._services = services
         if asked:
             self._rounds = CheckRounds(asked, self._open(asked), now, down, self._clock)
         # What is not checked any more comes back.
@@ -132,6 +124,12 @@ class DirectorHealth(Closing):
         """Settle it once more: the record, or the table, was changed by others."""
         self._retry = now
 
+    def nobody_is_checked(self, profile: DirectorProfile) -> None:
+        """Rest: `profile` has no checks, and nobody is out for one."""
+        self._told.use(profile)
+        self._told.out_are(())
+        self.close()
+
     def close(self) -> None:
         """Give back what the checkers have opened."""
         if self._rounds is not None:
@@ -151,7 +149,7 @@ class DirectorHealth(Closing):
             down = len(self._hands.out().down)
         except LvsdrError as failure:
             return failure.message
-        said = f"{down} of {len(self._known)} real servers down"
+        said = f"{down} of {self._count} real servers down"
         return f"{said}; blind: {', '.join(map(health_words.place, sides))}" if sides else said
 
     def _settle(self, now: float) -> None:
@@ -167,58 +165,12 @@ class DirectorHealth(Closing):
             if outages.changes:
                 self._hands.carry_out(outages.changes)
         except LvsdrError as failure:
-            self._retry = now + _AGAIN * (10 if self._stuck else 1)
-            self._is_stuck(failure)
+            self._retry = now + _AGAIN * (10 if self._told.stuck else 1)
+            self._told.failed(failure.message)
             return
-        self._is_carried_out()
-        self._tell_changes(outages)
-
-    def _is_stuck(self, failure: LvsdrError) -> None:
-        self._in_vain += 1
-        # Once: it is the same a moment later.
-        if self._in_vain >= _PATIENCE and failure.message != self._stuck:
-            self._stuck = failure.message
-            message = f"{failure.message}: what checks find is not carried out, and tried again"
-            self._say("STUCK", ERROR, message)
-
-    def _is_carried_out(self) -> None:
-        self._in_vain = 0
-        if self._stuck:
-            self._stuck = ""
-            self._say("CARRIED-OUT", NOTICE, "what was found is carried out again")
-
-    def _tell_changes(self, outages: Outages) -> None:
-        for key, down in outages.changes.items():
-            if (server := self._known.get(key)) is not None:
-                self._tell_change(server, down)
-        every = {*outages.held, *outages.empty}
-        for service in every - self._all_down:
-            message = health_words.none_serves(service, self._sorry, kept=service in outages.held)
-            self._say("ALL-DOWN", ERROR, message, service)
-        # What has left the profile, or is not checked any more, has come to no good end.
-        checked = () if self._services is None else self._services.checked
-        for service in (self._all_down - every).intersection(checked):
-            message = f"{service} has real servers that serve again"
-            self._say("ALL-UP", NOTICE, message, service)
-        self._all_down = every
-
-    def _tell_change(self, server: RealServer, down: Down | None) -> None:
-        message = health_words.change(server, down, ours=self._ours)
-        if down is None:
-            self._say_of(server, "UP", NOTICE, message)
-        else:
-            self._say_of(server, "DOWN", ERROR, message, down.why)
-
-    def _say(
-        self, kind: HealthKind, severity: str, message: str, service: Service | None = None
-    ) -> None:
-        self._tell(HealthEvent(kind, severity, self._owner, message, service))
-
-    def _say_of(
-        self, server: RealServer, kind: HealthKind, severity: str, message: str, why: str = ""
-    ) -> None:
-        place = server.service, server.rip, server.port
-        self._tell(HealthEvent(kind, severity, self._owner, message, *place, why))
+        self._told.carried_out()
+        self._told.out_are(out.down.keys() | outages.changes.keys())
+        self._told.changes(outages, self._services.checked)
 
     def _tell_sight(self) -> None:
         assert self._rounds is not None, "somebody has been asked"
@@ -226,23 +178,5 @@ class DirectorHealth(Closing):
         if self._sightless and self._rounds.states.has_heard:
             sights += [(side, Sight.SEES) for side in self._sightless]
             self._sightless = ()
-        for side, sight in sights:
-            blind = sight is Sight.BLIND
-            kind: HealthKind = "BLIND" if blind else "SEES"
-            self._say(kind, WARNING if blind else NOTICE, health_words.sight(side, sight))
-        if self._rounds.late != self._late:
-            self._late = self._rounds.late
-            message = (
-                "this host was stopped, or is too busy: checks under way count for nothing"
-                if self._late
-                else "checks are in time again"
-            )
-            kind = "LATE" if self._late else "IN-TIME"
-            self._say(kind, WARNING if self._late else NOTICE, message)
-
-    def _tell_unchecked(self, targets: Iterable[Target]) -> None:
-        for each in targets:
-            if each.key not in self._unchecked and isinstance(each.route, str):
-                self._unchecked.add(each.key)
-                message = f"cannot check {each.server.title}: {WORDS[each.route]}"
-                self._say_of(each.server, "UNCHECKED", WARNING, message)
+        self._told.sights(sights)
+        self._told.late(self._rounds.late)

@@ -13,7 +13,8 @@ from lvsdr.keeper.change_program import ChangeProgram
 from lvsdr.keeper.check_targets import Target, packets, targets
 from lvsdr.keeper.checker import OpenCheckers
 from lvsdr.keeper.child_processes import refuse_unsafe
-from lvsdr.keeper.director_health import NOTICE, DirectorHealth
+from lvsdr.keeper.director_health import DirectorHealth
+from lvsdr.keeper.health_telling import NOTICE
 from lvsdr.keeper.kept_profile import KeptProfile, State
 from lvsdr.keeper.record_hands import RecordHands
 from lvsdr.keeper.track_file_hands import TrackFileHands
@@ -89,7 +90,12 @@ class KeptHealth(Closing):
         self._now = now
         profile = self._kept.profile
         assert isinstance(profile, DirectorProfile), "only a director has health checks"
-        if self._kept.wish().state is State.NOTHING or self._has_nothing_to_do(profile):
+        if self._kept.wish().state is State.NOTHING:
+            self._rest()
+            return
+        if self._has_nothing_to_do(profile):
+            if self._profile is not None:
+                self._health.nobody_is_checked(profile)
             self._rest()
             return
         if profile is not self._profile:
