@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from lvsdr.lab import uml
+from lvsdr.lab import uml, uml_kernel
 from lvsdr.lab.lvsdr_command import lvsdr_command
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,8 +22,8 @@ MARK = "a file of the current folder was run"
 # A launcher that says itself where the program and its packages lie.
 LAUNCHER = "import sys; sys.path[:0] = {path!r}; from lvsdr.cli.main import main; main()"
 outside = pytest.mark.skipif(
-    "LVSDR_LAB" in os.environ or uml.available() is not None,
-    reason=str(uml.available() or "a guest boots no guest"),
+    "LVSDR_LAB" in os.environ or uml_kernel.available() is not None,
+    reason=str(uml_kernel.available() or "a guest boots no guest"),
 )
 
 

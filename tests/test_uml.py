@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from lvsdr.errors import CannotRun
-from lvsdr.lab import uml
+from lvsdr.lab import uml, uml_kernel
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMIT = 60
@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.skipif(
         "LVSDR_LAB" in os.environ, reason="the runner is tested from outside of its guest"
     ),
-    pytest.mark.skipif(uml.available() is not None, reason=str(uml.available())),
+    pytest.mark.skipif(uml_kernel.available() is not None, reason=str(uml_kernel.available())),
 ]
 
 
@@ -404,7 +404,7 @@ def test_no_command_is_bad_usage() -> None:
 def test_what_is_missing_is_named_with_a_hint(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(uml, "PATH", str(tmp_path))
+    monkeypatch.setattr(uml_kernel, "PATH", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(CannotRun) as caught:

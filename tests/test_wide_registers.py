@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from lvsdr.errors import CannotRun
-from lvsdr.lab import uml, wide_registers
+from lvsdr.lab import uml, uml_kernel, wide_registers
 from lvsdr.lab.wide_registers import AT_MINSIGSTKSZ
 
 pytestmark = [
     pytest.mark.skipif("LVSDR_LAB" in os.environ, reason="of the host, not of its guest"),
-    pytest.mark.skipif(uml.available() is not None, reason=str(uml.available())),
+    pytest.mark.skipif(uml_kernel.available() is not None, reason=str(uml_kernel.available())),
 ]
 
 # ptrace() of a process that nobody traces: ESRCH where the host looks for it at all.

@@ -3,19 +3,20 @@
 #
 # A failing step ends PID 1; the kernel panics, and the runner shows the console's last lines.
 # The job folder, beside this file, holds NUL-separated `words` (NAME=VALUE..., command) and
-# `paths` (the command's folder, the folder shared with the host or nothing, folders to keep).
+# `paths` (the command's folder, the folder shared with the host or nothing, the folder of modules,
+# folders to keep).
 set -eu
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 job=${0%/*}
 mapfile -d '' -t words <"$job/words"
 mapfile -d '' -t paths <"$job/paths"
-directory=${paths[0]} shared=${paths[1]} kept=("${paths[@]:2}")
+directory=${paths[0]} shared=${paths[1]} modules=${paths[2]} kept=("${paths[@]:3}")
 exec 9>"$job/exit-code"
 
 mount -t proc proc /proc
 echo lvsdr-lab >/proc/sys/kernel/hostname
 read -r release </proc/sys/kernel/osrelease
-modules=/usr/lib/uml/modules/$release
+modules+=/$release
 
 # The host's /sys is of no use here, so its place holds what the overlay is made of.
 mount -t tmpfs -o mode=0755 tmpfs /sys
@@ -79,7 +80,12 @@ pivot_root . .
 umount -l .
 cd /
 
-modprobe -a dummy ipip veth bridge macvlan 8021q nlmon ipv6 ip_vs
+# What is built in is no missing module: modprobe knows no name of ipv6 since Linux 7.
+wanted=()
+for name in dummy ipip veth bridge macvlan 8021q nlmon ipv6 ip_vs; do
+	[[ -e /sys/module/$name ]] || wanted+=("$name")
+done
+modprobe -a "${wanted[@]}"
 ip link set lo up
 ulimit -c 0
 

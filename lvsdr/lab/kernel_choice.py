@@ -6,24 +6,23 @@ import os
 
 from lvsdr.errors import CannotRun
 from lvsdr.kernel.netlink.open_sockets import Sockets
-from lvsdr.lab import uml
+from lvsdr.lab import uml_kernel
 
 
 def this_kernel_fits() -> bool:
-    """Return whether a cluster can be built on the running kernel: as root, with IPVS."""
+    """Return whether to build a cluster on the running kernel: as root, with IPVS.
+
+    Not where another kernel is asked for.
+    """
     if os.environ.get("LVSDR_LAB") == "uml":
         return True
-    return os.geteuid() == 0 and _has_ipvs()
+    return not uml_kernel.named() and os.geteuid() == 0 and _has_ipvs()
 
 
 def require_uml() -> None:
     """Raise CannotRun where the throw-away kernel cannot be started."""
-    missing = uml.available()
-    if missing is not None:
-        raise CannotRun(
-            f"cannot rehearse: no root with IPVS here, and {missing}",
-            hints=["apt-get install user-mode-linux kmod iproute2"],
-        )
+    why = "" if uml_kernel.named() else "no root with IPVS here, and "
+    uml_kernel.chosen("rehearse", why)
 
 
 def _has_ipvs() -> bool:

@@ -20,12 +20,10 @@ from pathlib import Path
 
 from lvsdr.core import signals
 from lvsdr.errors import CannotRun, Interrupted
-from lvsdr.lab import wide_registers
+from lvsdr.lab import uml_kernel, wide_registers
 from lvsdr.lab.one_cpu import stay_on_one_cpu
+from lvsdr.lab.uml_kernel import UmlKernel
 
-MODULES = Path("/usr/lib/uml/modules")
-PROGRAMS = ("linux.uml", "modprobe", "ip", "bash", "mount", "stty")
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 STDOUT, STDERR = 1, 2
 # Fresh in the guest, so that no state of the host's daemons leaks in.
 FRESH = (Path("/run"), Path("/dev/shm"))  # noqa: S108 - nothing is written there
@@ -35,16 +33,6 @@ LEASH = """ulimit -c 0; exec 3<&0 </dev/null
 { read -r _ <&3; rm -rf -- "$0"; kill -KILL 0; } & exec "$@" 3<&-"""
 # The reading end of each pipe, and where it leads: one of our descriptors, or memory.
 Pipes = dict[int, int | bytearray]
-
-
-def available() -> str | None:
-    """Return None where the guest can be booted, else what is missing, as part of a sentence."""
-    for program in PROGRAMS:
-        if _found(program) is None:
-            return f"{program} is not installed"
-    if not any(MODULES.glob("*/modules.dep")):
-        return f"no kernel modules in {MODULES}"
-    return None
 
 
 def run(  # noqa: PLR0913 - all but the command have defaults
@@ -65,9 +53,7 @@ def run(  # noqa: PLR0913 - all but the command have defaults
     Raises CannotRun when the guest cannot boot, dies or reaches the limit, and Interrupted when a
     signal comes, or nobody reads our output any more. The guest is dead by then.
     """
-    if missing := available():
-        hint = "apt-get install user-mode-linux kmod iproute2"
-        raise CannotRun(f"cannot boot a throw-away kernel: {missing}", hints=[hint])
+    kernel = uml_kernel.chosen("boot a throw-away kernel")
     sys.stdout.flush()
     deadline, console = time.monotonic() + timeout, bytearray()
     with (
@@ -78,20 +64,11 @@ def run(  # noqa: PLR0913 - all but the command have defaults
         if out:
             out.mkdir(parents=True, exist_ok=True)
         job = Path(folder).resolve()
-        _write_job(job, _words(argv, environment), _paths(directory or Path.cwd(), out))
-        with _booted(job, memory, console) as (pid, pipes):
+        paths = _paths(directory or Path.cwd(), out, kernel.modules)
+        _write_job(job, _words(argv, environment), paths)
+        with _booted(kernel, job, memory, console) as (pid, pipes):
             _pump(pid, pipes, deadline)
         return int((job / "exit-code").read_text())
-
-
-def _found(program: str) -> str | None:
-    return shutil.which(program, path=_search_path(os.environ))
-
-
-def _search_path(environment: Mapping[str, str]) -> str:
-    """Return PATH for the guest: absolute folders alone, for the current one may be anyone's."""
-    folders = f"{environment.get('PATH', PATH)}:{PATH}".split(":")
-    return ":".join(dict.fromkeys(folder for folder in folders if folder.startswith("/")))
 
 
 def _words(argv: Sequence[str], environment: Mapping[str, str]) -> list[str]:
@@ -99,19 +76,20 @@ def _words(argv: Sequence[str], environment: Mapping[str, str]) -> list[str]:
     kept = {name: os.environ[name] for name in ("HOME", "TERM", "LANG") if name in os.environ}
     variables = {"HOME": "/root", "TERM": "dumb", **kept, **environment, "LVSDR_LAB": "uml"}
     variables |= _narrow()
-    variables["PATH"] = _search_path(environment)
+    variables["PATH"] = uml_kernel.search_path(environment)
     # To env, a command whose name holds "=" would be one more variable.
     shell = ["sh", "-c", 'exec "$@"', "sh"] if "=" in argv[0] else []
     return [*(f"{name}={value}" for name, value in variables.items()), *shell, *argv]
 
 
-def _paths(directory: Path, out: Path | None) -> list[str]:
-    """Return the folder to start in, the one to share, and those that the folders of FRESH hide."""
-    folders = (directory, Path(__file__).parents[2], sys.prefix, tempfile.gettempdir())
+def _paths(directory: Path, out: Path | None, modules: Path) -> list[str]:
+    """Return the folders to start in, to share, of modules, and those that FRESH would hide."""
+    folders = (directory, Path(__file__).parents[2], sys.prefix, tempfile.gettempdir(), modules)
     needed = {Path(folder).resolve() for folder in folders}
     kept = {path for path in needed if set(FRESH) & set(path.parents)}
     shared = out.resolve() if out else ""
-    return [str(path) for path in (directory.resolve(strict=True), shared, *sorted(kept))]
+    told = (directory.resolve(strict=True), shared, modules, *sorted(kept))
+    return [str(path) for path in told]
 
 
 def _narrow() -> Mapping[str, str]:
@@ -129,13 +107,15 @@ def _write_job(job: Path, words: list[str], paths: list[str]) -> None:
 
 
 @contextmanager
-def _booted(job: Path, memory: int, console: bytearray) -> Iterator[tuple[int, Pipes]]:
+def _booted(
+    kernel: UmlKernel, job: Path, memory: int, console: bytearray
+) -> Iterator[tuple[int, Pipes]]:
     """Give the running guest's process id and its pipes; kill it after the block."""
     reads, writes = zip(*(os.pipe() for _ in range(3)), strict=True)
     out, err, log = writes
     try:
         process = subprocess.Popen(
-            _command(job, memory, out, err),
+            _command(kernel.program, job, memory, out, err),
             cwd=job,
             stdin=subprocess.PIPE,
             stdout=log,
@@ -164,7 +144,7 @@ def _become_guest() -> None:
         wide_registers.refuse_to_read()
 
 
-def _command(job: Path, memory: int, out: int, err: int) -> list[str]:
+def _command(program: str, job: Path, memory: int, out: int, err: int) -> list[str]:
     # No devtmpfs: it would hide a job folder below /dev/shm before init has read it.
     files = "rootfstype=hostfs rootflags=/ rw devtmpfs.mount=0 uml_dir=./ umid=uml"
     lines = f"con=null con0=null,fd:1 ssl=null ssl0=null,fd:{out} ssl1=null,fd:{err}"
@@ -173,8 +153,8 @@ def _command(job: Path, memory: int, out: int, err: int) -> list[str]:
     haste = "initcall_blacklist=raid6_select_algo pty.legacy_count=0"
     # What init is told in its environment.
     narrow = " ".join(f"{name}={value}" for name, value in _narrow().items())
-    words = f"{_found('linux.uml')} {files} {lines} {manner} {haste} {narrow}"
-    return ["sh", "-c", LEASH, str(job), *words.split(), f'init="{job / "init.sh"}"']
+    words = f"{files} {lines} {manner} {haste} {narrow}".split()
+    return ["sh", "-c", LEASH, str(job), program, *words, f'init="{job / "init.sh"}"']
 
 
 def _pump(pid: int, pipes: Pipes, deadline: float) -> None:
