@@ -123,9 +123,19 @@ def _state() -> Iterator[str]:
     yield from sorted(map(json.dumps, proxies))
     for folder in SETTINGS:
         yield from _settings(folder)
-    # Without the connections of each real server, which come and go.
-    for line in Path("/proc/thread-self/net/ip_vs").read_text(encoding="ascii").splitlines():
-        yield re.sub(r"( +[0-9]+){2} *$", "", line) if "->" in line else line
+    table = Path("/proc/thread-self/net/ip_vs").read_text(encoding="ascii")
+    yield from map(_without_connections, table.splitlines())
+
+
+def _without_connections(line: str) -> str:
+    """Return a line of the IPVS table without what follows from the connections, which come and go.
+
+    That is how many each real server has; and since Linux 7 the size of the connection table, in
+    the first line: there is none before the first service, and then it grows and shrinks by itself.
+    """
+    if "->" in line:
+        return re.sub(r"( +[0-9]+){2} *$", "", line)
+    return re.sub(r"(?<=\(size=)[0-9]+(?=\)$)", "", line)
 
 
 def _shown() -> list[list[dict[str, Any]]]:
