@@ -14,13 +14,15 @@ missing = $(shell for name in $(1); do \
 # Debian's python3 has the module venv, but it does not work before python3-venv is installed.
 VENV := $(shell $(PYTHON) -I -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
 
-.PHONY: help install demo test check unit lab torture bench format clean packages-demo packages-test
+.PHONY: help install demo test check unit lab torture bench format clean packages-demo packages-test \
+	kernels
 
 help:
 	@echo 'make demo    rehearse profiles/ on a cluster in a throw-away kernel'
 	@echo 'make test    linters, unit tests and the lab; fails if anything was skipped'
 	@echo 'make check   the linters alone     make unit   the tests outside the lab'
 	@echo 'make lab     the tests in the lab  make torture  the long ones, in full'
+	@echo 'make kernels newer kernels from Debian, below .kernels; make lab KERNEL=6.12 or 7.2'
 	@echo 'make bench   the benchmarks, in the lab'
 	@echo 'make install the program, man pages and units, below DESTDIR and PREFIX'
 	@echo 'make clean   remove what was built'
@@ -80,8 +82,21 @@ unit: .venv/.test
 # has one CPU, and waits for much of the time.
 PARTS := 1 2 3 4 5 6 7 8 9 10 11 12 13 14
 JOBS ?= 5
-lab: .venv/.test
+lab: .venv/.test $(if $(KERNEL),kernel-$(KERNEL))
 	$(MAKE) --output-sync --jobs $(JOBS) $(PARTS:%=lab-part-%)
+
+# Other kernels than that of this machine's Debian; `KERNEL=7.2` is for whatever runs in the lab.
+KERNELS := 6.12 7.2
+NEWEST := 7.2
+KERNEL ?=
+ifneq ($(KERNEL),)
+export LVSDR_UML := $(CURDIR)/.kernels/$(KERNEL)
+endif
+
+kernels: $(KERNELS:%=kernel-%)
+
+kernel-%:
+	tests/kernels.sh .kernels $*
 
 # The longest first, dealt out in turn, so that the parts are about as long as one another.
 LONGEST := keep keep_clusters health_kinds down_servers health crashes scenarios service way_back \
@@ -165,4 +180,4 @@ endef
 	touch .venv/.demo $@
 
 clean:
-	rm -rf .venv build dist *.egg-info .coverage .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .kernels build dist *.egg-info .coverage .mypy_cache .ruff_cache .hypothesis

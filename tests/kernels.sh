@@ -1,0 +1,70 @@
+#!/bin/sh
+# Unpack newer User-Mode Linux kernels: `tests/kernels.sh FOLDER SERIES...`, as `make kernels` does.
+#
+# FOLDER/SERIES then holds a kernel as LVSDR_UML takes it: linux.uml, and its modules beside it. They
+# are Debian's own packages of the suite that has SERIES, and the libc of that suite, which they need.
+# Nothing is installed: apt-get has lists, settings and a status of its own, in FOLDER. What is there
+# already and starts is left as it is, and nothing is asked of the network.
+set -eu
+case $1 in /*) folder=$1 ;; *) folder=$PWD/$1 ;; esac
+shift
+mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+# patchelf, of the same suite and run by its libc, and what that is linked with beside the libc.
+packages='user-mode-linux libc6 patchelf libstdc++6 libgcc-s1'
+
+suite_of() {
+	case $1 in
+	6.12) echo trixie ;;
+	7.2) echo sid ;;
+	*) echo "$0: no suite of Debian is known that has Linux $1" >&2 && exit 2 ;;
+	esac
+}
+
+# Its programs have the path of their libc in them: a folder that was moved is made anew.
+starts() { [ -d "$1/modules" ] && "$1/linux.uml" --version >/dev/null 2>&1; }
+
+apt() {
+	command=$1
+	shift
+	apt-get -q -o Acquire::Retries=3 -o Acquire::Languages=none -o APT::Sandbox::User="$(id -un)" \
+		-o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourceParts=- \
+		-o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts="$apt/archives/partial" \
+		-o Dir::State="$apt" -o Dir::State::status="$apt/status" -o Dir::Cache="$apt" "$command" "$@"
+}
+
+unpack() {
+	series=$1 suite=$(suite_of "$1") target=$folder/$1
+	apt=$(mktemp -d "$folder/apt.XXXXXX")
+	trap 'rm -rf "$apt"' EXIT
+	mkdir -p "$apt/lists/partial" "$apt/archives/partial"
+	: >"$apt/status"
+	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" \
+		>"$apt/sources.list"
+	apt update
+	# shellcheck disable=SC2086
+	(cd "$apt" && apt download $packages)
+	for package in "$apt"/*.deb; do dpkg-deb -x "$package" "$apt/root"; done
+
+	rm -rf "$target"
+	mkdir -p "$target/lib"
+	mv "$apt"/root/usr/lib/uml/modules "$apt"/root/usr/bin/linux.uml "$target/"
+	libraries=$(dirname "$(find "$apt/root" -name libc.so.6)")
+	mv "$libraries/libc.so.6" "$libraries/ld-linux-x86-64.so.2" "$target/lib/"
+	"$target/lib/ld-linux-x86-64.so.2" --library-path "$target/lib:$libraries" \
+		"$apt/root/usr/bin/patchelf" --set-rpath "$target/lib" \
+		--set-interpreter "$target/lib/ld-linux-x86-64.so.2" "$target/linux.uml"
+	rm -rf "$apt"
+
+	starts "$target" || { echo "$0: Linux $series does not start here" >&2 && exit 1; }
+	release=$("$target/linux.uml" --version)
+	case $release in
+	"$series".*) ;;
+	# Suites move on. The newest kernel is what is wanted, so this is no failure.
+	*) echo "$0: $suite has Linux $release now, which is in $target" >&2 ;;
+	esac
+}
+
+mkdir -p "$folder"
+for series in "$@"; do
+	starts "$folder/$series" || unpack "$series"
+done
