@@ -51,8 +51,7 @@ class ByHand:
     """Commands that somebody typed on a host, and those that undo them.
 
     A line that starts with `net/` sets a sysctl (PATH=VALUE); one that starts with `bridge`,
-    `ipvsadm`, `iptables-legacy` or `modprobe` is a command of that program; any other is a command
-    of ip(8).
+    `ipvsadm` or `modprobe` is a command of that program; any other is a command of ip(8).
     """
 
     host: str

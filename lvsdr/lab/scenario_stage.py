@@ -25,7 +25,7 @@ from lvsdr.model.profile import DirectorProfile, RealServerProfile
 from lvsdr.profile.reader import read
 
 # What a line of ByHand may start with; any other is for ip(8).
-PROGRAMS = ("bridge", "iptables-legacy", "ipvsadm", "modprobe")
+PROGRAMS = ("bridge", "ipvsadm", "modprobe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def _require(scenario: Scenario) -> None:
         if shutil.which(tool) is None:
             raise CannotRun(
                 f"cannot rehearse {scenario.name}: {tool} is not installed",
-                hints=["apt-get install ipvsadm iptables iproute2 kmod"],
+                hints=["apt-get install ipvsadm iproute2 kmod"],
             )
 
 
