@@ -316,6 +316,34 @@ def test_timeouts_sync_daemons_and_settings_are_filled_in(tmp_path: Path) -> Non
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("", ""),
+        ("0", "0"),
+        ("00-03", "0-3"),
+        ("8,0-3", "0-3,8"),
+        ("0,1,2,3,5", "0-3,5"),
+        ("0-9,2-4,10", "0-10"),
+    ],
+)
+def test_a_list_of_processors_is_as_the_kernel_writes_it(
+    tmp_path: Path, text: str, made: str
+) -> None:
+    profile = read(written(tmp_path, director(sysctls={"est_cpulist": text})))
+
+    assert isinstance(profile, DirectorProfile)
+    assert profile.sysctls == (Sysctl("net/ipv4/vs/est_cpulist", made),)
+
+
+def test_a_range_of_processors_that_ends_before_it_begins_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ProfileError) as refused:
+        read(written(tmp_path, director(sysctls={"est_cpulist": "0,5-3"})))
+
+    assert "/sysctls/est_cpulist: 5-3 ends before it begins" in refused.value.message
+    assert refused.value.hints == ["write 3-5"]
+
+
 def test_the_schema_knows_the_flags_and_the_tunnels_of_the_model() -> None:
     described = schema.document("director")["properties"]["virtual_servers"]["items"]["properties"]
     real_server = described["real_servers"]["items"]["properties"]

@@ -36,6 +36,7 @@ def plan(session: Session, profile: Path, role: str, even_on_standby: bool = Fal
             *director_state.vip_gateways(session, wanted),
         )
         situation = director_state.planned(wanted, kernel, session, state)
+        kernel.know(situation.todo)
         foreign = foreign_servers_of(wanted, situation, kernel)
         silences = falling_silent(wanted, situation, kernel)
     session.tell((*situation.notes, *map(container.noted, around)))

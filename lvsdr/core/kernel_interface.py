@@ -74,6 +74,9 @@ class Kernel(Protocol):
     def routes(self, packets: Iterable[Packet]) -> Mapping[Packet, RouteTo]:
         """Return what would become of each of `packets`."""
 
+    def know(self, todo: Plan) -> None:
+        """Raise CannotRun where this kernel lacks a setting that is to be set."""
+
     def require(self, todo: Plan) -> None:
         """Raise CannotRun where this process cannot carry out such changes."""
 

@@ -184,6 +184,10 @@ class LinuxKernel(Closing):
 
         return route_lookups.routes_now(self._sockets, packets)
 
+    def know(self, todo: Plan) -> None:
+        """Raise CannotRun where this kernel lacks a setting of IPVS that is to be set."""
+        sysctls.known(change.after for change in todo if isinstance(change.after, Sysctl))
+
     def require(self, todo: Plan) -> None:
         """Raise CannotRun where this process cannot carry out such changes; change nothing."""
         if todo and not has_net_admin():
@@ -191,6 +195,7 @@ class LinuxKernel(Closing):
                 "cannot change this host: the capability CAP_NET_ADMIN is missing (EPERM)",
                 hints=["run it as root, or with sudo"],
             )
+        self.know(todo)
         wanted = [change.after for change in todo if isinstance(change.after, Sysctl)]
         if wanted:
             sysctls.writable(wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -162,13 +163,31 @@ def test_timeouts_that_ipvsadm_sets_we_read(fresh: Host) -> None:
     assert seen == keyed(TIMEOUTS)
 
 
+# Each with a kernel that has it, of which the one before has not.
+LATER = {
+    "est_cpulist": (6, 12),
+    "est_nice": (6, 12),
+    "conn_lfactor": (7, 2),
+    "conn_max": (7, 2),
+    "svc_lfactor": (7, 2),
+}
+
+
+def kernel() -> tuple[int, ...]:
+    return tuple(map(int, platform.release().split(".")[:2]))
+
+
+def of_this_kernel() -> set[str]:
+    return {each.name for each in Path("/proc/sys/net/ipv4/vs").iterdir()}
+
+
 def test_every_setting_that_a_profile_may_have_is_one_of_the_kernel(fresh: Host) -> None:
     from lvsdr.profile.schema import document
 
     known = document("director")["properties"]["sysctls"]["properties"]
-    shown = fresh.run("ls", "/proc/sys/net/ipv4/vs").stdout.split()
 
-    assert set(known) <= set(shown)
+    lacking = {name for name, first in LATER.items() if kernel() < first}
+    assert set(known) - fresh.inside(of_this_kernel) == lacking
 
 
 def ends() -> Iterator[tuple[str, str]]:
@@ -190,9 +209,11 @@ def test_the_kernel_takes_the_ends_of_every_range(fresh: Host) -> None:
         kernel.execute([Change(None, was)])
         return " ".join(seen.split())
 
-    seen = on(fresh, lambda kernel: [(path, taken(kernel, path, value)) for path, value in ends()])
+    there = fresh.inside(of_this_kernel)
+    every = [end for end in ends() if end[0].rpartition("/")[2] in there]
+    seen = on(fresh, lambda kernel: [(path, taken(kernel, path, value)) for path, value in every])
 
-    assert seen == list(ends())
+    assert seen == every
 
 
 def test_a_defence_at_work_is_as_it_was_set(fresh: Host) -> None:
@@ -214,6 +235,42 @@ def test_a_setting_that_the_kernel_has_not_says_so(fresh: Host) -> None:
 
     assert failed.value.message == (
         "cannot set sysctl net/ipv4/vs/no_such_thing = 1: this kernel has no such setting (ENOENT)"
+    )
+
+
+@pytest.mark.parametrize("name", [*LATER, "all"])
+def test_what_this_kernel_lacks_is_refused_by_name_before_anything_is_changed(
+    fresh: Host, tmp_path: Path, name: str
+) -> None:
+    values = {"est_cpulist": "0", "est_nice": 5, "conn_lfactor": 2, "conn_max": 9, "svc_lfactor": 0}
+    wanted = values if name == "all" else {name: values[name]}
+    lacking = [each for each in wanted if kernel() < LATER[each]]
+    profile = write(tmp_path, director(sysctls=wanted))
+    before = state(fresh), settings(fresh)
+
+    if lacking:
+        for verb in ("plan", "apply"):
+            said = refused(fresh, "director", verb, profile, expect=6)
+            assert f": Linux {platform.release()} has no such setting" in said
+            assert f"hint: leave {', '.join(lacking)} out of the profile's sysctls" in said
+    else:
+        lvsdr(fresh, "director", "apply", profile)
+        made = settings(fresh)
+        again = lvsdr(fresh, "director", "apply", profile)
+        lvsdr(fresh, "director", "withdraw", profile)
+        assert {each: made[each] for each in wanted} == {
+            each: str(value) for each, value in wanted.items()
+        }
+        assert again == "nothing to change\n"
+
+    assert (state(fresh), settings(fresh)) == before
+
+
+def settings(host: Host) -> dict[str, str]:
+    """Return the settings of IPVS as the kernel shows them."""
+    folder = Path("/proc/sys/net/ipv4/vs")
+    return host.inside(
+        lambda: {each.name: " ".join(each.read_text().split()) for each in folder.iterdir()}
     )
 
 

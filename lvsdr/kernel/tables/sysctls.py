@@ -20,7 +20,9 @@ IPVS = "net/ipv4/vs/"
 # On automatic the kernel itself goes from 1 to 2 while memory is short, and back.
 DEFENCES = frozenset(IPVS + name for name in ("drop_entry", "drop_packet", "secure_tcp"))
 NOT_THERE: Reasons = {
-    errno.ENOENT: ("this kernel has no such setting", ("leave it out of the profile",))
+    errno.ENOENT: ("this kernel has no such setting", ("leave it out of the profile",)),
+    # Of est_cpulist alone.
+    errno.ERANGE: ("this host has no such processor", ("nproc",)),
 }
 NO_IPV6: Reasons = {
     errno.ENOENT: ("this kernel has no IPv6", ("leave the IPv6 VIPs out of the profile",))
@@ -67,6 +69,18 @@ def values_of(paths: Iterable[str]) -> dict[str, str]:
     """Return the values of sysctls, without those that this kernel does not have."""
     values = ((path, value_of(path)) for path in paths)
     return {path: value for path, value in values if value is not None}
+
+
+def known(wanted: Iterable[Sysctl]) -> None:
+    """Raise CannotRun where this kernel lacks one of the settings of IPVS that are `wanted`."""
+    of_ipvs = (item.path for item in wanted if item.path.startswith(IPVS))
+    lacking = [path for path in of_ipvs if _read(path) is None]
+    if lacking:
+        names = [path.removeprefix(IPVS) for path in lacking]
+        raise CannotRun(
+            f"cannot set {', '.join(lacking)}: Linux {os.uname().release} has no such setting",
+            hints=[f"leave {', '.join(names)} out of the profile's sysctls"],
+        )
 
 
 def writable(wanted: Iterable[Sysctl]) -> None:

@@ -11,6 +11,7 @@ from lvsdr.model.ipvs import RealServer
 from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
 from lvsdr.model.objects import Sysctl
 from lvsdr.profile.reader.network_names import family, link_name
+from lvsdr.profile.reader.processor_list import processors
 from lvsdr.profile.reader.refusal import misfit
 from lvsdr.profile.reader.wording import Pointer, shown
 
@@ -31,7 +32,7 @@ def sysctls(entry: Entry) -> tuple[Sysctl, ...]:
     """Return the settings of IPVS that a profile names; raise Refusal."""
     if "sync_threshold" in entry:
         _threshold(entry["sync_threshold"])
-    return tuple(Sysctl(f"net/ipv4/vs/{name}", _value(value)) for name, value in entry.items())
+    return tuple(Sysctl(f"net/ipv4/vs/{name}", _value(name, v)) for name, v in entry.items())
 
 
 def sync_daemons(entries: Sequence[Entry], interface: str) -> tuple[SyncDaemon, ...]:
@@ -117,6 +118,8 @@ def _threshold(text: str) -> None:
         )
 
 
-def _value(value: int | str) -> str:
-    """Return a value as the kernel writes it."""
+def _value(name: str, value: int | str) -> str:
+    """Return a value as the kernel writes it; raise Refusal."""
+    if name == "est_cpulist":
+        return processors(str(value), ("sysctls", name))
     return " ".join(str(int(each)) for each in str(value).split())
