@@ -30,6 +30,7 @@ from lvsdr.kernel.tables import ipvs_control
 from lvsdr.kernel.tables.guard_routes import Routes
 from lvsdr.kernel.tables.ipvs_control import SyncDaemons, Timeouts
 from lvsdr.kernel.tables.proxy_neighbours import every_proxy
+from lvsdr.kernel.tables.sysctls import in_seconds
 from lvsdr.kernel.views.host_view import host_of
 from lvsdr.kernel.views.ipvs_counters import counters
 from lvsdr.model.address import IPAddress
@@ -166,3 +167,23 @@ def test_what_is_counted_is_read_of_a_service_and_of_its_real_servers() -> None:
     assert (one.totals, one.rates) == (Traffic(1, 2, 3, 4, 5), Traffic(6, 7, 8, 9, 10))
     assert (all_of_it.active, all_of_it.totals.connections) == (7, 100)
     assert all_of_it.rates == Traffic(600, 700, 800, 900, 1000)
+
+
+@pytest.mark.parametrize("hertz", [100, 250, 300, 1000])
+@pytest.mark.parametrize("seconds", [-1, -7, -100, -2147483])
+def test_seconds_below_zero_are_read_whatever_the_ticks_of_the_kernel(
+    hertz: int, seconds: int
+) -> None:
+    """As Linux 7.2 shows them: the quotient of what is left of 64 bits, with a minus."""
+    left = (2**64 + seconds * hertz) // hertz
+
+    assert in_seconds(str(-(2**64 - left))) == str(seconds)
+
+
+@pytest.mark.parametrize("value", ["-2147483", "-1", "0", "10", "2147483"])
+def test_seconds_that_are_shown_as_they_were_written_stay(value: str) -> None:
+    assert in_seconds(value) == value
+
+
+def test_the_number_that_linux_shows_is_read() -> None:
+    assert in_seconds("-18262276632972456101") == "-1"

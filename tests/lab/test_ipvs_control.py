@@ -274,6 +274,25 @@ def settings(host: Host) -> dict[str, str]:
     )
 
 
+def test_a_period_below_zero_is_read_and_given_back(fresh: Host, tmp_path: Path) -> None:
+    """Linux 7.2 shows -1 as -18262276632972456101, and takes no such number."""
+    path = "net/ipv4/vs/sync_refresh_period"
+    profile = write(tmp_path, director(sysctls={"sync_refresh_period": 10}))
+    for value in ("-1", "-100", "-21474836"):
+        fresh.sysctl(path, value)
+        before = settings(fresh)
+
+        seen = on(fresh, lambda kernel: kernel.observe([("sysctl", path)]))
+        lvsdr(fresh, "director", "apply", profile)
+        made = settings(fresh)["sync_refresh_period"]
+        lvsdr(fresh, "director", "withdraw", profile)
+
+        assert seen == keyed([Sysctl(path, value)])
+        assert made == "10"
+        assert settings(fresh) == before
+    fresh.sysctl(path, 0)
+
+
 WHOLE = director(
     virtual_server(rips=["192.0.2.11"]),
     timeouts={"tcp": 600, "udp": 60},

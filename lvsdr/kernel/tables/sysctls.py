@@ -16,7 +16,10 @@ from lvsdr.model.objects import Key, Object, Sysctl
 ROOT = Path("/proc/sys")
 # What the kernel gives of a setting at once.
 LONGEST = 4096
+WORD = 1 << 64
 IPVS = "net/ipv4/vs/"
+# The kernel keeps it in ticks of its clock, and may read back a negative one as a huge number.
+IN_TICKS = IPVS + "sync_refresh_period"
 # On automatic the kernel itself goes from 1 to 2 while memory is short, and back.
 DEFENCES = frozenset(IPVS + name for name in ("drop_entry", "drop_packet", "secure_tcp"))
 NOT_THERE: Reasons = {
@@ -110,6 +113,22 @@ def _read(path: str) -> str | None:
         try:
             # Some values are two numbers with a tab between them.
             value = " ".join(_content(f"{ROOT}/{path}").split())
+            if path == IN_TICKS:
+                return in_seconds(value)
             return "1" if path in DEFENCES and value == "2" else value
         except (FileNotFoundError, NotADirectoryError):
             return None
+
+
+def in_seconds(value: str) -> str:
+    """Return seconds that the kernel keeps in ticks, as they were written.
+
+    Linux 7.2 takes -n, and shows it as what is left of 64 bits: -(2**64 - 2**64 // HZ + n), which
+    it does not take back.
+    """
+    left = WORD + int(value)
+    if left > WORD // 2 or int(value) >= 0:
+        return value
+    # HZ is at most 1200, and n less than 2**31, so the other term is nearly all of it.
+    ticks = round(WORD / left)
+    return str(left - WORD // ticks)
