@@ -36,6 +36,7 @@ from lvsdr.model.objects import (
 from lvsdr.model.path import Path as Route
 from lvsdr.model.path import PathVerdict, Proof, RealServerRoute, SharedMac
 from lvsdr.model.route_lookup import GONE, ForwardingOutcome, Packet, RouteTo, UnicastRoute
+from lvsdr.model.table_state import TableState
 from lvsdr.proof.segment_hosts import Question
 from lvsdr.proof.watching import Ears
 
@@ -62,6 +63,7 @@ class FakeKernel:
         self.counted: dict[Key, Counters] = {}
         self.connected = ConnectionsSeen()
         self.checking: tuple[Checker, ...] = ()
+        self.table = TableState()
         self.missing: CannotRun | None = None
         self.reads = 0
         self.torn: int | None = None
@@ -208,6 +210,9 @@ class FakeKernel:
 
     def routes(self, packets: Iterable[Packet]) -> dict[Packet, RouteTo]:
         return {packet: self._route(packet) for packet in packets}
+
+    def table_state(self) -> TableState:
+        return self.table
 
     def know(self, todo: Plan) -> None:
         """Know every setting; the real kernel is tested in the lab."""

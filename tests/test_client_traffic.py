@@ -24,6 +24,7 @@ from lvsdr.model.objects import NOTHING, Objects, Sysctl, keyed
 from lvsdr.model.path import Path, PathVerdict, Proof
 from lvsdr.model.profile import DirectorProfile, LabelledVip
 from lvsdr.model.route_lookup import Packet, RouteTo
+from lvsdr.model.table_state import TableState
 from lvsdr.rules.paths import director_firewall, unanswered_clients
 from lvsdr.rules.paths.director_firewall import Circumstances, Lost, lost, ripe
 
@@ -266,12 +267,13 @@ def unseen(
     return lost(profile, host, packets, seen or ConnectionsSeen(), near=NEAR, now=NOW)
 
 
-def firewall(
+def firewall(  # noqa: PLR0913 - each is a fact of its own
     *packets: FirstPacket,
     host: Host = HOST,
     seen: ConnectionsSeen | None = None,
     kind: str = "local",
     settings: Objects = NOTHING,
+    table: TableState | None = None,
     counted: Counters | None = None,
 ) -> list[Finding]:
     looked = seen or ConnectionsSeen()
@@ -282,7 +284,7 @@ def firewall(
     server = VirtualServer(WEB).key
     keys = [server, *(each.key for each in SERVERS)]
     counts = {} if counted is None else dict.fromkeys(keys, counted)
-    around = Circumstances(routes, counts, settings)
+    around = Circumstances(routes, counts, settings, table or TableState())
     return list(director_firewall.findings(groups, host, looked, around))
 
 
@@ -345,12 +347,17 @@ def test_what_passes_ipvs_by_on_purpose_is_no_firewall(host: Host) -> None:
         ("net/ipv4/vs/drop_entry", "3", 0),
         ("net/ipv4/vs/drop_packet", "2", 0),
         ("net/ipv4/vs/drop_packet", "1", 1),
-        ("net/ipv4/vs/conn_max", "0", 0),
-        ("net/ipv4/vs/conn_max", "100", 1),
     ],
 )
 def test_what_ipvs_drops_is_no_firewall(path: str, value: str, said: int) -> None:
     assert len(firewall(packet(), settings=keyed([Sysctl(path, value)]))) == said
+
+
+@pytest.mark.parametrize(
+    ("there", "limit", "said"), [(0, 0, 0), (100, 100, 0), (10, 100, 1), (10, None, 1)]
+)
+def test_what_a_full_table_drops_is_no_firewall(there: int, limit: int | None, said: int) -> None:
+    assert len(firewall(packet(), table=TableState(there, limit))) == said
 
 
 def test_what_ipvs_refuses_for_there_are_too_many_is_no_firewall() -> None:

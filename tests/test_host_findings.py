@@ -22,6 +22,7 @@ from lvsdr.model.objects import ProxyNeighbour, Sysctl
 from lvsdr.model.path import PathVerdict, Proof
 from lvsdr.model.profile import DirectorProfile, LabelledVip, RealServerProfile
 from lvsdr.model.route_lookup import Packet, RouteTo
+from lvsdr.model.table_state import NO_LIMIT, TableState
 from lvsdr.rules.host import container_host_rules, host_rules, route_questions, vip_gateways
 from lvsdr.rules.host.askers import FAR
 from lvsdr.rules.host.drift import drift
@@ -484,3 +485,32 @@ def test_nobody_is_told_to_silence_another_address_that_the_segment_asks_for() -
 
     assert harm_of_apply(REALSERVER, todo, alone) == ""
     assert "192.0.2.77 on eth0" in harm_of_apply(REALSERVER, todo, more)
+
+
+@pytest.mark.parametrize(
+    ("there", "limit", "severity"),
+    [
+        (0, None, ""),
+        (5, NO_LIMIT, ""),
+        (None, 500, ""),
+        (449, 500, ""),
+        (450, 500, "warning"),
+        (494, 500, "warning"),
+        (495, 500, "error"),
+        (501, 500, "error"),
+        (0, 0, "error"),
+    ],
+)
+def test_a_table_without_room_is_full_and_one_of_nine_tenths_nearly(
+    there: int | None, limit: int | None, severity: str
+) -> None:
+    seen = host(DIRECTOR, "eth0 192.0.2.1/24", table=TableState(there, limit))
+    idle = replace(DIRECTOR, virtual_servers=(), real_servers=())
+
+    found = [each for each in host_rules.findings(DIRECTOR, seen) if each.rule == "TABLE-FULL"]
+    standby = host_rules.standby_findings(DIRECTOR, seen)
+
+    assert [each.severity for each in found] == ([severity] if severity else [])
+    assert [each for each in standby if each.rule == "TABLE-FULL"] == found
+    assert all(f"{there} connections of at most {limit}" in each.message for each in found)
+    assert "TABLE-FULL" not in {each.rule for each in host_rules.findings(idle, seen)}

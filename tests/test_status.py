@@ -18,6 +18,7 @@ from lvsdr.model.client_connections import ClientTally, ConnectionsSeen, Way
 from lvsdr.model.counters import Counters, Traffic, rated
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.objects import Address, Key
+from lvsdr.model.table_state import NO_LIMIT, TableState
 from lvsdr.render.object_rows import Row
 from lvsdr.render.page_width import broken, page_width
 from lvsdr.render.status_verify_text import status_lines
@@ -273,3 +274,32 @@ def test_clients_without_an_answer_stand_under_the_table(
         }
     ]
     assert document["connections"] == {"looked_at": 9, "complete": False}
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (TableState(), []),
+        (TableState(3, NO_LIMIT), []),
+        (TableState(3, 500), ["3 connections of at most 500: net/ipv4/vs/conn_max"]),
+        (TableState(None, 500), ["connections of at most 500: net/ipv4/vs/conn_max"]),
+        (
+            TableState(stopped="net/ipv4/vs/run_estimation is 0"),
+            ["the counters stand still: net/ipv4/vs/run_estimation is 0"],
+        ),
+    ],
+)
+def test_a_status_says_how_much_room_the_table_has_and_that_it_does_not_count(
+    applied: FakeSession, capsys: pytest.CaptureFixture[str], table: TableState, said: list[str]
+) -> None:
+    kernel_of(applied).table = table
+
+    shown = status(capsys, applied)
+    document = status(capsys, applied, "--format", "json").document
+
+    assert (shown.code, shown.out.splitlines()[5:]) == (0, said)
+    assert document["table"] == {
+        "connections": table.connections,
+        "limit": table.limit,
+        "stopped": table.stopped,
+    }

@@ -67,7 +67,8 @@ def status_director(session: Session, profile: Path, interval: float, watch: boo
                     not wanted.writes_table and any(not each.ok for each in rows)
                 )
                 code = 1 if differs else 0
-                if not _show(session, Status(rows, situation.drift, state, seen), watch):
+                shown = Status(rows, situation.drift, state, seen, kernel.table_state())
+                if not _show(session, shown, watch):
                     break
     except Interrupted:
         if not watch or code is None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lvsdr.model.foreign_program import Checker
     from lvsdr.model.ipvs import RealServer, Service, VirtualServer
     from lvsdr.model.route_lookup import Packet, RouteTo, UnicastRoute
+    from lvsdr.model.table_state import TableState
 
 
 class Kernel(Protocol):
@@ -67,6 +68,9 @@ class Kernel(Protocol):
 
         With `rips`, through the real servers at these addresses alone.
         """
+
+    def table_state(self) -> TableState:
+        """Return whether the IPVS table has room, and whether its counters move."""
 
     def connections(self, question: ConnectionQuestion) -> ConnectionsSeen:
         """Return what IPVS's connections say of clients."""

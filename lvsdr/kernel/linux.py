@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from lvsdr.model.foreign_program import Checker
     from lvsdr.model.host import Host
     from lvsdr.model.route_lookup import Packet, RouteTo, UnicastRoute
+    from lvsdr.model.table_state import TableState
 
     class Table(Protocol):
         """The kernel's side of one kind of object."""
@@ -169,6 +170,12 @@ class LinuxKernel(Closing):
         from lvsdr.kernel.views import ipvs_counters  # noqa: PLC0415
 
         return ipvs_counters.counters(self._sockets, services, rips)
+
+    def table_state(self) -> TableState:
+        """Return whether the IPVS table has room, and whether its counters move."""
+        from lvsdr.kernel.views import table_room  # noqa: PLC0415
+
+        return table_room.table_state()
 
     def connections(self, question: ConnectionQuestion) -> ConnectionsSeen:
         """Return what IPVS's connections say of clients."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lvsdr.model.firewall import Firewall
     from lvsdr.model.foreign_program import Owner
     from lvsdr.model.route_lookup import Packet, RouteTo
-
+from lvsdr.model.table_state import TableState
 
 # What lies on another link and answers on its wire; an ipvlan does it with that one's MAC.
 MACVLANS = frozenset({"macvlan", "macvtap"})
@@ -92,7 +92,8 @@ class Host:
     are the roles of IPVS's daemons: master, backup. `ports` has the state of each port of a bridge:
     disabled, listening, learning, forwarding, blocking. `asked_by_itself` are the host's addresses
     to which it has connections of its own; `firewalls` is where rules filter its packets.
-    `local_routes` are the networks whose packets stay on this host, by routing table.
+    `local_routes` are the networks whose packets stay on this host, by routing table; `table` is
+    there where IPVS was asked for.
 
     The kernel has no one answer for all of this: an address may name a link that is not among
     `links`, because it came or went in between.
@@ -114,6 +115,7 @@ class Host:
     asked_by_itself: frozenset[IPAddress] = frozenset()
     firewalls: tuple[Firewall, ...] = ()
     local_routes: Mapping[int, frozenset[IPNetwork]] = field(default_factory=dict)
+    table: TableState = TableState()
 
     @property
     def ips(self) -> frozenset[IPAddress]:

@@ -89,6 +89,7 @@ class ClientTraffic:
                 self._kernel.routes([packet for each in lost for packet in each.routes]),
                 self._kernel.counters(services),
                 self._kernel.observe(director_firewall.SETTINGS),
+                self._kernel.table_state(),
             )
             yield from director_firewall.findings(lost, self._host, seen, around)
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from lvsdr.model.late_dataclasses import fields
+from lvsdr.model.late_dataclasses import asdict, fields
 from lvsdr.render import json_fields
 from lvsdr.render.json_fields import Document
 from lvsdr.render.json_verify import verified
@@ -100,6 +100,7 @@ def _status(result: Status) -> Document:
         "connections": None
         if result.seen is None
         else {"looked_at": result.seen.looked_at, "complete": result.seen.complete},
+        "table": None if result.table is None else asdict(result.table),
     }
 
 

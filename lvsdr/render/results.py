@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lvsdr.model.rehearsal_step import Step
     from lvsdr.model.service_proof import ClientPlace, ServiceProof
     from lvsdr.model.silence import Silence
+    from lvsdr.model.table_state import TableState
     from lvsdr.model.watch_event import Event
     from lvsdr.render.object_rows import AppliedProfile, Row
 
@@ -35,9 +36,8 @@ if TYPE_CHECKING:
 class Planned:
     """What `apply` would change; `drift` is what others have done since: how lvsdr left it, now.
 
-    `foreign` are servers of the profile's VIPs that no profile names.
-    `standby` is BACKUP or FAULT where keepalived says so: it is a standby's plan then. `silences`
-    is what it would no longer answer for on ARP.
+    `foreign` are servers of the profile's VIPs that no profile names. `standby` is BACKUP or FAULT
+    where keepalived says so: a standby's plan then. `silences` is what falls silent on ARP.
     """
 
     changes: Plan
@@ -85,13 +85,14 @@ class Announced:
 class Status:
     """Each object of a profile as it should be and as it is; `drift`, `standby` as of Planned.
 
-    `seen` are the connections that were looked at.
+    `seen` are the connections that were looked at; `table` is a director's.
     """
 
     rows: Sequence[Row]
     drift: Plan
     standby: str = ""
     seen: ConnectionsSeen | None = None
+    table: TableState | None = None
 
 
 @dataclass(frozen=True, slots=True)

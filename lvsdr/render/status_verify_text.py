@@ -14,6 +14,7 @@ from lvsdr.render.page_width import USUAL, broken
 
 if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress
+    from lvsdr.model.client_connections import ConnectionsSeen
     from lvsdr.model.counters import Counters
     from lvsdr.model.neighbour_claim import Answer
     from lvsdr.model.path import Proof
@@ -117,12 +118,12 @@ def applied_lines(profile: AppliedProfile) -> Iterator[str]:
     yield from (f"  {line}" for line in status_lines(profile.rows, USUAL - 2))
 
 
-def client_lines(rows: Iterable[Row], extent: str) -> Iterator[str]:
+def client_lines(rows: Iterable[Row], seen: ConnectionsSeen | None) -> Iterator[str]:
     """Yield how many clients of each real server got no answer, of so many beyond the segment."""
     told = [(row.subject.title, row.clients.beyond) for row in rows if row.clients is not None]
     shown = [(title, share) for title, share in told if share.connections]
-    if shown:
-        yield f"unanswered beyond the segment ({extent}):"
+    if shown and seen is not None:
+        yield f"unanswered beyond the segment ({seen.extent}):"
     for title, share in shown:
         yield f"  {title}: {share.unanswered} of {share.connections}"
 

@@ -100,8 +100,8 @@ def _status(result: Status) -> Iterator[str]:
     from lvsdr.render.status_verify_text import client_lines, status_lines
 
     yield from status_lines(result.rows, page_width() or USUAL)
-    if result.seen is not None:
-        yield from client_lines(result.rows, result.seen.extent)
+    yield from () if result.table is None else result.table.lines
+    yield from client_lines(result.rows, result.seen)
     yield from _drift(result.drift)
 
 

@@ -117,3 +117,19 @@ def test_a_real_server_of_others_is_foreign(served: Rig, tmp_path: Path) -> None
     (foreign,) = [line for line in shown if STRANGER in line]
     assert foreign.endswith("foreign")
     assert kept == [f"-a -t {VIP}:80 -r {STRANGER}:80 -g -w 0"]
+
+
+def test_counters_that_stand_still_are_said_to(served: Rig) -> None:
+    host, before = served.lab.director, ipvsadm_stats(served)[f"{VIP}:80"]
+    host.sysctl("net/ipv4/vs/run_estimation", 0)
+    served.served(served.services[0], 2)
+
+    # A kernel that counts does so every two seconds.
+    moved = settled(lambda: ipvsadm_stats(served)[f"{VIP}:80"] != before, True, 5.0, 0.5)
+    stopped = lvsdr(host, "director", "status", served.director)
+    host.sysctl("net/ipv4/vs/run_estimation", 1)
+
+    assert not moved
+    assert "the counters stand still: net/ipv4/vs/run_estimation is 0" in stopped.splitlines()
+    assert settled(lambda: ipvsadm_stats(served)[f"{VIP}:80"] != before, True, 10.0, 0.5)
+    assert "stand still" not in lvsdr(host, "director", "status", served.director)

@@ -84,6 +84,7 @@ def _with_ipvs(sockets: Sockets, host: Host) -> Host:
     # A real server has none of that.
     from lvsdr.kernel.tables import ipvs_servers  # noqa: PLC0415
     from lvsdr.kernel.tables.ipvs_control import STATES, SyncDaemons  # noqa: PLC0415
+    from lvsdr.kernel.views.table_room import table_state  # noqa: PLC0415
     from lvsdr.model.ipvs_daemons import SyncDaemon  # noqa: PLC0415
 
     virtual_servers, real_servers = ipvs_servers.whole_table(sockets)
@@ -93,6 +94,7 @@ def _with_ipvs(sockets: Sockets, host: Host) -> Host:
         virtual_servers=virtual_servers,
         real_servers=real_servers,
         sync_daemons=frozenset(each.state for each in found if isinstance(each, SyncDaemon)),
+        table=table_state(),
     )
 
 

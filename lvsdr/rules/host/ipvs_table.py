@@ -10,6 +10,7 @@ from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer
 from lvsdr.model.profile import DirectorProfile
+from lvsdr.model.table_state import CONN_MAX
 
 BACKUP_ONLY = "net/ipv4/vs/backup_only"
 FLAGS = {"tcp": "-t", "udp": "-u", "sctp": "--sctp-service"}
@@ -41,6 +42,26 @@ def _removal(server: RealServer) -> str:
     assert service.vip is not None, "a firewall mark has no port to differ from"
     where = endpoint(service.vip, service.port)
     return f"ipvsadm -d {FLAGS[service.protocol]} {where} -r {endpoint(server.rip, server.port)}"
+
+
+def full(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
+    """Yield that the table takes no more connections, or soon will take no more."""
+    if not profile.virtual_servers or not host.table.nearly_full:
+        return
+    is_full = host.table.full
+    yield Finding(
+        "TABLE-FULL",
+        ERROR if is_full else WARNING,
+        CONN_MAX,
+        f"the table has {host.table.room}: "
+        + (
+            "new ones are dropped, no client is told, and no counter moves"
+            if is_full
+            else "once it is full, new ones are dropped in silence"
+        ),
+        look="who has them: ipvsadm -Lnc; then a greater conn_max in the profile's sysctls, or"
+        " shorter timeouts",
+    )
 
 
 def sync_roles(profile: DirectorProfile, host: Host) -> Iterator[Finding]:

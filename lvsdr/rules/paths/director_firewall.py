@@ -14,6 +14,7 @@ from lvsdr.model.late_dataclasses import dataclass, replace
 from lvsdr.model.objects import Key, Objects, Sysctl
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.model.route_lookup import Packet, RouteTo
+from lvsdr.model.table_state import TableState
 from lvsdr.rules.host.ipvs_table import BACKUP_ONLY
 from lvsdr.rules.paths.unanswered_clients import listed
 
@@ -31,8 +32,7 @@ _EXPECTED = 7
 _LOOKED_UP = 16
 
 DROPS = ("net/ipv4/vs/drop_entry", "net/ipv4/vs/drop_packet")
-CONN_MAX = "net/ipv4/vs/conn_max"
-SETTINGS: tuple[Key, ...] = tuple((Sysctl.kind, path) for path in (*DROPS, CONN_MAX))
+SETTINGS: tuple[Key, ...] = tuple((Sysctl.kind, path) for path in DROPS)
 # IPVS itself drops while they are at one of these: 1 waits until memory is short, and becomes 2.
 _DROPPING = {"2", "3"}
 
@@ -57,11 +57,12 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What besides a firewall may be why: routes, counters, and settings of IPVS."""
+    """What besides a firewall may be why: routes, counters, settings of IPVS, a full table."""
 
     routes: Mapping[Packet, RouteTo]
     counted: Counted
     settings: Objects
+    table: TableState = TableState()
 
 
 def ripe(
@@ -149,7 +150,7 @@ def findings(
     found: Sequence[Lost], host: Host, seen: ConnectionsSeen, around: Circumstances
 ) -> Iterator[Finding]:
     """Yield what only a firewall of this host can be the reason of."""
-    if _dropped_by_ipvs(seen, around.settings):
+    if around.table.nearly_full or _dropped_by_ipvs(around.settings):
         return
     for each in found:
         taken_in = {
@@ -167,10 +168,9 @@ def findings(
             yield _finding(left, seen)
 
 
-def _dropped_by_ipvs(seen: ConnectionsSeen, settings: Objects) -> bool:
+def _dropped_by_ipvs(settings: Objects) -> bool:
     values = {item.path: item.value for item in settings.values() if isinstance(item, Sysctl)}
-    full = CONN_MAX in values and seen.looked_at >= int(values[CONN_MAX])
-    return full or any(values.get(path) in _DROPPING for path in DROPS)
+    return any(values.get(path) in _DROPPING for path in DROPS)
 
 
 def _has_room(service: Service, host: Host, counted: Counted) -> bool:
