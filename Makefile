@@ -63,7 +63,7 @@ demo: packages-demo .venv/.demo
 # The unit tests beside the lab's kernels, in the CPU time that these do not use.
 test: export LVSDR_REQUIRE_ALL := 1
 test: packages-test .venv/.test check
-	$(MAKE) --output-sync --jobs $(JOBS) unit $(PARTS:%=lab-part-%)
+	$(MAKE) --output-sync --jobs $(JOBS) unit lab-newest $(PARTS:%=lab-part-%)
 
 check: .venv/.test
 	$(BIN)/ruff format --check .
@@ -92,6 +92,16 @@ KERNEL ?=
 ifneq ($(KERNEL),)
 export LVSDR_UML := $(CURDIR)/.kernels/$(KERNEL)
 endif
+
+# What differs between kernels, on the newest, which has no legacy iptables.
+SCENARIO := test_scenarios.py::test_a_scenario_shows_its_trouble_and_that_lvsdr_ends_it
+FAILOVER := test_failover.py::test_the_other_director_takes_over_and_gives_back
+ON_NEWEST := newer test_host_state.py test_host_rules.py test_ipvs_table.py test_ipvs_control.py \
+	$(patsubst %,$(SCENARIO)[%],alias mtu tunnel) $(FAILOVER)
+lab-newest: export LVSDR_UML := $(CURDIR)/.kernels/$(NEWEST)
+lab-newest: .venv/.test kernel-$(NEWEST)
+	$(PY) -m lvsdr rehearse profiles/director.json profiles/realserver.json
+	$(IN_LAB) $(patsubst %,'tests/lab/%',$(ON_NEWEST)) -k 'not takes_over or stops'
 
 kernels: $(KERNELS:%=kernel-%)
 

@@ -40,7 +40,8 @@ unpack() {
 	: >"$apt/status"
 	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" \
 		>"$apt/sources.list"
-	apt update
+	# A mirror that is just being renewed has lists that do not go together.
+	apt update || { sleep 20 && apt update; }
 	# shellcheck disable=SC2086
 	(cd "$apt" && apt download $packages)
 	for package in "$apt"/*.deb; do dpkg-deb -x "$package" "$apt/root"; done

@@ -238,7 +238,7 @@ def test_a_setting_that_the_kernel_has_not_says_so(fresh: Host) -> None:
     )
 
 
-@pytest.mark.parametrize("name", [*LATER, "all"])
+@pytest.mark.parametrize("name", ["conn_max", "all"])
 def test_what_this_kernel_lacks_is_refused_by_name_before_anything_is_changed(
     fresh: Host, tmp_path: Path, name: str
 ) -> None:
@@ -278,7 +278,7 @@ def test_a_period_below_zero_is_read_and_given_back(fresh: Host, tmp_path: Path)
     """Linux 7.2 shows -1 as -18262276632972456101, and takes no such number."""
     path = "net/ipv4/vs/sync_refresh_period"
     profile = write(tmp_path, director(sysctls={"sync_refresh_period": 10}))
-    for value in ("-1", "-100", "-21474836"):
+    for value in ("-1", "-21474836"):
         fresh.sysctl(path, value)
         before = settings(fresh)
 
