@@ -26,7 +26,7 @@ starts() { [ -d "$1/modules" ] && "$1/linux.uml" --version >/dev/null 2>&1; }
 apt() {
 	command=$1
 	shift
-	apt-get -q -o Acquire::Retries=3 -o Acquire::Languages=none -o APT::Sandbox::User="$(id -un)" \
+	apt-get -q -o APT::Update::Error-Mode=any -o Acquire::Retries=3 -o Acquire::Languages=none -o APT::Sandbox::User="$(id -un)" \
 		-o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourceParts=- \
 		-o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts="$apt/archives/partial" \
 		-o Dir::State="$apt" -o Dir::State::status="$apt/status" -o Dir::Cache="$apt" "$command" "$@"
@@ -41,7 +41,7 @@ unpack() {
 	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" \
 		>"$apt/sources.list"
 	# A mirror that is just being renewed has lists that do not go together.
-	apt update || { sleep 20 && apt update; }
+	apt update || { sleep 5 && apt update; }
 	# shellcheck disable=SC2086
 	(cd "$apt" && apt download $packages)
 	for package in "$apt"/*.deb; do dpkg-deb -x "$package" "$apt/root"; done
