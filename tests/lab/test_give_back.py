@@ -80,7 +80,9 @@ def routes(host: Host) -> str:
 
 def state(host: Host) -> tuple[object, ...]:
     """Return what the witnesses say."""
-    table = host.run("ipvsadm", "-Ln", "--thresholds").stdout + host.run("ipvsadm", "-Sn").stdout
+    # Without its first line, which says how large the table of connections is just now.
+    thresholds = host.run("ipvsadm", "-Ln", "--thresholds").stdout.partition("\n")[2]
+    table = thresholds + host.run("ipvsadm", "-Sn").stdout
     return addresses(host), routes(host), table
 
 
