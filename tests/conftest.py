@@ -103,8 +103,7 @@ NO_IPTABLES = "this kernel has no legacy iptables"
 LACKS_IPTABLES = IN_THE_LAB and not _has_iptables()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+def _skipped_without_iptables() -> Iterator[None]:
     """Skip a test that wants rules of legacy iptables, where the kernel has none."""
     try:
         yield
@@ -112,6 +111,10 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         if LACKS_IPTABLES and "can't initialize ip" in str(error):
             pytest.skip(NO_IPTABLES)
         raise
+
+
+pytest_runtest_setup = pytest.hookimpl(wrapper=True)(_skipped_without_iptables)
+pytest_runtest_call = pytest.hookimpl(wrapper=True)(_skipped_without_iptables)
 
 
 @pytest.hookimpl(tryfirst=True)
