@@ -25,7 +25,7 @@ get() {
 		-o Dir::Etc::SourceList="$folder/sources.list" -o Dir::Etc::SourceParts=/dev/null "$@" >/dev/null
 }
 get update
-get download user-mode-linux=7.2um1 libc6=2.43-7 patchelf=0.18.0-1.4 libstdc++6 libgcc-s1
+get download user-mode-linux=7.2um1 libc6 patchelf libstdc++6 libgcc-s1
 for file in ./*.deb; do dpkg-deb -x "$file" root; done
 libraries=$folder/root/usr/lib/x86_64-linux-gnu
 "$libraries/ld-linux-x86-64.so.2" --library-path "$libraries" root/usr/bin/patchelf \
