@@ -11,8 +11,9 @@ from ipaddress import IPv4Address, ip_interface
 
 import pytest
 
+from lvsdr.model.address import host_network
 from lvsdr.model.explanation import Reply
-from lvsdr.model.host import HeldAddress, Host, HostLink
+from lvsdr.model.host import TABLE_LOCAL, HeldAddress, Host, HostLink
 from lvsdr.model.objects import ProxyNeighbour
 from lvsdr.model.route_lookup import RouteTo
 from lvsdr.rules.host.arp_reply import Question, packets, reply
@@ -117,6 +118,27 @@ def test_a_question_that_does_not_come_in_is_not_answered(kind: str) -> None:
 
 
 ELSEWHERE = RouteTo("unicast", "eth1")
+
+
+@pytest.mark.parametrize(
+    ("held", "strict", "back", "filtered"),
+    [
+        (ON_LO, 1, ELSEWHERE, True),
+        (ON_LO, 1, BACK, False),
+        (ON_LO, 0, ELSEWHERE, False),
+        (OWN, 1, ELSEWHERE, False),
+    ],
+)
+def test_what_the_filter_drops_is_so_called_where_the_kernel_calls_it_a_blackhole(
+    held: str, strict: int, back: RouteTo, filtered: bool
+) -> None:
+    local = {TABLE_LOCAL: frozenset({host_network(VIP)} if held == ON_LO else ())}
+    seen = replace(host(OWN, held, settings={"eth0/rp_filter": strict}), local_routes=local)
+
+    found = asked(seen, arriving=RouteTo("blackhole"), back=back)
+
+    assert not found.answers
+    assert ("the reverse-path filter of eth0 drops the question" in found.why) is filtered
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,8 @@ from lvsdr.model.profile import RealServerProfile
 from lvsdr.model.route_lookup import Hop, Packet, RouteTo
 from lvsdr.rules.host import host_rules, route_questions, ways_back
 from lvsdr.rules.host.client_samples import samples
+from lvsdr.rules.host.filtered_packets import filtered
 from lvsdr.rules.host.firewall_notes import firewall_notes
-from lvsdr.rules.host.reverse_path_filter import filtered
 from lvsdr.rules.segment.gateway_answers import gateway_findings
 
 VIP, GATEWAY = ip_address("192.0.2.10"), ip_address("192.0.2.1")

@@ -36,7 +36,8 @@ class RouteTo:
 
     `kind` is the kernel's word for the type of the route: unicast, local, broadcast, multicast;
     or, for a packet that goes nowhere, blackhole, unreachable (also where there is no route) or
-    prohibit; refused where it arrives and fails the reverse-path filter; GONE where the link on
+    prohibit; refused where it arrives and fails the reverse-path filter, which Linux 7.2 calls a
+    blackhole; GONE where the link on
     which it was to arrive is no longer there. `source` is the address that this host would send
     from. `shares` are the next hops of a route that has several, known for a packet that this host
     sends with a source.

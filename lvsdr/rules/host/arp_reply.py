@@ -20,7 +20,8 @@ from lvsdr.model.arp_settings import (
 from lvsdr.model.explanation import Reply
 from lvsdr.model.host import HeldAddress, Host
 from lvsdr.model.late_dataclasses import dataclass
-from lvsdr.model.route_lookup import GONE, Packet
+from lvsdr.model.route_lookup import GONE, Packet, RouteTo
+from lvsdr.rules.host.filtered_packets import filtered
 
 SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
 LINK, HOST = SCOPES["link"], SCOPES["host"]
@@ -93,7 +94,7 @@ def _to_asker(question: Question, host: Host) -> Reply:
     arriving = host.routes[Packet(question.target, question.sender, question.link)]
     if arriving.kind == GONE:
         return Reply(False, f"{question.link} has gone")
-    if arriving.kind == "refused":
+    if arriving.kind == "refused" or _drops(arriving, question, host):
         return Reply(False, f"the reverse-path filter of {question.link} drops the question")
     if arriving.kind == "local":
         silent = _ignored(question, host) or _filtered(question, host)
@@ -101,6 +102,14 @@ def _to_asker(question: Question, host: Host) -> Reply:
     if arriving.kind == "unicast":
         return _as_proxy(question, host, arriving.link)
     return Reply(False, f"{question.target} is not here, and would not be forwarded")
+
+
+def _drops(arriving: RouteTo, question: Question, host: Host) -> bool:
+    """Return whether it is the reverse-path filter that Linux 7.2 speaks of as of a blackhole."""
+    if arriving.kind != "blackhole" or not host.is_local(question.target, question.link):
+        return False
+    assert question.sender is not None, "a probe is not filtered"
+    return filtered(question.link, host.routes[_answer(question.sender, question, host)], host)
 
 
 def _own(question: Question, host: Host) -> str:

@@ -16,8 +16,8 @@ from lvsdr.model.profile import Profile, RealServerProfile
 from lvsdr.model.route_lookup import GONE, Packet, RouteTo
 from lvsdr.rules.host import arp_reply, bridge_filters, proxy_arp
 from lvsdr.rules.host.container_cable import answer, questions, request, to_container
+from lvsdr.rules.host.filtered_packets import filtered
 from lvsdr.rules.host.link_switches import loosened, quiet, silenced_by_ignoring, switched
-from lvsdr.rules.host.reverse_path_filter import filtered
 
 # The ids of the findings that may be yielded.
 IDS = ("HOST-ANSWERS", "HOST-ROUTE", "HOST-RETURN", "BRIDGE-DELAY", "BRIDGE-FILTER")

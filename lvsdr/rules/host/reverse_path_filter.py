@@ -1,9 +1,4 @@
-"""What arrives at a real server and is dropped on the way in, through a tunnel above all.
-
-After __fib_validate_source() of net/ipv4/fib_frontend.c. The kernel's own answer to "what becomes
-of this packet" is no help: what the filter drops has the errno EXDEV up to Linux 6.12, and EINVAL
-on 7.2, as what comes from an address of the host itself has. The route back decides.
-"""
+"""What arrives at a real server and is dropped on the way in, through a tunnel above all."""
 
 from __future__ import annotations
 
@@ -17,34 +12,17 @@ from lvsdr.model.objects import Sysctl
 from lvsdr.model.profile import RealServerProfile
 from lvsdr.model.route_lookup import RouteTo
 from lvsdr.rules.host.client_samples import Sample
+from lvsdr.rules.host.filtered_packets import filtered, is_bare
 from lvsdr.rules.host.link_switches import loosened
 from lvsdr.rules.host.route_questions import to_neighbours
 from lvsdr.rules.host.ways_back import answers
 
-_NO_ROUTE = ("unreachable", "blackhole", "prohibit")
-_STRICT = 1
 # Who is behind one of these asks this host itself, and no director; so does who is at the end of a
 # cable on which this host has no address, as a container is.
 _CABLES = frozenset({"veth", "netkit"})
 _INNER = frozenset({"vxlan", "geneve", "wireguard", "tun"}) | {
     end.link_kind for end in HOLDING_ENDS.values()
 }
-
-
-def filtered(arriving: str, back: RouteTo, host: Host) -> bool:
-    """Return whether the reverse-path filter of the link `arriving` drops a packet.
-
-    `back` is the route of what would answer it.
-    """
-    value = effective("rp_filter", arriving, host)
-    if not value or back.kind not in ("unicast", *_NO_ROUTE):
-        return False
-    if back.kind in _NO_ROUTE:
-        return True
-    if any(hop.link == arriving for hop in back.hops):
-        return False
-    # A link without an address of its own cannot be loose: whatever it is, 2 drops too.
-    return value == _STRICT or _is_bare(arriving, host)
 
 
 def reverse_path(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
@@ -78,7 +56,7 @@ def _asks(sample: Sample | None, back: RouteTo, host: Host) -> bool:
     link = host.links.get(back.link or "")
     if sample.network.version != 4 or link is None:
         return False
-    container = link.link_kind in _CABLES and _is_bare(link.name, host)
+    container = link.link_kind in _CABLES and is_bare(link.name, host)
     return not container and link.link_kind not in _INNER
 
 
@@ -88,7 +66,7 @@ def _dropped(link: str, dropped: list[tuple[Sample | None, RouteTo]], host: Host
     told = [sample for sample, _ in dropped if sample is not None]
     whole = len(told) < len(dropped) or any(each.clients == "clients" for each in told)
     clients = "clients" if whole else ", ".join(dict.fromkeys(each.clients for each in told))
-    bare = _is_bare(link, host)
+    bare = is_bare(link, host)
     return Finding(
         "RP-FILTER",
         ERROR,
@@ -99,7 +77,3 @@ def _dropped(link: str, dropped: list[tuple[Sample | None, RouteTo]], host: Host
         loosened(link, host),
         about=frozenset({Sysctl(f"net/ipv4/conf/{link}/rp_filter", "").key}),
     )
-
-
-def _is_bare(link: str, host: Host) -> bool:
-    return not any(ip.version == 4 for ip in host.addresses_of(link))
