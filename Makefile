@@ -15,7 +15,7 @@ missing = $(shell for name in $(1); do \
 VENV := $(shell $(PYTHON) -I -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
 
 .PHONY: help install demo test check unit lab torture bench format clean packages-demo packages-test \
-	kernels
+	kernels lab-newest stock-firewalls packages-stock
 
 help:
 	@echo 'make demo    rehearse profiles/ on a cluster in a throw-away kernel'
@@ -103,6 +103,15 @@ lab-newest: .venv/.test kernel-$(NEWEST)
 	$(PY) -m lvsdr rehearse profiles/director.json profiles/realserver.json
 	$(IN_LAB) $(patsubst %,'tests/lab/%',$(ON_NEWEST)) -k 'not takes_over or stops'
 
+# Firewalls that User-Mode Linux has no modules for, on Debian's newest kernel in QEMU: as root.
+STOCK := qemu-system-x86 qemu-system-common nftables
+stock-firewalls: export LVSDR_UML := $(CURDIR)/.kernels/stock
+stock-firewalls: .venv/.test packages-stock kernel-stock
+	$(IN_LONG_LAB) tests/lab/stock
+
+packages-stock:
+	$(call install,$(call missing,$(STOCK)))
+
 kernels: $(KERNELS:%=kernel-%)
 
 kernel-%:
@@ -141,7 +150,7 @@ LONG := crashes pressure watch arp_reply arp_model changing_links silences vmac 
 CLUSTERS := lvsdr keepalived ipv6 ipv6-keepalived two-boxes two-boxes-keepalived
 torture: packages-test .venv/.test
 	$(MAKE) --output-sync --keep-going --jobs 3 \
-		$(LONG:%=torture-of-%) torture-of-data $(CLUSTERS:%=failover-of-%)
+		$(LONG:%=torture-of-%) torture-of-data $(CLUSTERS:%=failover-of-%) stock-firewalls
 
 IN_LONG_LAB := $(PY) -m lvsdr.lab --timeout 9000 --memory 1024 -- $(PY) -m pytest --durations 5
 torture-of-%: export LVSDR_TORTURE := 1

@@ -22,7 +22,7 @@ modules+=/$release
 mount -t tmpfs -o mode=0755 tmpfs /sys
 mkdir /sys/upper /sys/work /sys/root /sys/plain
 mkfifo /sys/out /sys/err
-insmod "$modules/kernel/fs/overlayfs/overlay.ko"
+insmod "$modules"/kernel/fs/overlayfs/overlay.ko*
 root=/sys/root
 mount -t overlay -o nosuid,lowerdir=/,upperdir=/sys/upper,workdir=/sys/work overlay $root
 # Without what is mounted on it below: the way to the host's files under /run and /dev/shm.
