@@ -25,6 +25,7 @@ help:
 	@echo 'make kernels newer kernels from Debian, below .kernels; make lab KERNEL=6.12 or 7.2'
 	@echo 'make bench   the benchmarks, in the lab'
 	@echo 'make install the program, man pages and units, below DESTDIR and PREFIX'
+	@echo 'make root    a minimal Debian of another release below .roots/, SUITE=trixie'
 	@echo 'make clean   remove what was built'
 
 DESTDIR ?=
@@ -56,6 +57,12 @@ install-files:
 	install -m 0644 packaging/sysctl.d/* $(DESTDIR)$(PREFIX)/share/lvsdr/
 	install -m 0644 man/lvsdr-profile.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -m 0644 man/lvsdr.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+
+# Other releases of Debian: `tests/roots/in_root.sh SUITE COMMAND` runs there, in a throw-away copy.
+.PHONY: root
+root:
+	$(call install,$(call missing,debootstrap))
+	tests/roots/make_root.sh $(or $(SUITE),trixie)
 
 demo: packages-demo .venv/.demo
 	$(PY) -m lvsdr rehearse profiles/director.json profiles/realserver.json
