@@ -2,6 +2,7 @@
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -374,10 +375,21 @@ def home_of_nobody() -> Iterator[Path]:
         yield Path(folder)
 
 
-def test_an_ordinary_user_may_run_it(home_of_nobody: Path) -> None:
+@pytest.fixture
+def for_everybody() -> Iterator[Path]:
+    """A copy of the program that others may read, wherever the tests lie."""
+    with tempfile.TemporaryDirectory(prefix="lvsdr-all-", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        own = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "lvsdr", Path(folder, "lvsdr"), ignore=own)
+        subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
+        yield Path(folder)
+
+
+def test_an_ordinary_user_may_run_it(home_of_nobody: Path, for_everybody: Path) -> None:
     out = home_of_nobody / "out"
     become = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
-    clean = ("env", "-i", f"TMPDIR={home_of_nobody}", f"PYTHONPATH={ROOT}")
+    clean = ("env", "-i", f"TMPDIR={home_of_nobody}", f"PYTHONPATH={for_everybody}")
     python = ("/usr/bin/python3", "-B")
     script = f"id -u; ip netns add a && ipvsadm -Sn; echo x >/etc/x; echo kept >{out}/file"
 
