@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -18,8 +19,10 @@ from lvsdr.cli.command_line import cli
 ROOT = Path(__file__).parent.parent
 UNITS = sorted((ROOT / "packaging" / "systemd").iterdir())
 NAMES = [unit.name for unit in UNITS]
-# They take /proc/sys/net away, without which nothing of lvsdr works.
-BREAKING = ("ProtectKernelTunables", "ProcSubset")
+# They take /proc/sys/net away, and the sight of keepalived's processes.
+BREAKING = ("ProcSubset", "ProtectProc")
+# What systemd says as 2.6.
+MOST_EXPOSED = 26
 
 
 def test_the_licence_is_spdx_text() -> None:
@@ -31,7 +34,8 @@ def test_the_licence_is_spdx_text() -> None:
 
 
 def settings(unit: Path) -> dict[str, dict[str, str]]:
-    parser = configparser.ConfigParser(interpolation=None, strict=True)
+    # Some settings stand twice: each adds to the one before.
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     parser.read(unit)
     return {name: dict(parser[name]) for name in parser.sections()}
@@ -97,24 +101,44 @@ def test_a_unit_is_ready_before_keepalived_and_hardened_no_further_than_it_bears
     assert found["Service"]["ProtectSystem"] == "strict"
 
 
-def test_systemd_itself_takes_the_units(tmp_path: Path) -> None:
-    program = shutil.which("systemd-analyze")
-    if program is None:
+@pytest.fixture
+def instances(tmp_path: Path) -> list[str]:
+    """The units as systemd-analyze takes them: a template as one of its instances."""
+    if shutil.which("systemd-analyze") is None:
         assert "LVSDR_REQUIRE_ALL" not in os.environ, "systemd-analyze is not installed"
         pytest.skip("systemd-analyze is not installed: apt-get install systemd")
-    paths = []
-    for unit in UNITS:
-        text = unit.read_text().replace("@BINDIR@/lvsdr", "/bin/true")
-        # A template is verified as one of its instances.
-        paths.append(tmp_path / unit.name.replace("@.", "@web."))
-        paths[-1].write_text(text)
+    paths = [tmp_path / unit.name.replace("@.", "@web.") for unit in UNITS]
+    for unit, path in zip(UNITS, paths, strict=True):
+        path.write_text(unit.read_text().replace("@BINDIR@/lvsdr", "/bin/true"))
+    return [str(path) for path in paths]
 
-    done = subprocess.run(
-        [program, "verify", "--man=no", "--recursive-errors=no", *map(str, paths)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+
+def analyzed(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["systemd-analyze", *words], capture_output=True, text=True, check=False)
+
+
+def test_systemd_itself_takes_the_units(instances: list[str]) -> None:
+    done = analyzed("verify", "--man=no", "--recursive-errors=no", *instances)
 
     ours = [line for line in done.stderr.splitlines() if "lvsdr" in line]
     assert (ours, done.returncode) == ([], 0)
+
+
+def test_what_a_unit_is_exposed_to_is_bounded(instances: list[str]) -> None:
+    bound = ["security", "--offline=yes", "--no-pager", f"--threshold={MOST_EXPOSED}"]
+
+    done = analyzed(*bound, *instances)
+
+    assert done.stdout.count("Overall exposure level") == len(UNITS)
+    assert done.returncode == 0, done.stdout
+
+
+def test_without_a_filter_of_system_calls_a_unit_is_exposed_beyond_that(
+    instances: list[str],
+) -> None:
+    for each in map(Path, instances):
+        each.write_text(re.sub("(?m)^SystemCallFilter=.*\n", "", each.read_text()))
+
+    done = analyzed("security", "--offline=yes", f"--threshold={MOST_EXPOSED}", *instances)
+
+    assert done.returncode == 1

@@ -44,15 +44,27 @@ class Booted:
     host: Host
     parent: int
 
-    def systemctl(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def inside(self, *words: str) -> subprocess.CompletedProcess[str]:
         first = self.host.run("ps", "-o", "pid=", "--ppid", str(self.parent)).stdout.strip()
-        inside = ("nsenter", f"--target={first}", "--mount", "--pid", "systemctl", "--no-pager")
-        return self.host.run(*inside, *words, check=False, timeout=PATIENCE)
+        nsenter = ("nsenter", f"--target={first}", "--mount", "--pid")
+        return self.host.run(*nsenter, *words, check=False, timeout=PATIENCE)
+
+    def systemctl(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return self.inside("systemctl", "--no-pager", *words)
 
     def must(self, *words: str) -> None:
         done = self.systemctl(*words)
         told = self.systemctl("status", *words[1:]).stdout if done.returncode else ""
         assert done.returncode == 0, done.stderr + told
+
+    def confined(self, unit: str) -> tuple[str, str, str]:
+        """Return the mode of a service's seccomp, and how it has /proc/sys and /proc/sys/net."""
+        process = self.systemctl("show", "-P", "MainPID", unit).stdout.strip()
+        seen = self.inside("cat", f"/proc/{process}/status", f"/proc/{process}/mounts").stdout
+        words = [line.split() for line in seen.splitlines()]
+        mode = next(line[1] for line in words if line[0] == "Seccomp:")
+        ways = {line[1]: line[3].split(",")[0] for line in words if line[0] == "proc"}
+        return mode, ways["/proc/sys"], ways["/proc/sys/net"]
 
     def has_vip(self) -> bool:
         return f" {VIP}/" in self.host.run("ip", "-o", "address", "show", "dev", "eth0").stdout
@@ -186,6 +198,7 @@ def test_a_director_is_kept_while_its_unit_is_active_and_left_as_it_is_after(
     booted.must("start", unit)
     state = booted.systemctl("show", "-P", "SubState", unit).stdout
     told = booted.systemctl("show", "-P", "StatusText", unit).stdout
+    confined = booted.confined(unit)
     came_back = back()
     booted.must("reload", unit)
     booted.must("kill", "--signal=KILL", unit)
@@ -208,6 +221,7 @@ def test_a_director_is_kept_while_its_unit_is_active_and_left_as_it_is_after(
         True,
     )
     assert told.startswith("director:web: as its profile says"), told
+    assert confined == ("2", "ro", "rw")
     assert left == (True, 3)
     assert booted.systemctl("show", "-P", "Result", unit).stdout == "success\n"
     assert (booted.has_vip(), ipvsadm(host)) == (False, [])
