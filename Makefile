@@ -8,13 +8,13 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # Debian's packages: what the lab's kernel and hosts need, and the tests' witnesses.
 LAB := user-mode-linux kmod iproute2
-WITNESSES := ipvsadm keepalived iptables iputils-arping tcpdump ndisc6 mandoc systemd
+WITNESSES := ipvsadm keepalived iptables iputils-arping tcpdump ndisc6 mandoc systemd procps
 missing = $(shell for name in $(1); do \
 	dpkg-query -W -f '$${Status}' $$name 2>/dev/null | grep -q 'ok installed' || echo $$name; done)
 # Debian's python3 has the module venv, but it does not work before python3-venv is installed.
 VENV := $(shell $(PYTHON) -I -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
 
-.PHONY: help install demo test check unit lab torture bench format clean packages-demo packages-test \
+.PHONY: help demo test check unit lab torture bench format clean packages-demo packages-test \
 	kernels lab-newest stock-firewalls packages-stock
 
 help:
@@ -25,38 +25,11 @@ help:
 	@echo 'make kernels newer kernels from Debian, below .kernels; make lab KERNEL=6.12 or 7.2'
 	@echo 'make bench   the benchmarks, in the lab'
 	@echo 'make install the program, man pages and units, below DESTDIR and PREFIX'
+	@echo 'make deb     a package for Debian, in dist/      make rpm  one for RPM'
 	@echo 'make root    a minimal Debian of another release below .roots/, SUITE=trixie'
 	@echo 'make clean   remove what was built'
 
-DESTDIR ?=
-PREFIX ?= /usr/local
-BINDIR ?= $(PREFIX)/bin
-UNITDIR ?= $(PREFIX)/lib/systemd/system
-LIBDIR := $(DESTDIR)$(PREFIX)/lib
-
-# The program itself lives in an environment of its own: distributions ship a pyroute2 without IPVS.
-install: install-files
-	$(PYTHON) -I -m venv $(LIBDIR)/lvsdr
-	$(LIBDIR)/lvsdr/bin/python3 -I -m pip --disable-pip-version-check install -q .
-	install -d $(DESTDIR)$(BINDIR)
-	# No shell in between, which has to start first; isolated, as everywhere.
-	printf '#!%s -I\nfrom lvsdr.cli.main import program\n\nprogram()\n' \
-		'$(PREFIX)/lib/lvsdr/bin/python3' >$(DESTDIR)$(BINDIR)/lvsdr
-	chmod 0755 $(DESTDIR)$(BINDIR)/lvsdr
-
-.PHONY: install-files
-install-files:
-	install -d $(DESTDIR)$(UNITDIR) $(LIBDIR)/modules-load.d \
-		$(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
-	for unit in packaging/systemd/*; do \
-		sed 's|@BINDIR@|$(BINDIR)|' $$unit >$(DESTDIR)$(UNITDIR)/$${unit##*/} || exit 1; \
-	done
-	install -m 0644 packaging/modules-load.d/lvsdr.conf $(LIBDIR)/modules-load.d/
-	# Not active: for a real server, to be copied to /etc/sysctl.d.
-	install -d $(DESTDIR)$(PREFIX)/share/lvsdr
-	install -m 0644 packaging/sysctl.d/* $(DESTDIR)$(PREFIX)/share/lvsdr/
-	install -m 0644 man/lvsdr-profile.5 $(DESTDIR)$(PREFIX)/share/man/man5/
-	install -m 0644 man/lvsdr.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+include packaging/packages.mk
 
 # Other releases of Debian: `tests/roots/in_root.sh SUITE COMMAND` runs there, in a throw-away copy.
 .PHONY: root

@@ -1,3 +1,3 @@
 """lvsdr makes Linux Virtual Server direct routing boring."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -8,17 +8,22 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import click
 import pytest
+from packaging.requirements import Requirement
 
+from lvsdr import __version__
 from lvsdr.cli.command_line import cli
+from lvsdr.errors import CannotRun
 
 ROOT = Path(__file__).parent.parent
 UNITS = sorted((ROOT / "packaging" / "systemd").iterdir())
 NAMES = [unit.name for unit in UNITS]
+COMPLETIONS = {"bash": "lvsdr", "zsh": "_lvsdr", "fish": "lvsdr.fish"}
 # They take /proc/sys/net away, and the sight of keepalived's processes.
 BREAKING = ("ProcSubset", "ProtectProc")
 # What systemd says as 2.6.
@@ -57,10 +62,140 @@ def test_make_install_puts_everything_below_the_prefix(installed: Path) -> None:
     assert files == {
         *(f"usr/lib/systemd/system/{name}" for name in NAMES),
         "usr/lib/modules-load.d/lvsdr.conf",
+        "usr/share/bash-completion/completions/lvsdr",
+        "usr/share/fish/vendor_completions.d/lvsdr.fish",
         "usr/share/lvsdr/50-lvsdr-realserver.conf",
         "usr/share/man/man5/lvsdr-profile.5",
         "usr/share/man/man8/lvsdr.8",
+        "usr/share/zsh/site-functions/_lvsdr",
     }
+
+
+def made(*words: str) -> str:
+    """Return what make says, without the environment of a make that runs the tests."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    done = subprocess.run(
+        ["make", "-s", "-C", str(ROOT), f"PYTHON={sys.executable}", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=own,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Libraries as an installed program has them once the host's Python has changed under it."""
+    folder = tmp_path_factory.mktemp("libraries")
+    shutil.copytree(Path(click.__file__).parent, folder / "click")
+    (folder / "jsonschema").mkdir()
+    (folder / "jsonschema/__init__.py").write_text("import rpds_of_another_python\n")
+    return folder
+
+
+@pytest.fixture
+def prefix(tmp_path: Path, libraries: Path) -> Path:
+    """A program that is installed in a folder of its own."""
+    made("install-program", "install-files", f"PREFIX={tmp_path}/p", f"LIBRARIES={libraries}")
+    return tmp_path / "p"
+
+
+def run_in(prefix: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [prefix / "bin/lvsdr", *words], capture_output=True, text=True, check=False
+    )
+
+
+def test_an_installed_program_says_its_version_and_where_it_runs_from(prefix: Path) -> None:
+    done = run_in(prefix, "--version")
+
+    python = ".".join(map(str, sys.version_info[:3]))
+    assert done.stdout == (
+        f"lvsdr, version {__version__}, from {prefix}/lib/lvsdr (Python {python})\n"
+    )
+
+
+def test_an_installed_program_reads_sound_profiles_when_its_python_has_changed(
+    prefix: Path,
+) -> None:
+    profiles = [str(path) for path in sorted((ROOT / "profiles").iterdir())]
+
+    assert run_in(prefix, "check", *profiles).returncode == 0
+
+
+def test_a_library_that_does_not_load_is_told_with_what_to_do(prefix: Path, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text('{"role": "realserver", "interface": "eth0", "vips": 1}')
+
+    done = run_in(prefix, "check", str(wrong))
+
+    python = ".".join(map(str, sys.version_info[:2]))
+    assert done.returncode == CannotRun.exit_code
+    assert done.stderr.splitlines() == [
+        "lvsdr: cannot say what is wrong in the profile: jsonschema does not load: "
+        "No module named 'rpds_of_another_python'",
+        f"  this is Python {python}; the one that lvsdr was installed with may be gone",
+        "  hint: install lvsdr again, as it was: make install, pipx reinstall, or the package",
+    ]
+
+
+def test_no_installed_file_names_the_folder_that_it_was_staged_in(
+    tmp_path: Path, libraries: Path
+) -> None:
+    where = [f"DESTDIR={tmp_path}/staged", "PREFIX=/usr", f"LIBRARIES={libraries}"]
+    made("install-program", "install-files", *where)
+
+    files = [path for path in (tmp_path / "staged").rglob("*") if path.is_file()]
+    assert len(files) > len(list((ROOT / "lvsdr").rglob("*.py")))
+    assert [path for path in files if str(tmp_path).encode() in path.read_bytes()] == []
+
+
+def test_make_uninstall_takes_away_what_make_install_has_brought(prefix: Path) -> None:
+    (prefix / "bin/other").touch()
+
+    told = made("uninstall", f"PREFIX={prefix}")
+
+    assert [path for path in prefix.rglob("*") if path.is_file()] == [prefix / "bin/other"]
+    assert told.startswith("What is applied on this host stays as it is")
+
+
+@pytest.mark.parametrize(("shell", "name"), COMPLETIONS.items())
+def test_a_shipped_completion_is_what_the_program_prints(shell: str, name: str) -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lvsdr")],
+        env={"_LVSDR_COMPLETE": f"{shell}_source", "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert (ROOT / "packaging/completions" / name).read_text() == done.stdout
+
+
+def test_one_version_stands_everywhere() -> None:
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    changelog = (ROOT / "debian/changelog").read_text(encoding="utf-8")
+
+    assert document["project"]["version"] == __version__
+    assert changelog.startswith(f"lvsdr ({__version__}) ")
+    assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["vendored", "complete"])
+def test_each_library_of_a_package_is_locked_within_the_bounds_of_the_project(name: str) -> None:
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    bounds = [Requirement(each) for each in document["project"]["dependencies"]]
+
+    text = (ROOT / f"packaging/locked/{name}.txt").read_text(encoding="utf-8")
+    blocks = re.split(r"\n(?=\S)", text.strip())[1:]
+    locked = {block.partition("==")[0]: block.split()[0].partition("==")[2] for block in blocks}
+
+    assert [block for block in blocks if "--hash=sha256:" not in block] == []
+    held = [each for each in bounds if each.name in locked]
+    assert {each.name for each in held} == {"click", "pyroute2", "jsonschema"} & locked.keys()
+    assert [each for each in held if locked[each.name] not in each.specifier] == []
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -15,7 +17,10 @@ from lvsdr.errors import ProfileError
 
 def _version(context: click.Context, _: click.Parameter, value: bool) -> None:
     if value and not context.resilient_parsing:
-        context.ensure_object(Session).write([f"lvsdr, version {__version__}"])
+        # Which of several it is, where one was installed beside another.
+        place, python = Path(__file__).parents[2], ".".join(map(str, sys.version_info[:3]))
+        told = f"lvsdr, version {__version__}, from {place} (Python {python})"
+        context.ensure_object(Session).write([told])
         context.exit()
 
 
@@ -26,7 +31,7 @@ def _version(context: click.Context, _: click.Parameter, value: bool) -> None:
     is_eager=True,
     expose_value=False,
     callback=_version,
-    help="Show the version and exit.",
+    help="Show the version and where it runs from, and exit.",
 )
 def cli() -> None:
     """Linux Virtual Server direct routing: set up, proven on the wire, taken back.

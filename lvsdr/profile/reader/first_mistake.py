@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lvsdr.errors import CannotRun
 from lvsdr.profile.reader.quick_check import Check, accepts
 from lvsdr.profile.reader.wording import Pointer
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
 
 Schema = Mapping[str, Any]
 
@@ -41,13 +46,26 @@ def _unknown(field: Schema, value: Any, where: Pointer) -> Iterator[Misfit]:
             yield from _unknown(described, each, (*where, step))
 
 
+def _validator() -> type[Validator]:
+    """Return what knows why a value does not fit; raise CannotRun where it cannot be loaded."""
+    # Here and not above: loading it takes 60 ms, and most profiles are as they should be.
+    try:
+        from jsonschema import Draft7Validator  # noqa: PLC0415
+    except ImportError as error:
+        # Part of it is compiled, for the one Python that lvsdr was installed with.
+        python = ".".join(map(str, sys.version_info[:2]))
+        raise CannotRun(
+            f"cannot say what is wrong in the profile: jsonschema does not load: {error}",
+            notes=[f"this is Python {python}; the one that lvsdr was installed with may be gone"],
+            hints=["install lvsdr again, as it was: make install, pipx reinstall, or the package"],
+        ) from error
+    return Draft7Validator
+
+
 def _unfit(field: Schema, value: Any, where: Pointer) -> Iterator[Misfit]:
     """Yield what is wrong with `value` itself, a wrong type first, then what is in it."""
-    # Here and not above: loading it takes 60 ms, and most profiles are as they should be.
-    from jsonschema import Draft7Validator  # noqa: PLC0415
-
     own = {name: limit for name, limit in field.items() if name not in CONTAINED}
-    errors = Draft7Validator(own).iter_errors(value)
+    errors = _validator()(own).iter_errors(value)
     for error in sorted(errors, key=lambda each: each.validator != "type"):
         yield Misfit(where, value, field, str(error.validator), error.validator_value)
     # Prepared once: the entries of a list have one schema.
