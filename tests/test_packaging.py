@@ -174,6 +174,22 @@ def test_a_shipped_completion_is_what_the_program_prints(shell: str, name: str) 
     assert (ROOT / "packaging/completions" / name).read_text() == done.stdout
 
 
+def test_a_source_release_is_the_whole_tree() -> None:
+    lines = (ROOT / "MANIFEST.in").read_text(encoding="utf-8").splitlines()
+    words = [line.split() for line in lines if line.startswith(("graft ", "include "))]
+    taken = {word for _, *rest in words for word in rest}
+    # As setuptools takes them by itself.
+    taken |= {"lvsdr", "pyproject.toml", "MANIFEST.in"}
+
+    shown = subprocess.run(
+        ["git", "-C", ROOT, "ls-files"], capture_output=True, text=True, check=False
+    ).stdout
+    there = {line.partition("/")[0] for line in shown.splitlines()}
+    # A source release that is tested holds what it is made of.
+    assert there <= taken
+    assert taken - {".gitignore"} <= {path.name for path in ROOT.iterdir()}
+
+
 def test_one_version_stands_everywhere() -> None:
     document = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     changelog = (ROOT / "debian/changelog").read_text(encoding="utf-8")
