@@ -48,13 +48,7 @@ def main() -> None:
     code = _complete(session) if COMPLETE in os.environ else run(sys.argv[1:], session)
     if session.stopwatch is not None:
         session.tell([session.stopwatch.line()])
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        if not session.lost:
-            session.unheard(error)
-        # Python would complain once more when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _close_streams(session)
     # At its end Python looks through all that is left for garbage, several times: in vain, and for
     # longer than a profile takes to be read.
     gc.freeze()
@@ -99,3 +93,15 @@ def _open_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+
+
+def _close_streams(session: Session) -> None:
+    """Write out what is left, and say so once where nobody takes the result."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError as error:
+            if stream is sys.stdout and not session.lost:
+                session.unheard(error)
+            # Python would complain once more when it ends, from 3.14 on by its exit code as well.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
