@@ -115,3 +115,9 @@ define staged
 		packaging profiles pyproject.toml build/vendored | tar -C $(1) -xf -
 	dpkg-parsechangelog -l debian/changelog -S Timestamp >$(1)/build/epoch
 endef
+
+# Outside of CI: some ten minutes, and three systems of Debian below .roots/.
+packages-check: deb rpm packages-test .venv/.test
+	$(call install,$(call missing,debootstrap man-db))
+	tests/roots/releases.sh
+	tests/roots/packages.sh
