@@ -80,6 +80,20 @@ build/vendored $(COMPLETE): | packages-install
 packages-install:
 	$(call install,$(VENV))
 
+# The newest within the bounds of pyproject.toml; what was audited and tested is what is committed.
+COMPILE := build/lock/bin/python -I -m piptools compile -q --generate-hashes --strip-extras --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --upgrade
+locked: | packages-install
+	$(PYTHON) -I -m venv build/lock
+	build/lock/bin/python -I -m pip --disable-pip-version-check install -q pip-tools
+	echo '# All that the program needs, for `make install`. Made by `make locked`.' >build/complete.txt
+	$(COMPILE) --output-file - pyproject.toml >>build/complete.txt
+	printf 'click\npyroute2\n' >build/vendored.in
+	echo '# What the packages bring along: pure Python, one for all architectures. Made by `make locked`.' \
+		>build/vendored.txt
+	$(COMPILE) --output-file - -c build/complete.txt build/vendored.in >>build/vendored.txt
+	mv build/complete.txt build/vendored.txt packaging/locked/
+
 packages-deb:
 	$(call install,$(call missing,debhelper dh-python dpkg-dev lintian) $(VENV))
 
