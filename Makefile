@@ -26,6 +26,7 @@ help:
 	@echo 'make bench   the benchmarks, in the lab'
 	@echo 'make install the program, man pages and units, below DESTDIR and PREFIX'
 	@echo 'make deb     a package for Debian, in dist/      make rpm  one for RPM'
+	@echo 'make packages-check  both on clean Debian 12, 13 and sid, some ten minutes'
 	@echo 'make root    a minimal Debian of another release below .roots/, SUITE=trixie'
 	@echo 'make clean   remove what was built'
 

@@ -9,10 +9,12 @@ LIBRARY := $(PREFIX)/lib/lvsdr
 SHARE := $(DESTDIR)$(PREFIX)/share
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
-.PHONY: install install-files install-program uninstall deb rpm locked packages-check packages-install
+.PHONY: install install-files install-program uninstall deb rpm locked packages-check \
+	packages-install packages-deb packages-rpm
 
 # Some of it is compiled, for one version of Python.
-COMPLETE := build/complete-$(shell $(PYTHON) -I -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+COMPLETE := build/complete-$(shell $(PYTHON) -I -c \
+	'import sys; print("%d.%d" % sys.version_info[:2])')
 
 # All that can fail for want of a tool comes before anything is placed.
 install: $(COMPLETE)
@@ -81,8 +83,8 @@ packages-install:
 	$(call install,$(VENV))
 
 # The newest within the bounds of pyproject.toml; what was audited and tested is what is committed.
-COMPILE := build/lock/bin/python -I -m piptools compile -q --generate-hashes --strip-extras --no-header --no-annotate \
-	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --upgrade
+COMPILE := build/lock/bin/python -I -m piptools compile -q --generate-hashes --strip-extras \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --upgrade
 locked: | packages-install
 	$(PYTHON) -I -m venv build/lock
 	build/lock/bin/python -I -m pip --disable-pip-version-check install -q pip-tools
