@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from masked_units import leave_out
 from rig import VIP, director, realserver, settled, write
 from witnesses import ipvsadm
 
@@ -22,15 +23,6 @@ ROOT = Path(__file__).parents[2]
 UNITS = Path("/run/systemd/system")
 PATIENCE = 60.0
 FIFO = Path("/run/lvsdr/keepalived.fifo")
-# What the units wait for, and no part of a lab.
-MASKED = (
-    "local-fs.target swap.target network-online.target systemd-modules-load.service"
-    " systemd-sysctl.service systemd-udevd.service systemd-udev-trigger.service"
-    " systemd-journald.service systemd-journald.socket systemd-journald-dev-log.socket"
-    " systemd-journald-audit.socket systemd-tmpfiles-setup.service systemd-random-seed.service"
-    " systemd-tmpfiles-setup-dev.service systemd-remount-fs.service systemd-update-utmp.service"
-)
-NOTHING = "[Unit]\nDescription=nothing\nDefaultDependencies=no\n"
 # As the installed program: the one of the tests may lie in a home, which the units do not see.
 PROGRAM = """#!/bin/sh
 exec {python} -c 'import sys; sys.path[:0] = {path}; from lvsdr.cli.main import main; main()' "$@"
@@ -83,10 +75,8 @@ def booted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
         text = unit.read_text().replace("@BINDIR@/lvsdr", str(program))
         # Its own /tmp would hide the program.
         (UNITS / unit.name).write_text(text.replace("PrivateTmp=yes", "PrivateTmp=no"))
-    (UNITS / "lab.target").write_text(NOTHING)
     _pass_on(NARROW)
-    for name in MASKED.split():
-        (UNITS / name).symlink_to("/dev/null")
+    leave_out(UNITS)
     with hosts(["one"]) as made:
         made["one"].ip(
             "link add eth0 type veth peer name peer0",

@@ -18,6 +18,7 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+from masked_units import leave_out
 from rig import VIP, Rig, director, lvsdr, realserver, rig, settled, write
 from witnesses import ipvsadm
 
@@ -30,15 +31,6 @@ PATIENCE = 120.0
 LONG = 900.0
 KEEP, ONCE = "lvsdr-director-keep@web.service", "lvsdr-director@second.service"
 SECOND = "192.168.1.3"
-# What a system waits for, and no part of a lab.
-MASKED = (
-    "local-fs.target swap.target network-online.target systemd-modules-load.service"
-    " systemd-sysctl.service systemd-udevd.service systemd-udev-trigger.service"
-    " systemd-journald.service systemd-journald.socket systemd-journald-dev-log.socket"
-    " systemd-journald-audit.socket systemd-tmpfiles-setup.service systemd-random-seed.service"
-    " systemd-tmpfiles-setup-dev.service systemd-remount-fs.service systemd-update-utmp.service"
-    " systemd-userdbd.socket systemd-hostnamed.socket systemd-networkd.socket"
-)
 BOOT = """
 set -e
 mount --make-rprivate /
@@ -54,7 +46,6 @@ pivot_root . mnt
 umount -l /mnt
 exec /lib/systemd/systemd --system --unit=lab.target --log-target=console --show-status=0
 """
-NOTHING = "[Unit]\nDescription=nothing\nDefaultDependencies=no\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +102,7 @@ def system(made: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Syst
     (root / "usr/sbin/policy-rc.d").unlink(missing_ok=True)
     units = folder / "run/systemd/system"
     units.mkdir(parents=True)
-    for name in MASKED.split():
-        (units / name).symlink_to("/dev/null")
-    (units / "lab.target").write_text(NOTHING)
+    leave_out(units)
     for each in ("LVSDR_PACKAGE", "LVSDR_UPGRADE"):
         shutil.copy(os.environ[each], root / f"{each}.deb")
     with _booted(made.lab.director, root, folder) as running:
