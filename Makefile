@@ -7,7 +7,9 @@ PY := $(BIN)/python -I
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # Debian's packages: what the lab's kernel and hosts need, and the tests' witnesses.
-LAB := user-mode-linux kmod iproute2
+# From util-linux 2.42 on, pivot_root is in a package of its own.
+PIVOT := $(if $(wildcard /usr/sbin/pivot_root /sbin/pivot_root),,util-linux-extra)
+LAB := user-mode-linux kmod iproute2 $(PIVOT)
 WITNESSES := ipvsadm keepalived iptables iputils-arping tcpdump ndisc6 mandoc systemd procps
 missing = $(shell for name in $(1); do \
 	dpkg-query -W -f '$${Status}' $$name 2>/dev/null | grep -q 'ok installed' || echo $$name; done)

@@ -424,3 +424,19 @@ def test_what_is_missing_is_named_with_a_hint(
 
     assert caught.value.message == "cannot boot a throw-away kernel: linux.uml is not installed"
     assert caught.value.hints == ["apt-get install user-mode-linux kmod iproute2"]
+
+
+def test_what_has_moved_to_another_package_is_named_with_that(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As in util-linux 2.42: all is there but pivot_root."""
+    for program in {uml_kernel.PROGRAM, *uml_kernel.OTHERS} - {"pivot_root"}:
+        (tmp_path / program).symlink_to(str(uml_kernel.found(program)))
+    monkeypatch.setattr(uml_kernel, "PATH", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(CannotRun) as caught:
+        uml.run(["true"])
+
+    assert caught.value.message == "cannot boot a throw-away kernel: pivot_root is not installed"
+    assert caught.value.hints == ["apt-get install util-linux-extra"]

@@ -13,8 +13,10 @@ from lvsdr.model.late_dataclasses import dataclass
 VARIABLE = "LVSDR_UML"
 PACKAGED = Path("/usr/lib/uml/modules")
 PROGRAM = "linux.uml"
+# From util-linux 2.42 on it is in a package of its own.
+PIVOT, INSTALL_PIVOT = "pivot_root", "apt-get install util-linux-extra"
 # What the guest is made with.
-OTHERS = ("modprobe", "ip", "bash", "mount", "stty")
+OTHERS = ("modprobe", "ip", "bash", "mount", "stty", PIVOT)
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 INSTALL = "apt-get install user-mode-linux kmod iproute2"
 LAYOUT = f"{VARIABLE} is a folder with {PROGRAM} and modules/RELEASE; unset, the package is used"
@@ -55,7 +57,8 @@ def chosen(doing: str, why: str = "") -> UmlKernel:
     """
     kernel, missing = _kernel(), available()
     if kernel is None or missing is not None:
-        raise CannotRun(f"cannot {doing}: {why}{missing}", hints=[LAYOUT if named() else INSTALL])
+        install = INSTALL_PIVOT if (missing or "").startswith(PIVOT) else INSTALL
+        raise CannotRun(f"cannot {doing}: {why}{missing}", hints=[LAYOUT if named() else install])
     return kernel
 
 
