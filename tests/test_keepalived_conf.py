@@ -15,7 +15,7 @@ from fake import FakeSession, host
 from judging import DIRECTOR, GOOD, changed, judged, profile, rules
 from lvsdr.cli.main import run
 from lvsdr.formats.keepalived.conf_syntax import Block, lines_of, parsed
-from lvsdr.formats.keepalived.includes import read_lines
+from lvsdr.formats.keepalived.reading import read_by_all
 from lvsdr.formats.keepalived.script_security import script_fault
 
 
@@ -337,6 +337,6 @@ def test_no_pattern_is_too_odd_to_include(tmp_path: Path, pattern: str) -> None:
     main = tmp_path / "keepalived.conf"
     main.write_text(f"include {pattern}\n")
 
-    read = read_lines(main)
+    read = read_by_all(main)
 
     assert {each.rule for each in read.findings} == {"KEEPALIVED-INCLUDE"}

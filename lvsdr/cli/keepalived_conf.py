@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lvsdr.formats.keepalived.configuration import Configuration
-    from lvsdr.formats.keepalived.includes import Budget, ReadLines
+    from lvsdr.formats.keepalived.includes import Budget
+    from lvsdr.formats.keepalived.reading import Reading
 
 
 @click.command()
@@ -44,7 +45,6 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     Several files are those of one cluster; what they include is read too. Asks keepalived -t as
     well, where it is installed.
     """
-    from lvsdr.formats.keepalived.configuration import read_by_each_host
     from lvsdr.formats.keepalived.includes import Budget
     from lvsdr.formats.keepalived.judge import findings
     from lvsdr.formats.keepalived.syntax_check import said_by_keepalived
@@ -55,10 +55,10 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     profile = None if director is None else read(director, "director")
     assert profile is None or isinstance(profile, DirectorProfile), "read() holds it to its role"
     budget = Budget()
-    read_in = {str(path): _lines_of(path, budget) for path in files}
+    read_in = [_read(path, budget) for path in dict.fromkeys(files)]
     found = list(said_by_keepalived(files))
-    found += [each for it in read_in.values() for each in it.findings]
-    confs = [each for name, it in read_in.items() for each in read_by_each_host(it.lines, name)]
+    found += [each for it in read_in for each in it.findings]
+    confs = [each for it in read_in for each in it.confs]
     found += findings(confs, profile, _leaving(confs) if profile is None else ())
     session.show(ConfFindings(found))
     return 1 if any(each.severity == ERROR for each in found) else 0
@@ -79,11 +79,11 @@ def _leaving(confs: Sequence[Configuration]) -> set[str]:
     return left
 
 
-def _lines_of(path: Path, budget: Budget) -> ReadLines:
-    from lvsdr.formats.keepalived.includes import read_lines
+def _read(path: Path, budget: Budget) -> Reading:
+    from lvsdr.formats.keepalived.reading import read_by_all
 
     try:
-        return read_lines(path, budget=budget)
+        return read_by_all(path, budget)
     except OSError as error:
         reason = (error.strerror or "").lower()
         raise ProfileError(f"cannot read {printable(str(path))}: {reason}") from error

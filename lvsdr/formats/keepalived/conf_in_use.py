@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from lvsdr.formats.keepalived.host_lines import own_name
 from lvsdr.formats.keepalived.includes import text_of
 from lvsdr.model.late_dataclasses import dataclass, replace
 
@@ -122,7 +123,7 @@ def _running(root: Path) -> Iterator[InUse]:
 def _of_arguments(words: Sequence[str], root: Path, folder: Path = ROOT, *, running: bool) -> InUse:
     values = _values(words)
     # Measured with 2.2.7: without -i the id is the first part of the host's name.
-    host = values.get("i") or os.uname().nodename.partition(".")[0]
+    host = values.get("i") or own_name()
     checks = "C" in values or "P" not in values
     return InUse(folder / (values.get("f") or DEFAULT_FILE), root, host, running, checks)
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from lvsdr.formats.keepalived.conf_lines import BLANKS, at_braces, pieces_of, uncommented
 from lvsdr.model.late_dataclasses import dataclass, field
 
 # Nobody nests so deep; whoever does must not use up the stack.
@@ -73,24 +74,21 @@ class Block:
 
 def lines_of(text: str, file: str = "") -> Iterator[Line]:
     """Yield the lines of a text, without comments."""
-    for number, line in enumerate(text.splitlines(), start=1):
-        yield Line(file, number, _uncommented(line))
+    for number, line in enumerate(text.split("\n"), start=1):
+        for piece in pieces_of(line):
+            # Those of its processes that do the work read a copy that has been read already: a
+            # backslash keeps a comment from beginning once, and not again.
+            yield Line(file, number, uncommented(uncommented(piece)))
 
 
-def _uncommented(line: str) -> str:
-    """Return a line up to its comment, which `!` or `#` begins anywhere, within a word too.
-
-    Double quotes keep it from being one, single ones do not (measured: keepalived 2.2.7).
-    """
-    if "#" not in line and "!" not in line:
-        return line
-    marks = (each for each in QUOTED_OR_MARK.finditer(line) if each[0] in "!#")
-    first = next(marks, None)
-    return line if first is None else line[: first.start()]
-
-
-QUOTED_OR_MARK = re.compile(r'"[^"]*"?|[!#]')
-WORD = re.compile(r""""([^"]*)"?|'([^']*)'?|([^\s"']+)""")
+WORD = re.compile(rf'"([^"]*)(?:"|$)|([^{BLANKS}"]+)')
+# A script's command and user are read once more: single quotes count too, and a backslash.
+SCRIPT_WORD = re.compile(rf"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^{BLANKS}'"\\]|\\.)+""")
+SCRIPT_QUOTES = re.compile(r""""((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'""")
+SCRIPTS = re.compile(
+    r"notify(?:_(?:master|backup|fault|stop|deleted|master_rx_lower_pri|up|down))?"
+    r"|(?:(?:(?:vrrp|lvs)_)?notify_fifo_|startup_|shutdown_)?script|quorum_(?:up|down)|misc_path"
+)
 
 
 def parsed(lines: Iterable[Line]) -> Block:
@@ -98,34 +96,41 @@ def parsed(lines: Iterable[Line]) -> Block:
     root = Block([], 0)
     stack = [root]
     for file, number, line in lines:
-        current: Block | None = None
-        for word, quoted in _words(line):
-            if word == "{" and not quoted:
+        for text in at_braces(line):
+            if text == "{":
                 # An opening brace may stand on a line of its own.
-                inner = current or (stack[-1].inner[-1] if stack[-1].inner else None)
+                inner = stack[-1].inner[-1] if stack[-1].inner else None
                 if inner is not None and len(stack) < DEEPEST:
                     stack.append(inner)
-                current = None
-            elif word == "}" and not quoted:
+            elif text == "}":
                 if len(stack) > 1:
                     stack.pop()
-                current = None
-            elif current is None:
-                current = Block([word], number, file)
-                stack[-1].inner.append(current)
-            else:
-                current.words.append(word)
+            elif words := words_of(text):
+                stack[-1].inner.append(Block(words, number, file))
     return root
 
 
 def words_of(line: str) -> list[str]:
-    """Return the words of a line."""
-    return [word for word, _ in _words(line)]
-
-
-def _words(line: str) -> Iterator[tuple[str, bool]]:
-    """Yield the words of a line, and whether each was quoted."""
+    """Return the words of a line: what double quotes hold is one."""
+    words = []
     for found in WORD.finditer(line):
-        double, single, plain = found.groups()
-        quoted = single if double is None else double
-        yield (plain, False) if quoted is None else (quoted, True)
+        if found[2] is None and not found[0].endswith('"', 1):
+            # Without its end, keepalived drops what a quote begins.
+            break
+        words.append(found[1] if found[2] is None else found[2])
+    if words and SCRIPTS.fullmatch(words[0]):
+        return _script_words(line)
+    return words
+
+
+def _script_words(line: str) -> list[str]:
+    """Return a script's keyword, its command, and its user and group; not what has no end."""
+    words: list[str] = []
+    place = 0
+    for found in SCRIPT_WORD.finditer(line):
+        if line[place : found.start()].strip(BLANKS):
+            # A quote that does not end: keepalived has no script then.
+            return words[:1]
+        words.append(SCRIPT_QUOTES.sub(lambda quoted: quoted[1] or quoted[2] or "", found[0]))
+        place = found.end()
+    return words[:1] if line[place:].strip(BLANKS) else words

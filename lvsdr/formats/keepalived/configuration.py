@@ -5,10 +5,10 @@ All that anybody wants to know of a configuration is taken from it here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from lvsdr.formats.keepalived.conditional_lines import lines_for, named_hosts
 from lvsdr.formats.keepalived.conf_syntax import Block, Line, parsed
+from lvsdr.formats.keepalived.host_lines import MOST_HOSTS, HostReader
 from lvsdr.formats.keepalived.virtual_routers import (
     PlacedAddress,
     Router,
@@ -34,6 +34,8 @@ OTHER_SCRIPTS = {
     "MISC_CHECK": ("misc_path",),
 }
 DEEPEST = 5
+ReadBy = Callable[[str], tuple[list[Line], Iterable[str]]]
+"""The lines that a host reads, by its config-id, and the hosts that they name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,23 +107,37 @@ class Configuration:
                 yield words[words.index("--director") + 1]
 
 
-def read_by(lines: Iterable[Line], file: str, host: str) -> Configuration:
-    """Return what the host with that config-id reads in `file`."""
-    return Configuration(file, host, parsed(lines_for(list(lines), host)))
-
-
 def read_by_each_host(lines: Iterable[Line], file: str) -> list[Configuration]:
+    """Return what each host reads in the lines of `file`, which includes no other."""
+    all_lines = list(lines)
+
+    def read(host: str) -> tuple[list[Line], Iterable[str]]:
+        reader = HostReader(host)
+        return list(reader.read(all_lines)), reader.named
+
+    return configurations(file, read)
+
+
+def configurations(file: str, read: ReadBy) -> list[Configuration]:
     """Return what each host reads in `file`: those that `@` lines name, and any other.
 
-    A cluster has two directors at least: where two have a name, no other one is expected.
+    A cluster has two directors at least: where two have a name, no other one is expected. Each
+    one may read files that name others yet.
     """
-    all_lines = list(lines)
-    hosts = named_hosts(all_lines)
-    if not hosts:
-        return [Configuration(file, None, parsed(lines_for(all_lines, "")))]
-    if len(hosts) == 1:
-        hosts.append("")
-    return [read_by(all_lines, file, host) for host in hosts]
+    lines, named = read("")
+    by_host, waiting = {"": lines}, list(named)
+    while waiting and len(by_host) <= MOST_HOSTS:
+        host = waiting.pop(0)
+        if host not in by_host:
+            by_host[host], named = read(host)
+            waiting += named
+    if len(by_host) == 1:
+        return [Configuration(file, None, parsed(lines))]
+    if len(by_host) > 2:
+        del by_host[""]
+    else:
+        by_host[""] = by_host.pop("")
+    return [Configuration(file, host, parsed(read_in)) for host, read_in in by_host.items()]
 
 
 def _other_scripts(block: Block, depth: int = 0) -> Iterator[Block]:

@@ -1,41 +1,32 @@
-"""keepalived.conf with the files that it includes, line by line, as keepalived reads them."""
+"""The files that keepalived reads: its keepalived.conf, and what that includes."""
 
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import stat
-from collections.abc import Iterator
 from glob import glob, has_magic
 from pathlib import Path
+from typing import NamedTuple
 
-from lvsdr.formats.keepalived.conditional_lines import DEFINITION, with_names
-from lvsdr.formats.keepalived.conf_syntax import Line, lines_of, words_of
+from lvsdr.formats.keepalived.conf_syntax import Line, lines_of
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.printable import printable
 
-# keepalived.conf(5): they differ in what keepalived calls an error.
-KEYWORDS = frozenset({"include", *(f"include{each}" for each in "rmwba")})
 # Files of keepalived are small, and few; who makes them otherwise must not use up the memory.
 LARGEST, MOST, DEEPEST = 1 << 20, 1000, 20
 MOST_BYTES = 8 << 20
 """Of all files of one run together."""
 MOST_BRACES = 256
 ROOT = Path("/")
-
-
-@dataclass(slots=True)
-class ReadLines:
-    """The lines of a file with all that it includes, and what was found on the way.
-
-    `unread` says which parts keepalived may have read, and we could not.
-    """
-
-    lines: list[Line] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    unread: list[str] = field(default_factory=list)
-    files: int = 0
+# In place of what a variable of keepalived's own environment says, from 2.4 on: nobody knows here.
+UNKNOWN = "$_ENV("
+# What glob(7) has and Python has not: another word for "none of these", and classes of letters.
+NONE_OF = re.compile(r"\[\^")
+CLASSES = {"digit": "0-9", "alpha": "a-zA-Z", "alnum": "a-zA-Z0-9", "lower": "a-z", "upper": "A-Z"}
+CLASS = re.compile(rf"\[:({'|'.join(CLASSES)}):\]")
 
 
 @dataclass(slots=True)
@@ -51,60 +42,50 @@ class Budget:
             raise OSError(0, f"the files have more than {MOST_BYTES} bytes together")
 
 
-def read_lines(path: Path, root: Path = ROOT, budget: Budget | None = None) -> ReadLines:
-    """Return the lines of the file at `path`; raise OSError where that one cannot be read.
+class _Open(NamedTuple):
+    """A file that is being read: where it is, and what it really is."""
 
-    Names are as keepalived sees them, which sees `root` as its root. `budget` is of several files
-    that are read in one run.
+    path: Path
+    real: Path
+
+
+@dataclass(slots=True)
+class Files:
+    """The files that one host reads, and what was found on the way.
+
+    Names are as keepalived sees them, which sees `root` as its root. `unread` says which parts
+    keepalived may have read, and we could not. What is `elsewhere`, on another host, need not be
+    here.
     """
-    reading = _Including(root, ReadLines(), budget or Budget())
-    text, real = reading.opened(path)
-    reading.done.lines += reading.lines(path, text, (real,))
-    return reading.done
 
+    root: Path = ROOT
+    budget: Budget = field(default_factory=Budget)
+    findings: list[Finding] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    elsewhere: bool = False
+    _number: int = 0
+    _stack: list[_Open] = field(default_factory=list)
 
-@dataclass(frozen=True, slots=True)
-class _Including:
-    root: Path
-    done: ReadLines
-    budget: Budget
-    # Definitions that count for every host; a name that one host alone has stays as it is.
-    names: dict[str, str] = field(default_factory=dict)
+    def first(self, path: Path) -> list[Line]:
+        """Return the lines of the first file; raise OSError where it cannot be read."""
+        return self._opened(path)
 
-    def lines(self, path: Path, text: str, above: tuple[Path, ...]) -> Iterator[Line]:
-        """Yield the lines of a file, and those of an included one in the place of its `include`.
-
-        The braces of a file need not be balanced: what counts is the whole.
-        """
-        self.done.files += 1
-        for there in lines_of(text, str(path)):
-            if definition := DEFINITION.match(there.text):
-                self.names[definition[1]] = definition[2].strip()
-            # Few lines include anything, and all have to be looked at.
-            words = words_of(with_names(there, self.names)) if "include" in there.text else []
-            if len(words) < 2 or words[0] not in KEYWORDS:
-                yield there
-                continue
-            for included in self._included(words[1], path.parent, there):
-                yield from self._of_included(included, there, above)
-
-    def opened(self, path: Path) -> tuple[str, Path]:
-        """Return what a file says, and what it really is; raise OSError where it is none."""
-        place = self._place(path)
+    def open(self, path: Path, there: Line) -> list[Line] | None:
+        """Return the lines of an included file, to be closed then; None for what is not read."""
         try:
-            text = text_of(place)
-            self.budget.spend(text)
-            return text, place.resolve()
-        except (RuntimeError, ValueError) as error:
-            raise OSError(0, str(error)) from error
-
-    def _place(self, path: Path) -> Path:
-        return path if self.root == ROOT else self.root / str(path).lstrip("/")
-
-    def _of_included(self, path: Path, there: Line, above: tuple[Path, ...]) -> Iterator[Line]:
-        try:
-            text, real = self.opened(path)
+            self._refuse_executable(path)
+            real = _real(self._place(path))
+            if any(each.real == real for each in self._stack) or len(self._stack) > DEEPEST:
+                self._fault(there, path, f"{path} includes itself")
+            elif self._number >= MOST:
+                self._fault(there, path, f"more than {MOST} files are included")
+            else:
+                return self._opened(path)
+        except _SkippedError as error:
+            self._fault(there, path, str(error), unread=False)
         except OSError as error:
+            if self.elsewhere and isinstance(error, FileNotFoundError):
+                return None
             reason = (error.strerror or str(error)).lower()
             # Where there is none, keepalived has read none; a name to fill in may stand for one.
             self._fault(
@@ -113,27 +94,60 @@ class _Including:
                 f"{path} cannot be read: {reason}",
                 unread=not isinstance(error, FileNotFoundError) or "$" in str(path),
             )
-            return
-        if real in above or len(above) > DEEPEST:
-            self._fault(there, path, f"{path} includes itself")
-        elif self.done.files >= MOST:
-            self._fault(there, path, f"more than {MOST} files are included")
-        else:
-            yield from self.lines(path, text, (*above, real))
+        return None
 
-    def _included(self, pattern: str, folder: Path, there: Line) -> list[Path]:
+    def close(self) -> None:
+        """End the file that was opened last."""
+        self._stack.pop()
+
+    def folder(self) -> str:
+        """Return the folder of the file that is read, without links, as keepalived calls it."""
+        real = str(_real(self._place(self._stack[-1].path.parent)))
+        top = str(_real(self.root))
+        below = real.removeprefix(top)
+        return real if self.root == ROOT or below == real else f"/{below.lstrip('/')}"
+
+    def included(self, pattern: str, there: Line) -> list[Path]:
         """Return the files that a pattern of glob(7), with braces as in csh, means in a folder."""
+        folder = self._stack[-1].path.parent
+        if UNKNOWN in pattern:
+            text = f"{printable(pattern)} is named by a variable of keepalived's own environment"
+            self._fault(there, folder / pattern, text, severity=WARNING)
+            return []
         found = [path for each in _braces(pattern) for path in self._matching(each, folder)]
         files = [path for path in found if not _is_folder(self._place(path))]
-        if not files:
+        if not files and not self.elsewhere:
             text = f"no file is {printable(pattern)}, and keepalived goes on without it"
-            path = folder / pattern
-            self._fault(there, path, text, severity=WARNING, unread=False)
+            self._fault(there, folder / pattern, text, severity=WARNING, unread=False)
         return files
+
+    def _opened(self, path: Path) -> list[Line]:
+        place = self._place(path)
+        try:
+            text = text_of(place)
+            self.budget.spend(text)
+            self._stack.append(_Open(path, _real(place)))
+        except (RuntimeError, ValueError) as error:
+            raise OSError(0, str(error)) from error
+        self._number += 1
+        # The braces of a file need not be balanced: what counts is the whole.
+        return list(lines_of(text, str(path)))
+
+    def _place(self, path: Path) -> Path:
+        return path if self.root == ROOT else self.root / str(path).lstrip("/")
+
+    def _refuse_executable(self, path: Path) -> None:
+        try:
+            mode = self._place(path).stat().st_mode
+        except ValueError as error:
+            raise OSError(0, str(error)) from error
+        if stat.S_ISREG(mode) and mode & 0o111:
+            raise _SkippedError(f"keepalived leaves {path} out, for it can be executed")
 
     def _matching(self, pattern: str, folder: Path) -> list[Path]:
         if not has_magic(pattern):
             return [folder / pattern]
+        pattern = CLASS.sub(lambda found: CLASSES[found[1]], NONE_OF.sub("[!", pattern))
         base = ROOT if pattern.startswith("/") else folder
         # Path.glob takes no pattern from /, and none with `..`.
         try:
@@ -149,9 +163,21 @@ class _Including:
         where = f"{there.file}:{there.number}"
         look = f"ls -l {shlex.quote(printable(str(path)))}"
         fault = Finding("KEEPALIVED-INCLUDE", severity, there.file, f"{where}: {text}", look=look)
-        self.done.findings.append(fault)
+        self.findings.append(fault)
         if unread:
-            self.done.unread.append(fault.message)
+            self.unread.append(fault.message)
+
+
+class _SkippedError(Exception):
+    """A file that keepalived does not read; the message says why."""
+
+
+def _real(path: Path) -> Path:
+    """Return what a path really is; raise OSError where nobody can say."""
+    try:
+        return path.resolve()
+    except (RuntimeError, ValueError) as error:
+        raise OSError(0, str(error)) from error
 
 
 def _is_folder(path: Path) -> bool:

@@ -20,6 +20,8 @@ def router_id_clashes(confs: Sequence[Configuration]) -> Iterator[Finding]:
         # IPv4 and IPv6 have a number space each (RFC 5798, 5.2.3).
         by_link: dict[tuple[str, str, int], str] = {}
         for router in conf.routers():
+            if not router.number:
+                continue
             seen, there = by_name.setdefault(router.name, (router.number, conf.name))
             if seen != router.number:
                 text = f"{router.where}: {router.name} has the virtual_router_id {router.number}"

@@ -7,6 +7,7 @@ from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 from typing import Literal
 
 from lvsdr.formats.keepalived.conf_syntax import Block
+from lvsdr.formats.keepalived.includes import UNKNOWN
 from lvsdr.model.late_dataclasses import dataclass
 
 VIP_LISTS = ("virtual_ipaddress", "virtual_ipaddress_excluded")
@@ -14,7 +15,7 @@ VIP_LISTS = ("virtual_ipaddress", "virtual_ipaddress_excluded")
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """A vrrp_instance; `number` is its virtual_router_id, 0 where it has none."""
+    """A vrrp_instance; `number` is its virtual_router_id, and 0 where that is not known."""
 
     name: str
     number: int
@@ -56,7 +57,7 @@ def routers_in(root: Block) -> Iterator[Router]:
         yield Router(
             instance.value,
             int(digits[:9]) if digits.isascii() and digits.isdigit() else 0,
-            link.value if link else "",
+            link.value if link and UNKNOWN not in link.value else "",
             _family(instance),
             instance,
         )

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from lvsdr.formats.keepalived.conf_in_use import in_use
-from lvsdr.formats.keepalived.configuration import Configuration, read_by
-from lvsdr.formats.keepalived.includes import read_lines
+from lvsdr.formats.keepalived.configuration import Configuration
+from lvsdr.formats.keepalived.reading import read_by
 from lvsdr.kernel.views.running_checkers import ldirectord
 from lvsdr.model.foreign_program import Owner
 from lvsdr.model.printable import printable
@@ -37,14 +37,15 @@ def _keepalived(root: Path) -> Iterator[Owner]:
         prefix = "" if used.root == root else str(used.root)
         place = prefix + str(used.file)
         try:
-            read = read_lines(used.file, used.root)
+            read = read_by(used.file, used.host, used.root)
         except OSError as error:
             # Without a file, keepalived is not started at boot.
             if used.running or not isinstance(error, FileNotFoundError):
                 reason = (error.strerror or str(error)).lower()
                 yield _unread(place, f"{place} cannot be read: {reason}")
             continue
-        yield from _claims(read_by(read.lines, str(used.file), used.host), prefix)
+        for conf in read.confs:
+            yield from _claims(conf, prefix)
         yield from (_unread(place, each) for each in read.unread)
 
 

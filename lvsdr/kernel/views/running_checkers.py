@@ -9,8 +9,8 @@ from pathlib import Path, PurePath
 
 from lvsdr.formats.keepalived.checked_services import checked_services
 from lvsdr.formats.keepalived.conf_in_use import KEEPALIVED, ROOT, in_use, program_of
-from lvsdr.formats.keepalived.configuration import read_by
-from lvsdr.formats.keepalived.includes import read_lines, text_of
+from lvsdr.formats.keepalived.includes import text_of
+from lvsdr.formats.keepalived.reading import read_by
 from lvsdr.formats.ldirectord import services_in
 from lvsdr.model.foreign_program import Checker, Owner
 from lvsdr.model.printable import printable
@@ -28,8 +28,8 @@ def checkers(root: Path = ROOT) -> Iterator[Checker]:
     for used in in_use(root):
         if used.running and used.checks:
             with suppress(OSError):
-                lines = read_lines(used.file, used.root).lines
-                services = checked_services(read_by(lines, str(used.file), used.host).root)
+                read = read_by(used.file, used.host, used.root)
+                services = [it for conf in read.confs for it in checked_services(conf.root)]
                 yield Checker(KEEPALIVED, printable(str(used.file)), tuple(services))
     for owner in ldirectord(root / "proc"):
         with suppress(OSError):
