@@ -188,7 +188,7 @@ LONG = Service("tcp", LONG6, 65535, family="inet6")
 
 def rows_of(service: Service, rip: str, counters: Counters | None = FULL) -> list[Row]:
     server, real = VirtualServer(service, persistence=300), RealServer(service, ip_address(rip), 80)
-    changed = replace(real, weight=65535, upper_threshold=100000, lower_threshold=80000)
+    changed = replace(real, weight=2147483647, upper_threshold=100000, lower_threshold=80000)
     return [
         Row(Address("eth0", host_interface(service.vip or LONG6)), None),
         Row(server, server, counters=counters),

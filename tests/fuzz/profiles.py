@@ -208,7 +208,7 @@ def _real_server(draw: st.DrawFn, rip: str, port: int) -> dict[str, Any]:
         "rip": rip,
         **({} if method == "dr" and draw(st.booleans()) else {"forwarding_method": method}),
         **some(draw, ports, "port"),
-        **some(draw, st.sampled_from([0, 1, 65535]), "weight"),
+        **some(draw, st.sampled_from([0, 1, 65535, 2**31 - 1]), "weight"),
         **some(draw, st.integers(0, 2**31 - 1), "upper_threshold"),
         **(draw(TUNNELS) if method == "tunnel" else {}),
     }
