@@ -18,7 +18,7 @@ from test_keepalived_owner import DEFAULT, process, us, write
 VIP, RIP = ip_address("192.0.2.10"), ip_address("192.0.2.11")
 WEB = Service("tcp", VIP, 80)
 SERVER = RealServer(WEB, RIP, 80)
-CONF = "virtual_server 192.0.2.10 80 {\nreal_server 192.0.2.11 80 {\n}\n}\n"
+CONF = "virtual_server 192.0.2.10 80 {\nprotocol TCP\nreal_server 192.0.2.11 80 {\n}\n}\n"
 CF = "virtual=192.0.2.10:80\n\treal=192.0.2.11:80 gate 1\n"
 LDIRECTORD = ("/usr/bin/perl", "-w", "/usr/sbin/ldirectord", "/etc/web.cf", "start")
 
@@ -83,12 +83,14 @@ def test_a_ldirectord_that_runs_checks_what_its_file_names(tmp_path: Path) -> No
 REALS = frozenset({(RIP, 80), (ip_address("192.0.2.12"), 8080)})
 INNER = "real_server 192.0.2.11 80 {\n}\nreal_server 192.0.2.12 8080 {\n}\n"
 CONFS = {
-    "plain": (f"virtual_server 192.0.2.10 80 {{\n{INNER}}}\n", "tcp 192.0.2.10:80"),
+    "plain": (f"virtual_server 192.0.2.10 80 {{\nprotocol tcp\n{INNER}}}\n", "tcp 192.0.2.10:80"),
     "udp": (f"virtual_server 192.0.2.10 53 {{\nprotocol UDP\n{INNER}}}\n", "udp 192.0.2.10:53"),
+    # As keepalived -t says: "no protocol set - defaulting to UDP".
+    "none": (f"virtual_server 192.0.2.10 53 {{\n{INNER}}}\n", "udp 192.0.2.10:53"),
     "mark": (f"virtual_server fwmark 7 {{\n{INNER}}}\n", "fwmark 7"),
     "group": (
         f"virtual_server_group g {{\n192.0.2.10-12 80\nfwmark 7\n}}\n"
-        f"virtual_server group g {{\n{INNER}}}\n",
+        f"virtual_server group g {{\nprotocol TCP\n{INNER}}}\n",
         "tcp 192.0.2.10:80, tcp 192.0.2.12:80, fwmark 7",
     ),
     "no such group": (f"virtual_server group h {{\n{INNER}}}\n", ""),

@@ -12,14 +12,16 @@ from typing import Any
 import pytest
 
 from fake import FakeSession, host
+from lvsdr.cli.main import run
 from lvsdr.core.situation import plan_apply, plan_standby
 from lvsdr.errors import ProfileError
-from lvsdr.formats.keepalived.conf_syntax import Line
+from lvsdr.formats.keepalived.checked_services import checked_services
+from lvsdr.formats.keepalived.conf_syntax import Line, lines_of
 from lvsdr.formats.keepalived.configuration import read_by_each_host
 from lvsdr.formats.keepalived.judge import findings as judged
 from lvsdr.keepalived.host_roles import Roles
 from lvsdr.keepalived.rivals import spared
-from lvsdr.model.foreign_program import Owner
+from lvsdr.model.foreign_program import Checker, Owner
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer, VirtualServer
 from lvsdr.model.ipvs_daemons import Timeout
@@ -352,3 +354,91 @@ def test_the_profile_of_the_hooks_says_whose_the_table_is(
 
     told = [it["rule"] for it in checked.document["findings"]]
     assert ("KEEPALIVED-VIRTUAL-SERVER" in told) == bool(code)
+
+
+# --- services that keepalived has as well --------------------------------------------------------
+
+
+def on_host(folder: Path, text: str, *, running: bool) -> tuple[Checker, ...]:
+    """Return what keepalived has in a file, on a host where it runs or starts at boot."""
+    lines = lines_of(text, "k.conf")
+    (conf,) = read_by_each_host(lines, "k.conf")
+    services = tuple(checked_services(conf.root))
+    return (Checker("keepalived", str(folder / "k.conf"), services, running),)
+
+
+def server_of(where: str, more: str = "protocol TCP") -> str:
+    return f"virtual_server {where} {{\n{more}\nreal_server 192.168.1.11 80 {{\n}}\n}}\n"
+
+
+GROUP = "virtual_server_group web {\n192.168.1.2-9 80\n}\n" + server_of("group web")
+
+
+@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.parametrize("verb", ["apply", "keep"])
+@pytest.mark.parametrize("text", [server_of("192.168.1.2 80"), GROUP])
+def test_a_service_that_keepalived_has_as_well_is_not_set_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], running: bool, verb: str, text: str
+) -> None:
+    """D23: it keeps what it finds in the table, and takes it away whole when it stops."""
+    kernel = host(DIP)
+    kernel.checking = on_host(tmp_path, text, running=running)
+    before = dict(kernel.objects)
+    session = FakeSession(kernel, tmp_path / "run")
+
+    code = run(("director", verb, "--allow-insecure-profile", str(DIRECTOR)), session)
+
+    said = capsys.readouterr().err
+    assert code == 6
+    assert "cannot set up virtual server tcp 192.168.1.2:80" in said
+    assert 'hint: write "table_owner": "keepalived" in the profile' in said
+    assert kernel.objects == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        server_of("192.168.1.2 8080"),
+        server_of("192.168.1.3 80"),
+        # Without a protocol keepalived means UDP.
+        server_of("192.168.1.2 80", ""),
+        server_of("192.168.1.2 80", "protocol UDP"),
+        server_of("fwmark 5"),
+        # A group that no virtual server names has no service.
+        "virtual_server_group web {\n192.168.1.2 80\n}\n",
+    ],
+)
+def test_another_service_of_keepalived_is_no_reason(tmp_path: Path, text: str) -> None:
+    kernel = host(DIP)
+    kernel.checking = on_host(tmp_path, text, running=True)
+
+    code = run(
+        ("director", "apply", "--allow-insecure-profile", str(DIRECTOR)),
+        FakeSession(kernel, tmp_path / "run"),
+    )
+
+    assert code == 0
+
+
+def test_what_is_lvsdrs_already_stays_so(tmp_path: Path) -> None:
+    """What its checks take out then is left out; verify says that both have it."""
+    kernel = host(DIP)
+    session = FakeSession(kernel, tmp_path / "run")
+    words = ("director", "apply", "--allow-insecure-profile", str(DIRECTOR))
+    assert run(words, session) == 0
+    kernel.checking = on_host(tmp_path, server_of("192.168.1.2 80"), running=True)
+
+    assert run(words, session) == 0
+
+
+def test_a_profile_that_leaves_the_table_to_keepalived_is_applied(tmp_path: Path) -> None:
+    kernel = host(DIP)
+    kernel.checking = on_host(tmp_path, server_of("192.168.1.2 80"), running=True)
+    path = leaving(tmp_path)
+
+    code = run(
+        ("director", "apply", "--allow-insecure-profile", str(path)),
+        FakeSession(kernel, tmp_path / "run"),
+    )
+
+    assert code == 0

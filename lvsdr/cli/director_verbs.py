@@ -13,6 +13,8 @@ from lvsdr.errors import CannotRun
 from lvsdr.render.results import Applied, Planned
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from lvsdr.core.kernel_interface import Kernel
     from lvsdr.core.situation import Situation
     from lvsdr.keepalived.vrrp_states import Notice
@@ -54,10 +56,11 @@ def apply(  # noqa: PLR0913, PLR0917 - as many options
 ) -> int:
     """Make this host the director of the profile, or leave it as it was.
 
-    Nothing is changed where another host answers for a VIP that this one has to take, nor where
-    keepalived says BACKUP or FAULT.
+    Nothing is changed where another host answers for a VIP that this one has to take, where
+    keepalived says BACKUP or FAULT, nor where it has one of the services as well.
     """
     from lvsdr.core import workflow
+    from lvsdr.core.one_table import refuse_services_of_keepalived
 
     wanted, book = director_profile(session, profile, role, partly=True), session.book()
     with book.locked(session.lock_timeout), session.kernel() as kernel:
@@ -74,14 +77,23 @@ def apply(  # noqa: PLR0913, PLR0917 - as many options
             unasked = take_over or even_on_standby or _is_master(said)
 
             def first(planned: Situation) -> None:
+                refuse_services_of_keepalived(planned, kernel)
                 notes.extend(() if unasked else _asked(session, profile, wanted, kernel, planned))
                 silences.extend(said_beforehand(session, wanted, planned, kernel))
 
             situation = workflow.apply(
                 wanted, kernel, book, session.announcer, first=first, file=profile
             )
-    session.tell((*situation.notes, *notes, *map(container.noted, around)))
-    vips = workflow.new_vips(situation.todo)
+    return _shown(session, situation, (*notes, *map(container.noted, around)), silences)
+
+
+def _shown(
+    session: Session, situation: Situation, notes: Iterable[str], silences: list[Silence]
+) -> int:
+    from lvsdr.core.workflow import new_vips
+
+    session.tell((*situation.notes, *notes))
+    vips = new_vips(situation.todo)
     session.show(Applied(situation.todo, vips, situation.kept, silences))
     return 0
 

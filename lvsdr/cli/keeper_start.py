@@ -11,6 +11,7 @@ from lvsdr.cli.heard_signals import Signals
 from lvsdr.cli.session import Session
 from lvsdr.cli.silencing import said_beforehand
 from lvsdr.core.kernel_interface import Kernel
+from lvsdr.core.one_table import refuse_services_of_keepalived
 from lvsdr.core.situation import Situation
 from lvsdr.errors import CannotRun
 from lvsdr.keeper.keep_host import Busy, HostKeeper
@@ -26,6 +27,7 @@ def looked_at_first(
     """Look at what `apply` looks at before the first change; raises CannotRun."""
     around = container.host_side(session, profile, kernel)
     container.refuse_company(around)
+    refuse_services_of_keepalived(situation, kernel)
     session.tell(map(container.noted, around))
     said_beforehand(session, profile, situation, kernel)
 

@@ -27,7 +27,7 @@ def taken_out(todo: Plan, left: Objects, kernel: Kernel) -> dict[Key, Down]:
         # As in nearly every plan, which need not pay for what a checker is known by.
         return {}
     found: dict[Key, Down] = {}
-    for checker in kernel.checkers():
+    for checker in (each for each in kernel.checkers() if each.running):
         for key, change in back.items():
             server = change.after
             assert isinstance(server, RealServer), "it serves"

@@ -50,11 +50,19 @@ class CheckedService:
 
 @dataclass(frozen=True, slots=True)
 class Checker:
-    """A program that runs here, and takes out of the IPVS table who does not pass its checks."""
+    """A program that takes out of the IPVS table who does not pass its checks.
+
+    It runs here; where it is not `running`, it would from the next boot on.
+    """
 
     program: str
     place: str
     services: tuple[CheckedService, ...]
+    running: bool = True
+
+    def has(self, service: Service) -> bool:
+        """Return whether it sets up that service."""
+        return any(each.is_of(service) for each in self.services)
 
     def checks(self, server: RealServer) -> bool:
         """Return whether it checks a real server."""

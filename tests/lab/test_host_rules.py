@@ -22,6 +22,7 @@ from rig import (
     for_now,
     lvsdr,
     realserver,
+    refused,
     rig,
     settled,
     verified,
@@ -380,6 +381,39 @@ def test_a_keepalived_that_runs_here_takes_the_table_away(
     assert elsewhere == ()
     assert after == (before if left else set())
     assert verdict(made, "director").findings == ()
+
+
+def test_a_service_of_a_keepalived_that_runs_here_is_not_taken_on(
+    made: Rig, tmp_path: Path
+) -> None:
+    """What lvsdr would have in it, keepalived takes away when it stops."""
+    file, wanted = tmp_path / "keepalived.conf", tmp_path / "more.json"
+    file.write_text(
+        "global_defs {\nrouter_id lab\n}\n"
+        f"virtual_server {VIP} 8081 {{\nprotocol TCP\nlvs_method DR\nlvs_sched rr\n"
+        f"real_server {RIPS[0]} 8081 {{\n}}\n}}\n"
+    )
+    document = json.loads(made.director.read_text())
+    document["virtual_servers"].append(virtual_server(rips=RIPS[1:], port=8081))
+    wanted.write_text(json.dumps(document))
+    host = made.lab.director
+    before = set(ipvsadm(host))
+
+    with keepalived(host, file, tmp_path):
+        grown = settled(lambda: set(ipvsadm(host)) > before, True, 10)
+        there = set(ipvsadm(host))
+        said = refused(host, "director", "apply", wanted, expect=6)
+        same = set(ipvsadm(host)) == there
+        # As if it were not refused.
+        host.run("ipvsadm", "-a", "-t", f"{VIP}:8081", "-r", f"{RIPS[1]}:8081", "-g")
+    after = set(ipvsadm(host))
+
+    assert (grown, same) == (True, True)
+    assert f"cannot set up virtual server tcp {VIP}:8081: {file} has it as well" in said
+    assert after == before
+    lvsdr(host, "director", "apply", wanted)
+    lvsdr(host, "director", "apply", made.director)
+    assert set(ipvsadm(host)) == before
 
 
 @contextmanager

@@ -21,16 +21,16 @@ DEFAULT_FILE = "/etc/ha.d/ldirectord.cf"
 
 
 def checkers(root: Path = ROOT) -> Iterator[Checker]:
-    """Yield each program that runs here and checks real servers, by the file that it has read.
+    """Yield each program that checks real servers here, or will from the next boot on, by its file.
 
     One whose file cannot be read checks nothing that anybody could name.
     """
     for used in in_use(root):
-        if used.running and used.checks:
+        if used.checks:
             with suppress(OSError):
                 read = read_by(used.file, used.host, used.root)
                 services = [it for conf in read.confs for it in checked_services(conf.root)]
-                yield Checker(KEEPALIVED, printable(str(used.file)), tuple(services))
+                yield Checker(KEEPALIVED, printable(str(used.file)), tuple(services), used.running)
     for owner in ldirectord(root / "proc"):
         with suppress(OSError):
             # A name alone is one in its own folder.
