@@ -190,7 +190,7 @@ def test_whatever_is_printed_has_no_fault() -> None:
 GOOD: list[tuple[Document, list[str]]] = [
     (document(), []),
     (document(), ["--virtual-servers"]),
-    (document(health={}), ["--virtual-servers", "--track-files", "/run/lvsdr/track"]),
+    (document(health={}), ["--virtual-servers", "--track-files", "TMP"]),
     (document(health={"fall": 1}), ["--virtual-servers", "--fifo", "/run/lvsdr/fifo"]),
     (document(), ["--vrrp-version", "2", "--advertise", "2"]),
     (document(), ["--nopreempt", "--unicast-source", "10.0.0.1", "--unicast-peer", "10.0.0.2"]),
@@ -214,10 +214,84 @@ def test_what_a_pair_needs_is_printed_without_fault(
 ) -> None:
     needs_keepalived()
 
-    code, text, said = config(tmp_path, data, *words)
+    # From 2.3 on the folder of track files has to be there.
+    code, text, said = config(
+        tmp_path, data, *(each.replace("TMP", str(tmp_path)) for each in words)
+    )
 
     assert (code, said) == (0, "")
     assert errors(tmp_path, text) == []
+
+
+MANY_FOUR = [{"address": f"10.1.{number // 250}.{number % 250 + 1}"} for number in range(300)]
+MANY_SIX = [{"address": f"fd00::{number:x}"} for number in range(1, 202)]
+
+
+@pytest.mark.parametrize("vips", [MANY_FOUR, MANY_SIX, MANY_FOUR + MANY_SIX], ids=["4", "6", "46"])
+@pytest.mark.parametrize("words", [[], ["--sync-group", "ALL", "--sync-link", "lvsdr9"]])
+def test_vips_that_no_advert_holds_go_along_unsaid(
+    tmp_path: Path, vips: list[Document], words: list[str]
+) -> None:
+    """keepalived -t has something against more than 255, and than 89 of IPv6 at an MTU of 1500."""
+    needs_keepalived()
+
+    data = document(vips=vips, vips_owner="keepalived", virtual_servers=[])
+    code, text, said = config(tmp_path, data, *words)
+
+    assert (code, said) == (0, "")
+    found = [each for each in errors(tmp_path, text) if not words or "VIPs" in each]
+    assert found == []
+    instances = [*parsed(lines_of(text)).all("vrrp_instance")]
+    held = [
+        ip_address(each.name.partition("/")[0])
+        for instance in instances
+        for part in instance.all("virtual_ipaddress", "virtual_ipaddress_excluded")
+        for each in part.inner
+    ]
+    held = [each for each in held if not (each.is_link_local or each.is_loopback)]
+    assert sorted(map(str, held)) == sorted(each["address"] for each in vips)
+    # Without the link's own address, which comes first.
+    (told, *_) = instances[0].all("virtual_ipaddress")
+    assert len(told.inner) == (255 if vips is not MANY_SIX else 75)
+
+
+@pytest.mark.parametrize("advertise", ["0.333", "0.015", "1.005", "39.999"])
+def test_a_time_between_two_hundredths_is_refused(tmp_path: Path, advertise: str) -> None:
+    code, text, said = config(tmp_path, document(), "--advertise", advertise)
+
+    assert (code, text) == (2, "")
+    assert "counts hundredths of a second" in said
+    hint = said.partition("hint: ")[2].split()
+    assert config(tmp_path, document(), *hint)[0] == 0
+
+
+@pytest.mark.parametrize("advertise", ["0.01", "0.07", "0.29", "0.57", "1.1", "4.35", "40"])
+def test_every_hundredth_is_taken(tmp_path: Path, advertise: str) -> None:
+    needs_keepalived()
+
+    code, text, said = config(tmp_path, document(), "--advertise", advertise)
+
+    assert (code, said) == (0, "")
+    assert errors(tmp_path, text) == []
+
+
+def test_a_hook_is_written_without_links_in_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """keepalived 2.3 never runs what is behind one, and says so in one line of its log."""
+    (tmp_path / "lvsdr-0.2").mkdir()
+    (tmp_path / "lvsdr").symlink_to("lvsdr-0.2")
+    (tmp_path / "lvsdr-0.2" / "newest").write_text("#!/bin/sh\n")
+    (tmp_path / "lvsdr-0.2" / "newest").chmod(0o755)
+    (tmp_path / "lvsdr-0.2" / "lvsdr").symlink_to("newest")
+    monkeypatch.setenv("PATH", f"{tmp_path}/lvsdr")
+
+    _, text, _ = config(tmp_path, document())
+
+    instance = parsed(lines_of(text)).first("vrrp_instance")
+    assert instance is not None
+    (hook,) = instance.all("notify")
+    assert hook.value.split()[0] == f"{tmp_path}/lvsdr-0.2/lvsdr"
 
 
 BAD: list[tuple[Document, list[str], str]] = [

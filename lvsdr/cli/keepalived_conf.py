@@ -47,7 +47,8 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     """
     from lvsdr.formats.keepalived.includes import Budget
     from lvsdr.formats.keepalived.judge import findings
-    from lvsdr.formats.keepalived.syntax_check import said_by_keepalived
+    from lvsdr.formats.keepalived.syntax_check import installed_version, said_by_keepalived
+    from lvsdr.formats.keepalived.versions import NEWEST
     from lvsdr.model.finding import ERROR
     from lvsdr.model.profile import DirectorProfile
     from lvsdr.profile.reader import read
@@ -59,7 +60,8 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     found = list(said_by_keepalived(files))
     found += [each for it in read_in for each in it.findings]
     confs = [each for it in read_in for each in it.confs]
-    found += findings(confs, profile, _leaving(confs) if profile is None else ())
+    leaving = _leaving(confs) if profile is None else ()
+    found += findings(confs, profile, leaving, installed_version() or NEWEST)
     session.show(ConfFindings(found))
     return 1 if any(each.severity == ERROR for each in found) else 0
 

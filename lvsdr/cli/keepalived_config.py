@@ -165,17 +165,27 @@ def _program() -> tuple[list[str], list[str]]:
     """Return how keepalived is to call this program, and what is to be said of that."""
     found = shutil.which("lvsdr")
     if found is not None:
-        return [found], []
+        return [_in_its_folder(found)], []
     own = Path(sys.argv[0]).absolute()
     if own.name == "lvsdr" and own.is_file() and os.access(own, os.X_OK):
-        return [str(own)], []
+        return [_in_its_folder(own)], []
     if not os.access(sys.executable, os.X_OK):
         raise CannotRun(
             "cannot write the hook: no program lvsdr is on PATH",
             hints=["install it where root finds it, as in /usr/local/bin"],
         )
     note = "# There is no program lvsdr on PATH: the hook calls the Python that runs this one."
-    return [sys.executable, "-I", "-m", "lvsdr"], [note]
+    return [_in_its_folder(sys.executable), "-I", "-m", "lvsdr"], [note]
+
+
+def _in_its_folder(program: str | Path) -> str:
+    """Return the path of a program without links in its folder.
+
+    From 2.3 on keepalived runs none behind such a link. The last part stays as it is: a link to
+    the newest version, and what tells a virtual environment's Python which one that is.
+    """
+    path = Path(program).absolute()
+    return str(path.parent.resolve() / path.name)
 
 
 def _first_line(path: Path) -> str:

@@ -11,6 +11,10 @@ from lvsdr.model.address import IPAddress, host_interface
 from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.profile import DirectorProfile
 
+# What adverts hold: of IPv4 their count is a byte, of IPv6 the least MTU sets the limit, beside the
+# link's own address; at an MTU of 1500 keepalived takes 89.
+MOST_FOUR, MOST_SIX = 255, 74
+
 
 @dataclass(frozen=True, slots=True)
 class Vrrp:
@@ -127,13 +131,15 @@ def _stand_in(number: int, vrrp: Vrrp, four: bool) -> Iterator[str]:
 def _addresses(
     four: Sequence[IPAddress], six: Sequence[IPAddress], link: str, vrrp: Vrrp
 ) -> Iterator[str]:
-    first, rest = (four, six) if four else (six, [])
+    told = MOST_FOUR if four else MOST_SIX
+    first, rest = (four or six)[:told], [*(four or six)[told:], *(six if four else [])]
     on_link = [f"{host_interface(vip)} dev {link}" for vip in first]
     if not four:
         # The first address of an instance for IPv6 has to be one of the link (RFC 5798).
         on_link.insert(0, f"fe80::{vrrp.router:x}/64 dev {link}")
     yield from block("virtual_ipaddress", on_link)
     if rest:
-        # An instance speaks of one family; addresses of the other one go along unsaid.
+        # An instance speaks of one family, and of no more than an advert holds; addresses of the
+        # other one, and those beyond, go along unsaid.
         others = [f"{host_interface(vip)} dev {link}" for vip in rest]
         yield from block("virtual_ipaddress_excluded", others)

@@ -12,6 +12,7 @@ from lvsdr.formats.keepalived.judge_hooks import (
 )
 from lvsdr.formats.keepalived.judge_routers import router_faults, router_id_clashes
 from lvsdr.formats.keepalived.judge_vips import vip_faults, vips_of_two_routers
+from lvsdr.formats.keepalived.versions import Version
 from lvsdr.formats.keepalived.virtual_servers import ServiceBlock
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.profile import DirectorProfile
@@ -21,19 +22,24 @@ def findings(
     confs: Sequence[Configuration],
     director: DirectorProfile | None = None,
     leaving: Collection[str] = (),
+    version: Version | None = None,
 ) -> Iterator[Finding]:
     """Yield what is wrong in each configuration, and between those of one cluster; each once.
 
-    `leaving` are the files of the profiles that leave the table to keepalived.
+    `leaving` are the files of the profiles that leave the table to keepalived, `version` that of
+    keepalived, where what differs between them is to be told.
     """
-    yield from dict.fromkeys(_all(confs, director, leaving))
+    yield from dict.fromkeys(_all(confs, director, leaving, version))
 
 
 def _all(
-    confs: Sequence[Configuration], director: DirectorProfile | None, leaving: Collection[str]
+    confs: Sequence[Configuration],
+    director: DirectorProfile | None,
+    leaving: Collection[str],
+    version: Version | None,
 ) -> Iterator[Finding]:
     for conf in confs:
-        yield from script_faults(conf)
+        yield from script_faults(conf, version)
         yield from hooks_not_run_by_root(conf, certain=director is not None)
         if not _is_keepaliveds(conf, director, leaving):
             yield from _beside_lvsdr(conf, director)

@@ -9,15 +9,19 @@ from pathlib import Path
 
 from lvsdr.formats.keepalived.conf_syntax import Block
 from lvsdr.formats.keepalived.configuration import FIFO_READERS, HOOKS, VRRP_FIFOS, Configuration
-from lvsdr.formats.keepalived.script_security import script_fault
+from lvsdr.formats.keepalived.script_security import fault_as_written, script_fault
+from lvsdr.formats.keepalived.versions import LOOKS_AT_WHAT_IS_WRITTEN, Version
 from lvsdr.model.finding import ERROR, WARNING, Finding
 
 # The user that keepalived takes where there is no script_user; root, where it does not exist.
 USER = "keepalived_script"
 
 
-def script_faults(conf: Configuration) -> Iterator[Finding]:
-    """Yield the scripts of a file that keepalived will not run, or would run for anybody."""
+def script_faults(conf: Configuration, version: Version | None) -> Iterator[Finding]:
+    """Yield the scripts of a file that keepalived will not run, or would run for anybody.
+
+    What versions differ in is told of `version`; nothing without one.
+    """
     found = list(conf.scripts())
     secure = any(conf.global_defs("enable_script_security"))
     if found and not secure:
@@ -30,7 +34,7 @@ def script_faults(conf: Configuration) -> Iterator[Finding]:
             look="add to global_defs: enable_script_security",
         )
     for script in found:
-        yield from _script(conf.file, script, secure=secure)
+        yield from _script(conf.file, script, version, secure=secure)
 
 
 def hooks_not_run_by_root(conf: Configuration, *, certain: bool) -> Iterator[Finding]:
@@ -90,7 +94,9 @@ def _members(group: Block) -> set[str]:
     return {word for part in group.all("group") for each in part.inner for word in each.words}
 
 
-def _script(file: str, script: Block, *, secure: bool) -> Iterator[Finding]:
+def _script(
+    file: str, script: Block, version: Version | None, *, secure: bool
+) -> Iterator[Finding]:
     words = _split(script.words[1] if len(script.words) > 1 else "")
     if words and "/" not in words[0] and script.name not in HOOKS:
         # Found in keepalived's own path: killall, as a rule.
@@ -104,15 +110,21 @@ def _script(file: str, script: Block, *, secure: bool) -> Iterator[Finding]:
             look="write the whole path: command -v lvsdr",
         )
         return
-    fault = script_fault(Path(words[0]))
+    path = Path(words[0])
+    fault, since = script_fault(path), ""
+    severity = ERROR
+    if fault is None and version is not None:
+        fault, since = fault_as_written(path), " 2.3 and later"
+        # It does, as long as it is not upgraded.
+        severity = ERROR if version >= LOOKS_AT_WHAT_IS_WRITTEN else WARNING
     if fault is None:
         return
     if fault.runs and not secure:
-        text = f"{script.where}: keepalived runs {words[0]}, whoever wrote it: {fault.reason}"
+        text = f"{script.where}: keepalived runs {path}, whoever wrote it: {fault.reason}"
         yield Finding("KEEPALIVED-SCRIPT-PATH", WARNING, file, text, fault.hint, look=fault.look)
         return
-    text = f"{script.where}: keepalived will not run {words[0]}: {fault.reason}"
-    yield Finding("KEEPALIVED-SCRIPT-PATH", ERROR, file, text, fault.hint, look=fault.look)
+    text = f"{script.where}: keepalived{since} will not run {path}: {fault.reason}"
+    yield Finding("KEEPALIVED-SCRIPT-PATH", severity, file, text, fault.hint, look=fault.look)
 
 
 def _split(command: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import stat
 from pathlib import Path
@@ -36,6 +37,32 @@ def script_fault(path: Path) -> Fault | None:
         mend = f"chmod +x {shlex.quote(str(whole))}"
         return Fault("it cannot be executed", runs=False, hint=mend)
     return next(filter(None, map(_open, (*reversed(whole.parents), whole))), None)
+
+
+def fault_as_written(path: Path) -> Fault | None:
+    """Return why keepalived 2.3 and later, which look at the path as written too, do not run it.
+
+    As lib/notify.c has it: a folder in it that is a link is none, whatever script security says;
+    the last part may be one, which has to be root's. `..` is taken away before anybody looks.
+    """
+    clean = Path(os.path.normpath(path))
+    for part in (*reversed(clean.parents), clean):
+        try:
+            seen = part.lstat()
+        except OSError:
+            # `..` behind a link leads elsewhere than its words say.
+            return Fault(f"there is no {part}", runs=False, look=f"write {path.resolve()}")
+        if part != clean and stat.S_ISLNK(seen.st_mode):
+            right = path.parent.resolve() / path.name
+            return Fault(f"the folder {part} in it is a link", runs=False, look=f"write {right}")
+        if stat.S_ISLNK(seen.st_mode):
+            if seen.st_uid == 0:
+                continue
+            look = f"a link of root's: ln -sf {shlex.quote(str(path.resolve()))} PATH"
+            return Fault(f"the link {part} is not root's", runs=True, look=look)
+        if (fault := _open(part)) is not None:
+            return fault
+    return None
 
 
 def _open(part: Path) -> Fault | None:

@@ -46,6 +46,8 @@ def _files(profile: DirectorProfile, folder: str) -> Iterator[str]:
             " lvsdr director keep would check nothing",
             hints=['write "health": {} in the profile', "leave out --track-files"],
         )
+    yield "# Where their folder is not there when it starts, keepalived 2.3 and later go on without"
+    yield "# them: lvsdr director keep --track-files makes it, and is to start before."
     for each in tracked:
         name = track_file_name(each)
         # Until something is known of it, a real server is taken for one that serves.

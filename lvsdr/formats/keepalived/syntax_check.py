@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -11,12 +12,22 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from lvsdr.formats.keepalived.versions import Version
 from lvsdr.model.finding import ERROR, WARNING, Finding
 
 PATIENCE = 10.0
 """Seconds for all files of a check."""
 # keepalived takes the square of their number over thousands of instances.
 LARGE, PATIENCE_WITH_LARGE = 256 * 1024, 2.0
+TOLD_VERSION = re.compile(r"Keepalived v(\d+)\.(\d+)\.(\d+)")
+# Debian's 2.3.3 and 2.3.4 are built so that they need it.
+OPTIONS, UNABLE = (
+    "/etc/keepalived/keepalived.config-opts",
+    "Unable to read build config options file",
+)
+REINSTALL = (
+    "bring it back: apt-get install --reinstall -o Dpkg::Options::=--force-confmiss keepalived"
+)
 # A shell's way to say that a signal ended a program: 128 and the number of the signal.
 OF_A_SHELL = 128
 
@@ -26,7 +37,7 @@ def said_by_keepalived(paths: Iterable[Path]) -> Iterator[Finding]:
 
     It takes as long as it likes over a large file: all of them together have PATIENCE.
     """
-    program = shutil.which("keepalived", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    program = _program()
     deadline = time.monotonic() + PATIENCE
     for path in paths if program else ():
         left = deadline - time.monotonic()
@@ -44,17 +55,20 @@ def said_by_keepalived(paths: Iterable[Path]) -> Iterator[Finding]:
 def _said(command: list[str], path: Path, patience: float, endless: str) -> Iterator[Finding]:
     look = shlex.join(command)
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=patience,
-            errors="replace",
-        )
+        done = _run(command, patience)
     except subprocess.TimeoutExpired:
         text = f"{path}: keepalived -t does not end within {patience:.0f} s"
         yield Finding("KEEPALIVED-SYNTAX", endless, str(path), text, look=look)
+        return
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        text = f"{path}: keepalived -t cannot be asked: {command[0]} does not start: {reason}"
+        yield Finding("KEEPALIVED-SYNTAX", ERROR, str(path), text, look=look)
+        return
+    if done.returncode and UNABLE in done.stderr:
+        text = f"{path}: keepalived -t cannot be asked: without its file {OPTIONS} keepalived of"
+        text += " this version does not start at all"
+        yield Finding("KEEPALIVED-SYNTAX", ERROR, str(path), text, look=REINSTALL)
         return
     lines = [each.strip() for each in (done.stderr + done.stdout).splitlines() if each.strip()]
     if (ended := ended_by(done.returncode)) or (done.returncode and not lines):
@@ -63,6 +77,33 @@ def _said(command: list[str], path: Path, patience: float, endless: str) -> Iter
         severity = ERROR if done.returncode else WARNING
         text = f"{path}: {line}"
         yield Finding("KEEPALIVED-SYNTAX", severity, str(path), text, look=look)
+
+
+def installed_version() -> Version | None:
+    """Return the version of keepalived, None where none is installed or it cannot say."""
+    program = _program()
+    if program is None:
+        return None
+    try:
+        told = TOLD_VERSION.search(_run([program, "-v"], PATIENCE_WITH_LARGE).stderr)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return None if told is None else (int(told[1]), int(told[2]), int(told[3]))
+
+
+def _program() -> str | None:
+    return shutil.which("keepalived", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+
+def _run(command: list[str], patience: float) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=patience,
+        errors="replace",
+    )
 
 
 def ended_by(code: int) -> str | None:

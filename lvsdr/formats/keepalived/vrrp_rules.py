@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from math import isclose
 
 from lvsdr.errors import ProfileError
 from lvsdr.formats.keepalived.conf_words import TAKEN
@@ -26,6 +27,12 @@ def _version(profile: DirectorProfile, vrrp: Vrrp) -> Iterator[Reason]:
         yield (
             f"VRRP version 2 counts whole seconds, and --advertise is {vrrp.advertise:g}",
             "leave out --vrrp-version, or: --advertise 1",
+        )
+    steps = vrrp.advertise * 100
+    if vrrp.version != 2 and not isclose(steps, round(steps), rel_tol=1e-9):
+        yield (
+            f"VRRP version 3 counts hundredths of a second, and --advertise is {vrrp.advertise:g}",
+            f"--advertise {max(1, round(steps)) / 100:g}",
         )
     four = any(vip.version == 4 for vip in profile.vips)
     six = any(vip.version == 6 for vip in profile.vips)
