@@ -36,7 +36,7 @@ LINKS = (
     HostLink("veth7", "veth"),
     HostLink("lo", "loopback", loopback=True),
     HostLink("lvsdr0", "dummy", arp=False),
-    HostLink("tunl0", "ipip", arp=False),
+    HostLink("tunl0", "ipip", up=False, arp=False),
 )
 HELD = ("eth0 192.0.2.11/24", "eth1 172.16.0.11/24", "lvsdr0 192.0.2.10/32")
 DEFAULT = RouteTo("unicast", "eth0", GATEWAY)

@@ -163,6 +163,37 @@ def test_a_strict_filter_drops_what_comes_out_of_gre(tunnels: Tunnels) -> None:
     assert "gre0" in found[0]["look"]
 
 
+def test_a_loose_filter_drops_it_too_where_the_vip_is_on_lo(
+    tunnels: Tunnels, tmp_path: Path
+) -> None:
+    """As Debian 13 has it: linux-sysctl-defaults sets 2 on each link, and gre0 has no address."""
+    host = tunnels.made.lab.realservers[GRE]
+    on_lo = write(tmp_path, realserver("lo"), "lo")
+    before = state(host)
+    filters = [f"net/ipv4/conf/{scope}/rp_filter" for scope in ("all", "gre0", "eth0")]
+    were = [host.run("sysctl", "-n", each).stdout.strip() for each in filters]
+
+    with for_now(host, do="link set gre0 up", undo="link set gre0 down"):
+        lvsdr(host, "realserver", "apply", on_lo)
+        settings(host, {"all/rp_filter": 0, "gre0/rp_filter": 2, "eth0/rp_filter": 2})
+        missed = tunnels.served(GRE)
+        done = program.run(host, "realserver", "verify", str(on_lo), "--format", "json")
+        (finding,) = json.loads(done.stdout)["findings"]
+        host.run("sh", "-c", finding["hint"])
+        served = tunnels.served(GRE)
+        mended = lvsdr(host, "realserver", "verify", on_lo)
+        lvsdr(host, "realserver", "withdraw", on_lo)
+    for each, value in zip(filters, were, strict=True):
+        host.sysctl(each, value)
+
+    assert missed == {"no answer (timed out)"}
+    assert (done.returncode, finding["rule"], finding["subject"]) == (1, "RP-FILTER", "gre0")
+    assert finding["look"] == 'or write "holder": "gre0" in the profile'
+    assert served == {host.name}
+    assert "no findings" in mended
+    assert state(host) == before
+
+
 def test_ipv6_goes_through_a_tunnel_over_ipv4(tunnels: Tunnels, tmp_path: Path) -> None:
     """In sit0, which no holder is: set up by hand, as lvsdr check says."""
     lab = tunnels.made.lab

@@ -39,13 +39,18 @@ def reverse_path(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
             if back.kind == "unicast" and _asks(sample, back, host) and filtered(link, back, host)
         ]
         if dropped:
-            yield _dropped(link, dropped, host)
+            held = link in (profile.interface, profile.holder_link)
+            yield _dropped(link, dropped, host, held=held)
 
 
 def arrival_links(profile: RealServerProfile, host: Host) -> tuple[str, ...]:
     """Return the links on which a client's packets arrive, as far as they are up."""
-    # A tunnel's link is one on which packets come in, the other holders are none.
-    names = (profile.interface, *({profile.holder_link} & HOLDING_ENDS.keys()))
+    # A tunnel's link is one on which packets come in, the other holders are none. One that is up
+    # without an address is there for nothing else, with the VIP on lo or a dummy.
+    ends = {profile.holder_link} & HOLDING_ENDS.keys() or {
+        name for name in HOLDING_ENDS if is_bare(name, host)
+    }
+    names = (profile.interface, *sorted(ends))
     return tuple(name for name in names if name in host.links and host.links[name].up)
 
 
@@ -60,7 +65,9 @@ def _asks(sample: Sample | None, back: RouteTo, host: Host) -> bool:
     return not container and link.link_kind not in _INNER
 
 
-def _dropped(link: str, dropped: list[tuple[Sample | None, RouteTo]], host: Host) -> Finding:
+def _dropped(
+    link: str, dropped: list[tuple[Sample | None, RouteTo]], host: Host, *, held: bool
+) -> Finding:
     value = effective("rp_filter", link, host)
     leaves = ", ".join(dict.fromkeys(str(back.link) for _, back in dropped))
     told = [sample for sample, _ in dropped if sample is not None]
@@ -75,5 +82,6 @@ def _dropped(link: str, dropped: list[tuple[Sample | None, RouteTo]], host: Host
         + (", and the link has no address" if bare else "")
         + f": it drops what {clients} send, because answers leave through {leaves}",
         loosened(link, host),
+        look="" if not bare or held else f'or write "holder": "{link}" in the profile',
         about=frozenset({Sysctl(f"net/ipv4/conf/{link}/rp_filter", "").key}),
     )
