@@ -21,6 +21,7 @@ from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import ask, serving
 
 DIP = "192.168.1.10"
+SILENCE = ("arp_ignore", "arp_announce")
 VMAC = "00:00:5e:00:01:33"
 # keepalived's words, and the MAC with which the VIP is answered; None for the interface's own.
 KINDS = {
@@ -65,6 +66,16 @@ def keepalived(host: Host, words: str, folder: Path) -> Iterator[None]:
             running.wait(10)
 
 
+def set_up(made: Rig) -> None:
+    """Set what keepalived sets on its macvlan where the kernel refuses that, as Linux 7.2 does."""
+    host = made.lab.director
+    link = holders(host)[VIP]
+    value = host.run("sysctl", "-n", f"net/ipv4/conf/{link}/arp_ignore").stdout.strip()
+    if link != "eth0" and value == "0":
+        of_it = {f"{link}/{name}": 1 for name in ("arp_ignore", "accept_local")}
+        settings(host, {**of_it, f"{link}/rp_filter": 0, "all/rp_filter": 0, "eth0/arp_ignore": 1})
+
+
 def said(folder: Path) -> str:
     return (folder / "log").read_text()
 
@@ -89,6 +100,7 @@ def test_a_vip_on_keepalived_s_own_link_is_the_director_s(
     mac = KINDS[words] or made.mac(host)
 
     with keepalived(host, words, tmp_path):
+        set_up(made)
         link = holders(host)[VIP]
         heard = arping(other, VIP), arping_probe(other, VIP)
         served = ask(made.lab.client, made.services[0], made.lab.client_addresses(4), 8)
@@ -122,6 +134,7 @@ def test_two_macs_for_one_vip_are_still_found(made: Rig, tmp_path: Path) -> None
     host = made.lab.director
 
     with keepalived(host, "use_vmac", tmp_path):
+        set_up(made)
         settings(host, {"eth0/arp_ignore": 0, "eth0/arp_filter": 0})
         heard = arping(made.lab.observer, VIP)
         found = verified(host, "director", "verify", made.director, expect=1)
@@ -134,6 +147,30 @@ def test_two_macs_for_one_vip_are_still_found(made: Rig, tmp_path: Path) -> None
     assert {each["rule"] for each in found} == {"ARP-FLUX", "DRIFT"}
     assert after == {VMAC}
     assert (left, again) == ([], "nothing to change\n")
+
+
+def test_where_the_kernel_refuses_keepalived_s_settings_no_hint_is_an_outage(
+    made: Rig, tmp_path: Path
+) -> None:
+    """As Linux 7.2 does: the interface answers, and nobody would after an apply."""
+    host = made.lab.director
+
+    with keepalived(host, "use_vmac", tmp_path):
+        refused = {f"{link}/{name}": 0 for link in ("vrrp.51", "eth0") for name in SILENCE}
+        settings(host, {**refused, "vrrp.51/arp_filter": 1, "eth0/arp_filter": 0})
+        heard = arping(made.lab.observer, VIP)
+        found = verified(host, "director", "verify", made.director, expect=1)
+        lvsdr(host, "director", "apply", made.director)
+        after = arping(made.lab.observer, VIP)
+        lvsdr(host, "director", "withdraw", made.director)
+        lvsdr(host, "director", "apply", made.director)
+
+    assert heard == {made.mac(host)}
+    assert {each["rule"] for each in found} >= {"VIP-ELSEWHERE", "DRIFT"}
+    assert {each["hint"] for each in found} == {None}
+    assert all("nobody would answer" in each["look"] for each in found if each["rule"] != "DRIFT")
+    # The fault is real.
+    assert after == set()
 
 
 # --- any other link ------------------------------------------------------------------------------

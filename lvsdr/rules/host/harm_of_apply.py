@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.arp_settings import leaks
+from lvsdr.model.arp_settings import leaks, path_of
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.finding import Finding
 from lvsdr.model.foreign_program import Owner
@@ -15,6 +15,7 @@ from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import Address, Sysctl
 from lvsdr.model.path import Proof
 from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile, command
+from lvsdr.rules.host import own_answers
 from lvsdr.rules.host.link_switches import silenced_by_ignoring
 
 
@@ -32,7 +33,7 @@ def harm_of_apply(profile: Profile, todo: Plan, host: Host) -> str:
     gone = next(filter(_takes_away, todo), None)
     if gone is not None:
         return f"it takes {gone.subject} away, with the connections of those who are served by it"
-    return ""
+    return _leaves_to_the_silent(profile, todo, host)
 
 
 def put_back(todo: Plan) -> frozenset[IPAddress]:
@@ -116,6 +117,28 @@ def _silences(profile: RealServerProfile, todo: Plan, host: Host) -> str:
     if not quiet or not silent:
         return ""
     return f"this host would no longer answer ARP for {', '.join(silent)}"
+
+
+def _leaves_to_the_silent(profile: DirectorProfile, todo: Plan, host: Host) -> str:
+    """Return for which VIP of keepalived's use_vmac nobody would answer any more.
+
+    Linux 7.2 refuses what keepalived sets on its macvlan: it does not answer, and the interface
+    does in its place.
+    """
+    quiet = any(
+        each.key == Sysctl(path_of("arp_ignore", profile.interface), "").key for each in todo
+    )
+    if not quiet or profile.vips_owner != "keepalived":
+        return ""
+    for vip in profile.vips:
+        holder = host.holder_on_wire(vip, profile.interface)
+        by = own_answers.answering_links(vip, profile.interface, host)
+        if holder not in (None, profile.interface) and holder not in by:
+            return (
+                f"nobody would answer for {vip}: {holder}, which has it, does not; keepalived's log"
+                f" says whether the kernel refused its settings (Unable to set parameters)"
+            )
+    return ""
 
 
 def _checks(owner: Owner) -> bool:

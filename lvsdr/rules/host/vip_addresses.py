@@ -9,7 +9,7 @@ from lvsdr.model.address import IPAddress, host_interface
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.host import HeldAddress, Host
 from lvsdr.model.objects import Address, Key
-from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
+from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile, command
 from lvsdr.model.route_lookup import Packet, RouteTo
 from lvsdr.profile.vip_moves import moved, removal
 from lvsdr.rules.host import own_answers
@@ -52,12 +52,19 @@ def elsewhere(profile: Profile, host: Host) -> Iterator[Finding]:
             WARNING if there else ERROR,
             item.link,
             f"{item.link} holds {item.ip.ip}{also}: {_leads(profile, item, there, host)}",
-            removal(item.link, item.ip, host)
-            if there
-            else moved(item.link, item.ip, profile, host),
+            _mended(profile, item, there, host),
             vip=item.ip.ip,
             about=_place(profile, item.ip.ip),
         )
+
+
+def _mended(profile: Profile, item: HeldAddress, there: bool, host: Host) -> str:
+    own = isinstance(profile, DirectorProfile) and profile.vips_owner == "keepalived"
+    if own and item.link in host.on_one_wire(_link(profile)):
+        # keepalived's use_vmac, whose settings the kernel has refused: it is where it belongs, and
+        # the other link has to be silent.
+        return command(profile, "apply")
+    return removal(item.link, item.ip, host) if there else moved(item.link, item.ip, profile, host)
 
 
 def unusable(profile: Profile, host: Host) -> Iterator[Finding]:
