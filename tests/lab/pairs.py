@@ -94,7 +94,8 @@ class Box:
         checks = self.checked is not None
         lines = conf_lines(self.checked or self.wanted, vrrp, virtual_servers=checks)
         file.write_text("\n".join([*lines, ""]))
-        parts = {"": "main", "vrrp_": "vrrp", "checkers_": "checkers"}
+        # That of BFD too, which is not run: two that start at once fall over each other's else.
+        parts = {"": "main", "vrrp_": "vrrp", "checkers_": "checkers", "bfd_": "bfd"}
         files = [f"--{part}pid={self.folder}/{name}.pid" for part, name in parts.items()]
         files += [] if checks else ["-P"]
         log = (self.folder / "keepalived.log").open("a")
