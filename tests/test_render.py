@@ -101,12 +101,12 @@ LINES: list[tuple[Object | None, Object | None, list[str]]] = [
     (
         None,
         Route(ip_network("2001:db8::10/128"), 7, "blackhole"),
-        ["ip -6 route add blackhole 2001:db8::10/128 metric 7 proto static"],
+        ["ip -6 route add blackhole 2001:db8::10/128 metric 7 proto kernel"],
     ),
     (
         Route(ip_network("192.0.2.10/32"), 7),
         None,
-        ["ip route del unreachable 192.0.2.10/32 metric 7 proto static"],
+        ["ip route del unreachable 192.0.2.10/32 metric 7"],
     ),
     (
         ProxyNeighbour("eth0", VIP6.ip.ip),

@@ -105,7 +105,9 @@ def _route(change: Change) -> Words:
         if isinstance(route, Route):
             family = ["-6"] if route.destination.version == 6 else []
             where = [route.route_kind, str(route.destination), "metric", str(route.metric)]
-            yield ["ip", *family, "route", verb, *where, "proto", "static"]
+            # One that an earlier version has made is the administrator's by its protocol.
+            made = ["proto", "kernel"] if verb == "add" else []
+            yield ["ip", *family, "route", verb, *where, *made]
 
 
 def _proxy_neighbour(change: Change) -> Words:

@@ -36,7 +36,8 @@ RTA_DST, RTA_SRC, RTA_IIF, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC = ran
 RTA_MULTIPATH, RTA_CACHEINFO, RTA_TABLE, RTA_VIA = 9, 12, 15, 18
 # What a route is known by, and what the kernel alone says of it.
 KNOWN = frozenset({RTA_DST, RTA_OIF, RTA_PRIORITY, RTA_CACHEINFO, RTA_TABLE})
-RT_TABLE_MAIN, RT_TABLE_LOCAL, RTPROT_STATIC = 254, 255, 4
+RT_TABLE_MAIN, RT_TABLE_LOCAL, RTPROT_KERNEL, RTPROT_STATIC = 254, 255, 2, 4
+SCOPE_HOST, LAST_METRIC = 254, 0xFFFFFFFE
 # Length, flags, weight, link; attributes follow.
 RTNEXTHOP = struct.Struct("=H2Bi")
 RTVIA = struct.Struct("=H")

@@ -9,12 +9,16 @@ from lvsdr.kernel.kernel_errors import explained, reading
 from lvsdr.kernel.netlink import rtm_route as raw
 from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.kernel.netlink.route_socket import FAMILIES
-from lvsdr.kernel.netlink.rtm_route import BLACKHOLE, UNREACHABLE, RawRoute
+from lvsdr.kernel.netlink.rtm_route import BLACKHOLE, RTPROT_KERNEL, UNREACHABLE, RawRoute
 from lvsdr.model.address import IPNetwork
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Key, Object, Route
+from lvsdr.model.other_attributes import RouteAttributes
 
 TYPES = {"blackhole": BLACKHOLE, "unreachable": UNREACHABLE}
+# systemd-networkd removes every route that it does not know whenever it sets up a link again, but
+# for those of the kernel.
+OURS = RouteAttributes(RTPROT_KERNEL, 0)
 
 
 class Routes:
@@ -55,6 +59,5 @@ def _all(sockets: Sockets, versions: Iterable[int]) -> list[Route]:
 
 
 def _raw(route: Route) -> RawRoute:
-    return RawRoute(
-        TYPES[route.route_kind], route.destination, route.metric, others=route.attributes
-    )
+    others = route.attributes or OURS
+    return RawRoute(TYPES[route.route_kind], route.destination, route.metric, others=others)
