@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Set
 
+from lvsdr.core.out_of_place import out_of_place
 from lvsdr.core.plan_order import Order, Rank, by_layers
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.ipvs import SERVER_KINDS
-from lvsdr.model.objects import Baseline, Key, Objects
+from lvsdr.model.objects import SETTINGS, Address, Baseline, Key, Objects
 
 
 def plan(desired: Objects, observed: Objects, baseline: Baseline, order: Order = by_layers) -> Plan:
@@ -21,6 +22,9 @@ def plan(desired: Objects, observed: Objects, baseline: Baseline, order: Order =
     silent on ARP before it holds the VIP. What is given up comes last, from
     the top down, so that it stays silent until the VIP is gone. What `order`
     says comes before all that.
+
+    An address that is out of place moves before a sync daemon starts, which takes the first one of
+    its link for its source.
     """
     places: dict[tuple[Rank, bool, int], list[Change]] = {}
     given_up = ((key, before) for key, before in baseline.items() if key not in desired)
@@ -28,10 +32,11 @@ def plan(desired: Objects, observed: Objects, baseline: Baseline, order: Order =
         for key, wanted in objects:
             seen = observed.get(key)
             # What is as it was expected is often that very object; comparing takes longer.
-            if seen is not wanted and seen != wanted:
+            if seen is not wanted and (seen != wanted or out_of_place(seen, wanted)):
                 change = Change(seen, wanted)
                 rank = () if order is by_layers else order(change)
-                layer = change.subject.layer
+                moves = key[0] == Address.kind and out_of_place(seen, wanted)
+                layer = SETTINGS if moves else change.subject.layer
                 place = rank, given, -layer if given else layer
                 places.setdefault(place, []).append(change)
     return tuple(change for place in sorted(places) for change in places[place])

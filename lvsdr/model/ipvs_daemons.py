@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from lvsdr.model.address import IPAddress, endpoint
-from lvsdr.model.late_dataclasses import dataclass
+from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.objects import DAEMONS, SETTINGS, Key, Object
 
 
@@ -40,7 +40,8 @@ class Timeout(Object):
 class SyncDaemon(Object):
     """The thread that tells others of connections (master), or hears of theirs (backup).
 
-    `maxlen` is the UDP payload of a message, in bytes.
+    `maxlen` is the UDP payload of a message, in bytes. `source` is the address that one which was
+    observed sends from; of one that is wanted, `never_from` are those that it must not send from.
     """
 
     kind: ClassVar[str] = "sync_daemon"
@@ -54,6 +55,8 @@ class SyncDaemon(Object):
     group: IPAddress
     port: int
     ttl: int
+    source: IPAddress | None = field(default=None, compare=False, repr=False)
+    never_from: frozenset[IPAddress] = field(default=frozenset(), compare=False, repr=False)
 
     @property
     def key(self) -> Key:
@@ -62,7 +65,8 @@ class SyncDaemon(Object):
     @property
     def detail(self) -> str:
         where = f"{endpoint(self.group, self.port)} on {self.link}"
-        return f"{where}, syncid {self.syncid}, maxlen {self.maxlen}, ttl {self.ttl}"
+        source = f", from {self.source}" if self.source is not None else ""
+        return f"{where}, syncid {self.syncid}, maxlen {self.maxlen}, ttl {self.ttl}{source}"
 
     @property
     def title(self) -> str:

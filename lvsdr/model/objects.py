@@ -125,9 +125,8 @@ class Link(Object):
 class Address(Object):
     """An address of a link; `ip` carries its prefix length, `label` is None for IPv6.
 
-    `scope` is the kernel's: global or host (IPv4), by the address itself for IPv6. A deprecated
-    address is never chosen as a source (IPv6; IPv4 does not care). `attributes` are the others
-    of one that was observed.
+    `scope` is the kernel's: global or host (IPv4). A deprecated one is never chosen as a source
+    (IPv6). One that was observed is `ahead` if it stands before the first of the host's own.
     """
 
     kind: ClassVar[str] = "address"
@@ -140,6 +139,7 @@ class Address(Object):
     scope: str = "global"
     deprecated: bool = False
     attributes: AddressAttributes | None = field(default=None, compare=False, repr=False)
+    ahead: bool = field(default=False, compare=False, repr=False)
 
     @property
     def key(self) -> Key:
@@ -148,7 +148,8 @@ class Address(Object):
     @property
     def detail(self) -> str:
         label = f"label {self.label}, " if self.label else ""
-        return f"{label}scope {self.scope}" + (", deprecated" if self.deprecated else "")
+        place = ", ahead of the host's own" if self.ahead else ""
+        return f"{label}scope {self.scope}" + (", deprecated" if self.deprecated else place)
 
     @property
     def title(self) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lvsdr.model.finding import ERROR
 from lvsdr.model.health_event import HealthEvent
 from lvsdr.model.late_dataclasses import asdict
-from lvsdr.model.objects import there
+from lvsdr.model.objects import Address, there
 from lvsdr.model.plain_data import to_plain
 from lvsdr.render.utc_time import timestamp
 
@@ -240,4 +240,7 @@ def _reply(item: Reply) -> Document:
 
 
 def _fields(item: Object | None) -> Document | None:
-    return to_plain(item) if item is not None and there(item) else None
+    if item is None or not there(item):
+        return None
+    place = {"ahead": True} if isinstance(item, Address) and item.ahead else {}
+    return {**to_plain(item), **place}

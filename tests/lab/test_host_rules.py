@@ -183,6 +183,17 @@ FAULTS = [
         f"ip route del {RIPS[0]}/32",
         place="director",
     ),
+    # Its own address comes after the VIP: a manager of the network had taken it away.
+    Fault(
+        also(
+            f"ip address del {DIP}/24 dev eth0",
+            f"ip address add {DIP}/24 dev eth0",
+            "ip route replace default via 192.168.1.1 dev eth0",
+        ),
+        "VIP-SOURCE",
+        "eth0",
+        place="director",
+    ),
     Fault(
         f"ip address del {VIP}/32 dev eth0; ip address add {VIP}/24 dev eth0",
         "VIP-PREFIX",

@@ -7,16 +7,19 @@ if_link.h and if_addr.h; a test compares them with pyroute2's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 
 from lvsdr.kernel.netlink.netlink_messages import (
     ACK,
     AF_INET,
     AF_INET6,
+    REQUEST,
     Item,
     decode_message,
     each_message,
     malformed,
+    pack_message,
 )
 from lvsdr.kernel.netlink.netlink_socket import NETLINK_ROUTE, NetlinkSocket
 
@@ -39,6 +42,20 @@ class RouteSocket(NetlinkSocket):
     def change(self, kind: int, body: bytes, flags: int = 0) -> None:
         """Request one change; raises OSError."""
         self.ask(kind, body, ACK | flags)
+
+    def change_all(self, changes: Sequence[tuple[int, bytes, int]]) -> None:
+        """Request several changes at once, each with its kind and flags; raises OSError.
+
+        Those that are refused do not keep the others from being made.
+        """
+        first = self.sequence(len(changes))
+        packed = (
+            pack_message(kind, body, first + place, REQUEST | flags)
+            for place, (kind, body, flags) in enumerate(changes)
+        )
+        refused = self.batch(b"".join(packed))
+        for _, refusal in sorted(refused.items()):
+            raise OSError(refusal.errno, refusal.said or os.strerror(refusal.errno))
 
     def get(self, kind: int, body: bytes, decode: Callable[[memoryview], Item]) -> Item:
         """Request one object, and return it decoded; raises OSError."""

@@ -6,6 +6,7 @@ import struct
 import time
 from ipaddress import IPv4Interface, IPv6Interface, ip_address
 
+from lvsdr.kernel.netlink import rtm_route
 from lvsdr.kernel.netlink.netlink_messages import (
     AF_INET,
     AF_INET6,
@@ -30,6 +31,7 @@ IFA_FLAGS, IFA_RT_PRIORITY, IFA_PROTO = 8, 9, 11
 # Seconds preferred, seconds valid; when made and changed, which the kernel alone knows.
 CACHEINFO = struct.Struct("=II8x")
 FOREVER = 0xFFFFFFFF
+IFA_F_SECONDARY = 0x01
 IFA_F_NODAD, IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_TENTATIVE = 0x02, 0x08, 0x20, 0x40
 # Those that may be asked for: nodad, optimistic, home, mngtmpaddr, noprefixroute, autojoin.
 SETTABLE = 0x02 | 0x04 | 0x10 | 0x100 | 0x200 | 0x400
@@ -50,6 +52,10 @@ class RawAddress:
     flags: int = 0
     label: str | None = None
     others: AddressAttributes | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def secondary(self) -> bool:
+        return self.ip.version == 4 and bool(self.flags & IFA_F_SECONDARY)
 
     @property
     def deprecated(self) -> bool:
@@ -74,14 +80,19 @@ def dump(wire: RouteSocket, index: int = 0) -> list[RawAddress]:
 
 def add(wire: RouteSocket, address: RawAddress) -> None:
     """Add an address; raises OSError."""
-    others = address.others
-    flags = address.flags & ~IFA_F_DEPRECATED if others is None else others.flags
+    others, flags = address.others, _first_flags(address)
     checked = others is not None and address.ip.version == 6 and not flags & IFA_F_NODAD
     first = flags | IFA_F_NODAD if checked else flags
     wire.change(RTM_NEWADDR, _described(address, first), CREATE | EXCLUSIVE)
     if checked:
         # It has been looked for once: it is not to be out of service for another second.
         wire.change(RTM_NEWADDR, _described(address, flags), REPLACE)
+
+
+def _first_flags(address: RawAddress) -> int:
+    """Return the flags to add an address with."""
+    others = address.others
+    return address.flags & ~IFA_F_DEPRECATED if others is None else others.flags
 
 
 def _described(address: RawAddress, flags: int) -> bytes:
@@ -118,6 +129,27 @@ def _packed(others: AddressAttributes) -> bytes:
 def _left(until: int | None) -> int:
     """Return how many seconds are left until a time of CLOCK_MONOTONIC."""
     return FOREVER if until is None else max(0, until - round(time.monotonic()))
+
+
+def renew(wire: RouteSocket, before: RawAddress, after: RawAddress) -> None:
+    """Delete an address and add it, so that it is the last one of its link; raises OSError.
+
+    Meanwhile a route keeps packets for an IPv4 address on this host. All of it is one request:
+    whoever is killed has done nothing of it, or everything.
+    """
+    if after.ip.version == 6:
+        delete(wire, before)
+        add(wire, after)
+        return
+    held = rtm_route.held(after.ip.ip, after.index)
+    wire.change_all(
+        (
+            (rtm_route.RTM_NEWROUTE, held, CREATE | EXCLUSIVE),
+            (RTM_DELADDR, _identity(before, 0), 0),
+            (RTM_NEWADDR, _described(after, _first_flags(after)), CREATE | EXCLUSIVE),
+            (rtm_route.RTM_DELROUTE, held, 0),
+        )
+    )
 
 
 def delete(wire: RouteSocket, address: RawAddress) -> None:

@@ -22,7 +22,7 @@ from lvsdr.kernel.netlink.netlink_messages import (
     unpack_message,
 )
 from lvsdr.kernel.netlink.route_socket import CREATE, EXCLUSIVE, FAMILIES, RouteSocket
-from lvsdr.model.address import IPAddress, IPNetwork
+from lvsdr.model.address import IPAddress, IPNetwork, host_network
 from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.other_attributes import RouteAttributes
 
@@ -83,6 +83,19 @@ def add(wire: RouteSocket, route: RawRoute) -> None:
 def delete(wire: RouteSocket, route: RawRoute) -> None:
     """Delete a route of the main table; raises OSError."""
     wire.change(RTM_DELROUTE, _described(route))
+
+
+def held(address: IPAddress, link: int) -> bytes:
+    """Return the request about a route that keeps packets for an address on this host.
+
+    It stands behind the one that the address itself makes.
+    """
+    others = RouteAttributes(RTPROT_KERNEL, SCOPE_HOST)
+    return _described(
+        RawRoute(
+            LOCAL, host_network(address), LAST_METRIC, RT_TABLE_LOCAL, link=link, others=others
+        )
+    )
 
 
 def destinations(wire: RouteSocket, version: int, most: int) -> list[IPNetwork]:
@@ -185,7 +198,8 @@ def _described(route: RawRoute) -> bytes:
     header = RTMSG.pack(family, length, 0, 0, route.table, *kind, 0)
     address = pack_attribute(RTA_DST, destination.network_address.packed)
     metric = pack_attribute(RTA_PRIORITY, U32.pack(route.metric))
-    return header + address + metric + bytes.fromhex(others.rest)
+    link = pack_attribute(RTA_OIF, U32.pack(route.link)) if route.link else b""
+    return header + address + metric + link + bytes.fromhex(others.rest)
 
 
 def _address(found: Attributes, kind: int) -> IPAddress | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
+from itertools import takewhile
 
 from lvsdr.kernel.kernel_errors import Reasons, explained, reading
 from lvsdr.kernel.netlink import rtm_address as raw
@@ -26,7 +27,10 @@ class Addresses:
         for name in sorted({str(key[2]) for key in wanted}):
             with reading("the addresses"):
                 found = self._on(name)
-            yield from (_address(name, item) for item in found if _key(name, item) in wanted)
+            ahead = _ahead([item for item in found if _speaks(item)], name, wanted)
+            for item in found:
+                if (key := _key(name, item)) in wanted:
+                    yield _address(name, item, ahead=key in ahead)
 
     def on_links(self, keys: Iterable[Key]) -> Iterator[Object]:
         """Yield the addresses of the links `keys`, without those that the kernel assigns itself."""
@@ -36,13 +40,18 @@ class Addresses:
             yield from (_address(name, item) for item in found if not item.ip.is_link_local)
 
     def execute(self, change: Change) -> None:
-        """Add or delete one address; a change of label or scope deletes and adds it."""
-        wire = self._sockets.rtnetlink
+        """Add or delete one address; a change of label, scope or place deletes and adds it.
+
+        Packets for it are taken all the same meanwhile.
+        """
+        wire, before, after = self._sockets.rtnetlink, change.before, change.after
         with explained(f"{change.verb} address {change.subject}", _reasons(change)):
-            if isinstance(change.before, Address):
-                raw.delete(wire, self._raw(change.before))
-            if isinstance(change.after, Address):
-                raw.add(wire, self._raw(change.after))
+            if isinstance(before, Address) and isinstance(after, Address):
+                raw.renew(wire, self._raw(before), self._raw(after))
+            elif isinstance(before, Address):
+                raw.delete(wire, self._raw(before))
+            elif isinstance(after, Address):
+                raw.add(wire, self._raw(after))
 
     def _on(self, name: str) -> list[RawAddress]:
         """Return the addresses of a link, none where there is no such link."""
@@ -77,7 +86,19 @@ def _key(link: str, found: RawAddress) -> Key:
     return (Address.kind, str(found.ip), link)
 
 
-def _address(link: str, found: RawAddress) -> Address:
+def _speaks(found: RawAddress) -> bool:
+    """Return whether an address may be the source of what names none; IPv6 has other rules."""
+    return found.ip.version == 4 and found.scope == "global" and not found.secondary
+
+
+def _ahead(found: list[RawAddress], link: str, wanted: Set[Key]) -> Set[Key]:
+    """Return which of `wanted` are before all others of a link, by the kernel's order."""
+    keys = [_key(link, item) for item in found]
+    first = set(takewhile(wanted.__contains__, keys))
+    return first if len(first) < len(keys) else set()
+
+
+def _address(link: str, found: RawAddress, *, ahead: bool = False) -> Address:
     ipv4 = found.ip.version == 4
     return Address(
         link=link,
@@ -87,4 +108,5 @@ def _address(link: str, found: RawAddress) -> Address:
         # IPv4 ignores it, so it makes no difference there.
         deprecated=found.deprecated and not ipv4,
         attributes=found.others,
+        ahead=ahead,
     )

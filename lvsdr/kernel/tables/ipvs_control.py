@@ -23,8 +23,10 @@ from lvsdr.kernel.netlink.netlink_messages import (
     unpack_message,
 )
 from lvsdr.kernel.netlink.open_sockets import Sockets
+from lvsdr.kernel.tables.sync_sources import source_of
 from lvsdr.model.change import Change
 from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
+from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import Key, Object
 
 # linux/ip_vs.h
@@ -81,6 +83,7 @@ class SyncDaemons:
         with reading("the sync daemons"):
             listed = each_message(self._sockets.ipvs.dump(GET_DAEMON))
             found = [decode_message(each, _daemon) for each in listed]
+            found = [replace(each, source=source_of(each)) for each in found]
         yield from (daemon for daemon in found if daemon.key in wanted)
 
     def execute(self, change: Change) -> None:

@@ -10,6 +10,7 @@ from lvsdr.model.address import host_interface
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer, VirtualServer
 from lvsdr.model.ipvs_daemons import SyncDaemon
+from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import Address, Key, Object, Objects, Sysctl, keyed
 from lvsdr.model.profile import DirectorProfile, LabelledVip
 from lvsdr.profile.roles.arp_silence import one_answer
@@ -92,7 +93,10 @@ def _table(profile: DirectorProfile) -> Iterator[Object]:
 def _daemons(profile: DirectorProfile, state: str) -> Iterator[SyncDaemon]:
     # Both at once would be passed by: the kernel asks only whether a backup runs.
     both = profile.standby != "synced"
-    yield from (each for each in profile.sync_daemons if both or each.state == state)
+    # A standby that holds the VIP takes what is sent from it for its own, and drops it.
+    for each in profile.sync_daemons:
+        if both or each.state == state:
+            yield replace(each, never_from=frozenset(profile.vips))
 
 
 def _on_the_link(interface: str, vip: LabelledVip) -> Address:
