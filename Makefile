@@ -11,13 +11,15 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PIVOT := $(if $(wildcard /usr/sbin/pivot_root /sbin/pivot_root),,util-linux-extra)
 LAB := user-mode-linux kmod iproute2 $(PIVOT)
 WITNESSES := ipvsadm keepalived iptables iputils-arping tcpdump ndisc6 mandoc systemd procps
+# And what else sets up links, beside us: in `make torture`.
+MANAGERS := network-manager ifupdown udev dbus
 missing = $(shell for name in $(1); do \
 	dpkg-query -W -f '$${Status}' $$name 2>/dev/null | grep -q 'ok installed' || echo $$name; done)
 # Debian's python3 has the module venv, but it does not work before python3-venv is installed.
 VENV := $(shell $(PYTHON) -I -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
 
 .PHONY: help demo test check unit lab torture bench format clean packages-demo packages-test \
-	kernels lab-newest stock-firewalls packages-stock
+	kernels lab-newest stock-firewalls packages-stock packages-torture
 
 help:
 	@echo 'make demo    rehearse profiles/ on a cluster in a throw-away kernel'
@@ -121,10 +123,11 @@ LONGEST := keep keep_clusters health_kinds down_servers health crashes scenarios
 	unusual_paths holders healthy_traffic director_firewall senders silences given_up \
 	same_host hints hooks cloned_host proxies clients_unanswered director forged_answers \
 	host_rules
-# A systemd of its own takes a minute to itself, each of the other hints some twenty seconds; what a
-# resident takes at rest, a race with keepalived, and troubles by the hundred are nothing beside other
-# kernels: in `make torture`.
-LATER := units hints_elsewhere keep_at_rest beside_keepalived many_die killed_keeper false_removals
+# A systemd of its own takes a minute to itself, each of the other hints some twenty seconds, and the
+# managers of networks are packages that nothing else needs; what a resident takes at rest, a race with
+# keepalived, and troubles by the hundred are nothing beside other kernels: in `make torture`.
+LATER := units hints_elsewhere keep_at_rest beside_keepalived many_die killed_keeper false_removals \
+	networkd
 IN_LAB := $(PY) -m lvsdr.lab --timeout 2400 -- $(PY) -m pytest
 
 SHORTER = $(filter-out $(LONGEST) $(LATER),$(patsubst tests/lab/test_%.py,%,$(sort $(wildcard tests/lab/test_*.py))))
@@ -142,9 +145,9 @@ lab-part-%: .venv/.test
 LONG := crashes pressure watch arp_reply arp_model changing_links silences vmac way_back \
 	host_rules host_state ipvs_table paths scenarios give_back hooks units hints \
 	hints_elsewhere healthy_traffic commands holders route_to unfit_hosts down_servers \
-	beside_keepalived false_removals killed_keeper many_die keep_at_rest
+	beside_keepalived false_removals killed_keeper many_die keep_at_rest networkd
 CLUSTERS := lvsdr keepalived ipv6 ipv6-keepalived two-boxes two-boxes-keepalived
-torture: packages-test .venv/.test
+torture: packages-torture .venv/.test
 	$(MAKE) --output-sync --keep-going --jobs 3 \
 		$(LONG:%=torture-of-%) torture-of-data $(CLUSTERS:%=failover-of-%) stock-firewalls
 
@@ -174,6 +177,9 @@ packages-demo:
 
 packages-test:
 	$(call install,$(call missing,$(LAB) $(WITNESSES)) $(VENV))
+
+packages-torture: packages-test
+	$(call install,$(call missing,$(MANAGERS)))
 
 # Nothing is asked of the network, nor of sudo, where nothing is missing.
 define install

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 # What no host has: it is said of files.
 OF_FILES = {"Between profiles", "In keepalived.conf"}
 
-# A systemd-networkd would have to run.
+# Typed where a systemd-networkd runs, by test_networkd.
 ELSEWHERE = {"OWNER-NETWORK"}
 
 

@@ -326,7 +326,8 @@ def test_network_manager_is_told_of_where_it_manages_the_interface(tmp_path: Pat
     assert who == (Owner("NetworkManager", "/run/NetworkManager/devices/2", ("eth0",)),)
     finding = only(DIRECTOR, host(DIRECTOR, *ACTIVE, owners=who))
     assert not finding.hint
-    assert "after each change of NetworkManager" in finding.look
+    assert "lvsdr director keep" in finding.look
+    assert "+ipv4.addresses 192.0.2.10/32" in finding.look
 
 
 def test_a_setting_that_does_nothing_is_named_beside_the_fault() -> None:

@@ -11,10 +11,11 @@ from lvsdr.model.late_dataclasses import dataclass
 class Owner:
     """Another program that sets up what lvsdr sets up.
 
-    `program` is keepalived, lvs_flush, ldirectord, NetworkManager or systemd-networkd; `place` is
-    its file; `claims` what it holds. A claim of keepalived is `VIP`, `VIP PORT`, `FIRST-LAST PORT`
-    or `fwmark MARK`, in a group with ` (group NAME)` behind it; one of lvs_flush is the setting;
-    others are links. `unread` says what of `place` cannot be read.
+    `program` is keepalived, lvs_flush, ldirectord, ifupdown, NetworkManager or systemd-networkd;
+    `place` is its file; `claims` what it holds. A claim of keepalived is `VIP`, `VIP PORT`,
+    `FIRST-LAST PORT` or `fwmark MARK`, in a group with ` (group NAME)` behind it; one of lvs_flush
+    is the setting; the others have a link, and then the addresses that they give it if they may
+    be the VIPs. `unread` says what of `place` cannot be read.
     """
 
     program: str

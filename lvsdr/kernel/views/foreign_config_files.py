@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from lvsdr.formats import ifupdown, networkmanager
 from lvsdr.formats.keepalived.conf_in_use import in_use
 from lvsdr.formats.keepalived.configuration import Configuration
 from lvsdr.formats.keepalived.reading import read_by
+from lvsdr.formats.networkd import keeps_addresses, settings
 from lvsdr.kernel.views.running_checkers import ldirectord
 from lvsdr.model.foreign_program import Owner
 from lvsdr.model.printable import printable
 
-KEPT = re.compile(r"^\s*KeepConfiguration\s*=\s*(yes|true|1|on|static)\s*$", re.MULTILINE)
+NETWORKD = [f"{each}/systemd/network" for each in ("etc", "run", "usr/local/lib", "usr/lib", "lib")]
+CONNECTIONS = [f"{each}/NetworkManager/system-connections" for each in ("etc", "run", "usr/lib")]
+INTERFACES = Path("/etc/network/interfaces")
+# What puts the VIPs back: a call of the program, or a unit of it.
+APPLIES = re.compile(r"\blvsdr\b")
 MANAGED = re.compile(r"^managed=(?:true|1)$", re.MULTILINE)
 
 
@@ -22,9 +28,9 @@ def owners(links: Mapping[str, int], root: Path) -> Iterator[Owner]:
     yield from _keepalived(root)
     yield from ldirectord(root / "proc")
     for name, index in links.items():
-        if MANAGED.search(_text(root / f"run/NetworkManager/devices/{index}")):
-            yield Owner("NetworkManager", f"/run/NetworkManager/devices/{index}", (name,))
+        yield from _network_manager(name, index, root)
         yield from _networkd(name, index, root)
+    yield from _ifupdown(links, root)
 
 
 def _keepalived(root: Path) -> Iterator[Owner]:
@@ -74,13 +80,43 @@ def _networkd(name: str, index: int, root: Path) -> Iterator[Owner]:
     if found is None:
         return
     file = Path(found[1])
-    folders = ("etc/systemd/network", "run/systemd/network", "usr/lib/systemd/network")
-    drop_ins = [
-        path for folder in folders for path in (root / folder / f"{file.name}.d").glob("*.conf")
-    ]
-    files = [root / file.relative_to("/"), *drop_ins]
-    if not any(KEPT.search(_text(each)) for each in files):
+    # Of drop-ins with one name the first counts, and among the others the last.
+    drop_ins = {
+        path.name: path
+        for folder in reversed(NETWORKD)
+        for path in (root / folder / f"{file.name}.d").glob("*.conf")
+    }
+    files = [root / file.relative_to("/"), *(path for _, path in sorted(drop_ins.items()))]
+    if not keeps_addresses(map(_text, files)):
         yield Owner("systemd-networkd", str(file), (name,))
+
+
+def _network_manager(name: str, index: int, root: Path) -> Iterator[Owner]:
+    """Yield NetworkManager with the addresses of its connection, where it manages a link."""
+    place = f"run/NetworkManager/devices/{index}"
+    state = _text(root / place)
+    if not MANAGED.search(state):
+        return
+    uuid = next((value for _, key, value in settings(state) if key == "connection-uuid"), "")
+    texts = (_text(path) for folder in CONNECTIONS for path in sorted((root / folder).glob("*")))
+    own = (text for text in texts if networkmanager.is_of(text, uuid, name))
+    held = (str(each) for text in own for each in networkmanager.addresses(text))
+    yield Owner("NetworkManager", f"/{place}", (name, *dict.fromkeys(held)))
+
+
+def _ifupdown(names: Iterable[str], root: Path) -> Iterator[Owner]:
+    """Yield ifupdown for each link that it has set up with addresses, if nothing is done then."""
+    state = _text(root / "run/network/ifstate").split()
+    logical = dict(line.split("=", 1) for line in state if "=" in line)
+    if not logical.keys() & set(names):
+        return
+    every = list(ifupdown.stanzas(INTERFACES, root))
+    for name in names:
+        mine = [each for each in every if each.link == logical.get(name)]
+        commands = [command for each in mine for command in each.commands]
+        setting = [each for each in mine if each.method not in ifupdown.WITHOUT_ADDRESSES]
+        if setting and not any(APPLIES.search(each) for each in commands):
+            yield Owner("ifupdown", setting[0].place, (name,))
 
 
 def _text(path: Path) -> str:

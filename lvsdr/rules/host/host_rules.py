@@ -17,6 +17,7 @@ from lvsdr.rules.host import (
     forwarding_loops,
     holder_reach,
     ipvs_table,
+    network_managers,
     other_programs,
     proxy_arp,
     reverse_path_filter,
@@ -54,6 +55,7 @@ REALSERVER: tuple[Rule[RealServerProfile], ...] = (
     Rule(("RP-FILTER",), reverse_path_filter.reverse_path),
     Rule(("NO-WAY-BACK", "WAY-BACK-ELSEWHERE"), ways_back.ways_back),
     Rule(("BRIDGE-DELAY",), bridge_filters.closed_ports),
+    Rule(("OWNER-NETWORK",), network_managers.of_realserver),
     Rule(("SELF-CLIENT",), self_requests.of_itself),
 )
 
@@ -73,7 +75,7 @@ DIRECTOR: tuple[Rule[DirectorProfile], ...] = (
     Rule(("OWNER-KUBERNETES",), other_programs.kubernetes),
     Rule(("OWNER-KEEPALIVED", "OWNER-FLUSH"), other_programs.keepalived),
     Rule(("TABLE-DIFFERS", "TABLE-OUT"), table_of_keepalived.differences),
-    Rule(("OWNER-NETWORK",), other_programs.network),
+    Rule(("OWNER-NETWORK",), network_managers.of_director),
     Rule(("BRIDGE-DELAY",), bridge_filters.closed_ports),
 )
 

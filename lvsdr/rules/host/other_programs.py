@@ -98,42 +98,6 @@ def _finding(owner: Owner, message: str, look: str, vip: IPAddress | None = None
     return Finding("OWNER-KEEPALIVED", WARNING, owner.place, message, look=look, vip=vip)
 
 
-def network(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
-    """Yield who sets the addresses of the interface, and drops those that are not its own."""
-    for owner in host.owners:
-        if owner.claims == (profile.interface,) and owner.program in REMEDIES:
-            hint, look = REMEDIES[owner.program](owner)
-            yield Finding(
-                "OWNER-NETWORK",
-                WARNING,
-                profile.interface,
-                f"{owner.program} sets up {profile.interface}: the VIPs go when it does so again",
-                hint,
-                look=look,
-            )
-
-
-def _networkd(owner: Owner) -> tuple[str, str]:
-    folder = shlex.quote(f"/etc/systemd/network/{owner.place.rpartition('/')[2]}.d")
-    return (
-        f"mkdir -p {folder} && printf '[Network]\\nKeepConfiguration=static\\n'"
-        f" > {folder}/lvsdr.conf && networkctl reload",
-        "",
-    )
-
-
-def _network_manager(_: Owner) -> tuple[str, str]:
-    # Its connections cannot say labels: with the VIP in one, NetworkManager and lvsdr would change
-    # the label back and forth, and each director would hold the VIP from boot on.
-    return "", (
-        "the link's configuration in another program's hands, or lvsdr director apply after each"
-        " change of NetworkManager"
-    )
-
-
-REMEDIES = {"systemd-networkd": _networkd, "NetworkManager": _network_manager}
-
-
 def _serves(claim: str, vips: Set[IPAddress], marks: Set[str]) -> bool:
     """Return whether a claim of keepalived, as Owner writes them, is a service of the profile."""
     first, _, second = claim.partition(IN_GROUP)[0].partition(" ")
