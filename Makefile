@@ -127,7 +127,7 @@ LONGEST := keep keep_clusters health_kinds down_servers health crashes scenarios
 # managers of networks are packages that nothing else needs; what a resident takes at rest, a race with
 # keepalived, and troubles by the hundred are nothing beside other kernels: in `make torture`.
 LATER := units hints_elsewhere keep_at_rest beside_keepalived many_die killed_keeper false_removals \
-	networkd
+	networkd network_manager ifupdown
 IN_LAB := $(PY) -m lvsdr.lab --timeout 2400 -- $(PY) -m pytest
 
 SHORTER = $(filter-out $(LONGEST) $(LATER),$(patsubst tests/lab/test_%.py,%,$(sort $(wildcard tests/lab/test_*.py))))
@@ -145,7 +145,8 @@ lab-part-%: .venv/.test
 LONG := crashes pressure watch arp_reply arp_model changing_links silences vmac way_back \
 	host_rules host_state ipvs_table paths scenarios give_back hooks units hints \
 	hints_elsewhere healthy_traffic commands holders route_to unfit_hosts down_servers \
-	beside_keepalived false_removals killed_keeper many_die keep_at_rest networkd
+	beside_keepalived false_removals killed_keeper many_die keep_at_rest networkd \
+	network_manager ifupdown
 CLUSTERS := lvsdr keepalived ipv6 ipv6-keepalived two-boxes two-boxes-keepalived
 torture: packages-torture .venv/.test
 	$(MAKE) --output-sync --keep-going --jobs 3 \

@@ -12,9 +12,11 @@ import pytest
 from lvsdr.core.planner import plan
 from lvsdr.kernel.tables.sync_sources import source_of
 from lvsdr.model.change import Change
+from lvsdr.model.due_change import must_change
 from lvsdr.model.host import HeldAddress, Host, HostLink
 from lvsdr.model.ipvs_daemons import SyncDaemon
 from lvsdr.model.objects import Address, keyed
+from lvsdr.model.other_attributes import AddressAttributes
 from lvsdr.model.profile import DirectorProfile, LabelledVip
 from lvsdr.rules.host.first_address import first_of_link
 
@@ -55,6 +57,16 @@ def test_a_daemon_that_sends_from_a_vip_is_started_anew() -> None:
 @pytest.mark.parametrize("seen", [WANTED, replace(FIRST, scope="host")])
 def test_what_is_no_source_may_stand_anywhere(seen: Address) -> None:
     assert plan(keyed([replace(WANTED, scope=seen.scope)]), keyed([seen]), {}) == ()
+
+
+@pytest.mark.parametrize(("flags", "differs"), [(0x200, False), (0, True)])
+def test_networkmanagers_scope_is_no_drift_of_a_holder(flags: int, differs: bool) -> None:
+    wanted = Address("lvsdr0", ip_interface("192.0.2.10/32"), "lvsdr0", scope="host")
+    seen = replace(wanted, scope="global", attributes=AddressAttributes(flags=flags))
+
+    assert must_change(seen, wanted) is differs
+    assert must_change(replace(seen, label="lvsdr0:1"), wanted)
+    assert must_change(seen, replace(wanted, scope="link"))
 
 
 def test_the_change_says_what_differs() -> None:

@@ -89,6 +89,22 @@ def test_a_file_that_matches_the_holder_is_named_with_what_keeps_it_from_it() ->
     assert (other.hint, files[1] in other.look) == ("", True)
 
 
+def test_a_file_that_has_the_vip_itself_takes_it_from_nobody(tmp_path: Path) -> None:
+    name = "20-lvsdr0.network"
+    root = write(
+        tmp_path,
+        {
+            "run/systemd/netif/links/3": f"NETWORK_FILE=/etc/systemd/network/{name}\n",
+            f"etc/systemd/network/{name}": "[Match]\nName=lvsdr0\n[Network]\nAddress=dhcp\n"
+            "[Address]\nAddress=192.0.2.10/32\nScope=host\n",
+        },
+    )
+    (who,) = owners({"lvsdr0": 3}, root)
+
+    assert who.claims == ("lvsdr0", "192.0.2.10")
+    assert list(of_realserver(REALSERVER, Host({}, owners=(who,)))) == []
+
+
 @pytest.mark.parametrize("claim", ["eth0", "lo"])
 def test_a_real_servers_own_links_are_the_managers(claim: str) -> None:
     who = Owner("systemd-networkd", "/etc/systemd/network/all.network", (claim,))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from lvsdr.core.out_of_place import out_of_place
 from lvsdr.core.plan_order import Order, Rank, by_layers
 from lvsdr.model.change import Change, Plan
+from lvsdr.model.due_change import must_change, out_of_place
 from lvsdr.model.ipvs import SERVER_KINDS
 from lvsdr.model.objects import SETTINGS, Address, Baseline, Key, Objects
 
@@ -32,7 +32,7 @@ def plan(desired: Objects, observed: Objects, baseline: Baseline, order: Order =
         for key, wanted in objects:
             seen = observed.get(key)
             # What is as it was expected is often that very object; comparing takes longer.
-            if seen is not wanted and (seen != wanted or out_of_place(seen, wanted)):
+            if seen is not wanted and must_change(seen, wanted):
                 change = Change(seen, wanted)
                 rank = () if order is by_layers else order(change)
                 moves = key[0] == Address.kind and out_of_place(seen, wanted)

@@ -29,6 +29,7 @@ from lvsdr.core.planner import plan, planned_keys
 from lvsdr.core.record import Record, owner_of
 from lvsdr.core.renamed_links import following, numbered
 from lvsdr.model.change import Change, Kept, Plan
+from lvsdr.model.due_change import must_change
 from lvsdr.model.health import REMOVE
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer
@@ -125,7 +126,7 @@ class Situation:
             for key, claim in told.items()
             if key in looked and key not in self.out.lifted
         )
-        return tuple(Change(claim, now) for claim, now in seen if claim != now)
+        return tuple(Change(claim, now) for claim, now in seen if must_change(now, claim))
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from ipaddress import ip_interface
+from itertools import chain
+
+from lvsdr.model.address import IPAddress
 
 # How systemd writes yes.
 YES = frozenset({"1", "yes", "y", "true", "t", "on"})
@@ -17,6 +22,15 @@ def keeps_addresses(texts: Iterable[str]) -> bool:
                 # The last one counts.
                 kept = value.lower()
     return kept == "static" or kept in YES
+
+
+def addresses(texts: Iterable[str]) -> Iterator[IPAddress]:
+    """Yield the addresses that a link gets by its file and then its drop-ins."""
+    for section, key, value in chain.from_iterable(map(settings, texts)):
+        if section in ("Network", "Address") and key == "Address":
+            # Others are of networkd's own choice: 0.0.0.0/24 stands for one that is free.
+            with suppress(ValueError):
+                yield ip_interface(value).ip
 
 
 def settings(text: str) -> Iterator[tuple[str, str, str]]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from lvsdr.model.client_connections import ClientShares
 from lvsdr.model.counters import Counters
+from lvsdr.model.due_change import must_change
 from lvsdr.model.health import Down
 from lvsdr.model.ipvs import RealServer, VirtualServer
 from lvsdr.model.late_dataclasses import dataclass
@@ -50,7 +51,7 @@ class Row:
             return UNWANTED if there(self.seen) else "ok"
         if self.seen is None:
             return "missing"
-        return "differs" if self.seen != self.wanted else self.mark or "ok"
+        return "differs" if must_change(self.seen, self.wanted) else self.mark or "ok"
 
     @property
     def ok(self) -> bool:

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from shutil import chown, which
+from shutil import chown
 
+from manager_parts import PATIENCE, inside, message_bus, udev
 from rig import settled
 
 from lvsdr.lab.lab_host import Host
@@ -17,11 +18,7 @@ from lvsdr.lab.lab_host import Host
 FILES = Path("/etc/systemd/network")
 STATE = Path("/run/systemd/netif")
 LOG = Path("/run/networkd.log")
-PATIENCE = 30.0
-# The /sys of the host's own network. Debugging it says when a link is set up.
-INSIDE = "mount -t sysfs sysfs /sys && exec "
 NETWORKD = "/lib/systemd/systemd-networkd"
-UDEV = "/lib/systemd/systemd-udevd"
 
 
 @dataclass(slots=True)
@@ -36,6 +33,7 @@ class Networkd:
         """Start it, and wait until it has set up eth0."""
         log = LOG.with_name(f"networkd.{len(self.logs)}.log")
         self.logs.append(log)
+        # Debugging it says when a link is set up.
         debugging = {**os.environ, "SYSTEMD_LOG_LEVEL": "debug"}
         with log.open("w") as writing:
             self.process = subprocess.Popen(
@@ -121,42 +119,3 @@ def networkd(host: Host, files: Mapping[str, str]) -> Iterator[Networkd]:
             yield made
         finally:
             made.stop()
-
-
-def inside(host: Host, command: str) -> list[str]:
-    """Return what runs a command in a host with a /sys that shows its links."""
-    entered = ["nsenter", f"--net={host.path}", "unshare", "--mount"]
-    return [*entered, "sh", "-c", INSIDE + command]
-
-
-@contextmanager
-def udev(host: Host) -> Iterator[None]:
-    """Run udev for a host inside the block: networkd waits for it, and has then seen all else."""
-    process = subprocess.Popen(inside(host, UDEV), stderr=subprocess.DEVNULL)
-    try:
-        control = Path("/run/udev/control")
-        assert settled(control.exists, True, PATIENCE)
-        subprocess.run(inside(host, "udevadm trigger --subsystem-match=net"), check=True)
-        subprocess.run(["udevadm", "settle", f"--timeout={PATIENCE:.0f}"], check=True)
-        yield
-    finally:
-        process.kill()
-        process.wait()
-        control.unlink(missing_ok=True)
-
-
-@contextmanager
-def message_bus() -> Iterator[None]:
-    """Run the system's message bus inside the block."""
-    program = which("dbus-daemon")
-    assert program is not None, "dbus is one of the tests' packages"
-    Path("/run/dbus").mkdir(exist_ok=True)
-    words = [program, "--system", "--nofork", "--nopidfile", "--print-address=1"]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, env=dict(os.environ))
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline()
-        yield
-    finally:
-        process.kill()
-        process.wait()

@@ -42,6 +42,24 @@ Address={}/24
 Gateway=192.168.1.1
 """
 HELD = f"{VIP}/32"
+# A holder that outlives a boot: networkd makes it, and holds the VIP and the guard itself.
+HOLDER = {
+    "20-lvsdr0.netdev": "[NetDev]\nName=lvsdr0\nKind=dummy\n",
+    "20-lvsdr0.network": f"""[Match]
+Name=lvsdr0
+[Link]
+ARP=no
+[Network]
+LinkLocalAddressing=no
+[Address]
+Address={HELD}
+Scope=host
+[Route]
+Destination={HELD}
+Type=unreachable
+Metric=4294967294
+""",
+}
 NUMBERS = count()
 Event = Callable[[], None]
 
@@ -175,3 +193,25 @@ def test_a_file_for_all_links_takes_the_holder_until_the_hint_is_typed(
     assert not lost
     assert "/etc/systemd/network/50-every.network" in said["OWNER-NETWORK"]["message"]
     assert (kept, kept_again, left) == (True, True, {})
+
+
+def test_a_holder_of_networkds_own_is_no_drift_from_boot_on(tmp_path: Path) -> None:
+    with managed(tmp_path, "realserver") as (made, host, manager):
+        lvsdr(host, "realserver", "withdraw", made.realserver)
+        manager.stop()
+        write_files(HOLDER)
+        manager.start()
+        verify = partial(lvsdr, host, "realserver", "verify", made.realserver)
+        assert settled(lambda: guard(host) and HELD in addresses(host, "lvsdr0"), True, 20)
+        # As sysctl.d does at boot.
+        for name, value in (("arp_ignore", 1), ("arp_announce", 2)):
+            host.sysctl(f"net/ipv4/conf/all/{name}", value)
+        seen = [lvsdr(host, "realserver", "plan", made.realserver).strip()]
+        for event in (manager.reconfigure, manager.restart):
+            event()
+            settled(lambda: guard(host) and HELD in addresses(host, "lvsdr0"), True, 20)
+            seen.append(verify().strip())
+        for name in HOLDER:
+            (FILES / name).unlink()
+
+    assert seen == ["nothing to change", *["verified: no findings"] * 2]

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from lvsdr.formats import ifupdown, networkmanager
+from lvsdr.formats import ifupdown, networkd, networkmanager
 from lvsdr.formats.keepalived.conf_in_use import in_use
 from lvsdr.formats.keepalived.configuration import Configuration
 from lvsdr.formats.keepalived.reading import read_by
-from lvsdr.formats.networkd import keeps_addresses, settings
+from lvsdr.formats.networkd import settings
 from lvsdr.kernel.views.running_checkers import ldirectord
 from lvsdr.model.foreign_program import Owner
 from lvsdr.model.printable import printable
@@ -87,8 +87,10 @@ def _networkd(name: str, index: int, root: Path) -> Iterator[Owner]:
         for path in (root / folder / f"{file.name}.d").glob("*.conf")
     }
     files = [root / file.relative_to("/"), *(path for _, path in sorted(drop_ins.items()))]
-    if not keeps_addresses(map(_text, files)):
-        yield Owner("systemd-networkd", str(file), (name,))
+    texts = [_text(each) for each in files]
+    if not networkd.keeps_addresses(texts):
+        held = map(str, networkd.addresses(texts))
+        yield Owner("systemd-networkd", str(file), (name, *dict.fromkeys(held)))
 
 
 def _network_manager(name: str, index: int, root: Path) -> Iterator[Owner]:

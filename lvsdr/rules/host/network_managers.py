@@ -9,7 +9,7 @@ from pathlib import PurePath
 from lvsdr.model.finding import WARNING, Finding
 from lvsdr.model.foreign_program import Owner
 from lvsdr.model.host import Host
-from lvsdr.model.profile import DirectorProfile, RealServerProfile
+from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
 
 FILES = "/etc/systemd/network"
 KEEP = "what puts them back whoever takes them: lvsdr director keep"
@@ -20,9 +20,7 @@ def of_director(profile: DirectorProfile, host: Host) -> Iterator[Finding]:
     remedies = {"systemd-networkd": _networkd, "NetworkManager": _manager, "ifupdown": _ifupdown}
     for owner in host.owners:
         remedy = remedies.get(owner.program)
-        if remedy is None or owner.claims[0] != profile.interface:
-            continue
-        if {str(vip) for vip in profile.vips} <= set(owner.claims[1:]):
+        if remedy is None or not _takes(owner, profile.interface, profile):
             continue
         hint, look = remedy(owner, profile)
         yield Finding(
@@ -40,7 +38,8 @@ def of_realserver(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
     holder = profile.holder_link
     for owner in host.owners:
         # Of lo it leaves the addresses alone.
-        if owner.program == "systemd-networkd" and owner.claims == (holder,) and holder != "lo":
+        ours = holder != "lo" and owner.program == "systemd-networkd"
+        if ours and _takes(owner, holder, profile):
             hint = _unmanaged(holder, PurePath(owner.place).name)
             yield Finding(
                 "OWNER-NETWORK",
@@ -54,6 +53,12 @@ def of_realserver(profile: RealServerProfile, host: Host) -> Iterator[Finding]:
                 else f"another [Match] in {owner.place}, or one that is not"
                 f" {holder}: Name=!{holder}",
             )
+
+
+def _takes(owner: Owner, link: str, profile: Profile) -> bool:
+    """Return whether a manager sets up a link, and does not give it the VIPs itself."""
+    named, *held = owner.claims
+    return named == link and not {str(vip) for vip in profile.vips} <= set(held)
 
 
 def _networkd(owner: Owner, _: DirectorProfile) -> tuple[str, str]:
