@@ -6,7 +6,6 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
-from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from time import monotonic
@@ -16,11 +15,14 @@ from counted import asking
 from rig import VIP, Rig, director, lvsdr, realserver, rig, settled, verified, virtual_server
 
 from lvsdr.kernel.linux import LinuxKernel
-from lvsdr.kernel.netlink import rtm_link, rtm_route
+from lvsdr.kernel.netlink import rtm_route
 from lvsdr.kernel.netlink.route_socket import CREATE, EXCLUSIVE, RouteSocket
+from lvsdr.lab.cluster import hosts
 from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import serving
 from lvsdr.model.change import Change
+from lvsdr.model.late_dataclasses import replace
+from lvsdr.model.objects import Address
 
 DIP = "192.168.1.10"
 # As a manager leaves it that takes its own address away and brings it back.
@@ -146,8 +148,7 @@ def test_meanwhile_a_route_keeps_the_packets_and_without_it_they_are_lost(made: 
             return False
         return True
 
-    index = host.inside(partial(_index, "eth0"))
-    held = rtm_route.held(ip_address(VIP), index)
+    held = rtm_route.held(ip_address(VIP))
     with ExitStack() as stack:
         for each in made.lab.realservers:
             stack.enter_context(serving(each, made.services))
@@ -182,9 +183,31 @@ def test_an_address_is_set_up_anew_with_its_label_and_nothing_is_left_behind(mad
     assert host.run("ip", "route", "show", "table", "all").stdout == before
 
 
-def _index(name: str) -> int:
-    wire = RouteSocket()
-    try:
-        return rtm_link.find(wire, name).index
-    finally:
-        wire.close()
+@pytest.mark.parametrize("lo", ["up", "down"])
+def test_the_only_address_of_a_link_is_set_up_anew_too(lo: str) -> None:
+    """With it all routes of the link go."""
+    with hosts(["one"]) as made:
+        host = made["one"]
+        host.ip(
+            f"link set lo {lo}",
+            "link add lvsdr0 type dummy",
+            "link set lvsdr0 up",
+            f"address add {VIP}/32 dev lvsdr0",
+        )
+
+        def work() -> None:
+            with LinuxKernel() as kernel:
+                key = ("address", f"{VIP}/32", "lvsdr0")
+                (seen,) = kernel.observe([key]).values()
+                assert isinstance(seen, Address)
+                kernel.execute([Change(seen, replace(seen, scope="host"))])
+
+        host.inside(work)
+
+        shown = host.run("ip", "-4", "-o", "address", "show", "dev", "lvsdr0").stdout
+        routes = host.run("ip", "route", "show", "table", "all", VIP).stdout
+    assert "scope host" in shown
+    assert (
+        routes.split("src")[0].strip()
+        == f"local {VIP} dev lvsdr0 table local proto kernel scope host"
+    )

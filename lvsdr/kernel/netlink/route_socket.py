@@ -43,10 +43,11 @@ class RouteSocket(NetlinkSocket):
         """Request one change; raises OSError."""
         self.ask(kind, body, ACK | flags)
 
-    def change_all(self, changes: Sequence[tuple[int, bytes, int]]) -> None:
+    def change_all(self, changes: Sequence[tuple[int, bytes, int]]) -> dict[int, OSError]:
         """Request several changes at once, each with its kind and flags; raises OSError.
 
-        Those that are refused do not keep the others from being made.
+        Those that are refused do not keep the others from being made; they are returned, by their
+        places.
         """
         first = self.sequence(len(changes))
         packed = (
@@ -54,8 +55,10 @@ class RouteSocket(NetlinkSocket):
             for place, (kind, body, flags) in enumerate(changes)
         )
         refused = self.batch(b"".join(packed))
-        for _, refusal in sorted(refused.items()):
-            raise OSError(refusal.errno, refusal.said or os.strerror(refusal.errno))
+        return {
+            number - first: OSError(each.errno, each.said or os.strerror(each.errno))
+            for number, each in refused.items()
+        }
 
     def get(self, kind: int, body: bytes, decode: Callable[[memoryview], Item]) -> Item:
         """Request one object, and return it decoded; raises OSError."""

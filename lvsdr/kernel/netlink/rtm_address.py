@@ -134,15 +134,15 @@ def _left(until: int | None) -> int:
 def renew(wire: RouteSocket, before: RawAddress, after: RawAddress) -> None:
     """Delete an address and add it, so that it is the last one of its link; raises OSError.
 
-    Meanwhile a route keeps packets for an IPv4 address on this host. All of it is one request:
-    whoever is killed has done nothing of it, or everything.
+    Meanwhile a route keeps packets for an IPv4 address on this host, where lo is up. All of it is
+    one request: whoever is killed has done nothing of it, or everything.
     """
     if after.ip.version == 6:
         delete(wire, before)
         add(wire, after)
         return
-    held = rtm_route.held(after.ip.ip, after.index)
-    wire.change_all(
+    held = rtm_route.held(after.ip.ip)
+    refused = wire.change_all(
         (
             (rtm_route.RTM_NEWROUTE, held, CREATE | EXCLUSIVE),
             (RTM_DELADDR, _identity(before, 0), 0),
@@ -150,6 +150,10 @@ def renew(wire: RouteSocket, before: RawAddress, after: RawAddress) -> None:
             (rtm_route.RTM_DELROUTE, held, 0),
         )
     )
+    # What was never there need not go.
+    for place in (1, 2) if 0 in refused else (1, 2, 3):
+        if place in refused:
+            raise refused[place]
 
 
 def delete(wire: RouteSocket, address: RawAddress) -> None:

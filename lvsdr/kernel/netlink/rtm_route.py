@@ -38,6 +38,8 @@ RTA_MULTIPATH, RTA_CACHEINFO, RTA_TABLE, RTA_VIA = 9, 12, 15, 18
 KNOWN = frozenset({RTA_DST, RTA_OIF, RTA_PRIORITY, RTA_CACHEINFO, RTA_TABLE})
 RT_TABLE_MAIN, RT_TABLE_LOCAL, RTPROT_KERNEL, RTPROT_STATIC = 254, 255, 2, 4
 SCOPE_HOST, LAST_METRIC = 254, 0xFFFFFFFE
+# The index of lo in each network namespace (LOOPBACK_IFINDEX of include/net/net_namespace.h).
+LO = 1
 # Length, flags, weight, link; attributes follow.
 RTNEXTHOP = struct.Struct("=H2Bi")
 RTVIA = struct.Struct("=H")
@@ -85,16 +87,15 @@ def delete(wire: RouteSocket, route: RawRoute) -> None:
     wire.change(RTM_DELROUTE, _described(route))
 
 
-def held(address: IPAddress, link: int) -> bytes:
+def held(address: IPAddress) -> bytes:
     """Return the request about a route that keeps packets for an address on this host.
 
     It stands behind the one that the address itself makes.
     """
+    # Not on the link of the address: with the last address of a link all its routes go.
     others = RouteAttributes(RTPROT_KERNEL, SCOPE_HOST)
     return _described(
-        RawRoute(
-            LOCAL, host_network(address), LAST_METRIC, RT_TABLE_LOCAL, link=link, others=others
-        )
+        RawRoute(LOCAL, host_network(address), LAST_METRIC, RT_TABLE_LOCAL, link=LO, others=others)
     )
 
 
