@@ -122,6 +122,19 @@ def test_an_answer_after_the_outage_proves_nothing_of_what_was_asked_in_it() -> 
     assert turns == []
 
 
+@pytest.mark.parametrize(("guarded", "out"), [(True, set()), (False, {0})])
+def test_an_answer_that_lay_unread_may_be_one_from_before_the_outage(
+    guarded: bool, out: set[int]
+) -> None:
+    """Without that guard a host that was busy for a moment would take it for a proof."""
+    states = PathStates([LAN] * 2)
+    for asked in (10.0, 10.5):
+        states.take([good(1, asked + 0.2)], asked + (0.01 if guarded else 0.19))
+        states.take([silent(0, asked)])
+
+    assert states.down().keys() == out
+
+
 def test_each_side_is_blind_by_itself() -> None:
     behind = Checked(fall=2, rise=2, side="eth0 via 192.0.2.1")
     states = PathStates([LAN, LAN, behind, behind])

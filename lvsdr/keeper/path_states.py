@@ -4,7 +4,7 @@ A check that was answered, whatever the answer, proves that we see; silence prov
 itself. The cable, a router or this very host may be what does not work, for a while. So a silent
 check counts only where somebody else on the same side of us, behind the same link or router, was
 heard in its midst: an outage that swallows the first question and the last lets no answer through
-in between.
+in between. An answer that lay unread for a while, as this host was busy, may have come before it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from itertools import takewhile
+from operator import itemgetter
 
 from lvsdr.model.health import CheckResult
 from lvsdr.model.late_dataclasses import dataclass
@@ -77,24 +78,32 @@ class _Side:
     def __init__(self, timeouts: Sequence[float]) -> None:
         step = min(timeouts) / _FINELY
         self._step = step
-        self._times: deque[float] = deque(maxlen=int(_LONG * max(timeouts) / step) + 1)
+        # Since when it may have come, and when it was read.
+        self._times: deque[tuple[float, float]] = deque(
+            maxlen=int(_LONG * max(timeouts) / step) + 1
+        )
         self.last: int | None = None
         self.before: int | None = None
         self.blind_since: float | None = None
 
-    def hear(self, at: float) -> None:
+    def hear(self, since: float, at: float) -> None:
         """Take note of an answer; of many at about the same time the first will do."""
         times = self._times
-        if not times or at >= times[-1] + self._step:
-            times.append(at)
-        elif at < times[-1] - self._step:
+        if not times or at >= times[-1][1] + self._step:
+            times.append((since, at))
+        elif at < times[-1][1] - self._step:
             # One that is told of later than others; the oldest goes for it.
-            self._times = deque(sorted((*times, at)), maxlen=times.maxlen)
+            ordered = sorted((*times, (since, at)), key=itemgetter(1))
+            self._times = deque(ordered, maxlen=times.maxlen)
 
     def heard_between(self, begin: float, end: float) -> bool:
+        """Return whether an answer came then, and neither before nor after it."""
         # Where nobody is heard any more each silent check asks: the newest answer says it.
-        later = takewhile(lambda at: at > begin, reversed(self._times))
-        return any(at < end for at in later)
+        later = takewhile(lambda heard: heard[1] > begin, reversed(self._times))
+        return any(begin < since and at < end for since, at in later)
+
+    def heard_after(self, begin: float) -> bool:
+        return bool(self._times) and self._times[-1][1] > begin
 
 
 class PathStates:
@@ -114,20 +123,25 @@ class PathStates:
         self._sides = {name: _Side(sorted(each)) for name, each in timeouts.items()}
         self._sights: list[tuple[str, Sight]] = []
 
-    def take(self, results: Sequence[CheckResult]) -> list[Turn]:
-        """Return the paths that change with `results`."""
+    def take(self, results: Sequence[CheckResult], since: float = math.inf) -> list[Turn]:
+        """Return the paths that change with `results`.
+
+        Answers among them were read when they say, and may have come at any time `since` then.
+        """
         for result in results:
             each = self._checked[result.number]
             if each.proves and not result.silent:
-                self.heard(each.side, result.at, result.number)
+                self.heard(each.side, result.at, result.number, since)
         return [turn for result in results for turn in self._after(result)]
 
-    def heard(self, name: str, at: float, number: int | None = None) -> None:
-        """Take note that a path, or somebody else on that side, was heard at `at`."""
+    def heard(
+        self, name: str, at: float, number: int | None = None, since: float = math.inf
+    ) -> None:
+        """Take note that a path, or somebody else on that side, was heard at `at`, or `since`."""
         side = self._sides[name]
         if number is not None and number != side.last:
             side.last, side.before = number, side.last
-        side.hear(at)
+        side.hear(min(since, at), at)
         if side.blind_since is not None and at > side.blind_since:
             side.blind_since = None
             self._sights.append((name, Sight.SEES))
@@ -197,7 +211,7 @@ class PathStates:
             return True
         # Neither good nor bad, and so those before it are in no row with what comes.
         path.unseen, path.against = path.unseen + 1, 0
-        nobody = not side.heard_between(result.began, math.inf)
+        nobody = not side.heard_after(result.began)
         if path.unseen >= _BLIND_AFTER and nobody and side.blind_since is None:
             side.blind_since = result.at
             self._sights.append((each.side, Sight.BLIND))

@@ -32,8 +32,9 @@ _ABSENT = 1.0
 # is a part while somebody is asked more often, and each question wants its moment.
 _REST, _REST_OF_TIMEOUT, _HASTE = 0.03, 0.06, 0.5
 # While all is well it is as much longer, at most, as it takes until so many checks are due: of few
-# checks the turns are most of the cost.
-_CALM, _TOGETHER = 3.3, 64
+# checks the turns are most of the cost. Two of them are shorter than the midst of a check, so that
+# whatever is heard in a whole one is known to have come then.
+_CALM, _TOGETHER = 2.0, 64
 
 
 class CheckRounds(Closing):
@@ -80,7 +81,8 @@ class CheckRounds(Closing):
         self._expected: float | None = None
         self._waits_since: float | None = now
         self._away = 0.0
-        self._next = self._hasty_until = now
+        # What is read in a turn came after the one before it.
+        self._read = self._next = self._hasty_until = now
         # Whether the last turn came too late for its checks to mean anything.
         self.late = False
 
@@ -112,8 +114,9 @@ class CheckRounds(Closing):
             # Whoever was stopped, or has too much to do, knows nothing of the time between.
             self._forget(now, away)
         for side, at in self._gateways.turn(now).items():
-            self.states.heard(side, at)
+            self.states.heard(side, at, since=self._read)
         turns = self._judged(now)
+        self._read = now
         begun = self._timetable.take(now, _AT_ONCE)
         self._begin(begun, now)
         self._under_way = {each for each in self._under_way if self._busy[each] > now}
@@ -169,7 +172,7 @@ class CheckRounds(Closing):
 
     def _judged(self, now: float) -> list[Turn]:
         results = [each for it in self._askings for each in it.checker.results(now)]
-        turns = self.states.take(results)
+        turns = self.states.take(results, self._read)
         changed = {each.number for each in turns}
         failed = list[int]()
         for result in results:
