@@ -33,7 +33,7 @@ class AskedQuestions:
         watched = check.watched
         hop = watched.hop
         if not hop.mac:
-            self._hops.ask(hop, now)
+            self._hops.ask(hop, now, often=check.often)
             return
         asked = watched.questions or watched.made(self._link.mac)
         check.sent += 1

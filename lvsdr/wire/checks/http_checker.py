@@ -66,7 +66,7 @@ class HttpChecker(LinkChecker):
     def _ask(self, check: Check, now: float) -> None:
         hop = check.watched.hop
         if not hop.mac:
-            self._hops.ask(hop, now)
+            self._hops.ask(hop, now, often=check.often)
             return
         exchange = self._exchanges.get(check)
         if exchange is None or exchange.mac != hop.mac:

@@ -96,8 +96,9 @@ class LinkChecker(Closing):
         for number in numbers:
             watched = self._watched[number]
             if watched.check is None:
-                watched.check = check = Check(watched, now)
-                begun.append((check, number in doubtful))
+                often = number in doubtful
+                watched.check = check = Check(watched, now, often)
+                begun.append((check, often))
                 self._ask(check, now)
         self._rounds.begin(begun, now)
         self._flush()
@@ -149,7 +150,7 @@ class LinkChecker(Closing):
 
     def _again(self, check: Check, now: float) -> None:
         """Ask a check again that is not answered yet."""
-        self._hops.ask(check.watched.hop, now)
+        self._hops.ask(check.watched.hop, now, often=check.often)
         self._ask(check, now)
 
     def _silence(self, check: Check, now: float) -> Meaning | None:

@@ -22,7 +22,7 @@ from lvsdr.wire.pacing import RATE
 from lvsdr.wire.paths.next_hops import unicast_question
 
 # Each is asked anew after so many seconds; while nobody answers no more often than this, and still
-# less often after some tries: all hosts of the segment hear it.
+# less often after some tries, where nobody wants to know: all hosts of the segment hear it.
 _REFRESH, _GAP, _LONG_GAP, _TRIES = 30.0, 0.03, 0.3, 20
 # So long the MAC in use may take to say that it is still there.
 _GRACE = 0.06
@@ -75,9 +75,14 @@ class NextHopWatch:
             self._link.hear_of([address])
         return hop
 
-    def ask(self, hop: Hop, now: float) -> bool:
-        """Ask all who has a hop's address; return whether that was done, and not just before."""
-        gap = _GAP if hop.tries < _TRIES else _LONG_GAP
+    def ask(self, hop: Hop, now: float, *, often: bool = False) -> bool:
+        """Ask all who has a hop's address; return whether that was done, and not just before.
+
+        It is asked `often` as long as it is in doubt whether the real server serves: after an
+        outage one that has lost our MAC address learns it from our question, and of those few get
+        through where frames are lost.
+        """
+        gap = _GAP if often or hop.tries < _TRIES else _LONG_GAP
         if now - hop.asked < gap or self._budget.spent(now) or self._link.deaf:
             return False
         hop.asked, hop.tries = now, hop.tries + 1

@@ -99,6 +99,7 @@ class WatchedPath:
 class Check:
     """One check under way: since when, and by which keys its answers are looked up.
 
+    `often` is True where the last check has failed: it is asked more often than others.
     `doubted` is True where a host says that the TTL has expired, and it may be a proxy that does.
     `held` is True where the VIP has answered an echo, `unasked` where there was no port left to ask
     from; `datagrams` are those that were sent, from a port each. `waiting` are the checks that are
@@ -107,6 +108,7 @@ class Check:
 
     watched: WatchedPath
     since: float
+    often: bool = False
     keys: list[bytes] = field(default_factory=list)
     sent: int = 0
     held: bool = False
