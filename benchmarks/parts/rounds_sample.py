@@ -103,9 +103,9 @@ class _Counted:
     def __init__(self, states: PathStates, results: Counter[str]) -> None:
         self._states, self._results = states, results
 
-    def take(self, found: Sequence[CheckResult]) -> list[Turn]:
+    def take(self, found: Sequence[CheckResult], since: float) -> list[Turn]:
         self._results.update(each.why or "serves" for each in found)
-        return self._states.take(found)
+        return self._states.take(found, since)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._states, name)
