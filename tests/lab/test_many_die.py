@@ -64,3 +64,5 @@ def test_five_hundred_that_die_at_once_are_out_in_time_in_few_batches(
     assert GENERIC and (before, after, told) == ({1}, {0}, MANY)
     assert sum(found) == MANY
     assert took <= IN_TIME
+    # One change of the table and the record: netlink carries 64 KiB of it at once.
+    assert PATIENCE > 1 or len(found) <= 2, found
