@@ -11,6 +11,7 @@ from lvsdr.model.checked_path import CheckedPath
 from lvsdr.model.health import TRIES, TRIES_IN_DOUBT
 from lvsdr.model.ipvs import Service
 from lvsdr.model.path import Path, RealServerRoute
+from lvsdr.wire.checks.answer_meaning import silence
 from lvsdr.wire.checks.check_rounds import CheckRounds
 from lvsdr.wire.checks.next_hop_watch import Hop
 from lvsdr.wire.checks.watched_path import Check, WatchedPath
@@ -119,3 +120,23 @@ def test_of_very_many_silent_ones_not_more_is_asked_than_the_rate_allows() -> No
     assert asked <= 10_000 * now + 500
     assert asked >= 3 * 5000, "each was asked four times"
     assert now - start < 3.0
+
+
+@pytest.mark.parametrize("often", [False, True])
+@pytest.mark.parametrize(("heard", "silent"), [(0.02, True), (0.24, False), (0.48, True)])
+def test_a_host_that_was_heard_at_one_end_of_a_check_alone_may_have_been_cut_off(
+    often: bool, heard: float, silent: bool
+) -> None:
+    """An outage began after that, or ended before it, and the questions there got lost."""
+    hop = Hop(RIP, DIP, mac=b"\x02" * 6)
+    check = Check(WatchedPath(ITEM, hop), 10.0, often, sent=1)
+
+    for step in range(1, 21):
+        now = 10.0 + step * ITEM.timeout / 20
+        if now - ITEM.timeout / 20 < 10.0 + heard <= now:
+            hop.heard = now
+        check.look(now)
+    found = silence(check, 10.0 + ITEM.timeout)
+
+    assert found is not None
+    assert (found.why, found.silent) == ("does not answer", silent)

@@ -100,7 +100,8 @@ def silence(check: Check, now: float) -> Meaning | None:
     if watched.why in OF_THE_HOST or now - watched.why_at < _REMEMBERED:
         return Meaning(watched.why)
     lost = _echoed(watched) and not routed and watched.item.path.sees_vip
-    return Meaning(LOST if lost else "does not answer", silent=routed)
+    # A host that was heard at the beginning alone may have been cut off since, as all others.
+    return Meaning(LOST if lost else "does not answer", silent=routed or not check.midst)
 
 
 def _spared(check: Check, now: float) -> bool:

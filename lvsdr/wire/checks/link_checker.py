@@ -197,6 +197,7 @@ class LinkChecker(Closing):
         for check in checks:
             if check.watched.check is not check:
                 continue
+            check.look(now)
             if over:
                 said = self._silence(check, now) if self._link.hears(now) else None
                 self._conclude(check, said, now)

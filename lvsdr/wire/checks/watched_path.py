@@ -24,6 +24,10 @@ from lvsdr.wire.paths.probe import PROTOCOLS, Mark, Probe
 # From so many ports one check asks at most, where others may need the rest.
 PORTS_EACH = 2
 NEVER = -1e9
+# In which part of a check its next hop has to be heard to show that the way there was open, first
+# where it was asked seldom, then where often: an outage at its beginning, and one at its end, leave
+# questions enough on the side that is open.
+_MIDST, _MIDST_IN_DOUBT = (0.2, 0.8), (0.35, 0.62)
 
 
 @dataclass(slots=True, eq=False)
@@ -103,7 +107,8 @@ class Check:
     `doubted` is True where a host says that the TTL has expired, and it may be a proxy that does.
     `held` is True where the VIP has answered an echo, `unasked` where there was no port left to ask
     from; `datagrams` are those that were sent, from a port each. `waiting` are the checks that are
-    asked again together with it, by number.
+    asked again together with it, by number. `midst` is True where the next hop was heard in the
+    midst of the check; `looked` is when that was looked at last.
     """
 
     watched: WatchedPath
@@ -116,3 +121,13 @@ class Check:
     datagrams: list[bytes] = field(default_factory=list)
     doubted: bool = False
     waiting: dict[int, Check] = field(default_factory=dict)
+    midst: bool = False
+    looked: float = NEVER
+
+    def look(self, now: float) -> None:
+        """Look whether the next hop was heard since this was done last, all of it in the midst."""
+        begin, end = _MIDST_IN_DOUBT if self.often else _MIDST
+        timeout = self.watched.item.timeout
+        inside = self.looked >= self.since + begin * timeout and now <= self.since + end * timeout
+        self.midst = self.midst or (inside and self.watched.hop.heard > self.looked)
+        self.looked = now
