@@ -40,9 +40,17 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         made.apply()
         made.served(made.services[0], REQUESTS)
         made.served(made.services[1], 2)
-        # The kernel sums its counters up every two seconds.
-        assert settled(lambda: ipvsadm_stats(made)[f"{VIP}:80"][0], REQUESTS) == REQUESTS
+        # The kernel sums each object's counters up every two seconds, not all of them at once.
+        counted = [REQUESTS, REQUESTS, 2, 2]
+        assert settled(lambda: summed_up(made), counted) == counted
         yield made
+
+
+def summed_up(made: Rig) -> list[int]:
+    """Return the connections of each service that had requests, and of its real servers."""
+    known = {place: row[0] for place, row in ipvsadm_stats(made).items()}
+    first = sum(known[f"{rip}:80"] for rip in RIPS)
+    return [known[f"{VIP}:80"], first, known[f"[{VIP6}]:80"], known[f"[{RIP6}]:80"]]
 
 
 def ipvsadm_stats(made: Rig) -> dict[str, list[int]]:
