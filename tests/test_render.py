@@ -18,12 +18,11 @@ from lvsdr.model.objects import Address, Link, Object, ProxyNeighbour, Route, Sy
 from lvsdr.model.plain_data import KINDS, from_plain, to_plain
 from lvsdr.model.printable import printable
 from lvsdr.render import shell_commands, text
+from lvsdr.render.keepalived_results import ConfFindings, FifoLine
 from lvsdr.render.output_formats import FORMATS, names
 from lvsdr.render.results import (
     Applied,
-    ConfFindings,
     Failed,
-    FifoLine,
     Planned,
     Result,
     Status,

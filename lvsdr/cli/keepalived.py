@@ -13,7 +13,7 @@ from lvsdr.cli import keepalived_hook
 from lvsdr.cli.hook_process import ended_by_signals, modest_umask, unhurried_output
 from lvsdr.cli.options import lock_option, netns_option, output_option, trust_option, with_options
 from lvsdr.cli.session import Session
-from lvsdr.render.results import Notified
+from lvsdr.render.keepalived_results import Notified
 
 if TYPE_CHECKING:
     from lvsdr.keepalived.following import Following

@@ -12,7 +12,7 @@ from lvsdr.cli.options import output_option
 from lvsdr.cli.session import Session
 from lvsdr.errors import ProfileError
 from lvsdr.model.printable import printable
-from lvsdr.render.results import ConfFindings
+from lvsdr.render.keepalived_results import ConfFindings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ import click
 from lvsdr.cli.options import netns_option, output_option
 from lvsdr.cli.session import Session
 from lvsdr.model.keepalived_states import InstanceState, ServerState
-from lvsdr.render.results import KeepalivedStatus
+from lvsdr.render.keepalived_results import KeepalivedStatus
 
 
 @click.command()

@@ -11,8 +11,9 @@ from lvsdr.errors import LvsdrError
 from lvsdr.keepalived.hook import Outcome
 from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.printable import printable
+from lvsdr.render.keepalived_results import FifoLine, Notified
 from lvsdr.render.output_formats import Format
-from lvsdr.render.results import Failed, FifoLine, Notified, Result
+from lvsdr.render.results import Failed, Result
 
 
 class Teller(Protocol):

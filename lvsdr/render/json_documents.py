@@ -6,23 +6,19 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from lvsdr.model.late_dataclasses import asdict, fields
-from lvsdr.render import json_fields
+from lvsdr.model.late_dataclasses import asdict
+from lvsdr.render import json_fields, json_keepalived, json_verify
 from lvsdr.render.json_fields import Document
-from lvsdr.render.json_verify import verified
 from lvsdr.render.keep_line import KeepLine
+from lvsdr.render.keepalived_results import ConfFindings, FifoLine, KeepalivedStatus, Notified
 from lvsdr.render.results import (
     Announced,
     Applied,
     AppliedProfiles,
     Checked,
-    ConfFindings,
     Drained,
     Explained,
     Failed,
-    FifoLine,
-    KeepalivedStatus,
-    Notified,
     Planned,
     Rehearsed,
     Result,
@@ -36,7 +32,6 @@ from lvsdr.render.utc_time import timestamp
 if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress
     from lvsdr.model.change import Plan
-    from lvsdr.model.keepalived_states import InstanceState, ServerState
 
 
 def lines(result: Result) -> Iterable[str]:
@@ -116,19 +111,7 @@ def _drained(result: Drained) -> Document:
 
 
 def _checked(result: Checked) -> Document:
-    return {
-        "format": "lvsdr/check/1",
-        "ok": json_fields.sound(result.findings),
-        "profiles": [
-            {"file": str(path), "role": item.role, "name": item.name}
-            for path, item in result.profiles.items()
-        ],
-        "findings": [json_fields.finding(item) for item in result.findings],
-    }
-
-
-def _conf_findings(result: ConfFindings) -> Document:
-    return _checked(Checked({}, result.findings))
+    return json_verify.checked(result.profiles, result.findings)
 
 
 def _explained(result: Explained) -> Document:
@@ -171,35 +154,6 @@ def _rehearsed(result: Rehearsed) -> Document:
     }
 
 
-def _notified(result: Notified) -> Document:
-    return {
-        "format": "lvsdr/notify/1",
-        "type": result.type,
-        "name": result.name,
-        "state": result.state,
-        "followed": result.followed,
-        "reason": result.reason,
-        "changes": _changes(result.changes),
-        "announced": _addresses(result.announced),
-    }
-
-
-def _fifo_line(result: FifoLine) -> Document:
-    return {"format": "lvsdr/said/1", "line": result.line}
-
-
-def _keepalived_status(result: KeepalivedStatus) -> Document:
-    return {
-        "format": "lvsdr/keepalived/1",
-        "instances": list(map(_by_name, result.instances)),
-        "servers": list(map(_by_name, result.servers)),
-    }
-
-
-def _by_name(item: InstanceState | ServerState) -> Document:
-    return {each.name: getattr(item, each.name) for each in fields(item)}
-
-
 def _failed(result: Failed) -> Document:
     others = [{"error": each.message, "hints": each.hints} for each in result.failure.others]
     return {
@@ -227,16 +181,16 @@ SHOWS: Mapping[type[Result], Callable[[Any], Document]] = {
     Status: _status,
     AppliedProfiles: json_fields.applied_profiles,
     Drained: _drained,
-    Verified: verified,
+    Verified: json_verify.verified,
     Checked: _checked,
-    ConfFindings: _conf_findings,
+    ConfFindings: json_keepalived.conf_findings,
     Explained: _explained,
     SegmentEvent: _segment_event,
     Scenarios: _scenarios,
     Rehearsed: _rehearsed,
-    Notified: _notified,
-    FifoLine: _fifo_line,
-    KeepalivedStatus: _keepalived_status,
+    Notified: json_keepalived.notified,
+    FifoLine: json_keepalived.fifo_line,
+    KeepalivedStatus: json_keepalived.keepalived_status,
     KeepLine: json_fields.keep_line,
     Failed: _failed,
 }

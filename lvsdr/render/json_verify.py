@@ -1,14 +1,18 @@
-"""What verify found as the plain data that JSON holds: findings, answers, paths and services."""
+"""What verify and check found, as the plain data that JSON holds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lvsdr.render import json_fields
 from lvsdr.render.json_fields import Document
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lvsdr.model.finding import Finding
+    from lvsdr.model.profile import Profile
     from lvsdr.model.service_proof import ServiceProof
     from lvsdr.render.results import Verified
 
@@ -63,4 +67,17 @@ def service(item: ServiceProof, names: Mapping[str, str]) -> Document:
         "met": [str(rip) for rip in item.met],
         "not_met": [str(rip) for rip in item.not_met],
         "never_answered": [str(rip) for rip in item.never_answered],
+    }
+
+
+def checked(profiles: Mapping[Path, Profile], findings: Sequence[Finding]) -> Document:
+    """Return what each file holds, and what is wrong with them."""
+    return {
+        "format": "lvsdr/check/1",
+        "ok": json_fields.sound(findings),
+        "profiles": [
+            {"file": str(path), "role": item.role, "name": item.name}
+            for path, item in profiles.items()
+        ],
+        "findings": [json_fields.finding(item) for item in findings],
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.render.keep_line import KeepLine
+from lvsdr.render.keepalived_results import ConfFindings, FifoLine, KeepalivedStatus, Notified
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from lvsdr.model.counters import Standing
     from lvsdr.model.explanation import Explanation
     from lvsdr.model.finding import Finding
-    from lvsdr.model.keepalived_states import InstanceState, ServerState
     from lvsdr.model.neighbour_claim import Answer
     from lvsdr.model.objects import Object
     from lvsdr.model.path import Proof
@@ -141,13 +141,6 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
-class ConfFindings:
-    """What is wrong with keepalived.conf."""
-
-    findings: Sequence[Finding]
-
-
-@dataclass(frozen=True, slots=True)
 class Explained:
     """What each link would answer on ARP, and why."""
 
@@ -181,43 +174,6 @@ class Rehearsed:
     """All steps of a rehearsal, at its end."""
 
     steps: Sequence[Step]
-
-
-@dataclass(frozen=True, slots=True)
-class Notified:
-    """What keepalived said of an instance, and what was done about it.
-
-    `followed` is the state that was carried out, None where the notice was dropped.
-    """
-
-    type: str
-    name: str
-    state: str
-    followed: str | None
-    reason: str
-    changes: Plan
-    announced: Sequence[IPAddress]
-
-    @property
-    def title(self) -> str:
-        """Return what was said and what became of it, in one line."""
-        said = f"{self.type} {self.name} {self.state}: {self.followed or 'dropped'}"
-        return f"{said} ({self.reason})" if self.reason else said
-
-
-@dataclass(frozen=True, slots=True)
-class FifoLine:
-    """A line of keepalived's FIFO."""
-
-    line: str
-
-
-@dataclass(frozen=True, slots=True)
-class KeepalivedStatus:
-    """What keepalived said last of its instances, and of the servers that it checks."""
-
-    instances: Sequence[InstanceState]
-    servers: Sequence[ServerState]
 
 
 @dataclass(frozen=True, slots=True)

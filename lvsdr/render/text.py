@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from lvsdr.model.objects import there
 from lvsdr.render.keep_line import KeepLine
+from lvsdr.render.keepalived_results import ConfFindings, FifoLine, KeepalivedStatus, Notified
 from lvsdr.render.results import (
     Announced,
     Applied,
     AppliedProfiles,
     Checked,
-    ConfFindings,
     Drained,
     Explained,
-    FifoLine,
-    KeepalivedStatus,
-    Notified,
     Planned,
     Rehearsed,
     Result,
@@ -76,7 +74,8 @@ def _drift(plan: Plan) -> Iterator[str]:
         yield f"drift: {item.subject.title}: was {left}; is {now}"
 
 
-def _applied(result: Applied) -> Iterator[str]:
+def applied(result: Applied) -> Iterator[str]:
+    """Yield what was changed, kept and announced."""
     if result.changes or not result.kept:
         yield from changes(result.changes)
     yield from (f"= {each}" for each in result.kept[:MOST_KEPT])
@@ -137,11 +136,12 @@ def _verified(result: Verified) -> Iterator[str]:
     yield from foreign_lines(result.foreign)
     yield from service_lines(result.client, result.services, result.names)
     yield from (f"note: {note}" for note in result.notes)
-    yield from _findings(result.findings)
+    yield from findings(result.findings)
     yield from last_line(result)
 
 
-def _findings(found: Iterable[Finding]) -> Iterator[str]:
+def findings(found: Iterable[Finding]) -> Iterator[str]:
+    """Yield each finding, and its remedies below it."""
     for finding in found:
         yield f"{finding.severity}: {finding.rule}: {finding.message}"
         yield from (f"  {word}: {text}" for word, text in finding.remedies)
@@ -150,13 +150,7 @@ def _findings(found: Iterable[Finding]) -> Iterator[str]:
 def _checked(result: Checked) -> Iterator[str]:
     for path, profile in result.profiles.items():
         yield f"{path}: a sound {profile.role} profile, called {profile.name}"
-    yield from _findings(result.findings)
-
-
-def _conf_findings(result: ConfFindings) -> Iterator[str]:
-    yield from _findings(result.findings)
-    if not result.findings:
-        yield "no findings"
+    yield from findings(result.findings)
 
 
 def _explained(result: Explained) -> Iterator[str]:
@@ -205,46 +199,33 @@ def _rehearsed(result: Rehearsed) -> Iterator[str]:
     yield f"rehearsed: FAILED: {', '.join(failed)}" if failed else "rehearsed: all went well"
 
 
-def _notified(result: Notified) -> Iterator[str]:
-    yield result.title
-    if result.followed:
-        yield from _applied(Applied(result.changes, result.announced))
+def _later(module: str, name: str) -> Callable[[Any], Iterable[str]]:
+    """Return what is imported once it is called: a plan is printed without it."""
 
+    def show(result: Any) -> Iterable[str]:
+        shown: Iterable[str] = getattr(import_module(f"lvsdr.render.{module}"), name)(result)
+        return shown
 
-def _fifo_line(result: FifoLine) -> Iterator[str]:
-    yield result.line
-
-
-def _keepalived_status(result: KeepalivedStatus) -> Iterator[str]:
-    from datetime import UTC, datetime
-
-    for it in result.instances:
-        yield f"{it.type} {it.name}: {it.state}{'' if it.done else ', not carried out'}"
-    if not result.instances:
-        yield "keepalived has said nothing of an instance"
-    for each in result.servers:
-        since = datetime.fromtimestamp(each.since, UTC).isoformat()
-        what = f"real server {each.real_server} of " if each.real_server else "virtual server "
-        yield f"{what}{each.virtual_server}: {each.state} since {since}"
+    return show
 
 
 SHOWS: Mapping[type[Result], Callable[[Any], Iterable[str]]] = {
     Planned: _planned,
-    Applied: _applied,
+    Applied: applied,
     Announced: _announced,
     Status: _status,
     AppliedProfiles: _applied_profiles,
     Drained: _drained,
     Verified: _verified,
     Checked: _checked,
-    ConfFindings: _conf_findings,
+    ConfFindings: _later("keepalived_text", "conf_findings"),
     Explained: _explained,
     SegmentEvent: _segment_event,
     Scenarios: _scenarios,
     StepDone: _step_done,
     Rehearsed: _rehearsed,
-    Notified: _notified,
-    FifoLine: _fifo_line,
-    KeepalivedStatus: _keepalived_status,
+    Notified: _later("keepalived_text", "notified"),
+    FifoLine: _later("keepalived_text", "fifo_line"),
+    KeepalivedStatus: _later("keepalived_text", "keepalived_status"),
     KeepLine: lambda result: [result.title],
 }
