@@ -13,6 +13,8 @@ LAB := user-mode-linux kmod iproute2 $(PIVOT)
 WITNESSES := ipvsadm keepalived iptables iputils-arping tcpdump ndisc6 mandoc systemd procps
 # And what else sets up links, beside us: in `make torture`.
 MANAGERS := network-manager ifupdown udev dbus
+# What watches hosts, likewise.
+MONITORING := prometheus prometheus-node-exporter
 missing = $(shell for name in $(1); do \
 	dpkg-query -W -f '$${Status}' $$name 2>/dev/null | grep -q 'ok installed' || echo $$name; done)
 # Debian's python3 has the module venv, but it does not work before python3-venv is installed.
@@ -124,10 +126,10 @@ LONGEST := keep keep_clusters health_kinds down_servers health crashes scenarios
 	same_host hints hooks cloned_host proxies clients_unanswered director forged_answers \
 	host_rules
 # A systemd of its own takes a minute to itself, each of the other hints some twenty seconds, and the
-# managers of networks are packages that nothing else needs; what a resident takes at rest, a race with
+# managers of networks and what watches hosts are packages that nothing else needs; what a resident takes at rest, a race with
 # keepalived, and troubles by the hundred are nothing beside other kernels: in `make torture`.
 LATER := units hints_elsewhere keep_at_rest beside_keepalived many_die killed_keeper false_removals \
-	networkd network_manager ifupdown
+	networkd network_manager ifupdown prometheus
 IN_LAB := $(PY) -m lvsdr.lab --timeout 2400 -- $(PY) -m pytest
 
 SHORTER = $(filter-out $(LONGEST) $(LATER),$(patsubst tests/lab/test_%.py,%,$(sort $(wildcard tests/lab/test_*.py))))
@@ -146,7 +148,7 @@ LONG := crashes pressure watch arp_reply arp_model changing_links silences vmac 
 	host_rules host_state ipvs_table paths scenarios give_back hooks units hints \
 	hints_elsewhere healthy_traffic commands holders route_to unfit_hosts down_servers \
 	beside_keepalived false_removals killed_keeper many_die keep_at_rest networkd \
-	network_manager ifupdown
+	network_manager ifupdown prometheus
 CLUSTERS := lvsdr keepalived ipv6 ipv6-keepalived two-boxes two-boxes-keepalived
 torture: packages-torture .venv/.test
 	$(MAKE) --output-sync --keep-going --jobs 3 \
@@ -180,7 +182,7 @@ packages-test:
 	$(call install,$(call missing,$(LAB) $(WITNESSES)) $(VENV))
 
 packages-torture: packages-test
-	$(call install,$(call missing,$(MANAGERS)))
+	$(call install,$(call missing,$(MANAGERS) $(MONITORING)))
 
 # Nothing is asked of the network, nor of sudo, where nothing is missing.
 define install

@@ -49,6 +49,8 @@ install-files:
 	install -m 0644 packaging/modules-load.d/lvsdr.conf $(DESTDIR)$(PREFIX)/lib/modules-load.d/
 	# Not active: for a real server, to be copied to /etc/sysctl.d.
 	install -m 0644 packaging/sysctl.d/* $(SHARE)/lvsdr/
+	# For Prometheus and Grafana, which run elsewhere.
+	install -m 0644 packaging/monitoring/* $(SHARE)/lvsdr/
 	install -m 0644 man/lvsdr-profile.5 $(SHARE)/man/man5/
 	install -m 0644 man/lvsdr.8 $(SHARE)/man/man8/
 	install -m 0644 packaging/completions/lvsdr $(SHARE)/bash-completion/completions/

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, ip_interface
+from ipaddress import IPv4Address, ip_address, ip_interface
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,28 @@ class InterfaceType(click.ParamType["IPInterface"]):
         if "/" not in value:
             self.fail(f"{value!r} has no prefix length: write {value}/24", param, ctx)
         return found
+
+
+class ListenAddress(click.ParamType[tuple[str, int]]):
+    """An address of this host and a port to listen on."""
+
+    name = "address:port"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        """Return the address, without brackets, and the port that `value` is."""
+        if isinstance(value, tuple):
+            return value
+        address, colon, port = str(value).rpartition(":")
+        try:
+            found = str(ip_address(address.removeprefix("[").removesuffix("]")))
+        except ValueError:
+            found = ""
+        whole = port.isascii() and port.isdecimal() and 0 < int(port[:6]) < 65536
+        if not (found and colon and whole):
+            self.fail(f"{value!r} is not an address and a port, as 127.0.0.1:9842", param, ctx)
+        return found, int(port)
 
 
 class NumberRange(click.FloatRange):

@@ -60,6 +60,7 @@ def invoke(arguments: Sequence[str], session: Session) -> int:
         from lvsdr.cli.asked_format import asked_for
 
         session.output = asked_for(arguments)
+        session.nagios = "--nagios" in arguments
         return session.fail(_usage(error))
     return code if isinstance(code, int) else 0
 

@@ -129,6 +129,12 @@ def _explain() -> click.Command:
     return explain
 
 
+def _metrics() -> click.Command:
+    from lvsdr.cli.metrics import metrics
+
+    return metrics
+
+
 def _schema() -> click.Command:
     from lvsdr.cli.profile_commands import schema
 
@@ -169,6 +175,10 @@ TABLE: dict[str, tuple[str, Callable[[], click.Command]]] = {
         _watch,
     ),
     "explain": ("Explain what this host would answer on ARP, and why.", _explain),
+    "metrics": (
+        "Print where this host stands as Prometheus text, for a textfile collector.",
+        _metrics,
+    ),
     "schema": ("Print the JSON Schema (draft-07) of a role's profile.", _schema),
     "rehearse": ("Try two profiles on a throw-away cluster.", _rehearse),
     "keepalived": ("The hooks of keepalived, and its configuration.", _keepalived),

@@ -30,11 +30,15 @@ def keepalived_said(session: Session, file: Path, profile: DirectorProfile) -> N
 def standby(session: Session, file: Path, profile: DirectorProfile) -> str:
     """Return BACKUP or FAULT where keepalived said so last, else nothing; tell people."""
     said = keepalived_said(session, file, profile)
-    if not is_standby(said):
-        return ""
-    assert said is not None, "nothing that was said makes a standby"
-    session.tell([f"standby ({spoken(said)}): this host is looked at as one"])
-    return said.state
+    state = state_of(said)
+    if said is not None and state:
+        session.tell([f"standby ({spoken(said)}): this host is looked at as one"])
+    return state
+
+
+def state_of(said: Notice | None) -> str:
+    """Return BACKUP or FAULT where keepalived said so last, else nothing."""
+    return said.state if said is not None and is_standby(said) else ""
 
 
 def is_standby(said: Notice | None) -> bool:

@@ -145,6 +145,18 @@ requests_option = _number_option(
 )
 
 
+def nagios_option(command: Command) -> Command:
+    """Add `--nagios`; a session that is told so before it fails says that as a plugin does."""
+    return click.option(
+        "--nagios",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_into_session("nagios"),
+        help="Print a line, and end with a code, as a plugin of Nagios does.",
+    )(command)
+
+
 def dip_option(command: Command) -> Command:
     """Add `--dip`: by which of its addresses a director is known."""
     return click.option(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 
 
@@ -20,3 +22,18 @@ def echo(text: str, *, errors: bool = False, color: bool | None = None) -> None:
     import click
 
     click.echo(text, err=errors, color=color)
+
+
+def complain(*lines: str) -> None:
+    """Print lines on stderr."""
+    from lvsdr.model.printable import printable
+
+    # Whoever closed stderr does not want to know; the exit code says it too.
+    with suppress(OSError):
+        for line in lines:
+            echo(printable(line), errors=True)
+
+
+def may_colour() -> bool:
+    """Return whether the environment lets results be coloured."""
+    return "NO_COLOR" not in os.environ

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from lvsdr.cli.neighbourhood import Neighbourhood
-from lvsdr.cli.plain_output import echo
+from lvsdr.cli.plain_output import complain, echo, may_colour
 from lvsdr.errors import CannotRun, LvsdrError
 
 if TYPE_CHECKING:
@@ -48,9 +47,10 @@ class Session(Neighbourhood):
         self.stopwatch: Stopwatch | None = None
         # What --netns named: commands for that host are typed on this one.
         self.netns: str | None = None
+        self.nagios = False  # whether a result and an exit code are those of a plugin
         self.lost = False  # whether a result could not be written
         # How lines go to stderr.
-        self.complain: Callable[..., None] = _complain
+        self.complain: Callable[..., None] = complain
         # A descriptor of the namespace in which the program was started.
         self.left: int | None = None
 
@@ -188,14 +188,14 @@ class Session(Neighbourhood):
             return self.write(lines)
         from lvsdr.cli.painting import painted
 
-        return self.write(painted(lines, coloured=_may_colour() and sys.stdout.isatty()))
+        return self.write(painted(lines, coloured=may_colour() and sys.stdout.isatty()))
 
     def write(self, lines: Iterable[str]) -> bool:
         """Print lines, and return whether anybody could read them."""
         rest = iter(lines)
         try:
             while some := list(islice(rest, LINES_AT_ONCE)):
-                echo("\n".join(some), color=None if _may_colour() else False)
+                echo("\n".join(some), color=None if may_colour() else False)
         except OSError as error:
             self.unheard(error)
             return False
@@ -214,6 +214,11 @@ class Session(Neighbourhood):
 
     def fail(self, failure: LvsdrError) -> int:
         """Print why the command failed, and return its exit code."""
+        if self.nagios:
+            from lvsdr.render import nagios_output
+
+            self.write([nagios_output.failed(failure)])
+            return nagios_output.UNKNOWN
         if self.format.tells_errors:
             from lvsdr.render.results import Failed
 
@@ -235,16 +240,3 @@ def progress_bar(label: str) -> Iterator[Callable[[float], None]]:
         length=1000, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:
         yield lambda fraction: bar.update(max(0, round(fraction * 1000) - bar.pos))
-
-
-def _complain(*lines: str) -> None:
-    from lvsdr.model.printable import printable
-
-    # Whoever closed stderr does not want to know; the exit code says it too.
-    with suppress(OSError):
-        for line in lines:
-            echo(printable(line), errors=True)
-
-
-def _may_colour() -> bool:
-    return "NO_COLOR" not in os.environ

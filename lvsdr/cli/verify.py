@@ -11,6 +11,7 @@ from lvsdr.cli import container, director_state
 from lvsdr.cli.director_verbs import director_profile
 from lvsdr.cli.options import (
     dip_option,
+    nagios_option,
     netns_option,
     output_option,
     profile_argument,
@@ -21,6 +22,7 @@ from lvsdr.cli.options import (
 )
 from lvsdr.cli.role_verbs import read_profile
 from lvsdr.cli.session import Session, progress_bar
+from lvsdr.cli.verdicts import director_verdict, realserver_verdict
 from lvsdr.render.results import Verified
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 @click.command("verify")
 @profile_argument("director")
 @output_option(Verified)
+@nagios_option
 @netns_option
 @trust_option
 @seconds_option
@@ -46,29 +49,16 @@ def verify_director(session: Session, profile: Path, no_paths: bool) -> int:
 
     Where keepalived says BACKUP or FAULT it must be as a standby is, and another host the director.
     """
-    from lvsdr.proof import verification
-
     wanted = director_profile(session, profile)
     state = director_state.standby(session, profile, wanted)
-    probe = None if no_paths else session.probe
-    with session.kernel() as kernel:
-        around = (
-            *container.host_side(session, wanted, kernel),
-            *director_state.vip_gateways(session, wanted),
-        )
-        if state:
-            verdict = verification.standby(wanted, kernel, session.book(), session.ask, probe)
-        else:
-            verdict = verification.director(
-                wanted, kernel, session.book(), session.ask, probe, hear=session.hear
-            )
-    verdict = container.typed_here(verdict, session.netns)
-    return _show(session, verdict.with_findings(around), state)
+    verdict = director_verdict(session, wanted, state, paths=not no_paths)
+    return _show(session, verdict, state)
 
 
 @click.command("verify")
 @profile_argument("realserver")
 @output_option(Verified)
+@nagios_option
 @netns_option
 @trust_option
 @click.pass_obj
@@ -81,21 +71,17 @@ def verify_realserver(session: Session, profile: Path) -> int:
     With --netns, the host of that container must not answer for it, nor lose its packets.
     """
     from lvsdr.model.profile import RealServerProfile
-    from lvsdr.proof import verification
 
     wanted = read_profile(session, profile, "realserver")
     assert isinstance(wanted, RealServerProfile), "read() holds it to its role"
-    with session.kernel() as kernel:
-        around = container.host_side(session, wanted, kernel)
-        verdict = verification.realserver(wanted, kernel, session.book(), session.ask_hops)
-    verdict = container.typed_here(verdict, session.netns)
-    return _show(session, verdict.with_findings(around))
+    return _show(session, realserver_verdict(session, wanted))
 
 
 @click.command("verify")
 @profile_argument()
 @click.option("--interface", metavar="LINK", help="The link to ask on.")
 @output_option(Verified)
+@nagios_option
 @netns_option
 @seconds_option
 @rate_option
@@ -146,17 +132,21 @@ def verify_segment(
 
 def _show(session: Session, verdict: Verdict, standby: str = "") -> int:
     """Print a verdict and return its exit code."""
-    session.show(
-        Verified(
-            verdict.findings,
-            verdict.heard,
-            verdict.names or {},
-            verdict.paths,
-            verdict.foreign,
-            standby,
-            verdict.services,
-            verdict.client,
-            verdict.notes,
-        )
+    result = Verified(
+        verdict.findings,
+        verdict.heard,
+        verdict.names or {},
+        verdict.paths,
+        verdict.foreign,
+        standby,
+        verdict.services,
+        verdict.client,
+        verdict.notes,
     )
+    if session.nagios:
+        from lvsdr.render import nagios_output
+
+        session.write(nagios_output.verified(result))
+        return nagios_output.code_of(result)
+    session.show(result)
     return 0 if verdict.ok else 1

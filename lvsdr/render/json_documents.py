@@ -19,6 +19,7 @@ from lvsdr.render.results import (
     Drained,
     Explained,
     Failed,
+    Measured,
     Planned,
     Rehearsed,
     Result,
@@ -154,6 +155,23 @@ def _rehearsed(result: Rehearsed) -> Document:
     }
 
 
+def _measured(result: Measured) -> Document:
+    return {
+        "format": "lvsdr/metrics/1",
+        "metrics": [
+            {
+                "name": each.name,
+                "type": "gauge",
+                "help": each.help,
+                "samples": [
+                    {"labels": dict(labels), "value": value} for labels, value in each.samples
+                ],
+            }
+            for each in result.gauges
+        ],
+    }
+
+
 def _failed(result: Failed) -> Document:
     others = [{"error": each.message, "hints": each.hints} for each in result.failure.others]
     return {
@@ -192,5 +210,6 @@ SHOWS: Mapping[type[Result], Callable[[Any], Document]] = {
     FifoLine: json_keepalived.fifo_line,
     KeepalivedStatus: json_keepalived.keepalived_status,
     KeepLine: json_fields.keep_line,
+    Measured: _measured,
     Failed: _failed,
 }

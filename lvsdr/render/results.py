@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lvsdr.model.counters import Standing
     from lvsdr.model.explanation import Explanation
     from lvsdr.model.finding import Finding
+    from lvsdr.model.metric import Gauge
     from lvsdr.model.neighbour_claim import Answer
     from lvsdr.model.objects import Object
     from lvsdr.model.path import Proof
@@ -177,6 +178,13 @@ class Rehearsed:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """Where this host stands, in numbers."""
+
+    gauges: Sequence[Gauge]
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """Why the command could not do it: for formats that tell errors."""
 
@@ -202,5 +210,6 @@ Result = (
     | FifoLine
     | KeepalivedStatus
     | KeepLine
+    | Measured
     | Failed
 )

@@ -16,6 +16,7 @@ from lvsdr.render.results import (
     Checked,
     Drained,
     Explained,
+    Measured,
     Planned,
     Rehearsed,
     Result,
@@ -228,4 +229,5 @@ SHOWS: Mapping[type[Result], Callable[[Any], Iterable[str]]] = {
     FifoLine: _later("keepalived_text", "fifo_line"),
     KeepalivedStatus: _later("keepalived_text", "keepalived_status"),
     KeepLine: lambda result: [result.title],
+    Measured: _later("prometheus_text", "exposition"),
 }
