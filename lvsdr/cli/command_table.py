@@ -135,6 +135,12 @@ def _metrics() -> click.Command:
     return metrics
 
 
+def _report() -> click.Command:
+    from lvsdr.cli.report import report
+
+    return report
+
+
 def _schema() -> click.Command:
     from lvsdr.cli.profile_commands import schema
 
@@ -179,6 +185,7 @@ TABLE: dict[str, tuple[str, Callable[[], click.Command]]] = {
         "Print where this host stands as Prometheus text, for a textfile collector.",
         _metrics,
     ),
+    "report": ("Print one page of HTML that shows the cluster, as this host sees it.", _report),
     "schema": ("Print the JSON Schema (draft-07) of a role's profile.", _schema),
     "rehearse": ("Try two profiles on a throw-away cluster.", _rehearse),
     "keepalived": ("The hooks of keepalived, and its configuration.", _keepalived),

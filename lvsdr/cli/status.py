@@ -61,8 +61,8 @@ def status_director(session: Session, profile: Path, interval: float, watch: boo
             for situation, counted in _looks(wanted, kernel, session, interval, watch, state):
                 if code is None:
                     session.tell(situation.notes)
-                seen = _seen(wanted, kernel, state)
-                rows = _rows(wanted, situation, kernel, counted, seen)
+                seen = connections_seen(wanted, kernel, state)
+                rows = status_rows(wanted, situation, kernel, counted, seen)
                 differs = situation.todo or (
                     not wanted.writes_table and any(not each.ok for each in rows)
                 )
@@ -136,7 +136,8 @@ def _pause(seconds: float) -> None:
             progress(1 - rest / seconds)
 
 
-def _seen(profile: DirectorProfile, kernel: Kernel, standby: str) -> ConnectionsSeen:
+def connections_seen(profile: DirectorProfile, kernel: Kernel, standby: str) -> ConnectionsSeen:
+    """Return what the connections say of clients; nothing on a standby."""
     from lvsdr.model.client_connections import ConnectionsSeen
     from lvsdr.proof.client_traffic import seen_now
 
@@ -149,13 +150,14 @@ def _show(session: Session, status: Status, again: bool) -> bool:
     return session.show(status)
 
 
-def _rows(
+def status_rows(
     profile: DirectorProfile,
     situation: Situation,
     kernel: Kernel,
     counted: Counted,
     seen: ConnectionsSeen,
 ) -> list[Row]:
+    """Return where each object of a director stands, with its counters and its clients."""
     from lvsdr.core.strangers import foreign_services_of
     from lvsdr.model.ipvs import RealServer, VirtualServer
     from lvsdr.model.objects import keyed

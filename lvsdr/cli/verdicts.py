@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from lvsdr.cli import container, director_state
 from lvsdr.cli.session import Session
+from lvsdr.render.results import Verified
 
 if TYPE_CHECKING:
-    from lvsdr.model.profile import DirectorProfile, RealServerProfile
+    from lvsdr.model.address import IPAddress
+    from lvsdr.model.profile import DirectorProfile, Profile, RealServerProfile
     from lvsdr.proof.verification import Verdict
 
 
@@ -32,6 +34,54 @@ def director_verdict(
             )
     verdict = container.typed_here(verdict, session.netns)
     return verdict.with_findings(around)
+
+
+def segment_verdict(
+    session: Session,
+    profile: Profile,
+    interface: str | None = None,
+    dips: tuple[IPAddress, ...] = (),
+    *,
+    services: bool = True,
+) -> Verdict:
+    """Return what any host of the segment finds, or one beyond its gateway."""
+    from lvsdr.cli.service_client import ServiceClient
+    from lvsdr.cli.session import progress_bar
+    from lvsdr.model.profile import DirectorProfile
+    from lvsdr.proof import verification
+    from lvsdr.proof.client_place import beyond_gateway
+    from lvsdr.proof.host_beyond import host_beyond
+    from lvsdr.proof.segment_hosts import packets, segment_of
+
+    client = ServiceClient(session.probe_rate, progress_bar)
+    with session.kernel() as kernel:
+        host = kernel.inspect(lambda seen: packets(profile, seen, interface), table=False)
+        asked = services and interface is None
+        if asked and beyond_gateway(profile, host, kernel, dips):
+            return host_beyond(profile, session.requests, client.connections)
+        segment = segment_of(profile, host, interface, dips)
+        served = None
+        if isinstance(profile, DirectorProfile) and services:
+            served = profile, client.first_packets
+        verdict = verification.any_host(
+            segment, kernel, session.ask, session.follow, served, tell_apart=session.tell_apart
+        )
+    return container.typed_here(verdict, session.netns)
+
+
+def verified(verdict: Verdict, standby: str = "") -> Verified:
+    """Return a verdict as a result."""
+    return Verified(
+        verdict.findings,
+        verdict.heard,
+        verdict.names or {},
+        verdict.paths,
+        verdict.foreign,
+        standby,
+        verdict.services,
+        verdict.client,
+        verdict.notes,
+    )
 
 
 def realserver_verdict(session: Session, profile: RealServerProfile) -> Verdict:

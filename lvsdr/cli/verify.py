@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lvsdr.cli import container, director_state
+from lvsdr.cli import director_state
 from lvsdr.cli.director_verbs import director_profile
 from lvsdr.cli.options import (
     dip_option,
@@ -21,8 +21,8 @@ from lvsdr.cli.options import (
     trust_option,
 )
 from lvsdr.cli.role_verbs import read_profile
-from lvsdr.cli.session import Session, progress_bar
-from lvsdr.cli.verdicts import director_verdict, realserver_verdict
+from lvsdr.cli.session import Session
+from lvsdr.cli.verdicts import director_verdict, realserver_verdict, segment_verdict, verified
 from lvsdr.render.results import Verified
 
 if TYPE_CHECKING:
@@ -105,44 +105,15 @@ def verify_segment(
     A director's services are asked as a client does: on a third host by first packets that open no
     connection, beyond the gateway by connections alone.
     """
-    from lvsdr.cli.service_client import ServiceClient
-    from lvsdr.model.profile import DirectorProfile
     from lvsdr.profile.reader import read
-    from lvsdr.proof import verification
-    from lvsdr.proof.client_place import beyond_gateway
-    from lvsdr.proof.host_beyond import host_beyond
-    from lvsdr.proof.segment_hosts import packets, segment_of
 
-    wanted, client = read(profile), ServiceClient(session.probe_rate, progress_bar)
-    with session.kernel() as kernel:
-        host = kernel.inspect(lambda seen: packets(wanted, seen, interface), table=False)
-        asked = not no_services and interface is None
-        if asked and beyond_gateway(wanted, host, kernel, dips):
-            times = session.requests
-            return _show(session, host_beyond(wanted, times, client.connections))
-        segment = segment_of(wanted, host, interface, dips)
-        served = None
-        if isinstance(wanted, DirectorProfile) and not no_services:
-            served = wanted, client.first_packets
-        verdict = verification.any_host(
-            segment, kernel, session.ask, session.follow, served, tell_apart=session.tell_apart
-        )
-    return _show(session, container.typed_here(verdict, session.netns))
+    verdict = segment_verdict(session, read(profile), interface, dips, services=not no_services)
+    return _show(session, verdict)
 
 
 def _show(session: Session, verdict: Verdict, standby: str = "") -> int:
     """Print a verdict and return its exit code."""
-    result = Verified(
-        verdict.findings,
-        verdict.heard,
-        verdict.names or {},
-        verdict.paths,
-        verdict.foreign,
-        standby,
-        verdict.services,
-        verdict.client,
-        verdict.notes,
-    )
+    result = verified(verdict, standby)
     if session.nagios:
         from lvsdr.render import nagios_output
 

@@ -11,6 +11,7 @@ from lvsdr.render import json_fields, json_keepalived, json_verify
 from lvsdr.render.json_fields import Document
 from lvsdr.render.keep_line import KeepLine
 from lvsdr.render.keepalived_results import ConfFindings, FifoLine, KeepalivedStatus, Notified
+from lvsdr.render.report.report_result import Report
 from lvsdr.render.results import (
     Announced,
     Applied,
@@ -172,6 +173,24 @@ def _measured(result: Measured) -> Document:
     }
 
 
+def _report(result: Report) -> Document:
+    return {
+        "format": "lvsdr/report/1",
+        "made": timestamp(result.made),
+        "hostname": result.hostname,
+        "name": result.name,
+        "interface": result.interface,
+        "files": list(result.files),
+        "vips": _addresses(result.vips),
+        "rips": _addresses(result.rips),
+        "gateways": _addresses(result.gateways),
+        "status": None if result.status is None else _status(result.status),
+        "verify": None if result.verified is None else json_verify.verified(result.verified),
+        "history": [dict(each) for each in result.history],
+        "notes": list(result.notes),
+    }
+
+
 def _failed(result: Failed) -> Document:
     others = [{"error": each.message, "hints": each.hints} for each in result.failure.others]
     return {
@@ -211,5 +230,6 @@ SHOWS: Mapping[type[Result], Callable[[Any], Document]] = {
     KeepalivedStatus: json_keepalived.keepalived_status,
     KeepLine: json_fields.keep_line,
     Measured: _measured,
+    Report: _report,
     Failed: _failed,
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.render.keep_line import KeepLine
 from lvsdr.render.keepalived_results import ConfFindings, FifoLine, KeepalivedStatus, Notified
+from lvsdr.render.report.report_result import Report
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -211,5 +212,6 @@ Result = (
     | KeepalivedStatus
     | KeepLine
     | Measured
+    | Report
     | Failed
 )

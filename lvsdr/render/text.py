@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lvsdr.model.objects import there
 from lvsdr.render.keep_line import KeepLine
 from lvsdr.render.keepalived_results import ConfFindings, FifoLine, KeepalivedStatus, Notified
+from lvsdr.render.report.report_result import Report
 from lvsdr.render.results import (
     Announced,
     Applied,
@@ -230,4 +231,5 @@ SHOWS: Mapping[type[Result], Callable[[Any], Iterable[str]]] = {
     KeepalivedStatus: _later("keepalived_text", "keepalived_status"),
     KeepLine: lambda result: [result.title],
     Measured: _later("prometheus_text", "exposition"),
+    Report: _later("report.report_page", "shown"),
 }

@@ -1,0 +1,1 @@
+"""The page that shows a cluster, and the drawing in it."""
