@@ -29,6 +29,7 @@ help:
 	@echo 'make check   the linters alone     make unit   the tests outside the lab'
 	@echo 'make lab     the tests in the lab  make torture  the long ones, in full'
 	@echo 'make kernels newer kernels from Debian, below .kernels; make lab KERNEL=6.12 or 7.2'
+	@echo 'make docs    the site, in build/site'
 	@echo 'make bench   the benchmarks, in the lab'
 	@echo 'make install the program, man pages and units, below DESTDIR and PREFIX'
 	@echo 'make deb     a package for Debian, in dist/      make rpm  one for RPM'
@@ -63,7 +64,13 @@ demo: packages-demo .venv/.demo
 # The unit tests beside the lab's kernels, in the CPU time that these do not use.
 test: export LVSDR_REQUIRE_ALL := 1
 test: packages-test .venv/.test check
-	$(MAKE) --output-sync --jobs $(JOBS) unit lab-newest $(PARTS:%=lab-part-%)
+	$(MAKE) --output-sync --jobs $(JOBS) unit docs lab-newest $(PARTS:%=lab-part-%)
+
+# A small site; a link that leads nowhere is an error.
+.PHONY: docs
+docs: .venv/.test
+	rm -rf build/site docs/reference
+	$(PY) -m sphinx -q -W --keep-going -b html -d build/site.cache docs build/site
 
 check: .venv/.test
 	$(BIN)/ruff format --check .

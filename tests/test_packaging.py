@@ -65,6 +65,8 @@ def test_make_install_puts_everything_below_the_prefix(installed: Path) -> None:
         "usr/share/bash-completion/completions/lvsdr",
         "usr/share/fish/vendor_completions.d/lvsdr.fish",
         "usr/share/lvsdr/50-lvsdr-realserver.conf",
+        "usr/share/lvsdr/lvsdr-alerts.yml",
+        "usr/share/lvsdr/lvsdr-dashboard.json",
         "usr/share/man/man5/lvsdr-profile.5",
         "usr/share/man/man8/lvsdr.8",
         "usr/share/zsh/site-functions/_lvsdr",

@@ -125,7 +125,7 @@ def _servers(view: ClusterView) -> Iterator[Element]:
         yield _text(x + 28, y + 23, _short(str(rip), 19), "address")
         served, every = view.counted(rip)
         known = seen.state != UNKNOWN
-        told = f"serves {served} of {every}" if known else f"{every} services"
+        told = f"serves {served} of {every}" if known else f"services: {every}"
         yield _text(x + 12, y + 44, told, "small")
         yield titled(
             _text(x + 12, y + 62, _short(seen.words.partition(": ")[0], 22), "small"), seen.words
