@@ -735,6 +735,7 @@ def test_a_question_about_the_program_imports_no_command(question: str) -> None:
         "lvsdr.cli.command_line",
         "lvsdr.cli.command_table",
         "lvsdr.cli.default_profile",
+        "lvsdr.cli.journal_priorities",
         "lvsdr.cli.main",
         "lvsdr.cli.neighbourhood",
         "lvsdr.cli.plain_lines",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 from types import FrameType
+from typing import Protocol
 
 from lvsdr.cli.nonblocking_output import NonblockingOutput
 from lvsdr.cli.session import Session
@@ -53,10 +54,14 @@ def ended_by_signals() -> Iterator[int]:
         os.close(writable)
 
 
+class Say(Protocol):
+    """Prints lines; the journal is told of what `severity` they are."""
+
+    def __call__(self, *lines: str, severity: str = ...) -> None: ...
+
+
 @contextmanager
-def unhurried_output(
-    session: Session,
-) -> Iterator[tuple[Callable[[str], None], Callable[[], None]]]:
+def unhurried_output(session: Session) -> Iterator[tuple[Say, Callable[[], None]]]:
     """Give what prints a line, and what writes all that was printed or complained about.
 
     Only as far as somebody reads it: a transition does not wait for people.

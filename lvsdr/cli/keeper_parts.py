@@ -14,7 +14,7 @@ from time import monotonic
 
 from lvsdr.cli import keepalived_hook
 from lvsdr.cli.heard_signals import Signals
-from lvsdr.cli.hook_process import modest_umask, unhurried_output
+from lvsdr.cli.hook_process import Say, modest_umask, unhurried_output
 from lvsdr.cli.keeper_start import begin, looked_at_first, service_manager
 from lvsdr.cli.role_verbs import read_profile
 from lvsdr.cli.session import Session
@@ -105,9 +105,7 @@ def kept(session: Session, asked: Asked) -> Iterator[Resident]:
 class _Parts:
     """Makes the parts of a keeper of what was asked for."""
 
-    def __init__(
-        self, session: Session, asked: Asked, kernel: Kernel, say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, session: Session, asked: Asked, kernel: Kernel, say: Say) -> None:
         self._session = session
         self._asked = asked
         self._kernel = kernel
@@ -210,7 +208,7 @@ class _Parts:
         """Print an event as one of many; who does not read misses it."""
         line = KeepLine(event, datetime.now(UTC))
         for each in self._session.format.output().one_of_many(line):
-            self._say(printable(each))
+            self._say(printable(each), severity=event.severity)
 
 
 def _never() -> bool:

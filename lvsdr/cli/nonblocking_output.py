@@ -7,6 +7,7 @@ import select
 import sys
 from typing import TextIO
 
+from lvsdr.cli.journal_priorities import NOTICE, priority
 from lvsdr.model.printable import printable
 
 # What a pipe takes at once where poll(2) says that it takes any.
@@ -25,11 +26,12 @@ class NonblockingOutput:
         self._rest = bytearray()
         self._left_out = 0
 
-    def say(self, *lines: str) -> None:
-        """Keep lines until `flush`, where there is room for them."""
+    def say(self, *lines: str, severity: str = NOTICE) -> None:
+        """Keep lines of a severity until `flush`, where there is room for them."""
+        before = priority(severity, self._stream)
         for line in lines:
             if len(self._rest) < MOST:
-                self._rest += f"{printable(line)}\n".encode(errors="backslashreplace")
+                self._rest += f"{before}{printable(line)}\n".encode(errors="backslashreplace")
             else:
                 self._left_out += 1
 
@@ -38,8 +40,7 @@ class NonblockingOutput:
 
         Raises OSError, and forgets the lines then.
         """
-        # Looked up late, for it may be another one by now.
-        stream = sys.stderr if self._errors else sys.stdout
+        stream = self._stream
         try:
             while self._rest and _takes(stream):
                 del self._rest[: _written(stream, bytes(self._rest[:AT_ONCE]))]
@@ -54,6 +55,11 @@ class NonblockingOutput:
     def end(self) -> int:
         """Write what is taken at once; return how many lines nobody has read."""
         return self.flush() or self._left_out + self._rest.count(b"\n")
+
+    @property
+    def _stream(self) -> TextIO:
+        # Looked up late, for it may be another one by now.
+        return sys.stderr if self._errors else sys.stdout
 
 
 def _descriptor(stream: TextIO) -> int | None:

@@ -7,6 +7,8 @@ import sys
 from contextlib import suppress
 from io import TextIOWrapper
 
+from lvsdr.cli.journal_priorities import ERROR, priority
+
 
 def echo(text: str, *, errors: bool = False, color: bool | None = None) -> None:
     """Print a text and flush it, as `click.echo` does; raises OSError.
@@ -24,14 +26,15 @@ def echo(text: str, *, errors: bool = False, color: bool | None = None) -> None:
     click.echo(text, err=errors, color=color)
 
 
-def complain(*lines: str) -> None:
-    """Print lines on stderr."""
+def complain(*lines: str, severity: str = ERROR) -> None:
+    """Print lines on stderr, each escaped; the journal is told of what `severity` they are."""
     from lvsdr.model.printable import printable
 
+    before = priority(severity, sys.stderr)
     # Whoever closed stderr does not want to know; the exit code says it too.
     with suppress(OSError):
         for line in lines:
-            echo(printable(line), errors=True)
+            echo(before + printable(line), errors=True)
 
 
 def may_colour() -> bool:

@@ -10,6 +10,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from lvsdr.cli.journal_priorities import ERROR, INFO
 from lvsdr.cli.neighbourhood import Neighbourhood
 from lvsdr.cli.plain_output import complain, echo, may_colour
 from lvsdr.errors import CannotRun, LvsdrError
@@ -208,9 +209,9 @@ class Session(Neighbourhood):
             reason = (error.strerror or "").lower()
             self.tell([f"cannot write the result: {reason} ({errno.errorcode[error.errno or 0]})"])
 
-    def tell(self, notes: Iterable[str]) -> None:
+    def tell(self, notes: Iterable[str], severity: str = INFO) -> None:
         """Say on stderr what people have to know though nothing failed."""
-        self.complain(*(f"lvsdr: {note}" for note in notes))
+        self.complain(*(f"lvsdr: {note}" for note in notes), severity=severity)
 
     def fail(self, failure: LvsdrError) -> int:
         """Print why the command failed, and return its exit code."""
@@ -225,9 +226,9 @@ class Session(Neighbourhood):
             self.show(Failed(failure))
         else:
             for each in (failure, *failure.others):
-                self.complain(f"lvsdr: {each.message}")
-                self.complain(*(f"  {note}" for note in each.notes))
-                self.complain(*(f"  hint: {hint}" for hint in each.hints))
+                lines = [f"lvsdr: {each.message}", *(f"  {note}" for note in each.notes)]
+                lines += [f"  hint: {hint}" for hint in each.hints]
+                self.complain(*lines, severity=ERROR)
         return failure.exit_code
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lvsdr.cli.journal_priorities import WARNING
 from lvsdr.cli.session import Session
 
 if TYPE_CHECKING:
@@ -23,5 +24,5 @@ def said_beforehand(
     silences = falling_silent(profile, situation, kernel)
     if getattr(profile, "silences", "warn") == "refuse":
         refuse(silences)
-    session.tell(f"warning: {line}" for line in told(silences, MOST_SILENCES))
+    session.tell((f"warning: {line}" for line in told(silences, MOST_SILENCES)), WARNING)
     return silences

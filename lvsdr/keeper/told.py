@@ -164,7 +164,7 @@ class Told:
             (self._noticed.good, False, "") if deed is None else (deed.when, True, deed.who)
         )
         line = _line(change)
-        return KeepEvent("REPAIRED", "warning", self.owner, line, change, since, exactly, who)
+        return KeepEvent("REPAIRED", "notice", self.owner, line, change, since, exactly, who)
 
 
 # Places, and what is said once nothing is the matter there any more.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
@@ -27,6 +28,7 @@ from witnesses import arps, captured, ipvsadm, speakers
 
 from lvsdr.kernel import namespace
 from lvsdr.lab.lab_host import Host
+from lvsdr.lab.lvsdr_command import lvsdr_command
 
 GONE = f"address del {VIP}/32 dev eth0"
 # What the kernel tells nobody of is looked for so often here.
@@ -384,6 +386,34 @@ def test_a_standby_is_kept_a_standby(cluster: Rig) -> None:
 
     assert (gone, master, back) == (True, [f"{VIP} eth0:0"], [f"{VIP} eth0:0"])
     assert left == (True, [])
+
+
+def test_what_the_journal_is_told_has_a_priority(cluster: Rig, tmp_path: Path) -> None:
+    host, told = cluster.lab.director, tmp_path / "told"
+    words = [*lvsdr_command(), "director", "keep", str(cluster.director), *OFTEN]
+    with told.open("w") as out:
+        seen = os.fstat(out.fileno())
+        named = {**os.environ, "JOURNAL_STREAM": f"{seen.st_dev}:{seen.st_ino}"}
+        words.append("--allow-insecure-profile")
+        process = host.inside(lambda: subprocess.Popen(words, stdout=out, stderr=out, env=named))
+        try:
+            kept = settled(lambda: "is kept as" in told.read_text(), True, LIMIT)
+            for _ in range(4):
+                host.ip(GONE)
+                settled(lambda: bool(vips(host)) or "FIGHT" in told.read_text(), True, LIMIT)
+            fought = settled(lambda: "FIGHT" in told.read_text(), True, LIMIT)
+        finally:
+            process.terminate()
+            process.wait(LIMIT)
+    lines = told.read_text().splitlines()
+    kinds = {line.split(": ")[1]: line[:3] for line in lines}
+
+    assert (kept, fought) == (True, True), lines
+    assert {each: kinds[each] for each in ("REPAIRED", "FIGHT")} == {
+        "REPAIRED": "<5>",
+        "FIGHT": "<3>",
+    }
+    assert all(line.startswith("<") for line in lines)
 
 
 # --- a real server -------------------------------------------------------------------------------
