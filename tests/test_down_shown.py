@@ -78,6 +78,27 @@ def test_status_says_it_within_a_page(
     assert max(map(len, seen.out.splitlines())) <= 80
 
 
+@pytest.mark.parametrize("format", ["text", "json", "commands"])
+def test_status_says_it_once(
+    down: FakeSession, format: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = Run(capsys, down, "director", "status", DIRECTOR, "--format", format)
+
+    # Among commands there is no place for it.
+    assert seen.err.count("refuses the connection") == (format == "commands")
+    assert seen.out.count("refuses the connection") == (format != "commands")
+
+
+def test_status_says_how_a_drain_ends(
+    applied: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Run(capsys, applied, "director", "drain", "--rip", "192.168.1.12", DIRECTOR)
+
+    seen = Run(capsys, applied, "director", "status", DIRECTOR)
+
+    assert "lvsdr director drain --undo --rip 192.168.1.12" in seen.err
+
+
 def test_status_says_it_to_programs(down: FakeSession, capsys: pytest.CaptureFixture[str]) -> None:
     for command in (("director", "status", DIRECTOR), ("status",)):
         document = Run(capsys, down, *command, "--format", "json").document

@@ -60,7 +60,7 @@ def status_director(session: Session, profile: Path, interval: float, watch: boo
         with session.kernel() as kernel:
             for situation, counted in _looks(wanted, kernel, session, interval, watch, state):
                 if code is None:
-                    session.tell(situation.notes)
+                    session.tell(_notes(situation, session.output))
                 seen = connections_seen(wanted, kernel, state)
                 rows = status_rows(wanted, situation, kernel, counted, seen)
                 differs = situation.todo or (
@@ -94,6 +94,16 @@ def status_realserver(session: Session, profile: Path) -> int:
     rows = list(object_rows.rows(situation.desired, situation.observed))
     session.show(Status(rows, situation.drift))
     return 1 if situation.todo else 0
+
+
+def _notes(situation: Situation, output: str) -> list[str]:
+    """Return what people have to know, but for who is down: that stands in the rows."""
+    from lvsdr.core.out_of_service import down_notes
+
+    # Among commands there is no row that says it.
+    rows = () if output == "commands" else down_notes(situation.out, situation.desired)
+    shown = frozenset(rows)
+    return [note for note in situation.notes if note not in shown]
 
 
 def _looks(  # noqa: PLR0913, PLR0917 - what is looked at, and how often

@@ -113,6 +113,12 @@ def notes(out: OutOfService, desired: Objects) -> Iterator[str]:
     every = {**out.removed, **desired}
     for key in sorted(out.drained & every.keys(), key=str):
         yield drained_note(every[key])
+    yield from down_notes(out, desired)
+
+
+def down_notes(out: OutOfService, desired: Objects) -> Iterator[str]:
+    """Yield who is down, as `notes` does."""
+    every = {**out.removed, **desired}
     for key in sorted(out.every.keys() & every.keys(), key=str):
         yield down_note(every[key], out)
 
