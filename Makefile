@@ -131,7 +131,7 @@ LONGEST := keep keep_clusters health_kinds down_servers health crashes scenarios
 	unproven routed_containers containers flux foreign_table commands verify client_kinds \
 	unusual_paths holders healthy_traffic director_firewall senders silences given_up \
 	same_host hints hooks cloned_host proxies clients_unanswered director forged_answers \
-	host_rules
+	keepalived_misses host_rules
 # A systemd of its own takes a minute to itself, each of the other hints some twenty seconds, and the
 # managers of networks and what watches hosts are packages that nothing else needs; what a resident takes at rest, a race with
 # keepalived, and troubles by the hundred are nothing beside other kernels: in `make torture`.
@@ -154,7 +154,7 @@ lab-part-%: .venv/.test
 LONG := crashes pressure watch arp_reply arp_model changing_links silences vmac way_back \
 	host_rules host_state ipvs_table paths scenarios give_back hooks units hints \
 	hints_elsewhere healthy_traffic commands holders route_to unfit_hosts down_servers \
-	beside_keepalived false_removals killed_keeper many_die keep_at_rest networkd \
+	beside_keepalived keepalived_misses false_removals killed_keeper many_die keep_at_rest networkd \
 	network_manager ifupdown prometheus
 CLUSTERS := lvsdr keepalived ipv6 ipv6-keepalived two-boxes two-boxes-keepalived
 torture: packages-torture .venv/.test
