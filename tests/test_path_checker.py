@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address, ip_address
+from itertools import pairwise
 from time import monotonic
 from typing import cast
 
@@ -430,6 +431,52 @@ def test_an_answer_to_the_profiles_own_datagram_is_waited_for_until_the_end() ->
     found = made.check()
 
     assert found is not None and found.ok
+
+
+def test_a_wrong_answer_does_not_shut_out_the_right_one() -> None:
+    """Whoever guesses the port of a question can forge an answer, and would take it out."""
+
+    def forged_first(packet: IPPacket) -> list[bytes]:
+        if packet.protocol == ip.ICMP:
+            return answer(packet)
+        (right,) = answer(packet)
+        return [right[:-1] + bytes([right[-1] ^ 1]), right]
+
+    made = Rig(web(protocol="udp"), check=UdpCheck(b"?", b"?"))
+    made.link.hosts[FIRST] = RIP, forged_first
+    made.pass_time(0.1)
+
+    found = made.check()
+
+    assert found is not None and found.ok
+
+
+def test_a_wrong_answer_that_no_right_one_follows_is_told_at_the_end() -> None:
+    made = Rig(web(protocol="udp"), check=UdpCheck(b"?", b"!"))
+    made.link.hosts[FIRST] = RIP, answer
+    made.pass_time(0.1)
+
+    found = made.check()
+
+    assert found is not None
+    assert (found.ok, found.silent) == (False, False)
+    assert found.why == "answers with something else"
+    assert found.at - found.began >= TIMEOUT * 0.9
+
+
+def test_nobody_knows_the_port_of_the_next_datagram() -> None:
+    """A real server that has seen those of its own checks would know that of its neighbour's."""
+    made = Rig(web(protocol="udp"), check=UdpCheck(b"?", b"?"))
+    made.link.hosts[FIRST] = RIP, answer
+    made.pass_time(0.1)
+    for _ in range(40):
+        made.check()
+    datagrams = [ip.decode(each.payload) for each in made.link.sent if each.ethertype == 0x0800]
+    ports = [int.from_bytes(each.payload[:2]) for each in datagrams if each.protocol == ip.UDP]
+    steps = {later - one for one, later in pairwise(ports)}
+
+    assert len(ports) >= 40
+    assert len(steps) > 10
 
 
 def test_a_witness_is_heard_or_not() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from ipaddress import ip_address
 from time import monotonic, sleep
@@ -15,11 +17,18 @@ from test_forged_answers import errors, forging, open_answers
 
 from lvsdr.lab.services import serving
 from lvsdr.model.checked_path import CheckedPath
+from lvsdr.model.health import UdpCheck
+from lvsdr.wire.checks.answer_keys import Heard
+from lvsdr.wire.checks.answer_meaning import Meaning
 from lvsdr.wire.checks.path_checker import PathChecker
+from lvsdr.wire.checks.watched_path import Check
+from lvsdr.wire.frames import ip, udp
+from lvsdr.wire.frames.ip import IPPacket
 
 RIPS6 = ("fd00::13", "fd00::14")
 LOSS = "tc qdisc add dev eth0 root netem loss 20%"
 PORTS = range(80, 96)
+DATAGRAMS = 5353
 NO_LOSS = "tc qdisc del dev eth0 root"
 
 
@@ -236,6 +245,70 @@ def test_forged_answers_make_nobody_serve_and_nobody_fail(made: Rig, forge: obje
     assert (0, True) in said and (0, False) not in said
     assert (1, forge is not open_answers) in said
     assert (1, forge is open_answers) not in said
+
+
+def wrong_at_once(packet: IPPacket, _: bytes) -> Iterator[IPPacket]:
+    """Yield a wrong answer to a datagram, as one does who guesses its port."""
+    if packet.protocol == ip.UDP:
+        ends, asked = (packet.destination, packet.source), udp.decode(packet.payload)
+        answer = udp.Datagram(asked.destination_port, asked.source_port, b"nope")
+        yield IPPacket(*ends, ip.UDP, udp.encode(answer, *ends))
+
+
+class Hasty(PathChecker):
+    """Takes the first datagram for the answer, whoever may have sent it."""
+
+    def _answered(self, check: Check, said: Heard, now: float) -> None:
+        super()._answered(check, said, now)
+        if check.wrong and check.watched.check is check:
+            self._conclude(check, Meaning(check.wrong, told=True), now)
+
+
+@contextmanager
+def answering_late(made: Rig, seconds: float = 0.06) -> Iterator[None]:
+    """Answer datagrams on the first real server, after a while."""
+    stop, host = threading.Event(), made.lab.realservers[0]
+
+    def bound() -> socket.socket:
+        wire = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        wire.bind((VIP, DATAGRAMS))
+        wire.settimeout(0.1)
+        return wire
+
+    wire = host.inside(bound)
+
+    def run() -> None:
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                _, asker = wire.recvfrom(2048)
+                stop.wait(seconds)
+                wire.sendto(b"pong", asker)
+
+    done = host.start(run)
+    try:
+        yield
+    finally:
+        stop.set()
+        done.result()
+        wire.close()
+
+
+@pytest.mark.parametrize("kind", [PathChecker, Hasty])
+def test_a_forged_datagram_takes_nobody_out_who_answers(made: Rig, kind: type[PathChecker]) -> None:
+    path = path_to(RIPS[0], protocol="udp", port=DATAGRAMS)
+    item = checked(0, path, own_addresses(made), check=UdpCheck(b"ping", b"pong"))
+    own = made.mac(made.lab.realservers[0])
+
+    with (
+        answering_late(made),
+        forging(made, wrong_at_once, own) as count,
+        checking(made.lab.director, lambda: kind("eth0", [item]), [0]) as seen,
+    ):
+        assert settled(lambda: len(seen.results) >= 5, True, 15.0)
+
+    assert count[1] >= 5
+    # Without the guard the fault is real.
+    assert {each.ok for each in seen.results} == {kind is PathChecker}
 
 
 # --- witnesses -----------------------------------------------------------------------------------

@@ -75,6 +75,8 @@ class AskedQuestions:
     def _fresh(self, check: Check, hop: Hop, question: DatagramQuestion) -> bytes:
         """Ask from a port that nobody asks from; return the frame, empty where there is none."""
         secret = self._new()
+        # Whoever has seen questions of its own knows our ports, and would know the next one.
+        check.watched.turn = self._new()[0]
         for _ in self._ports:
             frame, key = question.ask(hop.mac, self._next_port(check), secret)
             # Its port alone tells it from another one to the same address by the same next hop.

@@ -54,6 +54,10 @@ class PathChecker(LinkChecker):
         else:
             super()._again(check, now)
 
+    def _silence(self, check: Check, now: float) -> Meaning | None:
+        wrong = Meaning(check.wrong, told=True) if check.wrong else None
+        return wrong or super()._silence(check, now)
+
     def _hear(self, frames: Iterable[bytes], now: float) -> None:
         for frame in frames:
             said = heard(frame)
@@ -82,6 +86,11 @@ class PathChecker(LinkChecker):
             cookie = self._asked.cookies.get(said.key)
             if cookie is not None:
                 found = datagram_meaning(watched.item, cookie, said.data)
+                if found is not None and found.why:
+                    # In a datagram nothing says that its sender has got the question: the right
+                    # answer may come after a forged one.
+                    check.wrong = found.why
+                    return
             else:
                 found = meaning(watched, said)
         elif said.kind == "expired" and not said.outer and watched.may_be_behind_proxy:

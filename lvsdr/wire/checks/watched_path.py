@@ -108,7 +108,8 @@ class Check:
     `held` is True where the VIP has answered an echo, `unasked` where there was no port left to ask
     from; `datagrams` are those that were sent, from a port each. `waiting` are the checks that are
     asked again together with it, by number. `midst` is True where the next hop was heard in the
-    midst of the check; `looked` is when that was looked at last.
+    midst of the check; `looked` is when that was looked at last. `wrong` is what was wrong with an
+    answer that anybody may have sent who guesses a port.
     """
 
     watched: WatchedPath
@@ -123,6 +124,7 @@ class Check:
     waiting: dict[int, Check] = field(default_factory=dict)
     midst: bool = False
     looked: float = NEVER
+    wrong: str = ""
 
     def look(self, now: float) -> None:
         """Look whether the next hop was heard since this was done last, all of it in the midst."""
