@@ -490,7 +490,7 @@ def test_a_link_that_comes_is_silenced_at_once(cluster: Rig, tmp_path: Path) -> 
     assert took < SECOND
 
 
-def test_a_link_that_joins_a_bond_is_said_once(cluster: Rig) -> None:
+def test_a_link_that_joins_a_bridge_is_said_once(cluster: Rig) -> None:
     host = cluster.lab.realservers[1]
     with keeping(host, "realserver", cluster.realserver, *OFTEN) as keeper:
         host.ip("link add br9 type bridge", "link set eth0 master br9")
