@@ -57,15 +57,15 @@ class Resident:
             for descriptor in part.filenos():
                 owners[descriptor] = part
                 poll.register(descriptor, select.POLLIN)
+        # Asked once: it is most of what a loop costs. What one part brings about for another, in
+        # its turn, the next loop finds.
+        times = [part.due() for part in self._parts]
+        now = self._clock()
+        first = min((due for due in times if due is not None), default=now + longest)
+        rest = min(longest, max(0.0, first - now))
         # Rounded up: too early it would turn, and turn again.
-        found = poll.poll(int(1000 * self._rest(longest)) + 1 if self._rest(longest) else 0)
+        found = poll.poll(int(1000 * rest) + 1 if rest else 0)
         readable = {id(owners[descriptor]) for descriptor, _ in found}
-        for part in self._parts:
-            due = part.due()
+        for part, due in zip(self._parts, times, strict=True):
             if id(part) in readable or (due is not None and due <= self._clock()):
                 part.turn(self._clock())
-
-    def _rest(self, longest: float) -> float:
-        """Return how long to wait, in seconds."""
-        times = [due for part in self._parts if (due := part.due()) is not None]
-        return min(longest, max(0.0, min(times, default=longest + self._clock()) - self._clock()))

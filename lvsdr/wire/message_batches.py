@@ -6,6 +6,7 @@ A call costs about as much as the kernel's work on a frame, in a virtual machine
 from __future__ import annotations
 
 import ctypes
+import errno
 import mmap
 import os
 import socket
@@ -64,11 +65,14 @@ class Inbox:
             header.pieces, header.number_of_pieces = ctypes.addressof(piece), 1
 
     def receive(self, number: int) -> list[bytes]:
-        """Return whole frames that wait at a socket, at most MOST; raises OSError."""
+        """Return whole frames that wait at a socket, none or at most MOST; raises OSError."""
         flags = socket.MSG_DONTWAIT
         came = _libc().recvmmsg(number, self._messages, MOST, flags, None)
         if came < 0:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+            why = ctypes.get_errno()
+            if why == errno.EAGAIN:
+                return []
+            raise OSError(why, os.strerror(why))
         lengths = (self._messages[place].length for place in range(came))
         starts = range(0, came * _LARGEST, _LARGEST)
         return [self._room[at : at + size] for at, size in zip(starts, lengths, strict=True)]

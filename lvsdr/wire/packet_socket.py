@@ -114,10 +114,7 @@ class PacketSocket(Closing):
     def taken(self) -> list[bytes]:
         """Return frames that have come, at most those of one system call."""
         with link_errors(f"cannot listen on {self.link}", self.link):
-            try:
-                return self._inbox.receive(self.fileno())
-            except BlockingIOError:
-                return []
+            return self._inbox.receive(self.fileno())
 
     def count_lost(self) -> int:
         """Return how many frames the kernel had no room for, since the last time this was asked."""
