@@ -78,9 +78,19 @@ def _parsers(kind: str) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
     return tuple((name, PARSERS[name]) for name in _fields(kind)[0] if name in PARSERS)
 
 
-@lru_cache(maxsize=4096)
+@cache
+def _service_fields() -> tuple[tuple[str, ...], Callable[[Service], tuple[Any, ...]]]:
+    names = tuple(field.name for field in fields(Service))
+    return names, attrgetter(*names)
+
+
 def _plain_service(service: Service) -> Plain:
-    return {field.name: _plain(getattr(service, field.name)) for field in fields(service)}
+    # Not remembered: of more services than are, one after the other, each is forgotten in time.
+    names, values = _service_fields()
+    return {
+        name: value if type(value) in SIMPLE else _plain(value)
+        for name, value in zip(names, values(service), strict=True)
+    }
 
 
 def _plain(value: object) -> Any:
