@@ -131,7 +131,7 @@ LONGEST := keep keep_clusters health_kinds down_servers health crashes scenarios
 	unproven routed_containers containers flux foreign_table commands verify client_kinds \
 	unusual_paths holders healthy_traffic director_firewall senders silences given_up \
 	same_host hints hooks cloned_host proxies clients_unanswered director forged_answers \
-	kept_bond keepalived_misses host_rules
+	kept_bond keepalived_misses guards host_rules
 # A systemd of its own takes a minute to itself, each of the other hints some twenty seconds, and the
 # managers of networks and what watches hosts are packages that nothing else needs; what a resident takes at rest, a race with
 # keepalived, and troubles by the hundred are nothing beside other kernels: in `make torture`.
