@@ -96,13 +96,13 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 @contextmanager
-def pages(host: Host, address: str) -> Iterator[None]:
-    """Serve the pages on one address of a host."""
+def pages(host: Host, address: str, port: int = 80) -> Iterator[None]:
+    """Serve the pages on one address and port of a host."""
 
     def make() -> Server:
         family = 10 if ":" in address else 2
         kind = type("Server", (Server,), {"address_family": family})
-        return kind((address, 80), Page)  # type: ignore[no-any-return]
+        return kind((address, port), Page)  # type: ignore[no-any-return]
 
     server = host.inside(make)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)

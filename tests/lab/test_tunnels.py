@@ -12,6 +12,7 @@ from pathlib import Path
 
 import program
 import pytest
+from keepers import keeping
 from rig import (
     RIP6,
     RIPS,
@@ -25,12 +26,14 @@ from rig import (
     realserver,
     rig,
     settings,
+    settled,
     state,
     verified,
     virtual_server,
     write,
 )
-from witnesses import captured
+from test_http_checks import Page, pages
+from witnesses import captured, ipvsadm
 
 from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import ask, serving
@@ -276,3 +279,50 @@ def test_clamping_is_advised_and_the_hint_does_it(tunnels: Tunnels, ipip: Path) 
     assert served == {host.name: 1}
     # The first option of the answer to a SYN: kind 2, length 4, the longest segment.
     assert {frame[54:58] for frame in frames} == {bytes((2, 4)) + (1440).to_bytes(2)}
+
+
+# --- health checks -------------------------------------------------------------------------------
+
+# With one real server for each service, the gateway alone shows that silence is no blindness.
+HTTP_HEALTH = {
+    "interval": 0.5,
+    "timeout": 0.4,
+    "when_all_fail": "drop",
+    "check": {"http": {"path": "/", "contains": "I am alive"}},
+}
+LINKS = {GRE: "gre0", GUE: "tunl0", SIX: "ip6tnl0"}
+
+
+def test_http_is_asked_through_each_tunnel_and_one_that_is_down_is_out(
+    tunnels: Tunnels, tmp_path: Path
+) -> None:
+    there, whole = tunnels.made.lab.director, json.loads(tunnels.made.director.read_text())
+    profile = write(tmp_path, {**whole, "health": HTTP_HEALTH})
+    places = ((VIP, 80), (VIP, 81), (VIP6, 80))
+    names = (f"{VIP}:80", f"{VIP}:81", f"[{VIP6}]:80")
+
+    def out() -> list[str]:
+        return [line.split()[2] for line in ipvsadm(there) if " -w 0" in line]
+
+    seen = dict[int, list[str]]()
+    none = list[str]()
+    with ExitStack() as stack:
+        realservers = [stack.enter_context(applied(tunnels, number)) for number in LINKS]
+        stack.enter_context(open_port(realservers[GUE]))
+        for host, place in zip(realservers, places, strict=True):
+            stack.enter_context(pages(host, *place))
+        with keeping(there, "director", profile) as keeper:
+            assert settled(lambda: sum(Page.seen.values()) > 30, True, 20.0)
+            before = out()
+            for number, link in LINKS.items():
+                realservers[number].ip(f"link set {link} down")
+                seen[number] = settled(out, [names[number]], 20.0)
+                # With the link its VIP of IPv6 has gone.
+                lvsdr(realservers[number], "realserver", "apply", tunnels.profiles[number])
+                assert settled(out, none, 20.0) == none
+            keeper.end()
+    lvsdr(there, "director", "apply", tunnels.made.director)
+
+    said = [f"{each['time']} {each['event']} {each['message']}" for each in keeper.events]
+    assert before == none
+    assert seen == {number: [name] for number, name in enumerate(names)}, "\n".join(said)
