@@ -4,9 +4,9 @@
 
 Parts: cpu (1,000 real servers, in turns with keepalived), many (10,000), rest (100 services), and
 rounds (10,000 without a table, on the machine's own kernel too: sudo unshare -nm python
-benchmarks/health.py rounds). All real servers are addresses of two hosts. The CPU time is what the
-kernel counts for the processes of each checker; in it is what the other hosts' kernels do with a
-packet, as all hosts are one here.
+benchmarks/health.py rounds; most does the same with 50,000). All real servers are addresses of two
+hosts. The CPU time is what the kernel counts for the processes of each checker; in it is what the
+other hosts' kernels do with a packet, as all hosts are one here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,16 @@ from time import monotonic, sleep
 ROOT = Path(__file__).resolve().parent
 sys.path[:0] = [str(ROOT.parent / "tests"), str(ROOT.parent / "tests/lab"), str(ROOT / "parts")]
 
-from many_servers import DIP, HEALTH, Document, document, segment, uniform, varied  # noqa: E402
+from many_servers import (  # noqa: E402
+    DIP,
+    HEALTH,
+    Document,
+    document,
+    halved,
+    segment,
+    uniform,
+    varied,
+)
 from peers import running_checker  # noqa: E402
 
 from lvsdr.lab.lab_host import Host  # noqa: E402
@@ -235,19 +244,35 @@ def _many() -> None:
 
 
 def _rounds() -> None:
-    for title, services in (("alike", uniform(10_000)), ("varied", varied(10_000))):
-        with segment(services) as made, tempfile.TemporaryDirectory() as name:
-            path = Path(name) / "director.json"
-            path.write_text(json.dumps(document(services)), encoding="utf-8")
-            words = [sys.executable, str(ROOT / "parts/rounds_sample.py"), str(path), str(SPAN)]
-            found = json.loads(made.director.run(*words, timeout=300).stdout)
-        half, most, last = found["late"]
-        print(
-            f"| 10,000 without a table, {title} | 99 % within 0.2 s | half {half:.3f}, 99 %"
-            f" {most:.3f}, last {last:.3f} s | {found['cpu']:.2f} of a core |"
-            f" {found['memory']:.0f} MiB | {found['results']} a second |",
-            flush=True,
-        )
+    without_a_table("10,000, alike", uniform(10_000))
+    without_a_table("10,000, varied", varied(10_000))
+
+
+def _most() -> None:
+    for interval in (10.0, 5.0):
+        health = {**HEALTH, "interval": interval}
+        title = f"50,000, alike, every {interval:.0f} s"
+        without_a_table(title, halved(50_000), health, by_halves=True)
+
+
+def without_a_table(
+    title: str, services: list[Document], health: Document = HEALTH, *, by_halves: bool = False
+) -> None:
+    """Print what the checks of so many cost, and how late they were begun."""
+    with segment(services, by_halves=by_halves) as made, tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "director.json"
+        path.write_text(json.dumps(document(services, health=health)), encoding="utf-8")
+        # Twice an interval, that each is asked twice.
+        span = max(SPAN, 2 * health["interval"])
+        words = [sys.executable, str(ROOT / "parts/rounds_sample.py"), str(path), str(span)]
+        found = json.loads(made.director.run(*words, timeout=300).stdout)
+    half, most, last = found["late"]
+    print(
+        f"| {title} without a table | 99 % within 0.2 s | half {half:.3f}, 99 %"
+        f" {most:.3f}, last {last:.3f} s | {found['cpu']:.2f} of a core |"
+        f" {found['memory']:.0f} MiB | {found['results']} a second |",
+        flush=True,
+    )
 
 
 PARTS: dict[str, Callable[[], None]] = {
@@ -255,6 +280,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "many": _many,
     "rest": at_rest,
     "rounds": _rounds,
+    "most": _most,
 }
 
 

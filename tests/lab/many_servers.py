@@ -44,6 +44,26 @@ def uniform(servers: int) -> list[Document]:
     ]
 
 
+# Two halves of the segment, one for each host: of so many each cannot be an address of a link.
+HALVES = (
+    tuple(f"10.1.{1 << bit}.0/{24 - bit}" for bit in range(7)),
+    ("10.1.128.0/17",),
+)
+
+
+def halved(servers: int) -> list[Document]:
+    """Return what `uniform` does, of real servers in HALVES: at most 64,000."""
+    first, second = ip_address("10.1.1.0"), ip_address("10.1.128.0")
+    return [
+        _service(
+            number // 100,
+            1000 + number % 100,
+            [{"rip": str(first + number)}, {"rip": str(second + number)}],
+        )
+        for number in range(servers // 2)
+    ]
+
+
 def varied(servers: int, seed: int = 1) -> list[Document]:
     """Return services of one to 40 real servers at several VIPs and ports; a RIP has several."""
     # The same each time.
@@ -97,8 +117,11 @@ class Segment:
 
 
 @contextmanager
-def segment(services: list[Document]) -> Iterator[Segment]:
-    """Give the hosts on a switch of their own; the real servers are addresses of two, and serve."""
+def segment(services: list[Document], *, by_halves: bool = False) -> Iterator[Segment]:
+    """Give the hosts on a switch of their own; the real servers are addresses of two, and serve.
+
+    Those in HALVES are taken for their own by whole networks, and so are the VIPs by ARP.
+    """
     with hosts(("switch", "director", *SERVERS)) as made, ExitStack() as stack:
         switch = made["switch"]
         switch.ip("link add br0 type bridge mcast_snooping 0", "link set br0 up")
@@ -114,7 +137,14 @@ def segment(services: list[Document]) -> Iterator[Segment]:
         every = sorted(rips(services), key=ip_address)
         stacks = {name: stack.enter_context(ExitStack()) for name in SERVERS}
         for number, name in enumerate(SERVERS):
-            _ground(made[name], every[number :: len(SERVERS)], services)
+            _ground(made[name], every[number :: len(SERVERS)] if not by_halves else [], services)
+            if by_halves:
+                made[name].sysctl("net/ipv4/conf/all/arp_ignore", 0)
+                made[name].ip(
+                    "address add 10.1.255.254/32 dev lo",
+                    *(f"route add local {each} dev lo" for each in HALVES[number]),
+                    "route add 10.1.0.1 dev eth0 scope link",
+                )
             stacks[name].enter_context(accepting(made[name], ports_of(services)))
         yield Segment(made, stacks)
 
