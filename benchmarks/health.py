@@ -4,9 +4,9 @@
 
 Parts: cpu (1,000 real servers, in turns with keepalived), many (10,000), rest (100 services), and
 rounds (10,000 without a table, on the machine's own kernel too: sudo unshare -nm python
-benchmarks/health.py rounds; most does the same with 50,000). All real servers are addresses of two
-hosts. The CPU time is what the kernel counts for the processes of each checker; in it is what the
-other hosts' kernels do with a packet, as all hosts are one here.
+benchmarks/health.py rounds; most does the same with 50,000, http asks 1,000 at once). All real
+servers are addresses of two hosts. The CPU time is what the kernel counts for the processes of each
+checker; in it is what the other hosts' kernels do with a packet, as all hosts are one here.
 """
 
 from __future__ import annotations
@@ -255,6 +255,24 @@ def _most() -> None:
         without_a_table(title, halved(50_000), health, by_halves=True)
 
 
+def _http() -> None:
+    said = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nalive"
+    services = uniform(1000)
+    health = {**HEALTH, "check": {"http": {"path": "/", "contains": "alive"}}}
+    with segment(services, saying=said) as made, tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "director.json"
+        path.write_text(json.dumps(document(services, health=health)), encoding="utf-8")
+        words = [sys.executable, str(ROOT / "parts/http_sample.py"), str(path), "10", "3"]
+        lines = made.director.run(*words, timeout=300).stdout.splitlines()
+    for line in lines:
+        found = json.loads(line)
+        print(
+            f"| 1,000 by HTTP at once | all serve | {found['said']} after {found['took']:.2f} s |"
+            f" {found['cpu']:.2f} s of CPU |",
+            flush=True,
+        )
+
+
 def without_a_table(
     title: str, services: list[Document], health: Document = HEALTH, *, by_halves: bool = False
 ) -> None:
@@ -281,6 +299,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "rest": at_rest,
     "rounds": _rounds,
     "most": _most,
+    "http": _http,
 }
 
 

@@ -27,8 +27,9 @@ from lvsdr.model.profile import DirectorProfile
 
 # After so many seconds it is looked up how packets reach the real servers, whatever was noticed.
 _STALE = 60.0
-# How often it is looked whether somebody else has written the record.
-_GLANCE = 0.25
+# How often it is looked whether somebody else has written the record, beside checks, and how much
+# later where nothing else is due: to wake up for it costs more than the glance.
+_GLANCE, _FOR_ITSELF = 0.25, 0.5
 
 
 class KeptHealth(Closing):
@@ -116,7 +117,7 @@ class KeptHealth(Closing):
 
     def due(self) -> float | None:
         """Return when a turn is due though there is nothing to be read."""
-        glance = None if self._profile is None else self._next_glance
+        glance = None if self._profile is None else self._next_glance + _FOR_ITSELF
         times = (self._health.due(), self.program.due(), glance)
         return min((each for each in times if each is not None), default=None)
 

@@ -7,7 +7,7 @@ import selectors
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -117,10 +117,13 @@ class Segment:
 
 
 @contextmanager
-def segment(services: list[Document], *, by_halves: bool = False) -> Iterator[Segment]:
+def segment(
+    services: list[Document], *, by_halves: bool = False, saying: bytes = b""
+) -> Iterator[Segment]:
     """Give the hosts on a switch of their own; the real servers are addresses of two, and serve.
 
-    Those in HALVES are taken for their own by whole networks, and so are the VIPs by ARP.
+    Those in HALVES are taken for their own by whole networks, and so are the VIPs by ARP. Where
+    they are `saying` something they say it to each request.
     """
     with hosts(("switch", "director", *SERVERS)) as made, ExitStack() as stack:
         switch = made["switch"]
@@ -145,7 +148,7 @@ def segment(services: list[Document], *, by_halves: bool = False) -> Iterator[Se
                     *(f"route add local {each} dev lo" for each in HALVES[number]),
                     "route add 10.1.0.1 dev eth0 scope link",
                 )
-            stacks[name].enter_context(accepting(made[name], ports_of(services)))
+            stacks[name].enter_context(accepting(made[name], ports_of(services), saying))
         yield Segment(made, stacks)
 
 
@@ -161,7 +164,7 @@ def _ground(host: Host, own: list[str], services: list[Document]) -> None:
 
 
 @contextmanager
-def accepting(host: Host, numbers: set[int]) -> Iterator[None]:
+def accepting(host: Host, numbers: set[int], saying: bytes = b"") -> Iterator[None]:
     """Accept and close what comes to these ports of every address, inside the block."""
     stop = threading.Event()
     listeners = host.inside(lambda: [_listener(each) for each in sorted(numbers)])
@@ -173,7 +176,7 @@ def accepting(host: Host, numbers: set[int]) -> Iterator[None]:
             while not stop.is_set():
                 for key, _ in waiting.select(0.2):
                     assert isinstance(key.fileobj, socket.socket), "only sockets are registered"
-                    _accept_all(key.fileobj)
+                    _accept_all(key.fileobj, saying)
 
     done = host.start(accept)
     try:
@@ -194,9 +197,14 @@ def _listener(port: int) -> socket.socket:
     return made
 
 
-def _accept_all(listener: socket.socket) -> None:
+def _accept_all(listener: socket.socket, saying: bytes) -> None:
     try:
         while True:
-            listener.accept()[0].close()
+            with listener.accept()[0] as made:
+                if saying:
+                    made.settimeout(1.0)
+                    with suppress(OSError):
+                        made.recv(4096)
+                        made.sendall(saying)
     except OSError:
         return
