@@ -16,6 +16,7 @@ from lvsdr.keeper.check_targets import Target
 from lvsdr.keeper.checker import Asking
 from lvsdr.keeper.director_health import DirectorHealth
 from lvsdr.keeper.gateway_witness import Gateway
+from lvsdr.keeper.many_failures import ManyFailures
 from lvsdr.model.health import DROP, CheckResult, CommandCheck, Down, Health
 from lvsdr.model.health_event import HealthEvent
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
@@ -237,6 +238,20 @@ def test_those_that_die_at_once_go_in_one_batch(
     assert len(bench.hands.is_out) == 500
     assert len(bench.hands.batches) == 1
     assert bench.kinds.count("LATE") == 0, "it was no absence"
+
+
+@pytest.mark.parametrize("fault", [refusing, silent])
+def test_without_asking_all_at_once_those_that_die_go_in_several_batches(
+    fault: Callable[..., Callable[[int, float], tuple[str, float]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The fault that is guarded against is real: the dead wait for one another's turns."""
+    monkeypatch.setattr(ManyFailures, "are_many", lambda *_: False)
+    bench = Bench(fault(*range(500), since=10.0), MANY, batch_takes=0.3)
+
+    bench.run(10 + 2.5)
+
+    assert len(bench.hands.batches) > 1
 
 
 def test_of_those_that_die_the_first_are_not_kept_waiting_where_they_are_few() -> None:
