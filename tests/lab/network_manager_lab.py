@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-from manager_parts import PATIENCE, inside, message_bus, udev
+from manager_parts import PATIENCE, Manager
 from rig import settled
 
 from lvsdr.lab.lab_host import Host
@@ -26,31 +25,16 @@ managed=1
 PROGRAM = "/usr/sbin/NetworkManager --no-daemon"
 
 
-@dataclass(slots=True)
-class NetworkManager:
+class NetworkManager(Manager):
     """NetworkManager on a host, with the connection eth0."""
 
-    host: Host
-    process: subprocess.Popen[bytes] | None = None
+    __slots__ = ()
 
-    def start(self) -> None:
-        """Start it, and wait until eth0 is connected."""
-        with Path("/run/nm.log").open("a") as writing:
-            self.process = subprocess.Popen(
-                inside(self.host, PROGRAM), stdout=writing, stderr=writing
-            )
+    def _program(self) -> tuple[str, Mapping[str, str]]:
+        return PROGRAM, os.environ
+
+    def _must_begin(self) -> None:
         self.must_connect()
-
-    def stop(self) -> None:
-        """End it, as its unit does."""
-        assert self.process is not None
-        self.process.terminate()
-        self.process.wait(PATIENCE)
-
-    def restart(self) -> None:
-        """Let it begin anew."""
-        self.stop()
-        self.start()
 
     def ctl(self, *words: str) -> None:
         """Call nmcli, which waits until it is done."""
@@ -89,10 +73,6 @@ def network_manager(host: Host, files: Mapping[str, str]) -> Iterator[NetworkMan
     CONF.write_text(OURS, encoding="utf-8")
     # What is there it would leave as it is.
     host.ip("address flush dev eth0", "link set eth0 down")
-    with message_bus(), udev(host):
-        made = NetworkManager(host)
-        made.start()
-        try:
-            yield made
-        finally:
-            made.stop()
+    made = NetworkManager(host)
+    with made.at_work():
+        yield made

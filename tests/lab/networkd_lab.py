@@ -3,54 +3,32 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import chown
 
-from manager_parts import PATIENCE, inside, message_bus, udev
+from manager_parts import PATIENCE, Manager
 from rig import settled
 
 from lvsdr.lab.lab_host import Host
 
 FILES = Path("/etc/systemd/network")
 STATE = Path("/run/systemd/netif")
-LOG = Path("/run/networkd.log")
 NETWORKD = "/lib/systemd/systemd-networkd"
 
 
-@dataclass(slots=True)
-class Networkd:
+class Networkd(Manager):
     """systemd-networkd on a host, which does what its files say."""
 
-    host: Host
-    process: subprocess.Popen[bytes] | None = None
-    logs: list[Path] = field(default_factory=list)
+    __slots__ = ()
 
-    def start(self) -> None:
-        """Start it, and wait until it has set up eth0."""
-        log = LOG.with_name(f"networkd.{len(self.logs)}.log")
-        self.logs.append(log)
+    def _program(self) -> tuple[str, Mapping[str, str]]:
         # Debugging it says when a link is set up.
-        debugging = {**os.environ, "SYSTEMD_LOG_LEVEL": "debug"}
-        with log.open("w") as writing:
-            self.process = subprocess.Popen(
-                inside(self.host, NETWORKD), stdout=writing, stderr=writing, env=debugging
-            )
+        return NETWORKD, {**os.environ, "SYSTEMD_LOG_LEVEL": "debug"}
+
+    def _must_begin(self) -> None:
         self._must_configure(0)
-
-    def stop(self) -> None:
-        """End it, as its unit does."""
-        assert self.process is not None
-        self.process.terminate()
-        self.process.wait(PATIENCE)
-
-    def restart(self) -> None:
-        """Let it begin anew."""
-        self.stop()
-        self.start()
 
     def reconfigure(self) -> None:
         """Let it set up eth0 again."""
@@ -112,10 +90,6 @@ def networkd(host: Host, files: Mapping[str, str]) -> Iterator[Networkd]:
     for folder in (STATE, STATE / "links", STATE / "leases", STATE / "lldp"):
         folder.mkdir(parents=True, exist_ok=True)
         chown(folder, "systemd-network", "systemd-network")
-    with message_bus(), udev(host):
-        made = Networkd(host)
-        made.start()
-        try:
-            yield made
-        finally:
-            made.stop()
+    made = Networkd(host)
+    with made.at_work():
+        yield made
