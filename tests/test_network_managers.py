@@ -188,3 +188,62 @@ def test_a_stanza_ends_where_another_begins(tmp_path: Path) -> None:
         ("eth0", "static", ("one two",)),
         ("eth1", "", ("four",)),
     ]
+
+
+# Files that name links by index or name are those of one network namespace alone.
+
+FILES = {
+    "run/systemd/netif/links/2": "NETWORK_FILE=/etc/systemd/network/eth0.network\n",
+    "etc/systemd/network/eth0.network": "[Match]\nName=eth0\n",
+    "run/NetworkManager/devices/2": "[device]\nmanaged=true\n",
+    "run/network/ifstate": "eth0=eth0\n",
+    "etc/network/interfaces": STANZA,
+}
+BOOT, CONTAINER = "net:[1]", "net:[2]"
+
+
+def process(root: Path, name: str, program: str, namespace: str, above: Path | None = None) -> None:
+    """Add a process to the /proc of a host."""
+    folder = root / "proc" / name
+    (folder / "ns").mkdir(parents=True)
+    links = {"exe": f"/usr/sbin/{program}", "ns/net": namespace, "root": str(above or root)}
+    for link, target in links.items():
+        (folder / link).symlink_to(target)
+
+
+def who_sets_up(root: Path, namespace: str) -> list[str]:
+    process(root, "1", "systemd", BOOT)
+    process(root, "thread-self", "python3", namespace)
+    return [each.program for each in of_eth0(write(root, FILES))]
+
+
+def test_a_hosts_managers_set_up_its_own_links_and_no_containers(tmp_path: Path) -> None:
+    for name in ("host", "container"):
+        for number, program in enumerate(("NetworkManager", "systemd-networkd"), start=7):
+            process(tmp_path / name, str(number), program, BOOT)
+
+    seen = who_sets_up(tmp_path / "host", BOOT), who_sets_up(tmp_path / "container", CONTAINER)
+
+    assert seen == (["NetworkManager", "systemd-networkd", "ifupdown"], [])
+
+
+def test_a_manager_that_runs_in_another_namespace_sets_up_the_links_there(tmp_path: Path) -> None:
+    process(tmp_path, "7", "NetworkManager", BOOT)
+    process(tmp_path, "8", "systemd-networkd", CONTAINER)
+
+    assert who_sets_up(tmp_path, CONTAINER) == ["systemd-networkd"]
+
+
+def test_a_containers_own_manager_has_files_of_its_own(tmp_path: Path) -> None:
+    guest = tmp_path / "guest"
+    guest.mkdir()
+    process(tmp_path, "8", "systemd-networkd", CONTAINER, guest)
+
+    assert who_sets_up(tmp_path, CONTAINER) == []
+
+
+def test_a_manager_that_ends_meanwhile_sets_up_nothing(tmp_path: Path) -> None:
+    process(tmp_path, "8", "systemd-networkd", CONTAINER)
+    (tmp_path / "proc/8/root").unlink()
+
+    assert who_sets_up(tmp_path, CONTAINER) == []

@@ -69,7 +69,7 @@ def in_use(root: Path = ROOT) -> list[InUse]:
     except OSError:
         # No /proc: nothing is known to run.
         found = []
-    if _starts_at_boot(root) and _is_namespace_of_boot(root / "proc"):
+    if _starts_at_boot(root) and is_namespace_of_boot(root / "proc"):
         at_boot = _of_arguments(_boot_arguments(root), root, running=False)
         if replace(at_boot, running=True) not in found:
             found.append(at_boot)
@@ -78,10 +78,18 @@ def in_use(root: Path = ROOT) -> list[InUse]:
 
 def keepalived_processes(proc: Path = PROC) -> Iterator[Path]:
     """Yield the folder in /proc of each keepalived in our network namespace, children too."""
+    yield from processes_of(KEEPALIVED, proc)
+
+
+def processes_of(program: str, proc: Path) -> Iterator[Path]:
+    """Yield the folder in /proc of each process of a program in our network namespace.
+
+    Raises OSError where there is no /proc.
+    """
     # Of the thread: the namespace that one has entered is its own.
     here = (proc / "thread-self/ns/net").readlink()
     for process in proc.iterdir():
-        if process.name.isdecimal() and _is_keepalived(process, here):
+        if process.name.isdecimal() and _runs(program, process, here):
             yield process
 
 
@@ -93,9 +101,9 @@ def program_of(process: Path) -> str:
     return (process / "exe").readlink().name.removesuffix(REPLACED)
 
 
-def _is_keepalived(process: Path, here: Path) -> bool:
+def _runs(program: str, process: Path, here: Path) -> bool:
     try:
-        return program_of(process) == KEEPALIVED and (process / "ns/net").readlink() == here
+        return program_of(process) == program and (process / "ns/net").readlink() == here
     except OSError:
         return False
 
@@ -158,7 +166,8 @@ def _starts_at_boot(root: Path) -> bool:
     return not masked and any(any(root.glob(each)) for each in ENABLED)
 
 
-def _is_namespace_of_boot(proc: Path) -> bool:
+def is_namespace_of_boot(proc: Path) -> bool:
+    """Return whether our network namespace is that of pid 1, where services are started."""
     try:
         return (proc / "1/ns/net").readlink() == (proc / "thread-self/ns/net").readlink()
     except OSError:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from lvsdr.formats import ifupdown, networkd, networkmanager
-from lvsdr.formats.keepalived.conf_in_use import in_use
+from lvsdr.formats.keepalived.conf_in_use import in_use, is_namespace_of_boot, processes_of
 from lvsdr.formats.keepalived.configuration import Configuration
 from lvsdr.formats.keepalived.reading import read_by
 from lvsdr.formats.networkd import settings
@@ -15,7 +15,8 @@ from lvsdr.kernel.views.running_checkers import ldirectord
 from lvsdr.model.foreign_program import Owner
 from lvsdr.model.printable import printable
 
-NETWORKD = [f"{each}/systemd/network" for each in ("etc", "run", "usr/local/lib", "usr/lib", "lib")]
+NETWORKD, MANAGER = "systemd-networkd", "NetworkManager"
+NETWORKS = [f"{each}/systemd/network" for each in ("etc", "run", "usr/local/lib", "usr/lib", "lib")]
 CONNECTIONS = [f"{each}/NetworkManager/system-connections" for each in ("etc", "run", "usr/lib")]
 INTERFACES = Path("/etc/network/interfaces")
 # What puts the VIPs back: a call of the program, or a unit of it.
@@ -27,10 +28,39 @@ def owners(links: Mapping[str, int], root: Path) -> Iterator[Owner]:
     """Yield who else sets up what lvsdr does; `links` are the indexes of the links by name."""
     yield from _keepalived(root)
     yield from ldirectord(root / "proc")
-    for name, index in links.items():
-        yield from _network_manager(name, index, root)
-        yield from _networkd(name, index, root)
-    yield from _ifupdown(links, root)
+    yield from _network_managers(links, root)
+
+
+def _network_managers(links: Mapping[str, int], root: Path) -> Iterator[Owner]:
+    """Yield who sets up the links of this network namespace, and is no container's.
+
+    Their files name links by index or name, and other namespaces have links of the same.
+    """
+    booted = is_namespace_of_boot(root / "proc")
+    for program, owner in ((MANAGER, _network_manager), (NETWORKD, _networkd)):
+        if booted or _works_here(program, root):
+            for name, index in links.items():
+                yield from owner(name, index, root)
+    # It is no process that one could find.
+    if booted:
+        yield from _ifupdown(links, root)
+
+
+def _works_here(program: str, root: Path) -> bool:
+    """Return whether a program runs in our network namespace, with the files below `root`."""
+    try:
+        return any(_sees(each, root) for each in processes_of(program, root / "proc"))
+    except OSError:
+        # No /proc: nothing is known to run.
+        return False
+
+
+def _sees(process: Path, root: Path) -> bool:
+    try:
+        return (process / "root").samefile(root)
+    except OSError:
+        # It has ended, or is not for us to look at.
+        return False
 
 
 def _keepalived(root: Path) -> Iterator[Owner]:
@@ -83,14 +113,14 @@ def _networkd(name: str, index: int, root: Path) -> Iterator[Owner]:
     # Of drop-ins with one name the first counts, and among the others the last.
     drop_ins = {
         path.name: path
-        for folder in reversed(NETWORKD)
+        for folder in reversed(NETWORKS)
         for path in (root / folder / f"{file.name}.d").glob("*.conf")
     }
     files = [root / file.relative_to("/"), *(path for _, path in sorted(drop_ins.items()))]
     texts = [_text(each) for each in files]
     if not networkd.keeps_addresses(texts):
         held = map(str, networkd.addresses(texts))
-        yield Owner("systemd-networkd", str(file), (name, *dict.fromkeys(held)))
+        yield Owner(NETWORKD, str(file), (name, *dict.fromkeys(held)))
 
 
 def _network_manager(name: str, index: int, root: Path) -> Iterator[Owner]:
@@ -103,7 +133,7 @@ def _network_manager(name: str, index: int, root: Path) -> Iterator[Owner]:
     texts = (_text(path) for folder in CONNECTIONS for path in sorted((root / folder).glob("*")))
     own = (text for text in texts if networkmanager.is_of(text, uuid, name))
     held = (str(each) for text in own for each in networkmanager.addresses(text))
-    yield Owner("NetworkManager", f"/{place}", (name, *dict.fromkeys(held)))
+    yield Owner(MANAGER, f"/{place}", (name, *dict.fromkeys(held)))
 
 
 def _ifupdown(names: Iterable[str], root: Path) -> Iterator[Owner]:
