@@ -37,6 +37,7 @@ help:
 	@echo 'make root    a minimal Debian of another release below .roots/, SUITE=trixie'
 	@echo 'make newcomer       what a newcomer types there (TARGETS="demo test")'
 	@echo 'make lab-keepalived the tests about keepalived there, with its own keepalived'
+	@echo 'make lab-managers   those about managers of networks there, with its own'
 	@echo 'make clean   remove what was built'
 
 include packaging/packages.mk
@@ -47,16 +48,20 @@ root:
 	$(call install,$(call missing,debootstrap))
 	tests/roots/make_root.sh $(or $(SUITE),trixie)
 
-# What a newcomer types there (TARGETS), and what is about keepalived, with the release's own and on
-# the release's own kernel. Some minutes each, `TARGETS="demo test"` more than half an hour.
+# What a newcomer types there (TARGETS), and what is about keepalived, or about managers of networks,
+# with the release's own and on the release's own kernel. Some minutes each, `TARGETS="demo test"` more than half an hour.
 OF_KEEPALIVED := hooks keep_fifo keepalived_table host_rules failover vmac standby_guard \
 	standby_without_hooks take_over checker_states down_servers two_boxes sync_daemons
-.PHONY: newcomer lab-keepalived
+OF_MANAGERS := networkd network_manager ifupdown first_address
+.PHONY: newcomer lab-keepalived lab-managers
 newcomer: root
 	tests/roots/newcomer.sh $(or $(SUITE),trixie) $(or $(TARGETS),demo)
 
 lab-keepalived: root
 	LAB='$(OF_KEEPALIVED)' tests/roots/newcomer.sh $(or $(SUITE),trixie)
+
+lab-managers: root
+	PACKAGES=torture LAB='$(OF_MANAGERS)' tests/roots/newcomer.sh $(or $(SUITE),trixie)
 
 demo: packages-demo .venv/.demo
 	$(PY) -m lvsdr rehearse profiles/director.json profiles/realserver.json
