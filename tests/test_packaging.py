@@ -26,8 +26,8 @@ NAMES = [unit.name for unit in UNITS]
 COMPLETIONS = {"bash": "lvsdr", "zsh": "_lvsdr", "fish": "lvsdr.fish"}
 # They take /proc/sys/net away, and the sight of keepalived's processes.
 BREAKING = ("ProcSubset", "ProtectProc")
-# What systemd says as 2.6.
-MOST_EXPOSED = 26
+# What systemd says as 2.0, and of a resident that asks real servers, as 2.3.
+MOST_EXPOSED = {name: 23 if name == "lvsdr-director-keep@.service" else 20 for name in NAMES}
 
 
 def test_the_licence_is_spdx_text() -> None:
@@ -277,21 +277,24 @@ def test_systemd_itself_takes_the_units(instances: list[str]) -> None:
     assert (ours, done.returncode) == ([], 0)
 
 
+def exposure(instances: list[str]) -> dict[str, str]:
+    """Return what systemd says of each unit that is more exposed than it may be."""
+    beyond = {}
+    for (name, most), path in zip(MOST_EXPOSED.items(), instances, strict=True):
+        done = analyzed("security", "--offline=yes", "--no-pager", f"--threshold={most}", path)
+        assert "Overall exposure level" in done.stdout, done.stderr
+        if done.returncode:
+            beyond[name] = done.stdout
+    return beyond
+
+
 def test_what_a_unit_is_exposed_to_is_bounded(instances: list[str]) -> None:
-    bound = ["security", "--offline=yes", "--no-pager", f"--threshold={MOST_EXPOSED}"]
-
-    done = analyzed(*bound, *instances)
-
-    assert done.stdout.count("Overall exposure level") == len(UNITS)
-    assert done.returncode == 0, done.stdout
+    assert exposure(instances) == {}
 
 
-def test_without_a_filter_of_system_calls_a_unit_is_exposed_beyond_that(
-    instances: list[str],
-) -> None:
+@pytest.mark.parametrize("setting", ["SystemCallFilter", "RestrictAddressFamilies"])
+def test_without_a_filter_a_unit_is_exposed_beyond_that(instances: list[str], setting: str) -> None:
     for each in map(Path, instances):
-        each.write_text(re.sub("(?m)^SystemCallFilter=.*\n", "", each.read_text()))
+        each.write_text(re.sub(f"(?m)^{setting}=.*\n", "", each.read_text()))
 
-    done = analyzed("security", "--offline=yes", f"--threshold={MOST_EXPOSED}", *instances)
-
-    assert done.returncode == 1
+    assert exposure(instances).keys() == MOST_EXPOSED.keys()
