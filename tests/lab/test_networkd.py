@@ -170,27 +170,37 @@ def test_a_real_servers_guard_is_the_kernels_and_stays(tmp_path: Path) -> None:
 def test_a_file_for_all_links_takes_the_holder_until_the_hint_is_typed(
     tmp_path: Path, match: str
 ) -> None:
-    with managed(tmp_path, "realserver") as (made, host, manager):
+    with managed(tmp_path, "realserver") as (made, host, manager), ExitStack() as stack:
         apply = partial(lvsdr, host, "realserver", "apply", made.realserver)
         verify = partial(found, host, "realserver", "verify", made.realserver)
+        for each in made.lab.realservers:
+            stack.enter_context(serving(each, made.services))
+        clients = stack.enter_context(asking((made.lab.client, made.lab.observer), VIP))
         every = {"50-every.network": f"[Match]\n{match}\n"}
         write_files(every)
         manager.ctl("reload")
         lost = settled(lambda: HELD in addresses(host, "lvsdr0"), False, 10)
         said = verify()
         apply()
+        for client in clients:
+            client.more(5)
+        start = monotonic()
         host.run("sh", "-c", said["OWNER-NETWORK"]["hint"])
+        spans = [each.span(start, each.more(10)) for each in clients]
         manager.restart()
         kept = HELD in addresses(host, "lvsdr0")
         write_files({name: f"{text}# again\n" for name, text in every.items()})
         manager.reconfigure()
         kept_again = HELD in addresses(host, "lvsdr0")
+        # `Name=*` has brought it up, and so it is taken for the end of a tunnel.
+        host.ip("link set tunl0 down")
         left = verify()
         (FILES / "50-every.network").unlink()
         (FILES / "00-lvsdr0.network").unlink()
 
     assert not lost
     assert "/etc/systemd/network/50-every.network" in said["OWNER-NETWORK"]["message"]
+    assert [span.lost for span in spans] == [0, 0], spans
     assert (kept, kept_again, left) == (True, True, {})
 
 
