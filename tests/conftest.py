@@ -13,15 +13,9 @@ from typing import Any
 
 import pytest
 from _pytest.terminal import TerminalReporter
-from hypothesis import settings
 
 from lvsdr.model.finding import ERROR, Finding
 from typed_hints import fault_of_hint
-
-# The same examples each time: `make torture` looks for new ones, not a user's test run.
-settings.register_profile("fixed", derandomize=True, database=None)
-if not os.environ.get("LVSDR_TORTURE"):
-    settings.load_profile("fixed")
 
 # How wide a page is has its own tests; readline, which pytest imports, sets it past os.environ, and
 # so for the processes that pytest starts.
@@ -34,6 +28,16 @@ HOW = "runs in the lab: python -m lvsdr.lab --timeout 1500 -- python -m pytest t
 # A row takes seconds: with all of them `make test` would take most of an hour.
 FEW = 4
 
+
+if not IN_THE_LAB:
+    # Where no test has examples, it would be a sixth of what a guest takes to begin.
+    from hypothesis import settings
+
+    # How long an example takes says how busy the machine is. The same examples each time: `make
+    # torture` looks for new ones, not a user's test run.
+    settings.register_profile("new", deadline=None)
+    settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
+    settings.load_profile("new" if os.environ.get("LVSDR_TORTURE") else "fixed")
 
 if IN_THE_LAB:
     # User-Mode Linux takes as long for each folder in which a program is not as for its start.
