@@ -21,7 +21,7 @@ missing = $(shell for name in $(1); do \
 VENV := $(shell $(PYTHON) -I -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
 
 .PHONY: help demo test check unit lab torture bench format clean packages-demo packages-test \
-	kernels lab-newest stock-firewalls packages-stock packages-torture
+	kernels lab-newest lab-newest-scenarios stock-firewalls packages-stock packages-torture
 
 help:
 	@echo 'make demo    rehearse profiles/ on a cluster in a throw-away kernel'
@@ -66,10 +66,12 @@ lab-managers: root
 demo: packages-demo .venv/.demo
 	$(PY) -m lvsdr rehearse profiles/director.json profiles/realserver.json
 
-# The unit tests beside the lab's kernels, in the CPU time that these do not use.
+# The linters, which use one CPU, and the unit tests beside the lab's kernels, in the CPU time that
+# these do not use.
 test: export LVSDR_REQUIRE_ALL := 1
-test: packages-test .venv/.test check
-	$(MAKE) --output-sync --jobs $(JOBS) unit docs lab-newest $(PARTS:%=lab-part-%)
+test: packages-test .venv/.test
+	$(MAKE) --output-sync --jobs $(JOBS) check unit docs lab-newest lab-newest-scenarios \
+		$(PARTS:%=lab-part-%)
 
 # A small site; a link that leads nowhere is an error.
 .PHONY: docs
@@ -90,8 +92,8 @@ unit: .venv/.test
 	$(PY) -m coverage report --fail-under 98 \
 		--include '*/planner.py,*/plan_order.py,*/workflow.py,*/situation.py,*/both_roles.py,*/record.py,*/core/book.py,*/durable_file.py,*/reader/*'
 
-# In fourteen kernels, five at once, so that with the unit tests each of five has three turns. Each
-# has one CPU, and waits for much of the time.
+# In fourteen kernels, five at once, so that with all else each of five has some four turns. Each has
+# one CPU, and waits for much of the time.
 PARTS := 1 2 3 4 5 6 7 8 9 10 11 12 13 14
 JOBS ?= 5
 lab: .venv/.test $(if $(KERNEL),kernel-$(KERNEL))
@@ -105,15 +107,19 @@ ifneq ($(KERNEL),)
 export LVSDR_UML := $(CURDIR)/.kernels/$(KERNEL)
 endif
 
-# What differs between kernels, on the newest, which has no legacy iptables.
+# What differs between kernels, on the newest, which has no legacy iptables; and every scenario.
 SCENARIO := test_scenarios.py::test_a_scenario_shows_its_trouble_and_that_lvsdr_ends_it
 FAILOVER := test_failover.py::test_the_other_director_takes_over_and_gives_back
 ON_NEWEST := newer test_host_state.py test_host_rules.py test_ipvs_table.py test_ipvs_control.py \
-	$(patsubst %,$(SCENARIO)[%],alias mtu tunnel) $(FAILOVER)
-lab-newest: export LVSDR_UML := $(CURDIR)/.kernels/$(NEWEST)
+	$(FAILOVER)
+lab-newest lab-newest-scenarios: export LVSDR_UML := $(CURDIR)/.kernels/$(NEWEST)
 lab-newest: .venv/.test kernel-$(NEWEST)
 	$(PY) -m lvsdr rehearse profiles/director.json profiles/realserver.json
 	$(IN_LAB) $(patsubst %,'tests/lab/%',$(ON_NEWEST)) -k 'not takes_over or stops'
+
+lab-newest-scenarios: export LVSDR_EVERY_ROW := 1
+lab-newest-scenarios: .venv/.test kernel-$(NEWEST)
+	$(IN_LAB) 'tests/lab/$(SCENARIO)'
 
 # Firewalls that User-Mode Linux has no modules for, on Debian's newest kernel in QEMU: as root.
 STOCK := qemu-system-x86 qemu-system-common nftables
