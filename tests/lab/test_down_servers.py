@@ -189,7 +189,7 @@ def test_a_killed_change_is_completed_by_the_next_apply(
     scene.mark(list(RIPS), first)
     points = len(scene.mark(list(RIPS), then).points)
     scene.mark(list(RIPS), None)
-    tried = sample(points, 4, 2 * back)
+    tried = sample(points, 2, 4 * back)
 
     for point in tried:
         scene.mark(list(RIPS), first)
