@@ -384,7 +384,7 @@ def test_nothing_is_written_to_a_file_that_is_there_already(tmp_path: Path) -> N
     there.write_bytes(b"theirs")
 
     with pytest.raises(FileExistsError):
-        durable_file._write(there, ["ours"])
+        durable_file.write_durably(there, ["ours"])
 
     assert there.read_bytes() == b"theirs"
 

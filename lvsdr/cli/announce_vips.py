@@ -17,7 +17,8 @@ from lvsdr.cli.options import (
 )
 from lvsdr.cli.role_verbs import read_profile
 from lvsdr.cli.session import Session
-from lvsdr.render.results import Announced, ToldNeighbour
+from lvsdr.model.told_neighbour import ToldNeighbour
+from lvsdr.render.results import Announced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

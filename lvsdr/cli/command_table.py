@@ -111,6 +111,12 @@ def _check() -> click.Command:
     return check
 
 
+def _import() -> click.Command:
+    from lvsdr.cli.import_profiles import import_
+
+    return import_
+
+
 def _verify() -> click.Command:
     from lvsdr.cli.verify import verify_segment
 
@@ -174,6 +180,7 @@ TABLE: dict[str, tuple[str, Callable[[], click.Command]]] = {
         _status,
     ),
     "check": ("Check profiles, alone and against each other.", _check),
+    "import": ("Print the profiles that another tool's files mean.", _import),
     "verify": ("Ask the segment who answers for the VIPs, and whether the services do.", _verify),
     "watch": (
         "Listen on the segment, and tell of whoever speaks in a VIP's name and is not the"

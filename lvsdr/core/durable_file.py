@@ -21,19 +21,19 @@ def replace_file(path: Path, text: Iterable[str]) -> None:
     remove_half_written(path)
     fresh = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     try:
-        _write(fresh, text)
+        write_durably(fresh, text)
         fresh.rename(path)
     finally:
         with suppress(FileNotFoundError):
             fresh.unlink()
-    _flush(path.parent)
+    flush_folder(path.parent)
 
 
 def remove_file(path: Path) -> None:
     """Remove the file, if it is there, so that a power cut does not bring it back."""
     remove_half_written(path)
     path.unlink(missing_ok=True)
-    _flush(path.parent)
+    flush_folder(path.parent)
 
 
 def remove_half_written(path: Path) -> None:
@@ -42,7 +42,8 @@ def remove_half_written(path: Path) -> None:
         fresh.unlink(missing_ok=True)
 
 
-def _write(path: Path, text: Iterable[str]) -> None:
+def write_durably(path: Path, text: Iterable[str]) -> None:
+    """Write `text` into a file that is not there yet, and onto the disk; raises OSError."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     with os.fdopen(os.open(path, flags, MODE), "wb") as file:
         for piece in text:
@@ -51,7 +52,8 @@ def _write(path: Path, text: Iterable[str]) -> None:
         os.fsync(file.fileno())
 
 
-def _flush(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
+    """Bring onto the disk which files a folder has; raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lvsdr.model.late_dataclasses import asdict
-from lvsdr.render import json_fields, json_keepalived, json_verify
+from lvsdr.render import json_fields, json_imported, json_keepalived, json_verify
+from lvsdr.render.imported_profiles import ImportedProfiles
 from lvsdr.render.json_fields import Document
 from lvsdr.render.keep_line import KeepLine
 from lvsdr.render.keepalived_results import ConfFindings, FifoLine, KeepalivedStatus, Notified
@@ -221,6 +222,7 @@ SHOWS: Mapping[type[Result], Callable[[Any], Document]] = {
     Verified: json_verify.verified,
     Checked: _checked,
     ConfFindings: json_keepalived.conf_findings,
+    ImportedProfiles: json_imported.imported_profiles,
     Explained: _explained,
     SegmentEvent: _segment_event,
     Scenarios: _scenarios,

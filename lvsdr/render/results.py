@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lvsdr.model.late_dataclasses import dataclass
+from lvsdr.render.imported_profiles import ImportedProfiles
 from lvsdr.render.keep_line import KeepLine
 from lvsdr.render.keepalived_results import ConfFindings, FifoLine, KeepalivedStatus, Notified
 from lvsdr.render.report.report_result import Report
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from lvsdr.model.service_proof import ClientPlace, ServiceProof
     from lvsdr.model.silence import Silence
     from lvsdr.model.table_state import TableState
+    from lvsdr.model.told_neighbour import ToldNeighbour
     from lvsdr.model.watch_event import Event
     from lvsdr.render.object_rows import AppliedProfile, Row
 
@@ -61,18 +63,6 @@ class Applied:
     announced: Sequence[IPAddress] = ()
     kept: Sequence[Kept] = ()
     silences: Sequence[Silence] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ToldNeighbour:
-    """A neighbour that was asked in the VIPs' name: to which it answered, and to which it did not.
-
-    Whoever answers has learnt where the VIP is.
-    """
-
-    address: IPAddress
-    told: Sequence[IPAddress]
-    untold: Sequence[IPAddress]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +192,7 @@ Result = (
     | Verified
     | Checked
     | ConfFindings
+    | ImportedProfiles
     | Explained
     | SegmentEvent
     | Scenarios

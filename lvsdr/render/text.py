@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from lvsdr.model.objects import there
+from lvsdr.render.imported_profiles import ImportedProfiles
 from lvsdr.render.keep_line import KeepLine
 from lvsdr.render.keepalived_results import ConfFindings, FifoLine, KeepalivedStatus, Notified
 from lvsdr.render.report.report_result import Report
@@ -221,6 +222,7 @@ SHOWS: Mapping[type[Result], Callable[[Any], Iterable[str]]] = {
     Verified: _verified,
     Checked: _checked,
     ConfFindings: _later("keepalived_text", "conf_findings"),
+    ImportedProfiles: ImportedProfiles.lines,
     Explained: _explained,
     SegmentEvent: _segment_event,
     Scenarios: _scenarios,

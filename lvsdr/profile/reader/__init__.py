@@ -28,7 +28,7 @@ from lvsdr.profile.reader.refusal import Refusal
 from lvsdr.profile.reader.remedies import REMEDIES
 from lvsdr.profile.reader.wording import shown
 
-__all__ = ["read"]
+__all__ = ["profile_in", "read"]
 
 # Bytes: of less there is nothing to be gained by reading virtual servers one by one.
 LARGE = 16 * 1024
@@ -102,6 +102,16 @@ def _quickly(
         known,
         lambda: profile_of(parsed(raw, path), path, role).real_servers,
     )
+
+
+def profile_in(raw: bytes, path: Path, role: str) -> Profile:
+    """Return the profile of that role that bytes are, as if read from `path`; as `read` does."""
+    try:
+        large = role == "director" and len(raw) >= LARGE and not is_toml(path)
+        known: tuple[KnownText, ...] | None = () if large else None
+        return _quickly(raw, path, role, known) or profile_of(parsed(raw, path), path, role)
+    except Refusal as refusal:
+        raise refused(refusal, path) from None
 
 
 def _name_at(path: Path) -> Callable[[Mapping[str, Any]], str]:
