@@ -66,6 +66,14 @@ def test_a_vip_that_comes_by_both_ways_is_held_at_the_end_of_the_tunnel() -> Non
     assert (found["holder"], found["vips"]) == ("tunl0", [VIP])
 
 
+def test_a_host_at_the_end_of_a_tunnel_holds_all_its_vips_there() -> None:
+    servers = [server(OTHER, "192.0.2.11"), server(VIP, "192.0.2.11", forwarding_method="tunnel")]
+
+    (found,) = realserver_documents(director(*servers), "eth0").values()
+
+    assert (found["holder"], found["vips"]) == ("tunl0", [VIP, OTHER])
+
+
 def test_real_servers_of_masquerade_hold_nothing() -> None:
     masked = server(VIP, "192.0.2.11", forwarding_method="masquerade")
 

@@ -49,16 +49,20 @@ def vips_of_marks(director: Document) -> dict[int, list[str]]:
 def _held(director: Document) -> dict[str, dict[str, str]]:
     """Return for each RIP, in their order, on what it holds which VIP."""
     held: dict[str, dict[str, str]] = {}
+    ends: dict[tuple[str, bool], str] = {}
     of_marks = vips_of_marks(director)
     for server in director.get("virtual_servers", ()):
         vips = _vips(server, of_marks)
         for each in _servers(server):
             mine = held.setdefault(each["rip"], {}) if vips else {}
             for vip in vips:
-                holder = _holder(each, vip)
-                # The end of a tunnel holds it as well for what comes outside of one.
-                if mine.get(vip, USUAL) == USUAL:
-                    mine[vip] = holder
+                mine[vip] = USUAL
+                end = _end(each, vip)
+                if end != USUAL:
+                    ends.setdefault((each["rip"], ":" in vip), end)
+    # The end of a tunnel holds the VIPs as well for what comes outside of one.
+    for (rip, six), end in ends.items():
+        held[rip] |= {vip: end for vip in held[rip] if (":" in vip) == six}
     return held
 
 
@@ -76,7 +80,7 @@ def _servers(server: Entry) -> Iterator[Entry]:
             yield each
 
 
-def _holder(server: Entry, vip: str) -> str:
+def _end(server: Entry, vip: str) -> str:
     if server.get("forwarding_method", "dr") != "tunnel":
         return USUAL
     kind = server.get("tunnel_type", "ipip").replace("gue", "ipip")

@@ -11,8 +11,8 @@ import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from lvsdr.formats.bounded_file import text_of
 from lvsdr.formats.keepalived.host_lines import own_name
-from lvsdr.formats.keepalived.includes import text_of
 from lvsdr.model.late_dataclasses import dataclass, replace
 
 KEEPALIVED = "keepalived"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import stat
@@ -10,6 +9,7 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import NamedTuple
 
+from lvsdr.formats.bounded_file import text_of
 from lvsdr.formats.keepalived.conf_syntax import Line, lines_of
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.late_dataclasses import dataclass, field
@@ -31,15 +31,20 @@ CLASS = re.compile(rf"\[:({'|'.join(CLASSES)}):\]")
 
 @dataclass(slots=True)
 class Budget:
-    """How many bytes may be read yet: of one file with what it includes, or of several."""
+    """How many bytes may be read yet: of one file with what it includes, or of several.
+
+    No file may have more than the `largest`; `whole` is what was left at the beginning.
+    """
 
     left: int = MOST_BYTES
+    largest: int = LARGEST
+    whole: int = MOST_BYTES
 
     def spend(self, text: str) -> None:
         """Raise OSError where more has been read than anybody writes."""
         self.left -= len(text)
         if self.left < 0:
-            raise OSError(0, f"the files have more than {MOST_BYTES} bytes together")
+            raise OSError(0, f"the files have more than {self.whole} bytes together")
 
 
 class _Open(NamedTuple):
@@ -124,7 +129,7 @@ class Files:
     def _opened(self, path: Path) -> list[Line]:
         place = self._place(path)
         try:
-            text = text_of(place)
+            text = text_of(place, self.budget.largest)
             self.budget.spend(text)
             self._stack.append(_Open(path, _real(place)))
         except (RuntimeError, ValueError) as error:
@@ -201,16 +206,3 @@ def _braces(pattern: str) -> list[str]:
             parts = each[start + 1 : end].split(",")
             open_ = [each[:start] + part + each[end + 1 :] for part in parts] + open_
     return [*dict.fromkeys((*done, *open_))]
-
-
-def text_of(path: Path) -> str:
-    """Return what a file says; raise OSError for what is none, or larger than any of keepalived."""
-    # Not to wait for a pipe that somebody has put there.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        seen = os.fstat(file.fileno())
-        if not stat.S_ISREG(seen.st_mode):
-            raise OSError(0, "it is no file")
-        if seen.st_size > LARGEST:
-            raise OSError(0, f"it has more than {LARGEST} bytes")
-        return file.read(LARGEST).decode("utf-8", "replace")

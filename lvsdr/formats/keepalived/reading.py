@@ -25,12 +25,13 @@ class Reading:
     unread: list[str]
 
 
-def read_by(path: Path, host: str, root: Path = ROOT) -> Reading:
+def read_by(path: Path, host: str, root: Path = ROOT, budget: Budget | None = None) -> Reading:
     """Return what the host with that config-id reads; raise OSError for a file that cannot be.
 
-    Names are as keepalived sees them, which sees `root` as its root.
+    Names are as keepalived sees them, which sees `root` as its root. `budget` is of several files
+    that are read in one run.
     """
-    files = Files(root)
+    files = Files(root, budget or Budget())
     lines = list(HostReader(host, files).read(files.first(path)))
     conf = Configuration(str(path), host, parsed(lines))
     return Reading([conf], files.findings, files.unread)

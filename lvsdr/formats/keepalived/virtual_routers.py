@@ -38,7 +38,8 @@ class Router:
 class PlacedAddress:
     """An address that keepalived puts on `link`, None for a macvlan of its own.
 
-    Without a `router` it is there whoever is master. `file` and `where` say which line has it.
+    Without a `router` it is there whoever is master. `file` and `where` say which line has it,
+    `words` are those of the line. What is `excluded` is not in the advertisements.
     """
 
     address: IPv4Interface | IPv6Interface
@@ -46,6 +47,9 @@ class PlacedAddress:
     router: Router | None
     file: str
     where: str
+    line: int = 0
+    words: tuple[str, ...] = ()
+    excluded: bool = False
 
 
 def routers_in(root: Block) -> Iterator[Router]:
@@ -68,14 +72,27 @@ def addresses_in(root: Block) -> Iterator[PlacedAddress]:
     for each in _listed(root, "static_ipaddress"):
         address = interface_of(each.name)
         if address is not None:
-            yield PlacedAddress(address, _link(each), None, each.file, each.where)
+            yield _placed(each, address, _link(each), None)
     for router in routers_in(root):
         vmac = router.block.first("use_vmac") is not None
-        for each in _listed(router.block, *VIP_LISTS):
-            address = interface_of(each.name)
-            if address is not None:
-                link = _link(each) or (None if vmac else router.link or None)
-                yield PlacedAddress(address, link, router, each.file, each.where)
+        for name in VIP_LISTS:
+            for each in _listed(router.block, name):
+                address = interface_of(each.name)
+                if address is not None:
+                    link = _link(each) or (None if vmac else router.link or None)
+                    yield _placed(each, address, link, router, excluded=name != VIP_LISTS[0])
+
+
+def _placed(
+    line: Block,
+    address: IPv4Interface | IPv6Interface,
+    link: str | None,
+    router: Router | None,
+    *,
+    excluded: bool = False,
+) -> PlacedAddress:
+    words = tuple(line.words)
+    return PlacedAddress(address, link, router, line.file, line.where, line.line, words, excluded)
 
 
 def interface_of(text: str) -> IPv4Interface | IPv6Interface | None:

@@ -8,7 +8,7 @@ the address of a virtual_server a prefix means nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from ipaddress import ip_address, ip_interface
+from ipaddress import ip_address, ip_interface, ip_network
 
 from lvsdr.formats.keepalived.conf_syntax import Block
 from lvsdr.model.address import IPAddress
@@ -114,7 +114,8 @@ def _line(words: Sequence[str], file: str, group: str = "") -> ServiceLine | Non
 def _range(text: str) -> tuple[IPAddress, IPAddress]:
     """Return the first and the last address; raise ValueError for what is no range."""
     if "/" in text:
-        network = ip_interface(text).network
+        # keepalived skips one in which bits of the host are set.
+        network = ip_network(text)
         return network[0], network[-1]
     start, dash, end = text.partition("-")
     first = ip_address(start)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path, PurePath
 
+from lvsdr.formats.bounded_file import text_of
 from lvsdr.formats.keepalived.checked_services import checked_services
 from lvsdr.formats.keepalived.conf_in_use import KEEPALIVED, ROOT, in_use, program_of
-from lvsdr.formats.keepalived.includes import text_of
 from lvsdr.formats.keepalived.reading import read_by
 from lvsdr.formats.ldirectord import services_in
 from lvsdr.model.foreign_program import Checker, Owner

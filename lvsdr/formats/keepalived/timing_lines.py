@@ -1,0 +1,58 @@
+"""How often and how long keepalived asks: lines that stand in a service, a server or a checker."""
+
+from __future__ import annotations
+
+from lvsdr.formats.keepalived.conf_losses import Losses, shown
+from lvsdr.formats.keepalived.conf_syntax import Block
+from lvsdr.formats.keepalived.server_words import loose_number, seconds_of, word
+from lvsdr.model.late_dataclasses import dataclass
+
+TIMES = ("delay_loop", "connect_timeout", "delay_before_retry")
+# When the first check comes, and how much is logged: of no consequence here.
+PASSED_OVER = ("warmup", "log_all_failures")
+TIMINGS = frozenset((*TIMES, "retry", *PASSED_OVER))
+MOST_RETRIES = 999
+
+
+@dataclass(slots=True)
+class Timing:
+    """What lines say of checks, in seconds; None is what none says."""
+
+    delay_loop: float | None = None
+    connect_timeout: float | None = None
+    delay_before_retry: float | None = None
+    retry: int | None = None
+
+    def take(self, line: Block, losses: Losses) -> None:
+        """Take a line; one that is wrong changes nothing."""
+        if line.name in TIMES:
+            found = seconds_of(word(line))
+            if found is not None:
+                setattr(self, line.name, found)
+            else:
+                _wrong(line, losses)
+        elif line.name not in PASSED_OVER:
+            count = None if not word(line) else loose_number(word(line), 1 << 31)
+            if count is not None:
+                self.retry = min(count, MOST_RETRIES)
+            else:
+                _wrong(line, losses)
+
+    def over(self, base: Timing) -> Timing:
+        """Return this, and what it does not say as in `base`."""
+        names = ("delay_loop", "connect_timeout", "delay_before_retry", "retry")
+        values = {name: getattr(self, name) for name in names}
+        return Timing(
+            **{
+                name: getattr(base, name) if value is None else value
+                for name, value in values.items()
+            }
+        )
+
+
+def _wrong(line: Block, losses: Losses) -> None:
+    losses.warning(
+        line,
+        f"{line.name} {shown(word(line))} is no number that keepalived takes; it is left out here",
+        "write the number alone, without a unit",
+    )
