@@ -29,10 +29,6 @@ class Around:
     vips: Collection[IPAddress]
     losses: Losses
 
-    @property
-    def grouped(self) -> bool:
-        return self.read.block.words[1:2] == ["group"]
-
 
 def real_server(lines: RealServerLines, around: Around) -> Document | None:
     """Return the entry of a real server; None for one that is lost, or not in the table either."""
@@ -57,7 +53,7 @@ def real_server(lines: RealServerLines, around: Around) -> Document | None:
     weight = around.read.weight if lines.weight is None else lines.weight
     return {
         "rip": str(lines.rip),
-        **_port_of(lines.port, method, around, grouped=around.grouped),
+        **_port_of(lines.port, method, around),
         **({"weight": weight} if weight != 1 else {}),
         **_method_fields(method, lines.upper, lines.lower),
     }
@@ -75,7 +71,7 @@ def sorry_server(servers: Collection[Document], around: Around) -> Document | No
         return None
     document = {
         "rip": str(rip),
-        **_port_of(port, method, around, grouped=False),
+        **_port_of(port, method, around),
         **_method_fields(method, 0, 0),
     }
     if _reaches(rip, method, around) and place_in(document) not in map(place_in, servers):
@@ -124,13 +120,13 @@ def _reaches(rip: IPAddress, method: Document, around: Around) -> bool:
     return method["forwarding_method"] == "tunnel" and around.place.vip is not None
 
 
-def _port_of(port: int | None, method: Document, around: Around, *, grouped: bool) -> Document:
+def _port_of(port: int | None, method: Document, around: Around) -> Document:
     """Return the port of a real server: its own counts behind masquerade alone."""
     if method["forwarding_method"] != "masquerade":
         return {}
+    # Without one it keeps that of the client's packets: the service's.
     if port is None:
-        # Of a group it has none, whatever the service's is.
-        return {"port": 0} if grouped and around.place.port else {}
+        return {}
     return {"port": port} if port != around.place.port else {}
 
 
