@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
-from lvsdr.formats.keepalived.conf_lines import BLANKS, at_braces, pieces_of, uncommented
+from lvsdr.formats.keepalived.conf_lines import BLANKS, LONGEST, at_braces, pieces_of, uncommented
 from lvsdr.model.late_dataclasses import dataclass, field
 
+# A line without one of these is taken as it is: comments, quotes, backslashes, bytes beyond ASCII.
+UNUSUAL = re.compile(r"[^ \t$%-\[\]-~]")
 # Nobody nests so deep; whoever does must not use up the stack.
 DEEPEST = 50
 
@@ -75,6 +78,9 @@ class Block:
 def lines_of(text: str, file: str = "") -> Iterator[Line]:
     """Yield the lines of a text, without comments."""
     for number, line in enumerate(text.split("\n"), start=1):
+        if not UNUSUAL.search(line) and len(line) <= LONGEST:
+            yield Line(file, number, line.strip(" \t"))
+            continue
         for piece in pieces_of(line):
             # Those of its processes that do the work read a copy that has been read already: a
             # backslash keeps a comment from beginning once, and not again.
@@ -112,15 +118,24 @@ def parsed(lines: Iterable[Line]) -> Block:
 
 def words_of(line: str) -> list[str]:
     """Return the words of a line: what double quotes hold is one."""
+    if not UNUSUAL.search(line):
+        words = line.split()
+        return _script_words(line) if words and is_script(words[0]) else words
     words = []
     for found in WORD.finditer(line):
         if found[2] is None and not found[0].endswith('"', 1):
             # Without its end, keepalived drops what a quote begins.
             break
         words.append(found[1] if found[2] is None else found[2])
-    if words and SCRIPTS.fullmatch(words[0]):
+    if words and is_script(words[0]):
         return _script_words(line)
     return words
+
+
+@lru_cache(maxsize=1024)
+def is_script(name: str) -> bool:
+    """Return whether a keyword has a command behind it."""
+    return SCRIPTS.fullmatch(name) is not None
 
 
 def _script_words(line: str) -> list[str]:

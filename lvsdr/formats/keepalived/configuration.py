@@ -142,6 +142,10 @@ def configurations(file: str, read: ReadBy) -> list[Configuration]:
 
 def _other_scripts(block: Block, depth: int = 0) -> Iterator[Block]:
     if depth < DEEPEST:
-        for inner in block.inner:
+        for inner in filter(_has_inner, block.inner):
             yield from inner.all(*OTHER_SCRIPTS.get(inner.name, ()))
             yield from _other_scripts(inner, depth + 1)
+
+
+def _has_inner(block: Block) -> bool:
+    return bool(block.inner)

@@ -28,6 +28,8 @@ REFERENCE = re.compile(
     re.ASCII,
 )
 INCLUDE = re.compile(r"include[rmwba]?[ \t\f\v\r](.*)", re.DOTALL)
+# Nothing to fill in, no condition, no file; a brace ends it at the most, which may stay there.
+PLAIN = re.compile(r"[a-hj-zA-HJ-Z0-9][^$\\{}!#\"]*(?: \{)?|[{}]")
 INSTANCE = re.compile(r"\$(?:_INSTANCE\b|\{_INSTANCE\})")
 # A definition may name itself, or double what it names; nobody writes so much.
 MOST_HOSTS, MOST_FILLED_IN, STEP = 64, 1 << 21, 100
@@ -80,9 +82,11 @@ class HostReader:
                 if included is not None:
                     self._waiting.append(waits._replace(opens=None, ends=True))
                     self._push(included)
-            else:
+            elif waits.words or not PLAIN.fullmatch(waits.line.text):
                 self.words.update(waits.words)
                 yield from self._read(waits.line)
+            else:
+                yield waits.line
 
     def _push(self, lines: Iterable[Line]) -> None:
         self._waiting += reversed([_Waiting(each) for each in lines])

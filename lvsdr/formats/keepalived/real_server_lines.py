@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from ipaddress import ip_address, ip_interface
+from ipaddress import ip_interface
 
 from lvsdr.formats.keepalived.conf_losses import (
     ALPHA,
@@ -19,7 +19,7 @@ from lvsdr.formats.keepalived.conf_syntax import Block
 from lvsdr.formats.keepalived.forwarding_words import forwarding
 from lvsdr.formats.keepalived.server_words import MOST_WEIGHT, loose_number, number, switch, word
 from lvsdr.formats.keepalived.timing_lines import TIMINGS, Timing
-from lvsdr.model.address import IPAddress
+from lvsdr.model.address import IPAddress, parsed_address
 from lvsdr.model.imported import Document
 from lvsdr.model.late_dataclasses import dataclass, field
 
@@ -63,7 +63,7 @@ def place_of(words: list[str]) -> tuple[IPAddress, int | None] | None:
 
 def _place(text: str, port: int | None) -> tuple[IPAddress, int | None] | None:
     try:
-        return (ip_address(text) if "/" not in text else ip_interface(text).ip), port
+        return (parsed_address(text) if "/" not in text else ip_interface(text).ip), port
     except ValueError:
         return None
 

@@ -16,6 +16,8 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.imported import Document
 from lvsdr.model.late_dataclasses import dataclass
 
+# The first bytes of which every IPv4 address is a host's; the others have to be looked at.
+UNICAST = frozenset(range(1, 224)) - {127}
 TUNNEL = ("tunnel_type", "tunnel_port", "tunnel_checksum")
 
 
@@ -91,6 +93,8 @@ def place_in(server: Mapping[str, Any]) -> tuple[str, int]:
 
 def is_host(address: IPAddress) -> bool:
     """Return whether a host other than this one can have an address."""
+    if address.version == 4 and int(address) >> 24 in UNICAST:
+        return True
     return not (
         address.is_multicast
         or address.is_loopback

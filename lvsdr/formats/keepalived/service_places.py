@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from typing import NamedTuple
 
 from lvsdr.errors import ProfileError
 from lvsdr.formats.keepalived.conf_losses import Losses, shown
 from lvsdr.formats.keepalived.conf_syntax import Block
 from lvsdr.formats.keepalived.server_words import number
-from lvsdr.model.address import IPAddress
+from lvsdr.model.address import IPAddress, parsed_address
 
 MOST_MARK = 4294967295
 # Nobody has so many services; a prefix of a group may stand for millions.
@@ -144,7 +144,7 @@ def _port(words: list[str]) -> int | None:
 
 def _address(text: str) -> IPAddress | None:
     try:
-        return ip_address(text)
+        return parsed_address(text)
     except ValueError:
         return None
 

@@ -40,14 +40,16 @@ class Timing:
 
     def over(self, base: Timing) -> Timing:
         """Return this, and what it does not say as in `base`."""
-        names = ("delay_loop", "connect_timeout", "delay_before_retry", "retry")
-        values = {name: getattr(self, name) for name in names}
         return Timing(
-            **{
-                name: getattr(base, name) if value is None else value
-                for name, value in values.items()
-            }
+            _first(self.delay_loop, base.delay_loop),
+            _first(self.connect_timeout, base.connect_timeout),
+            _first(self.delay_before_retry, base.delay_before_retry),
+            base.retry if self.retry is None else self.retry,
         )
+
+
+def _first(own: float | None, other: float | None) -> float | None:
+    return other if own is None else own
 
 
 def _wrong(line: Block, losses: Losses) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
+from itertools import chain
 
 from lvsdr.model.address import IPAddress, IPInterface
 from lvsdr.model.finding import ERROR, WARNING, Finding
@@ -21,7 +22,9 @@ def disagreements(profiles: Sequence[Profile], dips: Sequence[IPInterface] = ())
     realservers = [each for each in profiles if isinstance(each, RealServerProfile)]
     found = [each for director in directors for each in _off_subnet(director, dips)]
     if directors and realservers:
-        found += [each for held in realservers for each in _undirected(held, directors)]
+        known = {vip for director in directors for vip in director.vips}
+        known |= {one.vip for director in directors for one in director.probes if one.vip}
+        found += [each for held in realservers for each in _undirected(held, directors, known)]
         for director in directors:
             found += _unheld(director, realservers)
             found += _untunnelled(director, realservers)
@@ -33,9 +36,9 @@ def _subject(profile: Profile) -> str:
     return f"{profile.role} {profile.name}"
 
 
-def _undirected(held: RealServerProfile, directors: Sequence[DirectorProfile]) -> Iterator[Finding]:
-    known = {vip for director in directors for vip in director.vips}
-    known |= {target.vip for director in directors for target in director.probes if target.vip}
+def _undirected(
+    held: RealServerProfile, directors: Sequence[DirectorProfile], known: Set[IPAddress]
+) -> Iterator[Finding]:
     for vip in held.vips:
         if vip not in known and not any(_may_be_marked(vip, director) for director in directors):
             yield Finding(
@@ -62,11 +65,12 @@ def _unheld(
     director: DirectorProfile, realservers: Sequence[RealServerProfile]
 ) -> Iterator[Finding]:
     """Yield the VIPs that arrive where nobody takes them."""
+    served: dict[IPAddress | None, set[IPAddress]] = {}
+    for server in _unchanged(director):
+        served.setdefault(server.service.vip, set()).add(server.rip)
+    held = _Held(realservers, frozenset(chain.from_iterable(served.values())))
     for vip in director.vips:
-        serving = {
-            server.rip for server in _unchanged(director) if server.service.vip in (vip, None)
-        }
-        for each in _lacking(vip, serving, director, realservers):
+        for each in held.lacking(vip, served.get(vip, set()) | served.get(None, set())):
             yield Finding(
                 "VIP-NOT-HELD",
                 ERROR,
@@ -78,25 +82,32 @@ def _unheld(
             )
 
 
-def _lacking(
-    vip: IPAddress,
-    serving: Set[IPAddress],
-    director: DirectorProfile,
-    realservers: Sequence[RealServerProfile],
-) -> list[RealServerProfile]:
-    """Return the real servers that get packets for `vip`, at a RIP of `serving`, and lack it.
+class _Held:
+    """Which real servers hold which VIPs: of thousands of profiles each is looked at once."""
 
-    Where a profile does not say its RIPs, and a VIP is served by some of the real servers only,
-    one holder is as much as can be asked for.
-    """
-    known = [each for each in realservers if vip not in each.vips and serving & {*each.rips}]
-    vague = [each for each in realservers if not each.rips]
-    lacking = [each for each in vague if vip not in each.vips]
-    everybody = {server.rip for server in _unchanged(director)}
-    theirs = serving - {rip for each in realservers for rip in each.rips}
-    if theirs and (serving == everybody or len(lacking) == len(vague)):
-        return [each for each in realservers if each in known or each in lacking]
-    return known
+    def __init__(self, realservers: Sequence[RealServerProfile], everybody: Set[IPAddress]) -> None:
+        self._realservers = realservers
+        self._everybody = everybody
+        self._vague = [each for each in realservers if not each.rips]
+        self._at: dict[IPAddress, list[int]] = {}
+        for place, each in enumerate(realservers):
+            for rip in each.rips:
+                self._at.setdefault(rip, []).append(place)
+
+    def lacking(self, vip: IPAddress, serving: Set[IPAddress]) -> list[RealServerProfile]:
+        """Return the real servers that get packets for `vip`, at a RIP of `serving`, and lack it.
+
+        Where a profile does not say its RIPs, and a VIP is served by some of the real servers only,
+        one holder is as much as can be asked for.
+        """
+        places = sorted({place for rip in serving for place in self._at.get(rip, ())})
+        known = [self._realservers[place] for place in places]
+        known = [each for each in known if vip not in each.vips]
+        lacking = [each for each in self._vague if vip not in each.vips]
+        theirs = any(rip not in self._at for rip in serving)
+        if theirs and (serving == self._everybody or len(lacking) == len(self._vague)):
+            return [each for each in self._realservers if each in known or each in lacking]
+        return known
 
 
 def _untunnelled(
@@ -107,8 +118,11 @@ def _untunnelled(
     Without `rips`, and where only some are reached through a tunnel, one that is open is as much
     as can be asked for.
     """
+    at: dict[IPAddress, list[RealServer]] = {}
+    for server in _unchanged(director):
+        at.setdefault(server.rip, []).append(server)
     for each in realservers:
-        servers = [one for one in _unchanged(director) if not each.rips or one.rip in each.rips]
+        servers = [one for rip in each.rips or at for one in at.get(rip, ())]
         links = {link for one in servers if (link := _unpacking(one))}
         needed = {opened.link: opened for opened in sorted(links, key=str)}
         unclear = not each.rips and any(other.holder in needed for other in realservers)
@@ -158,9 +172,10 @@ def _strangers(
     """Yield the RIPs that one side knows and the other does not, where every profile has `rips`."""
     listed = {server.rip for director in directors for server in director.real_servers}
     profiled = {rip for each in realservers for rip in each.rips}
+    all_listed = all(each.rips for each in realservers)
     for director in directors:
         for rip in dict.fromkeys(server.rip for server in _unchanged(director)):
-            if rip not in profiled and all(each.rips for each in realservers):
+            if rip not in profiled and all_listed:
                 yield Finding(
                     "RIP-NOT-PROFILED",
                     ERROR,
