@@ -82,8 +82,8 @@ class Losses:
             (file, number), others = places[0], places[1:]
             if others:
                 last = f"{others[-1][0]}:{others[-1][1]}"
-                lines = "line" if len(others) == 1 else f"{len(others)} lines, the last"
-                yield lost(file, number, f"{meant} (so does another {lines}: {last})", *how)
+                many = f"do {len(others)} more lines, the last" if others[1:] else "does"
+                yield lost(file, number, f"{meant} (so {many} {last})", *how)
             else:
                 yield lost(file, number, meant, *how)
 

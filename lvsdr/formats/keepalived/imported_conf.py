@@ -25,6 +25,7 @@ from lvsdr.formats.keepalived.service_places import Place, groups_of, places_of
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import Finding
 from lvsdr.model.imported import Document, Imported, Unsaid
+from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.printable import printable
 
 LARGEST = 16 << 20
@@ -40,11 +41,20 @@ def imported(files: Sequence[Path], unsaid: Unsaid) -> Imported:
     Raises ProfileError for a file that cannot be read, and where there is nothing to import.
     """
     root, found = _read(files, unsaid.host or own_name())
+    meant = meaning_of(root, str(files[0]), unsaid)
+    return replace(meant, findings=(*found, *meant.findings))
+
+
+def meaning_of(root: Block, file: str, unsaid: Unsaid) -> Imported:
+    """Return what a configuration means, `file` being its name; raise ProfileError for nothing."""
     losses = Losses()
-    director = _director(root, unsaid, losses, str(files[0]))
-    interface = unsaid.realserver_interface or director["interface"]
-    realservers = realserver_documents(director, interface)
-    found += judged([Configuration(str(files[0]), None, root)])
+    made = _director(root, unsaid, losses, file)
+    director, realservers = None, dict[str, Document]()
+    if any(name in made for name in ("vips", "virtual_servers", "timeouts", "sync_daemons")):
+        # Otherwise all of it is lost: what there is to say of that are findings.
+        interface = unsaid.realserver_interface or made["interface"]
+        director, realservers = made, realserver_documents(made, interface)
+    found = judged([Configuration(file, None, root)])
     return Imported(director, realservers, (*found, *losses.findings()))
 
 

@@ -21,7 +21,7 @@ from lvsdr.model.late_dataclasses import dataclass
 
 USUAL = Timing(60.0, 5.0)
 LEAST, MOST = 0.1, 3600.0
-WANTED = {"http": "tcp", "udp": "udp"}
+PORT = 'write "probe_port" and the check into the profile'
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +136,12 @@ def _check(
         losses.error(asked.line, "connect_ip: lvsdr asks the real server itself", OWN)
     if isinstance(asked.check, dict) and "command" in asked.check:
         return _command(asked, server, place, losses)
-    if place.vip is None or not place.port:
-        return _host_left_out(asked.check, place)
     protocol = read.protocol
+    if not place.port and (place.vip is None or asked.protocol in ("", protocol)):
+        if asked.port or server.port or asked.check == "path":
+            return _host_left_out(asked.check, place)
+        losses.error(asked.line, f"{asked.line.name}: nothing says at which port to ask", PORT)
+        return "path"
     if asked.protocol not in ("", protocol):
         losses.error(
             asked.line,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address
 
 from lvsdr.formats.keepalived.conf_losses import Losses, shown
 from lvsdr.formats.keepalived.conf_syntax import Block
@@ -58,7 +58,7 @@ def _mask(line: Block | None, six: bool) -> int | None:
         return number(word(line), 1, 128)
     plain = number(word(line), 0, 4294967295)
     try:
-        return int(ip_address(word(line))) if plain is None else plain
+        return int(IPv4Address(word(line))) if plain is None else plain
     except ValueError:
         return None
 
