@@ -97,8 +97,8 @@ def show_imported(
     from lvsdr.render.profile_text import profile_lines
 
     documents = _of_role(imported, role, alone=folder is None and session.format.for_people)
-    texts = {name: [f"{line}\n" for line in profile_lines(it)] for name, it in documents.items()}
-    findings = [*imported.findings, *_read_again(documents, texts)]
+    findings = [*imported.findings, *_read_again(documents)]
+    texts = {name: (f"{line}\n" for line in profile_lines(it)) for name, it in documents.items()}
     written = [] if folder is None else write_fresh(folder, texts)
     if session.format.for_people:
         from lvsdr.render.text import findings as finding_lines
@@ -125,14 +125,16 @@ def _of_role(imported: Imported, role: str | None, *, alone: bool) -> dict[str, 
     return found
 
 
-def _read_again(documents: dict[str, Document], texts: dict[str, list[str]]) -> list[Finding]:
+def _read_again(documents: dict[str, Document]) -> list[Finding]:
     """Return what `lvsdr check` finds in the profiles; raise ProfileError as it does."""
+    import json
+
     from lvsdr.profile.reader import profile_in
     from lvsdr.rules.profiles.crosscheck import disagreements
     from lvsdr.rules.profiles.schedulers import scheduler_findings
 
     profiles = [
-        profile_in("".join(texts[name]).encode(), Path(name), each["role"])
+        profile_in(json.dumps(each).encode(), Path(name), each["role"])
         for name, each in documents.items()
     ]
     return [*scheduler_findings(profiles), *disagreements(profiles)]
