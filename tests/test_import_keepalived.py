@@ -54,7 +54,7 @@ def checked(importer: Importer, checker: str, settings: str = "") -> tuple[Any, 
 
 def test_a_vip_has_the_label_that_keepalived_gives_it(importer: Importer) -> None:
     vips = "192.0.2.5\n192.0.2.6 label eth0:1\n192.0.2.7 label eth0:web\n"
-    vips += "}\nvirtual_ipaddress_excluded {\n2001:db8::5\n"
+    vips += "}\nvirtual_ipaddress_excluded {\n2001:db8::5\n2001:db8::6\n"
 
     told = importer.told(INSTANCE.format(vips=vips))
 
@@ -63,6 +63,7 @@ def test_a_vip_has_the_label_that_keepalived_gives_it(importer: Importer) -> Non
         {"address": "192.0.2.6"},
         {"address": "192.0.2.7", "label": "eth0:web"},
         {"address": "2001:db8::5"},
+        {"address": "2001:db8::6"},
     ]
 
 
@@ -320,6 +321,16 @@ def test_a_group_of_millions_is_refused_with_its_line(importer: Importer) -> Non
 
     assert (code, printed) == (2, "")
     assert f"{importer.folder}/keepalived.conf:2: the group G stands for more than 65536" in said
+
+
+def test_what_keepalived_ignores_has_no_vip(importer: Importer) -> None:
+    mixed = "virtual_server_group G {\n192.0.2.6 80\n2001:db8::6 80\n}\n"
+    ignored = server().replace("192.0.2.5 80", "group G")
+
+    told = importer.told(server() + mixed + ignored)
+
+    assert told.director["vips"] == [{"address": "192.0.2.5"}]
+    assert any("its group has IPv4 and IPv6 addresses" in each for each in told.lost("warning"))
 
 
 def test_lines_of_another_host_are_read_as_that_one(importer: Importer) -> None:

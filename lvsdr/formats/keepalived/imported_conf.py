@@ -14,7 +14,7 @@ from lvsdr.formats.keepalived.conf_syntax import Block, parsed
 from lvsdr.formats.keepalived.configuration import Configuration
 from lvsdr.formats.keepalived.host_lines import own_name
 from lvsdr.formats.keepalived.imported_globals import others_told, sync_daemons, timeouts
-from lvsdr.formats.keepalived.imported_services import Services
+from lvsdr.formats.keepalived.imported_services import Services, why_ignored
 from lvsdr.formats.keepalived.imported_vips import Held, held_in, routers_told
 from lvsdr.formats.keepalived.includes import Budget
 from lvsdr.formats.keepalived.judge import findings as judged
@@ -112,8 +112,14 @@ def _servers(root: Block, losses: Losses) -> Iterator[Server]:
                     f"{each.vip} is no VIP: this host's own, or nobody's",
                     "write an address that clients connect to",
                 )
-        if usable:
-            yield read_server(block, losses), usable
+        if not usable:
+            continue
+        read = read_server(block, losses)
+        ignored = why_ignored(read, places)
+        if ignored is None:
+            yield read, usable
+        else:
+            losses.warning(block, f"{ignored[0]}, and keepalived ignores it", ignored[1])
 
 
 def _document(root: Block, servers: Sequence[Server], held: Held, losses: Losses) -> Document:

@@ -48,10 +48,6 @@ class Services:
 
     def add(self, read: ServerSettings, places: Sequence[Place]) -> None:
         """Take a virtual_server for each of the services that it stands for."""
-        ignored = _ignored(read, places)
-        if ignored is not None:
-            self.losses.warning(read.block, f"{ignored[0]}, and keepalived ignores it", ignored[1])
-            return
         if any(not each.port for each in places if each.vip is not None):
             read.persistence = read.persistence or USUAL_PERSISTENCE
         for place in places:
@@ -151,7 +147,7 @@ class Services:
                 self.losses.warning(line, told, 'write a program as "on_change" that counts them')
 
 
-def _ignored(read: ServerSettings, places: Sequence[Place]) -> tuple[str, str] | None:
+def why_ignored(read: ServerSettings, places: Sequence[Place]) -> tuple[str, str] | None:
     """Return why keepalived ignores a virtual_server, and what to do; None where it does not."""
     if not read.real_servers:
         return "no real server is left of this virtual_server", "write one, or remove it"

@@ -127,7 +127,7 @@ def _entries(
             continue
         usual = f"{interface}:{len(entries)}"
         label = "" if ip.version == 6 else _label(each, link, interface, losses)
-        if label != interface and label in taken:
+        if label in taken - {"", interface}:
             label = interface
         taken.add(label)
         entries.append(
