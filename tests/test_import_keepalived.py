@@ -67,6 +67,27 @@ def test_a_vip_has_the_label_that_keepalived_gives_it(importer: Importer) -> Non
     ]
 
 
+def test_labels_that_cannot_be_are_left_out(importer: Importer) -> None:
+    vips = "192.0.2.5 label eth0:2\n192.0.2.6 label eth0:2\n192.0.2.7 label web"
+
+    told = importer.told(INSTANCE.format(vips=vips) + server().replace("192.0.2.5", "192.0.2.8"))
+
+    labels = [each.get("label") for each in told.director["vips"]]
+    assert labels == ["eth0:2", "eth0", "eth0", None]
+    assert len([each for each in told.lost("warning") if "is that of another VIP" in each]) == 2
+
+
+@pytest.mark.parametrize("name", ["all", "eth0/1", "a-name-that-is-too-long", "a%b"])
+def test_a_link_that_no_host_has_is_not_taken_over(importer: Importer, name: str) -> None:
+    conf = INSTANCE.format(vips="192.0.2.5").replace("interface eth0", f"interface {name}")
+
+    told = importer.told(f"global_defs {{\nlvs_sync_daemon {name} VI_1\n}}\n{conf}")
+
+    assert told.director["interface"] == "eth0"
+    assert "sync_daemons" not in told.director
+    assert any("no line says on which link" in each for each in told.lost("warning"))
+
+
 def test_another_link_takes_the_labels_with_it(importer: Importer) -> None:
     conf = INSTANCE.format(vips="192.0.2.5 label eth0:web")
 

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 
 from lvsdr.formats.keepalived.conf_losses import Losses, shown
 from lvsdr.formats.keepalived.conf_syntax import Block
+from lvsdr.formats.keepalived.imported_vips import is_link
 from lvsdr.formats.keepalived.server_words import number
 from lvsdr.formats.keepalived.virtual_routers import routers_in
 from lvsdr.model.imported import Document
@@ -58,13 +59,16 @@ def sync_daemons(root: Block, interface: str, losses: Losses) -> tuple[list[Docu
     if line is None or len(line.words) < 2:
         return [], False
     link, rest = line.words[1], list(line.words[2:])
+    if not is_link(link):
+        losses.error(line, f"lvs_sync_daemon: {shown(link)} is no link of it", "write sync_daemons")
+        return [], False
     instance = ""
     if rest and rest[0] == "inst":
         del rest[0]
     if rest and rest[0] not in (*NUMBERS, "group"):
         instance = rest.pop(0)
     routers = [each for each in routers_in(root) if each.name == instance]
-    said: Document = {"syncid": routers[0].number if routers else 0}
+    said: Document = {"syncid": routers[0].number if routers and routers[0].number < 256 else 0}
     for name, text in zip(rest[::2], rest[1::2], strict=False):
         said |= _said(line, name, text, losses)
     fields = {name: value for name, value in said.items() if DEFAULTS.get(name) != value}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 
@@ -14,6 +15,9 @@ from lvsdr.model.imported import USUAL_LINK, Document
 from lvsdr.model.late_dataclasses import dataclass
 
 LONGEST_LABEL = 15
+LABEL = re.compile(r"[/\s]")
+LINK = re.compile(r"[^/:%\s]{1,15}", re.ASCII)
+NO_LINKS = frozenset({".", "..", "all", "default", "lo"})
 BY_HAND = "set it up by the network's own configuration, or by hand"
 # Of a VIP's line; what is not said here changes nothing for clients.
 LOST_WORDS: Mapping[str, str] = {
@@ -42,11 +46,14 @@ def held_in(root: Block, wanted: str, services: Collection[IPAddress], losses: L
     placed = _placed(root, losses)
     counts = Counter(link for link, _ in placed.values())
     link = wanted if wanted in counts else _most(counts, placed, services)
-    interface = wanted or link or USUAL_LINK
+    interface = wanted or (link if is_link(link) else USUAL_LINK)
     elsewhere = {ip: on for ip, (on, _) in placed.items() if on != link}
-    entries = _entries(placed, elsewhere, link, interface, losses)
-    known = {ip for ip in placed if ip not in elsewhere}
-    entries += [{"address": str(ip)} for ip in services if ip not in known and ip not in elsewhere]
+    labels = Labels(link, interface, losses)
+    entries: list[Document] = []
+    for ip in dict.fromkeys((*placed, *services)):
+        if ip not in elsewhere:
+            label = labels.of(ip, placed[ip][1] if ip in placed else None, len(entries))
+            entries.append({"address": str(ip), **({"label": label} if label else {})})
     for ip, on in elsewhere.items():
         _, each = placed[ip]
         tell = losses.error if ip in services else losses.warning
@@ -56,7 +63,7 @@ def held_in(root: Block, wanted: str, services: Collection[IPAddress], losses: L
             " services",
             f"import once more with --interface {on}, as a profile of another name",
         )
-    return Held(interface, entries, elsewhere, not (wanted or link))
+    return Held(interface, entries, elsewhere, not (wanted or is_link(link)))
 
 
 def _placed(root: Block, losses: Losses) -> dict[IPAddress, tuple[str, PlacedAddress]]:
@@ -113,40 +120,48 @@ def _most(
     return best[0][0] if best else ""
 
 
-def _entries(
-    placed: Mapping[IPAddress, tuple[str, PlacedAddress]],
-    elsewhere: Collection[IPAddress],
-    link: str,
-    interface: str,
-    losses: Losses,
-) -> list[Document]:
-    entries: list[Document] = []
-    taken: set[str] = set()
-    for ip, (_, each) in placed.items():
-        if ip in elsewhere:
-            continue
-        usual = f"{interface}:{len(entries)}"
-        label = "" if ip.version == 6 else _label(each, link, interface, losses)
-        if label in taken - {"", interface}:
-            label = interface
-        taken.add(label)
-        entries.append(
-            {"address": str(ip), **({"label": label} if label not in ("", usual) else {})}
+class Labels:
+    """Gives each VIP a label: that which it has, by the name of the profile's link."""
+
+    def __init__(self, link: str, interface: str, losses: Losses) -> None:
+        self._link, self._interface, self._losses = link, interface, losses
+        self._taken: set[str] = set()
+
+    def of(self, ip: IPAddress, each: PlacedAddress | None, place: int) -> str:
+        """Return the label to be written; "" where it is the usual one, or IPv6 has none."""
+        usual = f"{self._interface}:{place}"
+        if ip.version == 6:
+            return ""
+        label = usual if each is None else self._said(each)
+        if label in self._taken - {self._interface} or len(label.encode()) > LONGEST_LABEL:
+            if each is not None:
+                self._left_out(each, label)
+            label = self._interface
+        self._taken.add(label)
+        return "" if label == usual else label
+
+    def _said(self, each: PlacedAddress) -> str:
+        """Return the label that an address has; without one it is the name of its link."""
+        words = each.words
+        said = words[words.index("label") + 1] if "label" in words[:-1] else self._link
+        renamed = said.startswith(self._link)
+        label = self._interface + said.removeprefix(self._link) if renamed else said
+        if label.startswith(self._interface) and label.isprintable() and not LABEL.search(label):
+            return label
+        self._left_out(each, said)
+        return self._interface
+
+    def _left_out(self, each: PlacedAddress, label: str) -> None:
+        self._losses.warning(
+            _line(each),
+            f"label {shown(label)} is that of another VIP, or none of its link, and is left out",
+            BY_HAND,
         )
-    return entries
 
 
-def _label(each: PlacedAddress, link: str, interface: str, losses: Losses) -> str:
-    """Return the label that an address has; without one it is the name of its link."""
-    words = each.words
-    said = words[words.index("label") + 1] if "label" in words[:-1] else link
-    label = interface + said.removeprefix(link) if said.startswith(link) else said
-    if label.startswith(interface) and len(label.encode()) <= LONGEST_LABEL and label.isprintable():
-        return label
-    losses.warning(
-        _line(each), f"label {shown(said)} does not begin with the link, and is left out", BY_HAND
-    )
-    return interface
+def is_link(name: str) -> bool:
+    """Return whether a link can have a name; lo holds no VIPs of a director."""
+    return bool(LINK.fullmatch(name)) and name.isprintable() and name not in NO_LINKS
 
 
 def _line(each: PlacedAddress) -> Block:
