@@ -88,7 +88,9 @@ def thresholds(listed: str) -> Iterator[str]:
 def applied(host: Host, conf: Path, folder: Path) -> str:
     """Apply the director's profile of a file; return what was said against it."""
     done = program.run(host, "import", "keepalived", "--format", "json", str(conf))
-    profiles = {each["file"]: each["profile"] for each in json.loads(done.stdout)["profiles"]}
+    told = json.loads(done.stdout)
+    assert "profiles" in told, (conf.name, told)
+    profiles = {each["file"]: each["profile"] for each in told["profiles"]}
     path = folder / "director.json"
     path.write_text(json.dumps(profiles["director.json"]))
     done = program.run(host, "director", "apply", "--allow-insecure-profile", str(path))
