@@ -26,13 +26,14 @@ def conf_lines(
     whether it serves.
     """
     refuse_unfit(profile, vrrp)
-    yield from block("global_defs", _globals(vrrp, checks=virtual_servers))
+    yield from block("global_defs", global_lines(vrrp, checks=virtual_servers))
     yield from vrrp_lines(profile, vrrp)
     if virtual_servers:
         yield from short(server_lines(profile, track_files))
 
 
-def _globals(vrrp: Vrrp, *, checks: bool) -> Iterator[str]:
+def global_lines(vrrp: Vrrp, *, checks: bool) -> Iterator[str]:
+    """Yield what counts for all instances and virtual servers."""
     if vrrp.host:
         # Else keepalived asks the DNS what this host is called, and waits for it at each start.
         yield f"router_id {vrrp.host}"

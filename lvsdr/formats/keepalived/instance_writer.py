@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from ipaddress import IPv4Address
 
 from lvsdr.errors import ProfileError
@@ -18,12 +19,13 @@ MOST_FOUR, MOST_SIX = 255, 74
 
 @dataclass(frozen=True, slots=True)
 class Vrrp:
-    """What of a cluster stands in no profile: `hook` is the command that keepalived calls.
+    """What of a cluster stands in no profile: `hook` is the command that keepalived calls, if any.
 
     `host` is what this director is called. `peers` are asked by unicast, from `source`. All
     instances of a `group` have one state: that of the profile's interface, one of the other family
     where there are VIPs of both, and one on each of `links`. `password` is of version 2. ARP
-    announcements come `garp_repeat` at a time, and again every `garp_refresh` seconds.
+    announcements come `garp_repeat` at a time, and again every `garp_refresh` seconds. VIPs have
+    the profile's labels where they are `labelled`.
     """
 
     instance: str
@@ -42,6 +44,7 @@ class Vrrp:
     password: str | None = None
     garp_repeat: int | None = None
     garp_refresh: int | None = None
+    labelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +83,14 @@ def _instances(profile: DirectorProfile, vrrp: Vrrp) -> Iterator[_Instance]:
     four = [vip for vip in profile.vips if isinstance(vip, IPv4Address)]
     six = [vip for vip in profile.vips if vip not in four]
     ours = profile.vips_owner == "lvsdr"
+    labels = {vip.address: vip.label for vip in profile.labelled_vips} if vrrp.labelled else {}
+    held = partial(_addresses, link=link, vrrp=vrrp, labels=labels)
     if vrrp.group is None or not (four and six):
-        listed = _stand_in(0, vrrp, bool(four)) if ours else _addresses(four, six, link, vrrp)
+        listed = _stand_in(0, vrrp, bool(four)) if ours else held(four, six)
         yield _Instance(name, link, tuple(listed))
     else:
-        first = _stand_in(0, vrrp, four=True) if ours else _addresses(four, [], link, vrrp)
-        second = _stand_in(0, vrrp, four=False) if ours else _addresses([], six, link, vrrp)
+        first = _stand_in(0, vrrp, four=True) if ours else held(four, [])
+        second = _stand_in(0, vrrp, four=False) if ours else held([], six)
         yield _Instance(name, link, tuple(first))
         yield _Instance(instance_name(f"{name}-6"), link, tuple(second))
     for number, other in enumerate(vrrp.links, 1):
@@ -112,7 +117,7 @@ def _instance(each: _Instance, vrrp: Vrrp) -> Iterator[str]:
     if vrrp.garp_refresh is not None:
         yield f"garp_master_refresh {vrrp.garp_refresh}"
     yield from each.addresses
-    if not vrrp.fifo and vrrp.group is None:
+    if vrrp.hook and not vrrp.fifo and vrrp.group is None:
         yield _hook(vrrp)
 
 
@@ -129,11 +134,15 @@ def _stand_in(number: int, vrrp: Vrrp, four: bool) -> Iterator[str]:
 
 
 def _addresses(
-    four: Sequence[IPAddress], six: Sequence[IPAddress], link: str, vrrp: Vrrp
+    four: Sequence[IPAddress],
+    six: Sequence[IPAddress],
+    link: str,
+    vrrp: Vrrp,
+    labels: Mapping[IPAddress, str | None],
 ) -> Iterator[str]:
     told = MOST_FOUR if four else MOST_SIX
     first, rest = (four or six)[:told], [*(four or six)[told:], *(six if four else [])]
-    on_link = [f"{host_interface(vip)} dev {link}" for vip in first]
+    on_link = [_on_link(vip, link, labels) for vip in first]
     if not four:
         # The first address of an instance for IPv6 has to be one of the link (RFC 5798).
         on_link.insert(0, f"fe80::{vrrp.router:x}/64 dev {link}")
@@ -141,5 +150,10 @@ def _addresses(
     if rest:
         # An instance speaks of one family, and of no more than an advert holds; addresses of the
         # other one, and those beyond, go along unsaid.
-        others = [f"{host_interface(vip)} dev {link}" for vip in rest]
+        others = [_on_link(vip, link, labels) for vip in rest]
         yield from block("virtual_ipaddress_excluded", others)
+
+
+def _on_link(vip: IPAddress, link: str, labels: Mapping[IPAddress, str | None]) -> str:
+    label = labels.get(vip)
+    return f"{host_interface(vip)} dev {link}" + (f" label {plain(label)}" if label else "")

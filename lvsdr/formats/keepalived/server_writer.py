@@ -35,7 +35,9 @@ def server_lines(profile: DirectorProfile, folder: str | None) -> Iterator[str]:
     if folder is not None:
         yield from _files(profile, folder)
     for server in profile.virtual_servers:
-        yield from _virtual_server(server, servers.get(server.service, []), profile, folder)
+        health = _health(profile, server.service)
+        here = servers.get(server.service, [])
+        yield from virtual_server_lines(server, here, profile, health, folder)
 
 
 def _files(profile: DirectorProfile, folder: str) -> Iterator[str]:
@@ -62,14 +64,16 @@ def _health(profile: DirectorProfile, service: Service) -> Health | None:
     return profile.health_of(service)
 
 
-def _virtual_server(
+def virtual_server_lines(
     server: VirtualServer,
     real_servers: Sequence[RealServer],
     profile: DirectorProfile,
-    folder: str | None,
+    health: Health | None,
+    folder: str | None = None,
 ) -> Iterator[str]:
+    """Yield one virtual server, checked as `health` says; raises ProfileError for the unsaid."""
     _refuse_the_unsaid(server, real_servers)
-    service, health = server.service, _health(profile, server.service)
+    service = server.service
     sorry = next((each for each in profile.sorry_servers if each.service == service), None)
     tracked = folder is not None and profile.health_of(service) is not None
     target = next((each for each in profile.probes if each.service == service), None)
