@@ -172,6 +172,12 @@ def _keepalived() -> click.Command:
     return keepalived
 
 
+def _export() -> click.Command:
+    from lvsdr.cli.export_files import export
+
+    return export
+
+
 TABLE: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "director": ("The host that answers for the VIPs and spreads the load.", _director),
     "realserver": ("A host that serves the VIPs, and never says so on ARP.", _realserver),
@@ -196,4 +202,5 @@ TABLE: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "schema": ("Print the JSON Schema (draft-07) of a role's profile.", _schema),
     "rehearse": ("Try two profiles on a throw-away cluster.", _rehearse),
     "keepalived": ("The hooks of keepalived, and its configuration.", _keepalived),
+    "export": ("Write the files of other programs that do what profiles say.", _export),
 }

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from lvsdr.model.late_dataclasses import asdict
 from lvsdr.render import json_fields, json_imported, json_keepalived, json_verify
+from lvsdr.render.exported_files import Exported
 from lvsdr.render.imported_profiles import ImportedProfiles
+from lvsdr.render.json_export import exported_document
 from lvsdr.render.json_fields import Document
 from lvsdr.render.keep_line import KeepLine
 from lvsdr.render.keepalived_results import ConfFindings, FifoLine, KeepalivedStatus, Notified
@@ -233,5 +235,6 @@ SHOWS: Mapping[type[Result], Callable[[Any], Document]] = {
     KeepLine: json_fields.keep_line,
     Measured: _measured,
     Report: _report,
+    Exported: exported_document,
     Failed: _failed,
 }

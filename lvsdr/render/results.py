@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lvsdr.model.late_dataclasses import dataclass
+from lvsdr.render.exported_files import Exported
 from lvsdr.render.imported_profiles import ImportedProfiles
 from lvsdr.render.keep_line import KeepLine
 from lvsdr.render.keepalived_results import ConfFindings, FifoLine, KeepalivedStatus, Notified
@@ -204,5 +205,6 @@ Result = (
     | KeepLine
     | Measured
     | Report
+    | Exported
     | Failed
 )

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from lvsdr.model.objects import there
+from lvsdr.render.exported_files import Exported
 from lvsdr.render.imported_profiles import ImportedProfiles
 from lvsdr.render.keep_line import KeepLine
 from lvsdr.render.keepalived_results import ConfFindings, FifoLine, KeepalivedStatus, Notified
@@ -234,4 +235,5 @@ SHOWS: Mapping[type[Result], Callable[[Any], Iterable[str]]] = {
     KeepLine: lambda result: [result.title],
     Measured: _later("prometheus_text", "exposition"),
     Report: _later("report.report_page", "shown"),
+    Exported: _later("exported_files", "exported_lines"),
 }
