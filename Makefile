@@ -11,8 +11,8 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PIVOT := $(if $(wildcard /usr/sbin/pivot_root /sbin/pivot_root),,util-linux-extra)
 LAB := user-mode-linux kmod iproute2 $(PIVOT)
 WITNESSES := ipvsadm keepalived iptables iputils-arping tcpdump ndisc6 mandoc systemd procps
-# And what else sets up links, beside us: in `make torture`.
-MANAGERS := network-manager ifupdown udev dbus
+# And what else sets up links or tables, beside us: in `make torture`.
+MANAGERS := network-manager ifupdown netplan.io udev dbus ldirectord
 # What watches hosts, likewise.
 MONITORING := prometheus prometheus-node-exporter
 missing = $(shell for name in $(1); do \
@@ -142,12 +142,12 @@ LONGEST := keep keep_clusters health_kinds down_servers health crashes scenarios
 	unproven routed_containers containers flux foreign_table commands verify client_kinds \
 	unusual_paths holders healthy_traffic director_firewall senders silences given_up \
 	same_host hints hooks cloned_host proxies clients_unanswered director forged_answers \
-	kept_bond keepalived_misses guards host_rules
+	kept_bond keepalived_misses guards host_rules export_tables
 # A systemd of its own takes a minute to itself, each of the other hints some twenty seconds, and the
 # managers of networks and what watches hosts are packages that nothing else needs; what a resident takes at rest, a race with
 # keepalived, and troubles by the hundred are nothing beside other kernels: in `make torture`.
 LATER := units hints_elsewhere keep_at_rest beside_keepalived many_die killed_keeper false_removals \
-	networkd network_manager ifupdown prometheus
+	networkd network_manager ifupdown prometheus export_managers export_ldirectord
 IN_LAB := $(PY) -m lvsdr.lab --timeout 2400 -- $(PY) -m pytest
 
 SHORTER = $(filter-out $(LONGEST) $(LATER),$(patsubst tests/lab/test_%.py,%,$(sort $(wildcard tests/lab/test_*.py))))
@@ -166,7 +166,7 @@ LONG := crashes keep pressure watch arp_reply arp_model changing_links silences 
 	host_rules host_state ipvs_table paths scenarios give_back hooks units hints \
 	hints_elsewhere healthy_traffic commands holders route_to unfit_hosts down_servers \
 	beside_keepalived keepalived_misses false_removals killed_keeper many_die keep_at_rest networkd \
-	network_manager ifupdown prometheus
+	network_manager ifupdown prometheus export_managers export_ldirectord export_tables
 CLUSTERS := lvsdr keepalived ipv6 ipv6-keepalived two-boxes two-boxes-keepalived
 torture: packages-torture .venv/.test
 	$(MAKE) --output-sync --keep-going --jobs 3 \
