@@ -27,6 +27,10 @@ vrrp_instance VI_1 {
 """
 
 
+SERVED = "lb_kind DR\nprotocol TCP\nreal_server 192.168.1.11 80 {\nTCP_CHECK {\n}\n}\n"
+"""What a virtual_server needs at least."""
+
+
 def changed(folder: Path, **fields: object) -> Path:
     path = folder / "changed.json"
     path.write_text(json.dumps({**json.loads(DIRECTOR.read_text()), **fields}))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fake import FakeSession, host
-from judging import DIRECTOR, GOOD, changed, judged, profile, rules
+from judging import DIRECTOR, GOOD, SERVED, changed, judged, profile, rules
 from lvsdr.cli.main import run
 from lvsdr.formats.keepalived.conf_syntax import Block, lines_of, parsed
 from lvsdr.formats.keepalived.reading import read_by_all
@@ -199,7 +199,7 @@ def test_a_good_file_has_no_findings() -> None:
         ("    enable_script_security\n", "", "KEEPALIVED-SCRIPT-SECURITY"),
         ("/bin/true", "/no/such/file", "KEEPALIVED-SCRIPT-PATH"),
         ("/bin/true", "true", "KEEPALIVED-SCRIPT-PATH"),
-        ("vrrp_instance", "virtual_server 192.168.1.2 80 {\n}\nvrrp_instance",
+        ("vrrp_instance", f"virtual_server 192.168.1.2 80 {{\n{SERVED}}}\nvrrp_instance",
          "KEEPALIVED-VIRTUAL-SERVER"),
         ("vrrp_version 3", "vrrp_version 3\nlvs_flush", "KEEPALIVED-LVS-FLUSH"),
         ('notify "', 'notify_master "', "KEEPALIVED-NO-STOP"),
@@ -302,14 +302,16 @@ def test_what_is_included_is_judged_where_it_stands(
     main = tmp_path / "keepalived.conf"
     main.write_text("global_defs {\n  vrrp_version 3\n}\ninclude a/{one,two}*.conf\n")
     (tmp_path / "a" / "one.conf").write_text("vrrp_instance VI {\n  include b/inner\n}\n")
-    (tmp_path / "a" / "two-1.conf").write_text("virtual_server 192.0.2.1 80 {\n}\n")
-    (tmp_path / "a" / "b" / "inner").write_text('interface eth0\nnotify "/no/lvsdr"\n')
+    (tmp_path / "a" / "two-1.conf").write_text(f"virtual_server 192.0.2.1 80 {{\n{SERVED}}}\n")
+    (tmp_path / "a" / "b" / "inner").write_text(
+        'interface eth0\nvirtual_router_id 51\nnotify "/no/lvsdr"\n'
+    )
 
     found = checked(capsys, tmp_path, main)
 
     assert found == [
         ("KEEPALIVED-SCRIPT-SECURITY", "warning", str(main)),
-        ("KEEPALIVED-SCRIPT-PATH", "error", f"{tmp_path}/a/b/inner:2"),
+        ("KEEPALIVED-SCRIPT-PATH", "error", f"{tmp_path}/a/b/inner:3"),
         ("KEEPALIVED-VIRTUAL-SERVER", "error", f"{tmp_path}/a/two-1.conf:1"),
     ]
 

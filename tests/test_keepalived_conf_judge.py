@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from judging import GOOD, judged, profile, rules
+from judging import GOOD, SERVED, judged, profile, rules
 from lvsdr.formats.keepalived.conf_syntax import lines_of, parsed
 from lvsdr.formats.keepalived.configuration import read_by_each_host
 from lvsdr.formats.keepalived.syntax_check import ended_by
@@ -16,7 +16,7 @@ from lvsdr.formats.keepalived.virtual_servers import services_in
 from lvsdr.model.finding import ERROR, WARNING
 
 HOOK = '    notify "/bin/true lvsdr"\n'
-TABLE = "virtual_server 192.168.1.2 80 {\n}\n"
+TABLE = f"virtual_server 192.168.1.2 80 {{\n{SERVED}}}\n"
 
 
 def with_vip(address: str, text: str = GOOD) -> str:
@@ -51,7 +51,7 @@ def test_a_second_global_defs_counts_as_the_first_one() -> None:
         "virtual_server_group G {\n192.168.1.1-9 80\n192.168.1.2 80\n}\n",
         "virtual_server_group G {\n192.168.1.0-9 80\n}\n",
         "virtual_server_group G {\n192.168.1.0/29 80\n}\n",
-        "virtual_server fwmark 7 {\n}\n",
+        f"virtual_server fwmark 7 {{\n{SERVED}}}\n",
     ],
 )
 def test_the_table_of_a_profile_is_lvsdrs_whatever_the_hook_is_called(
@@ -67,7 +67,9 @@ def test_the_table_of_a_profile_is_lvsdrs_whatever_the_hook_is_called(
 
 def test_a_table_of_other_vips_beside_other_hooks_is_no_fault(tmp_path: Path) -> None:
     wrapped = GOOD.replace("/bin/true lvsdr", "/bin/true")
-    others = TABLE.replace("192.168.1.2", "192.168.1.3") + "virtual_server fwmark 8 {\n}\n"
+    others = (
+        TABLE.replace("192.168.1.2", "192.168.1.3") + f"virtual_server fwmark 8 {{\n{SERVED}}}\n"
+    )
 
     assert rules(wrapped + others, director=profile(tmp_path)) == []
 
@@ -114,8 +116,8 @@ def test_a_line_of_a_group_may_name_many_addresses(
 @pytest.mark.parametrize(
     ("hooks", "rule"),
     [
-        ("notify_master /bin/true\nnotify_backup /bin/true", ["KEEPALIVED-NO-STOP"]),
-        ("notify_master /bin/true\nnotify_stop /bin/true", []),
+        ('notify_master "/bin/true lvsdr"\nnotify_backup /bin/true', ["KEEPALIVED-NO-STOP"]),
+        ('notify_master "/bin/true lvsdr"\nnotify_stop /bin/true', []),
         ("notify /bin/true", []),
     ],
 )
@@ -325,8 +327,8 @@ def test_a_hook_of_one_director_is_judged() -> None:
 
     found = judged(text)
 
-    assert [each.rule for each in found] == ["KEEPALIVED-SCRIPT-PATH"]
-    assert found[0].message.startswith("0.conf:10: ")
+    assert [each.rule for each in found] == ["KEEPALIVED-SCRIPT-PATH", "KEEPALIVED-FAILOVER"]
+    assert all(each.message.startswith("0.conf:10: ") for each in found)
 
 
 def test_what_all_directors_read_is_told_once() -> None:

@@ -207,7 +207,7 @@ def test_so_are_those_of_many_hosts(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_of_groups_and_instances_each_hears_of_the_stop_by_the_other() -> None:
-    silent = "vrrp_instance {0} {{\n  notify_master /bin/true\n{1}}}\n"
+    silent = 'vrrp_instance {0} {{\n  notify_master "/bin/true lvsdr"\n{1}}}\n'
     group = "vrrp_sync_group {0} {{\n  group {{\n    {1}\n  }}\n{2}}}\n"
     stop, master = "  notify_stop /bin/true\n", "  notify_master /bin/true\n"
     text = (

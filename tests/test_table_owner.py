@@ -310,6 +310,12 @@ vrrp_instance VI_1 {{
     notify "/bin/true/lvsdr keepalived notify --director {path}"
 }}
 virtual_server 192.168.1.2 80 {{
+    protocol TCP
+    lb_kind DR
+    real_server 192.168.1.11 80 {{
+        TCP_CHECK {{
+        }}
+    }}
 }}
 """
 

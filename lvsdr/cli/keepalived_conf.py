@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lvsdr.formats.keepalived.configuration import Configuration
     from lvsdr.formats.keepalived.includes import Budget
     from lvsdr.formats.keepalived.reading import Reading
+    from lvsdr.model.finding import Finding
 
 
 @click.command()
@@ -56,8 +57,12 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     profile = None if director is None else read(director, "director")
     assert profile is None or isinstance(profile, DirectorProfile), "read() holds it to its role"
     budget = Budget()
-    read_in = [_read(path, budget) for path in dict.fromkeys(files)]
-    found = list(said_by_keepalived(files))
+    templates = {path: _template(path) for path in dict.fromkeys(files)}
+    filled_in = [path for path, fault in templates.items() if fault is None]
+    read_in = [_read(path, budget) for path in filled_in]
+    found = [fault for fault in templates.values() if fault is not None]
+    if filled_in:
+        found += said_by_keepalived(filled_in, _in_use_here())
     found += [each for it in read_in for each in it.findings]
     confs = [each for it in read_in for each in it.confs]
     leaving = _leaving(confs) if profile is None else ()
@@ -79,6 +84,23 @@ def _leaving(confs: Sequence[Configuration]) -> set[str]:
             if isinstance(profile, DirectorProfile) and not profile.writes_table:
                 left.add(name)
     return left
+
+
+def _in_use_here() -> set[Path]:
+    """Return the files that this host's own keepalived runs with, or would at boot."""
+    from lvsdr.formats.keepalived.conf_in_use import ROOT, in_use
+
+    return {each.file.resolve() for each in in_use() if each.root == ROOT}
+
+
+def _template(path: Path) -> Finding | None:
+    """Return that a file is a template; None for one that cannot be read, which is told later."""
+    from lvsdr.formats.keepalived.includes import text_of
+    from lvsdr.formats.keepalived.templates import template_fault
+
+    with suppress(OSError):
+        return template_fault(text_of(path), str(path))
+    return None
 
 
 def _read(path: Path, budget: Budget) -> Reading:

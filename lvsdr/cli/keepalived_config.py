@@ -117,6 +117,12 @@ def _addresses(_: object, __: object, texts: tuple[str, ...]) -> tuple[IPAddress
     type=click.IntRange(1, 86400),
     help="After so many seconds it does so again.",
 )
+@click.option(
+    "--like",
+    metavar="FILE",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Say to the other director what this host's FILE says, so that one stays master.",
+)
 @click.option("--fifo", metavar="FIFO", type=click.Path(path_type=Path), help="Use notify_fifo.")
 @click.option("--virtual-servers", is_flag=True, help="Write virtual_server blocks too.")
 @click.option(
@@ -135,6 +141,7 @@ def config(  # noqa: PLR0913 - as many options
     fifo: Path | None,
     virtual_servers: bool,
     track_files: Path | None,
+    like: Path | None,
     **vrrp: Any,
 ) -> None:
     """Print keepalived.conf for a director's profile.
@@ -157,7 +164,13 @@ def config(  # noqa: PLR0913 - as many options
     pipe = None if fifo is None else str(fifo.absolute())
     made = Vrrp(hook=hook, fifo=pipe, host=os.uname().nodename, **vrrp)
     folder = None if track_files is None else str(track_files.absolute())
-    lines = conf_lines(roles.director, made, virtual_servers=virtual_servers, track_files=folder)
+    how: dict[str, Any] = {"virtual_servers": virtual_servers, "track_files": folder}
+    if like is None:
+        lines = conf_lines(roles.director, made, **how)
+    else:
+        from lvsdr.cli.keepalived_like import lines_like
+
+        lines = lines_like(like, roles.director, made, **how)
     session.write([*([] if fifo else notes), *lines])
 
 

@@ -43,5 +43,9 @@ def global_lines(vrrp: Vrrp, *, checks: bool) -> Iterator[str]:
     yield "enable_script_security"
     yield "script_user root"
     if vrrp.fifo:
-        # The one without vrrp_ says what checks find, too.
-        yield f"{'notify_fifo' if checks else 'vrrp_notify_fifo'} {plain(vrrp.fifo)}"
+        yield fifo_line(vrrp.fifo, checks=checks)
+
+
+def fifo_line(path: str, *, checks: bool) -> str:
+    """Return the line by which keepalived writes to a FIFO: of what its `checks` find, too."""
+    return f"{'notify_fifo' if checks else 'vrrp_notify_fifo'} {plain(path)}"

@@ -93,11 +93,13 @@ class Files:
                 return None
             reason = (error.strerror or str(error)).lower()
             # Where there is none, keepalived has read none; a name to fill in may stand for one.
+            missing = isinstance(error, FileNotFoundError)
             self._fault(
                 there,
                 path,
                 f"{path} cannot be read: {reason}",
-                unread=not isinstance(error, FileNotFoundError) or "$" in str(path),
+                severity=WARNING if missing else ERROR,
+                unread=not missing or "$" in str(path),
             )
         return None
 

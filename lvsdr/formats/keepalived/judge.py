@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from lvsdr.formats.keepalived.configuration import Configuration
+from lvsdr.formats.keepalived.folded import folded
+from lvsdr.formats.keepalived.judge_failover import after_a_failover
 from lvsdr.formats.keepalived.judge_hooks import (
     hooks_not_run_by_root,
     hooks_without_stop,
     script_faults,
 )
+from lvsdr.formats.keepalived.judge_instances import instance_faults
+from lvsdr.formats.keepalived.judge_lines import line_faults
+from lvsdr.formats.keepalived.judge_pairs import two_masters
+from lvsdr.formats.keepalived.judge_places import place_faults
 from lvsdr.formats.keepalived.judge_routers import router_faults, router_id_clashes
+from lvsdr.formats.keepalived.judge_services import service_faults
 from lvsdr.formats.keepalived.judge_vips import vip_faults, vips_of_two_routers
+from lvsdr.formats.keepalived.templates import undefined_fault
 from lvsdr.formats.keepalived.versions import Version
 from lvsdr.formats.keepalived.virtual_servers import ServiceBlock
 from lvsdr.model.finding import ERROR, WARNING, Finding
@@ -29,7 +37,10 @@ def findings(
     `leaving` are the files of the profiles that leave the table to keepalived, `version` that of
     keepalived, where what differs between them is to be told.
     """
-    yield from dict.fromkeys(_all(confs, director, leaving, version))
+    templates = {conf.name: undefined_fault(conf) for conf in confs}
+    yield from folded(filter(None, templates.values()))
+    filled_in = [conf for conf in confs if templates[conf.name] is None]
+    yield from folded(_all(filled_in, director, leaving, version))
 
 
 def _all(
@@ -39,17 +50,34 @@ def _all(
     version: Version | None,
 ) -> Iterator[Finding]:
     for conf in confs:
-        yield from script_faults(conf, version)
-        yield from hooks_not_run_by_root(conf, certain=director is not None)
-        if not _is_keepaliveds(conf, director, leaving):
-            yield from _beside_lvsdr(conf, director)
-        yield from hooks_without_stop(conf)
-        for router in conf.routers():
-            yield from router_faults(conf, router)
-        if director is not None:
-            yield from vip_faults(conf, director)
+        yield from _one(conf, director, leaving, version)
     yield from router_id_clashes(confs)
     yield from vips_of_two_routers(confs)
+    yield from two_masters(confs)
+    yield from after_a_failover(confs)
+
+
+def _one(
+    conf: Configuration,
+    director: DirectorProfile | None,
+    leaving: Collection[str],
+    version: Version | None,
+) -> Iterator[Finding]:
+    """Yield what a configuration has wrong by itself, and beside a profile."""
+    ours = director is not None or conf.calls_lvsdr()
+    yield from script_faults(conf, version, certain=director is not None)
+    yield from hooks_not_run_by_root(conf, certain=director is not None)
+    if not _is_keepaliveds(conf, director, leaving):
+        yield from _beside_lvsdr(conf, director)
+    yield from hooks_without_stop(conf, ours=ours)
+    for router in conf.routers():
+        yield from router_faults(conf, router, ours=ours)
+    yield from line_faults(conf)
+    yield from instance_faults(conf)
+    yield from service_faults(conf)
+    yield from place_faults(conf, beside=director is not None)
+    if director is not None:
+        yield from vip_faults(conf, director)
 
 
 def _is_keepaliveds(
@@ -65,6 +93,7 @@ def _is_keepaliveds(
 def _beside_lvsdr(conf: Configuration, director: DirectorProfile | None) -> Iterator[Finding]:
     """Yield what takes lvsdr's table away: a profile has one, whatever the hooks are called."""
     called = conf.calls_lvsdr()
+    yield from _flushed(conf, ours=called or director is not None)
     if not called and director is None:
         return
     for each in conf.services():
@@ -82,12 +111,17 @@ def _beside_lvsdr(conf: Configuration, director: DirectorProfile | None) -> Iter
                 if certain
                 else 'the profile that lvsdr keepalived fifo has, for "table_owner": "keepalived"',
             )
+
+
+def _flushed(conf: Configuration, *, ours: bool) -> Iterator[Finding]:
+    """Yield what empties the whole table: an error where one in it is lvsdr's."""
     for flush in conf.flushes():
         yield Finding(
             "KEEPALIVED-LVS-FLUSH",
-            ERROR,
+            ERROR if ours else WARNING,
             conf.file,
-            f"{flush.where}: {flush.name} empties the whole IPVS table, that of lvsdr too",
+            f"{flush.where}: {flush.name} empties the whole IPVS table, "
+            + ("that of lvsdr too" if ours else "whoever has made it"),
             look=f"remove {flush.name}",
         )
 

@@ -17,10 +17,14 @@ from lvsdr.model.finding import ERROR, WARNING, Finding
 USER = "keepalived_script"
 
 
-def script_faults(conf: Configuration, version: Version | None) -> Iterator[Finding]:
+def script_faults(
+    conf: Configuration, version: Version | None, *, certain: bool
+) -> Iterator[Finding]:
     """Yield the scripts of a file that keepalived will not run, or would run for anybody.
 
-    What versions differ in is told of `version`; nothing without one.
+    An error where it is lvsdr, or each hook may lead to it, as is `certain`: keepalived goes on
+    without any other, and another host may have what is not on this one. What versions differ in
+    is told of `version`; nothing without one.
     """
     found = list(conf.scripts())
     secure = any(conf.global_defs("enable_script_security"))
@@ -34,7 +38,9 @@ def script_faults(conf: Configuration, version: Version | None) -> Iterator[Find
             look="add to global_defs: enable_script_security",
         )
     for script in found:
-        yield from _script(conf.file, script, version, secure=secure)
+        ours = "lvsdr" in script.value or (certain and script.name in HOOKS)
+        bad = ERROR if ours else WARNING
+        yield from _script(conf.file, script, version, bad, secure=secure)
 
 
 def hooks_not_run_by_root(conf: Configuration, *, certain: bool) -> Iterator[Finding]:
@@ -57,9 +63,12 @@ def hooks_not_run_by_root(conf: Configuration, *, certain: bool) -> Iterator[Fin
             )
 
 
-def hooks_without_stop(conf: Configuration) -> Iterator[Finding]:
-    """Yield the instances and groups whose hooks hear of all but the end of keepalived."""
-    if any(conf.global_defs(*VRRP_FIFOS)):
+def hooks_without_stop(conf: Configuration, *, ours: bool) -> Iterator[Finding]:
+    """Yield the instances and groups whose hooks hear of all but the end of keepalived.
+
+    Where they are `ours`: what keepalived has set up, it takes away itself.
+    """
+    if not ours or any(conf.global_defs(*VRRP_FIFOS)):
         return
     heard = _heard_elsewhere(conf)
     for talker in conf.talkers():
@@ -95,28 +104,24 @@ def _members(group: Block) -> set[str]:
 
 
 def _script(
-    file: str, script: Block, version: Version | None, *, secure: bool
+    file: str, script: Block, version: Version | None, bad: str, *, secure: bool
 ) -> Iterator[Finding]:
     words = _split(script.words[1] if len(script.words) > 1 else "")
-    if words and "/" not in words[0] and script.name not in HOOKS:
+    if words and "/" not in words[0] and bad != ERROR:
         # Found in keepalived's own path: killall, as a rule.
         return
     if not words or not words[0].startswith("/"):
-        yield Finding(
-            "KEEPALIVED-SCRIPT-PATH",
-            ERROR,
-            file,
-            f"{script.where}: {script.name} names no absolute path",
-            look="write the whole path: command -v lvsdr",
-        )
+        text = f"{script.where}: {script.name} names no absolute path"
+        look = "write the whole path" + (": command -v lvsdr" if "lvsdr" in script.value else "")
+        yield Finding("KEEPALIVED-SCRIPT-PATH", bad, file, text, look=look)
         return
     path = Path(words[0])
     fault, since = script_fault(path), ""
-    severity = ERROR
+    severity = bad
     if fault is None and version is not None:
         fault, since = fault_as_written(path), " 2.3 and later"
         # It does, as long as it is not upgraded.
-        severity = ERROR if version >= LOOKS_AT_WHAT_IS_WRITTEN else WARNING
+        severity = bad if version >= LOOKS_AT_WHAT_IS_WRITTEN else WARNING
     if fault is None:
         return
     if fault.runs and not secure:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from lvsdr.formats.keepalived.advertised import effective_version, last_value
 from lvsdr.formats.keepalived.conf_syntax import Block
 from lvsdr.formats.keepalived.configuration import Configuration
 from lvsdr.formats.keepalived.virtual_routers import Router
-from lvsdr.model.finding import ERROR, WARNING, Finding
+from lvsdr.model.finding import ERROR, INFO, WARNING, Finding
 
 MAC = re.compile(r"[0-9A-Fa-f]{1,2}(?::[0-9A-Fa-f]{1,2}){4,5}")
 
@@ -18,7 +19,7 @@ def router_id_clashes(confs: Sequence[Configuration]) -> Iterator[Finding]:
     by_name: dict[str, tuple[int, str]] = {}
     for conf in confs:
         # IPv4 and IPv6 have a number space each (RFC 5798, 5.2.3).
-        by_link: dict[tuple[str, str, int], str] = {}
+        by_link: dict[tuple[object, ...], str] = {}
         for router in conf.routers():
             if not router.number:
                 continue
@@ -27,40 +28,51 @@ def router_id_clashes(confs: Sequence[Configuration]) -> Iterator[Finding]:
                 text = f"{router.where}: {router.name} has the virtual_router_id {router.number}"
                 text += f"{conf.on_host}, and {seen} in {there}: both become master"
                 yield _mistaken(conf, text, f"write virtual_router_id {seen}")
-            place = router.link, router.family, router.number
+            # Those of unicast are told apart by whom they speak to.
+            peers = frozenset(
+                each.name for part in router.block.all("unicast_peer") for each in part.inner
+            )
+            source = last_value(router.block, "unicast_src_ip") if peers else ""
+            place = router.link, router.family, router.number, peers, source
             other = by_link.setdefault(place, router.name)
-            if other != router.name:
+            if other != router.name and router.link:
                 text = f"{router.where}: {router.name} and {other} are one router"
                 text += f" ({router.number}) on {router.link}"
                 yield _mistaken(conf, text, "write another virtual_router_id, 1 to 255")
 
 
-def router_faults(conf: Configuration, router: Router) -> Iterator[Finding]:
-    """Yield what a vrrp_instance by itself has wrong."""
+def router_faults(conf: Configuration, router: Router, *, ours: bool) -> Iterator[Finding]:
+    """Yield what a vrrp_instance by itself has wrong, or beside lvsdr where it is `ours`."""
     instance = router.block
     vmac = instance.first("use_vmac")
     if vmac is not None:
         link, mac = _macvlan(vmac, router)
         yield Finding(
             "KEEPALIVED-USE-VMAC",
-            WARNING,
+            WARNING if ours else INFO,
             conf.file,
             f"{router.where}: {router.name}: use_vmac puts the VIPs on the macvlan {link}, which"
             f" answers as {mac}: a director's profile names the link below it as its interface,"
             " and leaves the VIPs to keepalived",
             look='in the profile: "vips_owner": "keepalived"',
         )
-    advert = instance.first("advert_int")
-    versions = [*conf.global_defs("vrrp_version"), *instance.all("version")]
-    if advert is not None and "." in advert.value and all(v.value != "3" for v in versions):
+    advert = last_value(instance, "advert_int")
+    if "." in advert and effective_version(conf, router) == 2 and not _is_whole(advert):
         yield Finding(
             "KEEPALIVED-VERSION",
-            ERROR,
+            WARNING,
             conf.file,
-            f"{router.where}: {router.name}: advert_int {advert.value} needs VRRP version 3:"
-            " version 2 counts seconds",
-            look="add to global_defs: vrrp_version 3",
+            f"{router.where}: {router.name}: advert_int {advert} is rounded: VRRP version 2 counts"
+            " whole seconds",
+            look="add to global_defs: vrrp_version 3, on each director at once",
         )
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        return float(text).is_integer()
+    except ValueError:
+        return True
 
 
 def _mistaken(conf: Configuration, text: str, look: str) -> Finding:

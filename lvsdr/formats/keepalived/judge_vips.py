@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from lvsdr.formats.keepalived.configuration import Configuration
-from lvsdr.formats.keepalived.virtual_routers import PlacedAddress, Router
+from lvsdr.formats.keepalived.virtual_routers import PlacedAddress, Router, is_stand_in
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.profile import DirectorProfile
@@ -41,8 +41,7 @@ def vips_of_two_routers(confs: Sequence[Configuration]) -> Iterator[Finding]:
     for conf in confs:
         for each in conf.addresses():
             ip = each.address.ip
-            # Stand-ins, of which nobody on the segment hears; and each link has its own fe80::.
-            if each.router is None or ip.is_loopback or ip.is_link_local:
+            if each.router is None or is_stand_in(ip):
                 continue
             other, there = seen.setdefault(ip, (each, conf))
             assert other.router is not None, "only what a router has is kept"
@@ -50,15 +49,26 @@ def vips_of_two_routers(confs: Sequence[Configuration]) -> Iterator[Finding]:
                 there is conf or other.router.number != each.router.number
             )
             if again:
-                yield Finding(
-                    "KEEPALIVED-VIP-TWICE",
-                    ERROR,
-                    conf.file,
-                    f"{each.where}: {ip} is in {_title(each.router)}, and at {other.where} in"
-                    f" {_title(other.router)}: both become master, and two hosts answer for it",
-                    look=f"remove {ip} from one of them, or give both one name and one number",
-                    vip=ip,
-                )
+                yield _twice(each, other, conf, here=there is conf)
+
+
+def _twice(
+    each: PlacedAddress, other: PlacedAddress, conf: Configuration, *, here: bool
+) -> Finding:
+    """Return that two routers have an address: those of one host may both be master on it."""
+    assert each.router is not None and other.router is not None, "only what a router has is kept"
+    ip = each.address.ip
+    text = f"{each.where}: {ip} is in {_title(each.router)}, and at {other.where} in"
+    text += f" {_title(other.router)}: "
+    text += "once one is master elsewhere, " if here else "both become master, and "
+    return Finding(
+        "KEEPALIVED-VIP-TWICE",
+        WARNING if here else ERROR,
+        conf.file,
+        f"{text}two hosts answer for it",
+        look=f"remove {ip} from one of them, or give both one name and one number",
+        vip=ip,
+    )
 
 
 def _by_both(conf: Configuration, each: PlacedAddress, vip: IPAddress) -> Finding:

@@ -9,9 +9,11 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
+from lvsdr.formats.keepalived.folded import folded
+from lvsdr.formats.keepalived.said_lines import judged_lines
 from lvsdr.formats.keepalived.versions import Version
 from lvsdr.model.finding import ERROR, WARNING, Finding
 
@@ -32,10 +34,11 @@ REINSTALL = (
 OF_A_SHELL = 128
 
 
-def said_by_keepalived(paths: Iterable[Path]) -> Iterator[Finding]:
+def said_by_keepalived(paths: Iterable[Path], here: Collection[Path] = ()) -> Iterator[Finding]:
     """Yield what `keepalived -t` has against files; nothing where keepalived is not installed.
 
-    It takes as long as it likes over a large file: all of them together have PATIENCE.
+    `here` are those that this host's own keepalived runs with. It takes as long as it likes over a
+    large file: all of them together have PATIENCE.
     """
     program = _program()
     deadline = time.monotonic() + PATIENCE
@@ -45,14 +48,17 @@ def said_by_keepalived(paths: Iterable[Path]) -> Iterator[Finding]:
         command = [str(program), "-t", "-l", "-f", str(path)]
         if left > 0:
             patience = min(left, PATIENCE_WITH_LARGE) if large else left
-            yield from _said(command, path, patience, WARNING if large else ERROR)
+            endless = WARNING if large else ERROR
+            yield from _said(command, path, patience, endless, here=path.resolve() in here)
         else:
             text = f"{path}: keepalived -t was not asked: it took {PATIENCE:g} s over the others"
             look = shlex.join(command)
             yield Finding("KEEPALIVED-SYNTAX", WARNING, str(path), text, look=look)
 
 
-def _said(command: list[str], path: Path, patience: float, endless: str) -> Iterator[Finding]:
+def _said(
+    command: list[str], path: Path, patience: float, endless: str, *, here: bool
+) -> Iterator[Finding]:
     look = shlex.join(command)
     try:
         done = _run(command, patience)
@@ -72,11 +78,9 @@ def _said(command: list[str], path: Path, patience: float, endless: str) -> Iter
         return
     lines = [each.strip() for each in (done.stderr + done.stdout).splitlines() if each.strip()]
     if (ended := ended_by(done.returncode)) or (done.returncode and not lines):
-        lines.append(ended or f"keepalived -t ends with {done.returncode}")
-    for line in dict.fromkeys(lines):
-        severity = ERROR if done.returncode else WARNING
-        text = f"{path}: {line}"
-        yield Finding("KEEPALIVED-SYNTAX", severity, str(path), text, look=look)
+        text = f"{path}: {ended or f'keepalived -t ends with {done.returncode}'}"
+        yield Finding("KEEPALIVED-SYNTAX", ERROR, str(path), text, look=look)
+    yield from folded(judged_lines(dict.fromkeys(lines), str(path), look, here=here))
 
 
 def installed_version() -> Version | None:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from lvsdr.formats.keepalived.conf_syntax import Block
 from lvsdr.formats.keepalived.includes import UNKNOWN
+from lvsdr.model.address import IPAddress
 from lvsdr.model.late_dataclasses import dataclass
 
 VIP_LISTS = ("virtual_ipaddress", "virtual_ipaddress_excluded")
@@ -101,6 +102,11 @@ def interface_of(text: str) -> IPv4Interface | IPv6Interface | None:
         return ip_interface(text)
     except ValueError:
         return None
+
+
+def is_stand_in(ip: IPAddress) -> bool:
+    """Return whether nobody on the segment hears of an address; each link has its own fe80::."""
+    return ip.is_loopback or ip.is_link_local
 
 
 def _listed(block: Block, *lists: str) -> Iterator[Block]:

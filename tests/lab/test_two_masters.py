@@ -1,0 +1,148 @@
+"""keepalived.conf of two directors: two real keepaliveds, and who answers for a VIP.
+
+All differences between them at once: each has an instance, a number and a VIP of its own.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from rig import director, realserver, rig, settled, write
+
+from lvsdr.formats.keepalived.conf_syntax import lines_of
+from lvsdr.formats.keepalived.configuration import read_by_each_host
+from lvsdr.formats.keepalived.instance_writer import Vrrp
+from lvsdr.formats.keepalived.like_writer import conf_lines_like
+from lvsdr.lab.lab_host import Host
+from lvsdr.model.profile import DirectorProfile
+from lvsdr.profile.reader import read
+from pair_differences import DIFFERENCES, Difference, text, vip
+
+FIRST = 100
+# It takes a director four seconds to become one, and the machine has other things to do.
+LIMIT = 60.0
+ANSWER = re.compile(r"reply from (?P<vip>[\d.]+) +\[(?P<mac>[0-9A-Fa-f:]+)\]")
+NUMBERED = dict(enumerate(DIFFERENCES, FIRST))
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """Two directors' hosts, their addresses, and who asks for VIPs."""
+
+    hosts: tuple[Host, Host]
+    own: tuple[str, str]
+    asker: Host
+
+
+@pytest.fixture(scope="module")
+def boxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boxes]:
+    """Two hosts on a segment."""
+    with rig(tmp_path_factory.mktemp("masters"), director(), realserver()) as made:
+        hosts = (made.lab.director, made.lab.observer)
+        addresses = {each.name: str(each.address(4)) for each in made.lab.topology.segment}
+        own = (addresses[hosts[0].name], addresses[hosts[1].name])
+        yield Boxes(hosts, own, made.lab.gateway)
+
+
+@pytest.fixture(scope="module")
+def answers(boxes: Boxes, tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    """Who answers for each VIP once it is as it should be, or at the end of our patience."""
+    files = [
+        "".join(text(each, number, which, *boxes.own) for number, each in NUMBERED.items())
+        for which in (0, 1)
+    ]
+    wanted = {vip(number): 1 + each.two_masters for number, each in NUMBERED.items()}
+    return answering(boxes, tmp_path_factory.mktemp("differing"), files, wanted)
+
+
+def answering(
+    boxes: Boxes, folder: Path, files: Sequence[str], wanted: dict[str, int]
+) -> dict[str, set[str]]:
+    """Return which MACs answer for each VIP while keepaliveds run with two files."""
+    seen: dict[str, set[str]] = {}
+
+    def counted() -> dict[str, int]:
+        seen.update(_asked(boxes.asker, wanted))
+        return {each: len(macs) for each, macs in seen.items()}
+
+    with ExitStack() as stack:
+        for host, conf in zip(boxes.hosts, files, strict=True):
+            stack.enter_context(_keepalived(host, folder, conf))
+        settled(counted, wanted, LIMIT)
+    return seen
+
+
+@contextmanager
+def _keepalived(box: Host, folder: Path, conf: str) -> Iterator[None]:
+    home = folder / box.name
+    home.mkdir()
+    file = home / "keepalived.conf"
+    file.write_text(f"global_defs {{\nrouter_id lab\n}}\n{conf}")
+    parts = {"": "main", "vrrp_": "vrrp", "checkers_": "checkers", "bfd_": "bfd"}
+    files = [f"--{part}pid={home}/{name}.pid" for part, name in parts.items()]
+    command = [
+        "nsenter",
+        f"--net={box.path}",
+        "--",
+        "keepalived",
+        "-n",
+        "-l",
+        "-P",
+        "-f",
+        str(file),
+    ]
+    with (home / "log").open("w") as log:
+        process = subprocess.Popen([*command, *files], stdout=log, stderr=log)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(LIMIT)
+
+
+def _asked(host: Host, vips: dict[str, int]) -> dict[str, set[str]]:
+    """Return which MACs answer for each VIP, all of them asked at once."""
+    asking = "".join(f"arping -b -w 2 -I eth0 {each} &\n" for each in vips)
+    said = host.run("sh", text=f"{asking}wait\n", check=False).stdout
+    found: dict[str, set[str]] = {each: set() for each in vips}
+    for answer in ANSWER.finditer(said):
+        found[answer["vip"]].add(answer["mac"].lower())
+    return found
+
+
+@pytest.mark.parametrize("number", NUMBERED, ids=lambda n: str(NUMBERED[n]))
+def test_two_masters_where_the_check_says_so(answers: dict[str, set[str]], number: int) -> None:
+    """What tests/test_keepalived_pairs.py has of the check is what two keepaliveds do."""
+    difference: Difference = NUMBERED[number]
+
+    assert len(answers[vip(number)]) == 1 + difference.two_masters
+
+
+def test_a_pair_is_moved_host_by_host_with_one_master(boxes: Boxes, tmp_path: Path) -> None:
+    """One director has a file of its own still, the other what lvsdr writes like it."""
+    a, b = boxes.own
+    document = director(vips_owner="keepalived")
+    profile = read(write(tmp_path, document), "director")
+    assert isinstance(profile, DirectorProfile)
+    old, others = (
+        "".join(
+            text(Difference("", each.one, each.one, two_masters=False), number, which, *own)
+            for number, each in NUMBERED.items()
+        )
+        for which, own in ((0, (a, b)), (1, (b, a)))
+    )
+    (conf,) = read_by_each_host(lines_of(others, "old.conf"), "old.conf")
+    called = Vrrp("", 1, 1, 1.0, "/bin/true lvsdr")
+    new = "\n".join(conf_lines_like(profile, conf, called))
+    # But where both have a third host as their peer.
+    wanted = {vip(n): 1 + ("192.168.1.77" in each.one.lines) for n, each in NUMBERED.items()}
+
+    seen = answering(boxes, tmp_path, [old, f"{new}\n"], wanted)
+
+    assert {each: len(macs) for each, macs in seen.items()} == wanted
