@@ -74,7 +74,8 @@ def answering(
     with ExitStack() as stack:
         for host, conf in zip(boxes.hosts, files, strict=True):
             stack.enter_context(_keepalived(host, folder, conf))
-        settled(counted, wanted, LIMIT)
+        # Each look takes a program for each VIP.
+        settled(counted, wanted, LIMIT, every=2.0)
     return seen
 
 

@@ -64,7 +64,7 @@ def _one(
     version: Version | None,
 ) -> Iterator[Finding]:
     """Yield what a configuration has wrong by itself, and beside a profile."""
-    ours = director is not None or conf.calls_lvsdr()
+    ours = director is not None or conf.names_lvsdr()
     yield from script_faults(conf, version, certain=director is not None)
     yield from hooks_not_run_by_root(conf, certain=director is not None)
     if not _is_keepaliveds(conf, director, leaving):
@@ -93,7 +93,7 @@ def _is_keepaliveds(
 def _beside_lvsdr(conf: Configuration, director: DirectorProfile | None) -> Iterator[Finding]:
     """Yield what takes lvsdr's table away: a profile has one, whatever the hooks are called."""
     called = conf.calls_lvsdr()
-    yield from _flushed(conf, ours=called or director is not None)
+    yield from _flushed(conf, ours=director is not None or conf.names_lvsdr())
     if not called and director is None:
         return
     for each in conf.services():

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 from lvsdr.formats.keepalived.advertised import advertised
 from lvsdr.formats.keepalived.configuration import Configuration
-from lvsdr.formats.keepalived.includes import UNKNOWN
 from lvsdr.model.finding import ERROR, Finding
 
 
@@ -19,13 +18,16 @@ def instance_faults(conf: Configuration) -> Iterator[Finding]:
     somewhere = any(conf.global_defs("default_interface"))
     for each in advertised(conf):
         block, where = each.router.block, each.router.where
+        if "$" in each.name:
+            # What names stand for was more than is read, or is not known.
+            continue
         if each.name in seen:
             text = f"there is a {each.name} at {seen[each.name]} already: it is left out"
             yield _fault(conf, where, text, "give it another name")
             continue
         seen[each.name] = where
         ids = [line.value for line in block.all("virtual_router_id")]
-        if not 0 < each.router.number < 256 and not any(UNKNOWN in said for said in ids):
+        if not 0 < each.router.number < 256 and not any("$" in said for said in ids):
             said = f"virtual_router_id {ids[-1]} is not 1 to 255" if ids else "no virtual_router_id"
             yield _fault(
                 conf, where, f"{each.name}: {said}", "write one, the same on each director"

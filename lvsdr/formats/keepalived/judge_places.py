@@ -99,7 +99,7 @@ def _on_link(conf: Configuration, each: PlacedAddress) -> Iterator[Finding]:
     if each.router is None or is_stand_in(each.address.ip):
         return
     ip, wide = each.address.ip, _is_wide(each)
-    if each.link == "lo":
+    if each.link == "lo" and each.router.link != "lo":
         text = f"{each.where}: {ip} is put on lo, from where it is announced to nobody"
         if wide:
             text = f"{each.where}: {each.address} on lo makes all of {each.address.network} this"

@@ -24,7 +24,8 @@ def router_id_clashes(confs: Sequence[Configuration]) -> Iterator[Finding]:
             if not router.number:
                 continue
             seen, there = by_name.setdefault(router.name, (router.number, conf.name))
-            if seen != router.number:
+            # A second one of one name in a file is left out.
+            if seen != router.number and there != conf.name:
                 text = f"{router.where}: {router.name} has the virtual_router_id {router.number}"
                 text += f"{conf.on_host}, and {seen} in {there}: both become master"
                 yield _mistaken(conf, text, f"write virtual_router_id {seen}")

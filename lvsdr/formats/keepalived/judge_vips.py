@@ -39,6 +39,7 @@ def vips_of_two_routers(confs: Sequence[Configuration]) -> Iterator[Finding]:
     """Yield the addresses that two routers have, so that two directors hold them at once."""
     seen: dict[IPAddress, tuple[PlacedAddress, Configuration]] = {}
     for conf in confs:
+        names = {router.name for router in conf.routers()}
         for each in conf.addresses():
             ip = each.address.ip
             if each.router is None or is_stand_in(ip):
@@ -49,7 +50,8 @@ def vips_of_two_routers(confs: Sequence[Configuration]) -> Iterator[Finding]:
                 there is conf or other.router.number != each.router.number
             )
             if again:
-                yield _twice(each, other, conf, here=there is conf)
+                # The other one is here as well: both are of each host.
+                yield _twice(each, other, conf, here=other.router.name in names)
 
 
 def _twice(

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from lvsdr.model.finding import ERROR, INFO, WARNING, Finding
 from lvsdr.model.late_dataclasses import dataclass
 
-AT_LINE = re.compile(r"\((?P<file>[^()]*): Line (?P<line>\d+)\) (?P<said>.*)")
+AT_LINE = re.compile(r"\((?:(?P<file>[^()]*): )?Line (?P<line>\d+)\) (?P<said>.*)")
 # keepalived does not start with these.
 ENDS = re.compile(
     r"the virtual router id must be set|Unknown interface!|both use VRID|duplicate VRID"
@@ -21,7 +21,6 @@ ENDS = re.compile(
     r"|Unicast (?:peers are not supported in strict|instances must have)"
     r"|No VIP specified; at least one is required"
     r"|Static address .* requires either an interface"
-    r"|unknown interface .* specified for (?:linkbeat|up/down)"
 )
 """Or it leaves out what these speak of."""
 LEAVES_OUT = re.compile(
@@ -35,12 +34,10 @@ LEAVES_OUT = re.compile(
 INFORMS = re.compile(r"deprecated|obsolete|[Pp]lease (?:use|replace|update)|Truncating auth_pass")
 NO_LINK = re.compile(
     r"interface (?P<link>\S+) for .* doesn't exist|tracked interface (?P<tracked>\S+) doesn't exist"
-    r"|Non-existent interface specified"
+    r"|unknown interface (?P<watched>\S+) specified for|Non-existent interface specified"
 )
 # Told by findings of our own, with the line.
-TOLD = re.compile(
-    r"SECURITY VIOLATION|Error setting global script uid/gid|Configuration file .* successfully"
-)
+TOLD = re.compile("SECURITY VIOLATION")
 
 
 def judged_lines(said: Iterable[str], file: str, look: str, *, here: bool) -> Iterator[Finding]:
@@ -53,7 +50,7 @@ def judged_lines(said: Iterable[str], file: str, look: str, *, here: bool) -> It
         line = _Said.of(text, file)
         found = NO_LINK.search(line.text)
         if found:
-            name = found["link"] or found["tracked"]
+            name = found["link"] or found["tracked"] or found["watched"]
             missing |= {name: None} if name else {}
         elif not TOLD.search(line.text):
             yield Finding("KEEPALIVED-SYNTAX", line.severity, file, str(line), look=look)
@@ -77,7 +74,7 @@ class _Said:
         found = AT_LINE.fullmatch(text)
         if found is None:
             return cls(file, text)
-        return cls(f"{found['file']}:{found['line']}", found["said"])
+        return cls(f"{found['file'] or file}:{found['line']}", found["said"].strip())
 
     def __str__(self) -> str:
         return f"{self.where}: keepalived -t: {self.text}"

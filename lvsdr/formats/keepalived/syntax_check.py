@@ -48,23 +48,20 @@ def said_by_keepalived(paths: Iterable[Path], here: Collection[Path] = ()) -> It
         command = [str(program), "-t", "-l", "-f", str(path)]
         if left > 0:
             patience = min(left, PATIENCE_WITH_LARGE) if large else left
-            endless = WARNING if large else ERROR
-            yield from _said(command, path, patience, endless, here=path.resolve() in here)
+            yield from _said(command, path, patience, here=path.resolve() in here)
         else:
             text = f"{path}: keepalived -t was not asked: it took {PATIENCE:g} s over the others"
             look = shlex.join(command)
             yield Finding("KEEPALIVED-SYNTAX", WARNING, str(path), text, look=look)
 
 
-def _said(
-    command: list[str], path: Path, patience: float, endless: str, *, here: bool
-) -> Iterator[Finding]:
+def _said(command: list[str], path: Path, patience: float, *, here: bool) -> Iterator[Finding]:
     look = shlex.join(command)
     try:
         done = _run(command, patience)
     except subprocess.TimeoutExpired:
         text = f"{path}: keepalived -t does not end within {patience:.0f} s"
-        yield Finding("KEEPALIVED-SYNTAX", endless, str(path), text, look=look)
+        yield Finding("KEEPALIVED-SYNTAX", WARNING, str(path), text, look=look)
         return
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
@@ -77,8 +74,11 @@ def _said(
         yield Finding("KEEPALIVED-SYNTAX", ERROR, str(path), text, look=REINSTALL)
         return
     lines = [each.strip() for each in (done.stderr + done.stdout).splitlines() if each.strip()]
-    if (ended := ended_by(done.returncode)) or (done.returncode and not lines):
-        text = f"{path}: {ended or f'keepalived -t ends with {done.returncode}'}"
+    if (ended := ended_by(done.returncode)) is not None:
+        # Of a file that a host with that user starts with.
+        yield Finding("KEEPALIVED-SYNTAX", WARNING, str(path), f"{path}: {ended}", look=look)
+    elif done.returncode and not lines:
+        text = f"{path}: keepalived -t ends with {done.returncode}"
         yield Finding("KEEPALIVED-SYNTAX", ERROR, str(path), text, look=look)
     yield from folded(judged_lines(dict.fromkeys(lines), str(path), look, here=here))
 
