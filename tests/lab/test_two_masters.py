@@ -51,8 +51,8 @@ def boxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boxes]:
 
 
 @pytest.fixture(scope="module")
-def answers(boxes: Boxes, tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
-    """Who answers for each VIP once it is as it should be, or at the end of our patience."""
+def masters(boxes: Boxes, tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+    """How many answer for each VIP once it is as it should be, or at the end of our patience."""
     files = [
         "".join(text(each, number, which, *boxes.own) for number, each in NUMBERED.items())
         for which in (0, 1)
@@ -63,20 +63,28 @@ def answers(boxes: Boxes, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 def answering(
     boxes: Boxes, folder: Path, files: Sequence[str], wanted: dict[str, int]
-) -> dict[str, set[str]]:
-    """Return which MACs answer for each VIP while keepaliveds run with two files."""
-    seen: dict[str, set[str]] = {}
+) -> dict[str, int]:
+    """Return how many masters each VIP has while keepaliveds run with two files."""
+    looks: list[dict[str, set[str]]] = []
 
     def counted() -> dict[str, int]:
-        seen.update(_asked(boxes.asker, wanted))
-        return {each: len(macs) for each, macs in seen.items()}
+        looks.append(_asked(boxes.asker, wanted))
+        return {each: _masters([len(look[each]) for look in looks[-3:]]) for each in wanted}
 
     with ExitStack() as stack:
         for host, conf in zip(boxes.hosts, files, strict=True):
             stack.enter_context(_keepalived(host, folder, conf))
         # Each look takes a program for each VIP.
-        settled(counted, wanted, LIMIT, every=2.0)
-    return seen
+        return settled(counted, wanted, LIMIT, every=2.0)
+
+
+def _masters(answered: Sequence[int]) -> int:
+    """Return how many masters the last looks show.
+
+    Two is what most of them show: on a machine that has other things to do an advert may be late,
+    and one who has no reason to takes over for a moment.
+    """
+    return 2 if sum(each > 1 for each in answered) > 1 else min(1, max(answered))
 
 
 @contextmanager
@@ -118,11 +126,9 @@ def _asked(host: Host, vips: dict[str, int]) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("number", NUMBERED, ids=lambda n: str(NUMBERED[n]))
-def test_two_masters_where_the_check_says_so(answers: dict[str, set[str]], number: int) -> None:
+def test_two_masters_where_the_check_says_so(masters: dict[str, int], number: int) -> None:
     """What tests/test_keepalived_pairs.py has of the check is what two keepaliveds do."""
-    difference: Difference = NUMBERED[number]
-
-    assert len(answers[vip(number)]) == 1 + difference.two_masters
+    assert masters[vip(number)] == 1 + NUMBERED[number].two_masters
 
 
 def test_a_pair_is_moved_host_by_host_with_one_master(boxes: Boxes, tmp_path: Path) -> None:
@@ -146,4 +152,4 @@ def test_a_pair_is_moved_host_by_host_with_one_master(boxes: Boxes, tmp_path: Pa
 
     seen = answering(boxes, tmp_path, [old, f"{new}\n"], wanted)
 
-    assert {each: len(macs) for each, macs in seen.items()} == wanted
+    assert seen == wanted

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from lvsdr.formats.keepalived.configuration import Configuration
 from lvsdr.formats.keepalived.folded import folded
+from lvsdr.formats.keepalived.host_conf import HostConf
 from lvsdr.formats.keepalived.judge_failover import after_a_failover
 from lvsdr.formats.keepalived.judge_hooks import (
     hooks_not_run_by_root,
@@ -49,21 +50,23 @@ def _all(
     leaving: Collection[str],
     version: Version | None,
 ) -> Iterator[Finding]:
-    for conf in confs:
-        yield from _one(conf, director, leaving, version)
+    hosts = [HostConf.of(conf) for conf in confs]
+    for host in hosts:
+        yield from _one(host, director, leaving, version)
     yield from router_id_clashes(confs)
     yield from vips_of_two_routers(confs)
-    yield from two_masters(confs)
-    yield from after_a_failover(confs)
+    yield from two_masters(hosts)
+    yield from after_a_failover(hosts)
 
 
 def _one(
-    conf: Configuration,
+    host: HostConf,
     director: DirectorProfile | None,
     leaving: Collection[str],
     version: Version | None,
 ) -> Iterator[Finding]:
     """Yield what a configuration has wrong by itself, and beside a profile."""
+    conf = host.conf
     ours = director is not None or conf.names_lvsdr()
     yield from script_faults(conf, version, certain=director is not None)
     yield from hooks_not_run_by_root(conf, certain=director is not None)
@@ -73,9 +76,9 @@ def _one(
     for router in conf.routers():
         yield from router_faults(conf, router, ours=ours)
     yield from line_faults(conf)
-    yield from instance_faults(conf)
-    yield from service_faults(conf)
-    yield from place_faults(conf, beside=director is not None)
+    yield from instance_faults(host)
+    yield from service_faults(host)
+    yield from place_faults(host, beside=director is not None)
     if director is not None:
         yield from vip_faults(conf, director)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
-from lvsdr.formats.keepalived.advertised import Advertised, advertised
+from lvsdr.formats.keepalived.advertised import Advertised
 from lvsdr.formats.keepalived.configuration import HOOKS, Configuration
+from lvsdr.formats.keepalived.host_conf import HostConf
 from lvsdr.formats.keepalived.judge_pairs import paired
-from lvsdr.formats.keepalived.served import Served, ServedBy, served_in
+from lvsdr.formats.keepalived.served import Served, ServedBy
 from lvsdr.formats.keepalived.virtual_routers import is_stand_in
 from lvsdr.model.finding import INFO, WARNING, Finding
 from lvsdr.model.late_dataclasses import dataclass
@@ -32,14 +33,13 @@ class _Two:
         )
 
 
-def after_a_failover(confs: Sequence[Configuration]) -> Iterator[Finding]:
+def after_a_failover(hosts: Sequence[HostConf]) -> Iterator[Finding]:
     """Yield what the directors of one cluster do otherwise, each by itself."""
-    routers = [[*advertised(conf)] for conf in confs]
-    services = [{_key(each): each for each in served_in(conf.root)} for conf in confs]
-    for one, other in combinations(range(len(confs)), 2):
-        two = _Two(confs[one], confs[other])
-        yield from _services(two, services[one], services[other])
-        yield from _instances(two, routers[one], routers[other])
+    for one, other in combinations(hosts, 2):
+        two = _Two(one.conf, other.conf)
+        mine, theirs = ({_key(each): each for each in side.services} for side in (one, other))
+        yield from _services(two, mine, theirs)
+        yield from _instances(two, one.instances, other.instances)
 
 
 def _services(two: _Two, mine: Services, theirs: Services) -> Iterator[Finding]:

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lvsdr.formats.keepalived.advertised import advertised
 from lvsdr.formats.keepalived.configuration import Configuration
+from lvsdr.formats.keepalived.host_conf import HostConf
 from lvsdr.model.finding import ERROR, Finding
 
 
-def instance_faults(conf: Configuration) -> Iterator[Finding]:
+def instance_faults(host: HostConf) -> Iterator[Finding]:
     """Yield the instances that keepalived does not start with, and the one that it leaves out."""
     seen: dict[str, str] = {}
+    conf = host.conf
     somewhere = any(conf.global_defs("default_interface"))
-    for each in advertised(conf):
+    for each in host.instances:
         block, where = each.router.block, each.router.where
         if "$" in each.name:
             # What names stand for was more than is read, or is not known.

@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from lvsdr.formats.keepalived.advertised import Advertised, advertised
-from lvsdr.formats.keepalived.configuration import Configuration
+from lvsdr.formats.keepalived.advertised import Advertised
+from lvsdr.formats.keepalived.host_conf import HostConf
 from lvsdr.model.finding import ERROR, WARNING, Finding
 
 BOTH = "each throws away what the other says, and both are master"
 Pair = tuple[Advertised, Advertised]
 
 
-def two_masters(confs: Sequence[Configuration]) -> Iterator[Finding]:
+def two_masters(hosts: Sequence[HostConf]) -> Iterator[Finding]:
     """Yield what keeps the instances of two directors from hearing one another.
 
     Their virtual_router_id is told elsewhere.
     """
-    every = [[*advertised(conf)] for conf in confs]
-    for one, other in combinations(every, 2):
-        for pair in paired(one, other):
+    for one, other in combinations(hosts, 2):
+        for pair in paired(one.instances, other.instances):
             yield from _deaf(pair)
             yield from _unreached(pair)
 

@@ -8,24 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from lvsdr.formats.keepalived.advertised import Advertised, advertised
+from lvsdr.formats.keepalived.advertised import Advertised
 from lvsdr.formats.keepalived.configuration import Configuration
-from lvsdr.formats.keepalived.served import Served, ServedBy, served_in
+from lvsdr.formats.keepalived.host_conf import HostConf
+from lvsdr.formats.keepalived.served import Served, ServedBy
 from lvsdr.formats.keepalived.virtual_routers import PlacedAddress, is_stand_in
 from lvsdr.model.address import IPAddress, IPNetwork
 from lvsdr.model.finding import ERROR, INFO, WARNING, Finding
 
 
-def place_faults(conf: Configuration, *, beside: bool) -> Iterator[Finding]:
+def place_faults(host: HostConf, *, beside: bool) -> Iterator[Finding]:
     """Yield the addresses that are in a wrong place, or in none.
 
     `beside` a profile, that says where each VIP is to be.
     """
+    conf = host.conf
     placed = [*conf.addresses()]
-    served = [*served_in(conf.root)]
     held = {each.address.ip for each in placed}
     networks = {each.address.network for each in placed if _is_wide(each)}
-    for each in served:
+    for each in host.services:
         yield from _held_by_nobody(conf, each, held)
         for server in each.real_servers:
             yield from _its_own_vip(conf, each, server)
@@ -33,8 +34,8 @@ def place_faults(conf: Configuration, *, beside: bool) -> Iterator[Finding]:
         yield from _elsewhere(conf, each, networks)
     for address in () if beside else placed:
         yield from _on_link(conf, address)
-    for instance in advertised(conf):
-        yield from _dropped(conf, instance, served)
+    for instance in host.instances:
+        yield from _dropped(conf, instance, host.services)
 
 
 def _held_by_nobody(conf: Configuration, each: Served, held: set[IPAddress]) -> Iterator[Finding]:

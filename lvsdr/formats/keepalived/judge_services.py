@@ -9,35 +9,35 @@ from collections.abc import Iterator, Sequence
 
 from lvsdr.formats.keepalived.conf_syntax import Block
 from lvsdr.formats.keepalived.configuration import Configuration
-from lvsdr.formats.keepalived.served import METHODS, OVER_TCP, PROTOCOLS, WEB, Served, served_in
+from lvsdr.formats.keepalived.host_conf import HostConf
+from lvsdr.formats.keepalived.served import METHODS, OVER_TCP, PROTOCOLS, WEB, Served
 from lvsdr.formats.keepalived.virtual_servers import ServiceLine
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.scheduler_flags import SCHEDULERS
 
 
-def service_faults(conf: Configuration) -> Iterator[Finding]:
+def service_faults(host: HostConf) -> Iterator[Finding]:
     """Yield what is wrong with the virtual servers of a file, each by itself, and in pairs."""
-    every = [*served_in(conf.root)]
-    for each in every:
-        yield from _named(conf, each)
+    conf = host.conf
+    groups = {block.value for block in conf.root.all("virtual_server_group")}
+    for each in host.services:
+        yield from _named(conf, each, groups)
         if each.lines or each.group:
             yield from _protocol(conf, each)
             yield from _method(conf, each)
             yield from _scheduler(conf, each)
             yield from _checked(conf, each)
-    yield from _twice(conf, every)
+    yield from _twice(conf, host.services)
 
 
-def _named(conf: Configuration, each: Served) -> Iterator[Finding]:
+def _named(conf: Configuration, each: Served, groups: set[str]) -> Iterator[Finding]:
     """Yield what keepalived leaves out whole."""
     if not each.lines and not each.group:
         text = f"{each.title} is no ADDRESS PORT: keepalived leaves it out, and nobody serves it"
         yield _unread(conf, each.block, text, "write: virtual_server 192.0.2.1 80 {")
-    elif each.group and not each.lines:
-        groups = {block.value for block in conf.root.all("virtual_server_group")}
-        if each.group not in groups:
-            text = f"there is no virtual_server_group {each.group}: nobody serves {each.title}"
-            yield _unread(conf, each.block, text, "write the group, or its name as it stands there")
+    elif each.group and each.group not in groups:
+        text = f"there is no virtual_server_group {each.group}: nobody serves {each.title}"
+        yield _unread(conf, each.block, text, "write the group, or its name as it stands there")
     if (each.lines or each.group) and not each.real_servers:
         text = f"{each.title} has no real_server: keepalived leaves it out, and nobody serves it"
         yield _unread(conf, each.block, text, "add its real servers, or remove it")

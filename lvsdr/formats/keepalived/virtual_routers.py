@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 from typing import Literal
 
@@ -96,6 +97,7 @@ def _placed(
     return PlacedAddress(address, link, router, line.file, line.where, line.line, words, excluded)
 
 
+@lru_cache(maxsize=65536)
 def interface_of(text: str) -> IPv4Interface | IPv6Interface | None:
     """Return an address with its prefix; None for what is none."""
     try:
