@@ -5,13 +5,20 @@ tests/lab/test_odd_services.py has what a real keepalived makes of the virtual s
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from fake import FakeSession, host
 from judging import judged
+from lvsdr.cli.main import run
 from lvsdr.formats.keepalived.folded import folded
 from lvsdr.formats.keepalived.said_lines import judged_lines
 from lvsdr.formats.keepalived.templates import template_fault
 from lvsdr.model.finding import Finding
+from lvsdr.model.late_dataclasses import replace
+from lvsdr.render.keepalived_results import ConfFindings
+from lvsdr.render.text import lines
 from odd_services import GOOD, ODD, Odd, filled
 
 INSTANCE = """vrrp_instance A {{
@@ -230,3 +237,42 @@ def test_a_link_that_this_host_has_not_is_an_error_of_its_own_file_alone() -> No
 
     assert (elsewhere.severity, here.severity) == ("info", "error")
     assert "no link eth8, eth9:" in here.message
+
+
+# As a person reads it.
+
+
+def test_errors_come_first_and_a_remedy_of_several_once(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "k.conf"
+    script = "vrrp_script {0} {{\nscript /no/{0}\n}}\n"
+    wrong = script.format("a") + SERVICE.replace("lb_kind DR", "lb_kind dr")
+    file.write_text(SECURE + wrong + SERVICE.replace("100 80", "100 81 82").replace("TCP", "tp"))
+
+    code = run(("keepalived", "check", str(file)), FakeSession(host(), tmp_path / "run"))
+
+    said = [line for line in capsys.readouterr().out.splitlines() if "SYNTAX" not in line]
+    severities = [line.split(":")[0] for line in said if not line.startswith(" ")]
+    assert code == 1
+    assert severities == sorted(severities, key=("error", "warning", "info").index)
+
+
+def test_a_remedy_of_several_in_a_row_is_printed_once() -> None:
+    one = Finding("R", "error", "f", "f:1: a", look="x")
+    found = [one, replace(one, message="f:2: b"), replace(one, message="f:3: c", look="y")]
+
+    assert [*lines(ConfFindings(found))] == [
+        "error: R: f:1: a",
+        "error: R: f:2: b",
+        "  look: x",
+        "error: R: f:3: c",
+        "  look: y",
+    ]
+
+
+def test_warnings_alone_are_exit_zero(tmp_path: Path) -> None:
+    file = tmp_path / "k.conf"
+    file.write_text(SECURE + SERVICE.replace("protocol TCP\n", ""))
+
+    assert run(("keepalived", "check", str(file)), FakeSession(host(), tmp_path / "run")) == 0

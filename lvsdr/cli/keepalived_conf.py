@@ -50,7 +50,7 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     from lvsdr.formats.keepalived.judge import findings
     from lvsdr.formats.keepalived.syntax_check import installed_version, said_by_keepalived
     from lvsdr.formats.keepalived.versions import NEWEST
-    from lvsdr.model.finding import ERROR
+    from lvsdr.model.finding import ERROR, SEVERITIES
     from lvsdr.model.profile import DirectorProfile
     from lvsdr.profile.reader import read
 
@@ -67,6 +67,7 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     confs = [each for it in read_in for each in it.confs]
     leaving = _leaving(confs) if profile is None else ()
     found += findings(confs, profile, leaving, installed_version() or NEWEST)
+    found.sort(key=lambda each: SEVERITIES.index(each.severity))
     session.show(ConfFindings(found))
     return 1 if any(each.severity == ERROR for each in found) else 0
 

@@ -6,7 +6,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.objects import Key
 
-ERROR, WARNING, INFO = "error", "warning", "info"
+ERROR, WARNING, INFO = SEVERITIES = "error", "warning", "info"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import zip_longest
 
 from lvsdr.render import text
 from lvsdr.render.keepalived_results import ConfFindings, FifoLine, KeepalivedStatus, Notified
@@ -11,8 +12,12 @@ from lvsdr.render.results import Applied
 
 
 def conf_findings(result: ConfFindings) -> Iterator[str]:
-    """Yield what is wrong with keepalived.conf."""
-    yield from text.findings(result.findings)
+    """Yield the findings, and a remedy that several in a row have behind the last of them."""
+    following = [each.remedies for each in result.findings[1:]]
+    for finding, remedies in zip_longest(result.findings, following):
+        yield f"{finding.severity}: {finding.rule}: {finding.message}"
+        if finding.remedies != remedies:
+            yield from (f"  {word}: {text}" for word, text in finding.remedies)
     if not result.findings:
         yield "no findings"
 

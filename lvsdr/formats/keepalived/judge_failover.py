@@ -80,7 +80,8 @@ def _service(two: _Two, one: Served, other: Served) -> Iterator[Finding]:
     yield from _servers_alone(_Two(two.other, two.one), other, second, first)
     for title, each in second.items():
         if title in first:
-            yield from _real_server(two, other, first[title], each)
+            told = (one.method or "NAT") != (other.method or "NAT")
+            yield from _real_server(two, other, first[title], each, with_method=not told)
 
 
 def _servers_alone(two: _Two, service: Served, mine: Servers, theirs: Servers) -> Iterator[Finding]:
@@ -90,14 +91,16 @@ def _servers_alone(two: _Two, service: Served, mine: Servers, theirs: Servers) -
             yield two.tell(each.block.where, text, look=f"write it in {two.other.name} too")
 
 
-def _real_server(two: _Two, service: Served, one: ServedBy, other: ServedBy) -> Iterator[Finding]:
+def _real_server(
+    two: _Two, service: Served, one: ServedBy, other: ServedBy, *, with_method: bool
+) -> Iterator[Finding]:
     start = f"{service.title}: real_server {other.title}"
     for name, mine, theirs in (
         ("weight", one.weight, other.weight),
         ("lvs_method", one.method, other.method),
         ("checks", _words(one.checks), _words(other.checks)),
     ):
-        if mine != theirs:
+        if mine != theirs and (with_method or name != "lvs_method"):
             text = f"{start}: {name} {theirs}, and {mine} at {one.block.where}"
             yield two.tell(other.block.where, text)
 
