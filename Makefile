@@ -137,8 +137,9 @@ kernel-%:
 
 # The longest first, dealt out in turn, so that the parts are about as long as one another.
 LONGEST := keep keep_clusters health_kinds down_servers health crashes scenarios service way_back \
-	keepalived_table import_tables keep_fifo two_boxes give_back watch pressure fault_is_real path_checks \
-	vrf_ipvlan wire standby_guard tunnels take_over vmac paths flood failover changing_links \
+	keepalived_table import_tables keep_fifo two_boxes give_back watch pressure fault_is_real \
+	path_checks two_masters odd_services vrf_ipvlan wire standby_guard tunnels take_over vmac paths \
+	flood failover changing_links \
 	unproven routed_containers containers flux foreign_table commands verify client_kinds \
 	unusual_paths holders healthy_traffic director_firewall senders silences given_up \
 	same_host hints hooks cloned_host proxies clients_unanswered director forged_answers \
