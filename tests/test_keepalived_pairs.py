@@ -27,3 +27,15 @@ def test_what_makes_two_masters_is_an_error_and_nothing_else_is(difference: Diff
 
     assert bool(found) == bool(turned) == difference.two_masters, found
     assert all(each.rule in TWO for each in found)
+
+
+@pytest.mark.parametrize("count", [3, 7])
+def test_of_many_directors_the_odd_one_is_found(count: int) -> None:
+    same = text(DIFFERENCES[0], 100, 1)
+    odd = same.replace("advert_int 1", "advert_int 2")
+
+    found = judged(*[same] * (count - 1), odd)
+
+    assert {each.rule for each in found} == {"KEEPALIVED-TWO-MASTERS"}
+    assert {each.subject for each in found} == {f"{count - 1}.conf"}
+    assert judged(*[same] * count) == []

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
 
 from lvsdr.formats.keepalived.advertised import Advertised
-from lvsdr.formats.keepalived.host_conf import HostConf
+from lvsdr.formats.keepalived.host_conf import HostConf, pairs_of
 from lvsdr.model.finding import ERROR, WARNING, Finding
 
 BOTH = "each throws away what the other says, and both are master"
@@ -18,7 +17,7 @@ def two_masters(hosts: Sequence[HostConf]) -> Iterator[Finding]:
 
     Their virtual_router_id is told elsewhere.
     """
-    for one, other in combinations(hosts, 2):
+    for one, other in pairs_of(hosts):
         for pair in paired(one.instances, other.instances):
             yield from _deaf(pair)
             yield from _unreached(pair)
