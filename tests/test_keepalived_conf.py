@@ -310,9 +310,9 @@ def test_what_is_included_is_judged_where_it_stands(
     found = checked(capsys, tmp_path, main)
 
     assert found == [
-        ("KEEPALIVED-SCRIPT-SECURITY", "warning", str(main)),
         ("KEEPALIVED-SCRIPT-PATH", "error", f"{tmp_path}/a/b/inner:3"),
         ("KEEPALIVED-VIRTUAL-SERVER", "error", f"{tmp_path}/a/two-1.conf:1"),
+        ("KEEPALIVED-SCRIPT-SECURITY", "warning", str(main)),
     ]
 
 
@@ -327,8 +327,8 @@ def test_what_cannot_be_included_is_told(
 
     assert found == [
         ("KEEPALIVED-INCLUDE", "error", f"{main}:1"),
-        ("KEEPALIVED-INCLUDE", "warning", f"{main}:2"),
         ("KEEPALIVED-INCLUDE", "error", f"{main}:3"),
+        ("KEEPALIVED-INCLUDE", "warning", f"{main}:2"),
     ]
 
 
