@@ -19,6 +19,8 @@ IPAddress = IPv4Address | IPv6Address
 IPInterface = IPv4Interface | IPv6Interface
 IPNetwork = IPv4Network | IPv6Network
 
+BROADCAST = IPv4Address("255.255.255.255")
+
 
 @lru_cache(maxsize=65536)
 def parsed_address(text: str) -> IPAddress:
@@ -49,3 +51,17 @@ def endpoint(address: IPAddress | str, port: int) -> str:
 def resolution_protocol(address: IPAddress) -> str:
     """Return the protocol by which a segment finds who has `address`: ARP or ND."""
     return "ARP" if address.version == 4 else "ND"
+
+
+def host_fault(address: IPAddress) -> str | None:
+    """Return why `address` is that of no host, so that it is neither a VIP nor a RIP; else None."""
+    faults = {
+        "an IPv4 address in IPv6 clothes": getattr(address, "ipv4_mapped", None) is not None,
+        "a multicast address": address.is_multicast,
+        "a loopback address": address.is_loopback,
+        "the unspecified address": address.is_unspecified,
+        "the broadcast address": address == BROADCAST,
+        # IPVS refuses these as destinations, and an IPv6 VIP of one link is no use beyond it.
+        "a link-local address": isinstance(address, IPv6Address) and address.is_link_local,
+    }
+    return next((fault for fault, found in faults.items() if found), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
-from lvsdr.model.address import IPAddress, parsed_address
+from lvsdr.model.address import IPAddress, host_fault, parsed_address
 from lvsdr.profile.reader.refusal import misfit
 from lvsdr.profile.reader.wording import Pointer, shown
 
@@ -13,7 +13,6 @@ from lvsdr.profile.reader.wording import Pointer, shown
 LONGEST_LINK = 15
 # The first bytes of which every IPv4 address is a host's; the others have to be looked at.
 UNICAST = frozenset(range(1, 224)) - {127}
-BROADCAST = IPv4Address("255.255.255.255")
 
 
 def host_address(text: str, where: Pointer, noun: str) -> IPAddress:
@@ -26,7 +25,7 @@ def host_address(text: str, where: Pointer, noun: str) -> IPAddress:
         return address
     if address is None or getattr(address, "scope_id", None):
         raise misfit(where, f"{shown(text)} is not {_kind(text)}", _mended(text, noun))
-    fault = _fault(address)
+    fault = host_fault(address)
     if fault:
         raise misfit(where, f"{shown(text)} is {fault}, not a {noun}", _other(address, noun))
     return address
@@ -65,19 +64,6 @@ def _parsed(text: str) -> IPAddress | None:
         return None
 
 
-def _fault(address: IPAddress) -> str | None:
-    faults = {
-        "an IPv4 address in IPv6 clothes": getattr(address, "ipv4_mapped", None) is not None,
-        "a multicast address": address.is_multicast,
-        "a loopback address": address.is_loopback,
-        "the unspecified address": address.is_unspecified,
-        "the broadcast address": address == BROADCAST,
-        # IPVS refuses these as destinations, and an IPv6 VIP of one link is no use beyond it.
-        "a link-local address": isinstance(address, IPv6Address) and address.is_link_local,
-    }
-    return next((fault for fault, found in faults.items() if found), None)
-
-
 def _other(address: IPAddress, noun: str) -> str:
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         return f"write {address.ipv4_mapped}"
@@ -98,7 +84,7 @@ def _mended(text: str, noun: str) -> str:
         return f"write one address of it: a {noun} has no prefix length"
     for guess in _guesses(text):
         address = _parsed(guess)
-        if address is not None and _fault(address):
+        if address is not None and host_fault(address):
             return _other(address, noun)
         if address is not None:
             return f"write {address}{_why(text, noun)}"
