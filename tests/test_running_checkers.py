@@ -9,7 +9,7 @@ import pytest
 
 from lvsdr.formats.keepalived.checked_services import checked_services
 from lvsdr.formats.keepalived.conf_syntax import lines_of, parsed
-from lvsdr.formats.ldirectord import services_in
+from lvsdr.formats.ldirectord.checked_by_ldirectord import services_in
 from lvsdr.kernel.views.running_checkers import checkers
 from lvsdr.model.foreign_program import CheckedService
 from lvsdr.model.ipvs import RealServer, Service

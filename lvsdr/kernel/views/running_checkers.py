@@ -11,7 +11,7 @@ from lvsdr.formats.bounded_file import text_of
 from lvsdr.formats.keepalived.checked_services import checked_services
 from lvsdr.formats.keepalived.conf_in_use import KEEPALIVED, ROOT, in_use, program_of
 from lvsdr.formats.keepalived.reading import read_by
-from lvsdr.formats.ldirectord import services_in
+from lvsdr.formats.ldirectord.checked_by_ldirectord import services_in
 from lvsdr.model.foreign_program import Checker, Owner
 from lvsdr.model.printable import printable
 

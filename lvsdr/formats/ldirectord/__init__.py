@@ -1,0 +1,1 @@
+"""ldirectord.cf: the table that ldirectord makes of it, and which services it checks."""
