@@ -88,7 +88,9 @@ class _Held:
     def __init__(self, realservers: Sequence[RealServerProfile], everybody: Set[IPAddress]) -> None:
         self._realservers = realservers
         self._everybody = everybody
-        self._vague = [each for each in realservers if not each.rips]
+        self._vague = [place for place, each in enumerate(realservers) if not each.rips]
+        # And so is each of thousands of VIPs of one profile.
+        self._vips = [frozenset(each.vips) for each in realservers]
         self._at: dict[IPAddress, list[int]] = {}
         for place, each in enumerate(realservers):
             for rip in each.rips:
@@ -100,14 +102,13 @@ class _Held:
         Where a profile does not say its RIPs, and a VIP is served by some of the real servers only,
         one holder is as much as can be asked for.
         """
-        places = sorted({place for rip in serving for place in self._at.get(rip, ())})
-        known = [self._realservers[place] for place in places]
-        known = [each for each in known if vip not in each.vips]
-        lacking = [each for each in self._vague if vip not in each.vips]
+        known = sorted({place for rip in serving for place in self._at.get(rip, ())})
+        known = [place for place in known if vip not in self._vips[place]]
+        lacking = [place for place in self._vague if vip not in self._vips[place]]
         theirs = any(rip not in self._at for rip in serving)
         if theirs and (serving == self._everybody or len(lacking) == len(self._vague)):
-            return [each for each in self._realservers if each in known or each in lacking]
-        return known
+            known = sorted({*known, *lacking})
+        return [self._realservers[place] for place in known]
 
 
 def _untunnelled(
