@@ -112,8 +112,11 @@ def _check() -> click.Command:
 
 
 def _import() -> click.Command:
+    from lvsdr.cli import import_others
     from lvsdr.cli.import_profiles import import_
 
+    for command in (import_others.ipvsadm, import_others.ldirectord, import_others.running):
+        import_.add_command(command)
     return import_
 
 

@@ -6,6 +6,9 @@ import os
 import stat
 from pathlib import Path
 
+from lvsdr.errors import ProfileError
+from lvsdr.model.printable import printable
+
 # Of 60,000 lines, as of five thousand virtual servers, there are about 3 MB.
 LARGEST = 16 << 20
 
@@ -38,3 +41,13 @@ def _at_most(descriptor: int, largest: int) -> bytes:
     if len(data) > largest:
         raise OSError(0, f"it has more than {largest} bytes")
     return data
+
+
+def read_source(path: Path, hint: str) -> tuple[str, str]:
+    """Return what people call a file, and its text; raise ProfileError where it cannot be read."""
+    file = "standard input" if str(path) == "-" else printable(str(path))
+    try:
+        return file, text_of(path)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ProfileError(f"cannot read {file}: {reason}", hints=[hint]) from error

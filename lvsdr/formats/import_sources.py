@@ -33,4 +33,6 @@ class Source:
 
 SOURCES = {
     "keepalived": Source("lvsdr.formats.keepalived.imported_conf", several=True),
+    "ipvsadm": Source("lvsdr.formats.ipvsadm.ipvsadm_import"),
+    "ldirectord": Source("lvsdr.formats.ldirectord.ldirectord_import"),
 }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from lvsdr.model.finding import ERROR, Finding
+from lvsdr.model.address import IPAddress
+from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.late_dataclasses import dataclass
+from lvsdr.model.printable import printable
 
 Document = dict[str, Any]
 """A profile as its file has it: the fields in the schema's order, without those at a default."""
@@ -19,12 +21,14 @@ class Unsaid:
     """What the caller says where the files of a tool cannot; "" where nobody has said it.
 
     The link of the director's VIPs, that of the real servers, and the name by which a host reads
-    its lines (keepalived's config-id).
+    its lines (keepalived's config-id). `link_of` returns the link of this host on which addresses
+    are, "" for none.
     """
 
     interface: str = ""
     realserver_interface: str = ""
     host: str = ""
+    link_of: Callable[[Collection[IPAddress]], str] = lambda _: ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +58,18 @@ def lost(file: str, line: int, meant: str, instead: str, severity: str = ERROR) 
     """
     place = f"{file}:{line}" if line else file
     return Finding("IMPORT-LOST", severity, place, f"{place}: {meant}", look=instead)
+
+
+def refused(file: str, line: int, message: str, severity: str) -> Finding:
+    """Return what is told of a line that the tool itself makes nothing of, and so no profile does.
+
+    An error is where it reads no further.
+    """
+    place = f"{file}:{line}" if line else file
+    look = "mend the line, or remove it: the tool does without it"
+    return Finding("IMPORT-REFUSED", severity, place, printable(f"{place}: {message}"), look=look)
+
+
+def noted(file: str, what: str, look: str, severity: str = WARNING) -> Finding:
+    """Return what people have to know of a profile: what something was taken for, who else acts."""
+    return Finding("IMPORT-NOTE", severity, file, printable(f"{file}: {what}"), look=look)
