@@ -10,9 +10,10 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # From util-linux 2.42 on, pivot_root is in a package of its own.
 PIVOT := $(if $(wildcard /usr/sbin/pivot_root /sbin/pivot_root),,util-linux-extra)
 LAB := user-mode-linux kmod iproute2 $(PIVOT)
-WITNESSES := ipvsadm keepalived iptables iputils-arping tcpdump ndisc6 mandoc systemd procps
+WITNESSES := ipvsadm ldirectord keepalived iptables iputils-arping tcpdump ndisc6 mandoc systemd \
+	procps
 # And what else sets up links or tables, beside us: in `make torture`.
-MANAGERS := network-manager ifupdown netplan.io udev dbus ldirectord
+MANAGERS := network-manager ifupdown netplan.io udev dbus
 # What watches hosts, likewise.
 MONITORING := prometheus prometheus-node-exporter
 missing = $(shell for name in $(1); do \
@@ -136,10 +137,10 @@ kernel-%:
 	tests/kernels.sh .kernels $*
 
 # The longest first, dealt out in turn, so that the parts are about as long as one another.
-LONGEST := keep keep_clusters health_kinds down_servers health crashes scenarios service way_back \
-	keepalived_table import_tables keep_fifo two_boxes give_back watch pressure fault_is_real \
-	path_checks two_masters odd_services vrf_ipvlan wire standby_guard tunnels take_over vmac paths \
-	flood failover changing_links \
+LONGEST := keep restored_tables keep_clusters health_kinds down_servers health crashes scenarios \
+	service way_back random_rules keepalived_table import_tables keep_fifo two_boxes give_back \
+	watch pressure fault_is_real path_checks two_masters odd_services vrf_ipvlan wire standby_guard \
+	tunnels take_over vmac paths flood failover changing_links \
 	unproven routed_containers containers flux foreign_table commands verify client_kinds \
 	unusual_paths holders healthy_traffic director_firewall senders silences given_up \
 	same_host hints hooks cloned_host proxies clients_unanswered director forged_answers \
@@ -167,7 +168,8 @@ LONG := crashes keep pressure watch arp_reply arp_model changing_links silences 
 	host_rules host_state ipvs_table paths scenarios give_back hooks units hints \
 	hints_elsewhere healthy_traffic commands holders route_to unfit_hosts down_servers \
 	beside_keepalived keepalived_misses false_removals killed_keeper many_die keep_at_rest networkd \
-	network_manager ifupdown prometheus export_managers export_ldirectord export_tables
+	network_manager ifupdown prometheus export_managers export_ldirectord export_tables \
+	restored_tables random_rules
 CLUSTERS := lvsdr keepalived ipv6 ipv6-keepalived two-boxes two-boxes-keepalived
 torture: packages-torture .venv/.test
 	$(MAKE) --output-sync --keep-going --jobs 3 \
