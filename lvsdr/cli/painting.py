@@ -15,6 +15,10 @@ COLOURS = {"+": GREEN, "-": RED, "~": YELLOW, "error": RED, "warning": YELLOW}
 def painted(lines: Iterable[str], *, coloured: bool) -> Iterator[str]:
     """Yield lines as they are printed to people."""
     width = page_width()
+    if width is None and not coloured:
+        # As a program reads it: fifty thousand lines need not be looked at one by one.
+        yield from map(printable, lines)
+        return
     for line in lines:
         # First escaped: printable() would take the line breaks for somebody's.
         text = broken(printable(line), width)

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any, ClassVar
 
 from lvsdr.model.address import IPAddress, endpoint
-from lvsdr.model.ipvs_setting_words import PEOPLE, all_said, setting
+from lvsdr.model.ipvs_setting_words import PEOPLE, all_said, has_words, setting
 from lvsdr.model.ipvs_tunnel import IPIP_TUNNEL, Tunnel, tunnel_in_words
 from lvsdr.model.late_dataclasses import Field, dataclass, fields
 from lvsdr.model.objects import DESTINATIONS, SERVICES, Key, Object
@@ -222,13 +222,20 @@ def by_service(items: Iterable[Object]) -> dict[Service, list[RealServer]]:
 @lru_cache(maxsize=1024)
 def _detail_of(*values: Any) -> str:
     """Return what many real servers have in common, as people say it."""
-    pairs = list(zip(SETTING_FIELDS[RealServer], values, strict=True))
-    named = {each.name: value for each, value in pairs}
-    upper, lower = named["upper_threshold"], named["lower_threshold"]
-    said = [
-        named["forwarding_method"],
-        *all_said(pairs, PEOPLE),
-        f"thresholds {upper}/{lower}" if upper or lower else "",
-        tunnel_in_words(*named["tunnel"]),
-    ]
-    return ", ".join(filter(None, said))
+    upper, lower = values[_UPPER], values[_LOWER]
+    thresholds = f"thresholds {upper}/{lower}" if upper or lower else ""
+    pairs = [(each, values[place]) for place, each in _TOLD]
+    tunnel = tunnel_in_words(*values[_TUNNEL])
+    return ", ".join(filter(None, (values[_METHOD], *all_said(pairs, PEOPLE), thresholds, tunnel)))
+
+
+# Where a setting is among those of a real server: of these there may be as many as real servers.
+_UPPER, _LOWER, _TUNNEL, _METHOD = (
+    [each.name for each in SETTING_FIELDS[RealServer]].index(name)
+    for name in ("upper_threshold", "lower_threshold", "tunnel", "forwarding_method")
+)
+_TOLD = [
+    (place, each)
+    for place, each in enumerate(SETTING_FIELDS[RealServer])
+    if has_words(each, PEOPLE)
+]

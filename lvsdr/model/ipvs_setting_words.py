@@ -30,6 +30,11 @@ def said(each: Field[Any], value: object, audience: str) -> str:
     return words.get(audience, "").format(value)
 
 
+def has_words(each: Field[Any], audience: str) -> bool:
+    """Return whether `audience` is told of a setting by itself."""
+    return audience in each.metadata.get(WORDS, {})
+
+
 def all_said(settings: Iterable[tuple[Field[Any], object]], audience: str) -> list[str]:
     """Return the words of settings, each with its value."""
     return [words for each, value in settings if (words := said(each, value, audience))]
@@ -40,5 +45,5 @@ def unsaid(settings: Iterable[tuple[Field[Any], object]], audience: str) -> list
     return [
         each.name
         for each, value in settings
-        if value != each.default and audience not in each.metadata.get(WORDS, {})
+        if value != each.default and not has_words(each, audience)
     ]

@@ -58,8 +58,9 @@ def changes(plan: Plan) -> Iterator[str]:
 
 def change(item: Change) -> str:
     """Return one change: its sign, the object, and how it was."""
-    was = f" (was {item.before.detail})" if item.before and item.sign == "~" else ""
-    return f"{item.sign} {item.subject}{was}"
+    sign = item.sign
+    was = f" (was {item.before.detail})" if sign == "~" and item.before else ""
+    return f"{sign} {item.subject}{was}"
 
 
 def _planned(result: Planned) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from ipaddress import ip_address
 
@@ -36,7 +36,9 @@ from lvsdr.model.ipvs import RealServer, Service, VirtualServer, settings_of
 LISTED_ADDRESS = pack_attribute(carried.DEST_ADDR, bytes(16))
 NO_SETTINGS = settings_of(RealServer(Service("fwmark"), ip_address(0), 0))
 PORT_SIZE = len(ipvs_packing.dest_port(0))
-SETTINGS_SIZE = len(LISTED_ADDRESS) + PORT_SIZE + len(ipvs_packing.listed_settings(NO_SETTINGS))
+SETTINGS_SIZE = (
+    len(LISTED_ADDRESS) + PORT_SIZE + len(next(ipvs_packing.listed_settings([NO_SETTINGS])))
+)
 CONNECTIONS_SIZE = 3 * len(pack_attribute(0, U32.pack(0)))
 FAMILY_SIZE = len(pack_attribute(carried.ADDR_FAMILY, U16.pack(0)))
 START = HEADER.size + GENERIC.size + 4
@@ -62,7 +64,8 @@ def real_servers(
     One that is as one of `likely` is that very object: nothing of it is decoded. Nor is one that is
     none of `rips`, where there are any: it may be left out.
     """
-    known = {listed_bytes(server): server for server in likely}
+    expected = list(likely)
+    known = dict(zip(all_listed_bytes(expected), expected, strict=True))
     wanted: frozenset[bytes] = frozenset()
     for chunk, length in wire.dump(ipvs_messages.GET_DEST, ipvs_messages.identity(service)):
         for place, packed in enumerate(_packed(chunk, length)):
@@ -79,7 +82,7 @@ def real_servers(
 
 def fingerprint(servers: Iterable[RealServer]) -> str:
     """Return by what a list of `servers`, and no others, is known, in whichever order."""
-    return _fingerprint([listed_bytes(server) for server in servers])
+    return _fingerprint(all_listed_bytes(list(servers)))
 
 
 def listed_fingerprint(wire: GenericSocket, service: Service) -> str:
@@ -116,10 +119,13 @@ def is_another(listed: bytes | memoryview, addresses: frozenset[bytes]) -> bool:
 
 def listed_bytes(server: RealServer) -> bytes:
     """Return the bytes by which a real server is known where the kernel lists it."""
-    family, rip = ipvs_messages.family_and_bytes(server)
-    before, after, family_is = LISTED[family]
-    port, settings = ipvs_packing.dest_port(server.port), settings_of(server)
-    return b"".join((before, rip, after, port, ipvs_packing.listed_settings(settings), family_is))
+    return all_listed_bytes([server])[0]
+
+
+def all_listed_bytes(servers: Sequence[RealServer]) -> list[bytes]:
+    """Return the bytes by which each of `servers` is known where the kernel lists it."""
+    settings = ipvs_packing.listed_settings(map(settings_of, servers))
+    return ipvs_messages.joined(servers, LISTED, settings)
 
 
 def _listed(family: int, size: int) -> tuple[bytes, bytes, bytes]:

@@ -6,8 +6,9 @@ Encoding one message there takes longer than the kernel takes to carry it out.
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Address
+from operator import attrgetter
 
 from lvsdr.kernel.netlink.ipvs_attributes import (
     ADDR,
@@ -23,16 +24,20 @@ from lvsdr.kernel.netlink.ipvs_attributes import (
     virtual_server_settings,
 )
 from lvsdr.kernel.netlink.ipvs_packing import dest_port, sent_settings
-from lvsdr.kernel.netlink.netlink_messages import U16, U32, pack_attribute
+from lvsdr.kernel.netlink.netlink_messages import AF_INET, AF_INET6, U16, U32, pack_attribute
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer, settings_of
 
 # linux/ip_vs.h
 NEW_SERVICE, SET_SERVICE, DEL_SERVICE, GET_SERVICE = 1, 2, 3, 4
 NEW_DEST, SET_DEST, DEL_DEST, GET_DEST = 5, 6, 7, 8
 
+Around = Mapping[int, tuple[bytes, bytes, bytes]]
+
+_port_of = attrgetter("port")
+
 PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP, "sctp": socket.IPPROTO_SCTP}
 PROTOCOL_NAMES = {int(number): name for name, number in PROTOCOLS.items()}
-FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
+FAMILIES = {"inet": AF_INET, "inet6": AF_INET6}
 
 
 def identity(service: Service) -> bytes:
@@ -47,44 +52,61 @@ def virtual_server(server: VirtualServer) -> bytes:
 
 def real_server(server: RealServer) -> bytes:
     """Return a real server with all its settings, as an attribute."""
-    family, rip = family_and_bytes(server)
-    head = DEST_HEADS[family]
-    port = dest_port(server.port)
-    return b"".join((head[0], rip, head[1], port, sent_settings(settings_of(server))))
+    return real_servers([server])[0]
+
+
+def real_servers(servers: Sequence[RealServer]) -> list[bytes]:
+    """Return each of `servers` with all its settings, as an attribute."""
+    return joined(servers, DEST_HEADS, sent_settings(map(settings_of, servers)))
 
 
 def real_server_identity(server: RealServer) -> bytes:
     """Return what tells a real server from the others of its service, as an attribute."""
-    family, rip = family_and_bytes(server)
+    (family,), (rip,) = families_and_bytes([server])
     family_is = pack_attribute(ADDR_FAMILY, U16.pack(family))
     return pack_attribute(DEST, pack_attribute(DEST_ADDR, rip) + family_is + dest_port(server.port))
 
 
-def family_and_bytes(server: RealServer) -> tuple[int, bytes]:
-    """Return the kernel's number of a RIP's family, and the RIP as it goes on the wire."""
-    # From its text, which is there: to ask the address takes five times as long.
-    return address_bytes(str(server.key[-2]))
+def joined(servers: Sequence[RealServer], around: Around, settings: Iterable[bytes]) -> list[bytes]:
+    """Return `servers` with their settings as attributes: a column at a time, of many it is faster.
+
+    `around` is what stands before an address, after it, and at the end, by its family.
+    """
+    if not servers:
+        return []
+    families, rips = families_and_bytes(servers)
+    before, after, end = zip(*map(around.__getitem__, families), strict=True)
+    ports = map(dest_port, map(_port_of, servers))
+    return list(map(b"".join, zip(before, rips, after, ports, settings, end, strict=True)))
+
+
+def families_and_bytes(servers: Iterable[RealServer]) -> tuple[list[int], list[bytes]]:
+    """Return the kernel's numbers of the families of RIPs, and the RIPs as they go on the wire."""
+    # From their texts, which are there: to ask an address takes five times as long.
+    texts = [str(server.key[-2]) for server in servers]
+    families = [AF_INET6 if ":" in text else AF_INET for text in texts]
+    return families, list(map(socket.inet_pton, families, texts))
 
 
 def address_bytes(text: str) -> tuple[int, bytes]:
     """Return the kernel's number of an address's family, and the address as it goes on the wire."""
-    family = socket.AF_INET6 if ":" in text else socket.AF_INET
+    family = AF_INET6 if ":" in text else AF_INET
     return family, socket.inet_pton(family, text)
 
 
-def _dest_head(family: int, size: int) -> tuple[bytes, bytes]:
-    """Return what stands before and after the address of a real server."""
+def _dest_head(family: int, size: int) -> tuple[bytes, bytes, bytes]:
+    """Return what stands before the address of a real server, after it, and at the end."""
     family_is = pack_attribute(ADDR_FAMILY, U16.pack(family))
     address = pack_attribute(DEST_ADDR, bytes(size))
     any_server = RealServer(Service("fwmark"), IPv4Address(0), 0)
-    settings = dest_port(0) + sent_settings(settings_of(any_server))
+    settings = dest_port(0) + next(sent_settings([settings_of(any_server)]))
     length = len(address) + len(family_is) + len(settings)
-    return pack_attribute(DEST, bytes(length))[:4] + address[:4], family_is
+    return pack_attribute(DEST, bytes(length))[:4] + address[:4], family_is, b""
 
 
-DEST_HEADS: Mapping[int, tuple[bytes, bytes]] = {
-    socket.AF_INET: _dest_head(socket.AF_INET, 4),
-    socket.AF_INET6: _dest_head(socket.AF_INET6, 16),
+DEST_HEADS: Around = {
+    AF_INET: _dest_head(AF_INET, 4),
+    AF_INET6: _dest_head(AF_INET6, 16),
 }
 
 

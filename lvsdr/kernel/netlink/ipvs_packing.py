@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from itertools import repeat
 from typing import Any
 
 from lvsdr.kernel.netlink.ipvs_attributes import (
@@ -49,16 +50,18 @@ class Packing:
         ]
         self._pack = struct.Struct("=" + "".join(parts)).pack
 
-    def __call__(self, settings: Settings) -> bytes:
-        """Return the attributes of `settings`."""
-        parts: list[Any] = []
-        for place, row, number in self._slots:
-            value = settings[place]
+    def __call__(self, settings: Iterable[Settings]) -> Iterator[bytes]:
+        """Yield the attributes of each of `settings`: a column at a time, which takes a third."""
+        columns = list(zip(*settings, strict=True))
+        parts: list[Iterable[Any]] = []
+        for place, row, number in self._slots if columns else ():
+            values = columns[place]
             if row.numbers is None:
-                parts += HEADERS[row.field], value
+                parts += repeat(HEADERS[row.field]), values
             else:
-                parts.append(_packed_field(row, value)[number])
-        return self._pack(*parts)
+                packed = {value: _packed_field(row, value)[number] for value in set(values)}
+                parts.append(map(packed.__getitem__, values))
+        return map(self._pack, *parts) if columns else iter(())
 
 
 # Of a number the attribute's header, which is the same for all.
@@ -69,7 +72,7 @@ HEADERS = {
     if row.numbers is None
 }
 
-listed_settings = lru_cache(maxsize=1024)(Packing(lambda kind: 0))
+listed_settings = Packing(lambda kind: 0)
 """Settings as attributes, in the order in which the kernel lists them: that of REAL_SERVER."""
-sent_settings = lru_cache(maxsize=1024)(Packing(lambda kind: kind))
+sent_settings = Packing(lambda kind: kind)
 """Settings as attributes of a request, by their numbers."""

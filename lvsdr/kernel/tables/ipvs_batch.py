@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import groupby
 
 from lvsdr.errors import KernelError
 from lvsdr.kernel.kernel_errors import Reasons, explained, refusal
@@ -22,12 +23,6 @@ SERVICE_COMMANDS = {
     "-": ipvs_messages.DEL_SERVICE,
     "~": ipvs_messages.SET_SERVICE,
 }
-DEST_COMMANDS = {
-    "+": ipvs_messages.NEW_DEST,
-    "-": ipvs_messages.DEL_DEST,
-    "~": ipvs_messages.SET_DEST,
-}
-
 # What people call a scheduler, and what the kernel does.
 NICKNAMES = {"maglev": "mh", "roundrobin": "rr", "leastconn": "lc", "source": "sh"}
 MAGLEV, MEANWHILE = "mh", "rr"
@@ -80,31 +75,57 @@ def requests(changes: Sequence[Change]) -> Iterator[Request]:
     """Yield the requests for the changes, in order."""
     maglev, emptied = _filled_under_maglev(changes), _gone(changes)
     late = list[Request]()
-    service, identity = None, b""
-    for change in changes:
-        sign, subject = change.sign, change.subject
-        if isinstance(subject, RealServer):
-            if sign == "-" and subject.service in emptied:
-                # They go with it: the kernel asks for them one by one, and takes as long for each.
-                continue
-            if subject.service is not service:
-                service, identity = subject.service, ipvs_messages.identity(subject.service)
-            make = ipvs_messages.real_server_identity if sign == "-" else ipvs_messages.real_server
-            yield change, DEST_COMMANDS[sign], identity + make(subject)
+    for service, run in groupby(changes, key=_service_of_real_server):
+        if service is not None:
+            yield from _of_real_servers(service, list(run), emptied)
             continue
-        assert isinstance(subject, VirtualServer), "the table is for servers, virtual and real"
-        if sign == "-":
-            yield change, ipvs_messages.DEL_SERVICE, ipvs_messages.identity(subject.service)
-        elif sign == "+" and subject.service in maglev:
-            # It builds its table anew for each real server: 13 to 30 times what all the rest
-            # takes. A service that is there already keeps it, or its clients would be spread
-            # otherwise for a moment.
-            meanwhile = replace(subject, scheduler=MEANWHILE)
-            yield change, ipvs_messages.NEW_SERVICE, ipvs_messages.virtual_server(meanwhile)
-            late.append((change, ipvs_messages.SET_SERVICE, ipvs_messages.virtual_server(subject)))
-        else:
-            yield change, SERVICE_COMMANDS[sign], ipvs_messages.virtual_server(subject)
+        for change in run:
+            sign, subject = change.sign, change.subject
+            assert isinstance(subject, VirtualServer), "the table is for servers, virtual and real"
+            if sign == "-":
+                yield change, ipvs_messages.DEL_SERVICE, ipvs_messages.identity(subject.service)
+            elif sign == "+" and subject.service in maglev:
+                # It builds its table anew for each real server: 13 to 30 times what all the rest
+                # takes. A service that is there already keeps it, or its clients would be spread
+                # otherwise for a moment.
+                meanwhile = ipvs_messages.virtual_server(replace(subject, scheduler=MEANWHILE))
+                yield change, ipvs_messages.NEW_SERVICE, meanwhile
+                whole = ipvs_messages.virtual_server(subject)
+                late.append((change, ipvs_messages.SET_SERVICE, whole))
+            else:
+                yield change, SERVICE_COMMANDS[sign], ipvs_messages.virtual_server(subject)
     yield from late
+
+
+def _service_of_real_server(change: Change) -> Service | None:
+    subject = change.after or change.before
+    return subject.service if isinstance(subject, RealServer) else None
+
+
+def _of_real_servers(
+    service: Service, changes: Sequence[Change], emptied: Collection[Service]
+) -> Iterator[Request]:
+    """Yield the requests for changes of real servers of one service, in order."""
+    identity = ipvs_messages.identity(service)
+    made = ipvs_messages.real_servers([it for it in map(_after, changes) if it is not None])
+    rest = iter(made)
+    # They go with it: the kernel asks for them one by one, and takes as long for each.
+    go_with_it = len(made) < len(changes) and service in emptied
+    for change in changes:
+        before = change.before
+        if change.after is not None:
+            command = ipvs_messages.NEW_DEST if before is None else ipvs_messages.SET_DEST
+            yield change, command, identity + next(rest)
+        elif not go_with_it:
+            assert isinstance(before, RealServer), (
+                "a change has a side, and this is of real servers"
+            )
+            gone = ipvs_messages.real_server_identity(before)
+            yield change, ipvs_messages.DEL_DEST, identity + gone
+
+
+def _after(change: Change) -> RealServer | None:
+    return change.after if isinstance(change.after, RealServer) else None
 
 
 def _gone(changes: Iterable[Change]) -> set[Service]:
