@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from ipaddress import IPv4Address, ip_address, ip_interface
 from pathlib import Path
+from threading import Event
 
 import pytest
 
-from fake import FakeSession, host
+from fake import ETH0, FakeKernel, FakeSession, host
 from lvsdr.cli.main import run
 from lvsdr.errors import NoCarrier
 from lvsdr.keepalived.ledger import Ledger
 from lvsdr.keepalived.vrrp_states import Notice
-from lvsdr.model.neighbour_claim import Answer, AnswerForm
-from lvsdr.model.objects import Address
+from lvsdr.model.host import Host
+from lvsdr.model.neighbour_claim import Answer, AnswerForm, Heard
+from lvsdr.model.objects import NOTHING, Address, Key, Objects, keyed
 from lvsdr.proof.segment_hosts import Question
 from lvsdr.wire.arp_nd_questions import Asker, brief_schedule, neighbour_questions
 
@@ -142,6 +144,65 @@ def test_of_two_that_are_both_the_other_may_be_the_director(tmp_path: Path) -> N
     session = session_on(tmp_path, answers, here=one)
 
     assert (applied(session), holds(session)) == (6, False)
+
+
+class Waiting(FakeSession):
+    """A session that has been asked before its kernel tells what is there."""
+
+    def __init__(self, root: Path, answers: Iterable[Answer] = ()) -> None:
+        kernel = Observed(Host({ETH0.name: ETH0}), keyed([DIP]))
+        super().__init__(kernel, root, answers)
+        self.observed = kernel
+
+    def ask_briefly(self, question: Question) -> Heard:
+        self.observed.asked.set()
+        return super().ask_briefly(question)
+
+
+class Observed(FakeKernel):
+    """A kernel that waits for the segment to be asked before it tells what is there."""
+
+    def __init__(self, bare: Host, objects: Objects) -> None:
+        super().__init__(bare, objects)
+        self.asked = Event()
+        self.asked_before: list[bool] = []
+
+    def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
+        if not self.asked_before:
+            self.asked_before.append(self.asked.wait(20))
+        return super().observe(keys, likely)
+
+
+def test_the_segment_is_asked_while_it_is_planned_and_once(tmp_path: Path) -> None:
+    session = Waiting(tmp_path / "run")
+
+    assert (applied(session), holds(session)) == (0, True)
+    assert session.observed.asked_before == [True]
+    assert [question.addresses for question in session.asked_briefly] == [(VIP,)]
+
+
+def test_nothing_is_changed_before_the_answer_and_nothing_at_all_by_a_bad_one(
+    tmp_path: Path,
+) -> None:
+    session = Waiting(tmp_path / "run", heard(OTHER, "own", "probe"))
+
+    assert (applied(session), holds(session), session.observed.sent) == (6, False, [])
+
+
+class Losing(FakeKernel):
+    """A kernel that loses the VIP after the host was read."""
+
+    def observe(self, keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
+        self.lose(ON_ETH0.key)
+        return super().observe(keys, likely)
+
+
+def test_a_vip_that_goes_while_it_is_planned_is_asked_for_then(tmp_path: Path) -> None:
+    kernel = Losing(Host({ETH0.name: ETH0}), keyed([DIP, ON_ETH0]))
+    session = FakeSession(kernel, tmp_path / "run", heard(OTHER, "own", "probe"))
+
+    assert (applied(session), kernel.sent) == (6, [])
+    assert [question.addresses for question in session.asked_briefly] == [(VIP,)]
 
 
 def test_a_proxy_is_told_of_and_keeps_nothing(

@@ -451,6 +451,44 @@ def test_an_announcement_that_fails_undoes_everything(tmp_path: Path, director: 
     assert list(tmp_path.iterdir()) == []
 
 
+class Speaking(FakeSession):
+    """A session that remembers what the record was like each time that it announced."""
+
+    silent_from = 3
+
+    def __init__(self, kernel: FakeKernel, root: Path) -> None:
+        super().__init__(kernel, root)
+        self.pending: list[bool] = []
+
+    def announce(self, vips: Iterable[IPAddress], *, count: int = 3, interval: float = 0.1) -> None:
+        if len(self.pending) == self.silent_from:
+            raise OSError(100, "network is down")
+        self.pending.append(bool(self.book().load().intents))
+
+
+def test_the_record_is_written_between_announcements(tmp_path: Path, director: Profile) -> None:
+    session = Speaking(FaultyKernel(DIP), tmp_path)
+
+    applied(director, session)
+
+    assert session.pending == [True, True, False]
+
+
+def test_an_announcement_that_fails_after_the_record_undoes_everything(
+    tmp_path: Path, director: Profile
+) -> None:
+    kernel = FaultyKernel(DIP)
+    session = Speaking(kernel, tmp_path)
+    session.silent_from = 2
+
+    with pytest.raises(OSError, match="network is down"):
+        applied(director, session)
+
+    assert session.pending == [True, True]
+    assert list(kernel.objects.values()) == [DIP]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_is_announced_by_a_real_server_or_where_no_vip_is_new(
     tmp_path: Path, director: Profile, realserver: Profile
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +15,15 @@ from lvsdr.errors import CannotRun
 from lvsdr.render.results import Applied, Planned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from lvsdr.core.kernel_interface import Kernel
     from lvsdr.core.situation import Situation
     from lvsdr.keepalived.vrrp_states import Notice
+    from lvsdr.model.host import Host
     from lvsdr.model.profile import DirectorProfile
     from lvsdr.model.silence import Silence
+    from lvsdr.proof.take_over import Ask
 
 
 def plan(session: Session, profile: Path, role: str, even_on_standby: bool = False) -> int:
@@ -59,9 +63,6 @@ def apply(  # noqa: PLR0913, PLR0917 - as many options
     Nothing is changed where another host answers for a VIP that this one has to take, where
     keepalived says BACKUP or FAULT, nor where it has one of the services as well.
     """
-    from lvsdr.core import workflow
-    from lvsdr.core.one_table import refuse_services_of_keepalived
-
     wanted, book = director_profile(session, profile, role, partly=True), session.book()
     with book.locked(session.lock_timeout), session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
@@ -75,16 +76,38 @@ def apply(  # noqa: PLR0913, PLR0917 - as many options
             if not even_on_standby:
                 director_state.refuse_standby(said)
             unasked = take_over or even_on_standby or _is_master(said)
-
-            def first(planned: Situation) -> None:
-                refuse_services_of_keepalived(planned, kernel)
-                notes.extend(() if unasked else _asked(session, profile, wanted, kernel, planned))
-                silences.extend(said_beforehand(session, wanted, planned, kernel))
-
-            situation = workflow.apply(
-                wanted, kernel, book, session.announcer, first=first, file=profile
-            )
+            situation = _taken_up(session, profile, wanted, kernel, unasked, notes, silences)
     return _shown(session, situation, (*notes, *map(container.noted, around)), silences)
+
+
+def _taken_up(  # noqa: PLR0913, PLR0917 - whose profile it is, and what is told of it
+    session: Session,
+    file: Path,
+    profile: DirectorProfile,
+    kernel: Kernel,
+    unasked: bool,
+    notes: list[str],
+    silences: list[Silence],
+) -> Situation:
+    """Make this host the director; but where it is `unasked`, nobody else may have a VIP.
+
+    Fills `notes` and `silences`.
+    """
+    from lvsdr.core import workflow
+    from lvsdr.core.one_table import refuse_services_of_keepalived
+
+    host, book = kernel.read_host(), session.book()
+
+    def first(planned: Situation) -> None:
+        refuse_services_of_keepalived(planned, kernel)
+        if not unasked:
+            notes.extend(_asked(session, file, profile, kernel, planned, briefly))
+        silences.extend(said_beforehand(session, profile, planned, kernel))
+
+    with _asking(session, None if unasked else profile, host) as briefly:
+        return workflow.apply(
+            profile, kernel, book, session.announcer, first=first, file=file, host=host
+        )
 
 
 def _shown(
@@ -109,8 +132,34 @@ def director_profile(
     return wanted
 
 
-def _asked(
-    session: Session, file: Path, profile: DirectorProfile, kernel: Kernel, planned: Situation
+@contextmanager
+def _asking(session: Session, profile: DirectorProfile | None, host: Host) -> Iterator[Ask]:
+    """Ask the segment who has the VIPs that `profile` will probably take, while that is planned.
+
+    Gives what has asked that question already; any other it asks when it is asked.
+    """
+    # What keepalived brings is not taken, and a host that holds all has nothing to ask.
+    vips = () if profile is None or profile.vips_owner != "lvsdr" else profile.vips
+    new = profile is not None and any(profile.interface not in host.links_with(it) for it in vips)
+    # A gateway's address is refused, and nobody is asked for it.
+    if profile is None or not new or not set(vips).isdisjoint(session.next_hops()):
+        yield session.ask_briefly
+        return
+    from lvsdr.core.meanwhile import Meanwhile
+    from lvsdr.proof.take_over import question_for
+
+    asked = question_for(profile, vips, host)
+    with Meanwhile(partial(session.ask_briefly, asked)) as meanwhile:
+        yield lambda it: meanwhile.result() if it == asked else session.ask_briefly(it)
+
+
+def _asked(  # noqa: PLR0913, PLR0917 - who asks whom of what
+    session: Session,
+    file: Path,
+    profile: DirectorProfile,
+    kernel: Kernel,
+    planned: Situation,
+    briefly: Ask,
 ) -> tuple[str, ...]:
     """Ask the segment who has the VIPs that are to be taken; raise CannotRun where others do."""
     from lvsdr.core.workflow import new_vips
@@ -123,7 +172,7 @@ def _asked(
     from lvsdr.proof.take_over import Asking, refuse_taken
 
     try:
-        asking = Asking(session.ask_briefly, session.ask, session.next_hops)
+        asking = Asking(briefly, session.ask, session.next_hops)
         return refuse_taken(profile, vips, kernel.read_host(), asking)
     except CannotRun as refused:
         refused.hints = refused.hints or [f"lvsdr verify {shlex.quote(str(file))}"]

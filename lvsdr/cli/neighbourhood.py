@@ -14,7 +14,7 @@ from lvsdr.errors import LvsdrError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lvsdr.core.workflow import Announcer
+    from lvsdr.core.announced_vips import Announcer
     from lvsdr.model.address import IPAddress
     from lvsdr.model.neighbour_claim import Heard
     from lvsdr.model.next_hop import HopAnswer, NextHop

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Protocol
 
 from lvsdr.core import signals
+from lvsdr.core.announced_vips import INTERVAL, ROUNDS, OpenAnnouncer, announcing
 from lvsdr.core.book import Book
 from lvsdr.core.folding import Fingerprints
 from lvsdr.core.kernel_interface import Kernel
@@ -19,20 +20,9 @@ from lvsdr.core.withdrawal import plan_withdrawal, plan_withdrawal_of
 from lvsdr.errors import CannotRun, LvsdrError, NotConverged, Stuck
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Plan
+from lvsdr.model.host import Host
 from lvsdr.model.objects import Address, Objects
 from lvsdr.model.profile import DirectorProfile, Profile, command
-
-
-class Announcer(Protocol):
-    """What can tell the segment that a VIP has come."""
-
-    def announce(
-        self, vips: Iterable[IPAddress], *, count: int = ..., interval: float = ...
-    ) -> None: ...
-
-
-OpenAnnouncer = Callable[[str], AbstractContextManager[Announcer]]
-"""Open an announcer on a link, before anything is changed: it may lack a privilege."""
 
 
 def apply(  # noqa: PLR0913, PLR0917 - what is wanted where, and what has to be asked and told
@@ -43,16 +33,17 @@ def apply(  # noqa: PLR0913, PLR0917 - what is wanted where, and what has to be 
     order: Order = by_layers,
     first: Callable[[Situation], None] = lambda _: None,
     file: Path | None = None,
+    host: Host | None = None,
 ) -> Situation:
     """Bring the host to `profile`, or leave it as it was and raise; announce what is new.
 
     `first` looks at the situation before the first change; where it raises, there is none. The
-    record has `file`, for whoever looks for the profile later. Returns how it stood before; its
-    plan has been carried out.
+    record has `file`, for whoever looks for the profile later. `host` is what was read of this host
+    already. Returns how it stood before; its plan has been carried out.
     """
-    situation = plan_apply(profile, kernel, book, order=order).coming_from(file)
+    situation = plan_apply(profile, kernel, book, order=order, host=host).coming_from(file)
     first(situation)
-    with _announcing(profile, new_vips(situation.todo), announcer) as announce:
+    with announcing(profile, new_vips(situation.todo), announcer) as announce:
         converge(situation, kernel, book, announce)
     return situation
 
@@ -77,8 +68,8 @@ def announce(
     profile: DirectorProfile,
     kernel: Kernel,
     announcer: OpenAnnouncer,
-    count: int = 3,
-    interval: float = 0.1,
+    count: int = ROUNDS,
+    interval: float = INTERVAL,
 ) -> tuple[IPAddress, ...]:
     """Announce the profile's VIPs `count` times, `interval` seconds apart.
 
@@ -104,22 +95,33 @@ def announce(
 
 
 def converge(
-    situation: Situation, kernel: Kernel, book: Book, and_then: Callable[[], None] = lambda: None
+    situation: Situation,
+    kernel: Kernel,
+    book: Book,
+    and_then: Callable[[], Iterable[None] | None] = lambda: None,
 ) -> None:
     """Carry out what has to be done, or leave the host as it was and raise.
 
     The record is on disk before the first change, so that what was there first is never lost.
+    `and_then` follows the last change; where it has several steps, the record is written between
+    them.
     """
     kernel.require(situation.todo)
     with undone_on_failure(situation, kernel, book):
         before, listed = situation.record_before, Fingerprints(kernel)
         _save(book, situation.record, before)
         seen = situation.observed
+        steps: Iterator[None] = iter(())
         if situation.todo:
             kernel.execute(situation.todo)
             seen = _must_be_done(situation, kernel, listed)
-            and_then()
-        _save(book, before, situation.record_after(before, listed, seen))
+            steps = iter(and_then() or ())
+            next(steps, None)
+        after = situation.record_after(before, listed, seen)
+        next(steps, None)
+        _save(book, before, after)
+        # Those that are left.
+        deque(steps, maxlen=0)
         # Done: whoever asks us to stop now would be told that it was undone.
         signals.ignore_signals()
 
@@ -165,17 +167,6 @@ def new_vips(todo: Plan) -> tuple[IPAddress, ...]:
     """Return the VIPs that a director's plan adds."""
     added = (change.after for change in todo if change.before is None)
     return tuple(item.ip.ip for item in added if isinstance(item, Address))
-
-
-@contextmanager
-def _announcing(
-    profile: Profile, vips: tuple[IPAddress, ...], announcer: OpenAnnouncer
-) -> Iterator[Callable[[], None]]:
-    if not (isinstance(profile, DirectorProfile) and vips):
-        yield lambda: None
-        return
-    with announcer(profile.interface) as open_announcer:
-        yield lambda: open_announcer.announce(vips)
 
 
 def _must_be_done(situation: Situation, kernel: Kernel, listed: Fingerprints) -> Objects:

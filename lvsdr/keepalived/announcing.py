@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from time import monotonic, sleep
 
-from lvsdr.core.workflow import Announcer
+from lvsdr.core.announced_vips import Announcer
 from lvsdr.keepalived.host_roles import HostAccess
 from lvsdr.model.address import IPAddress
 from lvsdr.model.late_dataclasses import dataclass, field

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lvsdr.core.announced_vips import OpenAnnouncer
 from lvsdr.core.book import Book
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.situation import Situation
-from lvsdr.core.workflow import OpenAnnouncer
 from lvsdr.errors import ProfileError
 from lvsdr.keepalived.ledger import Ledger
 from lvsdr.model.address import IPAddress

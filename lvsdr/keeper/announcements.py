@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
 
+from lvsdr.core.announced_vips import Announcer, OpenAnnouncer
 from lvsdr.core.kernel_interface import Kernel
-from lvsdr.core.workflow import Announcer, OpenAnnouncer
 from lvsdr.errors import LvsdrError
 from lvsdr.model.address import IPAddress
 from lvsdr.model.profile import DirectorProfile, Profile

@@ -78,11 +78,11 @@ def taken_vips(
     other may be a director as well. Nor does a proxy: it holds no VIP, and may answer so late that
     it would be chance whether it was heard. Raises CannotRun for the address of a gateway.
     """
-    new = tuple(vip for vip in vips if profile.interface not in host.links_with(vip))
+    question = question_for(profile, vips, host)
+    new = question.addresses
     if not new:
         return Taken()
     _not_of_a_gateway(new, asking)
-    question = Question(profile.interface, new, *host.askers(profile.interface, profile.vips))
     segment = Segment(profile.interface, profile.vips, profile.rips, (), host)
     try:
         heard = asking.briefly(question)
@@ -96,6 +96,12 @@ def taken_vips(
     owners = _owners(profile, segment, asking)
     taken = _judged(new, answers, owners, sure=not heard.lost)
     return replace(taken, notes=notes + taken.notes)
+
+
+def question_for(profile: DirectorProfile, vips: Iterable[IPAddress], host: Host) -> Question:
+    """Return the question who has those of `vips` that are to come: the link does not hold them."""
+    new = tuple(vip for vip in vips if profile.interface not in host.links_with(vip))
+    return Question(profile.interface, new, *host.askers(profile.interface, profile.vips))
 
 
 def _not_of_a_gateway(vips: Sequence[IPAddress], asking: Asking) -> None:

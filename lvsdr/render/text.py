@@ -58,8 +58,7 @@ def changes(plan: Plan) -> Iterator[str]:
 
 def change(item: Change) -> str:
     """Return one change: its sign, the object, and how it was."""
-    sign = item.sign
-    was = f" (was {item.before.detail})" if sign == "~" and item.before else ""
+    was = f" (was {item.before.detail})" if (sign := item.sign) == "~" and item.before else ""
     return f"{sign} {item.subject}{was}"
 
 
