@@ -113,6 +113,9 @@ def wait_for_connections(
 
 def obstacles(profile: DirectorProfile, seen: Standings, kernel: Kernel) -> Iterator[str]:
     """Yield why what is left is there, and what would shorten it."""
+    if not any(each.counters.active or each.flows or each.counters.persistent for each in seen):
+        # Nothing that is read would say more.
+        return
     there = kernel.observe(
         [
             *(("sysctl", path) for path in (EXPIRE_TEMPLATES, EXPIRE_FLOWS)),

@@ -105,6 +105,30 @@ def _fingerprint(listed: list[bytes]) -> str:
     return blake2b(count + b"".join(listed), digest_size=12).hexdigest()
 
 
+def messages_at(
+    listing: Iterable[tuple[memoryview, int]], addresses: frozenset[bytes]
+) -> Iterator[memoryview]:
+    """Yield the messages of real servers at `addresses`, and those that may be of some.
+
+    Of the others none is looked at by itself. Without `addresses`, all are yielded.
+    """
+    for chunk, length in listing:
+        if not addresses or length < LEAST:
+            yield from each_message([(chunk, length)])
+            continue
+        first = _first_attributes(length).iter_unpack(chunk)
+        for place, (address,) in enumerate(first):
+            if address in addresses or not address.startswith(LISTED_ADDRESS[:4]):
+                yield chunk[place * length : (place + 1) * length]
+
+
+@lru_cache(maxsize=64)
+def _first_attributes(length: int) -> struct.Struct:
+    """Return what unpacks of messages of one length that in which the address is."""
+    size = len(LISTED_ADDRESS)
+    return struct.Struct(f"={START}x{size}s{length - START - size}x")
+
+
 def listed_addresses(rips: Iterable[str]) -> frozenset[bytes]:
     """Return the attributes with which the kernel lists real servers at `rips`."""
     packed = (ipvs_messages.address_bytes(rip)[1] for rip in rips)

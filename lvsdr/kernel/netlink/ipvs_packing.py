@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import repeat
 from typing import Any
@@ -51,8 +51,16 @@ class Packing:
         self._pack = struct.Struct("=" + "".join(parts)).pack
 
     def __call__(self, settings: Iterable[Settings]) -> Iterator[bytes]:
-        """Yield the attributes of each of `settings`: a column at a time, which takes a third."""
-        columns = list(zip(*settings, strict=True))
+        """Yield the attributes of each of `settings`: those that recur are packed once."""
+        every = list(settings)
+        distinct = dict.fromkeys(every)
+        packed = self._columns(list(zip(*distinct, strict=True)))
+        if len(distinct) == len(every):
+            return packed
+        return map(dict(zip(distinct, packed, strict=True)).__getitem__, every)
+
+    def _columns(self, columns: Sequence[Sequence[Any]]) -> Iterator[bytes]:
+        """Yield the attributes of settings: a column at a time, which takes a third."""
         parts: list[Iterable[Any]] = []
         for place, row, number in self._slots if columns else ():
             values = columns[place]
@@ -61,7 +69,7 @@ class Packing:
             else:
                 packed = {value: _packed_field(row, value)[number] for value in set(values)}
                 parts.append(map(packed.__getitem__, values))
-        return map(self._pack, *parts) if columns else iter(())
+        return map(self._pack, *parts) if parts else iter(())
 
 
 # Of a number the attribute's header, which is the same for all.

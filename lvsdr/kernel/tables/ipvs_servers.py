@@ -21,12 +21,14 @@ class Servers:
 
     def observe(self, keys: Set[Key], likely: Objects) -> Iterator[VirtualServer | RealServer]:
         """Yield those of the servers `keys` that are there; as `likely` says, that very object."""
+        every = self.every()
         rips: dict[Key, list[str]] = {}
-        for key in keys:
+        # Before a first apply there is nothing to look for, and that may be much.
+        for key in keys if every else ():
             if key[0] == RealServer.kind:
                 rips.setdefault(key[1:4], []).append(str(key[-2]))
-        expected = by_service(likely.values())
-        for server in self.every():
+        expected = by_service(likely.values() if every else ())
+        for server in every:
             if server.key in keys:
                 yield server
             if (wanted := rips.get(server.service.key)) is not None:

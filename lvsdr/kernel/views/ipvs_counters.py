@@ -60,9 +60,8 @@ def counters(
 def _real_servers(
     wire: GenericSocket, service: Service, addresses: frozenset[bytes]
 ) -> Iterator[tuple[Key, Counters]]:
-    for message in each_message(wire.dump(ipvs_messages.GET_DEST, ipvs_messages.identity(service))):
-        if addresses and ipvs_dump.is_another(message[ipvs_dump.START :], addresses):
-            continue
+    listing = wire.dump(ipvs_messages.GET_DEST, ipvs_messages.identity(service))
+    for message in ipvs_dump.messages_at(listing, addresses):
         rip, port, counted = decode_message(message, partial(_real_server, service))
         yield (RealServer.kind, *service.key, str(rip), port), counted
 
