@@ -107,6 +107,19 @@ class Place:
         return plan_apply(self.profile(data), self.kernel, self.book)
 
 
+def test_a_run_that_has_nothing_to_do_leaves_the_record_on_disk_alone(tmp_path: Path) -> None:
+    place, data = Place(tmp_path), director(service(80, 1, 2), service(81, 3))
+    place.apply(data)
+    written = place.book.path.stat()
+
+    assert place.apply(data).todo == ()
+    assert isinstance(place.profile(data).real_servers, PartlyRead)
+
+    assert place.book.path.stat() == written
+    assert place.apply(director(service(80, 1, 2), service(81, 4))).todo != ()
+    assert place.book.path.stat() != written
+
+
 def looked_at(situation: Situation) -> set[int]:
     """Return the ports of the services whose real servers were made into objects."""
     items = situation.desired.values()

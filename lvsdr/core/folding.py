@@ -200,7 +200,8 @@ def marked(  # noqa: PLR0913, PLR0917 - what is known of the real servers, and b
         if service.key in profile.said and service.key not in doubtful
     }
     texts = {**record.texts, owner: profile.text}
-    return replace(record, texts=texts, marks={**record.marks, owner: new})
+    marks = {each: it for each, it in {**record.marks, owner: new}.items() if it}
+    return replace(record, texts=texts, marks=marks)
 
 
 def remarked(record: Record, changed: Iterable[Key], listed: Fingerprints) -> Record:
