@@ -18,6 +18,7 @@ from lvsdr.model.objects import Address, Link, Object, ProxyNeighbour, Route, Sy
 from lvsdr.model.plain_data import KINDS, from_plain, to_plain
 from lvsdr.model.printable import printable
 from lvsdr.render import shell_commands, text
+from lvsdr.render.change_lines import change_line
 from lvsdr.render.keepalived_results import ConfFindings, FifoLine
 from lvsdr.render.output_formats import FORMATS, names
 from lvsdr.render.results import (
@@ -234,9 +235,28 @@ def test_plain_data_of_something_else_is_refused() -> None:
 def test_a_changed_object_shows_how_it_was() -> None:
     change = Change(RealServer(WEB, RIP, 80), RealServer(WEB, RIP, 80, weight=3))
 
-    assert text.change(change) == (
+    assert change_line(change) == (
         "~ 192.0.2.11:80 of tcp 192.0.2.10:80 (dr, weight 3) (was dr, weight 1)"
     )
+
+
+def test_many_changes_are_told_as_each_is_by_itself() -> None:
+    other = replace(WEB, port=81)
+    one, two = RealServer(WEB, RIP, 80), RealServer(other, ip_address("2001:db8::1"), 81, weight=3)
+    plan = (
+        *(Change(None, VirtualServer(WEB)), Change(None, one), Change(None, two)),
+        *(Change(one, replace(one, weight=3)), Change(two, None), Change(one, None)),
+        *(Change(VirtualServer(other), None), Change(None, replace(one, upper_threshold=5))),
+    )
+
+    lines = [*text.changes(plan)]
+
+    assert lines == [change_line(each) for each in plan]
+    assert lines[1] == "+ 192.0.2.11:80 of tcp 192.0.2.10:80 (dr, weight 1)"
+    assert lines[4:6] == [
+        "- [2001:db8::1]:81 of tcp 192.0.2.10:81 (dr, weight 3)",
+        "- 192.0.2.11:80 of tcp 192.0.2.10:80 (dr, weight 1)",
+    ]
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from lvsdr.model.objects import there
+from lvsdr.render.change_lines import change_lines
 from lvsdr.render.exported_files import Exported
 from lvsdr.render.imported_profiles import ImportedProfiles
 from lvsdr.render.keep_line import KeepLine
@@ -32,7 +33,7 @@ from lvsdr.render.results import (
 
 if TYPE_CHECKING:
     # A plan is printed without what the other results are made of.
-    from lvsdr.model.change import Change, Plan
+    from lvsdr.model.change import Plan
     from lvsdr.model.explanation import Answering
     from lvsdr.model.finding import Finding
 
@@ -53,13 +54,7 @@ def changes(plan: Plan) -> Iterator[str]:
     """Yield a line for each change."""
     if not plan:
         yield "nothing to change"
-    yield from map(change, plan)
-
-
-def change(item: Change) -> str:
-    """Return one change: its sign, the object, and how it was."""
-    was = f" (was {item.before.detail})" if (sign := item.sign) == "~" and item.before else ""
-    return f"{sign} {item.subject}{was}"
+    yield from change_lines(plan)
 
 
 def _planned(result: Planned) -> Iterator[str]:
@@ -118,7 +113,7 @@ def _applied_profiles(result: AppliedProfiles) -> Iterator[str]:
 
 
 def _drained(result: Drained) -> Iterator[str]:
-    yield from map(change, result.changes)
+    yield from change_lines(result.changes)
     for each in result.left:
         counted = each.counters
         yield (

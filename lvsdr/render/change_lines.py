@@ -1,0 +1,43 @@
+"""A line for each change of a plan: of real servers there may be many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from lvsdr.model.ipvs import RealServer
+
+if TYPE_CHECKING:
+    from lvsdr.model.change import Change, Plan
+    from lvsdr.model.ipvs import Service
+
+
+def change_lines(plan: Plan) -> Iterator[str]:
+    """Yield the lines of a plan's changes, in order."""
+    for service, run in groupby(plan, key=_service_that_fills):
+        if service is None:
+            yield from map(change_line, run)
+        else:
+            yield from _of_real_servers(service, run)
+
+
+def change_line(item: Change) -> str:
+    """Return one change: its sign, the object, and how it was."""
+    was = f" (was {item.before.detail})" if (sign := item.sign) == "~" and item.before else ""
+    return f"{sign} {item.subject}{was}"
+
+
+def _service_that_fills(item: Change) -> Service | None:
+    """Return the service to which a real server comes, or from which it goes."""
+    subject = (item.after or item.before) if item.after is None or item.before is None else None
+    return subject.service if isinstance(subject, RealServer) else None
+
+
+def _of_real_servers(service: Service, run: Iterable[Change]) -> Iterator[str]:
+    """Yield what `change_line` returns of each; their service is put into words once."""
+    of = f"of {service}"
+    for item in run:
+        sign, server = ("-", item.before) if item.after is None else ("+", item.after)
+        assert isinstance(server, RealServer), "it is of the service"
+        yield f"{sign} {server.place} {of} ({server.detail})"
