@@ -10,7 +10,10 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
+
 from lvsdr.cli.session import Session
+from lvsdr.core import announced_vips
 from lvsdr.core.book import Book
 from lvsdr.errors import CannotRun, KernelError, LvsdrError
 from lvsdr.model.address import IPAddress, IPInterface, host_network
@@ -353,7 +356,10 @@ class FakeSession(Session):
     @contextmanager
     def announcer(self, link: str) -> Iterator[FakeSession]:
         self._said = set[IPAddress]()
-        yield self
+        with pytest.MonkeyPatch.context() as patch:
+            # There is nobody who could miss one.
+            patch.setattr(announced_vips, "INTERVAL", 0.0)
+            yield self
 
     def announce(self, vips: Iterable[IPAddress], *, count: int = 3, interval: float = 0.1) -> None:
         # However often it is said.
