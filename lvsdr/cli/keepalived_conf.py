@@ -96,7 +96,7 @@ def _in_use_here() -> set[Path]:
 
 def _template(path: Path) -> Finding | None:
     """Return that a file is a template; None for one that cannot be read, which is told later."""
-    from lvsdr.formats.keepalived.includes import text_of
+    from lvsdr.formats.bounded_file import text_of
     from lvsdr.formats.keepalived.templates import template_fault
 
     with suppress(OSError):
