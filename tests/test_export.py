@@ -24,7 +24,7 @@ from lvsdr.cli.session import Session
 from lvsdr.errors import CannotRun, ProfileError
 from lvsdr.formats.export_formats import EXPORT_FORMATS
 from lvsdr.formats.networkd import settings
-from lvsdr.model.exported import ExportedFile
+from lvsdr.model.exported import NewFile
 from test_keepalived_conf import needs_keepalived
 from test_keepalived_config import LINK
 
@@ -153,7 +153,7 @@ def test_a_file_that_is_there_is_never_written_over_and_then_none_is(
     code, out, err = exported(tmp_path, "networkd", realserver(), "--out", str(tmp_path / "out"))
 
     assert (code, out) == (2, "")
-    assert err.startswith(f"lvsdr: cannot write {last}: it is there already\n")
+    assert err.startswith(f"lvsdr: cannot write {last}: it is there already (EEXIST)\n")
     assert tree(tmp_path / "out") == [last]
     assert not (tmp_path / "nowhere").exists()
     assert not (tmp_path / "out/etc/sysctl.d").exists()
@@ -183,7 +183,7 @@ def test_where_writing_stops_in_the_middle_none_is_left(
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    two = [ExportedFile("/a/one", ("1",)), ExportedFile("/b/two", ("2",))]
+    two = [NewFile("/a/one", ("1",)), NewFile("/b/two", ("2",))]
 
     with pytest.raises(CannotRun, match="no space left on device"):
         new_files.new_files(tmp_path, two)

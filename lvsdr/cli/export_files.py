@@ -14,7 +14,7 @@ from lvsdr.formats.export_formats import EXPORT_FORMATS
 from lvsdr.render.exported_files import Exported
 
 if TYPE_CHECKING:
-    from lvsdr.model.exported import Beside, ExportedFile, Exporting
+    from lvsdr.model.exported import Beside, Exporting, NewFile
     from lvsdr.model.profile import Profile
 
 # A file that sets up one link has a few hundred bytes.
@@ -56,13 +56,13 @@ def export(
     exit 1 where clients would see it. Needs no privilege and asks no kernel.
     """
     from lvsdr.formats.folded_findings import folded
-    from lvsdr.model.exported import ExportedFile
+    from lvsdr.model.exported import NewFile
     from lvsdr.model.finding import ERROR, Finding
     from lvsdr.render.text import findings
 
     writer = EXPORT_FORMATS[format_].writer()
     made = list(writer.written(_host(format_, profiles, beside)))
-    files = [each for each in made if isinstance(each, ExportedFile)]
+    files = [each for each in made if isinstance(each, NewFile)]
     found = list(folded(each for each in made if isinstance(each, Finding)))
     result = Exported(files, found, None if out is None else _put(out, files))
     if session.format.for_people:
@@ -75,7 +75,7 @@ def export(
     return 1 if any(each.severity == ERROR for each in found) else 0
 
 
-def _put(out: Path, files: list[ExportedFile]) -> list[Path]:
+def _put(out: Path, files: list[NewFile]) -> list[Path]:
     from lvsdr.core.new_files import new_files
 
     return new_files(out, files)

@@ -92,14 +92,15 @@ def show_imported(
 
     Raises ProfileError for what it does not take: nothing is shown or written then.
     """
-    from lvsdr.core.fresh_files import write_fresh
+    from lvsdr.core.new_files import new_files
+    from lvsdr.model.exported import NewFile
     from lvsdr.model.finding import ERROR
     from lvsdr.render.profile_text import profile_lines
 
     documents = _of_role(imported, role, alone=folder is None and session.format.for_people)
     findings = [*imported.findings, *_read_again(documents)]
-    texts = {name: (f"{line}\n" for line in profile_lines(it)) for name, it in documents.items()}
-    written = [] if folder is None else write_fresh(folder, texts)
+    files = [NewFile(name, tuple(profile_lines(it)), 0o640) for name, it in documents.items()]
+    written = [] if folder is None else new_files(folder, files)
     if session.format.for_people:
         from lvsdr.render.text import findings as finding_lines
 

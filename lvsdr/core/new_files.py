@@ -10,11 +10,11 @@ from pathlib import Path
 
 from lvsdr.core.durable_file import flush_folder
 from lvsdr.errors import CannotRun, ProfileError
-from lvsdr.model.exported import ExportedFile
+from lvsdr.model.exported import NewFile
 from lvsdr.model.printable import printable
 
 
-def new_files(folder: Path, files: Sequence[ExportedFile]) -> list[Path]:
+def new_files(folder: Path, files: Sequence[NewFile]) -> list[Path]:
     """Write files below a folder, as it were /, and return their paths; on disk on return.
 
     Raises ProfileError where one is there already, and CannotRun where one cannot be written. Then
@@ -32,16 +32,24 @@ def new_files(folder: Path, files: Sequence[ExportedFile]) -> list[Path]:
             except FileExistsError as error:
                 raise _is_there(Path(error.filename)) from error
             except OSError as error:
-                reason = (error.strerror or "").lower()
-                raise CannotRun(f"cannot write {printable(str(path))}: {reason}") from error
+                raise _refused(path, error) from error
         undo.pop_all()
     return paths
 
 
 def _is_there(path: Path) -> ProfileError:
     return ProfileError(
-        f"cannot write {printable(str(path))}: it is there already",
-        hints=["--out with another folder, and compare the two"],
+        f"cannot write {printable(str(path))}: it is there already (EEXIST)",
+        hints=["name another folder with --out, and compare the two"],
+    )
+
+
+def _refused(path: Path, error: OSError) -> CannotRun:
+    number = error.errno or 0
+    reason = f"{os.strerror(number).lower()} ({errno.errorcode.get(number, number)})"
+    return CannotRun(
+        f"cannot write {printable(str(path))}: {reason}",
+        hints=["name another folder with --out, or run lvsdr as root"],
     )
 
 
@@ -59,7 +67,7 @@ def _make_folders(folder: Path, undo: Undo) -> None:
     flush_folder(folder.parent)
 
 
-def _write(path: Path, file: ExportedFile, undo: Undo) -> None:
+def _write(path: Path, file: NewFile, undo: Undo) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     # Under its own name at once: what is half written is taken away again, or has no end.
     descriptor = os.open(path, flags, 0o600)

@@ -15,13 +15,13 @@ from lvsdr.model.late_dataclasses import dataclass
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from lvsdr.model.exported import ExportedFile, Exporting
+    from lvsdr.model.exported import Exporting, NewFile
     from lvsdr.model.finding import Finding
 
     class Writer(Protocol):
         """A module that writes the files of a format; raises ProfileError for what it cannot."""
 
-        def written(self, host: Exporting) -> Iterator[ExportedFile | Finding]: ...
+        def written(self, host: Exporting) -> Iterator[NewFile | Finding]: ...
 
 
 @dataclass(frozen=True, slots=True)

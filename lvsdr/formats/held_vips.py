@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from lvsdr.errors import ProfileError
 from lvsdr.formats.plain_names import plain_name
 from lvsdr.formats.sysctl_writer import settings_files, unknown_links
-from lvsdr.model.exported import ExportedFile, Exporting, lost
+from lvsdr.model.exported import Exporting, NewFile, lost
 from lvsdr.model.finding import Finding
 from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.objects import Address, Link, Route
@@ -58,7 +58,7 @@ def scope_lost(held: Held, program: str, look: str) -> Iterator[Finding]:
         )
 
 
-def silence_first(host: Exporting) -> Iterator[ExportedFile | Finding]:
+def silence_first(host: Exporting) -> Iterator[NewFile | Finding]:
     """Yield what comes before any VIP, and what a director's link may be lacking."""
     # A real server that holds a VIP and is not silent on ARP takes the director's place.
     yield from settings_files(host)

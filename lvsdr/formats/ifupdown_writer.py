@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from lvsdr.formats.held_vips import Held, held_vips, silence_first
 from lvsdr.formats.plain_names import plain_name
 from lvsdr.model.change import Change
-from lvsdr.model.exported import PROGRAM, ExportedFile, Exporting
+from lvsdr.model.exported import PROGRAM, Exporting, NewFile
 from lvsdr.model.finding import Finding
 from lvsdr.model.holder_kinds import HOLDING_ENDS
 from lvsdr.model.objects import Address, Link, Object
@@ -23,7 +23,7 @@ SCRIPT = "/etc/network/if-up.d/lvsdr"
 FAMILIES = {4: "inet", 6: "inet6"}
 
 
-def written(host: Exporting) -> Iterator[ExportedFile | Finding]:
+def written(host: Exporting) -> Iterator[NewFile | Finding]:
     """Yield the files: silence, then the stanzas of holders, then the script."""
     yield from silence_first(host)
     held = held_vips(host, "ifupdown")
@@ -31,10 +31,10 @@ def written(host: Exporting) -> Iterator[ExportedFile | Finding]:
     holders = [line for each in held if each.holder for line in _stanza(each, each.holder)]
     if holders:
         source = "# Read where /etc/network/interfaces says: source /etc/network/interfaces.d/*"
-        yield ExportedFile(STANZAS, (head, source, *holders))
+        yield NewFile(STANZAS, (head, source, *holders))
     ours = [line for each in held if each.holder is None for line in _case(each)]
     if ours:
-        yield ExportedFile(SCRIPT, ("#!/bin/sh", head, *_script(ours)), PROGRAM)
+        yield NewFile(SCRIPT, ("#!/bin/sh", head, *_script(ours)), PROGRAM)
 
 
 def _stanza(held: Held, holder: Link) -> Iterator[str]:

@@ -9,7 +9,7 @@ from math import ceil
 from lvsdr.formats.ldirectord_checks import check_lines, check_losses
 from lvsdr.formats.table_losses import directors, not_of_the_table, settings_typed, unsayable
 from lvsdr.model.address import endpoint
-from lvsdr.model.exported import ExportedFile, Exporting, lost
+from lvsdr.model.exported import Exporting, NewFile, lost
 from lvsdr.model.finding import Finding
 from lvsdr.model.health import WEIGHT, Health
 from lvsdr.model.ipvs import RealServer, VirtualServer, by_service
@@ -34,7 +34,7 @@ class _Said:
     target: ProbeTarget | None
 
 
-def written(host: Exporting) -> Iterator[ExportedFile | Finding]:
+def written(host: Exporting) -> Iterator[NewFile | Finding]:
     """Yield the file, and what it cannot hold."""
     lines = [f"# Made by lvsdr export, from {host.names}."]
     profiles = list(directors(host))
@@ -51,7 +51,7 @@ def written(host: Exporting) -> Iterator[ExportedFile | Finding]:
                 # An empty line ends a section.
                 lines += ["", *_section(each, apart=apart)]
                 yield from _losses(each)
-    yield ExportedFile(FILE, tuple(lines))
+    yield NewFile(FILE, tuple(lines))
     yield from not_of_the_table(host, PROGRAM)
     timeouts = [each for each in host.objects if isinstance(each, Timeout)]
     daemons = [each for each in host.objects if isinstance(each, SyncDaemon)]

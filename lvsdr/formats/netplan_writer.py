@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lvsdr.formats.held_vips import Held, held_vips, scope_lost, silence_first
 from lvsdr.formats.plain_names import plain_name
-from lvsdr.model.exported import PRIVATE, ExportedFile, Exporting, lost
+from lvsdr.model.exported import PRIVATE, Exporting, NewFile, lost
 from lvsdr.model.finding import Finding
 from lvsdr.model.objects import GUARD_METRIC, Address, Route
 
@@ -15,12 +15,12 @@ LARGEST = 2**31 - 1
 FILE = "/etc/netplan/90-lvsdr.yaml"
 
 
-def written(host: Exporting) -> Iterator[ExportedFile | Finding]:
+def written(host: Exporting) -> Iterator[NewFile | Finding]:
     """Yield the files: silence, then the links."""
     yield from silence_first(host)
     held = held_vips(host, "netplan")
     head = f"# Made by lvsdr export, from {host.names}."
-    yield ExportedFile(FILE, (head, *_lines(held)), PRIVATE)
+    yield NewFile(FILE, (head, *_lines(held)), PRIVATE)
     for each in held:
         yield from _lost(each)
 

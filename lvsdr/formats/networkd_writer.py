@@ -8,7 +8,7 @@ from pathlib import PurePath
 from lvsdr.errors import ProfileError
 from lvsdr.formats.held_vips import Held, held_vips, silence_first
 from lvsdr.formats.plain_names import plain_name
-from lvsdr.model.exported import ExportedFile, Exporting
+from lvsdr.model.exported import Exporting, NewFile
 from lvsdr.model.finding import Finding
 from lvsdr.model.objects import Address, Link, Route
 
@@ -21,20 +21,18 @@ FIRST = "05"
 KEPT = ("[Network]", "KeepConfiguration=static", "IgnoreCarrierLoss=yes")
 
 
-def written(host: Exporting) -> Iterator[ExportedFile | Finding]:
+def written(host: Exporting) -> Iterator[NewFile | Finding]:
     """Yield the files: silence, then each link."""
     yield from silence_first(host)
     head = f"# Made by lvsdr export, from {host.names}."
     for each in held_vips(host, "networkd"):
         if each.holder is None:
-            yield ExportedFile(_drop_in(host, each), (head, *KEPT, *_addresses(each)))
+            yield NewFile(_drop_in(host, each), (head, *KEPT, *_addresses(each)))
             continue
         if each.holder.link_kind == "dummy":
             kind = ("[NetDev]", f"Name={each.name}", "Kind=dummy")
-            yield ExportedFile(f"{FOLDER}/{FIRST}-{each.name}.netdev", (head, *kind))
-        yield ExportedFile(
-            f"{FOLDER}/{FIRST}-{each.name}.network", (head, *_network(each, each.holder))
-        )
+            yield NewFile(f"{FOLDER}/{FIRST}-{each.name}.netdev", (head, *kind))
+        yield NewFile(f"{FOLDER}/{FIRST}-{each.name}.network", (head, *_network(each, each.holder)))
 
 
 def _drop_in(host: Exporting, held: Held) -> str:

@@ -14,7 +14,7 @@ from lvsdr.errors import ProfileError
 from lvsdr.formats.held_vips import Held, held_vips, scope_lost, silence_first
 from lvsdr.formats.networkd import settings
 from lvsdr.formats.networkmanager import addresses
-from lvsdr.model.exported import PRIVATE, Beside, ExportedFile, Exporting, lost
+from lvsdr.model.exported import PRIVATE, Beside, Exporting, NewFile, lost
 from lvsdr.model.finding import Finding
 from lvsdr.model.objects import Address, Link
 
@@ -28,7 +28,7 @@ NUMBERED = re.compile(r"address(?:es)?([0-9]*)")
 WITHOUT = frozenset({"disabled", "ignore", "link-local"})
 
 
-def written(host: Exporting) -> Iterator[ExportedFile | Finding]:
+def written(host: Exporting) -> Iterator[NewFile | Finding]:
     """Yield the files: silence, then each link."""
     yield from silence_first(host)
     for each in held_vips(host, "networkmanager"):
@@ -37,7 +37,7 @@ def written(host: Exporting) -> Iterator[ExportedFile | Finding]:
         else:
             head = f"# Made by lvsdr export, from {host.names}."
             path = f"{FOLDER}/lvsdr-{each.name}.nmconnection"
-            yield ExportedFile(path, (head, *_connection(each, each.holder)), PRIVATE)
+            yield NewFile(path, (head, *_connection(each, each.holder)), PRIVATE)
         yield from _lost(each)
 
 
@@ -66,7 +66,7 @@ def _connection(held: Held, holder: Link) -> Iterator[str]:
             yield f"route{number}_options=type={route.route_kind}"
 
 
-def _beside(beside: Beside | None, held: Held) -> ExportedFile:
+def _beside(beside: Beside | None, held: Held) -> NewFile:
     if beside is None:
         raise ProfileError(
             f"cannot export the VIPs on {held.name} to networkmanager: they go into the connection"
@@ -91,7 +91,7 @@ def _beside(beside: Beside | None, held: Held) -> ExportedFile:
         if new:
             lines = _with(lines, section, new, beside)
     path = f"{FOLDER}/{PurePath(beside.path).name}"
-    return ExportedFile(path, tuple(lines), PRIVATE)
+    return NewFile(path, tuple(lines), PRIVATE)
 
 
 def _with(lines: list[str], section: str, vips: Sequence[Address], beside: Beside) -> list[str]:

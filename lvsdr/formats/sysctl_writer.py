@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lvsdr.errors import ProfileError
 from lvsdr.formats.plain_names import plain_name
-from lvsdr.model.exported import ExportedFile, Exporting, lost
+from lvsdr.model.exported import Exporting, NewFile, lost
 from lvsdr.model.finding import Finding
 from lvsdr.model.holder_kinds import HOLDING_ENDS
 from lvsdr.model.objects import Link, Sysctl
@@ -25,7 +25,7 @@ REASONS = {
 }
 
 
-def written(host: Exporting) -> Iterator[ExportedFile | Finding]:
+def written(host: Exporting) -> Iterator[NewFile | Finding]:
     """Yield the file with the settings, and that of modules."""
     files = list(settings_files(host))
     if not files:
@@ -37,16 +37,16 @@ def written(host: Exporting) -> Iterator[ExportedFile | Finding]:
     yield from unknown_links(host)
 
 
-def settings_files(host: Exporting) -> Iterator[ExportedFile]:
+def settings_files(host: Exporting) -> Iterator[NewFile]:
     """Yield the files that a host needs whoever sets up its links: none where it has none."""
     sysctls = [each for each in host.objects if isinstance(each, Sysctl)]
     modules = list(_modules(host, sysctls))
     head = f"# Made by lvsdr export, from {host.names}."
     if modules:
         # systemd reads them before settings, which are those of modules that are there.
-        yield ExportedFile(MODULES, (head, *modules))
+        yield NewFile(MODULES, (head, *modules))
     if sysctls:
-        yield ExportedFile(SETTINGS, (head, *_lines(sysctls)))
+        yield NewFile(SETTINGS, (head, *_lines(sysctls)))
 
 
 def _lines(sysctls: list[Sysctl]) -> Iterator[str]:

@@ -13,8 +13,8 @@ PRIVATE, PROGRAM = 0o600, 0o755
 
 
 @dataclass(frozen=True, slots=True)
-class ExportedFile:
-    """A file of another program: where it reads it, its lines, and who may read or run it."""
+class NewFile:
+    """A file to be written: where it is read, its lines, and who may read or run it."""
 
     path: str
     lines: tuple[str, ...]

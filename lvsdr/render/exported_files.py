@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from lvsdr.model.exported import ExportedFile
+    from lvsdr.model.exported import NewFile
     from lvsdr.model.finding import Finding
 
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Exported:
     """Files, and what they cannot hold; `placed` is where they were written, None for nowhere."""
 
-    files: Sequence[ExportedFile]
+    files: Sequence[NewFile]
     findings: Sequence[Finding]
     placed: Sequence[Path] | None = None
 

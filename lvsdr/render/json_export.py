@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lvsdr.model.exported import ExportedFile
+from lvsdr.model.exported import NewFile
 from lvsdr.render.exported_files import Exported
 from lvsdr.render.json_fields import Document, finding
 
@@ -18,5 +18,5 @@ def exported_document(result: Exported) -> Document:
     return {"format": "lvsdr/export/1", "files": files, "findings": findings}
 
 
-def _text(file: ExportedFile) -> str:
+def _text(file: NewFile) -> str:
     return "".join(f"{line}\n" for line in file.lines)

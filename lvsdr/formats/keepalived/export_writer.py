@@ -10,7 +10,7 @@ from lvsdr.formats.keepalived.conf_writer import Vrrp, global_lines
 from lvsdr.formats.keepalived.instance_writer import vrrp_lines
 from lvsdr.formats.keepalived.server_writer import virtual_server_lines
 from lvsdr.formats.table_losses import directors, not_of_the_table, settings_typed, unsayable
-from lvsdr.model.exported import ExportedFile, Exporting, lost
+from lvsdr.model.exported import Exporting, NewFile, lost
 from lvsdr.model.finding import Finding
 from lvsdr.model.ipvs import RealServer, VirtualServer, by_service
 from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
@@ -24,7 +24,7 @@ WORDS = {"tcp": "tcp", "tcp_fin": "tcpfin", "udp": "udp"}
 UNCHECKED = "No check of keepalived's"
 
 
-def written(host: Exporting) -> Iterator[ExportedFile | Finding]:
+def written(host: Exporting) -> Iterator[NewFile | Finding]:
     """Yield the file, and what it cannot hold."""
     profile, *others = directors(host)
     if others:
@@ -49,7 +49,7 @@ def written(host: Exporting) -> Iterator[ExportedFile | Finding]:
         said, findings = _virtual_server(server, servers.get(server.service, []), owned)
         lines += said
         yield from findings
-    yield ExportedFile(FILE, tuple(lines))
+    yield NewFile(FILE, tuple(lines))
     yield from not_of_the_table(host, PROGRAM, holds_vips=True)
     if not switched:
         yield from settings_typed(list(profile.sync_daemons), PROGRAM, "sync daemons as these")
