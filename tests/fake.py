@@ -66,6 +66,7 @@ class FakeKernel:
         self.counted: dict[Key, Counters] = {}
         self.connected = ConnectionsSeen()
         self.checking: tuple[Checker, ...] = ()
+        self.former: tuple[Checker, ...] = ()
         self.table = TableState()
         self.missing: CannotRun | None = None
         self.reads = 0
@@ -147,6 +148,9 @@ class FakeKernel:
     def checkers(self) -> tuple[Checker, ...]:
         self._read()
         return self.checking
+
+    def former_checkers(self) -> tuple[Checker, ...]:
+        return self.former
 
     def _route(self, packet: Packet) -> RouteTo:
         """Look no further than the addresses: what is on a link is local, all else is near."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from lvsdr.cli.director_verbs import apply, plan
+from lvsdr.cli.director_verbs import apply, plan, withdraw
 from lvsdr.cli.options import Command, lock_option
 from lvsdr.cli.role_commands import role_command, withdrawal
 from lvsdr.render.results import Applied, Planned
@@ -24,13 +24,25 @@ standby_option = click.option(
     is_flag=True,
     help="Make it the standby that keepalived says it is.",
 )
+adopt_option = click.option(
+    "--adopt",
+    is_flag=True,
+    help="Take over the VIPs and servers that are there: they go with the profile.",
+)
+leave_option = click.option(
+    "--leave",
+    is_flag=True,
+    help="Leave the VIPs and servers as they are, and forget them.",
+)
 
 
 def of_a_director() -> tuple[click.Command, ...]:
     """Return plan, apply and withdraw of a director."""
-    options: tuple[Command, ...] = (take_over_option, even_on_standby_option, standby_option)
+    own: tuple[Command, ...] = (even_on_standby_option, adopt_option)
     return (
-        role_command("director", plan, Planned, even_on_standby_option),
-        role_command("director", apply, Applied, lock_option, *options),
-        withdrawal("director"),
+        role_command("director", plan, Planned, *own),
+        role_command(
+            "director", apply, Applied, lock_option, take_over_option, standby_option, *own
+        ),
+        withdrawal("director", withdraw, leave_option),
     )

@@ -73,11 +73,20 @@ def refuse_standby(said: Notice | None) -> None:
 
 
 def planned(
-    profile: DirectorProfile, kernel: Kernel, session: Session, standby_state: str
+    profile: DirectorProfile,
+    kernel: Kernel,
+    session: Session,
+    standby_state: str,
+    *,
+    adopt: bool = False,
 ) -> Situation:
     """Return what is between this host and the profile: as a standby where it is one."""
     from lvsdr.core.situation import plan_apply, plan_standby
 
+    if adopt and not standby_state:
+        from lvsdr.core.adoption import plan_adoption
+
+        return plan_adoption(profile, kernel, session.book())
     make = plan_standby if standby_state else plan_apply
     return make(profile, kernel, session.book())
 

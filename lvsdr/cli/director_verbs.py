@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lvsdr.cli import container, director_state
-from lvsdr.cli.role_verbs import read_profile
+from lvsdr.cli.role_verbs import given_back, named_or_read, read_profile
+from lvsdr.cli.role_verbs import withdraw as give_back
 from lvsdr.cli.session import Session
 from lvsdr.cli.silencing import said_beforehand
 from lvsdr.errors import CannotRun
+from lvsdr.model.late_dataclasses import replace
 from lvsdr.render.results import Applied, Planned
 
 if TYPE_CHECKING:
@@ -20,13 +22,20 @@ if TYPE_CHECKING:
     from lvsdr.core.kernel_interface import Kernel
     from lvsdr.core.situation import Situation
     from lvsdr.keepalived.vrrp_states import Notice
+    from lvsdr.model.change import Kept
     from lvsdr.model.host import Host
     from lvsdr.model.profile import DirectorProfile
     from lvsdr.model.silence import Silence
     from lvsdr.proof.take_over import Ask
 
 
-def plan(session: Session, profile: Path, role: str, even_on_standby: bool = False) -> int:
+def plan(
+    session: Session,
+    profile: Path,
+    role: str,
+    even_on_standby: bool = False,
+    adopt: bool = False,
+) -> int:
     """Show what apply would change; exit 1 if anything.
 
     Where keepalived says BACKUP or FAULT, it is shown what a standby lacks.
@@ -41,13 +50,21 @@ def plan(session: Session, profile: Path, role: str, even_on_standby: bool = Fal
             *container.host_side(session, wanted, kernel),
             *director_state.vip_gateways(session, wanted),
         )
-        situation = director_state.planned(wanted, kernel, session, state)
+        situation = director_state.planned(wanted, kernel, session, state, adopt=adopt)
+        notes, kept = _adoption(situation, kernel) if adopt and not state else ((), ())
         kernel.know(situation.todo)
         foreign = foreign_servers_of(wanted, situation, kernel)
         silences = falling_silent(wanted, situation, kernel)
-    session.tell((*situation.notes, *map(container.noted, around)))
-    session.show(Planned(situation.todo, situation.drift, foreign, state, silences))
+    session.tell((*situation.notes, *map(container.noted, around), *notes))
+    session.show(Planned(situation.todo, situation.drift, foreign, state, silences, kept))
     return 1 if situation.todo else 0
+
+
+def _adoption(situation: Situation, kernel: Kernel) -> tuple[tuple[str, ...], tuple[Kept, ...]]:
+    """Return what people have to know of an adoption, and what would be adopted."""
+    from lvsdr.cli import adopting
+
+    return tuple(adopting.refused(situation, kernel)), adopting.adopted(situation, kernel)
 
 
 def apply(  # noqa: PLR0913, PLR0917 - as many options
@@ -57,6 +74,7 @@ def apply(  # noqa: PLR0913, PLR0917 - as many options
     take_over: bool = False,
     even_on_standby: bool = False,
     standby: bool = False,
+    adopt: bool = False,
 ) -> int:
     """Make this host the director of the profile, or leave it as it was.
 
@@ -71,12 +89,12 @@ def apply(  # noqa: PLR0913, PLR0917 - as many options
         notes: list[str] = []
         silences: list[Silence] = []
         if standby:
-            situation = _stood_by(wanted, kernel, session, said)
+            situation = _stood_by(wanted, kernel, session, said, adopt=adopt)
         else:
             if not even_on_standby:
                 director_state.refuse_standby(said)
             unasked = take_over or even_on_standby or _is_master(said)
-            situation = _taken_up(session, profile, wanted, kernel, unasked, notes, silences)
+            situation = _taken_up(session, profile, wanted, kernel, notes, silences, unasked, adopt)
     return _shown(session, situation, (*notes, *map(container.noted, around)), silences)
 
 
@@ -85,29 +103,56 @@ def _taken_up(  # noqa: PLR0913, PLR0917 - whose profile it is, and what is told
     file: Path,
     profile: DirectorProfile,
     kernel: Kernel,
-    unasked: bool,
     notes: list[str],
     silences: list[Silence],
+    unasked: bool,
+    adopt: bool,
 ) -> Situation:
     """Make this host the director; but where it is `unasked`, nobody else may have a VIP.
 
-    Fills `notes` and `silences`.
+    With `adopt`, what others have set up is taken over. Fills `notes` and `silences`.
     """
+    from lvsdr.cli import adopting
     from lvsdr.core import workflow
     from lvsdr.core.one_table import refuse_services_of_keepalived
+    from lvsdr.core.situation import plan_apply
 
     host, book = kernel.read_host(), session.book()
+    refuse = adopting.refuse_what_others_have if adopt else refuse_services_of_keepalived
 
     def first(planned: Situation) -> None:
-        refuse_services_of_keepalived(planned, kernel)
+        refuse(planned, kernel)
         if not unasked:
             notes.extend(_asked(session, file, profile, kernel, planned, briefly))
         silences.extend(said_beforehand(session, profile, planned, kernel))
 
+    plan_it = adopting.plan_adoption if adopt else partial(plan_apply, host=host)
     with _asking(session, None if unasked else profile, host) as briefly:
-        return workflow.apply(
-            profile, kernel, book, session.announcer, first=first, file=file, host=host
+        situation = workflow.apply(
+            profile, kernel, book, session.announcer, plan_it, first=first, file=file
         )
+    return replace(situation, kept=adopting.adopted(situation, kernel)) if adopt else situation
+
+
+def withdraw(  # noqa: PLR0913, PLR0917 - as many options
+    session: Session,
+    profile: Path,
+    role: str,
+    name: str | None = None,
+    without_record: bool = False,
+    leave: bool = False,
+) -> int:
+    """Give back exactly what was there before the first apply."""
+    if not leave:
+        return give_back(session, profile, role, name, without_record)
+    from lvsdr.core import workflow
+    from lvsdr.core.withdrawal import plan_leaving
+
+    wanted, book = named_or_read(session, profile, role, name), session.book()
+    with book.locked(session.lock_timeout), session.kernel() as kernel:
+        situation = plan_leaving(wanted, kernel, book)
+        workflow.converge(situation, kernel, book)
+    return given_back(session, situation)
 
 
 def _shown(
@@ -189,11 +234,20 @@ def _is_master(said: Notice | None) -> bool:
 
 
 def _stood_by(
-    profile: DirectorProfile, kernel: Kernel, session: Session, said: Notice | None
+    profile: DirectorProfile,
+    kernel: Kernel,
+    session: Session,
+    said: Notice | None,
+    *,
+    adopt: bool,
 ) -> Situation:
     """Make this host the standby of the profile; raise CannotRun where it is to be none."""
     from lvsdr.core import workflow
 
+    if adopt:
+        import click
+
+        raise click.UsageError("a standby adopts nothing: --adopt and --standby exclude each other")
     if not director_state.is_standby(said):
         word = "keepalived has said nothing of it" if said is None else director_state.spoken(said)
         raise CannotRun(

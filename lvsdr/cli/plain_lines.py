@@ -127,7 +127,13 @@ def _apply_realserver() -> Work:
     return apply
 
 
-def _withdraw() -> Work:
+def _withdraw_director() -> Work:
+    from lvsdr.cli.director_verbs import withdraw
+
+    return withdraw
+
+
+def _withdraw_realserver() -> Work:
     from lvsdr.cli.role_verbs import withdraw
 
     return withdraw
@@ -142,8 +148,8 @@ def _notify() -> Work:
 OF_A_ROLE: Mapping[tuple[str, ...], Callable[[], Work]] = {
     ("director", "plan"): _plan_director,
     ("director", "apply"): _apply_director,
-    ("director", "withdraw"): _withdraw,
+    ("director", "withdraw"): _withdraw_director,
     ("realserver", "plan"): _plan_realserver,
     ("realserver", "apply"): _apply_realserver,
-    ("realserver", "withdraw"): _withdraw,
+    ("realserver", "withdraw"): _withdraw_realserver,
 }

@@ -48,7 +48,7 @@ def of_a_realserver() -> tuple[click.Command, ...]:
     )
 
 
-def withdrawal(role: str) -> click.Command:
-    """Return the command withdraw of a role."""
-    options: tuple[Command, ...] = (lock_option, name_option, without_record_option)
-    return role_command(role, withdraw, Applied, *options)
+def withdrawal(role: str, work: Work = withdraw, *more: Command) -> click.Command:
+    """Return the command withdraw of a role, with `more` options of its own."""
+    options: tuple[Command, ...] = (lock_option, name_option, without_record_option, *more)
+    return role_command(role, work, Applied, *options)

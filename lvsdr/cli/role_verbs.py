@@ -68,12 +68,21 @@ def withdraw(
     """Give back exactly what was there before the first apply."""
     from lvsdr.core import workflow
 
-    wanted: Profile | str = f"{role}:{name}"
-    if name is None:
-        wanted = read_profile(session, profile, role, going=True)
-    book = session.book()
-    with book.locked(session.lock_timeout), session.kernel() as kernel:
-        situation = workflow.withdraw(wanted, kernel, book, without_record=without_record)
+    wanted = named_or_read(session, profile, role, name)
+    with session.book().locked(session.lock_timeout), session.kernel() as kernel:
+        situation = workflow.withdraw(wanted, kernel, session.book(), without_record=without_record)
+    return given_back(session, situation)
+
+
+def named_or_read(session: Session, profile: Path, role: str, name: str | None) -> Profile | str:
+    """Return the profile of a withdrawal, or ROLE:NAME where it is known by its name alone."""
+    if name is not None:
+        return f"{role}:{name}"
+    return read_profile(session, profile, role, going=True)
+
+
+def given_back(session: Session, situation: Situation) -> int:
+    """Show what a withdrawal has done, and return the exit code."""
     session.tell(situation.notes)
     session.show(Applied(situation.todo, kept=(*situation.kept, *situation.in_use)))
     return 1 if any(each.ours for each in situation.kept) else 0

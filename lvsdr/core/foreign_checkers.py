@@ -18,11 +18,7 @@ def taken_out(todo: Plan, left: Objects, kernel: Kernel) -> dict[Key, Down]:
     In services that are there: a checker that runs names the service, and the real server in it;
     and it is not lvsdr that has `left` it so.
     """
-    back = {
-        each.key: each
-        for each in _putting_back(todo)
-        if (known := left.get(each.key)) is None or serves(known)
-    }
+    back = {each.key: each for each in put_back(todo, left)}
     if not back:
         # As in nearly every plan, which need not pay for what a checker is known by.
         return {}
@@ -38,8 +34,17 @@ def taken_out(todo: Plan, left: Objects, kernel: Kernel) -> dict[Key, Down]:
     return found
 
 
+def put_back(todo: Plan, left: Objects) -> Iterator[Change]:
+    """Yield the changes that put real servers into services that are there, or give them weight.
+
+    Not those that lvsdr itself has `left` without weight.
+    """
+    for each in _putting_back(todo):
+        if (known := left.get(each.key)) is None or serves(known):
+            yield each
+
+
 def _putting_back(todo: Plan) -> Iterator[Change]:
-    """Yield the changes that put real servers into services that are there, or give them weight."""
     spread = (each.after for each in todo if each.before is None)
     made = {each.service for each in spread if isinstance(each, VirtualServer)}
     service, new = None, False

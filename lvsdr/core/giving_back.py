@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.record import Record
@@ -14,6 +14,7 @@ from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import (
     Address,
     Baseline,
+    Key,
     Link,
     Object,
     Objects,
@@ -100,7 +101,12 @@ def held_by_others(owner: str, record: Record) -> tuple[Kept, ...]:
     )
 
 
-def begun_on_shared(owner: str, record: Record) -> Objects:
+def let_go_of(owner: str, record: Record, absent: Iterable[Key] = ()) -> Baseline:
+    """Return how what `owner` lets go of becomes: as before it, or as another profile has it."""
+    return {**record.baseline_of(owner, absent), **_begun_on_shared(owner, record)}
+
+
+def _begun_on_shared(owner: str, record: Record) -> Objects:
     """Return what another profile holds, and a run of `owner` that failed may have changed."""
     begun = {item.key for item in record.intents.get(owner, ())}
     others = (claims for other, claims in record.claims.items() if other != owner)

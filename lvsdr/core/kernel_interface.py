@@ -61,6 +61,9 @@ class Kernel(Protocol):
     def checkers(self) -> Iterable[Checker]:
         """Return the programs that run here and take real servers out of the table."""
 
+    def former_checkers(self) -> Iterable[Checker]:
+        """Return the programs that may have set up the table, and do not run, by their files."""
+
     def counters(
         self, services: Collection[Key], rips: Collection[str] = ()
     ) -> Mapping[Key, Counters]:

@@ -158,6 +158,12 @@ class Record:
         record = replace(self, baseline=baseline, intents=pending)
         return record if drained is None else record.draining(owner, drained)
 
+    def adopting(self, objects: Collection[Object]) -> Record:
+        """Return the record in which `objects`, which are claimed, were nobody's before."""
+        if not objects:
+            return self
+        return replace(self, baseline={**self.baseline, **{it.key: None for it in objects}})
+
     def draining(self, owner: str, keys: Collection[Key]) -> Record:
         """Return the record in which those, and no others, of the owner's objects are drained."""
         drained = {**self.drained, owner: frozenset(keys)}

@@ -11,10 +11,10 @@ from lvsdr.core.both_roles import DirectorVip, left_to_director
 from lvsdr.core.folding import Fingerprints, left_alone, marked, remarked, with_record
 from lvsdr.core.foreign_checkers import taken_out
 from lvsdr.core.giving_back import (
-    begun_on_shared,
     half_given_back,
     left_to_others,
     left_to_table_owner,
+    let_go_of,
     still_valid,
     used_by_others,
     without,
@@ -34,7 +34,7 @@ from lvsdr.model.health import REMOVE
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer
 from lvsdr.model.late_dataclasses import dataclass, field, replace
-from lvsdr.model.objects import NOTHING, Baseline, Key, Link, Objects
+from lvsdr.model.objects import NOTHING, Baseline, Link, Object, Objects
 from lvsdr.model.profile import DirectorProfile, Origin, Profile
 from lvsdr.profile import roles
 
@@ -48,7 +48,7 @@ class Situation:
     of service whatever it says. Where it is `partial`, the profile's other objects stay as they
     are. `director_vips` are left to the director's profile. `links` are
     the kernel's numbers of links by their names, `origin` is where the profile comes from; it is
-    `profile` where all of it is wanted.
+    `profile` where all of it is wanted. What is `adopted` is lvsdr's, as if nobody had had it.
     """
 
     owner: str
@@ -65,6 +65,7 @@ class Situation:
     links: Mapping[str, int] = field(default_factory=dict)
     origin: Origin | None = None
     profile: Profile | None = None
+    adopted: tuple[Object, ...] = ()
 
     @property
     def record_before(self) -> Record:
@@ -73,7 +74,7 @@ class Situation:
         desired = {**self.desired, **self.out.lifted} if self.out.lifted else self.desired
         record = self.record.claim(
             self.owner, desired, self.observed, self.out.drained, half, self.out.removed
-        )
+        ).adopting(self.adopted)
         # What is taken out and goes is given back: until then it is known whose it is.
         going = {
             key: each
@@ -205,11 +206,6 @@ def _in_service(  # noqa: PLR0913, PLR0917 - what is wanted where, and who is ou
         return _in_service(profile, every, out, kernel, record, order, heeded=False)
     out = replace(out, removed=here.removed, lifted=here.lifted)
     return replace(situation, out=out, kept=(*stays, *situation.kept))
-
-
-def let_go_of(owner: str, record: Record, absent: Iterable[Key] = ()) -> Baseline:
-    """Return how what `owner` lets go of becomes: as before it, or as another profile has it."""
-    return {**record.baseline_of(owner, absent), **begun_on_shared(owner, record)}
 
 
 def situation_of(  # noqa: PLR0913, PLR0917 - those of the plan, and what it is made from

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from lvsdr.core.book import Book
 from lvsdr.core.folding import read_already
-from lvsdr.core.giving_back import held_by_others, left_to_table_owner, without
+from lvsdr.core.giving_back import (
+    held_by_others,
+    left_to_table_owner,
+    let_go_of,
+    without,
+)
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.left_behind import on_other_links, unrecorded
 from lvsdr.core.record import Record, owner_of
-from lvsdr.core.situation import Situation, let_go_of, record_of, situation_of
+from lvsdr.core.situation import Situation, record_of, situation_of
 from lvsdr.errors import ProfileError
 from lvsdr.model.change import Kept
+from lvsdr.model.ipvs import SERVER_KINDS
 from lvsdr.model.late_dataclasses import replace
-from lvsdr.model.objects import NOTHING
+from lvsdr.model.objects import NOTHING, Address, keyed
 from lvsdr.model.profile import Profile
+
+LEFT = frozenset({Address.kind, *SERVER_KINDS})
 
 
 def plan_withdrawal(
@@ -45,6 +53,20 @@ def plan_withdrawal_of(owner: str, kernel: Kernel, book: Book) -> Situation:
             hints=[f"it has: {known or 'none'}"],
         )
     return _withdrawal(owner, kernel, record)
+
+
+def plan_leaving(profile: Profile | str, kernel: Kernel, book: Book) -> Situation:
+    """Return what is between this host and one on which others have the VIPs and the servers.
+
+    Both stay as they are, and lvsdr forgets them; settings and daemons go back to what they were.
+    """
+    if isinstance(profile, str):
+        owner, record = profile, plan_withdrawal_of(profile, kernel, book).record
+    else:
+        owner, record = owner_of(profile), record_of(kernel, book, read_already(profile))
+    left = {**record.claims.get(owner, {}), **keyed(record.intents.get(owner, ()))}
+    stays = (item for key, item in left.items() if key[0] in LEFT)
+    return _withdrawal(owner, kernel, record, tuple(Kept(item, "is left") for item in stays))
 
 
 def _withdrawal(

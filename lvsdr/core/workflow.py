@@ -12,7 +12,6 @@ from lvsdr.core.announced_vips import INTERVAL, ROUNDS, OpenAnnouncer, announcin
 from lvsdr.core.book import Book
 from lvsdr.core.folding import Fingerprints
 from lvsdr.core.kernel_interface import Kernel
-from lvsdr.core.plan_order import Order, by_layers
 from lvsdr.core.planner import plan, planned_keys, touched, way_back
 from lvsdr.core.record import Record
 from lvsdr.core.situation import Situation, plan_apply
@@ -20,7 +19,6 @@ from lvsdr.core.withdrawal import plan_withdrawal, plan_withdrawal_of
 from lvsdr.errors import CannotRun, LvsdrError, NotConverged, Stuck
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Plan
-from lvsdr.model.host import Host
 from lvsdr.model.objects import Address, Objects
 from lvsdr.model.profile import DirectorProfile, Profile, command
 
@@ -30,18 +28,18 @@ def apply(  # noqa: PLR0913, PLR0917 - what is wanted where, and what has to be 
     kernel: Kernel,
     book: Book,
     announcer: OpenAnnouncer,
-    order: Order = by_layers,
+    plan_it: Callable[[Profile, Kernel, Book], Situation] = plan_apply,
     first: Callable[[Situation], None] = lambda _: None,
     file: Path | None = None,
-    host: Host | None = None,
 ) -> Situation:
     """Bring the host to `profile`, or leave it as it was and raise; announce what is new.
 
+    `plan_it` makes the plan, of an apply or of an adoption.
     `first` looks at the situation before the first change; where it raises, there is none. The
-    record has `file`, for whoever looks for the profile later. `host` is what was read of this host
-    already. Returns how it stood before; its plan has been carried out.
+    record has `file`, for whoever looks for the profile later. Returns how it stood before; its
+    plan has been carried out.
     """
-    situation = plan_apply(profile, kernel, book, order=order, host=host).coming_from(file)
+    situation = plan_it(profile, kernel, book).coming_from(file)
     first(situation)
     with announcing(profile, new_vips(situation.todo), announcer) as announce:
         converge(situation, kernel, book, announce)

@@ -77,7 +77,8 @@ def _take_over(roles: Roles, access: HostAccess, report: Report) -> None:
 def _lead(profile: DirectorProfile, access: HostAccess, report: Report) -> None:
     announced: list[IPAddress] = []
     announcer = partial(interruptible_announcer, access, announced)
-    situation = workflow.apply(profile, access.kernel, access.book, announcer, to_take_over)
+    plan_it = partial(plan_apply, order=to_take_over)
+    situation = workflow.apply(profile, access.kernel, access.book, announcer, plan_it)
     report.add(situation)
     report.announced += tuple(announced)
 

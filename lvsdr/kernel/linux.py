@@ -160,6 +160,12 @@ class LinuxKernel(Closing):
 
         return running_checkers.checkers()
 
+    def former_checkers(self) -> Iterable[Checker]:
+        """Return those that may have set up the table, and do not run."""
+        from lvsdr.kernel.views import running_checkers  # noqa: PLC0415
+
+        return running_checkers.former_checkers()
+
     def counters(
         self, services: Collection[Key], rips: Collection[str] = ()
     ) -> Mapping[Key, Counters]:

@@ -62,6 +62,7 @@ def _planned(result: Planned) -> Document:
         "foreign": [json_fields.foreign(item) for item in result.foreign],
         "silences": [json_fields.silence(item) for item in result.silences],
         "standby": result.standby or None,
+        "kept": [json_fields.kept(each) for each in result.kept],
     }
 
 

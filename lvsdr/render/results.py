@@ -42,7 +42,7 @@ class Planned:
     """What `apply` would change; `drift` is what others have done since: how lvsdr left it, now.
 
     `foreign` are servers of the profile's VIPs that no profile names. `standby` is BACKUP or FAULT
-    where keepalived says so: a standby's plan then. `silences` is what falls silent on ARP.
+    where keepalived says so: a standby's plan then. `silences` fall silent on ARP. `kept`: adopted.
     """
 
     changes: Plan
@@ -50,14 +50,14 @@ class Planned:
     foreign: Sequence[Object] = ()
     standby: str = ""
     silences: Sequence[Silence] = ()
+    kept: Sequence[Kept] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
     """What was changed, by `apply` or `withdraw`, and the VIPs that the segment was told of.
 
-    `kept` is what was let go of and did not become what it was before. `silences` as of Planned:
-    people were told of them before.
+    `kept` is adopted, or was let go of and is not what it was before. `silences` were told before.
     """
 
     changes: Plan

@@ -14,6 +14,7 @@ from lvsdr.render.page_width import USUAL, broken
 
 if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress
+    from lvsdr.model.change import Kept
     from lvsdr.model.client_connections import ConnectionsSeen
     from lvsdr.model.counters import Counters
     from lvsdr.model.neighbour_claim import Answer
@@ -26,6 +27,7 @@ COUNTED = ("active", "inactive", "persistent", "conn/s", "packets/s", "bytes/s")
 DROPPED = ("bytes/s", "packets/s", "persistent", "conn/s")
 GAP = 2
 MOST_ANSWERS = 16
+MOST_KEPT = 20
 STRANGER = "unknown host"
 # A state that is shorter has its place beside the columns, a longer one perhaps below.
 SHORT = 20
@@ -154,6 +156,14 @@ def beside_a_plan(result: Planned) -> Iterator[str]:
     """Yield what a plan leaves to others, and what it takes from them."""
     yield from foreign_lines(result.foreign)
     yield from (f"warning: {line}" for line in told(result.silences, MOST_SILENCES))
+    yield from kept_lines(result.kept)
+
+
+def kept_lines(kept: Sequence[Kept]) -> Iterator[str]:
+    """Yield what is kept as it is, and why; of many, some."""
+    yield from (f"= {each}" for each in kept[:MOST_KEPT])
+    if len(kept) > MOST_KEPT:
+        yield f"= and {len(kept) - MOST_KEPT} more: --format json names them all"
 
 
 def last_line(result: Verified) -> Iterator[str]:

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from lvsdr.model.explanation import Answering
     from lvsdr.model.finding import Finding
 
-MOST_KEPT = 20
-
 
 def lines(result: Result) -> Iterable[str]:
     """Return the lines of a result; whoever prints them makes them safe for a terminal."""
@@ -60,7 +58,7 @@ def changes(plan: Plan) -> Iterator[str]:
 def _planned(result: Planned) -> Iterator[str]:
     yield from changes(result.changes)
     yield from _drift(result.drift)
-    if result.foreign or result.silences:
+    if result.foreign or result.silences or result.kept:
         from lvsdr.render.status_verify_text import beside_a_plan
 
         yield from beside_a_plan(result)
@@ -77,9 +75,10 @@ def applied(result: Applied) -> Iterator[str]:
     """Yield what was changed, kept and announced."""
     if result.changes or not result.kept:
         yield from changes(result.changes)
-    yield from (f"= {each}" for each in result.kept[:MOST_KEPT])
-    if len(result.kept) > MOST_KEPT:
-        yield f"= and {len(result.kept) - MOST_KEPT} more: --format json names them all"
+    if result.kept:
+        from lvsdr.render.status_verify_text import kept_lines
+
+        yield from kept_lines(result.kept)
     yield from _announced(Announced(result.announced))
 
 

@@ -9,7 +9,9 @@ from pathlib import Path, PurePath
 
 from lvsdr.formats.bounded_file import text_of
 from lvsdr.formats.keepalived.checked_services import checked_services
+from lvsdr.formats.keepalived.conf_in_use import DEFAULT_FILE as CONF
 from lvsdr.formats.keepalived.conf_in_use import KEEPALIVED, ROOT, in_use, program_of
+from lvsdr.formats.keepalived.host_lines import own_name
 from lvsdr.formats.keepalived.reading import read_by
 from lvsdr.formats.ldirectord.checked_by_ldirectord import services_in
 from lvsdr.model.foreign_program import Checker, Owner
@@ -27,16 +29,30 @@ def checkers(root: Path = ROOT) -> Iterator[Checker]:
     """
     for used in in_use(root):
         if used.checks:
-            with suppress(OSError):
-                read = read_by(used.file, used.host, used.root)
-                services = [it for conf in read.confs for it in checked_services(conf.root)]
-                yield Checker(KEEPALIVED, printable(str(used.file)), tuple(services), used.running)
+            yield from _keepalived(used.file, used.host, used.root, running=used.running)
     for owner in ldirectord(root / "proc"):
-        with suppress(OSError):
-            # A name alone is one in its own folder.
-            file = Path(DEFAULT_FILE).parent / owner.place
-            text = text_of(root / file.relative_to("/"))
-            yield Checker(LDIRECTORD, owner.place, tuple(services_in(text)))
+        yield from _ldirectord(owner.place, root)
+
+
+def former_checkers(root: Path = ROOT) -> Iterator[Checker]:
+    """Yield who would check if it ran with its default file: it may have set up what is there."""
+    yield from _keepalived(Path(CONF), own_name(), root, running=False)
+    yield from _ldirectord(DEFAULT_FILE, root, running=False)
+
+
+def _keepalived(file: Path, host: str, root: Path, *, running: bool) -> Iterator[Checker]:
+    with suppress(OSError):
+        read = read_by(file, host, root)
+        services = [it for conf in read.confs for it in checked_services(conf.root)]
+        yield Checker(KEEPALIVED, printable(str(file)), tuple(services), running)
+
+
+def _ldirectord(place: str, root: Path, *, running: bool = True) -> Iterator[Checker]:
+    with suppress(OSError):
+        # A name alone is one in its own folder.
+        file = Path(DEFAULT_FILE).parent / place
+        text = text_of(root / file.relative_to("/"))
+        yield Checker(LDIRECTORD, place, tuple(services_in(text)), running)
 
 
 def ldirectord(proc: Path) -> Iterator[Owner]:
