@@ -10,7 +10,7 @@ import pytest
 from lvsdr.formats.keepalived.checked_services import checked_services
 from lvsdr.formats.keepalived.conf_syntax import lines_of, parsed
 from lvsdr.formats.ldirectord.checked_by_ldirectord import services_in
-from lvsdr.kernel.views.running_checkers import checkers
+from lvsdr.kernel.views.running_checkers import checkers, former_checkers
 from lvsdr.model.foreign_program import CheckedService
 from lvsdr.model.ipvs import RealServer, Service
 from test_keepalived_owner import DEFAULT, process, us, write
@@ -58,6 +58,22 @@ def test_a_keepalived_that_runs_checks_what_its_file_names(
     process(tmp_path, "7", "/usr/sbin/keepalived", *words)
 
     assert running(tmp_path) == (["keepalived"] if checks else [])
+
+
+def test_of_one_that_is_gone_its_own_file_tells(tmp_path: Path) -> None:
+    us(tmp_path)
+    assert list(former_checkers(tmp_path)) == []
+    write(tmp_path, DEFAULT, CONF)
+    write(tmp_path, "/etc/ha.d/ldirectord.cf", CF)
+
+    found = [(each.program, each.place, each.running) for each in former_checkers(tmp_path)]
+
+    assert found == [
+        ("keepalived", DEFAULT, False),
+        ("ldirectord", "/etc/ha.d/ldirectord.cf", False),
+    ]
+    assert all(each.has(WEB) for each in former_checkers(tmp_path))
+    assert running(tmp_path) == []
 
 
 def test_one_in_another_namespace_checks_nothing_here(tmp_path: Path) -> None:

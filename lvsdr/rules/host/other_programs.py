@@ -65,8 +65,8 @@ def _flushed(owner: Owner) -> Finding:
 def _served_by_keepalived(owner: Owner, claim: str) -> Finding:
     # A reload without them takes them away, those that lvsdr needs too: an empty table meanwhile.
     look = (
-        "one of the two is to have it: the profile, or keepalived; change it while another director"
-        f" is active, for keepalived takes away what no longer stands in {owner.place}"
+        "one of the two is to have it: the profile, or keepalived, which takes away what no longer"
+        f" stands in {owner.place}; without an empty table: TAKING OVER in lvsdr(8)"
     )
     return _finding(
         owner,
