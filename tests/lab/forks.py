@@ -6,6 +6,7 @@ lab's tests would wait for.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import importlib
 import json
@@ -24,6 +25,7 @@ from pathlib import Path
 
 import lvsdr
 
+CLONE_NEWNS = 0x00020000
 # What a request or an answer takes at most.
 LARGEST = 1 << 17
 START = "import sys; sys.path[:] = {path!r}; import forks; forks.serve({number})"
@@ -64,11 +66,17 @@ class Fork:
             os.kill(self.pid, signal.SIGKILL)
 
 
-def fork(namespace: Path, arguments: Sequence[str], folder: Path) -> Fork:
-    """Run the program in a network namespace; what it prints is in `folder`, stdout and stderr."""
+def fork(
+    namespace: Path, arguments: Sequence[str], folder: Path, mounts: Path | None = None
+) -> Fork:
+    """Run the program in a network namespace; what it prints is in `folder`, stdout and stderr.
+
+    With `mounts`, a mount namespace, it sees the files that are there.
+    """
     answers = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     answers.connect(_server())
-    wanted = {"namespace": str(namespace), "arguments": arguments, "folder": str(folder)}
+    places = {"namespace": str(namespace), "folder": str(folder), "mounts": str(mounts or "")}
+    wanted = {**places, "arguments": arguments}
     answers.send(json.dumps(wanted).encode())
     return Fork(int(answers.recv(LARGEST)), answers)
 
@@ -149,9 +157,20 @@ def _run(wanted: Mapping[str, object]) -> int:
         opened = os.open(Path(str(wanted["folder"]), stream), os.O_WRONLY | os.O_CREAT)
         os.dup2(opened, descriptor)
     namespace.enter(str(wanted["namespace"]))
+    if wanted["mounts"]:
+        _see_files(Path(str(wanted["mounts"])))
     sys.argv = ["lvsdr", *arguments]
     try:
         main()
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     return 0
+
+
+def _see_files(mounts: Path) -> None:
+    """Enter a mount namespace."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with mounts.open() as file:
+        if libc.setns(file.fileno(), CLONE_NEWNS) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))

@@ -47,13 +47,16 @@ class Running:
 
 
 @contextmanager
-def running(host: Host, *arguments: str) -> Iterator[Running]:
-    """Give the program as it runs in a host; it is killed at the end of the block."""
+def running(host: Host, *arguments: str, mounts: Path | None = None) -> Iterator[Running]:
+    """Give the program as it runs in a host; it is killed at the end of the block.
+
+    With `mounts`, a mount namespace, it sees the files that are there.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for stream in ("stdout", "stderr"):
             (folder / stream).touch()
-        process = forks.fork(host.path, arguments, folder)
+        process = forks.fork(host.path, arguments, folder, mounts)
         try:
             yield Running(arguments, folder, process)
         finally:
