@@ -19,6 +19,7 @@ PAGES = {
     "commands": ("Commands", ["SYNOPSIS", "COMMANDS", "OPTIONS", "EXIT STATUS", "SIGNALS"]),
     "output": ("Output", ["OUTPUT", "SERVICES", "PATHS", "WATCHING"]),
     "keeping": ("Keeping and health checks", ["KEEPING", "HEALTH CHECKS"]),
+    "taking-over": ("Taking over", ["TAKING OVER"]),
     "metrics": ("Metrics", ["METRICS"]),
     "managers": ("Network managers", ["NETWORK MANAGERS"]),
     "files": ("Files, privileges and environment", ["PRIVILEGES", "ENVIRONMENT", "FILES"]),

@@ -82,7 +82,7 @@ class OwnFiles:
     def sh(self, command: str) -> str:
         """Run a command of the shell; the lab's kernel has the older tables of packet filters."""
         command = re.sub("^iptables ", "iptables-legacy ", command)
-        return self.host.run(*self._nsenter(), "sh", "-ec", command).stdout
+        return self.host.run(*self._nsenter(), "sh", "-ec", command, timeout=300.0).stdout
 
     def _nsenter(self) -> tuple[str, ...]:
         return ("nsenter", f"--mount={self.mounts}", "--")
@@ -127,7 +127,9 @@ class OwnFiles:
         running = self.stack.enter_context(program.running(self.host, *words_, mounts=self.mounts))
         self.services[unit] = running
         sign = "KEEPING" if "keep" in words_ else ""
-        told = settled(lambda: sign in running.said() or "resting" in running.said(), True, LIMIT)
+        told = settled(
+            lambda: sign in running.said() or "resting" in running.said(), True, 3 * LIMIT
+        )
         assert told, running.said() + running.said("stderr")
 
     def _logged(self, unit: str) -> int:
