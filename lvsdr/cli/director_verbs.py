@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from lvsdr.cli import container, director_state
 from lvsdr.cli.role_verbs import given_back, named_or_read, read_profile
 from lvsdr.cli.role_verbs import withdraw as give_back
+from lvsdr.cli.segment_asked import asked, asking
 from lvsdr.cli.session import Session
 from lvsdr.cli.silencing import said_beforehand
 from lvsdr.errors import CannotRun
@@ -17,16 +17,14 @@ from lvsdr.model.late_dataclasses import replace
 from lvsdr.render.results import Applied, Planned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from lvsdr.core.kernel_interface import Kernel
     from lvsdr.core.situation import Situation
     from lvsdr.keepalived.vrrp_states import Notice
     from lvsdr.model.change import Kept
-    from lvsdr.model.host import Host
     from lvsdr.model.profile import DirectorProfile
     from lvsdr.model.silence import Silence
-    from lvsdr.proof.take_over import Ask
 
 
 def plan(
@@ -123,11 +121,11 @@ def _taken_up(  # noqa: PLR0913, PLR0917 - whose profile it is, and what is told
     def first(planned: Situation) -> None:
         refuse(planned, kernel)
         if not unasked:
-            notes.extend(_asked(session, file, profile, kernel, planned, briefly))
+            notes.extend(asked(session, file, profile, kernel, planned, briefly))
         silences.extend(said_beforehand(session, profile, planned, kernel))
 
     plan_it = adopting.plan_adoption if adopt else partial(plan_apply, host=host)
-    with _asking(session, None if unasked else profile, host) as briefly:
+    with asking(session, None if unasked else profile, host) as briefly:
         situation = workflow.apply(
             profile, kernel, book, session.announcer, plan_it, first=first, file=file
         )
@@ -175,53 +173,6 @@ def director_profile(
     wanted = read_profile(session, profile, role, partly=partly)
     assert isinstance(wanted, DirectorProfile), "read() holds it to its role"
     return wanted
-
-
-@contextmanager
-def _asking(session: Session, profile: DirectorProfile | None, host: Host) -> Iterator[Ask]:
-    """Ask the segment who has the VIPs that `profile` will probably take, while that is planned.
-
-    Gives what has asked that question already; any other it asks when it is asked.
-    """
-    # What keepalived brings is not taken, and a host that holds all has nothing to ask.
-    vips = () if profile is None or profile.vips_owner != "lvsdr" else profile.vips
-    new = profile is not None and any(profile.interface not in host.links_with(it) for it in vips)
-    # A gateway's address is refused, and nobody is asked for it.
-    if profile is None or not new or not set(vips).isdisjoint(session.next_hops()):
-        yield session.ask_briefly
-        return
-    from lvsdr.core.meanwhile import Meanwhile
-    from lvsdr.proof.take_over import question_for
-
-    asked = question_for(profile, vips, host)
-    with Meanwhile(partial(session.ask_briefly, asked)) as meanwhile:
-        yield lambda it: meanwhile.result() if it == asked else session.ask_briefly(it)
-
-
-def _asked(  # noqa: PLR0913, PLR0917 - who asks whom of what
-    session: Session,
-    file: Path,
-    profile: DirectorProfile,
-    kernel: Kernel,
-    planned: Situation,
-    briefly: Ask,
-) -> tuple[str, ...]:
-    """Ask the segment who has the VIPs that are to be taken; raise CannotRun where others do."""
-    from lvsdr.core.workflow import new_vips
-
-    vips = new_vips(planned.todo)
-    if not vips:
-        return ()
-    import shlex
-
-    from lvsdr.proof.take_over import Asking, refuse_taken
-
-    try:
-        asking = Asking(briefly, session.ask, session.next_hops)
-        return refuse_taken(profile, vips, kernel.read_host(), asking)
-    except CannotRun as refused:
-        refused.hints = refused.hints or [f"lvsdr verify {shlex.quote(str(file))}"]
-        raise
 
 
 def _is_master(said: Notice | None) -> bool:

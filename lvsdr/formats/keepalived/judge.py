@@ -24,6 +24,8 @@ from lvsdr.formats.keepalived.templates import undefined_fault
 from lvsdr.formats.keepalived.versions import Version
 from lvsdr.formats.keepalived.virtual_servers import ServiceBlock
 from lvsdr.model.finding import ERROR, WARNING, Finding
+from lvsdr.model.late_dataclasses import replace
+from lvsdr.model.printable import printable
 from lvsdr.model.profile import DirectorProfile
 
 
@@ -39,9 +41,14 @@ def findings(
     keepalived, where what differs between them is to be told.
     """
     templates = {conf.name: undefined_fault(conf) for conf in confs}
-    yield from folded(filter(None, templates.values()))
     filled_in = [conf for conf in confs if templates[conf.name] is None]
-    yield from folded(_all(filled_in, director, leaving, version))
+    yield from map(_legible, folded(filter(None, templates.values())))
+    yield from map(_legible, folded(_all(filled_in, director, leaving, version)))
+
+
+def _legible(finding: Finding) -> Finding:
+    """Return a finding in which words of the file are safe for a terminal and a profile."""
+    return replace(finding, message=printable(finding.message), look=printable(finding.look))
 
 
 def _all(
