@@ -139,18 +139,18 @@ kernel-%:
 # The longest first, dealt out in turn, so that the parts are about as long as one another.
 LONGEST := keep restored_tables keep_clusters health_kinds down_servers health crashes scenarios \
 	service way_back recipes random_rules keepalived_table import_tables keep_fifo two_boxes give_back \
-	watch pressure fault_is_real path_checks two_masters odd_services vrf_ipvlan wire standby_guard \
+	watch pressure fault_is_real path_checks two_masters vrf_ipvlan wire standby_guard \
 	tunnels take_over vmac paths flood failover changing_links \
 	unproven routed_containers containers flux foreign_table commands verify client_kinds \
 	unusual_paths holders healthy_traffic director_firewall senders silences given_up \
 	same_host hints hooks cloned_host proxies clients_unanswered director forged_answers \
-	kept_bond keepalived_misses guards host_rules export_tables
+	kept_bond guards host_rules export_tables
 # A systemd of its own takes a minute to itself, each of the other hints some twenty seconds, and the
 # managers of networks and what watches hosts are packages that nothing else needs; what a resident takes at rest, a race with
-# keepalived, and troubles by the hundred are nothing beside other kernels: in `make torture`.
+# keepalived or a long look at it, and troubles by the hundred are nothing beside other kernels: in `make torture`.
 LATER := units hints_elsewhere keep_at_rest beside_keepalived many_die killed_keeper false_removals \
-	networkd network_manager ifupdown prometheus export_managers export_ldirectord \
-	recipes_reversed
+	networkd network_manager ifupdown prometheus export_managers export_ldirectord odd_services \
+	keepalived_misses recipes_reversed
 IN_LAB := $(PY) -m lvsdr.lab --timeout 2400 -- $(PY) -m pytest
 
 SHORTER = $(filter-out $(LONGEST) $(LATER),$(patsubst tests/lab/test_%.py,%,$(sort $(wildcard tests/lab/test_*.py))))
@@ -170,7 +170,7 @@ LONG := crashes keep pressure watch arp_reply arp_model changing_links silences 
 	hints_elsewhere healthy_traffic commands holders route_to unfit_hosts down_servers \
 	beside_keepalived keepalived_misses false_removals killed_keeper many_die keep_at_rest networkd \
 	network_manager ifupdown prometheus export_managers export_ldirectord export_tables \
-	restored_tables random_rules recipes recipes_reversed
+	restored_tables random_rules odd_services recipes recipes_reversed
 CLUSTERS := lvsdr keepalived ipv6 ipv6-keepalived two-boxes two-boxes-keepalived
 torture: packages-torture .venv/.test
 	$(MAKE) --output-sync --keep-going --jobs 3 \
