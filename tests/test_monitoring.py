@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from fake import FakeSession, host
 from lvsdr.cli.figures_of_host import silent_vips
+from lvsdr.cli.metrics_server import Scraped
 from lvsdr.model.client_connections import ClientShares, Share
 from lvsdr.model.finding import Finding
 from lvsdr.model.health import Down
@@ -184,6 +185,27 @@ def test_metrics_exits_with_0_whatever_it_tells(
     assert "lvsdr: cannot read /nowhere/realserver.json" in before.err
     samples = {it["name"]: it["samples"] for it in json.loads(after.out)["metrics"]}
     assert [each["value"] for each in samples["lvsdr_profile_in_sync"]] == [1]
+
+
+def test_a_proof_that_can_no_longer_be_made_is_told_with_its_age(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else no alert would say that it has become old."""
+    file = tmp_path / "director.json"
+    file.write_text(Path(DIRECTOR).read_text(encoding="utf-8"), encoding="utf-8")
+    session = FakeSession(host(DIP), tmp_path)
+    assert Run(capsys, session, "director", "apply", str(file)).code == 0
+    scraped = Scraped(session, [file])
+    scraped.prove()
+    (before,) = scraped.figures().profiles
+    file.unlink()
+
+    scraped.prove()
+    (after,) = scraped.figures().profiles
+
+    assert before.proof is not None
+    assert after.unreadable
+    assert after.proof == before.proof
 
 
 def test_two_profiles_of_one_name_are_refused(

@@ -36,10 +36,14 @@ class Scraped:
         except LvsdrError as error:
             self._session.tell([error.message])
             return
+        # Of a profile that cannot be asked for any more it stays known how old its proof is.
         self._proofs = {
-            (each.role, each.name): self._remembering((each.role, each.name), each.proof)
-            for each in figures.profiles
-            if each.proof is not None
+            **self._proofs,
+            **{
+                (each.role, each.name): self._remembering((each.role, each.name), each.proof)
+                for each in figures.profiles
+                if each.proof is not None
+            },
         }
 
     def _remembering(self, key: tuple[str, str], proof: ProofFigures) -> ProofFigures:
