@@ -797,6 +797,22 @@ def test_the_overview_says_of_each_command_what_its_own_help_says() -> None:
     assert {name: found.name for name, found in commands.items()} == {name: name for name in said}
 
 
+@pytest.mark.parametrize("group", ["", "director", "realserver", "keepalived", "import"])
+def test_each_line_of_an_overview_is_a_whole_sentence_at_80_columns(
+    group: str,
+    director: FakeSession,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+    out = Run(capsys, director, *group.split(), "--help").out
+    listed = out.partition("Commands:\n")[2].splitlines()
+
+    assert len(listed) >= 4
+    assert [line for line in listed if not line.endswith(".") or line.endswith("...")] == []
+
+
 def test_what_others_changed_is_told_as_drift(
     director: FakeSession, capsys: pytest.CaptureFixture[str]
 ) -> None:

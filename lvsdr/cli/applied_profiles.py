@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @netns_option
 @click.pass_obj
 def status(session: Session) -> int:
-    """Show what is applied on this host; exit 1 if any of it differs by now.
+    """Show what is applied on this host; exit 1 if any differs.
 
     Each profile with its role, its name, the file that it came from, and what lvsdr has set up for
     it.

@@ -185,23 +185,22 @@ TABLE: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "director": ("The host that answers for the VIPs and spreads the load.", _director),
     "realserver": ("A host that serves the VIPs, and never says so on ARP.", _realserver),
     "status": (
-        "Show what is applied on this host; exit 1 if any of it differs by now.",
+        "Show what is applied on this host; exit 1 if any differs.",
         _status,
     ),
     "check": ("Check profiles, alone and against each other.", _check),
     "import": ("Print the profiles that another tool's files mean.", _import),
-    "verify": ("Ask the segment who answers for the VIPs, and whether the services do.", _verify),
+    "verify": ("Ask the segment who answers for the VIPs, and who serves.", _verify),
     "watch": (
-        "Listen on the segment, and tell of whoever speaks in a VIP's name and is not the"
-        " director.",
+        "Tell of whoever but the director speaks in a VIP's name.",
         _watch,
     ),
     "explain": ("Explain what this host would answer on ARP, and why.", _explain),
     "metrics": (
-        "Print where this host stands as Prometheus text, for a textfile collector.",
+        "Print where this host stands as Prometheus text.",
         _metrics,
     ),
-    "report": ("Print one page of HTML that shows the cluster, as this host sees it.", _report),
+    "report": ("Draw the cluster, as this host sees it, on one page of HTML.", _report),
     "schema": ("Print the JSON Schema (draft-07) of a role's profile.", _schema),
     "rehearse": ("Try two profiles on a throw-away cluster.", _rehearse),
     "keepalived": ("The hooks of keepalived, and its configuration.", _keepalived),

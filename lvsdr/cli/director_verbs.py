@@ -74,7 +74,7 @@ def apply(  # noqa: PLR0913, PLR0917 - as many options
     standby: bool = False,
     adopt: bool = False,
 ) -> int:
-    """Make this host the director of the profile, or leave it as it was.
+    """Make this host the director of the profile, or change nothing.
 
     Nothing is changed where another host answers for a VIP that this one has to take, where
     keepalived says BACKUP or FAULT, nor where it has one of the services as well.

@@ -69,7 +69,7 @@ ipvsadm = click.command("ipvsadm")(with_options(_ipvsadm, *COMMON, ONE_FILE))
 
 
 def _ldirectord(session: Session, *, file: Path, **said: Any) -> int:
-    """Print the profiles of the table that ldirectord keeps by FILE, its ldirectord.cf."""
+    """Print the profiles of the table that ldirectord makes of FILE."""
     return _from_file(session, "ldirectord", file, **said)
 
 
@@ -84,7 +84,10 @@ def _running(
     interface: str,
     realserver_interface: str,
 ) -> int:
-    """Print the profiles that this host is already; nothing is changed."""
+    """Print the profiles that this host is already.
+
+    Nothing is changed.
+    """
     from lvsdr.core.running_host import running as of_host
     from lvsdr.core.situation import record_of
     from lvsdr.model.imported import Unsaid

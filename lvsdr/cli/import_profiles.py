@@ -47,9 +47,10 @@ COMMON = (
 
 
 def keepalived(session: Session, *, files: tuple[Path, ...], **said: Any) -> int:
-    """Print the profiles that keepalived.conf means, and what is wrong with it.
+    """Print the profiles that keepalived.conf means.
 
-    Several files are read as one, in that order; what they include is read too.
+    What is wrong with it is said too. Several files are read as one, in that order; what they
+    include is read as well.
     """
     return from_files(session, "keepalived", files, **said)
 

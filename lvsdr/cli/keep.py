@@ -56,10 +56,11 @@ def of_a_director() -> click.Command:
         realserver: Path | None = None,
         track_files: Path | None = None,
     ) -> int:
-        """Keep this host the director of the profile, or the standby that keepalived wants.
+        """Keep this host the director of the profile, or the standby.
 
-        What others change is changed back, through the same plan as apply; until SIGTERM. Where the
-        profile has health, real servers that do not serve get no clients until they do again.
+        It is the standby where keepalived wants that. What others change is changed back, through
+        the same plan as apply; until SIGTERM. Where the profile has health, real servers that do
+        not serve get no clients until they do again.
         """
         from lvsdr.cli.keeper_parts import Asked
 

@@ -32,9 +32,10 @@ def notify(  # noqa: PLR0913 - as many arguments as keepalived gives, and option
     state: str,
     priority: int | None,
 ) -> int:
-    """Do what a state of keepalived's asks for: take over as the director, or stand by.
+    """Do what a state of keepalived's asks for.
 
-    For notify in keepalived.conf, which adds TYPE, NAME, STATE and PRIORITY.
+    Take over as the director, or stand by. For notify in keepalived.conf, which adds TYPE,
+    NAME, STATE and PRIORITY.
     """
     from lvsdr.keepalived.hook import follow
     from lvsdr.keepalived.keepalived_process import hook_started_at

@@ -39,7 +39,7 @@ def metrics(
     listen: tuple[str, int] | None,
     verify_every: float,
 ) -> int:
-    """Print where this host stands as Prometheus text, for a textfile collector.
+    """Print where this host stands as Prometheus text.
 
     Of each PROFILE, or of those that are applied here: whether the host is as it says, who is out
     of service, how many clients got no answer, when it was applied; with --verify also who answers

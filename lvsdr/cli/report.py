@@ -43,7 +43,7 @@ def report(  # noqa: PLR0913, PLR0917 - as many options
     no_wire: bool,
     history: Path | None,
 ) -> int:
-    """Print one page of HTML that shows the cluster, as this host sees it.
+    """Draw the cluster, as this host sees it, on one page of HTML.
 
     Who holds the VIPs and who answers for them, which real servers serve, what is wrong and how to
     mend it, and on a director what passes through its table. One file: no script, nothing from the

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 @click.option("--no-paths", is_flag=True, help="Do not probe the real servers.")
 @click.pass_obj
 def verify_director(session: Session, profile: Path, no_paths: bool) -> int:
-    """Prove that this host is the director, and that the real servers serve.
+    """Prove that this is the director, and that real servers serve.
 
     It must be as the profile says, and it alone may answer for the VIPs: the segment is asked. And
     each real server must serve what the director sends it: a probe takes the way of a request. What
@@ -96,7 +96,7 @@ def verify_segment(
     dips: tuple[IPAddress, ...],
     no_services: bool,
 ) -> int:
-    """Ask the segment who answers for the VIPs, and whether the services do.
+    """Ask the segment who answers for the VIPs, and who serves.
 
     Runs on any host of the segment, and needs a director's or a real server's PROFILE. A director's
     tells which real server an answer comes from. Where this host itself sends packets for a VIP on

@@ -66,9 +66,10 @@ def watch(  # noqa: PLR0913 - as many options
     macs: frozenset[str],
     dips: tuple[IPAddress, ...],
 ) -> int:
-    """Listen on the segment, and tell of whoever speaks in a VIP's name and is not the director.
+    """Tell of whoever but the director speaks in a VIP's name.
 
-    Runs on any host of the segment, until a signal ends it; exit 1 if there was an alarm.
+    Listens on the segment, from any host of it, until a signal ends it; exit 1 if there was an
+    alarm.
     """
     from lvsdr.profile.reader import read
     from lvsdr.proof.watching import Wanted, Watch
