@@ -70,11 +70,6 @@ class Served:
     def is_marked(self) -> bool:
         return any(each.fwmark for each in self.lines)
 
-    @property
-    def keeps_port(self) -> bool:
-        """Return whether a real server gets the packet as it came, with the service's port."""
-        return self.method in ("DR", "TUN")
-
 
 def served_in(root: Block) -> Iterator[Served]:
     """Yield the virtual servers, in the order of the file."""

@@ -14,7 +14,6 @@ from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress
 from lvsdr.model.closed_on_exit import Closing
 from lvsdr.wire.checks.check_socket import CheckSocket
-from lvsdr.wire.frames.ethernet import mac_bytes
 from lvsdr.wire.message_batches import MOST
 from lvsdr.wire.packet_filters import probe_reply_filter
 from lvsdr.wire.paths.probe_ports import own_ports
@@ -179,11 +178,6 @@ class CheckLink(Closing):
             yield
         except CannotRun:
             self._shut()
-
-    @property
-    def mac_packed(self) -> bytes:
-        """Our own MAC address on the link."""
-        return mac_bytes(self.mac)
 
 
 def _refused(error: OSError) -> bool:
