@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lvsdr.core.planner import plan
+from lvsdr.core.planner import plan, way_back
 from lvsdr.kernel.tables.sync_sources import source_of
 from lvsdr.model.change import Change
 from lvsdr.model.due_change import must_change
@@ -67,6 +67,34 @@ def test_networkmanagers_scope_is_no_drift_of_a_holder(flags: int, differs: bool
     assert must_change(seen, wanted) is differs
     assert must_change(replace(seen, label="lvsdr0:1"), wanted)
     assert must_change(seen, replace(wanted, scope="link"))
+
+
+@pytest.mark.parametrize(("seen", "wanted"), [(500, None), (None, 500)])
+def test_an_address_that_would_expire_is_another(seen: int | None, wanted: int | None) -> None:
+    def until(when: int | None) -> Address:
+        return replace(WANTED, attributes=AddressAttributes(valid_until=when))
+
+    assert must_change(until(seen), until(wanted))
+    assert not must_change(until(seen), until(seen))
+    # What a profile wants stays for good.
+    assert must_change(until(500), WANTED)
+    assert not must_change(until(None), WANTED)
+    # And what was changed so is changed back.
+    (change,) = way_back(
+        keyed([until(wanted)]), keyed([until(seen)]), (Change(until(wanted), until(seen)),)
+    )
+    assert isinstance(change.after, Address)
+    assert change.after.attributes == AddressAttributes(valid_until=wanted)
+
+
+def test_ipv6_holds_an_address_of_a_link_once() -> None:
+    host, wide = (Address("eth0", ip_interface(f"2001:db8::2/{each}")) for each in (128, 64))
+
+    assert plan(keyed([host]), keyed([wide]), {}) == (Change(wide, host),)
+    assert wide.detail == "/64, scope global"
+    # Of IPv4 both are there, each by itself.
+    four, wide_four = (Address("eth0", ip_interface(f"192.0.2.10/{each}")) for each in (32, 24))
+    assert plan(keyed([four]), keyed([wide_four]), {}) == (Change(None, four),)
 
 
 def test_the_change_says_what_differs() -> None:

@@ -15,6 +15,7 @@ from lvsdr.model.finding import Finding
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
 from lvsdr.model.objects import Address, Link, Object, ProxyNeighbour, Route, Sysctl
+from lvsdr.model.other_attributes import AddressAttributes
 from lvsdr.model.plain_data import KINDS, from_plain, to_plain
 from lvsdr.model.printable import printable
 from lvsdr.render import shell_commands, text
@@ -96,6 +97,13 @@ LINES: list[tuple[Object | None, Object | None, list[str]]] = [
             "ip address del 192.0.2.10/32 dev eth0",
             "ip address add 192.0.2.10/32 dev eth0 label eth0:0",
         ],
+    ),
+    (
+        Address(
+            "lo", ip_interface("192.0.2.10/32"), "lo", attributes=AddressAttributes(valid_until=9)
+        ),
+        Address("lo", ip_interface("192.0.2.10/32"), label="lo"),
+        ["ip address change 192.0.2.10/32 dev lo valid_lft forever preferred_lft forever"],
     ),
     (None, VIP6, ["ip address add 2001:db8::10/128 dev eth0 nodad preferred_lft 0"]),
     (

@@ -8,7 +8,7 @@ from lvsdr.core.plan_order import Order, Rank, by_layers
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.due_change import must_change, out_of_place
 from lvsdr.model.ipvs import SERVER_KINDS
-from lvsdr.model.objects import SETTINGS, Address, Baseline, Key, Objects
+from lvsdr.model.objects import SETTINGS, Address, Baseline, Key, Object, Objects
 
 
 def plan(desired: Objects, observed: Objects, baseline: Baseline, order: Order = by_layers) -> Plan:
@@ -68,5 +68,9 @@ def way_back(before: Objects, now: Objects, done: Plan) -> Plan:
     return tuple(
         Change(now.get(change.key), before.get(change.key))
         for change in reversed(done)
-        if now.get(change.key) != before.get(change.key)
+        if _differ(now.get(change.key), before.get(change.key))
     )
+
+
+def _differ(now: Object | None, before: Object | None) -> bool:
+    return now != before or must_change(now, before)

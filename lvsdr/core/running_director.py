@@ -9,6 +9,7 @@ from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.running_table import (
     HERE,
     IPVS,
+    NARROWED,
     USUAL_SYSCTLS,
     USUAL_TIMEOUTS,
     daemon_entry,
@@ -191,6 +192,6 @@ def _wide(each: Address) -> Finding:
         each.link,
         f"{each.link} holds {each.ip}, which is more than a host address: it goes when the first"
         " address of that subnet goes; the profile has it as one",
-        look="after apply, remove the wide one",
+        look=NARROWED[each.ip.version],
         vip=each.ip.ip,
     )

@@ -11,7 +11,7 @@ from lvsdr.core.running_director import RunningDirector
 from lvsdr.core.running_realserver import RunningRealServer, held_by_holders
 from lvsdr.core.running_table import HERE
 from lvsdr.errors import CannotRun
-from lvsdr.model.address import IPAddress
+from lvsdr.model.address import IPAddress, kernel_identity
 from lvsdr.model.finding import Finding
 from lvsdr.model.host import Host
 from lvsdr.model.imported import Imported, Unsaid, noted
@@ -24,7 +24,9 @@ def running(kernel: Kernel, record: Record, role: str | None, unsaid: Unsaid) ->
     `role` asks for one alone. Raises CannotRun where the host is none of them.
     """
     host = _read(kernel, role)
-    keys: list[Key] = [(Address.kind, str(each.ip), each.link) for each in host.addresses]
+    keys: list[Key] = [
+        (Address.kind, kernel_identity(each.ip), each.link) for each in host.addresses
+    ]
     there = kernel.observe(keys)
     held = [it for key in dict.fromkeys(keys) if isinstance(it := there.get(key), Address)]
     findings = list(_ours(record))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from lvsdr.core.running_table import HERE
+from lvsdr.core.running_table import HERE, NARROWED
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress, host_fault
 from lvsdr.model.arp_settings import effective, meaning_of
@@ -103,7 +103,7 @@ class RunningRealServer:
                     each.link,
                     f"{each.link} holds {each.ip}, which is more than a host address: this host"
                     " takes the whole subnet for its own; the profile has it as one",
-                    look="after apply, remove the wide one",
+                    look=NARROWED[each.ip.version],
                     vip=each.ip.ip,
                 )
             )

@@ -8,6 +8,11 @@ from lvsdr.model.ipvs import RealServer, VirtualServer
 from lvsdr.model.ipvs_daemons import SyncDaemon
 
 HERE = "this host"
+# What to do with a VIP that is held with its subnet's prefix, by the version of IP.
+NARROWED = {
+    4: "after apply, remove the wide one",
+    6: "nothing: apply makes it a host address, for IPv6 holds an address of a link once",
+}
 IPVS = "net/ipv4/vs/"
 # What the kernel begins with: of what it sets by its memory or its version nothing is said.
 USUAL_TIMEOUTS = {"tcp": 900, "tcp_fin": 120, "udp": 300}

@@ -212,6 +212,7 @@ class LinuxKernel(Closing):
         wanted = [change.after for change in todo if isinstance(change.after, Sysctl)]
         if wanted:
             sysctls.writable(wanted)
+        self._addresses.require(todo)
 
     def execute(self, changes: Iterable[Change]) -> None:
         """Carry out `changes` in their order; raise KernelError at the first refused one."""

@@ -37,6 +37,19 @@ def host_interface(address: IPAddress) -> IPInterface:
     return ip_interface((address, address.max_prefixlen))
 
 
+def kernel_identity(ip: IPInterface) -> str:
+    """Return what tells an address from all others of its link.
+
+    Of IPv4 the kernel holds one with each prefix length, of IPv6 one alone.
+    """
+    return str(ip if ip.version == 4 else host_interface(ip.ip))
+
+
+def wide_prefix(ip: IPInterface) -> str:
+    """Return "/64, " for an IPv6 address of a subnet, which its identity does not tell."""
+    return "" if ip.version == 4 or ip.network.prefixlen == 128 else f"/{ip.network.prefixlen}, "
+
+
 def host_network(address: IPAddress) -> IPNetwork:
     """Return the network that holds `address` alone."""
     return ip_network((address, address.max_prefixlen))

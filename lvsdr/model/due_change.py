@@ -16,7 +16,9 @@ def must_change(seen: Object | None, wanted: Object | None) -> bool:
     """Return whether `seen` has to change to be `wanted`."""
     if seen != wanted:
         return not _will_do(seen, wanted)
-    return type(seen) in PARTICULAR and out_of_place(seen, wanted)
+    if type(seen) not in PARTICULAR:
+        return False
+    return out_of_place(seen, wanted) or _limited(seen) is not _limited(wanted)
 
 
 def out_of_place(seen: Object | None, wanted: Object | None) -> bool:
@@ -30,6 +32,11 @@ def out_of_place(seen: Object | None, wanted: Object | None) -> bool:
     if isinstance(seen, SyncDaemon):
         return isinstance(wanted, SyncDaemon) and seen.source in wanted.never_from
     return False
+
+
+def _limited(item: Object | None) -> bool:
+    """Return whether the kernel would remove an address by itself: a VIP stays for good."""
+    return isinstance(item, Address) and item.attributes is not None and item.attributes.limited
 
 
 def _will_do(seen: Object | None, wanted: Object | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
-from lvsdr.model.address import IPAddress, IPInterface, IPNetwork
+from lvsdr.model.address import IPAddress, IPInterface, IPNetwork, kernel_identity, wide_prefix
 from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.other_attributes import AddressAttributes, RouteAttributes
 
@@ -125,8 +125,7 @@ class Link(Object):
 class Address(Object):
     """An address of a link; `ip` carries its prefix length, `label` is None for IPv6.
 
-    `scope` is the kernel's: global or host (IPv4). A deprecated one is never chosen as a source
-    (IPv6). One that was observed is `ahead` if it stands before the first of the host's own.
+    A deprecated one is never a source (IPv6). One observed `ahead` is before the host's own first.
     """
 
     kind: ClassVar[str] = "address"
@@ -143,13 +142,14 @@ class Address(Object):
 
     @property
     def key(self) -> Key:
-        return (self.kind, str(self.ip), self.link)
+        return (self.kind, kernel_identity(self.ip), self.link)
 
     @property
     def detail(self) -> str:
         label = f"label {self.label}, " if self.label else ""
-        place = ", ahead of the host's own" if self.ahead else ""
-        return f"{label}scope {self.scope}" + (", deprecated" if self.deprecated else place)
+        place = ", deprecated" if self.deprecated else ", ahead of the host's own" * self.ahead
+        time = ", for a time" if self.attributes and self.attributes.limited else ""
+        return f"{label}{wide_prefix(self.ip)}scope {self.scope}{place}{time}"
 
     @property
     def title(self) -> str:

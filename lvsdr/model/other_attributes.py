@@ -34,6 +34,11 @@ class AddressAttributes:
         for each in filter(None, (self.peer, self.broadcast)):
             ip_address(each)
 
+    @property
+    def limited(self) -> bool:
+        """Return whether the kernel removes the address by itself one day."""
+        return self.valid_until is not None
+
     def expired(self, now: float) -> bool:
         """Return whether the kernel would have removed the address by itself."""
         return self.valid_until is not None and self.valid_until <= now

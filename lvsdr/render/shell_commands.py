@@ -84,12 +84,23 @@ def _link(change: Change) -> Words:
 
 
 def _address(change: Change) -> Words:
+    if isinstance(change.after, Address) and change.before == change.after and _lasts(change):
+        kept = ["valid_lft", "forever", "preferred_lft", "forever"]
+        yield ["ip", "address", "change", str(change.after.ip), "dev", change.after.link, *kept]
+        return
     if isinstance(change.before, Address):
         old = change.before
         yield ["ip", "address", "del", str(old.ip), "dev", old.link]
     if isinstance(change.after, Address):
         new = change.after
         yield ["ip", "address", "add", str(new.ip), "dev", new.link, *_manner(new)]
+
+
+def _lasts(change: Change) -> bool:
+    """Return whether an address is to stay for good that would have gone one day."""
+    before = change.before
+    known = before.attributes if isinstance(before, Address) and not before.ahead else None
+    return known is not None and known.limited
 
 
 def _manner(address: Address) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from pyroute2 import IPRoute
-from rig import VIP, director, lvsdr, realserver, refused, settled, virtual_server, write
+from rig import RIPS, VIP, director, lvsdr, realserver, refused, settled, virtual_server, write
 
 from former_records import make_former
 from lvsdr.core import situation, workflow
@@ -132,6 +132,7 @@ def _mark(host: Host, said: int, ip: str) -> list[str]:
         f"{VIP6}/128 dev lo noprefixroute",
         f"{VIP6}/128 dev lo home metric 99",
         f"{VIP6} peer fd00:9::9/128 dev lo nodad",
+        f"{VIP6}/64 dev lo",
     ],
 )
 def test_an_address_comes_back_in_every_attribute(solo: Host, tmp_path: Path, how: str) -> None:
@@ -178,23 +179,26 @@ def makers() -> dict[str, int | None]:
     }
 
 
+@pytest.mark.parametrize("length", [128, 64])
 def test_an_address_of_the_directors_link_comes_back_in_every_attribute(
-    solo: Host, tmp_path: Path
+    solo: Host, tmp_path: Path, length: int
 ) -> None:
     servers = virtual_server(), virtual_server(VIP6, ["fd00::11"])
     profile = write(tmp_path, director(*servers))
     solo.ip(
         f"address add {VIP}/32 brd {VIP} dev eth0 label eth0:web noprefixroute",
-        f"address add {VIP6}/128 dev eth0 noprefixroute home",
+        f"address add {VIP6}/{length} dev eth0 noprefixroute home",
     )
     settled(lambda: "tentative" in solo.run("ip", "address").stdout, False)
     before = state(solo)
 
     lvsdr(solo, "director", "apply", profile)
     applied = state(solo)
+    held = [each["prefixlen"] for each in addresses(solo) if each["local"] == VIP6]
     lvsdr(solo, "director", "withdraw", profile)
 
     assert applied != before
+    assert held == [128]
     # At once: it does not ask again whether somebody else has the address.
     assert state(solo) == before
 
@@ -218,6 +222,53 @@ def test_a_lifetime_goes_on_while_lvsdr_holds_the_address(solo: Host, tmp_path: 
     assert held == (4294967295, 4294967295)
     assert 300 <= valid <= 400
     assert 200 <= preferred == valid - 100
+
+
+@pytest.mark.parametrize("vip", [VIP, VIP6])
+def test_a_vip_that_would_expire_stays_for_good(solo: Host, tmp_path: Path, vip: str) -> None:
+    """It is all as the profile says, and gone ten minutes later."""
+    server = virtual_server(vip, ["fd00::11"] if vip == VIP6 else [RIPS[0]])
+    profile = write(tmp_path, director(server))
+    label = "label eth0:0" if vip == VIP else "nodad"
+    times = "valid_lft 500 preferred_lft " + ("400" if vip == VIP else "0")
+    solo.ip(f"address add {vip}/{32 if vip == VIP else 128} dev eth0 {label} {times}")
+
+    planned = lvsdr(solo, "director", "plan", profile, expect=1)
+    lvsdr(solo, "director", "apply", profile)
+    held, again = lifetimes(solo, vip), lvsdr(solo, "director", "plan", profile)
+    lvsdr(solo, "director", "withdraw", profile)
+
+    assert ", for a time)" in planned
+    assert held[0] == 4294967295
+    assert again == "nothing to change\n"
+    assert 300 <= lifetimes(solo, vip)[0] <= 500
+
+
+def test_the_way_to_the_subnet_does_not_go_with_a_wide_vip(solo: Host, tmp_path: Path) -> None:
+    """IPv6 holds an address of a link once, so that a host address takes the wide one's place."""
+    profile = write(tmp_path, director(virtual_server(VIP6, ["fd00::11"])))
+    solo.ip("address del fd00::10/64 dev eth0", f"address add {VIP6}/64 dev eth0 nodad")
+    before = state(solo)
+
+    told = refused(solo, "director", "apply", profile, expect=6)
+    untouched = state(solo)
+    solo.ip("address add fd00::10/64 dev eth0 nodad")
+    lvsdr(solo, "director", "apply", profile)
+
+    assert "the only address in fd00::/64, and the way there would go with it" in told
+    assert untouched == before
+    assert "fd00::/64 dev eth0" in solo.run("ip", "-6", "route").stdout
+
+
+def test_without_that_guard_the_way_is_gone(solo: Host) -> None:
+    solo.ip(
+        f"address add {VIP6}/64 dev eth0 nodad",
+        "address del fd00::10/64 dev eth0",
+        f"address del {VIP6}/64 dev eth0",
+        f"address add {VIP6}/128 dev eth0 nodad",
+    )
+
+    assert "fd00::/64" not in solo.run("ip", "-6", "route").stdout
 
 
 def test_an_address_whose_time_was_over_is_not_given_back(solo: Host, tmp_path: Path) -> None:

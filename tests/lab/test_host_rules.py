@@ -103,6 +103,12 @@ FAULTS = [
     Fault(f"ip address add {VIP}/32 dev eth0", "VIP-ON-LINK", "eth0"),
     Fault(f"{LOST}; ip address add {VIP}/24 dev lvsdr0", "VIP-PREFIX", "lvsdr0"),
     Fault(f"ip address add {VIP}/24 dev lo", "VIP-PREFIX", "lo"),
+    # IPv6 holds an address of a link once.
+    Fault(
+        f"ip address del {VIP6}/128 dev lvsdr0; ip address add {VIP6}/64 dev lvsdr0",
+        "VIP-PREFIX",
+        "lvsdr0",
+    ),
     Fault(f"ip address add {VIP}/32 dev lo", "VIP-ELSEWHERE", "lo", severity="warning"),
     Fault(f"{LOST}; ip address add {VIP}/32 dev lo", "VIP-ELSEWHERE", "lo"),
     Fault(f"ip route replace default via 192.168.1.1 dev eth0 src {VIP}", "VIP-SOURCE", "eth0"),
@@ -196,6 +202,12 @@ FAULTS = [
     ),
     Fault(
         f"ip address del {VIP}/32 dev eth0; ip address add {VIP}/24 dev eth0",
+        "VIP-PREFIX",
+        "eth0",
+        place="director",
+    ),
+    Fault(
+        f"ip address del {VIP6}/128 dev eth0; ip address add {VIP6}/64 dev eth0 nodad",
         "VIP-PREFIX",
         "eth0",
         place="director",

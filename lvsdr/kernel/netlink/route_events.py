@@ -27,6 +27,7 @@ from lvsdr.kernel.netlink.rtm_route import (
     RTMSG,
     UNREACHABLE,
 )
+from lvsdr.model.address import kernel_identity
 from lvsdr.model.closed_on_exit import Closing
 from lvsdr.model.route_event import RouteEvent
 
@@ -121,7 +122,7 @@ def _decoded(kind: int, port: int, message: memoryview) -> Iterable[RouteEvent]:
     if kind in {RTM_NEWADDR, RTM_DELADDR}:
         address = rtm_address.decode(message)
         link, gone = _name_of(address.index), kind == RTM_DELADDR
-        subject = str(address.ip)
+        subject = kernel_identity(address.ip)
         return [RouteEvent("address", link, address.index, subject, gone, port, who_is(port))]
     if kind in {RTM_NEWLINK, RTM_DELLINK}:
         found = rtm_link.decode(message)

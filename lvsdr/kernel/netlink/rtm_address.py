@@ -156,6 +156,11 @@ def renew(wire: RouteSocket, before: RawAddress, after: RawAddress) -> None:
             raise refused[place]
 
 
+def set_time(wire: RouteSocket, address: RawAddress) -> None:
+    """Give an address that is there another time to live; raises OSError."""
+    wire.change(RTM_NEWADDR, _described(address, _first_flags(address)), REPLACE)
+
+
 def delete(wire: RouteSocket, address: RawAddress) -> None:
     """Delete an address; raises OSError."""
     wire.change(RTM_DELADDR, _identity(address, 0))

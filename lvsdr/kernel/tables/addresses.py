@@ -6,11 +6,13 @@ import errno
 from collections.abc import Iterable, Iterator, Set
 from itertools import takewhile
 
+from lvsdr.errors import CannotRun
 from lvsdr.kernel.kernel_errors import Reasons, explained, reading
 from lvsdr.kernel.netlink import rtm_address as raw
 from lvsdr.kernel.netlink import rtm_link as links
 from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.kernel.netlink.rtm_address import IFA_F_DEPRECATED, IFA_F_NODAD, RawAddress
+from lvsdr.model.address import kernel_identity, wide_prefix
 from lvsdr.model.change import Change
 from lvsdr.model.objects import Address, Key, Object
 
@@ -40,18 +42,46 @@ class Addresses:
             yield from (_address(name, item) for item in found if not item.ip.is_link_local)
 
     def execute(self, change: Change) -> None:
-        """Add or delete one address; a change of label, scope or place deletes and adds it.
+        """Add or delete one address, or set its time; a change of all else deletes and adds it.
 
         Packets for it are taken all the same meanwhile.
         """
         wire, before, after = self._sockets.rtnetlink, change.before, change.after
         with explained(f"{change.verb} address {change.subject}", _reasons(change)):
             if isinstance(before, Address) and isinstance(after, Address):
-                raw.renew(wire, self._raw(before), self._raw(after))
+                if before == after and not before.ahead:
+                    raw.set_time(wire, self._raw(after))
+                else:
+                    raw.renew(wire, self._raw(before), self._raw(after))
             elif isinstance(before, Address):
                 raw.delete(wire, self._raw(before))
             elif isinstance(after, Address):
                 raw.add(wire, self._raw(after))
+
+    def require(self, todo: Iterable[Change]) -> None:
+        """Raise CannotRun where a VIP would take this host's way to its own subnet with it.
+
+        IPv6 holds an address of a link once: a wide one becomes a host's, and the route to its
+        subnet goes where no other address of this host is in there.
+        """
+        for change in todo:
+            before, after = change.before, change.after
+            # On lo no route leads to anybody else.
+            held = isinstance(before, Address) and isinstance(after, Address)
+            if isinstance(before, Address) and held and before.link != "lo":
+                self._keep_subnet(before)
+
+    def _keep_subnet(self, wide: Address) -> None:
+        if not wide_prefix(wide.ip):
+            return
+        with reading("the addresses"):
+            subnets = [each.ip.network for each in raw.dump(self._sockets.rtnetlink)]
+        if subnets.count(wide.ip.network) == 1:
+            raise CannotRun(
+                f"cannot hold {wide.ip.ip} as a host address: on {wide.link} it is {wide.ip}, the"
+                f" only address in {wide.ip.network}, and the way there would go with it",
+                hints=[f"give {wide.link} an address of its own in {wide.ip.network} first"],
+            )
 
     def _on(self, name: str) -> list[RawAddress]:
         """Return the addresses of a link, none where there is no such link."""
@@ -83,7 +113,7 @@ def _reasons(change: Change) -> Reasons:
 
 
 def _key(link: str, found: RawAddress) -> Key:
-    return (Address.kind, str(found.ip), link)
+    return (Address.kind, kernel_identity(found.ip), link)
 
 
 def _speaks(found: RawAddress) -> bool:

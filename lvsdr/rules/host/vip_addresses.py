@@ -30,10 +30,17 @@ def wide(profile: Profile, host: Host) -> Iterator[Finding]:
                 ERROR,
                 item.link,
                 f"{item.link} holds {item.ip}, which is more than a host address: {leads}",
-                moved(item.link, item.ip, profile, host),
+                _narrowed(profile, item, host),
                 vip=item.ip.ip,
                 about=_place(profile, item.ip.ip),
             )
+
+
+def _narrowed(profile: Profile, item: HeldAddress, host: Host) -> str:
+    if item.ip.version == 6 and item.link == _link(profile):
+        # IPv6 holds an address of a link once: apply takes the wide one's place.
+        return command(profile, "apply")
+    return moved(item.link, item.ip, profile, host)
 
 
 def elsewhere(profile: Profile, host: Host) -> Iterator[Finding]:
