@@ -66,15 +66,17 @@ class Addresses:
         """
         for change in todo:
             before, after = change.before, change.after
-            # On lo no route leads to anybody else.
-            held = isinstance(before, Address) and isinstance(after, Address)
-            if isinstance(before, Address) and held and before.link != "lo":
+            if isinstance(before, Address) and isinstance(after, Address):
                 self._keep_subnet(before)
 
     def _keep_subnet(self, wide: Address) -> None:
         if not wide_prefix(wide.ip):
             return
         with reading("the addresses"):
+            link = links.find(self._sockets.rtnetlink, wide.link)
+            if link.loopback or not link.arp:
+                # On a holder the route leads to nobody.
+                return
             subnets = [each.ip.network for each in raw.dump(self._sockets.rtnetlink)]
         if subnets.count(wide.ip.network) == 1:
             raise CannotRun(
