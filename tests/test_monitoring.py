@@ -20,6 +20,7 @@ from lvsdr.model.finding import Finding
 from lvsdr.model.health import Down
 from lvsdr.model.host_figures import Differing, HostFigures, ProfileFigures, ProofFigures
 from lvsdr.model.ipvs import RealServer, Service
+from lvsdr.model.last_apply import LastApply
 from lvsdr.model.metric import Gauge, Sample
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.path import Path as Way
@@ -52,6 +53,7 @@ WHOLE = ProfileFigures(
     "web",
     "/etc/lvsdr/director.json",
     applied=500,
+    last_apply=LastApply(550, 3, "refused"),
     differing={Differing("address", "missing"): 1},
     drift={"address": 1},
     vips={VIP: False},
@@ -102,6 +104,9 @@ def test_every_gauge_has_its_sample_where_there_is_something_to_tell() -> None:
         ("lvsdr_path_serves", {"remote_address": "192.168.1.11", "verdict": "served"}, [1]),
         ("lvsdr_verify_faults", {"severity": "warning"}, [0]),
         ("lvsdr_table_connections_limit", {}, [100]),
+        ("lvsdr_last_apply_timestamp_seconds", {"profile": "web"}, [550]),
+        ("lvsdr_last_apply_exit_code", {"profile": "web"}, [3]),
+        ("lvsdr_profile_applied_timestamp_seconds", {"profile": "web"}, [500]),
     ],
 )
 def test_a_gauge_says(name: str, labels: dict[str, str], expected: list[float]) -> None:

@@ -118,6 +118,11 @@ def test_profiles_in_any_interleaving_leave_the_host_as_it_was_before_all_of_the
         assert forgotten(book)
 
 
+def but_for_failures(folder: Path) -> Iterator[Path]:
+    """Yield what lvsdr has left beside a word on what failed."""
+    yield from (each for each in folder.iterdir() if each.suffix != ".failed")
+
+
 def forgotten(book: Book) -> bool:
     """Return whether the record has nothing but what was others' before."""
     return replace(book.load(), given_back={}) == Record()
@@ -331,7 +336,7 @@ def test_whatever_is_raised_in_the_middle_everything_is_undone_and_it_goes_on(
 
         assert raised.value is fault
         assert kernel.objects == before
-        assert list(tmp_path.iterdir()) == []
+        assert list(but_for_failures(tmp_path)) == []
 
 
 def test_the_claim_is_on_disk_before_the_first_change(tmp_path: Path, realserver: Profile) -> None:
@@ -368,7 +373,7 @@ def test_where_the_process_cannot_change_anything_not_even_the_record_is_written
 
     assert missing.value.notes == []
     assert kernel.sent == []
-    assert list(tmp_path.iterdir()) == []
+    assert list(but_for_failures(tmp_path)) == []
 
 
 def test_a_record_that_cannot_be_written_at_first_leaves_the_host_alone(
@@ -436,7 +441,7 @@ def test_a_director_that_may_not_announce_is_not_touched(tmp_path: Path, directo
         applied(director, Mute(kernel, tmp_path))
 
     assert kernel.sent == []
-    assert list(tmp_path.iterdir()) == []
+    assert list(but_for_failures(tmp_path)) == []
 
 
 def test_an_announcement_that_fails_undoes_everything(tmp_path: Path, director: Profile) -> None:
@@ -448,7 +453,7 @@ def test_an_announcement_that_fails_undoes_everything(tmp_path: Path, director: 
         applied(director, session)
 
     assert list(kernel.objects.values()) == [DIP]
-    assert list(tmp_path.iterdir()) == []
+    assert list(but_for_failures(tmp_path)) == []
 
 
 class Speaking(FakeSession):
@@ -486,7 +491,7 @@ def test_an_announcement_that_fails_after_the_record_undoes_everything(
 
     assert session.pending == [True, True]
     assert list(kernel.objects.values()) == [DIP]
-    assert list(tmp_path.iterdir()) == []
+    assert list(but_for_failures(tmp_path)) == []
 
 
 def test_nothing_is_announced_by_a_real_server_or_where_no_vip_is_new(

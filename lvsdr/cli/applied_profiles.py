@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +14,7 @@ from lvsdr.render.results import AppliedProfiles
 if TYPE_CHECKING:
     from lvsdr.core.kernel_interface import Kernel
     from lvsdr.core.record import Record
+    from lvsdr.model.last_apply import LastApply
     from lvsdr.model.objects import Key, Objects
     from lvsdr.render.object_rows import AppliedProfile
 
@@ -28,21 +29,27 @@ def status(session: Session) -> int:
     Each profile with its role, its name, the file that it came from, and what lvsdr has set up for
     it.
     """
+    from lvsdr.core.failed_applies import failed_applies
     from lvsdr.core.situation import record_of
 
+    book = session.book()
     with session.kernel() as kernel:
-        record = record_of(kernel, session.book())
-        profiles = list(_profiles(record, kernel))
+        record = record_of(kernel, book)
+        profiles = list(_profiles(record, failed_applies(book), kernel))
     session.tell(record.notes)
     session.show(AppliedProfiles(profiles))
     return 0 if all(each.ok for each in profiles) else 1
 
 
-def _profiles(record: Record, kernel: Kernel) -> Iterator[AppliedProfile]:
+def _profiles(
+    record: Record, failed: Mapping[str, LastApply], kernel: Kernel
+) -> Iterator[AppliedProfile]:
+    from lvsdr.core.failed_applies import last_apply
     from lvsdr.model.plain_data import real_server_of
     from lvsdr.render import object_rows
 
-    for owner in sorted({*record.claims, *record.intents, *record.drained, *record.down}):
+    known = {*record.claims, *record.intents, *record.drained, *record.down}
+    for owner in sorted({*known, *failed}):
         held = record.claims.get(owner, {})
         down = record.down.get(owner, {})
         gone = {key: real_server_of(key) for key in down if key not in held and _of(held, key)}
@@ -51,14 +58,15 @@ def _profiles(record: Record, kernel: Kernel) -> Iterator[AppliedProfile]:
         seen = kernel.observe(held.keys(), held)
         others = kernel.observe(gone.keys())
         role, _, name = owner.partition(":")
-        origin = record.origins.get(owner)
+        origin, last = record.origins.get(owner), last_apply(owner, record, failed)
         yield object_rows.AppliedProfile(
             role,
             name,
-            None if origin is None else origin.file,
+            (origin.file if origin is not None else last.file if last is not None else "") or None,
             None if origin is None else origin.applied,
             list(object_rows.rows(held, seen, others, marks, down=down, removed=gone)),
             owner in record.intents,
+            last,
         )
 
 

@@ -87,7 +87,7 @@ def apply(  # noqa: PLR0913, PLR0917 - as many options
         notes: list[str] = []
         silences: list[Silence] = []
         if standby:
-            situation = _stood_by(wanted, kernel, session, said, adopt=adopt)
+            situation = _stood_by(wanted, profile, kernel, session, said, adopt=adopt)
         else:
             if not even_on_standby:
                 director_state.refuse_standby(said)
@@ -144,12 +144,14 @@ def withdraw(  # noqa: PLR0913, PLR0917 - as many options
     if not leave:
         return give_back(session, profile, role, name, without_record)
     from lvsdr.core import workflow
+    from lvsdr.core.failed_applies import forget
     from lvsdr.core.withdrawal import plan_leaving
 
     wanted, book = named_or_read(session, profile, role, name), session.book()
     with book.locked(session.lock_timeout), session.kernel() as kernel:
         situation = plan_leaving(wanted, kernel, book)
         workflow.converge(situation, kernel, book)
+        forget(situation.owner, book)
     return given_back(session, situation)
 
 
@@ -184,8 +186,9 @@ def _is_master(said: Notice | None) -> bool:
     return lives()
 
 
-def _stood_by(
+def _stood_by(  # noqa: PLR0913 - whose profile it is, and what keepalived has said
     profile: DirectorProfile,
+    file: Path,
     kernel: Kernel,
     session: Session,
     said: Notice | None,
@@ -194,6 +197,8 @@ def _stood_by(
 ) -> Situation:
     """Make this host the standby of the profile; raise CannotRun where it is to be none."""
     from lvsdr.core import workflow
+    from lvsdr.core.failed_applies import failure_written_down
+    from lvsdr.core.record import owner_of
 
     if adopt:
         import click
@@ -205,6 +210,7 @@ def _stood_by(
             f"cannot make this host a standby: it is to be none ({word})",
             hints=["lvsdr keepalived status"],
         )
-    situation = director_state.planned(profile, kernel, session, "standby")
-    workflow.converge(situation, kernel, session.book())
+    with failure_written_down(owner_of(profile), file, session.book()):
+        situation = director_state.planned(profile, kernel, session, "standby")
+        workflow.converge(situation, kernel, session.book())
     return situation

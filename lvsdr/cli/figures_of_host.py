@@ -12,6 +12,7 @@ from lvsdr import __version__
 from lvsdr.cli import director_state
 from lvsdr.cli.default_profile import default_profile
 from lvsdr.cli.session import Session
+from lvsdr.core.failed_applies import failed_applies, last_apply
 from lvsdr.core.record import owner_of
 from lvsdr.core.situation import plan_apply
 from lvsdr.errors import LvsdrError, ProfileError
@@ -27,20 +28,28 @@ if TYPE_CHECKING:
     from lvsdr.core.kernel_interface import Kernel
     from lvsdr.core.record import Record
     from lvsdr.model.address import IPAddress
+    from lvsdr.model.last_apply import LastApply
     from lvsdr.model.objects import Key
     from lvsdr.model.profile import Profile
     from lvsdr.proof.verification import Verdict
 
+    Failures = Mapping[str, LastApply]
+
 HOW = {"+": "missing", "~": "different", "-": "unwanted"}
 
 
-def files_of(record: Record, named: Sequence[Path]) -> list[Path]:
-    """Return the profiles to look at: those named, else those applied, else the usual ones."""
+def files_of(record: Record, failed: Failures, named: Sequence[Path]) -> list[Path]:
+    """Return the profiles to look at.
+
+    Those named, else those that are applied or were to be, else the usual ones.
+    """
     if named:
         return list(named)
-    applied = [Path(each.file) for each in record.origins.values()]
+    applied = [each.file for each in record.origins.values()]
+    tried = [it.file for owner, it in failed.items() if it.file and owner not in record.origins]
     usual = (default_profile(role) for role in ("director", "realserver"))
-    return applied or [file for file in usual if file.exists()]
+    found = [Path(each) for each in dict.fromkeys((*applied, *tried))]
+    return found or [file for file in usual if file.exists()]
 
 
 def host_figures(session: Session, named: Sequence[Path], *, proven: bool) -> HostFigures:
@@ -51,7 +60,9 @@ def host_figures(session: Session, named: Sequence[Path], *, proven: bool) -> Ho
     book = session.book()
     with session.kernel() as kernel:
         record = book.load(folding=True)
-        every = (_figures(session, it, kernel, record, proven) for it in files_of(record, named))
+        failed = failed_applies(book)
+        files = files_of(record, failed, named)
+        every = (_figures(session, it, kernel, record, failed, proven) for it in files)
         profiles = list(_told_apart(every))
         directs = any(each.role == "director" for each in profiles)
         table = kernel.table_state() if directs else None
@@ -72,20 +83,26 @@ def _told_apart(profiles: Iterable[ProfileFigures]) -> Iterator[ProfileFigures]:
         yield each
 
 
-def _figures(
-    session: Session, file: Path, kernel: Kernel, record: Record, proven: bool
+def _figures(  # noqa: PLR0913, PLR0917 - what is known of it
+    session: Session, file: Path, kernel: Kernel, record: Record, failed: Failures, proven: bool
 ) -> ProfileFigures:
-    applied = {each.file: owner for owner, each in record.origins.items()}
-    role, _, name = applied.get(str(file.resolve()), f":{file.stem}").partition(":")
-    known = ProfileFigures(role, name, str(file))
+    applied = {each.file: owner for owner, each in failed.items()}
+    applied.update({each.file: owner for owner, each in record.origins.items()})
+    owner = applied.get(str(file.resolve()), f":{file.stem}")
+    known = _known(owner, file, record, failed)
     try:
         profile = read(file)
-        known = replace(known, role=profile.role, name=profile.name)
+        known = _known(owner_of(profile), file, record, failed)
         found = _planned(session, file, profile, known, kernel, record)
         proof = _proof(session, file, profile) if proven else None
         return replace(found, proof=proof)
     except LvsdrError as error:
         return replace(known, unreadable=error.message)
+
+
+def _known(owner: str, file: Path, record: Record, failed: Failures) -> ProfileFigures:
+    role, _, name = owner.partition(":")
+    return ProfileFigures(role, name, str(file), last_apply=last_apply(owner, record, failed))
 
 
 def _planned(  # noqa: PLR0913, PLR0917 - what is known of it

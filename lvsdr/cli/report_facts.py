@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lvsdr import __version__
 from lvsdr.cli import director_state
 from lvsdr.cli.session import Session
-from lvsdr.cli.status import connections_seen, status_rows
+from lvsdr.cli.status import connections_seen, last_apply_of, status_rows
 from lvsdr.cli.verdicts import director_verdict, segment_verdict, verified
 from lvsdr.core.record import owner_of
 from lvsdr.errors import ProfileError
@@ -102,7 +102,8 @@ def _status(session: Session, file: Path, profile: DirectorProfile) -> Status:
         situation = director_state.planned(profile, kernel, session, state)
         seen = connections_seen(profile, kernel, state)
         rows = status_rows(profile, situation, kernel, counted, seen)
-        return Status(rows, situation.drift, state, seen, kernel.table_state())
+        table, last = kernel.table_state(), last_apply_of(session, profile)
+        return Status(rows, situation.drift, state, seen, table, last)
 
 
 def _history(file: Path) -> Iterator[dict[str, Any]]:

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from lvsdr.core.situation import Situation
     from lvsdr.model.client_connections import ConnectionsSeen
     from lvsdr.model.counters import Counted
+    from lvsdr.model.last_apply import LastApply
     from lvsdr.model.objects import Key
-    from lvsdr.model.profile import DirectorProfile
+    from lvsdr.model.profile import DirectorProfile, Profile
     from lvsdr.render.object_rows import Row
 
 EACH = 2.0
@@ -67,7 +68,8 @@ def status_director(session: Session, profile: Path, interval: float, watch: boo
                     not wanted.writes_table and any(not each.ok for each in rows)
                 )
                 code = 1 if differs else 0
-                shown = Status(rows, situation.drift, state, seen, kernel.table_state())
+                table, last = kernel.table_state(), last_apply_of(session, wanted)
+                shown = Status(rows, situation.drift, state, seen, table, last)
                 if not _show(session, shown, watch):
                     break
     except Interrupted:
@@ -92,8 +94,17 @@ def status_realserver(session: Session, profile: Path) -> int:
         situation = plan_apply(wanted, kernel, session.book())
     session.tell(situation.notes)
     rows = list(object_rows.rows(situation.desired, situation.observed))
-    session.show(Status(rows, situation.drift))
+    session.show(Status(rows, situation.drift, last_apply=last_apply_of(session, wanted)))
     return 1 if situation.todo else 0
+
+
+def last_apply_of(session: Session, profile: Profile) -> LastApply | None:
+    """Return how the last apply of a profile on this host ended."""
+    from lvsdr.core.failed_applies import failed_applies, last_apply
+    from lvsdr.core.record import owner_of
+
+    book = session.book()
+    return last_apply(owner_of(profile), book.load(folding=True), failed_applies(book))
 
 
 def _notes(situation: Situation, output: str) -> list[str]:

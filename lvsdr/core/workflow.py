@@ -10,10 +10,11 @@ from pathlib import Path
 from lvsdr.core import signals
 from lvsdr.core.announced_vips import INTERVAL, ROUNDS, OpenAnnouncer, announcing
 from lvsdr.core.book import Book
+from lvsdr.core.failed_applies import failure_written_down, forget
 from lvsdr.core.folding import Fingerprints
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.planner import plan, planned_keys, touched, way_back
-from lvsdr.core.record import Record
+from lvsdr.core.record import Record, owner_of
 from lvsdr.core.situation import Situation, plan_apply
 from lvsdr.core.withdrawal import plan_withdrawal, plan_withdrawal_of
 from lvsdr.errors import CannotRun, LvsdrError, NotConverged, Stuck
@@ -34,15 +35,16 @@ def apply(  # noqa: PLR0913, PLR0917 - what is wanted where, and what has to be 
 ) -> Situation:
     """Bring the host to `profile`, or leave it as it was and raise; announce what is new.
 
-    `plan_it` makes the plan, of an apply or of an adoption.
+    `plan_it` makes the plan, of an apply or of an adoption. That it failed is written down.
     `first` looks at the situation before the first change; where it raises, there is none. The
     record has `file`, for whoever looks for the profile later. Returns how it stood before; its
     plan has been carried out.
     """
-    situation = plan_it(profile, kernel, book).coming_from(file)
-    first(situation)
-    with announcing(profile, new_vips(situation.todo), announcer) as announce:
-        converge(situation, kernel, book, announce)
+    with failure_written_down(owner_of(profile), file, book):
+        situation = plan_it(profile, kernel, book).coming_from(file)
+        first(situation)
+        with announcing(profile, new_vips(situation.todo), announcer) as announce:
+            converge(situation, kernel, book, announce)
     return situation
 
 
@@ -59,6 +61,7 @@ def withdraw(
     else:
         situation = plan_withdrawal(profile, kernel, book, without_record=without_record)
     converge(situation, kernel, book)
+    forget(situation.owner, book)
     return situation
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 from lvsdr.core import signals, workflow
+from lvsdr.core.failed_applies import failure_written_down
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.plan_order import to_take_over
+from lvsdr.core.record import owner_of
 from lvsdr.core.situation import plan_apply, plan_standby
 from lvsdr.errors import LvsdrError
 from lvsdr.keepalived import rivals
@@ -109,16 +111,17 @@ def _stand_by(roles: Roles, access: HostAccess, report: Report, *, heard: bool =
     spared = heard and roles.both_schedule
     if spared:
         rivals.serve(profile, host, access, report)
-    situation = plan_standby(profile, access.kernel, access.book, spared=spared)
-    try:
-        workflow.converge(situation, access.kernel, access.book)
-    except LvsdrError as failure:
-        if profile.standby == "synced":
-            # With the table and without the daemon, it would schedule what the other one sends.
-            empty = replace(profile, standby="empty")
-            _stand_by(replace(roles, director=empty), access, report, heard=False)
-            failure.notes.append("the table was emptied in place of that")
-        raise
+    with failure_written_down(owner_of(profile), None, access.book):
+        situation = plan_standby(profile, access.kernel, access.book, spared=spared)
+        try:
+            workflow.converge(situation, access.kernel, access.book)
+        except LvsdrError as failure:
+            if profile.standby == "synced":
+                # With the table and without the daemon, it would schedule what the other one sends.
+                empty = replace(profile, standby="empty")
+                _stand_by(replace(roles, director=empty), access, report, heard=False)
+                failure.notes.append("the table was emptied in place of that")
+            raise
     report.add(situation)
 
 
@@ -129,6 +132,7 @@ def _serve(roles: Roles, access: HostAccess, report: Report) -> None:
     when another takes over, the VIP is where it has to be without a moment between.
     """
     if roles.realserver is not None:
-        situation = plan_apply(roles.realserver, access.kernel, access.book, roles.director)
-        workflow.converge(situation, access.kernel, access.book)
+        with failure_written_down(owner_of(roles.realserver), None, access.book):
+            situation = plan_apply(roles.realserver, access.kernel, access.book, roles.director)
+            workflow.converge(situation, access.kernel, access.book)
         report.add(situation)

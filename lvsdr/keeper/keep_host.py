@@ -74,7 +74,7 @@ class HostKeeper:
         if wish.state is State.NOTHING:
             self.told.rests(wish.reason)
             return
-        with self._locked():
+        with self._locked(), self.kept.failure_written_down():
             self._apply(self.kept.profile, wish.state)
         what = "a standby" if wish.state is State.STANDBY else "it"
         self.told.note(f"{what} is kept as {self.kept.file} says")
@@ -84,7 +84,7 @@ class HostKeeper:
 
         Raises LvsdrError, and Busy.
         """
-        with self._locked():
+        with self._locked(), self.kept.failure_written_down():
             state = self.kept.wish().state
             profile = self.kept.read_again()
             if state is State.NOTHING:

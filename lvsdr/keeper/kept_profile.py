@@ -7,11 +7,12 @@ somebody else has applied is what is kept from then on, and keepalived says who 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from enum import Enum
 from pathlib import Path
 
 from lvsdr.core.book import Book
+from lvsdr.core.failed_applies import failure_written_down
 from lvsdr.core.record import Record, owner_of
 from lvsdr.core.renamed_links import following
 from lvsdr.errors import LvsdrError, ProfileError
@@ -105,6 +106,10 @@ class KeptProfile:
             read = self._read(self.file)
             if isinstance(read, DirectorProfile) and isinstance(profile, DirectorProfile):
                 self.profile = read if read.text == profile.text and read.text else profile
+
+    def failure_written_down(self) -> AbstractContextManager[None]:
+        """Return in what an apply is done, so that it is known that it failed; the lock is held."""
+        return failure_written_down(self.owner, self.file, self._book)
 
     def written(self) -> None:
         """Take the record for known: it was written by ourselves."""

@@ -10,6 +10,7 @@ from lvsdr.model.client_connections import ClientShares
 from lvsdr.model.finding import Finding
 from lvsdr.model.health import Down
 from lvsdr.model.ipvs import RealServer
+from lvsdr.model.last_apply import LastApply
 from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.neighbour_claim import Answer
 from lvsdr.model.objects import Key
@@ -43,17 +44,19 @@ class ProofFigures:
 class ProfileFigures:
     """Where a profile stands on this host.
 
-    `applied` is when last, seconds since 1970, None where the record does not know it. `differing`
-    counts what an apply would change, `drift` what others have changed since the last one.
-    `unreadable` says why the profile could not be read or planned: the rest is empty then. `vips`
-    are those that it holds, or not. `servers` are a director's real servers; those that are
-    `checked`, by their keys, have health checks, and of them those in `down` do not serve.
+    `applied` is when one last went well, seconds since 1970, None where the record does not know
+    it; `last_apply` is how the last one ended, well or not. `differing` counts what an apply would
+    change, `drift` what others have changed since the last one. `unreadable` says why the profile
+    could not be read or planned: the rest is empty then. `vips` are those that it holds, or not.
+    `servers` are a director's real servers; those that are `checked`, by their keys, have health
+    checks, and of them those in `down` do not serve.
     """
 
     role: str
     name: str
     file: str
     applied: int | None = None
+    last_apply: LastApply | None = None
     cut_off: bool = False
     unreadable: str = ""
     standby: str = ""

@@ -69,6 +69,16 @@ def _applied(profile: ProfileFigures) -> Told:
         yield {}, profile.applied
 
 
+def _last_apply(profile: ProfileFigures) -> Told:
+    if profile.last_apply is not None:
+        yield {}, profile.last_apply.at
+
+
+def _last_exit_code(profile: ProfileFigures) -> Told:
+    if profile.last_apply is not None:
+        yield {}, profile.last_apply.exit_code
+
+
 def _cut_off(profile: ProfileFigures) -> Told:
     yield {}, profile.cut_off
 
@@ -154,9 +164,14 @@ def _clients(unanswered: bool) -> Callable[[ProfileFigures], Told]:
 OF_EVERY_PROFILE: Mapping[str, tuple[str, Callable[[ProfileFigures], Told]]] = {
     "profile_readable": ("Whether the profile could be read and planned.", _readable),
     "profile_in_sync": ("Whether the host is as the profile says.", _in_sync),
+    "last_apply_timestamp_seconds": ("When the last apply ended, well or not.", _last_apply),
+    "last_apply_exit_code": (
+        "How the last apply ended: 0 is well, others failed.",
+        _last_exit_code,
+    ),
 }
 OF_PROFILES: Mapping[str, tuple[str, Callable[[ProfileFigures], Told]]] = {
-    "profile_applied_timestamp_seconds": ("When the profile was applied last.", _applied),
+    "profile_applied_timestamp_seconds": ("When an apply last went well.", _applied),
     "apply_cut_off": ("Whether the last run never came to its end.", _cut_off),
     "standby": ("Whether keepalived says that this director stands by.", _standby),
     "differing_objects": ("How many objects an apply would change, by kind.", _differing),

@@ -12,6 +12,7 @@ from lvsdr.render.exported_files import Exported
 from lvsdr.render.imported_profiles import ImportedProfiles
 from lvsdr.render.json_export import exported_document
 from lvsdr.render.json_fields import Document
+from lvsdr.render.json_last_apply import last_apply
 from lvsdr.render.keep_line import KeepLine
 from lvsdr.render.keepalived_results import ConfFindings, FifoLine, KeepalivedStatus, Notified
 from lvsdr.render.report.report_result import Report
@@ -102,6 +103,7 @@ def _status(result: Status) -> Document:
         if result.seen is None
         else {"looked_at": result.seen.looked_at, "complete": result.seen.complete},
         "table": None if result.table is None else asdict(result.table),
+        "last_apply": last_apply(result.last_apply),
     }
 
 

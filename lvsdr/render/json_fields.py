@@ -10,6 +10,7 @@ from lvsdr.model.health_event import HealthEvent
 from lvsdr.model.late_dataclasses import asdict
 from lvsdr.model.objects import Address, there
 from lvsdr.model.plain_data import to_plain
+from lvsdr.render.json_last_apply import last_apply
 from lvsdr.render.utc_time import timestamp
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ def applied_profiles(item: AppliedProfiles) -> Document:
                 "file": each.file,
                 "applied": each.applied,
                 "cut_off": each.cut_off,
+                "last_apply": last_apply(each.last_apply),
                 "objects": [row(it) for it in each.rows],
             }
             for each in item.profiles

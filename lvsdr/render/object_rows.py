@@ -10,6 +10,7 @@ from lvsdr.model.counters import Counters
 from lvsdr.model.due_change import must_change
 from lvsdr.model.health import Down
 from lvsdr.model.ipvs import RealServer, VirtualServer
+from lvsdr.model.last_apply import LastApply
 from lvsdr.model.late_dataclasses import dataclass
 from lvsdr.model.objects import Address, Key, Object, Objects, there
 
@@ -62,7 +63,7 @@ class Row:
 class AppliedProfile(NamedTuple):
     """A profile as the record knows it; `file` and `applied`, seconds since 1970, where it does.
 
-    It is `cut_off` where its last run never came to its end.
+    It is `cut_off` where its last run never came to its end. `last_apply` may have failed.
     """
 
     role: str
@@ -71,6 +72,7 @@ class AppliedProfile(NamedTuple):
     applied: int | None
     rows: Sequence[Row]
     cut_off: bool
+    last_apply: LastApply | None = None
 
     @property
     def ok(self) -> bool:

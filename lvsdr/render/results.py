@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lvsdr.model.counters import Standing
     from lvsdr.model.explanation import Explanation
     from lvsdr.model.finding import Finding
+    from lvsdr.model.last_apply import LastApply
     from lvsdr.model.metric import Gauge
     from lvsdr.model.neighbour_claim import Answer
     from lvsdr.model.objects import Object
@@ -78,7 +79,8 @@ class Announced:
 class Status:
     """Each object of a profile as it should be and as it is; `drift`, `standby` as of Planned.
 
-    `seen` are the connections that were looked at; `table` is a director's.
+    `seen` are the connections that were looked at; `table` is a director's. `last_apply` may have
+    failed.
     """
 
     rows: Sequence[Row]
@@ -86,6 +88,7 @@ class Status:
     standby: str = ""
     seen: ConnectionsSeen | None = None
     table: TableState | None = None
+    last_apply: LastApply | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lvsdr.model.change import Kept
     from lvsdr.model.client_connections import ConnectionsSeen
     from lvsdr.model.counters import Counters
+    from lvsdr.model.last_apply import LastApply
     from lvsdr.model.neighbour_claim import Answer
     from lvsdr.model.path import Proof
     from lvsdr.render.object_rows import AppliedProfile, Row
@@ -108,16 +109,27 @@ def _fitting(columns: tuple[Column, ...], room: int) -> tuple[Column, ...]:
     return tuple(left)
 
 
+def last_apply_lines(last: LastApply | None) -> Iterator[str]:
+    """Yield how the last apply failed; nothing where it went well."""
+    if last is not None and last.exit_code:
+        yield f"last apply {_moment(last.at)} {printable(last.outcome)}"
+
+
 def applied_lines(profile: AppliedProfile) -> Iterator[str]:
     """Yield what the record knows of a profile, and a line for each object that it holds."""
-    from datetime import UTC, datetime  # noqa: PLC0415 - few results have a time
-
     yield f"{profile.role} {profile.name}" + (f", from {profile.file}" if profile.file else "")
     if profile.applied is not None:
-        yield f"  applied {datetime.fromtimestamp(profile.applied, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        yield f"  applied {_moment(profile.applied)}"
+    yield from (f"  {line}" for line in last_apply_lines(profile.last_apply))
     if profile.cut_off:
         yield "  its last run was cut off: apply or withdraw it again"
     yield from (f"  {line}" for line in status_lines(profile.rows, USUAL - 2))
+
+
+def _moment(seconds: int) -> str:
+    from datetime import UTC, datetime  # noqa: PLC0415 - few results have a time
+
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def client_lines(rows: Iterable[Row], seen: ConnectionsSeen | None) -> Iterator[str]:

@@ -94,12 +94,13 @@ def _announced(result: Announced) -> Iterator[str]:
 
 def _status(result: Status) -> Iterator[str]:
     from lvsdr.render.page_width import USUAL, page_width
-    from lvsdr.render.status_verify_text import client_lines, status_lines
+    from lvsdr.render.status_verify_text import client_lines, last_apply_lines, status_lines
 
     yield from status_lines(result.rows, page_width() or USUAL)
     yield from () if result.table is None else result.table.lines
     yield from client_lines(result.rows, result.seen)
     yield from _drift(result.drift)
+    yield from last_apply_lines(result.last_apply)
 
 
 def _applied_profiles(result: AppliedProfiles) -> Iterator[str]:

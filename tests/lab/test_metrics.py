@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import urllib.request
@@ -119,6 +120,30 @@ def test_a_scrape_is_told_the_host_as_it_is_then(cluster: Rig) -> None:
     assert values(after, "lvsdr_profile_in_sync", "profile") == {("web",): 0}
     assert done.returncode == 0
     assert done.stderr.splitlines() == [f"lvsdr: answering at http://{PLACE}/metrics"]
+
+
+def test_an_apply_that_the_kernel_refused_is_told_until_one_goes_well(cluster: Rig) -> None:
+    host = cluster.lab.director
+    before = host.run("ipvsadm", "-Sn").stdout
+    profile = json.loads(cluster.director.read_text(encoding="utf-8"))
+    # The module's name: of all schedulers it is the one that people get wrong.
+    profile["virtual_servers"][0] |= {"scheduler": "maglev"}
+    refused = cluster.director.with_name("refused.json")
+    refused.write_text(json.dumps({**profile, "name": "web"}), encoding="utf-8")
+
+    error = lvsdr(host, "director", "apply", refused, expect=3)
+    told = lvsdr(host, "metrics", cluster.director)
+    status = lvsdr(host, "status")
+    left = host.run("ipvsadm", "-Sn").stdout
+    lvsdr(host, "director", "apply", cluster.director)
+    after = lvsdr(host, "metrics", cluster.director)
+
+    assert error == ""
+    assert left == before
+    assert values(told, "lvsdr_last_apply_exit_code", "profile") == {("web",): 3}
+    assert values(told, "lvsdr_profile_in_sync", "profile") == {("web",): 1}
+    assert "failed (exit 3), all undone: " in status
+    assert values(after, "lvsdr_last_apply_exit_code", "profile") == {("web",): 0}
 
 
 def scraped(cluster: Rig) -> str:
