@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from lvsdr.model.late_dataclasses import replace
 from lvsdr.render.results import Status
 
 if TYPE_CHECKING:
+    from lvsdr.cli.redrawn import Redrawn
     from lvsdr.core.kernel_interface import Kernel
     from lvsdr.core.situation import Situation
     from lvsdr.model.client_connections import ConnectionsSeen
@@ -58,10 +60,12 @@ def status_director(session: Session, profile: Path, interval: float, watch: boo
     state = director_state.standby(session, profile, wanted)
     code: int | None = None
     try:
-        with session.kernel() as kernel:
-            for situation, counted in _looks(wanted, kernel, session, interval, watch, state):
-                if code is None:
-                    session.tell(_notes(situation, session.output))
+        with session.kernel() as kernel, _screen(session, interval, watch) as screen:
+            rest = partial(time.sleep, interval or EACH) if screen is None else screen.rest
+            for situation, counted in _looks(wanted, kernel, session, interval, watch, state, rest):
+                notes = _notes(situation, session.output)
+                if code is None and screen is None:
+                    session.tell(notes)
                 seen = connections_seen(wanted, kernel, state)
                 rows = status_rows(wanted, situation, kernel, counted, seen)
                 differs = situation.todo or (
@@ -70,7 +74,7 @@ def status_director(session: Session, profile: Path, interval: float, watch: boo
                 code = 1 if differs else 0
                 table, last = kernel.table_state(), last_apply_of(session, wanted)
                 shown = Status(rows, situation.drift, state, seen, table, last)
-                if not _show(session, shown, watch):
+                if not (session.show(shown) if screen is None else screen.draw(shown, notes)):
                     break
     except Interrupted:
         if not watch or code is None:
@@ -124,6 +128,7 @@ def _looks(  # noqa: PLR0913, PLR0917 - what is looked at, and how often
     interval: float,
     watch: bool,
     standby: str,
+    rest: Callable[[], None],
 ) -> Iterator[tuple[Situation, Counted]]:
     """Yield how it stands, once or again and again, and what was counted."""
     from lvsdr.model.counters import rated
@@ -142,7 +147,7 @@ def _looks(  # noqa: PLR0913, PLR0917 - what is looked at, and how often
             return
         if interval:
             earlier, then = counted, now
-        time.sleep(interval or EACH)
+        rest()
 
 
 def _pause(seconds: float) -> None:
@@ -165,10 +170,19 @@ def connections_seen(profile: DirectorProfile, kernel: Kernel, standby: str) -> 
     return ConnectionsSeen() if standby else seen_now(profile, kernel)
 
 
-def _show(session: Session, status: Status, again: bool) -> bool:
-    if again and session.format.for_people and sys.stdout.isatty():
-        click.clear()
-    return session.show(status)
+@contextmanager
+def _screen(session: Session, interval: float, watch: bool) -> Iterator[Redrawn | None]:
+    """Give the terminal on which status is shown again and again; None for a program, and once."""
+    if not watch:
+        yield None
+        return
+    from lvsdr.cli.redrawn import can_redraw, redrawn
+
+    if not can_redraw(session):
+        yield None
+        return
+    with redrawn(session, interval or EACH) as screen:
+        yield screen
 
 
 def status_rows(

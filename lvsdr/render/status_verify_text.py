@@ -11,16 +11,16 @@ from lvsdr.model.objects import Object
 from lvsdr.model.printable import printable
 from lvsdr.model.silence import MOST_SILENCES, told
 from lvsdr.render.page_width import USUAL, broken
+from lvsdr.render.state_line import StateLine
 
 if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress
     from lvsdr.model.change import Kept
     from lvsdr.model.client_connections import ConnectionsSeen
     from lvsdr.model.counters import Counters
-    from lvsdr.model.last_apply import LastApply
     from lvsdr.model.neighbour_claim import Answer
     from lvsdr.model.path import Proof
-    from lvsdr.render.object_rows import AppliedProfile, Row
+    from lvsdr.render.object_rows import Row
     from lvsdr.render.results import Planned, Verified
 
 COUNTED = ("active", "inactive", "persistent", "conn/s", "packets/s", "bytes/s")
@@ -62,7 +62,7 @@ def status_lines(rows: Iterable[Row], width: int = USUAL) -> Iterator[str]:
             yield from broken(title, width).splitlines()
         line = f"{(title if fits else '').ljust(titles)}{figures}  "
         apart = full != word and len(line) + len(full) > width
-        yield f"{line}{word if apart else full}"
+        yield StateLine(line, word, word if apart else full)
         if apart:
             yield from broken(f"    {full}", width).splitlines()
         if row.down is not None:
@@ -107,29 +107,6 @@ def _fitting(columns: tuple[Column, ...], room: int) -> tuple[Column, ...]:
         if each in left:
             left.remove(each)
     return tuple(left)
-
-
-def last_apply_lines(last: LastApply | None) -> Iterator[str]:
-    """Yield how the last apply failed; nothing where it went well."""
-    if last is not None and last.exit_code:
-        yield f"last apply {_moment(last.at)} {printable(last.outcome)}"
-
-
-def applied_lines(profile: AppliedProfile) -> Iterator[str]:
-    """Yield what the record knows of a profile, and a line for each object that it holds."""
-    yield f"{profile.role} {profile.name}" + (f", from {profile.file}" if profile.file else "")
-    if profile.applied is not None:
-        yield f"  applied {_moment(profile.applied)}"
-    yield from (f"  {line}" for line in last_apply_lines(profile.last_apply))
-    if profile.cut_off:
-        yield "  its last run was cut off: apply or withdraw it again"
-    yield from (f"  {line}" for line in status_lines(profile.rows, USUAL - 2))
-
-
-def _moment(seconds: int) -> str:
-    from datetime import UTC, datetime  # noqa: PLC0415 - few results have a time
-
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def client_lines(rows: Iterable[Row], seen: ConnectionsSeen | None) -> Iterator[str]:

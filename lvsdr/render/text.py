@@ -93,8 +93,9 @@ def _announced(result: Announced) -> Iterator[str]:
 
 
 def _status(result: Status) -> Iterator[str]:
+    from lvsdr.render.applied_text import last_apply_lines
     from lvsdr.render.page_width import USUAL, page_width
-    from lvsdr.render.status_verify_text import client_lines, last_apply_lines, status_lines
+    from lvsdr.render.status_verify_text import client_lines, status_lines
 
     yield from status_lines(result.rows, page_width() or USUAL)
     yield from () if result.table is None else result.table.lines
@@ -104,7 +105,7 @@ def _status(result: Status) -> Iterator[str]:
 
 
 def _applied_profiles(result: AppliedProfiles) -> Iterator[str]:
-    from lvsdr.render.status_verify_text import applied_lines
+    from lvsdr.render.applied_text import applied_lines
 
     if not result.profiles:
         yield "nothing is applied on this host"
