@@ -57,6 +57,7 @@ WHOLE = ProfileFigures(
     differing={Differing("address", "missing"): 1},
     drift={"address": 1},
     vips={VIP: False},
+    counts={WEB: 2},
     servers=(ELEVEN, TWELVE),
     checked=frozenset({ELEVEN.key, TWELVE.key}),
     down={ELEVEN.key: Down(400, "it refuses")},

@@ -12,7 +12,9 @@ from lvsdr import __version__
 from lvsdr.cli import director_state
 from lvsdr.cli.default_profile import default_profile
 from lvsdr.cli.session import Session
+from lvsdr.core.counted_servers import counted_servers
 from lvsdr.core.failed_applies import failed_applies, last_apply
+from lvsdr.core.folding import known_texts
 from lvsdr.core.record import owner_of
 from lvsdr.core.situation import plan_apply
 from lvsdr.errors import LvsdrError, ProfileError
@@ -22,7 +24,6 @@ from lvsdr.model.host_figures import Differing, HostFigures, ProfileFigures, Pro
 from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.profile.reader import read
-from lvsdr.proof.client_traffic import seen_now
 
 if TYPE_CHECKING:
     from lvsdr.core.kernel_interface import Kernel
@@ -91,7 +92,7 @@ def _figures(  # noqa: PLR0913, PLR0917 - what is known of it
     owner = applied.get(str(file.resolve()), f":{file.stem}")
     known = _known(owner, file, record, failed)
     try:
-        profile = read(file)
+        profile = read(file, known=lambda: known_texts(session.book()))
         known = _known(owner_of(profile), file, record, failed)
         found = _planned(session, file, profile, known, kernel, record)
         proof = _proof(session, file, profile) if proven else None
@@ -131,13 +132,18 @@ def _planned(  # noqa: PLR0913, PLR0917 - what is known of it
     )
     if not isinstance(profile, DirectorProfile):
         return found
+    out, checked = situation.out, frozenset(_checked(profile))
+    clients = {} if state else _clients(profile, kernel)
+    # Of fifty thousand that serve there is nothing to tell of each: they are not even read.
+    told = {*checked, *out.drained, *out.every, *clients}
     return replace(
         found,
-        servers=profile.real_servers,
-        checked=frozenset(_checked(profile)),
-        drained=situation.out.drained,
-        down=situation.out.every,
-        clients={} if state else _clients(profile, kernel),
+        counts=counted_servers(profile, record),
+        servers=[each for each in profile.real_servers if each.key in told] if told else (),
+        checked=checked,
+        drained=out.drained,
+        down=out.every,
+        clients=clients,
     )
 
 
@@ -159,6 +165,10 @@ def _checked(profile: DirectorProfile) -> Iterator[Key]:
 
 
 def _clients(profile: DirectorProfile, kernel: Kernel) -> Mapping[Key, ClientShares]:
+    if kernel.table_state().connections == 0:
+        return {}
+    from lvsdr.proof.client_traffic import seen_now
+
     return seen_now(profile, kernel).shares(profile.real_servers)
 
 

@@ -9,7 +9,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.client_connections import ClientShares
 from lvsdr.model.finding import Finding
 from lvsdr.model.health import Down
-from lvsdr.model.ipvs import RealServer
+from lvsdr.model.ipvs import RealServer, Service
 from lvsdr.model.last_apply import LastApply
 from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.neighbour_claim import Answer
@@ -48,8 +48,9 @@ class ProfileFigures:
     it; `last_apply` is how the last one ended, well or not. `differing` counts what an apply would
     change, `drift` what others have changed since the last one. `unreadable` says why the profile
     could not be read or planned: the rest is empty then. `vips` are those that it holds, or not.
-    `servers` are a director's real servers; those that are `checked`, by their keys, have health
-    checks, and of them those in `down` do not serve.
+    `counts` are how many real servers each service of a director has; `servers` those of them of
+    which more is told. Those that are `checked`, by their keys, have health checks, and of them
+    those in `down` do not serve.
     """
 
     role: str
@@ -63,6 +64,7 @@ class ProfileFigures:
     differing: Mapping[Differing, int] = field(default_factory=dict)
     drift: Mapping[str, int] = field(default_factory=dict)
     vips: Mapping[IPAddress, bool] = field(default_factory=dict)
+    counts: Mapping[Service, int] = field(default_factory=dict)
     servers: Sequence[RealServer] = ()
     checked: frozenset[Key] = frozenset()
     drained: frozenset[Key] = frozenset()

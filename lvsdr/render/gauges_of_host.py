@@ -17,7 +17,7 @@ Told = Iterator[tuple[Labels, float]]
 
 HOW = ("missing", "different", "unwanted")
 DIRECTS, SERVES = ("address", "real_server", "virtual_server"), ("address", "link", "sysctl")
-STATES = ("in_service", "drained", "down")
+OUT = ("drained", "down")
 
 
 def gauges(host: HostFigures) -> Iterator[Gauge]:
@@ -112,26 +112,24 @@ def _vip_held(profile: ProfileFigures) -> Told:
         yield {"local_address": str(vip)}, held
 
 
+def _is_out(profile: ProfileFigures, server: RealServer) -> bool:
+    return server.key in profile.drained or server.key in profile.down
+
+
 def _state(profile: ProfileFigures, server: RealServer) -> str:
-    if server.key in profile.drained:
-        return "drained"
-    return "down" if server.key in profile.down else "in_service"
+    return "drained" if server.key in profile.drained else "down"
 
 
 def _real_servers(profile: ProfileFigures) -> Told:
-    if not (profile.drained or profile.down):
-        every = Counter(server.service for server in profile.servers)
-        counted = {service: {"in_service": number} for service, number in every.items()}
-    else:
-        counted = {}
-        for server in profile.servers:
-            states = counted.setdefault(server.service, {})
-            state = _state(profile, server)
-            states[state] = states.get(state, 0) + 1
-    for service, states in counted.items():
+    out = Counter(
+        (it.service, _state(profile, it)) for it in profile.servers if _is_out(profile, it)
+    )
+    for service, number in profile.counts.items():
         labels = service_labels(service)
-        for state in STATES:
-            yield {**labels, "state": state}, states.get(state, 0)
+        away = {state: out[service, state] for state in OUT}
+        yield {**labels, "state": "in_service"}, number - sum(away.values())
+        for state, those in away.items():
+            yield {**labels, "state": state}, those
 
 
 def _up(profile: ProfileFigures) -> Told:
