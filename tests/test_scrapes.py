@@ -14,7 +14,6 @@ from lvsdr.cli.figures_of_host import host_figures
 from lvsdr.model.folded_servers import PartlyRead
 from lvsdr.model.ipvs import RealServer
 from lvsdr.model.metric import Gauge
-from lvsdr.model.table_state import TableState
 from lvsdr.profile import reader
 from lvsdr.render.gauges_of_host import gauges
 from test_cli import DIP, Run
@@ -23,18 +22,9 @@ from test_folded_servers import director, service
 NOTHING = director(service(80, 1, 2, 3), service(81, 4, 5), service(82, 6))
 
 
-class Quiet(FakeSession):
-    """A session on a host whose table has no connection."""
-
-    def __init__(self, root: Path) -> None:
-        super().__init__(host(DIP), root)
-        kernel = self.kernel()
-        kernel.table_state = lambda: TableState(0, None, "")  # type: ignore[method-assign]
-
-
 @pytest.fixture
-def session(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Quiet:
-    session = Quiet(tmp_path / "run")
+def session(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> FakeSession:
+    session = FakeSession(host(DIP), tmp_path / "run")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reader, "LARGE", 0)
         file = tmp_path / "director.json"
@@ -43,7 +33,7 @@ def session(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Quiet:
     return session
 
 
-def told(session: Quiet, file: Path, *, partly: bool) -> list[Gauge]:
+def told(session: FakeSession, file: Path, *, partly: bool) -> list[Gauge]:
     """Return what a scrape tells, in an order that does not depend on how it was read."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reader, "LARGE", 0 if partly else 1 << 30)
@@ -69,7 +59,7 @@ def unread(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[object]]:
 
 
 def test_of_a_table_as_it_was_left_no_real_server_is_read(
-    session: Quiet, tmp_path: Path, unread: list[object]
+    session: FakeSession, tmp_path: Path, unread: list[object]
 ) -> None:
     partly = told(session, tmp_path / "director.json", partly=True)
 
@@ -82,7 +72,7 @@ def test_of_a_table_as_it_was_left_no_real_server_is_read(
 
 @pytest.mark.parametrize("what", ["drained", "drift", "lost", "new text", "fewer", "record gone"])
 def test_whatever_has_become_of_it_is_told_as_if_all_had_been_read(
-    what: str, session: Quiet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    what: str, session: FakeSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file, kernel, book = tmp_path / "director.json", session.kernel(), session.book()
     servers = [each for each in kernel.objects.values() if isinstance(each, RealServer)]

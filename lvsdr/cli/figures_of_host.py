@@ -18,7 +18,7 @@ from lvsdr.core.folding import known_texts
 from lvsdr.core.record import owner_of
 from lvsdr.core.situation import plan_apply
 from lvsdr.errors import LvsdrError, ProfileError
-from lvsdr.model.client_connections import ClientShares
+from lvsdr.model.client_connections import ClientShares, ConnectionQuestion
 from lvsdr.model.finding import ERROR
 from lvsdr.model.host_figures import Differing, HostFigures, ProfileFigures, ProofFigures
 from lvsdr.model.late_dataclasses import replace
@@ -165,7 +165,8 @@ def _checked(profile: DirectorProfile) -> Iterator[Key]:
 
 
 def _clients(profile: DirectorProfile, kernel: Kernel) -> Mapping[Key, ClientShares]:
-    if kernel.table_state().connections == 0:
+    # At a glance: where there is no connection, nobody need be read to be told of.
+    if not kernel.connections(ConnectionQuestion(seconds=0.0)).looked_at:
         return {}
     from lvsdr.proof.client_traffic import seen_now
 

@@ -116,11 +116,11 @@ def seen_now(profile: Profile, kernel: Kernel, seconds: float = 0.1) -> Connecti
 
 def segment_networks(profile: DirectorProfile, host: Host) -> tuple[IPNetwork, ...]:
     """Return the networks of this host in which its real servers are."""
-    networks = (each.ip.network for each in host.addresses)
+    networks, rips = (each.ip.network for each in host.addresses), profile.rips
     return tuple(
         network
         for network in dict.fromkeys(networks)
-        if network.num_addresses > 1 and any(rip in network for rip in profile.rips)
+        if network.num_addresses > 1 and any(rip in network for rip in rips)
     )
 
 
