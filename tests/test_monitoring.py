@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import stat
 import sys
 from dataclasses import replace
 from ipaddress import ip_address
@@ -225,6 +227,40 @@ def test_two_profiles_of_one_name_are_refused(
 
     assert run.code == 2
     assert "is a director profile called web as well" in run.err
+
+
+def test_a_textfile_is_written_whole_for_another_user_to_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session, file = FakeSession(host(DIP), tmp_path / "run"), tmp_path / "lvsdr.prom"
+    file.write_text("old", encoding="utf-8")
+    before = os.umask(0o022)
+    try:
+        run = Run(capsys, session, "metrics", DIRECTOR, "--out", str(file))
+    finally:
+        os.umask(before)
+
+    families = text_string_to_metric_families(file.read_text(encoding="utf-8"))
+    assert (run.code, run.out) == (0, "")
+    assert "lvsdr_profile_in_sync" in {family.name for family in families}
+    assert stat.S_IMODE(file.stat().st_mode) == 0o644
+    assert [each.name for each in tmp_path.iterdir() if each.is_file()] == ["lvsdr.prom"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--out", "/nowhere/lvsdr.prom"], 6, "cannot write /nowhere/lvsdr.prom: no such file"),
+        (["--out", "x", "--listen", "127.0.0.1:9842"], 2, "exclude each other"),
+    ],
+)
+def test_where_it_cannot_be_written_that_is_said(
+    words: list[str], code: int, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Run(capsys, FakeSession(host(DIP), tmp_path), "metrics", DIRECTOR, *words)
+
+    assert run.code == code
+    assert said in run.err
 
 
 def test_without_the_client_library_it_says_what_to_install(

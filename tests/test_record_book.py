@@ -540,3 +540,15 @@ def test_of_several_owners_the_same_one_is_named_each_time() -> None:
     record = Record({vip.key: None}, {owner: keyed([vip]) for owner in owners})
 
     assert record.claimed_by_others("director:a") == {vip.key: "director:j"}
+
+
+def test_what_others_have_beside_a_file_is_not_removed(tmp_path: Path) -> None:
+    """Also where the file's name would be a pattern."""
+    others = [".a.prom.0123456789abcdef", ".*.prom.bak", ".*.prom.0123456789abcdeg", ".x.y"]
+    for name in others:
+        (tmp_path / name).write_text("theirs", encoding="utf-8")
+    (tmp_path / ".*.prom.0123456789abcdef").write_text("half", encoding="utf-8")
+
+    durable_file.replace_file(tmp_path / "*.prom", ["ours"])
+
+    assert sorted(each.name for each in tmp_path.iterdir()) == sorted([*others, "*.prom"])

@@ -29,15 +29,23 @@ from lvsdr.render.results import Measured
     show_default=True,
     help="With --listen and --verify: how often to ask the wire.",
 )
+@click.option(
+    "--out",
+    "file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write it there, in place of what is there.",
+)
 @output_option(Measured)
 @netns_option
 @click.pass_obj
-def metrics(
+def metrics(  # noqa: PLR0913, PLR0917 - as many options
     session: Session,
     profiles: tuple[Path, ...],
     proven: bool,
     listen: tuple[str, int] | None,
     verify_every: float,
+    file: Path | None,
 ) -> int:
     """Print where this host stands as Prometheus text.
 
@@ -49,10 +57,18 @@ def metrics(
     from lvsdr.render.gauges_of_host import gauges
 
     if listen is not None:
+        if file is not None:
+            raise click.UsageError("--out and --listen exclude each other")
         from lvsdr.cli.metrics_server import serve
 
         return serve(session, profiles, listen, verify_every if proven else None)
     figures = host_figures(session, profiles, proven=proven)
     session.tell(each.unreadable for each in figures.profiles if each.unreadable)
-    session.show(Measured(tuple(gauges(figures))))
+    measured = Measured(tuple(gauges(figures)))
+    if file is None:
+        session.show(measured)
+        return 0
+    from lvsdr.cli.written_file import READABLE, write_result
+
+    write_result(session, measured, file, READABLE)
     return 0

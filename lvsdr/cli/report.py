@@ -56,21 +56,7 @@ def report(  # noqa: PLR0913, PLR0917 - as many options
     if file is None:
         session.show(made)
         return 0
-    _write(session, made, file)
+    from lvsdr.cli.written_file import write_result
+
+    write_result(session, made, file)
     return 0
-
-
-def _write(session: Session, made: Report, file: Path) -> None:
-    """Write what would be printed to a file, whole or not at all; raises CannotRun."""
-    import errno
-
-    from lvsdr.core.durable_file import replace_file
-    from lvsdr.errors import CannotRun
-
-    lines = session.format.output().lines(made)
-    try:
-        replace_file(file, (f"{line}\n" for line in lines))
-    except OSError as error:
-        reason = (error.strerror or "").lower()
-        name = errno.errorcode.get(error.errno or 0, "")
-        raise CannotRun(f"cannot write {file}: {reason} ({name})") from error
