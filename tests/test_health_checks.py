@@ -17,6 +17,7 @@ from lvsdr.keeper.checker import Asking
 from lvsdr.keeper.director_health import DirectorHealth
 from lvsdr.keeper.gateway_witness import Gateway
 from lvsdr.keeper.many_failures import ManyFailures
+from lvsdr.keeper.turn_pace import TurnPace
 from lvsdr.model.health import DROP, CheckResult, CommandCheck, Down, Health
 from lvsdr.model.health_event import HealthEvent
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
@@ -60,7 +61,8 @@ class FakeChecker:
     def results(self, now: float) -> Sequence[CheckResult]:
         ended = [each for each in self.under_way if each.at <= now]
         self.under_way = [each for each in self.under_way if each.at > now]
-        return ended
+        # An answer is known once it is read.
+        return [replace(each, at=now) for each in ended]
 
     def due(self) -> float | None:
         return min((each.at for each in self.under_way), default=None)
@@ -288,6 +290,49 @@ def test_a_thousand_are_asked_in_so_many_turns_a_second_and_no_more() -> None:
 
     assert len(bench.checkers[0].asked) > 11_000
     assert bench.turns - before <= 10 * 34
+
+
+FEW = replace(PROFILE, real_servers=MANY.real_servers[:200])
+
+
+def test_while_all_answer_two_hundred_are_asked_in_seven_turns_a_second() -> None:
+    bench = Bench(fine, FEW)
+
+    bench.run(2)
+    before, asked = bench.turns, len(bench.checkers[0].asked)
+    bench.run(12)
+
+    assert len(bench.checkers[0].asked) - asked > 1950
+    assert bench.turns - before <= 10 * 7
+
+
+def test_who_owes_an_answer_is_waited_for_in_turns_as_short_as_the_midst_of_a_check_wants() -> None:
+    """Of one that has just fallen silent it is known in its first check that others were heard."""
+    taken = [out_after(silent(7, since=10 + tenth / 10)) for tenth in range(20)]
+
+    assert max(taken) <= 2 * 1.0 + 0.5
+
+
+def test_without_shorter_turns_it_takes_longer_until_a_silent_one_is_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The fault that is guarded against is real: who else was heard meanwhile is not known."""
+    rest = TurnPace.rest
+    monkeypatch.setattr(TurnPace, "rest", lambda pace, now, **_: rest(pace, now, owed=False))
+
+    taken = [out_after(silent(7, since=10 + tenth / 10)) for tenth in range(20)]
+
+    assert max(taken) > 2 * 1.0 + 0.5
+
+
+def out_after(says: Callable[[int, float], tuple[str, float]]) -> float:
+    """Return how many seconds after its last answer a real server of 200 is out."""
+    bench = Bench(says, FEW)
+    while not bench.hands.is_out:
+        bench.run(bench.now + 0.01)
+        assert bench.now < 20, "it stays in"
+    asked = [at for number, at in bench.checkers[0].asked if number == 7]
+    return bench.now - max(at for at in asked if not says(7, at)[0])
 
 
 def test_what_else_is_on_a_host_that_fails_is_asked_at_once_and_goes_in_the_same_batch() -> None:

@@ -10,6 +10,7 @@ from lvsdr.keeper.gateway_witness import GatewayWitness
 from lvsdr.keeper.many_failures import MANY, ManyFailures
 from lvsdr.keeper.path_states import PathStates, Sight, Turn
 from lvsdr.keeper.timetable import Timetable
+from lvsdr.keeper.turn_pace import TurnPace
 from lvsdr.model.address import IPAddress
 from lvsdr.model.closed_on_exit import Closing
 from lvsdr.model.health import CheckResult
@@ -27,14 +28,6 @@ _SOONER, _SOONER_HEARD = 0.5, 0.25
 _DECIDED, _DECIDED_AT_MOST = 2.0, 1.5
 # By so much, in timeouts of the least patient check, we may be late until that counts as absence.
 _ABSENT = 1.0
-# From turn to turn there are at least so many seconds, and at most this part of the least timeout:
-# a turn for each check and one for each answer cost several times as much as the checks. Of that it
-# is a part while somebody is asked more often, and each question wants its moment.
-_REST, _REST_OF_TIMEOUT, _HASTE = 0.03, 0.06, 0.5
-# While all is well it is as much longer, at most, as it takes until so many checks are due: of few
-# checks the turns are most of the cost. Two of them are shorter than the midst of a check, so that
-# whatever is heard in a whole one is known to have come then.
-_CALM, _TOGETHER = 2.0, 64
 
 
 class CheckRounds(Closing):
@@ -60,9 +53,8 @@ class CheckRounds(Closing):
         self.states = PathStates([each.checked for each in targets], down)
         self._timetable = Timetable([each.health.interval for each in targets], now)
         least = min(each.health.timeout for each in targets)
-        self._patience, self._rest = _ABSENT * least, min(_REST, _REST_OF_TIMEOUT * least)
-        each_second = sum(1 / each.health.interval for each in targets)
-        self._calm = self._rest * min(_CALM, max(1.0, _TOGETHER / (self._rest * each_second)))
+        self._patience = _ABSENT * least
+        self._pace = TurnPace([each.health for each in targets], now)
         longest = max(each.health.timeout for each in targets)
         interval = min(each.health.interval for each in targets)
         decided = _DECIDED * longest + _SOONER_HEARD * interval
@@ -82,7 +74,7 @@ class CheckRounds(Closing):
         self._waits_since: float | None = now
         self._away = 0.0
         # What is read in a turn came after the one before it.
-        self._read = self._next = self._hasty_until = now
+        self._read = self._next = now
         # Whether the last turn came too late for its checks to mean anything.
         self.late = False
 
@@ -117,11 +109,12 @@ class CheckRounds(Closing):
             self.states.heard(side, at, since=self._read)
         turns = self._judged(now)
         self._read = now
+        self._under_way = {each for each in self._under_way if self._busy[each] > now}
+        owed = bool(self._undecided) or any(map(self.states.is_up, self._under_way))
         begun = self._timetable.take(now, _AT_ONCE)
         self._begin(begun, now)
-        self._under_way = {each for each in self._under_way if self._busy[each] > now}
-        rest = self._rest * _HASTE if now < self._hasty_until else self._calm
-        self._next = now + (0.0 if len(begun) == _AT_ONCE else rest)
+        rest = 0.0 if len(begun) == _AT_ONCE else self._pace.rest(now, owed=owed)
+        self._next = now + rest
         self._waits_since = None if self._clock is not None else now
         return turns
 
@@ -212,8 +205,7 @@ class CheckRounds(Closing):
         for place, each in self._by_checker(numbers, now).items():
             doubtful = {number for number in each if self._is_doubtful(number, now)}
             if doubtful:
-                longest = max(self.targets[number].health.timeout for number in doubtful)
-                self._hasty_until = max(self._hasty_until, now + longest)
+                self._pace.hasten((self.targets[it].health.timeout for it in doubtful), now)
             self._askings[place].checker.begin(each, now, doubtful=doubtful)
 
     def _by_checker(self, numbers: Iterable[int], now: float) -> dict[int, list[int]]:
