@@ -8,16 +8,24 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from time import monotonic, sleep
 
 import pytest
 from checking import DIP6, checked, path_to
 from rig import RIPS, Rig, director, realserver, rig, virtual_server
 
+from lvsdr.cli.wire_checkers import open_checkers
+from lvsdr.errors import CannotRun
+from lvsdr.keeper.check_targets import packets, targets
 from lvsdr.keeper.path_states import Checked, PathStates
+from lvsdr.keeper.rounds_of_checks import CheckRounds
+from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.lab.services import serving
 from lvsdr.model.health import CheckResult
+from lvsdr.model.profile import DirectorProfile
+from lvsdr.profile.reader import read
+from lvsdr.wire.checks.check_link import CheckLink
 from lvsdr.wire.checks.next_hop_watch import Hop, NextHopWatch
 from lvsdr.wire.checks.path_checker import PathChecker
 from lvsdr.wire.checks.watched_path import Check
@@ -26,13 +34,16 @@ from lvsdr.wire.frames.ethernet import FrameError
 
 TICK = 0.005
 DROP = "iptables-legacy -{} INPUT -p tcp --dport 80 -j DROP\n"
+REFUSE = "iptables-legacy -{} INPUT -p tcp --dport 80 -j REJECT --reject-with tcp-reset\n"
+# After a check that was refused there is a quarter of this until the next one, in seconds.
+HEALTH = {"interval": 2.0, "timeout": 0.5, "fall": 2, "rise": 2}
 # One question of so many is answered: of those of a check that is asked often, some; else none.
 SELDOM = 8
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    wanted = director(virtual_server())
+    wanted = director(virtual_server(), health=HEALTH)
     with rig(tmp_path_factory.mktemp("guards"), wanted, realserver()) as made, ExitStack() as stack:
         made.apply()
         for host in made.lab.realservers:
@@ -156,6 +167,100 @@ def test_whoever_was_heard_at_one_end_of_a_check_alone_may_have_been_cut_off(
 
     assert (result.ok, result.silent) == (False, guarded)
     assert set(down) == (set() if guarded else {0})
+
+
+@WITH_AND_WITHOUT
+def test_whoever_is_silent_while_our_own_cable_is_out_is_not_dead(
+    made: Rig, guarded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first segments got lost, it answered ARP, it serves again, and our own cable is out."""
+    if not guarded:
+        monkeypatch.setattr(CheckLink, "look", lambda *_: None)
+        monkeypatch.setattr(CheckLink, "_trouble", lambda _: suppress(CannotRun))
+    host, switch = made.lab.realservers[0], made.lab.switch
+    names = [each.name for each in made.lab.topology.segment]
+    port = f"port{names.index('director')}"
+
+    def work() -> tuple[list[CheckResult], dict[int, str]]:
+        with bench(made, timeout=2.0) as it:
+            known, begun = len(it.told), monotonic()
+            host.run("sh", text=DROP.format("I"))
+            it.begin(0, doubtful=True)
+            it.until(lambda: monotonic() > begun + 1.4)
+            switch.ip(f"link set {port} down")
+            host.run("sh", text=DROP.format("D"))
+            it.until(lambda: len(it.told) > known or monotonic() > begun + 3.0)
+            switch.ip(f"link set {port} up")
+            return it.told[known:], it.states.down()
+
+    told, down = made.lab.director.inside(work)
+
+    assert [each.ok for each in told] == ([] if guarded else [False])
+    assert set(down) == (set() if guarded else {0})
+
+
+class Stopped:
+    """The checks of the profile as the keeper makes them, stopped whenever nobody turns them."""
+
+    def __init__(self, made: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+        profile = read(made.director, "director")
+        assert isinstance(profile, DirectorProfile)
+        with LinuxKernel() as kernel:
+            host = kernel.inspect(lambda _: packets(profile), table=False, others=False)
+        asked = targets(profile, host)
+        askings = open_checkers(lambda _: (), asked)
+        checker, self.told = askings[0].checker, list[CheckResult]()
+        results = checker.results
+
+        def noted(now: float) -> list[CheckResult]:
+            found = list(results(now))
+            self.told += found
+            return found
+
+        monkeypatch.setattr(checker, "results", noted)
+        self.rounds = CheckRounds(asked, askings, monotonic(), clock=monotonic)
+        self.first = next(n for n, it in enumerate(asked) if str(it.path.rip) == RIPS[0])
+
+    @property
+    def failures(self) -> int:
+        return sum(not each.ok for each in self.told)
+
+    def until(self, done: Callable[[], bool]) -> None:
+        end = monotonic() + 20.0
+        while not done():
+            assert monotonic() < end, self.told
+            self.rounds.due()
+            sleep(TICK)
+            self.rounds.turn(monotonic())
+
+
+@WITH_AND_WITHOUT
+def test_a_failure_before_we_were_stopped_is_in_no_row_with_one_after_it(
+    made: Rig, guarded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stopped process does not turn, and what comes meanwhile lies in its sockets: as here."""
+    if not guarded:
+        monkeypatch.setattr(CheckRounds, "_forget", lambda *_: None)
+    host = made.lab.realservers[0]
+
+    def work() -> tuple[int, bool]:
+        it = Stopped(made, monkeypatch)
+        try:
+            it.until(lambda: {each.number for each in it.told if each.ok} == {0, 1})
+            for failures in (1, 2):
+                host.run("sh", text=REFUSE.format("I"))
+                it.until(lambda failures=failures: it.failures >= failures)  # type: ignore[misc]
+                host.run("sh", text=REFUSE.format("D"))
+                if failures == 1:
+                    it.rounds.due()
+                    sleep(2 * HEALTH["interval"])
+            return it.failures, it.rounds.states.is_up(it.first)
+        finally:
+            it.rounds.close()
+
+    failures, up = made.lab.director.inside(work)
+
+    assert (failures, up) == (2, guarded)
 
 
 @WITH_AND_WITHOUT
