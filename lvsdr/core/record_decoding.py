@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from lvsdr.core.columns_on_disk import Places
@@ -136,14 +135,17 @@ def _folded(entry: Plain, service: Service, mark: Mark, columns: Columns) -> Fol
     place = columns.places[entry["columns"]] if "columns" in entry else None
     if place is None:
         compact_objects.refuse_strange(entry, mark.count)
-    # Whoever needs them needs them again, in another reading of the same record.
-    opened = lru_cache(1)(partial(_opened, entry, service, columns))
+    found: list[tuple[RealServer, ...]] = []
+
+    def opened() -> tuple[RealServer, ...]:
+        # Whoever needs them needs them again, in another reading of the same record. A cache of the
+        # standard library's takes longer to be made for each service than all else that is read.
+        if not found:
+            with columns.understood():
+                found.append(compact_objects.unfolded(_whole(entry, columns.places), service))
+        return found[0]
+
     return FoldedServers(service, mark, entry, opened, place)
-
-
-def _opened(entry: Plain, service: Service, columns: Columns) -> tuple[RealServer, ...]:
-    with columns.understood():
-        return compact_objects.unfolded(_whole(entry, columns.places), service)
 
 
 def _whole(entry: Plain, places: Places) -> Plain:
