@@ -21,6 +21,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -32,9 +33,12 @@ sys.path[:0] = [str(ROOT.parent / "tests"), str(ROOT.parent / "tests/lab"), str(
 from many_servers import (  # noqa: E402
     DIP,
     HEALTH,
+    SERVERS,
     Document,
+    Segment,
     document,
     halved,
+    in_services,
     segment,
     uniform,
     varied,
@@ -54,15 +58,22 @@ COMPILED = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": BYTE_CODE.name
 
 
 @contextmanager
-def keeper(
-    host: Host, folder: Path, services: list[Document], *, table: bool = True
+def keeper(  # noqa: PLR0913 - what each part wants otherwise
+    host: Host,
+    folder: Path,
+    services: list[Document],
+    *,
+    table: bool = True,
+    health: Document = HEALTH,
+    dies: bool = False,
 ) -> Iterator[int]:
     """Let lvsdr keep the director; give the number of its process.
 
-    Where it has no `table` it tells keepalived by track files, and needs no IPVS.
+    Where it has no `table` it tells keepalived by track files, and needs no IPVS. Nobody is to be
+    down in the end, unless one `dies`.
     """
     path, told, files = folder / "director.json", folder / "told", folder / "files"
-    fields = {} if table else {"table_owner": "keepalived"}
+    fields = {"health": health} | ({} if table else {"table_owner": "keepalived"})
     path.write_text(json.dumps(document(services, **fields)), encoding="utf-8")
     words = lvsdr_command("director", "keep", str(path), "--allow-insecure-profile")
     if not table:
@@ -74,7 +85,7 @@ def keeper(
             lambda: subprocess.Popen(words, stdout=out, stderr=out, env=environment)
         )
         try:
-            until = monotonic() + 120
+            until = monotonic() + 300
             while "is kept as" not in told.read_text():
                 assert monotonic() < until and process.poll() is None, told.read_text()
                 sleep(0.1)
@@ -83,7 +94,7 @@ def keeper(
             process.terminate()
             process.wait(30)
     said = told.read_text()
-    assert " is down" not in said, said
+    assert dies or " is down" not in said, said
     done = host.lvsdr("director", "withdraw", path, "--allow-insecure-profile")
     assert done.returncode == 0, done.stderr
 
@@ -243,6 +254,41 @@ def at_rest() -> None:
     )
 
 
+def very_most(*, table: bool, interval: float) -> None:
+    """Print what a whole keeper of 50,000 takes, and when it has one of them out that dies."""
+    health = {**HEALTH, "interval": interval}
+    for count in (10, 1000):
+        services = in_services(50_000, count)
+        with segment(services, by_halves=True) as made, tempfile.TemporaryDirectory() as name:
+            begun, folder = monotonic(), Path(name)
+            options: Document = {"table": table, "health": health, "dies": True}
+            with keeper(made.director, folder, services, **options) as pid:
+                ready, used = monotonic() - begun, cpu(pid)
+                # Each has been asked by then, and it was looked up how to reach them again.
+                sleep(interval + SETTLED)
+                part, held = spent(pid, max(70.0, interval)), memory(pid, "VmHWM:")
+                before = cpu(pid)
+                out = _out_after(made, services[0], folder / "told")
+                print(
+                    f"| 50,000 in {count:,} services every {interval:.0f} s, the whole keeper |"
+                    f" ready after {ready:.1f} s, {used:.1f} s of CPU | {part:.2f} of a core,"
+                    f" {held:.0f} MiB | one that dies is out after {out:.1f} s,"
+                    f" {cpu(pid) - before:.1f} s of CPU |",
+                    flush=True,
+                )
+
+
+def _out_after(made: Segment, service: Document, told: Path) -> float:
+    """Return after how many seconds the one real server of a service on the second host is out."""
+    rule = f"INPUT -p tcp --dport {service['port']} -d {service['vip']} -j REJECT"
+    made.hosts[SERVERS[1]].run("iptables-legacy", "-A", *rule.split(), "--reject-with", "tcp-reset")
+    begun = monotonic()
+    while " is down" not in told.read_text():
+        assert monotonic() - begun < 300, told.read_text()
+        sleep(0.05)
+    return monotonic() - begun
+
+
 def on_its_own() -> None:
     """Print what a whole keeper of 200 paths costs while all is well, on any kernel."""
     services = uniform(200)
@@ -326,6 +372,8 @@ PARTS: dict[str, Callable[[], None]] = {
     "many": _many,
     "rest": at_rest,
     "own": on_its_own,
+    "whole": partial(very_most, table=True, interval=60.0),
+    "files": partial(very_most, table=False, interval=10.0),
     "rounds": _rounds,
     "most": _most,
     "http": _http,

@@ -201,8 +201,8 @@ class _Parts:
         session = self._session
         checkers = partial(open_checkers, session.next_hops)
         known = kept, self._kernel, session.book()
-        files = self._asked.track_files
-        return stack.enter_context(KeptHealth(*known, self._tell, checkers, files))
+        files, background = self._asked.track_files, BackgroundLook(session.kernel)
+        return stack.enter_context(KeptHealth(*known, self._tell, checkers, files, background))
 
     def _tell(self, event: KeepEvent | HealthEvent) -> None:
         """Print an event as one of many; who does not read misses it."""

@@ -9,14 +9,15 @@ from time import monotonic
 from lvsdr.core.book import Book
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.errors import CannotRun, LvsdrError
+from lvsdr.keeper.background_look import BackgroundLook
 from lvsdr.keeper.change_program import ChangeProgram
-from lvsdr.keeper.check_targets import Target, packets, targets
 from lvsdr.keeper.checker import OpenCheckers
 from lvsdr.keeper.child_processes import refuse_unsafe
 from lvsdr.keeper.director_health import DirectorHealth
 from lvsdr.keeper.health_telling import NOTICE
 from lvsdr.keeper.kept_profile import KeptProfile, State
 from lvsdr.keeper.record_hands import RecordHands
+from lvsdr.keeper.target_look import TargetLook
 from lvsdr.keeper.track_file_hands import TrackFileHands
 from lvsdr.model.closed_on_exit import Closing
 from lvsdr.model.finding import ERROR
@@ -36,7 +37,8 @@ class KeptHealth(Closing):
     """A part of the resident's loop: checks as long as the profile is kept, and has any.
 
     `tell` gets each event; `open_checkers` opens what asks on the wire. Where keepalived owns the
-    table, it is told by files in the folder `track_files`.
+    table, it is told by files in the folder `track_files`. What takes long to look up is looked up
+    in the `background`.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what it looks at, acts by, and tells
@@ -47,8 +49,10 @@ class KeptHealth(Closing):
         tell: Callable[[HealthEvent], None],
         open_checkers: OpenCheckers,
         track_files: Path | None = None,
+        background: BackgroundLook | None = None,
     ) -> None:
         self._kept, self._kernel = kept, kernel
+        self._look = TargetLook(kernel, background)
         self._tell_people = tell
         known = self._checked, self._unchecked
         self._files = None if track_files is None else TrackFileHands(track_files, *known)
@@ -105,7 +109,8 @@ class KeptHealth(Closing):
         if changed or profile is not self._profile or now >= self._stale:
             if self._files is not None:
                 self._files.begin()
-            self._health.begin(profile, self._targets(profile), now)
+            if profile is not self._profile or not self._look.has_begun(profile):
+                self._health.begin(profile, self._look.now(profile), now)
             if self._profile is None and isinstance(self._hands, RecordHands):
                 self._hands.warm_up()
             self._profile, self._stale = profile, now + _STALE
@@ -113,7 +118,7 @@ class KeptHealth(Closing):
 
     def filenos(self) -> Sequence[int]:
         """Return the descriptors that ask for a turn once they can be read."""
-        return (*self._health.filenos(), *self.program.filenos())
+        return (*self._health.filenos(), *self.program.filenos(), *self._look.filenos())
 
     def due(self) -> float | None:
         """Return when a turn is due though there is nothing to be read."""
@@ -124,6 +129,7 @@ class KeptHealth(Closing):
     def turn(self, now: float) -> None:
         """Ask, listen, and carry out what has come about."""
         self._now = now
+        self._heed_look(now)
         if self._profile is not None and now >= self._next_glance:
             self._next_glance = now + _GLANCE
             if self._kept.is_overtaken:
@@ -136,6 +142,7 @@ class KeptHealth(Closing):
         """Give back what was opened; the table stays as it is."""
         self._health.close()
         self.program.close()
+        self._look.close()
 
     @property
     def state(self) -> str:
@@ -148,10 +155,15 @@ class KeptHealth(Closing):
             return False
         return not (profile.writes_table and self._hands.out().down)
 
-    def _targets(self, profile: DirectorProfile) -> Sequence[Target]:
-        # Others' programs are none of its business.
-        host = self._kernel.inspect(lambda _: packets(profile), table=False, others=False)
-        return targets(profile, host)
+    def _heed_look(self, now: float) -> None:
+        """Take what was found in the background; what could not be is told as any such failure."""
+        try:
+            found = self._look.ended(self._profile)
+        except LvsdrError:
+            self.looked(now, changed=True)
+            return
+        if found is not None and self._profile is not None:
+            self._health.begin(self._profile, found, now)
 
     def _checked(self) -> Iterable[RealServer]:
         """Return the real servers that are checked."""

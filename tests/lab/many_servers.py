@@ -64,6 +64,20 @@ def halved(servers: int) -> list[Document]:
     ]
 
 
+def in_services(servers: int, count: int) -> list[Document]:
+    """Return so many real servers of HALVES in few services, the first of which has two alone."""
+    first, second = ip_address("10.1.1.0"), ip_address("10.1.128.0")
+    pairs = [
+        ({"rip": str(first + number)}, {"rip": str(second + number)})
+        for number in range(servers // 2)
+    ]
+    dealt = [pairs[:1], *(pairs[1 + number :: count - 1] for number in range(count - 1))]
+    return [
+        _service(number // 100, 1000 + number % 100, [each for pair in some for each in pair])
+        for number, some in enumerate(dealt)
+    ]
+
+
 def varied(servers: int, seed: int = 1) -> list[Document]:
     """Return services of one to 40 real servers at several VIPs and ports; a RIP has several."""
     # The same each time.
