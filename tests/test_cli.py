@@ -775,7 +775,7 @@ def test_a_plan_imports_neither_pyroute2_nor_what_explains_a_bad_profile() -> No
     assert loaded & {"lvsdr.kernel.views.host_in_depth", "lvsdr.rules", "lvsdr.wire"} == set()
     assert loaded & {"lvsdr.render.json_documents", "lvsdr.render.shell_commands"} == set()
     assert "lvsdr.render.status_verify_text" not in loaded
-    assert loaded & {"lvsdr.profile.reader.schema_errors", "hashlib"} == set()
+    assert loaded & {"lvsdr.profile.reader.schema_errors", "hashlib", "_blake2"} == set()
     fields = ("health_checks", "sorry_servers", "command_words", "entered_service")
     assert loaded & {f"lvsdr.profile.reader.{name}" for name in fields} == set()
     # What only the rules look at.

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lvsdr.core import durable_file, lock
-from lvsdr.core.columns_on_disk import head_of, known_by, places_of
+from lvsdr.core.columns_on_disk import decoded_head, head_of, known_by, places_of
 from lvsdr.core.record import Record
-from lvsdr.core.record_columns import ColumnsText, apart, joined
+from lvsdr.core.record_columns import ColumnsText, joined
 from lvsdr.core.record_decoding import FORMAT, FORMATS, Columns, Lie, record_of
 from lvsdr.core.record_text import (
     claims_text,
@@ -88,13 +88,12 @@ class Book:
                 _LAST[self.path] = mark, record
         return record if folding else unfolded(record, ())
 
-    def _parse_head(self, head: bytes | bytearray, descriptor: int) -> Record | None:
+    def _parse_head(self, head: bytearray, descriptor: int) -> Record | None:
         """Return the record whose columns are on disk; None where it is not plainly one."""
         try:
-            plain = json.loads(str(head, "utf-8") + "}")
+            plain = decoded_head(head)
             if plain["format"] != FORMAT or plain["boot"] != _boot():
                 return None
-            plain = apart(plain)
             places = places_of(plain, len(head), descriptor)
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,8 +13,10 @@ Plain = dict[str, Any]
 START = ',\n"columns": [\n'
 SEPARATOR = ",\n"
 END = "\n]}\n"
+# Where the size and the fingerprint of its columns are in an entry that has them here.
+COLUMNS = 8
 # Bytes: of what is before the columns as much at once.
-HEAD = 1 << 19
+HEAD = 1 << 16
 # Bytes: a text that is no longer is remembered as it is.
 _SHORT = 1 << 16
 
@@ -69,7 +72,7 @@ Places = Mapping[str, Place]
 """Where columns are on disk, by their size and fingerprint."""
 
 
-def head_of(descriptor: int) -> tuple[bytes | bytearray, bool]:
+def head_of(descriptor: int) -> tuple[bytearray, bool]:
     """Return what a record says before its columns, and whether it has any; all where it has none.
 
     Raises OSError.
@@ -84,6 +87,17 @@ def head_of(descriptor: int) -> tuple[bytes | bytearray, bool]:
         # It may stand across two.
         sought = max(0, len(text) - len(start))
     return text, False
+
+
+def decoded_head(head: bytearray) -> Plain:
+    """Return what is said before the columns; raise ValueError or RecursionError."""
+    # Closed where it is: each page of another copy is one that the kernel has to find.
+    head += b"}"
+    try:
+        found: Plain = json.loads(head)
+    finally:
+        del head[-1:]
+    return found
 
 
 def _read(descriptor: int, size: int, offset: int) -> bytes:
@@ -107,12 +121,8 @@ def places_of(plain: Plain, offset: int, descriptor: int) -> Places | None:
     window, most = FileWindow(descriptor, offset + len(START)), os.fstat(descriptor).st_size
     file, place = OpenFile(descriptor), offset + len(START)
     found: dict[str, Place] = {}
-    names = [
-        entry["columns"]
-        for entries in plain["claims"].values()
-        for entry in entries
-        if "columns" in entry
-    ]
+    entries = (entry for some in plain["claims"].values() for entry in some)
+    names = [entry[COLUMNS] for entry in entries if type(entry) is list]
     separator, end = SEPARATOR.encode(), END.encode()
     for number, name in enumerate(names, 1):
         size, _, _ = name.partition(":")
@@ -139,6 +149,6 @@ def known_by(text: bytes | bytearray) -> bytes:
     if len(text) <= _SHORT:
         return bytes(text)
     # Not on a small host, whose plan would wait for it.
-    from hashlib import blake2b  # noqa: PLC0415
+    from lvsdr.model.blake2 import blake2b  # noqa: PLC0415
 
     return blake2b(text, digest_size=32).digest()

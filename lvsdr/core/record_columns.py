@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from lvsdr.core.columns_on_disk import END, SEPARATOR, START, OpenFile, Place, named
-from lvsdr.model.folded_servers import FoldedServers
-from lvsdr.model.ipvs import RealServer
+from lvsdr.model.folded_servers import FoldedServers, Mark
+from lvsdr.model.ipvs import RealServer, Service
+from lvsdr.model.plain_data import SERVICE_FIELDS, service_of
 
 Plain = dict[str, Any]
 
 # What stays with the claims, beside how many they are, and the size and fingerprint of the rest.
 APART = ("object", "service", "said", "listed")
-SERVICE = ("protocol", "vip", "port", "fwmark", "family")
 # Bytes that are copied at once.
 COPIED = 1 << 16
 
@@ -61,13 +61,24 @@ def apart(plain: Plain) -> Plain:
     Raises LookupError, TypeError, ValueError or AttributeError where one is none.
     """
     claims = {
-        owner: [_entry(*each) if type(each) is list else each for each in entries]
+        owner: [as_fields(*each) if type(each) is list else each for each in entries]
         for owner, entries in plain["claims"].items()
     }
     return {**plain, "claims": claims}
 
 
-def _entry(  # noqa: PLR0913, PLR0917 - as many as a list of an entry has
+def marked_entry(entry: list[Any]) -> tuple[Service, Mark]:
+    """Return the service of an entry without its columns as it is written, and its mark.
+
+    Raises TypeError or ValueError where it is none.
+    """
+    *service, said, listed, count, _ = entry
+    if {type(said), type(listed)} != {str} or type(count) is not int:
+        raise TypeError("not a mark")
+    return service_of(*service), Mark(said, listed, count)
+
+
+def as_fields(  # noqa: PLR0913, PLR0917 - as many as a list of an entry has
     protocol: str,
     vip: str | None,
     port: int,
@@ -78,6 +89,7 @@ def _entry(  # noqa: PLR0913, PLR0917 - as many as a list of an entry has
     count: int,
     columns: str,
 ) -> Plain:
+    """Return an entry that is written as a list by its names."""
     service = {
         "protocol": protocol,
         "vip": vip,
@@ -91,7 +103,7 @@ def _entry(  # noqa: PLR0913, PLR0917 - as many as a list of an entry has
 
 def _listed(entry: Plain, count: int, columns: str) -> list[Any]:
     """Return an entry without its columns as it is written: of these there are many."""
-    service = [entry["service"][name] for name in SERVICE]
+    service = [entry["service"][name] for name in SERVICE_FIELDS]
     return [*service, entry["said"], entry["listed"], count, columns]
 
 
@@ -113,10 +125,12 @@ class ColumnsText:
     def of_folded(self, servers: FoldedServers) -> Plain | list[Any]:
         """Return the entry of real servers that are as they were read, without their columns."""
         place = servers.place
-        if not isinstance(place, Place):
-            return self.without(servers.entry)
+        entry = servers.entry
+        if isinstance(entry, dict):
+            return self.without(entry)
+        assert isinstance(place, Place), "a list has its columns elsewhere"
         self._pieces.append(place)
-        return _listed(servers.entry, servers.mark.count, place.name)
+        return entry
 
     def text(self) -> Iterator[str]:
         """Yield the columns in JSON, and the end of the record; raises OSError."""

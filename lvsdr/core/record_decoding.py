@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
-from lvsdr.core.columns_on_disk import Places
+from lvsdr.core.columns_on_disk import COLUMNS, Places
 from lvsdr.core.record import Record
-from lvsdr.core.record_columns import whole
+from lvsdr.core.record_columns import as_fields, marked_entry, whole
 from lvsdr.model import compact_objects
 from lvsdr.model.folded_servers import FoldedServers, Mark, ProfileText
 from lvsdr.model.health import REMOVE, WEIGHT, Down
@@ -30,6 +30,8 @@ FORMER = "lvsdr/baseline/2"
 FORMATS = frozenset({FORMAT, TOGETHER, LISTS, FORMER})
 
 Plain = dict[str, Any]
+Entry = Plain | list[Any]
+"""An entry of claims; a list where its columns are elsewhere, as in record_columns."""
 
 
 class Columns(NamedTuple):
@@ -119,40 +121,51 @@ def _claims(
     for owner, entries in plain.items():
         opened: list[Any] = []
         for entry in entries:
-            marked = compact_objects.mark_of(entry)
-            if marked is not None and apart is not None and marked[0].key not in shared:
-                here = _folded(entry, *marked, columns)
+            known = marked_entry(entry) if type(entry) is list else compact_objects.mark_of(entry)
+            if known is not None and apart is not None and known[0].key not in shared:
+                here = _folded(entry, *known, columns)
                 found.folded.setdefault(owner, {})[here.service.key] = here
                 continue
             opened.append(_whole(entry, columns.places))
-            if marked is not None:
-                found.marks.setdefault(owner, {})[marked[0].key] = marked[1]
+            if known is not None:
+                found.marks.setdefault(owner, {})[known[0].key] = known[1]
         found.objects[owner] = keyed(compact_objects.from_rows(opened, likely))
     return found
 
 
-def _folded(entry: Plain, service: Service, mark: Mark, columns: Columns) -> FoldedServers:
-    place = columns.places[entry["columns"]] if "columns" in entry else None
-    if place is None:
+def _folded(entry: Entry, service: Service, mark: Mark, columns: Columns) -> FoldedServers:
+    place = None
+    if isinstance(entry, list):
+        place = columns.places[entry[COLUMNS]]
+    else:
         compact_objects.refuse_strange(entry, mark.count)
-    found: list[tuple[RealServer, ...]] = []
-
-    def opened() -> tuple[RealServer, ...]:
-        # Whoever needs them needs them again, in another reading of the same record. A cache of the
-        # standard library's takes longer to be made for each service than all else that is read.
-        if not found:
-            with columns.understood():
-                found.append(compact_objects.unfolded(_whole(entry, columns.places), service))
-        return found[0]
-
-    return FoldedServers(service, mark, entry, opened, place)
+    return FoldedServers(service, mark, entry, _Unfolding(entry, service, columns), place)
 
 
-def _whole(entry: Plain, places: Places) -> Plain:
+class _Unfolding:
+    """Makes the real servers of an entry objects, once: whoever needs them needs them again."""
+
+    __slots__ = ("_columns", "_entry", "_made", "_service")
+
+    def __init__(self, entry: Entry, service: Service, columns: Columns) -> None:
+        self._entry = entry
+        self._service = service
+        self._columns = columns
+        self._made: tuple[RealServer, ...] | None = None
+
+    def __call__(self) -> tuple[RealServer, ...]:
+        if self._made is None:
+            with self._columns.understood():
+                entry = _whole(self._entry, self._columns.places)
+                self._made = compact_objects.unfolded(entry, self._service)
+        return self._made
+
+
+def _whole(entry: Entry, places: Places) -> Plain:
     """Return an entry with its columns."""
-    if "columns" not in entry:
+    if isinstance(entry, dict):
         return entry
-    return whole(entry, json.loads(places[entry["columns"]].text()))
+    return whole(as_fields(*entry), json.loads(places[entry[COLUMNS]].text()))
 
 
 def _shared(plain: Mapping[str, Any]) -> set[Key]:
@@ -160,10 +173,16 @@ def _shared(plain: Mapping[str, Any]) -> set[Key]:
     if len(plain) < 2:
         return set()
     seen = [
-        {service_from_plain(entry["service"]).key for entry in entries if "service" in entry}
+        {_service(entry).key for entry in entries if type(entry) is list or "service" in entry}
         for entries in plain.values()
     ]
     return {key for some in seen for key in some if sum(key in each for each in seen) > 1}
+
+
+def _service(entry: Entry) -> Service:
+    return (
+        marked_entry(entry)[0] if isinstance(entry, list) else service_from_plain(entry["service"])
+    )
 
 
 def _baseline(

@@ -7,7 +7,8 @@ it was known, that takes longer than to look at it.
 from __future__ import annotations
 
 import os
-from hashlib import blake2b
+
+from lvsdr.model.blake2 import blake2b
 
 ROOM = 1 << 17
 

@@ -40,12 +40,13 @@ class Mark:
 class FoldedServers:
     """The real servers of `service` as the record has them; `unfolded` makes them objects.
 
-    `place` is where their columns are on disk, None where the entry has them.
+    `place` is where their columns are on disk, None where the entry has them; `entry` is as it is
+    written.
     """
 
     service: Service
     mark: Mark
-    entry: dict[str, Any]
+    entry: dict[str, Any] | list[Any]
     unfolded: Callable[[], tuple[RealServer, ...]] = field(compare=False, repr=False)
     place: Place | None = field(default=None, compare=False, repr=False)
 

@@ -16,6 +16,9 @@ from lvsdr.model.objects import Address, Key, Link, Object, ProxyNeighbour, Rout
 
 Plain = dict[str, Any]
 
+SERVICE_FIELDS = ("protocol", "vip", "port", "fwmark", "family")
+_SERVICE = frozenset(SERVICE_FIELDS)
+
 KINDS: Mapping[str, type[Object]] = {
     "sysctl": Sysctl,
     "link": Link,
@@ -103,8 +106,9 @@ def _plain(value: object) -> Any:
 
 def service_from_plain(plain: Mapping[str, Any]) -> Service:
     """Return the service that `plain` is; raises KeyError, TypeError or ValueError."""
-    # Real servers follow one another, and a service's are told apart without reading it again.
-    return _known_service(tuple(plain.items()))
+    if plain.keys() != _SERVICE:
+        raise ValueError("not the fields of a service")
+    return service_of(*map(plain.__getitem__, SERVICE_FIELDS))
 
 
 def real_server_of(key: Key) -> RealServer:
@@ -121,9 +125,11 @@ def real_server_of(key: Key) -> RealServer:
     return RealServer(interned(service), parsed_address(str(rip)), int(port), 0)
 
 
+# Real servers follow one another, and a service's are told apart without reading it again.
 @lru_cache(maxsize=4096)
-def _known_service(plain: tuple[tuple[str, Any], ...]) -> Service:
-    values = dict(plain)
+def service_of(*plain: Any) -> Service:
+    """Return the service whose SERVICE_FIELDS are `plain`; raise TypeError or ValueError."""
+    values = dict(zip(SERVICE_FIELDS, plain, strict=True))
     made = Service(**{**values, "vip": values["vip"] and parsed_address(values["vip"])})
     if _plain_service(made) != values:
         raise ValueError("not the fields of a service")

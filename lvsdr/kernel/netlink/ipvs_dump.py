@@ -98,7 +98,7 @@ def listed_fingerprint(wire: GenericSocket, service: Service) -> str:
 
 def _fingerprint(listed: list[bytes]) -> str:
     # Only large profiles need it, and importing it takes as long as a small plan.
-    from hashlib import blake2b  # noqa: PLC0415
+    from lvsdr.model.blake2 import blake2b  # noqa: PLC0415
 
     listed.sort()
     count = len(listed).to_bytes(8, "big")
