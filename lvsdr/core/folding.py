@@ -17,7 +17,7 @@ from lvsdr.errors import CannotRun
 from lvsdr.model.folded_servers import KnownText, Mark, PartlyRead
 from lvsdr.model.ipvs import SERVER_KINDS, RealServer, Service, VirtualServer, by_service
 from lvsdr.model.late_dataclasses import replace
-from lvsdr.model.objects import Key, Object, Objects
+from lvsdr.model.objects import Key, Objects
 from lvsdr.model.profile import DirectorProfile, Profile
 
 # Of fewer real servers a list is not known by its fingerprint: computing some takes as long.
@@ -157,14 +157,14 @@ class Fingerprints:
             self._known[service.key] = servers, found
         return found
 
-    def exact(self, keys: Collection[Key], objects: Objects) -> dict[Key, Object]:
-        """Return those real servers of `objects` whose services the kernel lists so exactly.
+    def exact(self, keys: Collection[Key], objects: Objects) -> Set[Key]:
+        """Return the services whose real servers among `objects` the kernel lists so exactly.
 
-        Only of services of which all real servers among `objects` are among `keys`; of few, each
-        is looked at as quickly.
+        They are known by Service.key. Only those of which all these real servers are among `keys`;
+        of few, each is looked at as quickly.
         """
         if len(objects) < MANY:
-            return {}
+            return frozenset()
         wanted = {
             service: servers
             for service, servers in by_service(objects.values()).items()
@@ -172,10 +172,9 @@ class Fingerprints:
         }
         seen = self._kernel.fingerprints(wanted)
         return {
-            server.key: server
+            service.key
             for service, servers in wanted.items()
             if seen.get(service.key) == self.of(service, servers)
-            for server in servers
         }
 
 

@@ -91,7 +91,8 @@ class Situation:
         left = self.record.claims.get(self.owner, {}) if self.partial else {}
         others = {key: item for key, item in left.items() if key not in self.baseline}
         # What the checker of another program has set, lvsdr has not.
-        desired = {**others, **self.desired, **self.out.lifted}
+        more = others or self.out.lifted
+        desired = {**others, **self.desired, **self.out.lifted} if more else self.desired
         made = {it.name: it.index for it in seen.values() if isinstance(it, Link)}
         settled = before.settle(self.owner, desired, self.out.drained, self.out.down)
         after = remembering(self.owner, before, settled, self.observed)

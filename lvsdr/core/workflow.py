@@ -20,6 +20,7 @@ from lvsdr.core.withdrawal import plan_withdrawal, plan_withdrawal_of
 from lvsdr.errors import CannotRun, LvsdrError, NotConverged, Stuck
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Plan
+from lvsdr.model.ipvs import RealServer
 from lvsdr.model.objects import Address, Objects
 from lvsdr.model.profile import DirectorProfile, Profile, command
 
@@ -171,16 +172,18 @@ def new_vips(todo: Plan) -> tuple[IPAddress, ...]:
 
 
 def _must_be_done(situation: Situation, kernel: Kernel, listed: Fingerprints) -> Objects:
-    """Return what is there now; raise NotConverged where it is not what was wanted."""
-    keys = planned_keys(situation.desired, situation.baseline)
-    todo = touched(keys, situation.todo)
+    """Return what has been looked at, as it is now; raise NotConverged where that is not wanted."""
+    desired, baseline = situation.desired, situation.baseline
+    todo = touched(planned_keys(desired, baseline), situation.todo)
     # Real servers that are listed as they are wanted, and no others beside them, need no more.
-    observed = listed.exact(todo, {} if situation.partial else situation.desired)
-    observed.update(kernel.observe(todo - observed.keys(), situation.desired))
-    if len(todo) < len(keys):
-        left = {key: item for key, item in situation.observed.items() if key not in todo}
-        observed = {**left, **observed}
-    remaining = plan(situation.desired, observed, situation.baseline)
+    exact = listed.exact(todo, {} if situation.partial else desired)
+    rest = {key for key in todo if key[1:4] not in exact or key[0] != RealServer.kind}
+    # What is to be there again, or no more, is not among them.
+    rest.update(key for key in baseline if key in todo and key not in desired)
+    observed = kernel.observe(rest, desired)
+    wanted = {key: item for key, item in desired.items() if key in rest}
+    before = {key: item for key, item in baseline.items() if key in rest}
+    remaining = plan(wanted, observed, before)
     if remaining:
         raise NotConverged(
             "the kernel took every change, and yet the host differs",
