@@ -121,6 +121,8 @@ def test_an_edit_without_options_goes_back_to_the_defaults() -> None:
         ("-A -f 5\n-a -f 5 -r 192.0.2.11:81\n", "IMPORT-LOST", WARNING),
         ("-A -t 192.0.2.10:80 -s rr -b flag-1\n", "IMPORT-LOST", WARNING),
         ("-A -t 192.0.2.10:80 --pe sip -p\n", "IMPORT-LOST", WARNING),
+        (f"{WEB}--start-daemon master --mcast-interface a\x01b\n", "IMPORT-LOST", ERROR),
+        (f"{WEB}--start-daemon master --mcast-interface {'é' * 8}\n", "IMPORT-LOST", ERROR),
     ],
 )
 def test_what_no_profile_can_say_is_told(text: str, rule: str, severity: str) -> None:

@@ -77,7 +77,7 @@ def test_labels_that_cannot_be_are_left_out(importer: Importer) -> None:
     assert len([each for each in told.lost("warning") if "is that of another VIP" in each]) == 2
 
 
-@pytest.mark.parametrize("name", ["all", "eth0/1", "a-name-that-is-too-long", "a%b"])
+@pytest.mark.parametrize("name", ["all", "eth0/1", "a-name-that-is-too-long", "a%b", "é" * 8])
 def test_a_link_that_no_host_has_is_not_taken_over(importer: Importer, name: str) -> None:
     conf = INSTANCE.format(vips="192.0.2.5").replace("interface eth0", f"interface {name}")
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from lvsdr.formats.taken_table import TakenReal, TakenService, TakenTable
 from lvsdr.model.address import host_fault
 from lvsdr.model.finding import ERROR, WARNING, Finding
 from lvsdr.model.imported import USUAL_LINK, Document, lost
+from lvsdr.model.link_names import is_link_name
 from lvsdr.model.printable import printable
 from lvsdr.model.scheduler_flags import SCHEDULER_FLAGS
 
 FAMILY = {4: "inet", 6: "inet6"}
 LONGEST_TIMEOUT = 2147483
-LONGEST_LINK = 15
-LINK = re.compile(r"(?!(?:\.|\.\.|all|default)$)[^/:%\s]{1,15}")
 LEAST_OF_A_BACKUP, MOST_OF_IPV6 = 1024, 65487
 
 
@@ -217,7 +215,7 @@ class Sayable:
 def _daemon_fault(state: str, own: Document) -> str:
     """Return why a profile has no such sync daemon; empty where it may have it."""
     link, length = str(own.get("interface", USUAL_LINK)), int(own.get("sync_maxlen", 1472))
-    if not LINK.fullmatch(link) or len(link.encode()) > LONGEST_LINK:
+    if not is_link_name(link):
         return f"{printable(link)} is the name of no link"
     if state == "backup" and length < LEAST_OF_A_BACKUP:
         return f"its messages have less than {LEAST_OF_A_BACKUP} bytes"

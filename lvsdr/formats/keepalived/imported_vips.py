@@ -13,11 +13,10 @@ from lvsdr.formats.keepalived.virtual_routers import PlacedAddress, Router, addr
 from lvsdr.model.address import IPAddress
 from lvsdr.model.imported import USUAL_LINK, Document
 from lvsdr.model.late_dataclasses import dataclass
+from lvsdr.model.link_names import is_link_name
 
 LONGEST_LABEL = 15
 LABEL = re.compile(r"[/\s]")
-LINK = re.compile(r"[^/:%\s]{1,15}", re.ASCII)
-NO_LINKS = frozenset({".", "..", "all", "default", "lo"})
 BY_HAND = "set it up by the network's own configuration, or by hand"
 # Of a VIP's line; what is not said here changes nothing for clients.
 LOST_WORDS: Mapping[str, str] = {
@@ -160,8 +159,8 @@ class Labels:
 
 
 def is_link(name: str) -> bool:
-    """Return whether a link can have a name; lo holds no VIPs of a director."""
-    return bool(LINK.fullmatch(name)) and name.isprintable() and name not in NO_LINKS
+    """Return whether a director can hold VIPs on a link of this name, which lo cannot."""
+    return is_link_name(name) and name != "lo"
 
 
 def _line(each: PlacedAddress) -> Block:
