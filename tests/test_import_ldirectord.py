@@ -161,3 +161,10 @@ def test_what_ldirectord_does_not_start_with_is_refused_with_its_line(
 @pytest.mark.parametrize("option", ['emailalert="a@b"', "maintenancedir=/run/m", "execute=b"])
 def test_what_happens_besides_is_told(option: str) -> None:
     assert ("IMPORT-LOST", WARNING) in rules(f"{option}\n{WEB}{REAL}")
+
+
+def test_where_no_service_can_be_said_no_profile_of_checks_alone_comes_of_it() -> None:
+    found = imported("virtual=0.0.0.0:80\n\tchecktype=connect\n" + REAL)
+
+    assert found.documents == {}
+    assert ("IMPORT-LOST", ERROR) in rules("virtual=0.0.0.0:80\n")

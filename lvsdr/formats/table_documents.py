@@ -13,6 +13,8 @@ from lvsdr.model.imported import USUAL_LINK, Document, Imported, Unsaid, lost, n
 from lvsdr.model.ipvs_tunnel import TUNNEL_CHECKSUMS, TUNNEL_TYPES
 
 LONGEST_LABEL = 15
+# A profile that has none of these our reader refuses: checks alone are nothing to do.
+SOMETHING_TO_DO = {"vips", "virtual_servers", "timeouts", "sync_daemons", "sysctls"}
 # More kinds of real servers than these share their profiles.
 MOST_KINDS = 16
 
@@ -26,7 +28,7 @@ def imported_table(table: TakenTable, unsaid: Unsaid, findings: Iterable[Finding
     document = director_document(table, said, services, vips, link)
     realservers = realserver_documents(document, unsaid.realserver_interface or link)
     return Imported(
-        document if services or len(document) > 2 else None,
+        document if document.keys() & SOMETHING_TO_DO else None,
         few(realservers),
         (*findings, *told, *said.findings, *_by_hand(table, services, vips, len(realservers))),
     )
