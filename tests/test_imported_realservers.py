@@ -55,6 +55,14 @@ def test_the_holder_is_where_the_tunnel_ends() -> None:
     assert set(found) == {"realserver-tunl0", "realserver-gre0", "realserver-dummy"}
 
 
+def test_an_end_that_cannot_hold_what_comes_out_of_it_is_no_holder() -> None:
+    six = server("2001:db8::5", "192.0.2.12", forwarding_method="tunnel", tunnel_type="gre")
+
+    found = realserver_documents(director(six, vips=("2001:db8::5",)), "eth0")
+
+    assert [each.get("holder", "dummy") for each in found.values()] == ["dummy"]
+
+
 def test_a_vip_that_comes_by_both_ways_is_held_at_the_end_of_the_tunnel() -> None:
     servers = [
         server(VIP, "192.0.2.11"),

@@ -889,8 +889,12 @@ def test_ipv6_comes_out_of_a_link_of_its_own() -> None:
 
     within = disagreements([replace(to_it, real_servers=(six,)), held])
     over_ipv4 = disagreements([to_it, held])
+    gre = replace(to_it, real_servers=(replace(to_it.real_servers[0], tunnel=(2, 0, 0)),))
+    over_gre = disagreements([gre, held])
 
     assert [(each.rule, each.severity) for each in within] == [("NO-TUNNEL", "error")]
+    # It unpacks IPv6, and as a holder it carries IPv4 only.
+    assert [each.look for each in over_gre] == ["modprobe ip_gre; ip link set gre0 up"]
     assert "ip6tnl0" in within[0].look
     assert [(each.rule, each.severity) for each in over_ipv4] == [("NO-TUNNEL", "warning")]
     assert over_ipv4[0].look == "modprobe sit; ip link set sit0 up"

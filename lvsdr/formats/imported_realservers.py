@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lvsdr.model.holder_kinds import HOLDING_ENDS
+from lvsdr.model.holder_kinds import HOLDERS_OF_TUNNELS
 from lvsdr.model.imported import Document
 
 USUAL = "dummy"
-# By the tunnel's kind, GUE handing on what is in it as IPIP does, and the versions in and around.
-ENDS = {opened: end.link for end in HOLDING_ENDS.values() for opened in end.opens}
 Entry = Mapping[str, Any]
 
 
@@ -83,9 +81,10 @@ def _servers(server: Entry) -> Iterator[Entry]:
 def _end(server: Entry, vip: str) -> str:
     if server.get("forwarding_method", "dr") != "tunnel":
         return USUAL
+    # GUE hands on what is in it as IPIP does.
     kind = server.get("tunnel_type", "ipip").replace("gue", "ipip")
     around = 6 if ":" in server["rip"] else 4
-    return ENDS.get((kind, 6 if ":" in vip else 4, around), USUAL)
+    return HOLDERS_OF_TUNNELS.get((kind, 6 if ":" in vip else 4, around), USUAL)
 
 
 def _stems(holders: Sequence[str]) -> list[str]:

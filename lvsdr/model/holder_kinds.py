@@ -79,6 +79,15 @@ HOLDER_KINDS: Mapping[str, HolderKind] = {
 HOLDING_ENDS: Mapping[str, TunnelEnd] = {
     kind.link: kind.tunnel for kind in HOLDER_KINDS.values() if kind.tunnel is not None
 }
+# Those that can hold what comes out of them, by the tunnel's kind and the versions in and around:
+# gre0 unpacks IPv6 too, and holds IPv4 only.
+HOLDERS_OF_TUNNELS: Mapping[tuple[str, int, int], str] = {
+    (name, inside, around): kind.link
+    for kind in HOLDER_KINDS.values()
+    if kind.tunnel is not None
+    for name, inside, around in kind.tunnel.opens
+    if (INET6 if inside == 6 else INET) in kind.families
+}
 # They unpack for who brings them up by hand: no profile has them as its holder.
 TUNNEL_ENDS = (
     *HOLDING_ENDS.values(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lvsdr.model.holder_kinds import HOLDING_ENDS, TUNNEL_ENDS
+from lvsdr.model.holder_kinds import HOLDERS_OF_TUNNELS, TUNNEL_ENDS
 from lvsdr.model.ipvs_tunnel import TUNNEL_TYPES, Tunnel
 from lvsdr.model.late_dataclasses import dataclass
 
@@ -18,17 +18,14 @@ _TCP, _UDP, _GUE, _REMCSUM, _GRE, _CHECKSUM = 20, 8, 4, 8, 4, 4
 class UnpackingLink:
     """The link from which packets come out of the tunnel, and the commands that open it.
 
-    `holder` tells whether a profile can have the link as its holder. `port` opens the UDP port of
+    `holder` tells whether a profile can hold the VIP on that link. `port` opens the UDP port of
     GUE, empty for the others.
     """
 
     link: str
     up: str
     port: str = ""
-
-    @property
-    def holder(self) -> bool:
-        return self.link in HOLDING_ENDS
+    holder: bool = False
 
     @property
     def known(self) -> bool:
@@ -54,11 +51,13 @@ def unpacking_link(tunnel: Tunnel, inner: int, outer: int) -> UnpackingLink:
         family = "gre" if outer == 4 else "ip6gre"
         made = f"ip link add lvsdrgre type {family} local RIP remote DIP icsum"
         return UnpackingLink("lvsdrgre", f"{made}; ip link set lvsdrgre up")
-    end = _ENDS.get(("ipip" if name == "gue" else name, inner, outer))
+    opened = "ipip" if name == "gue" else name, inner, outer
+    end = _ENDS.get(opened)
     if end is None:
         made = f"ip link add {_OF_ITS_OWN} type ip6tnl mode ipip6 local RIP remote DIP"
         return UnpackingLink(_OF_ITS_OWN, f"{made}; ip link set {_OF_ITS_OWN} up", fou)
-    return UnpackingLink(end.link, f"modprobe {end.module}; ip link set {end.link} up", fou)
+    up = f"modprobe {end.module}; ip link set {end.link} up"
+    return UnpackingLink(end.link, up, fou, holder=opened in HOLDERS_OF_TUNNELS)
 
 
 def longest_segment(tunnel: Tunnel, inner: int, outer: int, mtu: int) -> int:
