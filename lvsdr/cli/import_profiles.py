@@ -100,8 +100,12 @@ def show_imported(
 
     documents = _of_role(imported, role, alone=folder is None and session.format.for_people)
     findings = [*imported.findings, *_read_again(documents)]
-    files = [NewFile(name, tuple(profile_lines(it)), 0o640) for name, it in documents.items()]
-    written = [] if folder is None else new_files(folder, files)
+    written: list[Path] = []
+    if folder is not None:
+        named = documents.items()
+        written = new_files(
+            folder, [NewFile(it, tuple(profile_lines(each)), 0o640) for it, each in named]
+        )
     if session.format.for_people:
         from lvsdr.render.text import findings as finding_lines
 

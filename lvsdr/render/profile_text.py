@@ -21,13 +21,13 @@ def _lines(value: Any, head: str, tail: str, deeper: str) -> Iterator[str]:
         yield f"{head}{flat}{tail}"
         return
     if not value or not isinstance(value, (dict, list)):
-        yield f"{head}{json.dumps(value, ensure_ascii=False)}{tail}"
+        yield f"{head}{_written(value)}{tail}"
         return
     named = isinstance(value, dict)
     yield f"{head}{'{' if named else '['}"
     last = len(value) - 1
     for number, each in enumerate(value):
-        name = f"{json.dumps(each, ensure_ascii=False)}: " if named else ""
+        name = f"{_written(each)}: " if named else ""
         inner = value[each] if named else each
         yield from _lines(inner, deeper + name, "" if number == last else ",", deeper + STEP)
     yield f"{deeper.removesuffix(STEP)}{'}' if named else ']'}{tail}"
@@ -35,9 +35,12 @@ def _lines(value: Any, head: str, tail: str, deeper: str) -> Iterator[str]:
 
 def _flat(value: Any) -> str | None:
     """Return a value that fits on one line: none that has objects with something in them."""
-    if not isinstance(value, (dict, list)):
-        return json.dumps(value, ensure_ascii=False)
-    inner = value.values() if isinstance(value, dict) else value
-    if len(value) > WIDTH or any(isinstance(each, (dict, list)) and each for each in inner):
-        return None
-    return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, (dict, list)):
+        inner = value.values() if isinstance(value, dict) else value
+        if len(value) > WIDTH or any(isinstance(each, (dict, list)) and each for each in inner):
+            return None
+    return _written(value)
+
+
+# One for all: json.dumps makes another one for each text that is not only of ASCII.
+_written = json.JSONEncoder(ensure_ascii=False).encode
