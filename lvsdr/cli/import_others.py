@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from lvsdr.cli.session import Session
     from lvsdr.model.address import IPAddress
+    from lvsdr.model.imported import Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,17 @@ class Here:
             # Files are read where there is no such kernel, too.
             return ""
 
+    def labels_of(self, link: str, addresses: Collection[IPAddress]) -> Labels:
+        """Return the labels that this host has for those of `addresses` that `link` holds."""
+        from lvsdr.core.running_host import labels_of
+        from lvsdr.errors import LvsdrError
+
+        try:
+            with self.session.kernel() as kernel:
+                return labels_of(kernel, link, addresses)
+        except LvsdrError:
+            return {}
+
 
 def _from_file(  # noqa: PLR0913 - as many options
     session: Session,
@@ -50,7 +62,8 @@ def _from_file(  # noqa: PLR0913 - as many options
     from lvsdr.formats.import_sources import SOURCES
     from lvsdr.model.imported import Unsaid
 
-    unsaid = Unsaid(interface, realserver_interface, link_of=Here(session).link_of)
+    here = Here(session)
+    unsaid = Unsaid(interface, realserver_interface, link_of=here.link_of, labels_of=here.labels_of)
     return show_imported(session, SOURCES[source].read((file,), unsaid), role, folder)
 
 

@@ -60,9 +60,8 @@ class RunningDirector:
         said = Sayable(table)
         services = said.services()
         vips = self._held_vips(services)
-        document = director_document(table, said, services, list(vips), self._link)
-        for entry in document.get("vips", ()):
-            self._labelled(entry, vips)
+        labels = {ip: each.label for ip, each in vips.items() if each is not None and each.label}
+        document = director_document(table, said, services, list(vips), self._link, labels=labels)
         self.findings += [*said.findings, *self._marked(services, vips), *self._weightless()]
         return document
 
@@ -119,15 +118,6 @@ class RunningDirector:
                 )
                 self.findings.append(noted(HERE, meant, instead, ERROR))
         return found
-
-    def _labelled(self, entry: Document, vips: Mapping[IPAddress, Address | None]) -> None:
-        place = list(vips)[[str(each) for each in vips].index(entry["address"])]
-        held = vips[place]
-        if held is None or held.label is None:
-            return
-        usual = f"{self._link}:{list(vips).index(place)}"
-        if held.label != usual:
-            entry["label"] = held.label
 
     def _timeouts(self) -> dict[str, int]:
         keys = [(Timeout.kind, name) for name in USUAL_TIMEOUTS]

@@ -11,10 +11,10 @@ from lvsdr.core.running_director import RunningDirector
 from lvsdr.core.running_realserver import RunningRealServer, held_by_holders
 from lvsdr.core.running_table import HERE
 from lvsdr.errors import CannotRun
-from lvsdr.model.address import IPAddress, kernel_identity
+from lvsdr.model.address import IPAddress, host_interface, kernel_identity
 from lvsdr.model.finding import Finding
 from lvsdr.model.host import Host
-from lvsdr.model.imported import Imported, Unsaid, noted
+from lvsdr.model.imported import Imported, Labels, Unsaid, noted
 from lvsdr.model.objects import Address, Key
 
 
@@ -78,3 +78,10 @@ def link_of(host: Host, addresses: Collection[IPAddress]) -> str:
             found[each.link] += sum(one in network for one in inside)
     most = found.most_common(1)
     return most[0][0] if most and most[0][1] else ""
+
+
+def labels_of(kernel: Kernel, link: str, addresses: Collection[IPAddress]) -> Labels:
+    """Return the labels of those of `addresses` that `link` holds as host addresses."""
+    keys: list[Key] = [(Address.kind, str(host_interface(each)), link) for each in addresses]
+    held = [it for it in kernel.observe(keys).values() if isinstance(it, Address)]
+    return {each.ip.ip: each.label for each in held if each.label}

@@ -5,19 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from lvsdr.model.finding import WARNING, Finding
 from lvsdr.model.holder_kinds import HOLDERS_OF_TUNNELS
-from lvsdr.model.imported import Document
+from lvsdr.model.imported import Document, lost
 
 USUAL = "dummy"
+# More kinds of real servers than these share their profiles.
+MOST_KINDS = 16
 Entry = Mapping[str, Any]
 
 
-def realserver_documents(director: Document, interface: str) -> dict[str, Document]:
+def realserver_documents(
+    director: Document, interface: str, file: str
+) -> tuple[dict[str, Document], tuple[Finding, ...]]:
     """Return the profiles of the real servers that hold VIPs, by the stem of their file.
 
     One for all of them, or one for each set of VIPs and holder, which then say for which RIPs they
-    are. Real servers of masquerade hold none, and neither do those of a mark that no VIP has.
+    are; of too many sets, one for each holder, and the finding that says so of `file`. Real servers
+    of masquerade hold none, and neither do those of a mark that no VIP has.
     """
+    found = _documents(director, interface)
+    if len(found) <= MOST_KINDS:
+        return found, ()
+    meant = f"{len(found)} kinds of real servers share their profiles, with the VIPs of all of them"
+    instead = "leave out what such a host does not serve"
+    return _shared(found), (lost(file, 0, meant, instead, WARNING),)
+
+
+def _documents(director: Document, interface: str) -> dict[str, Document]:
     alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     order = {each["address"]: place for place, each in enumerate(director.get("vips", ()))}
     for rip, held in _held(director).items():
@@ -30,6 +45,23 @@ def realserver_documents(director: Document, interface: str) -> dict[str, Docume
         stem: _document(interface, holder, vips, rips if len(alike) > 1 else ())
         for stem, ((holder, vips), rips) in zip(stems, alike.items(), strict=True)
     }
+
+
+def _shared(realservers: Mapping[str, Document]) -> dict[str, Document]:
+    """Return one profile for each kind of holder, with the VIPs and RIPs of all that have it."""
+    merged: dict[str, Document] = {}
+    for each in realservers.values():
+        holder = each.get("holder", USUAL)
+        shared = merged.setdefault(f"realserver-{holder}", {**each, "vips": [], "rips": []})
+        for name in ("vips", "rips"):
+            shared[name] += each[name]
+    for each in merged.values():
+        each |= {name: list(dict.fromkeys(each[name])) for name in ("vips", "rips")}
+    if len(merged) > 1:
+        return merged
+    (alone,) = merged.values()
+    del alone["rips"]
+    return {"realserver": alone}
 
 
 def vips_of_marks(director: Document) -> dict[int, list[str]]:

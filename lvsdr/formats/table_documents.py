@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from lvsdr.formats.imported_realservers import realserver_documents
 from lvsdr.formats.sayable_table import FAMILY, Sayable, flag_names
 from lvsdr.formats.taken_table import TakenReal, TakenService, TakenTable
 from lvsdr.model.address import IPAddress
 from lvsdr.model.finding import WARNING, Finding
-from lvsdr.model.imported import USUAL_LINK, Document, Imported, Unsaid, lost, noted
+from lvsdr.model.imported import USUAL_LINK, Document, Imported, Labels, Unsaid, lost, noted
 from lvsdr.model.ipvs_tunnel import TUNNEL_CHECKSUMS, TUNNEL_TYPES
 
 LONGEST_LABEL = 15
 # A profile that has none of these our reader refuses: checks alone are nothing to do.
 SOMETHING_TO_DO = {"vips", "virtual_servers", "timeouts", "sync_daemons", "sysctls"}
-# More kinds of real servers than these share their profiles.
-MOST_KINDS = 16
 
 
 def imported_table(table: TakenTable, unsaid: Unsaid, findings: Iterable[Finding] = ()) -> Imported:
@@ -25,12 +23,14 @@ def imported_table(table: TakenTable, unsaid: Unsaid, findings: Iterable[Finding
     services = said.services()
     vips = list(dict.fromkeys(it.service.vip for it in services if it.service.vip is not None))
     link, told = _link(table, services, vips, unsaid)
-    document = director_document(table, said, services, vips, link)
-    realservers = realserver_documents(document, unsaid.realserver_interface or link)
+    labels = unsaid.labels_of(link, vips)
+    document = director_document(table, said, services, vips, link, labels=labels)
+    interface = unsaid.realserver_interface or link
+    realservers, shared = realserver_documents(document, interface, table.file)
     return Imported(
         document if document.keys() & SOMETHING_TO_DO else None,
-        few(realservers),
-        (*findings, *told, *said.findings, *_by_hand(table, services, vips, len(realservers))),
+        realservers,
+        (*findings, *told, *said.findings, *_by_hand(table, services, vips), *shared),
     )
 
 
@@ -51,27 +51,8 @@ def _link(
     return link, (noted(table.file, what, "choose it with --interface"),)
 
 
-def few(realservers: Mapping[str, Document]) -> Mapping[str, Document]:
-    """Return profiles of real servers, of too many kinds one for each kind of holder."""
-    if len(realservers) <= MOST_KINDS:
-        return realservers
-    merged: dict[str, Document] = {}
-    for each in realservers.values():
-        holder = each.get("holder", "dummy")
-        shared = merged.setdefault(f"realserver-{holder}", {**each, "vips": [], "rips": []})
-        for name in ("vips", "rips"):
-            shared[name] += each[name]
-    for each in merged.values():
-        each |= {name: list(dict.fromkeys(each[name])) for name in ("vips", "rips")}
-    if len(merged) > 1:
-        return merged
-    (alone,) = merged.values()
-    del alone["rips"]
-    return {"realserver": alone}
-
-
 def _by_hand(
-    table: TakenTable, services: Iterable[TakenService], vips: Collection[IPAddress], kinds: int
+    table: TakenTable, services: Iterable[TakenService], vips: Collection[IPAddress]
 ) -> Iterator[Finding]:
     """Yield what has to be added to the profiles by hand."""
     marked = any(
@@ -83,22 +64,21 @@ def _by_hand(
         meant = "which addresses have a firewall mark is for the firewall to say: no VIP is held"
         instead = "add them to vips of the director and of its real servers"
         yield lost(table.file, 0, meant, instead, WARNING)
-    if kinds > MOST_KINDS:
-        meant = f"{kinds} kinds of real servers share their profiles, with the VIPs of all of them"
-        yield lost(table.file, 0, meant, "leave out what such a host does not serve", WARNING)
 
 
-def director_document(
+def director_document(  # noqa: PLR0913 - parts of one document
     table: TakenTable,
     said: Sayable,
     services: Iterable[TakenService],
     vips: Iterable[IPAddress],
     link: str,
+    *,
+    labels: Labels,
 ) -> Document:
-    """Return the director's profile of what of a table can be said."""
+    """Return the director's profile of what of a table can be said, with the labels of its VIPs."""
     document: Document = {"role": "director", "interface": link}
     beside = {
-        "vips": [_vip(each, place, link) for place, each in enumerate(vips)],
+        "vips": [_vip(each, f"{link}:{place}", link, labels) for place, each in enumerate(vips)],
         "timeouts": said.timeouts(),
         "sync_daemons": said.daemons(link),
         "sysctls": table.sysctls,
@@ -110,11 +90,14 @@ def director_document(
     return document | ({"virtual_servers": entries} if entries else {})
 
 
-def _vip(vip: IPAddress, place: int, link: str) -> Document:
+def _vip(vip: IPAddress, usual: str, link: str, labels: Labels) -> Document:
     entry = {"address": str(vip)}
-    # The default label has the place in it, and may be too long.
-    if vip.version == 4 and len(f"{link}:{place}".encode()) > LONGEST_LABEL:
-        entry["label"] = link
+    if vip.version == 4:
+        # The default label has the place in it, and may be too long.
+        fits = len(usual.encode()) <= LONGEST_LABEL
+        label = labels.get(vip, usual if fits else link)
+        if label != usual:
+            entry["label"] = label
     return entry
 
 

@@ -13,6 +13,8 @@ from lvsdr.model.printable import printable
 Document = dict[str, Any]
 """A profile as its file has it: the fields in the schema's order, without those at a default."""
 
+Labels = Mapping[IPAddress, str]
+
 USUAL_LINK = "eth0"
 
 
@@ -22,13 +24,15 @@ class Unsaid:
 
     The link of the director's VIPs, that of the real servers, and the name by which a host reads
     its lines (keepalived's config-id). `link_of` returns the link of this host on which addresses
-    are, "" for none.
+    are, "" for none; `labels_of` the labels that this host has for those of them that it holds as
+    host addresses on a link.
     """
 
     interface: str = ""
     realserver_interface: str = ""
     host: str = ""
     link_of: Callable[[Collection[IPAddress]], str] = lambda _: ""
+    labels_of: Callable[[str, Collection[IPAddress]], Labels] = lambda *_: {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,13 @@ def one(raw: bytes) -> None:
         assert each.message.isprintable(), each
     for name, document in made.documents.items():
         text = "\n".join(profile_lines(document))
-        assert profile_in(text.encode(), Path(name), document["role"])
+        assert read_again(text, name, document["role"])
+
+
+@lru_cache(1_000)
+def read_again(text: str, name: str, role: str) -> object:
+    """Return the profile that a text is; most of an import's real servers were seen before."""
+    return profile_in(text.encode(), Path(name), role)
 
 
 def loads(raw: bytes) -> list[list[str]]:

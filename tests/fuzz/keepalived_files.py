@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from random import Random
 
@@ -15,6 +16,7 @@ from lvsdr.formats.keepalived.real_server_lines import TAKES as OF_REAL_SERVERS
 from lvsdr.formats.keepalived.server_settings import TAKES as OF_SERVERS
 from lvsdr.formats.keepalived.timing_lines import TIMINGS
 from lvsdr.model.imported import Unsaid
+from lvsdr.model.profile import Profile
 from lvsdr.profile.reader import profile_in
 from lvsdr.render.profile_text import profile_lines
 from lvsdr.rules.profiles.crosscheck import disagreements
@@ -116,8 +118,14 @@ def one(text: str) -> bool:
         assert each.message.isprintable(), each
         assert each.look or each.hint, each
     profiles = [
-        profile_in("\n".join(profile_lines(document)).encode(), Path(name), document["role"])
+        read_again("\n".join(profile_lines(document)), name, document["role"])
         for name, document in found.documents.items()
     ]
     disagreements(profiles)
     return True
+
+
+@lru_cache(1_000)
+def read_again(text: str, name: str, role: str) -> Profile:
+    """Return the profile that a text is; most of an import's real servers were seen before."""
+    return profile_in(text.encode(), Path(name), role)

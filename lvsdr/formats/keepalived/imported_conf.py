@@ -49,13 +49,14 @@ def meaning_of(root: Block, file: str, unsaid: Unsaid) -> Imported:
     """Return what a configuration means, `file` being its name; raise ProfileError for nothing."""
     losses = Losses()
     made = _director(root, unsaid, losses, file)
-    director, realservers = None, dict[str, Document]()
+    director, realservers, shared = None, dict[str, Document](), tuple[Finding, ...]()
     if any(name in made for name in ("vips", "virtual_servers", "timeouts", "sync_daemons")):
         # Otherwise all of it is lost: what there is to say of that are findings.
         interface = unsaid.realserver_interface or made["interface"]
-        director, realservers = made, realserver_documents(made, interface)
+        director = made
+        realservers, shared = realserver_documents(made, interface, file)
     found = judged([Configuration(file, None, root)])
-    return Imported(director, realservers, (*found, *losses.findings()))
+    return Imported(director, realservers, (*found, *losses.findings(), *shared))
 
 
 def _read(files: Sequence[Path], host: str) -> tuple[Block, list[Finding]]:
