@@ -24,6 +24,10 @@ class Line(NamedTuple):
     text: str
 
 
+# A block of fewer lines is looked through; they are the most, and a dictionary for each is dear.
+MANY = 20
+
+
 @dataclass(slots=True)
 class Block:
     """A keyword, the words after it on its line, and what stands in braces after that.
@@ -52,8 +56,8 @@ class Block:
 
     def all(self, *names: str) -> Iterator[Block]:
         """Yield the blocks right in this one that have one of `names`."""
-        if len(names) != 1:
-            yield from (each for each in self.inner if each.name in names)
+        if len(names) != 1 or len(self.inner) < MANY:
+            yield from (each for each in self.inner if each.words and each.words[0] in names)
             return
         if self._by_name is None:
             # Asked for by everything that is within; the whole has tens of thousands.
