@@ -48,11 +48,14 @@ def services(draw: st.DrawFn) -> Service:
 def virtual_servers(draw: st.DrawFn) -> VirtualServer:
     service = draw(services())
     longest = 32 if service.family == "inet" else 128
+    # What ipvsadm -M takes, and no profile says.
+    masks = st.sampled_from(["255.0.255.0", "0.0.0.24", "0.0.0.0"])
+    prefixes = st.none() | st.integers(1, longest - 1)
     return VirtualServer(
         service,
         scheduler=draw(st.text("abcdefgh0123_-", min_size=1, max_size=15)),
         persistence=draw(st.none() | st.integers(1, 2**31)),
-        persistence_prefix=draw(st.none() | st.integers(1, longest - 1)),
+        persistence_prefix=draw(prefixes | masks if longest == 32 else prefixes),
         one_packet=draw(st.booleans()),
         flags=draw(st.integers(0, 7)) << 3,
         engine=draw(st.none() | st.just("sip")),
@@ -103,7 +106,10 @@ def their_service(server: VirtualServer) -> Any:
     described = their_identity(server.service)
     prefix = server.persistence_prefix
     if server.service.family == "inet6":
+        assert not isinstance(prefix, str)
         mask = struct.pack("=I", prefix or 128)
+    elif isinstance(prefix, str):
+        mask = socket.inet_aton(prefix)
     else:
         mask = struct.pack("!I", 0xFFFFFFFF << (32 - (prefix or 32)) & 0xFFFFFFFF)
     persistent = 0 if server.persistence is None else 1

@@ -48,12 +48,14 @@ USUAL_SYSCTLS = {
 
 def taken_service(each: VirtualServer) -> TakenService:
     """Return a virtual server, without its real servers."""
+    prefix = each.persistence_prefix
     return TakenService(
         each.service,
         0,
         each.scheduler,
         each.persistence,
-        each.persistence_prefix,
+        None if isinstance(prefix, str) else prefix,
+        mask=prefix if isinstance(prefix, str) else "",
         one_packet=each.one_packet,
         flags=each.flags,
         engine=each.engine,

@@ -76,7 +76,8 @@ class VirtualServer(Object):
     """How connections to a service are spread.
 
     `persistence` is in seconds, None without; `persistence_prefix` is the client prefix that
-    sticks together (None: one host); `flags` are those of the scheduler, by number (bits 3 to 5);
+    sticks together (None: one host), or the mask, where it is none of a profile: 255.0.255.0;
+    `flags` are those of the scheduler, by number (bits 3 to 5);
     `engine` is a persistence engine such as sip.
     """
 
@@ -89,7 +90,7 @@ class VirtualServer(Object):
     persistence: int | None = setting(
         None, people="persistence {} s", ipvsadm="-p {}", keepalived="persistence_timeout {}"
     )
-    persistence_prefix: int | None = setting(None, people="per /{}")
+    persistence_prefix: int | str | None = setting(None, people="per /{}")
     one_packet: bool = setting(False, ipvsadm="-o", keepalived="ops")
     flags: int = setting(0)
     engine: str | None = setting(None, people="engine {}", ipvsadm="--pe {}")

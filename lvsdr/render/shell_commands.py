@@ -160,9 +160,10 @@ def _scheduling(server: VirtualServer) -> list[str]:
 
 
 def _mask(server: VirtualServer) -> str:
-    if server.service.family == "inet6":
-        return str(server.persistence_prefix)
-    return str(ipaddress.ip_network(f"0.0.0.0/{server.persistence_prefix}").netmask)
+    prefix = server.persistence_prefix
+    if server.service.family == "inet6" or isinstance(prefix, str):
+        return str(prefix)
+    return str(ipaddress.ip_network(f"0.0.0.0/{prefix}").netmask)
 
 
 def _real_server(change: Change) -> Words:

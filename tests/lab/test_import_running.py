@@ -10,6 +10,7 @@ from typing import Any
 import program
 import pytest
 from rig import lvsdr, state
+from witnesses import ipvsadm
 
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.lab_host import Host
@@ -128,3 +129,28 @@ def test_a_host_that_is_both_has_two_profiles_and_says_what_is_ours(
     assert "lvsdr's already" in str(findings)
     # The real server speaks for its VIP, which is told.
     assert first == 1
+
+
+@pytest.mark.parametrize("mask", ["255.0.255.0", "0.0.0.24", "0.0.0.0"])
+def test_a_mask_of_persistence_that_is_no_prefix_is_told_and_given_back(
+    machine: Host, tmp_path: Path, mask: str
+) -> None:
+    machine.ip(f"address add {VIP}/32 dev eth0")
+    machine.run("ipvsadm", "-A", "-t", f"{VIP}:80", "-s", "rr", "-p", "300", "-M", mask)
+    running = ipvsadm(machine)
+
+    code, findings = imported(machine, tmp_path / "found")
+    profile = tmp_path / "found" / "director.json"
+    document = json.loads(profile.read_text())
+    # As many bits as the first mask has are another mask.
+    document["virtual_servers"][0]["persistence_prefix"] = 16
+    profile.write_text(json.dumps(document))
+    lvsdr(machine, "director", "apply", profile)
+    applied = ipvsadm(machine)
+    lvsdr(machine, "director", "withdraw", profile)
+
+    assert code == 1
+    assert [it for it in findings if f"by the mask {mask}" in it["message"]]
+    assert f"-M {mask}" in running[0]
+    assert "-M 255.255.0.0" in applied[0]
+    assert ipvsadm(machine) == running

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
@@ -52,11 +51,11 @@ def text_of(seed: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def persistence_prefix(each: TakenService) -> int | None:
-    """Return what our view of the kernel has for the mask: how many bits of it are set."""
+def persistence_prefix(each: TakenService) -> int | str | None:
+    """Return what our view of the kernel has for the mask."""
     if not each.persistence or each.prefix in (32, 128):
         return None
-    return int(IPv4Address(each.mask)).bit_count() if each.mask else each.prefix
+    return each.mask or each.prefix
 
 
 def said(table: TakenTable) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import struct
 import sys
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from ipaddress import IPv4Address
 from typing import Any, Literal
 
 from lvsdr.kernel.netlink.netlink_messages import (
@@ -142,15 +143,21 @@ def _netmask(server: VirtualServer) -> bytes:
     if server.service.family == "inet6":
         # For IPv6 the kernel wants the prefix length as a number in host byte order.
         return U32.pack(prefix or 128)
+    if isinstance(prefix, str):
+        return IPv4Address(prefix).packed
     mask = (0xFFFFFFFF << (32 - (32 if prefix is None else prefix))) & 0xFFFFFFFF
     return struct.pack("!I", mask)
 
 
-def _prefix(found: Attributes, service: Service) -> int | None:
+def _prefix(found: Attributes, service: Service) -> int | str | None:
     if service.family == "inet6":
         length = as_number(found[NETMASK])
         return None if length == 128 else length
-    length = int.from_bytes(found[NETMASK], "big").bit_count()
+    mask = int.from_bytes(found[NETMASK], "big")
+    length = mask.bit_count()
+    if not mask or mask != (0xFFFFFFFF << (32 - length)) & 0xFFFFFFFF:
+        # Anything goes with ipvsadm -M, and 24 is 0.0.0.24.
+        return str(IPv4Address(mask))
     return None if length == 32 else length
 
 
