@@ -307,6 +307,18 @@ def read_by(text: str) -> dict[str | None, list[list[str]]]:
     }
 
 
+def test_what_is_written_behind_a_word_keepalived_passes_over() -> None:
+    """As people write who take another sign for that of a comment; keepalived -t says nothing."""
+    text = with_vip("192.168.1.2")
+    for word in ("virtual_router_id 51", "interface eth0", "vrrp_version 3", "advert_int 0.1"):
+        assert f"{word}\n" in text
+        text = text.replace(f"{word}\n", f"{word} // of the pair\n")
+
+    assert rules(text) == []
+    # It is the same one for all that.
+    assert rules(text, text.replace("51 //", "52 //")) == ["KEEPALIVED-ROUTER-ID"]
+
+
 def test_a_router_id_may_have_a_name() -> None:
     text = "$ID={}\n" + GOOD.replace("51", "$ID")
 

@@ -87,7 +87,7 @@ def last_value(block: Block, *names: str) -> str:
 def _is_strict(conf: Configuration, router: Router) -> bool:
     own = [*router.block.all("strict_mode")]
     if own:
-        return own[-1].value not in NO
+        return own[-1].word not in NO
     return any(conf.global_defs("vrrp_strict"))
 
 
@@ -105,7 +105,7 @@ def effective_version(conf: Configuration, router: Router) -> int:
         return 3 if router.family == "inet6" and _is_strict(conf, router) else int(own)
     if router.family == "inet6":
         return 3
-    every = [each.value for each in conf.global_defs("vrrp_version")]
+    every = [each.word for each in conf.global_defs("vrrp_version")]
     return next((int(each) for each in every[::-1] if each in ("2", "3")), 2)
 
 
@@ -151,4 +151,4 @@ def _checksum(block: Block) -> str:
     lines = [*block.all("old_unicast_checksum")]
     if not lines:
         return ""
-    return "never" if lines[-1].value == "never" else "old"
+    return "never" if lines[-1].word == "never" else "old"

@@ -30,7 +30,7 @@ def _checked(line: ServiceLine, block: Block) -> CheckedService:
     protocol = block.first("protocol")
     port = int(line.port or 0)
     return CheckedService(
-        "fwmark" if line.fwmark else (protocol.value.lower() if protocol else "") or "udp",
+        "fwmark" if line.fwmark else (protocol.word.lower() if protocol else "") or "udp",
         line.first,
         line.last,
         port,

@@ -54,6 +54,11 @@ class Block:
         """Return the words after the keyword."""
         return " ".join(self.words[1:])
 
+    @property
+    def word(self) -> str:
+        """Return the word after the keyword: what else is on the line, keepalived passes over."""
+        return self.words[1] if self.words[1:] else ""
+
     def all(self, *names: str) -> Iterator[Block]:
         """Yield the blocks right in this one that have one of `names`."""
         if len(names) != 1 or len(self.inner) < MANY:

@@ -27,13 +27,13 @@ def instance_faults(host: HostConf) -> Iterator[Finding]:
             yield _fault(conf, where, text, "give it another name")
             continue
         seen[each.name] = where
-        ids = [line.value for line in block.all("virtual_router_id")]
+        ids = [line.word for line in block.all("virtual_router_id")]
         if not 0 < each.router.number < 256 and not any("$" in said for said in ids):
             said = f"virtual_router_id {ids[-1]} is not 1 to 255" if ids else "no virtual_router_id"
             yield _fault(
                 conf, where, f"{each.name}: {said}", "write one, the same on each director"
             )
-        links = [line.value for line in block.all("interface")]
+        links = [line.word for line in block.all("interface")]
         if links[-1:] == ["lo"] or not (links or somewhere or each.source):
             said = "no vrrp on the interface lo" if links else "no interface"
             yield _fault(

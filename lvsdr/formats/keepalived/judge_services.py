@@ -59,7 +59,7 @@ def _protocol(conf: Configuration, each: Served) -> Iterator[Finding]:
     if each.is_marked or each.protocol is not None:
         return
     checks = {name for server in each.real_servers for name in server.checks}
-    said = [line.value for line in each.block.all("protocol")]
+    said = [line.word for line in each.block.all("protocol")]
     what = f"protocol {said[-1]} is none" if said else "it says no protocol"
     text = f"{each.title}: {what}: keepalived serves UDP"
     lost = bool(checks & set(WEB))

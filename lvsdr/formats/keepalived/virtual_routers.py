@@ -58,12 +58,12 @@ def routers_in(root: Block) -> Iterator[Router]:
     """Yield the virtual routers."""
     for instance in root.all("vrrp_instance"):
         number = instance.first("virtual_router_id")
-        digits = number.value if number else ""
+        digits = number.word if number else ""
         link = instance.first("interface")
         yield Router(
             instance.value,
             int(digits[:9]) if digits.isascii() and digits.isdigit() else 0,
-            link.value if link and UNKNOWN not in link.value else "",
+            link.word if link and UNKNOWN not in link.word else "",
             _family(instance),
             instance,
         )
