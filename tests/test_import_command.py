@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+from ipaddress import ip_interface
 from pathlib import Path
 
 import pytest
 
+from fake import FakeSession, host
 from importing import Document, Importer
+from lvsdr.cli.main import run
+from lvsdr.model.objects import Address
 from lvsdr.model.profile import DirectorProfile, RealServerProfile
 from lvsdr.profile.reader import read
 from lvsdr.render.profile_text import profile_lines
@@ -187,3 +191,21 @@ def test_a_profile_reads_back_as_it_was_and_fits_a_page() -> None:
 
     assert json.loads("\n".join(lines)) == document
     assert max(map(len, lines)) <= 98
+
+
+@pytest.mark.parametrize("tool", ["ldirectord", "ipvsadm"])
+def test_a_vip_that_this_host_holds_keeps_its_label(
+    importer: Importer, tmp_path: Path, capsys: pytest.CaptureFixture[str], tool: str
+) -> None:
+    """With another one, apply would take it away, and put it on the link again."""
+    text = {"ldirectord": "virtual=192.0.2.5:80\n", "ipvsadm": "-A -t 192.0.2.5:80\n"}[tool]
+    held = Address("eth0", ip_interface("192.0.2.5/32"), label="eth0")
+    words = ("import", tool, "--interface", "eth0", "--format", "json", str(importer.file(text)))
+
+    code = run(words, FakeSession(host(held), tmp_path / "run"))
+
+    (vip,) = json.loads(capsys.readouterr().out)["profiles"][0]["profile"]["vips"]
+    assert (code, vip) == (0, {"address": "192.0.2.5", "label": "eth0"})
+    assert importer.told(text, "--interface", "eth0", source=tool).director["vips"] == [
+        {"address": "192.0.2.5"}
+    ]

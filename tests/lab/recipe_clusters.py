@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 
 from recipe_hosts import OwnFiles, own_files
 from recipe_page import Typed
@@ -163,13 +163,15 @@ class Street:
                 print("\n".join([*self.log, *(each.said() for each in self.places.values())]))
                 raise
 
-    def follow(self, steps: Iterable[Typed]) -> Count:
-        """Type the commands of a recipe while a client asks; return what became of its requests."""
+    def follow(self, steps: Iterable[Typed], later: float = 1.5) -> Count:
+        """Type the commands of a recipe while a client asks; return what became of its requests.
+
+        What is to be lost may be lost so many seconds later.
+        """
         with steady(self.rig.lab.client, self.folder) as traffic:
             begun = self._well(traffic)
             self.type(steps)
-            # What is to be lost may be lost a little later.
-            traffic.well(75)
+            sleep(later)
             ended = self._well(traffic)
         self.log += [
             f"{each.sent:.2f} took {each.took:.2f}: {each.outcome}"

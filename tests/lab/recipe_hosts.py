@@ -59,21 +59,28 @@ class OwnFiles:
             assert done, f"{command}: {self.lvsdr(*words, codes=(0, 1))}"
             return ""
         if printed := WRITTEN.match(command):
-            self.write(printed[2], self.lvsdr(*printed[1].split()))
-            return ""
+            # Exit 1 of an export says that clients would see what the file cannot hold.
+            ran = self.ran(*printed[1].split(), codes=(0, 1))
+            self.write(printed[2], ran.stdout)
+            return ran.stderr
         words = command.split()
         if words[0] == "systemctl":
             return self._systemctl(*words[1:])
         return self.lvsdr(*words[1:]) if words[0] == "lvsdr" else self.sh(command)
 
     def lvsdr(self, *words: str, codes: tuple[int, ...] = (0,)) -> str:
-        """Run the program, and return what it printed."""
+        """Run the program, and return what it printed and said."""
+        done = self.ran(*words, codes=codes)
+        return done.stdout + done.stderr
+
+    def ran(self, *words: str, codes: tuple[int, ...]) -> subprocess.CompletedProcess[str]:
+        """Run the program; raise AssertionError for another exit code."""
         with program.running(self.host, *words, mounts=self.mounts) as running:
             done = running.wait()
         assert done.returncode in codes, (
             f"lvsdr {words}: {done.returncode} {done.stdout}{done.stderr}"
         )
-        return done.stdout + done.stderr
+        return done
 
     def write(self, file: str, text: str) -> None:
         """Write a file of the host's own."""

@@ -12,11 +12,10 @@ from recipe_page import recipes
 
 PAGE = recipes()
 # A minute each on a busy machine, and ldirectord is a package that nothing else needs.
-# Of two the page says how many they lose.
-LOSSY = {"h2", "i2"}
-ROWS = (
-    [each for each in PAGE if each not in LOSSY] if os.environ.get("LVSDR_TORTURE") else ["c", "e"]
-)
+ROWS = [*PAGE] if os.environ.get("LVSDR_TORTURE") else ["c", "e"]
+# IPVS knows a connection for so long after its end: what comes from its port may be lost later.
+REMEMBERED = 130.0
+LATER = {"h2": REMEMBERED, "i2": REMEMBERED}
 
 
 @pytest.mark.parametrize("letter", ROWS)
@@ -24,7 +23,7 @@ def test_a_recipe_loses_no_request(
     letter: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     with street(tmp_path, STARTS[letter]) as made:
-        found = made.follow(PAGE[letter])
+        found = made.follow(PAGE[letter], LATER.get(letter, 1.5))
         log = "\n".join(made.log)
 
     print(f"({letter}) {found}")

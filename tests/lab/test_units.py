@@ -84,7 +84,7 @@ def booted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
             "link set peer0 up",
             "address add 192.168.1.10/24 dev eth0",
         )
-        with _systemd(made["one"], folder) as running:
+        with systemd(made["one"], folder) as running:
             yield running
 
 
@@ -109,7 +109,8 @@ def _install(program: Path) -> None:
 
 
 @contextmanager
-def _systemd(host: Host, folder: Path) -> Iterator[Booted]:
+def systemd(host: Host, folder: Path) -> Iterator[Booted]:
+    """Boot a systemd in a host, inside the block."""
     cgroups = Path("/sys/fs/cgroup")
     if not (cgroups / "cgroup.procs").exists():
         subprocess.run(["mount", "-t", "cgroup2", "cgroup2", str(cgroups)], check=True)
