@@ -167,3 +167,9 @@ def test_a_table_of_thousands_takes_seconds() -> None:
     assert process_time() - begun < 20
     assert made.director is not None
     assert len(made.director["virtual_servers"]) == 5000
+
+
+def test_a_file_without_a_virtual_server_is_refused_whatever_link_is_meant() -> None:
+    for text in ("", "-C\n"):
+        with pytest.raises(ProfileError, match="makes no virtual server"):
+            of_text(text, "rules", Unsaid())

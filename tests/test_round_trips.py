@@ -6,12 +6,15 @@ import json
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from directed_files import FILES as DIRECTED
 from exported_tables import MORE, UNIFORM, VARIED
+from hypothesis import given
 from restored_files import FILES, File
 
+from fuzz.profiles import directors
 from lvsdr.cli.main import run
 from lvsdr.cli.session import Session
 from lvsdr.model.late_dataclasses import replace
@@ -92,3 +95,43 @@ def test_an_export_of_each_field_comes_back(tmp_path: Path, tool: str, name: str
     data.write_text(json.dumps(PROFILES[name]))
 
     assert comes_back(tmp_path, tool, exported(tmp_path, tool, data))
+
+
+def tables(profile: DirectorProfile) -> tuple[object, ...]:
+    """Return what of a profile these files are for: services and who serves them, at which weight.
+
+    The local forwarding of a real server, and what has no order, is no difference.
+    """
+    return (
+        sorted(profile.virtual_servers, key=str),
+        sorted(profile.real_servers, key=str),
+    )
+
+
+@pytest.mark.parametrize("tool", ["keepalived", "ldirectord", "ipvsadm"])
+@given(directors())
+def test_of_any_profile_comes_back_what_is_not_said_to_be_lost(
+    tmp_path_factory: pytest.TempPathFactory, tool: str, document: dict[str, Any]
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    data = folder / "web.json"
+    data.write_text(json.dumps(document))
+    profile = read(data, "director")
+    assert isinstance(profile, DirectorProfile)
+
+    code, out, told = ran("export", tool, str(data))
+    if code not in (0, 1):
+        assert told.startswith("lvsdr: ")
+        assert "hint: " in told
+        return
+    file = folder / f"once.{tool}"
+    file.write_text(out)
+    if ran("import", tool, str(file))[0] not in (0, 1):
+        # Nothing is in it that could be said.
+        assert "LOST" in told or not profile.virtual_servers
+        return
+    back, once = imported(folder, tool, file)
+    _, twice = imported(folder, tool, exported(folder, tool, back))
+
+    assert twice == once
+    assert tables(once) == tables(profile) or "LOST" in told

@@ -27,10 +27,17 @@ def imported_table(table: TakenTable, unsaid: Unsaid, findings: Iterable[Finding
     document = director_document(table, said, services, vips, link, labels=labels)
     interface = unsaid.realserver_interface or link
     realservers, shared = realserver_documents(document, interface, table.file)
+    something = bool(document.keys() & SOMETHING_TO_DO)
     return Imported(
-        document if document.keys() & SOMETHING_TO_DO else None,
+        document if something else None,
         realservers,
-        (*findings, *told, *said.findings, *_by_hand(table, services, vips), *shared),
+        (
+            *findings,
+            *(told if something else ()),
+            *said.findings,
+            *_by_hand(table, services, vips),
+            *shared,
+        ),
     )
 
 
