@@ -12,7 +12,7 @@ import pytest
 from fake import FakeSession, host
 from judging import judged
 from lvsdr.cli.main import run
-from lvsdr.formats.keepalived.folded import folded
+from lvsdr.formats.keepalived.alike_lines import with_alike_lines
 from lvsdr.formats.keepalived.said_lines import judged_lines
 from lvsdr.formats.keepalived.templates import template_fault
 from lvsdr.model.finding import Finding
@@ -200,7 +200,7 @@ def test_what_differs_is_told_each_time() -> None:
     one = Finding("R", "error", "f", "f:1: a")
     others = [Finding("R", "error", "f", "f:2: b"), Finding("R", "warning", "f", "f:3: a")]
 
-    assert [*folded([one, *others, one])] == [one, *others]
+    assert [*with_alike_lines([one, *others, one])] == [one, *others]
 
 
 # What keepalived -t says.

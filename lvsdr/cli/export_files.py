@@ -55,7 +55,7 @@ def export(
     lvsdr. Several PROFILEs are those of one host. What a file cannot hold is said (EXPORT-LOST);
     exit 1 where clients would see it. Needs no privilege and asks no kernel.
     """
-    from lvsdr.formats.folded_findings import folded
+    from lvsdr.formats.alike_subjects import with_alike_subjects
     from lvsdr.model.exported import NewFile
     from lvsdr.model.finding import ERROR, Finding
     from lvsdr.render.text import findings
@@ -63,7 +63,7 @@ def export(
     writer = EXPORT_FORMATS[format_].writer()
     made = list(writer.written(_host(format_, profiles, beside)))
     files = [each for each in made if isinstance(each, NewFile)]
-    found = list(folded(each for each in made if isinstance(each, Finding)))
+    found = list(with_alike_subjects(each for each in made if isinstance(each, Finding)))
     result = Exported(files, found, None if out is None else _put(out, files))
     if session.format.for_people:
         said = findings(found)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from lvsdr.formats.keepalived.alike_lines import with_alike_lines
 from lvsdr.formats.keepalived.configuration import Configuration
-from lvsdr.formats.keepalived.folded import folded
 from lvsdr.formats.keepalived.host_conf import HostConf
 from lvsdr.formats.keepalived.judge_failover import after_a_failover
 from lvsdr.formats.keepalived.judge_hooks import (
@@ -42,8 +42,8 @@ def findings(
     """
     templates = {conf.name: undefined_fault(conf) for conf in confs}
     filled_in = [conf for conf in confs if templates[conf.name] is None]
-    yield from map(_legible, folded(filter(None, templates.values())))
-    yield from map(_legible, folded(_all(filled_in, director, leaving, version)))
+    yield from map(_legible, with_alike_lines(filter(None, templates.values())))
+    yield from map(_legible, with_alike_lines(_all(filled_in, director, leaving, version)))
 
 
 def _legible(finding: Finding) -> Finding:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from lvsdr.formats.keepalived.folded import folded
+from lvsdr.formats.keepalived.alike_lines import with_alike_lines
 from lvsdr.formats.keepalived.said_lines import judged_lines
 from lvsdr.formats.keepalived.versions import Version
 from lvsdr.model.finding import ERROR, WARNING, Finding
@@ -80,7 +80,7 @@ def _said(command: list[str], path: Path, patience: float, *, here: bool) -> Ite
     elif done.returncode and not lines:
         text = f"{path}: keepalived -t ends with {done.returncode}"
         yield Finding("KEEPALIVED-SYNTAX", ERROR, str(path), text, look=look)
-    yield from folded(judged_lines(dict.fromkeys(lines), str(path), look, here=here))
+    yield from with_alike_lines(judged_lines(dict.fromkeys(lines), str(path), look, here=here))
 
 
 def installed_version() -> Version | None:

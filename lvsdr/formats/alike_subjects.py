@@ -10,7 +10,7 @@ from lvsdr.model.late_dataclasses import replace
 MOST_NAMED = 3
 
 
-def folded(findings: Iterable[Finding]) -> Iterator[Finding]:
+def with_alike_subjects(findings: Iterable[Finding]) -> Iterator[Finding]:
     """Yield each finding, with what it is about in its message; of equal ones the first."""
     alike: dict[Finding, list[str]] = {}
     for each in findings:

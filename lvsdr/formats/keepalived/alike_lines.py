@@ -13,7 +13,7 @@ PLACE = re.compile(r"(?P<file>[^\0]*?):(?P<line>\d+): (?P<said>.*)", re.DOTALL)
 SHOWN = 3
 
 
-def folded(findings: Iterable[Finding]) -> Iterator[Finding]:
+def with_alike_lines(findings: Iterable[Finding]) -> Iterator[Finding]:
     """Yield each finding once: where it is said of several lines of a file, with all of them."""
     groups: dict[tuple[object, ...], list[tuple[Finding, str]]] = {}
     for each in findings:
