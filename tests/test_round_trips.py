@@ -14,7 +14,7 @@ from exported_tables import MORE, UNIFORM, VARIED
 from hypothesis import given
 from restored_files import FILES, File
 
-from fuzz.profiles import directors
+from fuzz.profiles import directors, times
 from lvsdr.cli.main import run
 from lvsdr.cli.session import Session
 from lvsdr.model.late_dataclasses import replace
@@ -109,6 +109,7 @@ def tables(profile: DirectorProfile) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("tool", ["keepalived", "ldirectord", "ipvsadm"])
+@times(25, 1_000)
 @given(directors())
 def test_of_any_profile_comes_back_what_is_not_said_to_be_lost(
     tmp_path_factory: pytest.TempPathFactory, tool: str, document: dict[str, Any]
