@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from lvsdr.errors import CannotRun
-from lvsdr.lab import uml, uml_kernel
+from lvsdr.lab import one_cpu, uml, uml_kernel
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMIT = 60
@@ -315,6 +315,21 @@ def test_a_guest_stays_on_one_cpu_of_those_it_may_use(scratch: Path) -> None:
     (cpus,) = used
     assert len(cpus) == 1
     assert cpus <= os.sched_getaffinity(0)
+
+
+def test_of_the_cpus_that_a_guest_may_use_it_takes_that_with_the_fewest_guests(
+    scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with started("sh", "-c", "echo up; sleep 600") as process:
+        first_output(process)
+        (bound,) = {cpu for pid in guests(scratch) for cpu in os.sched_getaffinity(int(pid))}
+        # Other runs have guests too.
+        assert bound in set(one_cpu.taken())
+
+    monkeypatch.setattr(one_cpu, "taken", lambda: iter((0, 0, 1, 3, 3)))
+    assert one_cpu.emptiest({0, 1, 3}) == 1
+    assert one_cpu.emptiest({0, 1, 2, 3}) == 2
+    assert one_cpu.emptiest({0, 3}) in {0, 3}
 
 
 def test_a_daemon_left_behind_does_not_hold_the_guest() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,8 @@ RIPS6 = ("fd00::13", "fd00::14")
 LOSS = "tc qdisc add dev eth0 root netem loss 20%"
 PORTS = range(80, 96)
 DATAGRAMS = 5353
+# A check fails by mistake once in 165: so many show a rate, and a fault in what is asked again.
+ENOUGH = 3000 if os.environ.get("LVSDR_TORTURE") else 1000
 NO_LOSS = "tc qdisc del dev eth0 root"
 
 
@@ -116,12 +119,10 @@ def test_with_a_fifth_of_all_frames_lost_each_way_nobody_fails_twice_in_a_row(ma
         numbers = [item.number for item in every]
         make = lambda: PathChecker("eth0", every)  # noqa: E731
         with checking(made.lab.director, make, numbers, interval=0.6) as seen:
-            sleep(40)
+            assert settled(lambda: len(seen.results) > ENOUGH + 2 * len(every), True, 120.0)
 
     settled_results = seen.results[2 * len(every) :]
     failed = [each for each in settled_results if not each.ok]
-    assert len(settled_results) > 2000
-    # A check fails by mistake once in 165.
     assert len(failed) < len(settled_results) / 60
     assert seen.twice() == []
 
