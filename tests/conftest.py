@@ -33,10 +33,12 @@ if not IN_THE_LAB:
     # Where no test has examples, it would be a sixth of what a guest takes to begin.
     from hypothesis import settings
 
-    # How long an example takes says how busy the machine is. The same examples each time: `make
-    # torture` looks for new ones, not a user's test run.
-    settings.register_profile("new", deadline=None)
-    settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
+    # How long an example takes says how busy the machine is. The same examples each time, and half
+    # as many as is usual: `make torture` looks for new ones, not a user's test run.
+    settings.register_profile("new", deadline=None, max_examples=200)
+    settings.register_profile(
+        "fixed", derandomize=True, database=None, deadline=None, max_examples=50
+    )
     settings.load_profile("new" if os.environ.get("LVSDR_TORTURE") else "fixed")
 
 if IN_THE_LAB:
@@ -72,7 +74,11 @@ def _every_hint_can_be_typed() -> Iterator[None]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what belongs to the lab elsewhere; there, of many rows of one test choose a few."""
     if IN_THE_LAB:
-        if not (os.environ.get("LVSDR_TORTURE") or os.environ.get("LVSDR_EVERY_ROW")):
+        if every := os.environ.get("LVSDR_EVERY_ROW"):
+            # All of them, or 2/3: of each three the second.
+            part, _, parts = every.partition("/")
+            _keep(config, items, items[int(part) - 1 :: int(parts or 1)])
+        elif not os.environ.get("LVSDR_TORTURE"):
             _choose(config, items)
         return
     for item in items:
@@ -85,15 +91,17 @@ def _choose(config: pytest.Config, items: list[pytest.Item]) -> None:
     rows: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
         rows[item.nodeid.partition("[")[0]].append(item)
-    left = {
-        id(item)
-        for several in rows.values()
-        for number, item in enumerate(several)
-        if number % -(-len(several) // FEW)
-    }
+    chosen = [row for several in rows.values() for row in several[:: -(-len(several) // FEW)]]
+    _keep(config, items, chosen)
+
+
+def _keep(config: pytest.Config, items: list[pytest.Item], chosen: list[pytest.Item]) -> None:
+    """Leave out all but those that are chosen, and have it told how many they are."""
+    kept = set(map(id, chosen))
+    left = [item for item in items if id(item) not in kept]
     if left:
-        config.hook.pytest_deselected(items=[item for item in items if id(item) in left])
-        items[:] = [item for item in items if id(item) not in left]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if id(item) in kept]
 
 
 def _has_iptables() -> bool:

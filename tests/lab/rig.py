@@ -31,6 +31,9 @@ RIPS = ("192.168.1.11", "192.168.1.12")
 VIP6 = "fd00::2"
 RIP6 = "fd00::13"
 
+# Between two looks, in times of what a look has taken, and in seconds at most.
+REST, LONGEST_REST = 3.0, 0.3
+
 # What a distribution or an administrator may have left; a lab's kernel has harmless values.
 WRONG = {"arp_ignore": 0, "arp_announce": 0, "rp_filter": 1}
 
@@ -196,8 +199,14 @@ def state(host: Host) -> str:
 
 
 def settled(value: Callable[[], T], wanted: T, seconds: float = 5.0, every: float = 0.02) -> T:
-    """Return `value()` once it is `wanted`, or as it is at the deadline."""
+    """Return `value()` once it is `wanted`, or as it is at the deadline.
+
+    What takes long to look at, as a program does here, is looked at less often: it would take the
+    CPU from those on whom it waits.
+    """
     deadline = monotonic() + seconds
-    while (seen := value()) != wanted and monotonic() < deadline:
-        sleep(every)
-    return seen
+    while True:
+        begun = monotonic()
+        if (seen := value()) == wanted or (now := monotonic()) >= deadline:
+            return seen
+        sleep(max(every, min(REST * (now - begun), LONGEST_REST)))

@@ -11,7 +11,7 @@ from time import monotonic, sleep
 
 import pytest
 from counted import asking
-from keepers import Keeper, keeping
+from keepers import LIMIT, Keeper, keeping
 from rig import RIPS, VIP, Rig, director, lvsdr, realserver, rig, settled, virtual_server, write
 from witnesses import ipvsadm
 
@@ -23,7 +23,7 @@ IN = f"-a -t {VIP}:80 -r {RIPS[0]}:80 -g -w 1"
 GONE = "no such real server"
 HEALTH = {"interval": 0.5, "timeout": 0.25}
 # Beside other kernels all takes longer.
-PATIENCE = 1 if os.environ.get("LVSDR_TORTURE") else 4
+PATIENCE = 1 if os.environ.get("LVSDR_TORTURE") else 8
 # fall x interval + 0.5 s, with the time that a table takes here.
 IN_TIME = (2 * 0.5 + 0.5 + 0.5) * PATIENCE
 
@@ -110,12 +110,12 @@ def test_who_does_not_serve_is_out_in_time_and_comes_back(
     host = made.lab.director
     with served(made) as stacks, kept(made) as keeper:
         mend = trouble(made, stacks)
-        took = becomes(host, OUT, 8)
+        took = becomes(host, OUT, LIMIT)
         with ExitStack() as again:
             mend()
             if trouble is service_dies:
                 again.enter_context(serving(made.lab.realservers[0], made.services))
-            back = becomes(host, IN, 8)
+            back = becomes(host, IN, LIMIT)
 
     assert took is not None
     assert took < IN_TIME
@@ -142,11 +142,11 @@ def test_clients_lose_no_request_once_it_is_out(made: Rig) -> None:
     with served(made) as stacks, kept(made), asking([made.lab.client], VIP) as (client,):
         client.more(5)
         stacks[0].close()
-        assert becomes(made.lab.director, OUT, 8) is not None
+        assert becomes(made.lab.director, OUT, LIMIT) is not None
         since = client.more(2)
         span = client.span(since, client.more(20))
         with serving(made.lab.realservers[0], made.services):
-            assert becomes(made.lab.director, IN, 8) is not None
+            assert becomes(made.lab.director, IN, LIMIT) is not None
             after = client.span(client.more(1), client.more(20))
 
     assert (span.lost, after.lost) == (0, 0)
@@ -208,13 +208,13 @@ def test_a_dead_one_stays_out_over_a_restart_and_an_apply(made: Rig) -> None:
     with served(made) as stacks:
         with kept(made):
             stacks[0].close()
-            assert becomes(host, OUT, 8) is not None
+            assert becomes(host, OUT, LIMIT) is not None
         lvsdr(host, "director", "apply", made.director)
         after_apply = of(host)
         with kept(made) as keeper:
             after_restart = of(host)
             with serving(made.lab.realservers[0], made.services):
-                assert becomes(host, IN, 8) is not None
+                assert becomes(host, IN, LIMIT) is not None
 
     assert (after_apply, after_restart) == (OUT, OUT)
     assert "DOWN" not in keeper.kinds
@@ -224,11 +224,11 @@ def test_an_operator_sees_since_when_why_and_by_whom(made: Rig) -> None:
     host = made.lab.director
     with served(made) as stacks, kept(made):
         stacks[0].close()
-        assert becomes(host, OUT, 8) is not None
+        assert becomes(host, OUT, LIMIT) is not None
         shown = lvsdr(host, "director", "status", made.director)
         planned = lvsdr(host, "director", "plan", made.director)
         with serving(made.lab.realservers[0], made.services):
-            assert becomes(host, IN, 8) is not None
+            assert becomes(host, IN, LIMIT) is not None
 
     assert "refuses the connection" in shown
     assert planned == "nothing to change\n"
@@ -243,12 +243,12 @@ def test_the_sorry_server_is_in_while_nobody_else_serves(made: Rig, tmp_path: Pa
         for stack in stacks:
             stack.close()
         line = f"-a -t {VIP}:80 -r {sorry}:80 -g -w 1"
-        came = becomes(host, line, 8, sorry)
+        came = becomes(host, line, LIMIT, sorry)
         with ExitStack() as again:
             for each in made.lab.realservers:
                 again.enter_context(serving(each, made.services))
-            went = becomes(host, GONE, 8, sorry)
-            assert becomes(host, IN, 8) is not None
+            went = becomes(host, GONE, LIMIT, sorry)
+            assert becomes(host, IN, LIMIT) is not None
     lvsdr(host, "director", "apply", made.director)
 
     assert before == GONE
@@ -260,9 +260,9 @@ def test_a_director_that_is_its_own_real_server_is_checked_too(made: Rig, tmp_pa
     service = virtual_server(rips=(*RIPS, own), scheduler="rr")
     profile = write(tmp_path, director(service, health=HEALTH))
     with served(made), kept(made, profile=profile) as keeper:
-        out = becomes(host, f"-a -t {VIP}:80 -r {own}:80 -g -w 0", 8, own)
+        out = becomes(host, f"-a -t {VIP}:80 -r {own}:80 -g -w 0", LIMIT, own)
         with serving(host, made.services):
-            back = becomes(host, f"-a -t {VIP}:80 -r {own}:80 -g -w 1", 8, own)
+            back = becomes(host, f"-a -t {VIP}:80 -r {own}:80 -g -w 1", LIMIT, own)
     lvsdr(host, "director", "apply", made.director)
 
     assert (out is None, back is None) == (False, False)
@@ -274,10 +274,10 @@ def test_a_drain_that_is_undone_does_not_put_back_who_is_down(made: Rig) -> None
     host = made.lab.director
     with served(made) as stacks, kept(made, "--every", "60"):
         stacks[0].close()
-        assert becomes(host, OUT, 8) is not None
+        assert becomes(host, OUT, LIMIT) is not None
         lvsdr(host, "director", "drain", "--undo", "--rip", RIPS[0], made.director)
         again = becomes(host, OUT, 3)
         with serving(made.lab.realservers[0], made.services):
-            assert becomes(host, IN, 8) is not None
+            assert becomes(host, IN, LIMIT) is not None
 
     assert again is not None

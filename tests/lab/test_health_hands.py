@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from keepers import keeping
+from keepers import LIMIT, keeping
 from rig import RIPS, VIP, Rig, director, lvsdr, realserver, rig, settled, virtual_server, write
 from test_health import HEALTH, IN, OUT, becomes, of, served
 from witnesses import ipvsadm
@@ -34,7 +34,7 @@ def test_what_was_applied_just_before_a_check_failed_is_kept(made: Rig, tmp_path
         write(tmp_path, director(*more, health={**HEALTH, "when_all_fail": "keep"}))
         lvsdr(host, "director", "apply", file)
         stacks[0].close()
-        out = becomes(host, OUT, 8)
+        out = becomes(host, OUT, LIMIT)
         settled(lambda: "REPAIRED" in keeper.kinds, True, 5)
         table = ipvsadm(host)
         keeper.end()
@@ -65,15 +65,15 @@ def test_without_health_in_its_profile_it_comes_back(made: Rig, tmp_path: Path, 
     file = write(tmp_path, director(virtual_server(scheduler="rr"), health=HEALTH))
     with served(made) as stacks, keeping(host, "director", file, *OFTEN) as keeper:
         stacks[0].close()
-        assert becomes(host, OUT, 8) is not None
+        assert becomes(host, OUT, LIMIT) is not None
         write(tmp_path, director(virtual_server(scheduler="wrr")))
         if how == "apply":
             lvsdr(host, "director", "apply", file)
         else:
             keeper.send(signal.SIGHUP)
-        back = becomes(host, IN, 6)
+        back = becomes(host, IN, LIMIT)
         # An apply puts it back itself, and the keeper says so once it has looked.
-        said = settled(lambda: keeper.kinds.count("UP"), 1, 6)
+        said = settled(lambda: keeper.kinds.count("UP"), 1, LIMIT)
         keeper.end()
     lvsdr(host, "director", "drain", made.director, "--rip", RIPS[0], "--undo")
     lvsdr(host, "director", "apply", made.director)
@@ -90,7 +90,7 @@ def test_a_profile_of_another_name_is_refused_at_a_hangup(made: Rig, tmp_path: P
         keeper.send(signal.SIGHUP)
         refused = keeper.has("REFUSED")
         stacks[0].close()
-        out = becomes(host, OUT, 8)
+        out = becomes(host, OUT, LIMIT)
         keeper.end()
     said = lvsdr(host, "director", "status", made.director)
     lvsdr(host, "director", "drain", made.director, "--rip", RIPS[0], "--undo")
