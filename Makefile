@@ -22,7 +22,7 @@ missing = $(shell for name in $(1); do \
 VENV := $(shell $(PYTHON) -I -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
 
 .PHONY: help demo test check unit lab torture bench format clean packages-demo packages-test \
-	kernels lab-newest lab-newest-scenarios stock-firewalls packages-stock packages-torture
+	kernels lab-newest stock-firewalls packages-stock packages-torture
 
 help:
 	@echo 'make demo    rehearse profiles/ on a cluster in a throw-away kernel'
@@ -72,7 +72,7 @@ demo: packages-demo .venv/.demo
 test: export LVSDR_REQUIRE_ALL := 1
 test: packages-test .venv/.test
 	$(MAKE) kernel-$(NEWEST)
-	$(MAKE) --output-sync --jobs $(JOBS) check unit docs lab-newest lab-newest-scenarios \
+	$(MAKE) --output-sync --jobs $(JOBS) check unit docs lab-newest $(HALVES:%=lab-newest-scenarios-%) \
 		$(PARTS:%=lab-part-%)
 
 # A small site; a link that leads nowhere is an error.
@@ -94,10 +94,11 @@ unit: .venv/.test
 	$(PY) -m coverage report --fail-under 98 \
 		--include '*/planner.py,*/plan_order.py,*/workflow.py,*/situation.py,*/both_roles.py,*/record.py,*/core/book.py,*/durable_file.py,*/reader/*'
 
-# In fourteen kernels, five at once, so that with all else each of five has some four turns. Each has
-# one CPU, and waits for much of the time.
-PARTS := 1 2 3 4 5 6 7 8 9 10 11 12 13 14
-JOBS ?= 5
+# In twelve kernels: a boot, and what Python imports there, is five seconds of CPU time for each.
+PARTS := 1 2 3 4 5 6 7 8 9 10 11 12
+# Each of them has one CPU, and waits for half of the time: four keep a CPU busy. Each takes 300 MB.
+JOBS ?= $(shell awk -v most=$$((4 * $$(nproc))) '/^MemAvailable:/ \
+	{ fit = int($$2 / 500000); print fit < 2 ? 2 : fit < most ? fit : most }' /proc/meminfo)
 lab: .venv/.test $(if $(KERNEL),kernel-$(KERNEL))
 	$(MAKE) --output-sync --jobs $(JOBS) $(PARTS:%=lab-part-%)
 
@@ -111,16 +112,18 @@ endif
 
 # What differs between kernels, on the newest, which has no legacy iptables; and every scenario.
 SCENARIO := test_scenarios.py::test_a_scenario_shows_its_trouble_and_that_lvsdr_ends_it
+HALVES := 1 2
 FAILOVER := test_failover.py::test_the_other_director_takes_over_and_gives_back
 ON_NEWEST := newer test_host_state.py test_host_rules.py test_ipvs_table.py test_ipvs_control.py \
 	$(FAILOVER)
-lab-newest lab-newest-scenarios: export LVSDR_UML := $(CURDIR)/.kernels/$(NEWEST)
+lab-newest $(HALVES:%=lab-newest-scenarios-%): export LVSDR_UML := $(CURDIR)/.kernels/$(NEWEST)
 lab-newest: .venv/.test kernel-$(NEWEST)
 	$(PY) -m lvsdr rehearse profiles/director.json profiles/realserver.json
 	$(IN_LAB) $(patsubst %,'tests/lab/%',$(ON_NEWEST)) -k 'not takes_over or stops'
 
-lab-newest-scenarios: export LVSDR_EVERY_ROW := 1
-lab-newest-scenarios: .venv/.test kernel-$(NEWEST)
+# They wait for four fifths of the time, so by halves.
+lab-newest-scenarios-%: export LVSDR_EVERY_ROW = $*/$(words $(HALVES))
+lab-newest-scenarios-%: .venv/.test kernel-$(NEWEST)
 	$(IN_LAB) 'tests/lab/$(SCENARIO)'
 
 # Firewalls that User-Mode Linux has no modules for, on Debian's newest kernel in QEMU: as root.
@@ -137,15 +140,16 @@ kernels: $(KERNELS:%=kernel-%)
 kernel-%:
 	tests/kernels.sh .kernels $*
 
-# The longest first, dealt out in turn, so that the parts are about as long as one another.
-LONGEST := keep restored_tables keep_clusters health_kinds down_servers health crashes scenarios \
-	service way_back recipes random_rules keepalived_table import_tables keep_fifo two_boxes give_back \
-	watch pressure fault_is_real path_checks two_masters vrf_ipvlan wire standby_guard \
-	tunnels take_over vmac paths flood failover changing_links \
-	unproven routed_containers containers flux foreign_table commands verify client_kinds \
-	unusual_paths holders healthy_traffic director_firewall senders silences given_up \
-	same_host hints hooks cloned_host proxies clients_unanswered director forged_answers \
-	kept_bond guards host_rules export_tables
+# The longest first, by twice their CPU time and what they wait; dealt out to and fro, so that the
+# parts are about as long as one another.
+LONGEST := scenarios crashes way_back service down_servers random_rules keepalived_table \
+	fault_is_real import_tables keep_fifo two_boxes keep give_back watch failover pressure \
+	path_checks restored_tables two_masters vrf_ipvlan wire health standby_guard tunnels \
+	checks_in_trouble director_firewall take_over vmac paths flood health_kinds unproven \
+	routed_containers client_kinds flux containers foreign_table verify changing_links unusual_paths \
+	holders keep_clusters healthy_traffic recipes senders silences given_up cloned_host same_host \
+	hints clients_unanswered hooks proxies export_tables commands forged_answers kept_bond guards \
+	arp_model first_address director host_rules
 # A systemd of its own takes a minute to itself, each of the other hints some twenty seconds, and the
 # managers of networks and what watches hosts are packages that nothing else needs; what a resident takes at rest, a race with
 # keepalived or a long look at it, and troubles by the hundred are nothing beside other kernels: in `make torture`.
@@ -155,7 +159,8 @@ LATER := units hints_elsewhere keep_at_rest beside_keepalived many_die killed_ke
 IN_LAB := $(PY) -m lvsdr.lab --timeout 2400 -- $(PY) -m pytest
 
 SHORTER = $(filter-out $(LONGEST) $(LATER),$(patsubst tests/lab/test_%.py,%,$(sort $(wildcard tests/lab/test_*.py))))
-part = $(shell printf 'tests/lab/test_%s.py\n' $(LONGEST) $(SHORTER) | sed -n '$(1)~$(words $(PARTS))p')
+part = $(shell printf 'tests/lab/test_%s.py\n' $(LONGEST) $(SHORTER) | awk -v part=$(1) -v parts=$(words $(PARTS)) \
+	'{ turn = (NR - 1) % (2 * parts); if (turn == part - 1 || turn == 2 * parts - part) print }')
 # 6.1 now and then keeps a dead namespace's link (unregister_netdevice), for a while or for good, and
 # then no module can be loaded. It does so after these, so they come last in their part.
 LAST := tests/lab/test_two_boxes.py tests/lab/test_failover.py
