@@ -176,7 +176,7 @@ LONG := crashes keep pressure watch arp_reply arp_model changing_links silences 
 	hints_elsewhere healthy_traffic commands holders route_to unfit_hosts down_servers \
 	beside_keepalived keepalived_misses false_removals killed_keeper many_die keep_at_rest networkd \
 	network_manager ifupdown prometheus export_managers export_ldirectord export_tables \
-	restored_tables random_rules odd_services recipes recipes_reversed
+	restored_tables random_rules odd_services recipes recipes_reversed keepalived_table
 CLUSTERS := lvsdr keepalived ipv6 ipv6-keepalived two-boxes two-boxes-keepalived
 torture: packages-torture .venv/.test
 	$(MAKE) --output-sync --keep-going --jobs 3 \

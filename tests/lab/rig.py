@@ -198,7 +198,7 @@ def state(host: Host) -> str:
     return host.state() + host.run("sh", text=f"{besides}; ipvsadm -Sn").stdout
 
 
-def settled(value: Callable[[], T], wanted: T, seconds: float = 5.0, every: float = 0.02) -> T:
+def settled(value: Callable[[], T], wanted: T, seconds: float = 20.0, every: float = 0.02) -> T:
     """Return `value()` once it is `wanted`, or as it is at the deadline.
 
     What takes long to look at, as a program does here, is looked at less often: it would take the

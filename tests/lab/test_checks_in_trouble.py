@@ -182,10 +182,10 @@ def test_a_link_that_is_away_for_a_while_fails_nobody(made: Rig, down: str, up: 
             there.run("sh", text=f"{up}\n")
             own = [str(ip) for ip in made.lab.topology.director.addresses]
             there.ip(*(f"address replace {ip} dev eth0" + " nodad" * (":" in ip) for ip in own))
-        assert settled(lambda: seen.deaf[-1], False, 10.0) is False
+        assert settled(lambda: seen.deaf[-1], False) is False
         back = len(seen.results)
         for number in range(4):
-            assert settled(lambda n=number: len(seen.of(n, back)) >= 3, True, 10.0)  # type: ignore[misc]
+            assert settled(lambda n=number: len(seen.of(n, back)) >= 3, True)  # type: ignore[misc]
 
     assert failures(seen) == set()
 
@@ -208,10 +208,10 @@ def test_a_link_that_is_made_anew_is_used_again(made: Rig) -> None:
             "link set eth0 up",
             *(f"address replace {ip} dev eth0" + " nodad" * (":" in ip) for ip in own),
         )
-        assert settled(lambda: seen.deaf[-1], False, 10.0) is False
+        assert settled(lambda: seen.deaf[-1], False) is False
         back = len(seen.results)
         for number in range(4):
-            assert settled(lambda n=number: len(seen.of(n, back)) >= 3, True, 10.0)  # type: ignore[misc]
+            assert settled(lambda n=number: len(seen.of(n, back)) >= 3, True)  # type: ignore[misc]
 
     assert failures(seen) == set()
     made.lab.director.run("sh", text="true\n")

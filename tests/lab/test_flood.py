@@ -212,7 +212,7 @@ def test_watch_tells_how_much_it_could_not_hear(made: Rig, request: pytest.Fixtu
         finally:
             os.kill(pid, signal.SIGCONT)
         read = settled(lambda: queued(pid), 0, 60.0, every=0.2)
-        told = settled(lambda: UNHEARD in dict(watch.rules()), True, 10.0)
+        told = settled(lambda: UNHEARD in dict(watch.rules()), True)
         memory = resident(pid)
         code = watch.stop()
 
@@ -232,9 +232,9 @@ def test_watch_names_the_real_server_that_speaks_after_all_the_forged_ones(made:
     options = ("--director-mac", made.mac(lab.director))
     with watching(made, lab.observer, *options) as watch:
         send(lab.gateway, *announcements(made))
-        full = settled(lambda: len(watch.rules()), MOST, 10.0)
+        full = settled(lambda: len(watch.rules()), MOST)
         send(lab.realservers[0], reply(culprit, culprit, VIP))
-        named = settled(lambda: ("ARP-SPEAKS", culprit) in watch.rules(), True, 10.0)
+        named = settled(lambda: ("ARP-SPEAKS", culprit) in watch.rules(), True)
         code = watch.stop()
 
     assert (full, named, code) == (MOST, True, 1)

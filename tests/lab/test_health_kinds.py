@@ -259,9 +259,9 @@ def test_a_program_says_who_serves_and_who_does_not_is_removed(made: Made, kept:
     with all_served(made, 0):
         assert settled(lambda: set(made.weights(service).values()), {"1"}, 15) == {"1"}
         (made.folder / RIPS[0]).touch()
-        out = settled(lambda: list(made.weights(service)), [f"{RIPS[1]}:{PROGRAM}"], 10)
+        out = settled(lambda: list(made.weights(service)), [f"{RIPS[1]}:{PROGRAM}"])
         (made.folder / RIPS[0]).unlink()
-        back = settled(lambda: len(made.weights(service)), 2, 10)
+        back = settled(lambda: len(made.weights(service)), 2)
 
     assert out == [f"{RIPS[1]}:{PROGRAM}"]
     assert back == 2

@@ -389,7 +389,7 @@ def test_a_keepalived_that_runs_here_takes_the_table_away(
     before = set(ipvsadm(host))
 
     with keepalived(host, main, tmp_path):
-        grown = settled(lambda: set(ipvsadm(host)) > before, True, 10)
+        grown = settled(lambda: set(ipvsadm(host)) > before, True)
         findings = verdict(made, "director").findings
         seen = [(each.rule, each.subject) for each in findings]
         elsewhere = verdict(made, "realserver").findings
@@ -423,7 +423,7 @@ def test_a_service_of_a_keepalived_that_runs_here_is_not_taken_on(
     before = set(ipvsadm(host))
 
     with keepalived(host, file, tmp_path):
-        grown = settled(lambda: set(ipvsadm(host)) > before, True, 10)
+        grown = settled(lambda: set(ipvsadm(host)) > before, True)
         there = set(ipvsadm(host))
         said = refused(host, "director", "apply", wanted, expect=6)
         same = set(ipvsadm(host)) == there

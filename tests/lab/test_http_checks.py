@@ -191,7 +191,7 @@ def test_the_application_sees_ordinary_requests_that_end_in_order(made: Rig) -> 
 
     seen = results(made, asked(made, "/"), times=5)
 
-    assert settled(lambda: Page.seen["closed"], Page.seen["/"], 5.0) == Page.seen["/"]
+    assert settled(lambda: Page.seen["closed"], Page.seen["/"]) == Page.seen["/"]
     assert Page.seen["/"] in range(len(seen.results), len(seen.results) + 3)
     assert Page.seen["agent lvsdr"] == Page.seen["/"]
     assert Page.seen["broken"] == 0

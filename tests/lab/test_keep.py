@@ -35,7 +35,7 @@ GONE = f"address del {VIP}/32 dev eth0"
 OFTEN = ("--every", "0.5")
 TORTURE = bool(os.environ.get("LVSDR_TORTURE"))
 # Beside other kernels all takes longer.
-SECOND = 1.0 if TORTURE else 3.0
+SECOND = 1.0 if TORTURE else 10.0
 # When a keeper is killed, in seconds after the trouble.
 MOMENTS = (0.0, 0.03, 0.1, 0.2, 0.25, 0.3, 0.35, 0.4) if TORTURE else (0.03, 0.2, 0.3, 0.4)
 SETTING = "net/ipv4/conf/all/arp_ignore"

@@ -104,7 +104,7 @@ def test_a_bond_that_is_made_anew_gets_its_vip_back_at_once(made: Rig, tmp_path:
     assert (other, refused, again) == (True, True, True)
     assert (stays, gone, back) == ([f"{VIP} bond0:0"], [], [f"{VIP} bond0:0"])
     # The kernel tells of the new link: nobody waits for the next look, a minute away.
-    assert took < 5.0
+    assert took < 15.0
 
 
 def test_without_a_keeper_a_bond_that_is_made_anew_has_no_vip(made: Rig, tmp_path: Path) -> None:

@@ -93,7 +93,8 @@ def test_ldirectord_and_the_import_of_its_file_make_the_same_table(
     try:
         theirs = settled(lambda: table_of(machine), ours, seconds=30, every=0.3)
     finally:
-        machine.run("sh", text=f"ldirectord {path} stop")
+        # As its own stop does, which is a second Perl.
+        machine.run("sh", text="kill $(cat /run/ldirectord.*.pid)")
         settled(lambda: machine.run("ipvsadm", "-Sn").stdout, "", seconds=30, every=0.3)
         machine.run("ipvsadm", "-C")
 

@@ -73,7 +73,7 @@ class Watching:
 
     def wait_for(self, *wanted: tuple[str, str | None]) -> list[tuple[str, str | None]]:
         """Return the rules and MACs of all events, once those that are wanted were told."""
-        return settled(self.rules, list(wanted), 10.0)
+        return settled(self.rules, list(wanted))
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         assert self.running.process.pid is not None
@@ -287,7 +287,7 @@ def test_a_failover_is_no_alarm(made: Rig) -> None:
         told = watch.wait_for(("ARP-NEW-DIRECTOR", made.mac(new)))
         with asking(lab.observer) as rounds:
             # The answers to one are in when it asks again.
-            assert settled(lambda: rounds() >= 2, True, 10.0)
+            assert settled(lambda: rounds() >= 2, True)
         code = watch.stop()
 
     assert (told, watch.rules(), code) == ([("ARP-NEW-DIRECTOR", made.mac(new))], told, 0)

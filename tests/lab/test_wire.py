@@ -475,7 +475,7 @@ def test_a_flood_neither_hides_an_owner_nor_takes_more_time() -> None:
     # Each forged answer is kept once, whatever its number.
     assert {(VIP, mac, "own") for mac in forged} <= plain(found)
     assert len(found) == 2 + len(forged)
-    assert taken < 2.0
+    assert taken < 4.0
 
 
 def test_other_traffic_is_dropped_in_the_kernel() -> None:
