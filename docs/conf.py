@@ -15,6 +15,8 @@ extensions = ["myst_parser"]
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence"]
 exclude_patterns = ["_build"]
+# Commands are not Python.
+highlight_language = "none"
 html_theme = "furo"
 html_title = "lvsdr"
 html_show_sphinx = False
