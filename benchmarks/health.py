@@ -4,8 +4,8 @@
 
 Parts: cpu (1,000 real servers, in turns with keepalived), many (10,000), rest (100 services), and
 rounds (10,000 without a table, on the machine's own kernel too: sudo unshare -nm python
-benchmarks/health.py rounds; most does the same with 50,000, own is a whole keeper of 200, http asks
-1,000 at once). All real servers are addresses of two hosts. The CPU time is what the kernel counts
+benchmarks/health.py rounds; most does the same with 50,000, own is a whole keeper of 200, files one
+of 50,000, http asks 1,000 at once). All real servers are addresses of two hosts. The CPU time is what the kernel counts
 for the processes of each checker; in it is what the other hosts' kernels do with a packet, as all
 hosts are one here.
 """
@@ -21,7 +21,6 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -254,14 +253,15 @@ def at_rest() -> None:
     )
 
 
-def very_most(*, table: bool, interval: float) -> None:
+def very_most() -> None:
     """Print what a whole keeper of 50,000 takes, and when it has one of them out that dies."""
+    interval = 10.0
     health = {**HEALTH, "interval": interval}
     for count in (10, 1000):
         services = in_services(50_000, count)
         with segment(services, by_halves=True) as made, tempfile.TemporaryDirectory() as name:
             begun, folder = monotonic(), Path(name)
-            options: Document = {"table": table, "health": health, "dies": True}
+            options: Document = {"table": False, "health": health, "dies": True}
             with keeper(made.director, folder, services, **options) as pid:
                 ready, used = monotonic() - begun, cpu(pid)
                 # Each has been asked by then, and it was looked up how to reach them again.
@@ -372,8 +372,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "many": _many,
     "rest": at_rest,
     "own": on_its_own,
-    "whole": partial(very_most, table=True, interval=60.0),
-    "files": partial(very_most, table=False, interval=10.0),
+    "files": very_most,
     "rounds": _rounds,
     "most": _most,
     "http": _http,
