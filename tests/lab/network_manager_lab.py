@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,10 @@ no-auto-default=*
 match-device=interface-name:eth0
 managed=1
 """
-PROGRAM = "/usr/sbin/NetworkManager --no-daemon"
+# What it notes of links that it has set up, for the time after its restart.
+NOTES = Path("/run/NetworkManager/devices")
+# It tells its log as well.
+PROGRAM = "/usr/sbin/NetworkManager --debug"
 
 
 class NetworkManager(Manager):
@@ -50,7 +54,8 @@ class NetworkManager(Manager):
     def must_connect(self, link: str = "eth0") -> None:
         """Wait until a link is connected."""
         done = settled(lambda: self._state(link), "connected", PATIENCE, every=0.2)
-        assert done == "connected", self.host.run("nmcli", check=False).stdout
+        told = self.logs[-1].read_text(encoding="utf-8", errors="replace")[-4000:]
+        assert done == "connected", self.host.run("nmcli", check=False).stdout + told
 
     def _state(self, link: str) -> str:
         shown = self.host.run("nmcli", "-t", "-f", "DEVICE,STATE", "device", check=False).stdout
@@ -69,6 +74,9 @@ def write_connections(files: Mapping[str, str]) -> None:
 @contextmanager
 def network_manager(host: Host, files: Mapping[str, str]) -> Iterator[NetworkManager]:
     """Let NetworkManager set up a host by connections in files, inside the block."""
+    # Those are of the host before this one: it would take eth0 for one that is set up, and since
+    # 1.52 it leaves that as it is, down.
+    shutil.rmtree(NOTES, ignore_errors=True)
     write_connections(files)
     CONF.write_text(OURS, encoding="utf-8")
     # What is there it would leave as it is.
