@@ -22,7 +22,7 @@ missing = $(shell for name in $(1); do \
 VENV := $(shell $(PYTHON) -I -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
 
 .PHONY: help demo test check unit lab torture bench format clean packages-demo packages-test \
-	kernels lab-newest stock-firewalls packages-stock packages-torture
+	collection collection-sanity fleet kernels lab-newest stock-firewalls packages-stock packages-torture
 
 help:
 	@echo 'make demo    rehearse profiles/ on a cluster in a throw-away kernel'
@@ -32,6 +32,7 @@ help:
 	@echo 'make kernels newer kernels from Debian, below .kernels; make lab KERNEL=6.12 or 7.2'
 	@echo 'make docs    the site, in build/site'
 	@echo 'make bench   the benchmarks, in the lab'
+	@echo 'make collection  the Ansible collection, in dist/; make collection-sanity tests it'
 	@echo 'make install the program, man pages and units, below DESTDIR and PREFIX'
 	@echo 'make deb     a package for Debian, in dist/      make rpm  one for RPM'
 	@echo 'make packages-check  both on clean Debian 12, 13 and sid, some ten minutes'
@@ -140,6 +141,25 @@ kernels: $(KERNELS:%=kernel-%)
 kernel-%:
 	tests/kernels.sh .kernels $*
 
+# The collection for Ansible: built, and installed for the tests with an ansible-core of their own.
+# It is no need of the program, nor of `make test`.
+ANSIBLE_CORE := ansible-core==2.19.*
+ANSIBLE := .venv-ansible/bin
+COLLECTION := dist/lvsdr-cluster-$(VERSION).tar.gz
+.venv-ansible/.made: Makefile | packages-demo
+	$(PYTHON) -I -m venv .venv-ansible
+	$(ANSIBLE)/python -I -m pip --disable-pip-version-check install -q '$(ANSIBLE_CORE)'
+	touch $@
+
+collection: .venv-ansible/.made
+	$(ANSIBLE)/ansible-galaxy collection build ansible --output-path dist --force
+
+fleet: collection
+	$(ANSIBLE)/ansible-galaxy collection install $(COLLECTION) -p build/ansible --force
+
+collection-sanity: collection
+	tests/collection/sanity.sh $(CURDIR)/$(ANSIBLE) $(CURDIR)/$(COLLECTION)
+
 # The longest first, by twice their CPU time and what they wait; dealt out to and fro, so that the
 # parts are about as long as one another.
 LONGEST := scenarios crashes way_back service down_servers random_rules keepalived_table \
@@ -155,7 +175,7 @@ LONGEST := scenarios crashes way_back service down_servers random_rules keepaliv
 # keepalived or a long look at it, and troubles by the hundred are nothing beside other kernels: in `make torture`.
 LATER := units hints_elsewhere keep_at_rest beside_keepalived many_die killed_keeper false_removals \
 	networkd network_manager ifupdown prometheus export_managers export_ldirectord odd_services \
-	keepalived_misses recipes_reversed
+	keepalived_misses recipes_reversed fleet
 IN_LAB := $(PY) -m lvsdr.lab --timeout 2400 -- $(PY) -m pytest
 
 SHORTER = $(filter-out $(LONGEST) $(LATER),$(patsubst tests/lab/test_%.py,%,$(sort $(wildcard tests/lab/test_*.py))))
@@ -176,16 +196,20 @@ LONG := crashes keep pressure watch arp_reply arp_model changing_links silences 
 	hints_elsewhere healthy_traffic commands holders route_to unfit_hosts down_servers \
 	beside_keepalived keepalived_misses false_removals killed_keeper many_die keep_at_rest networkd \
 	network_manager ifupdown prometheus export_managers export_ldirectord export_tables \
-	restored_tables random_rules odd_services recipes recipes_reversed keepalived_table
+	restored_tables random_rules odd_services recipes recipes_reversed keepalived_table fleet
 CLUSTERS := lvsdr keepalived ipv6 ipv6-keepalived two-boxes two-boxes-keepalived
 torture: packages-torture .venv/.test
 	$(MAKE) --output-sync --keep-going --jobs 3 \
-		$(LONG:%=torture-of-%) torture-of-data $(CLUSTERS:%=failover-of-%) stock-firewalls
+		$(LONG:%=torture-of-%) torture-of-data $(CLUSTERS:%=failover-of-%) stock-firewalls \
+		collection-sanity
 
 IN_LONG_LAB := $(PY) -m lvsdr.lab --timeout 9000 --memory 1024 -- $(PY) -m pytest --durations 5
 torture-of-%: export LVSDR_TORTURE := 1
 torture-of-%: .venv/.test
 	$(IN_LONG_LAB) tests/lab/test_$*.py
+
+# Ansible and eight hosts at once on one CPU: it takes most of an hour.
+torture-of-fleet: fleet
 
 torture-of-data: .venv/.test
 	$(PY) -m pytest tests/test_reader.py tests/test_workflow.py tests/test_wire_codecs.py
@@ -194,7 +218,7 @@ failover-of-%: export LVSDR_TORTURE := 1
 failover-of-%: .venv/.test
 	LVSDR_CLUSTER=$* $(IN_LONG_LAB) tests/lab/test_failover.py
 
-bench: packages-test .venv/.test
+bench: packages-test .venv/.test fleet
 	for script in benchmarks/*.py; do \
 		$(PY) -m lvsdr.lab --timeout 3000 --memory 1024 -- $(PY) $$script || exit 1; \
 	done
@@ -232,4 +256,4 @@ endef
 	touch .venv/.demo $@
 
 clean:
-	rm -rf .venv .kernels build dist *.egg-info .coverage .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-ansible .kernels build dist *.egg-info .coverage .mypy_cache .ruff_cache .hypothesis
