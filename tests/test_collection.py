@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from lvsdr.model.path import VERDICTS
+
 ROOT = Path(__file__).parents[1]
 COLLECTION = ROOT / "ansible"
 PROFILE = {"role": "director", "interface": "eth0", "vips": [{"address": "192.0.2.1"}]}
@@ -326,3 +328,14 @@ def test_each_option_that_lvsdr_is_started_with_is_one_of_its_own() -> None:
 
     assert len(options) > 10
     assert {each for each in options if f"Fl -{each}" not in manual} == set()
+
+
+def test_the_playbooks_know_the_words_of_the_proof() -> None:
+    tasks = (COLLECTION / "playbooks" / "tasks" / "proven.yml").read_text()
+    rules = "".join(path.read_text() for path in (ROOT / "lvsdr" / "rules").rglob("*.py"))
+
+    verdicts = re.findall(r"'verdict', 'eq', '(\S+)'", tasks)
+    named = re.findall(r"'rule', 'eq', '(\S+)'", tasks)
+
+    assert [each in VERDICTS for each in verdicts] == [True]
+    assert [f'"{each}"' in rules for each in named] == [True]

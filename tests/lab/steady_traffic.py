@@ -102,12 +102,14 @@ def _read(output: Path) -> list[Request]:
 
 
 @contextmanager
-def steady(client: Host, folder: Path, vip: str = VIP, port: int = 80) -> Iterator[Traffic]:
-    """Ask for a service fifty times a second inside the block, and wait for what is under way."""
+def steady(
+    client: Host, folder: Path, vip: str = VIP, port: int = 80, every: float = EVERY
+) -> Iterator[Traffic]:
+    """Ask for a service all the time inside the block, and wait for what is under way."""
     files = {vip: folder / "requests", RIPS[0]: folder / "requests-beside"}
     with ExitStack() as stack:
-        for (address, file), every in zip(files.items(), (EVERY, EVERY_OTHER), strict=True):
-            stack.enter_context(_asking(client, file, address, str(port), str(every)))
+        for (address, file), each in zip(files.items(), (every, EVERY_OTHER), strict=True):
+            stack.enter_context(_asking(client, file, address, str(port), str(each)))
         yield Traffic(*files.values())
 
 

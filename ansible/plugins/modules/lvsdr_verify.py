@@ -122,7 +122,7 @@ paths:
   type: list
   elements: dict
   sample:
-    - {vip: 192.168.1.2, protocol: tcp, port: 80, fwmark: null, rip: 192.168.1.11, verdict: serves}
+    - {vip: 192.168.1.2, protocol: tcp, port: 80, fwmark: null, rip: 192.168.1.11, verdict: served}
 services:
   description: What became of the requests to each service.
   returned: when the proof was made
