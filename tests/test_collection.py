@@ -142,6 +142,16 @@ def test_a_program_that_is_none_is_named(tmp_path: Path) -> None:
         run(Module(executable=str(tmp_path)))
 
 
+def test_a_name_that_is_no_utf_8_does_not_keep_the_answer_from_ansible() -> None:
+    module = Module(
+        '{"format": "lvsdr/plan/1", "path": "/etc/\\udcff\\u00e9", "up": "\\ud83d\\ude00"}'
+    )
+
+    said = run(module)
+
+    assert (said.document["path"], said.document["up"]) == ("/etc/?é", "😀")
+
+
 def test_an_exit_code_that_is_expected_is_no_failure() -> None:
     said = run(Module(json.dumps({"format": "lvsdr/plan/1"}), 1), codes=(0, 1))
 

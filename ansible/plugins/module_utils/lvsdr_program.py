@@ -21,6 +21,8 @@ NOT_FOUND = (
 ENVIRONMENT = {"LC_ALL": "C.UTF-8", "LANG": "C.UTF-8", "NO_COLOR": "1", "PYTHONUTF8": "1"}
 # What is shown of an output that nobody expected.
 SHOWN = 400
+# How a character that is none begins in JSON.
+HALF = "\\ud"
 OF_A_FAILURE = "lvsdr/error/1"
 
 
@@ -63,7 +65,7 @@ class Program:
             *(["--netns", netns] if netns else []),
         ]
         code, printed, stderr = self.module.run_command(
-            command, environ_update=ENVIRONMENT, errors="surrogate_or_replace"
+            command, environ_update=ENVIRONMENT, errors="replace"
         )
         if renamed:
             printed, stderr = (each.replace(*renamed) for each in (printed, stderr))
@@ -127,6 +129,10 @@ def _document(printed):
     """Return the document that lvsdr printed, or None where that is none."""
     try:
         document = json.loads(printed)
+        if HALF in printed:
+            # Of a name that is no UTF-8, which Ansible hands on to nobody.
+            text = json.dumps(document, ensure_ascii=False)
+            document = json.loads(text.encode("utf-8", "replace").decode("utf-8"))
         return document if document["format"].startswith("lvsdr/") else None
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
