@@ -201,12 +201,10 @@ def words(params):
     return asked
 
 
-def line_of(finding):
-    """Return a finding as lvsdr tells people of it, with its remedy."""
-    where = "on %s: " % finding["on"] if finding.get("on") else ""
-    remedies = [
-        "%s: %s%s" % (kind, where, finding[kind]) for kind in ("hint", "look") if finding[kind]
-    ]
+def told_of(finding):
+    """Return a finding in one line, and what mends it."""
+    where = "on %s: " % finding["on"] if finding["on"] else ""
+    remedies = [where + finding[kind] for kind in ("hint", "look") if finding[kind]]
     return "%s: %s" % (finding["rule"], finding["message"]), remedies
 
 
@@ -226,9 +224,11 @@ def main():
     wrong = [each for each in told["findings"] if each["severity"] in severities]
     if not wrong:
         module.exit_json(changed=False, **told)
-    lines = [line_of(each) for each in wrong]
+    lines = [told_of(each) for each in wrong]
     hints = [remedy for found, remedies in lines for remedy in remedies]
-    text = [line for found, remedies in lines for line in (found, *("  " + it for it in remedies))]
+    text = [
+        line for found, remedies in lines for line in (found, *map("  hint: {0}".format, remedies))
+    ]
     module.fail_json(msg="\n".join(text), error=lines[0][0], hints=hints, **told)
 
 
