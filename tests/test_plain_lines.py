@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from lvsdr.cli.command_line import cli
 from lvsdr.cli.painting import COLOURS, painted
-from lvsdr.cli.plain_lines import OF_A_ROLE, Line, plain_line
+from lvsdr.cli.plain_lines import AS_JSON, OF_A_ROLE, Line, plain_line
 from lvsdr.cli.plain_output import echo
 from lvsdr.cli.session import Session
 
@@ -64,7 +64,7 @@ def plainly(line: Line) -> tuple[object, Mapping[str, Any], Mapping[str, object]
         asked.update(words)
         return 0
 
-    Line(lambda: work, line.words, line.timed).run(session)
+    Line(lambda: work, line.words, line.timed, line.as_json).run(session)
     called = line.load()
     defaults = {
         name: each.default
@@ -94,8 +94,9 @@ def assert_as_click_reads_it(arguments: Sequence[str]) -> None:
 
 
 def plain_lines() -> Iterator[tuple[str, ...]]:
-    for command, file, timed in product(OF_A_ROLE, ((), *zip(PROFILES)), ((), ("--timings",))):
-        yield (*command, *file, *timed)
+    ends = [(*form, *timed) for form, timed in product(((), AS_JSON), ((), ("--timings",)))]
+    for command, file, end in product(OF_A_ROLE, ((), *zip(PROFILES)), ends):
+        yield (*command, *file, *end)
     options = ((), ("--log",), ("--realserver", "r.json"), ("--realserver", "r.json", "--log"))
     for some, state, priority in product(options, ("MASTER", "DELETED"), ((), ("100",), ("007",))):
         yield (*HOOK, *some, "INSTANCE", "VI_1", state, *priority)
@@ -110,6 +111,7 @@ def test_a_plain_line_is_read_as_click_reads_it(arguments: tuple[str, ...]) -> N
 @given(st.lists(st.sampled_from(WORDS), max_size=5), st.sampled_from([(), *OF_A_ROLE, HOOK]))
 @example(["INSTANCE", "VI_1", "MASTER", "100"], HOOK)
 @example(["--timings"], ("director", "plan"))
+@example(["--format", "json", "--timings"], ("director", "plan"))
 def test_whatever_is_taken_for_plain_is_read_as_click_reads_it(
     rest: list[str], command: tuple[str, ...]
 ) -> None:
@@ -126,7 +128,11 @@ def test_whatever_is_taken_for_plain_is_read_as_click_reads_it(
         "director",
         "director status",
         "director plan a b",
-        "director plan --format json",
+        "director plan --format text",
+        "director plan --format",
+        "director plan --format json p.json",
+        "director plan --format json --format json",
+        "director plan --timings --format json",
         "director plan --help",
         "director plan -- a",
         "director plan --timings --timings",
@@ -158,7 +164,8 @@ def test_an_empty_word_is_left_to_click() -> None:
     assert plain_line(["director", "plan", ""]) is None
 
 
-def test_click_is_not_loaded_for_a_plain_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_click_is_not_loaded_for_a_plain_line(tmp_path: Path, form: str) -> None:
     """Nor for what is told of a profile that is not there."""
     script = (
         "import sys\n"
@@ -166,13 +173,18 @@ def test_click_is_not_loaded_for_a_plain_line(tmp_path: Path) -> None:
         "try: main()\n"
         "finally: print('click' in sys.modules)\n"
     )
-    line = [sys.executable, "-c", script, "realserver", "plan", str(tmp_path / "none.json")]
+    line = [sys.executable, "-c", script, "realserver", "plan"]
+    named = [str(tmp_path / "none.json")]
+    plainly_asked = [] if form == "text" else AS_JSON
 
-    plain = subprocess.run(line, capture_output=True, text=True, check=False)
-    other = subprocess.run([*line, "--format", "text"], capture_output=True, text=True, check=False)
+    plain, other = (
+        subprocess.run([*line, *words], capture_output=True, text=True, check=False)
+        for words in ((*named, *plainly_asked), ("--format", form, *named))
+    )
 
-    assert (plain.returncode, plain.stdout) == (2, "False\n")
-    assert (other.returncode, other.stdout) == (2, "True\n")
+    assert (plain.returncode, plain.stdout.splitlines()[-1]) == (2, "False")
+    assert (other.returncode, other.stdout.splitlines()[-1]) == (2, "True")
+    assert plain.stdout.splitlines()[:-1] == other.stdout.splitlines()[:-1]
     assert plain.stderr == other.stderr
 
 

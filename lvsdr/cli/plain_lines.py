@@ -1,8 +1,9 @@
 """Command lines that need no click, whose import alone takes longer than a plan.
 
-Plain is a line of known words: a command of a role, perhaps its profile, perhaps --timings at the
-end; and what keepalived calls a hook with. Whatever else stands in a line is for click to read, and
-so are all help, completion and complaint. A test holds each plain line to what click makes of it.
+Plain is a line of known words: a command of a role, perhaps its profile, at the end perhaps
+--format json, as programs type it, and --timings; and what keepalived calls a hook with. Whatever
+else stands in a line is for click to read, and so are all help, completion and complaint. A test
+holds each plain line to what click makes of it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from lvsdr.model.late_dataclasses import dataclass
 Work = Callable[..., int]
 
 TIMINGS = "--timings"
+AS_JSON = ["--format", "json"]
 # Of `keepalived notify`; they stand before its arguments.
 DIRECTOR, REALSERVER, LOG = "--director", "--realserver", "--log"
 TYPES = ("INSTANCE", "GROUP")
@@ -32,9 +34,12 @@ class Line:
     load: Callable[[], Work]
     words: Mapping[str, object]
     timed: bool = False
+    as_json: bool = False
 
     def run(self, session: Session) -> int:
         """Do the work and return its exit code."""
+        if self.as_json:
+            session.output = AS_JSON[1]
         if self.timed:
             from lvsdr.cli.stopwatch import start
 
@@ -55,10 +60,13 @@ def _of_a_role(load: Callable[[], Work], role: str, rest: list[str]) -> Line | N
     timed = rest[-1:] == [TIMINGS]
     if timed:
         rest.pop()
+    as_json = rest[-2:] == AS_JSON
+    if as_json:
+        del rest[-2:]
     if len(rest) > 1 or not all(map(_is_no_option, rest)):
         return None
     profile = Path(*rest) if rest else default_profile(role)
-    return Line(load, {"profile": profile, "role": role}, timed)
+    return Line(load, {"profile": profile, "role": role}, timed, as_json)
 
 
 def _hook(rest: list[str]) -> Line | None:
