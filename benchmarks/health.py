@@ -5,9 +5,9 @@
 Parts: cpu (1,000 real servers, in turns with keepalived), many (10,000), rest (100 services), and
 rounds (10,000 without a table, on the machine's own kernel too: sudo unshare -nm python
 benchmarks/health.py rounds; most does the same with 50,000, own is a whole keeper of 200, files one
-of 50,000, http asks 1,000 at once). All real servers are addresses of two hosts. The CPU time is what the kernel counts
-for the processes of each checker; in it is what the other hosts' kernels do with a packet, as all
-hosts are one here.
+of 50,000, http asks 1,000 at once). All real servers are addresses of two hosts. The CPU time is
+what the kernel counts for the processes of each checker; in it is what the other hosts' kernels do
+with a packet, as all hosts are one here.
 """
 
 from __future__ import annotations
