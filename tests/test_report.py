@@ -154,6 +154,24 @@ def test_a_cluster_of_any_size_is_drawn_within_bounds() -> None:
     assert "Not drawn:" in text
 
 
+@pytest.mark.parametrize("start", ["10.0.0.", "2001:db8:1234:5678:9abc:def0:5678:1"])
+def test_addresses_above_the_squares_cover_nothing_and_end_on_the_page(start: str) -> None:
+    every = [RealServer(WEB, ip_address(f"{start}{at}"), 80) for at in range(100, 160)]
+
+    text = page(report(real_servers=every, services=[WEB], verified=None, status=None))
+
+    slant = r'<text class="small" x="(\d+)" y="(\d+)" transform="rotate[^>]*>([^<]+)<'
+    legend = max(int(y) for y in re.findall(r'y="(\d+)"[^>]*>not proven</text>', text))
+    labels = re.findall(slant, text)
+    assert len(labels) > 30
+    for x, y, address in labels:
+        # A character of 12 pixels' height is at most 6.7 wide; 60 degrees: 0.87 up, 0.5 aside.
+        assert int(y) - len(address) * 6.7 * 0.87 > legend
+        assert int(x) + len(address) * 6.7 * 0.5 < 1160
+    # And in a box the end of an address is seen, by which it differs from the next.
+    assert text.count(f"{every[7].rip}"[-9:]) >= 2
+
+
 def test_a_report_is_of_one_director(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     session = FakeSession(host(DIP), tmp_path)
 

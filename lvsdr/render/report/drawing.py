@@ -122,7 +122,7 @@ def _servers(view: ClusterView) -> Iterator[Element]:
         box = element("rect", class_=f"box {seen.state}", x=x, y=y, width=BOX, height=BOX_HEIGHT)
         yield titled(box, f"{rip}: {seen.words}")
         yield _dot(x + 14, y + 18, seen, seen.words)
-        yield _text(x + 28, y + 23, _short(str(rip), 19), "address")
+        yield _text(x + 28, y + 23, _ends(str(rip), 18), "address")
         served, every = view.counted(rip)
         known = seen.state != UNKNOWN
         told = f"serves {served} of {every}" if known else f"services: {every}"
@@ -174,3 +174,10 @@ def _line(x1: int, y1: int, x2: int, y2: int, *, arrow: bool = False) -> Element
 
 def _short(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _ends(address: str, most: int) -> str:
+    """Return an address, or its ends: those of one subnet differ at the end."""
+    if len(address) <= most:
+        return address
+    return f"{address[: most // 3]}…{address[len(address) - (most - most // 3 - 1) :]}"

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress
     from lvsdr.model.ipvs import Service
 
-SQUARE, HEAD, NAMES = 18, 130, 330
-COLUMNS, ROWS = 44, 400
+SQUARE, NAMES = 18, 330
+# How high title and legend are, and each character of an address that stands on a slant.
+LEGEND, CHARACTER = 64, 6
+COLUMNS, ROWS, ROOM = 44, 400, 824
 # How a state is told to who sees no colours.
 SIGNS = {"ok": "", "bad": "×", "out": "–", "unknown": "?"}  # noqa: RUF001 - a multiplication sign is meant
 
@@ -23,28 +25,42 @@ def matrix_height(view: ClusterView) -> int:
     """Return how high the matrix is."""
     if not view.cells:
         return 20
-    return HEAD + 60 + min(len(view.services), ROWS) * SQUARE + (20 if _cut(view) else 0)
+    return _head(view) + 60 + min(len(view.services), ROWS) * SQUARE + (20 if _cut(view) else 0)
 
 
 def matrix(view: ClusterView, left: int, top: int) -> Iterator[Element]:
     """Yield the matrix, and how its squares are read."""
     if not view.cells:
         return
-    rips = list(view.servers)[:COLUMNS]
+    rips, head = list(view.servers)[: _columns(view)], _head(view)
     yield _text(left, top + 16, "What each service gets from each real server", "head")
     yield from _legend(left, top + 40)
     for place, rip in enumerate(rips):
-        x, y = left + NAMES + place * SQUARE + 13, top + HEAD - 6
+        x, y = left + NAMES + place * SQUARE + 13, top + head - 6
         turned = f"rotate(-60 {x} {y})"
         yield element("text", str(rip), class_="small", x=x, y=y, transform=turned)
     for row, service in enumerate(view.services[:ROWS]):
-        y = top + HEAD + row * SQUARE
+        y = top + head + row * SQUARE
         yield _text(left, y + 13, str(service), "address")
         yield from _squares(view, service, rips, left + NAMES, y)
     cut = _cut(view)
     if cut:
-        y = top + HEAD + min(len(view.services), ROWS) * SQUARE + 24
+        y = top + head + min(len(view.services), ROWS) * SQUARE + 24
         yield _text(left, y, cut, "small")
+
+
+def _head(view: ClusterView) -> int:
+    """Return how high all above the squares is: the longest address fits below the legend."""
+    return LEGEND + _longest(view) * CHARACTER
+
+
+def _columns(view: ClusterView) -> int:
+    """Return for how many real servers there is room: the last address leans over its square."""
+    return min(COLUMNS, (ROOM - _longest(view) * CHARACTER * 2 // 3) // SQUARE)
+
+
+def _longest(view: ClusterView) -> int:
+    return max((len(str(rip)) for rip in list(view.servers)[:COLUMNS]), default=0)
 
 
 def _squares(
@@ -71,7 +87,7 @@ def _legend(left: int, y: int) -> Iterator[Element]:
 
 def _cut(view: ClusterView) -> str:
     """Return what is not drawn, in words."""
-    services, servers = len(view.services) - ROWS, len(view.servers) - COLUMNS
+    services, servers = len(view.services) - ROWS, len(view.servers) - _columns(view)
     parts = [
         f"{number} more {what}"
         for number, what in ((services, "services"), (servers, "real servers"))
