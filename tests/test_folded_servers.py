@@ -705,7 +705,7 @@ STEPS = st.lists(
 )
 
 
-@times(150, 5000)
+@times(75, 5000)
 @given(STEPS)
 def test_a_folded_record_ends_as_one_in_which_each_is_looked_at(steps: list[Step]) -> None:
     with pytest.MonkeyPatch.context() as patch:

@@ -642,7 +642,7 @@ STEPS = st.lists(
 )
 
 
-@times(150, 2000)
+@times(75, 2000)
 @given(STEPS)
 def test_whatever_happens_the_next_apply_ends_as_wanted(steps: list[tuple[str, int]]) -> None:
     with pytest.MonkeyPatch.context() as patch:

@@ -85,7 +85,7 @@ STEPS = st.tuples(
 )
 
 
-@times(200, 10_000)
+@times(100, 10_000)
 @given(THREE, hosts(), st.lists(STEPS, max_size=8))
 def test_profiles_in_any_interleaving_leave_the_host_as_it_was_before_all_of_them(
     data: tuple[dict[str, Any], ...], kernel: FakeKernel, steps: list[tuple[str, int, int]]
