@@ -273,11 +273,21 @@ def test_a_diff_has_each_object_with_its_fields() -> None:
 
     diff = changes.diff_of([change, added], "director (kernel)")
 
-    title = "real_server tcp 192.0.2.1 80 192.0.2.11 80\n"
-    assert diff["before"] == f"{title}  rip: 192.0.2.11\n  weight: 3\n  tunnel: 0, 0\n"
-    assert diff["after"] == (
-        f"{title}  rip: 192.0.2.11\n  weight: -\n  up: yes\nlink lvsdr0\n  up: no\n"
-    )
+    title = "real_server tcp 192.0.2.1 80 192.0.2.11 80"
+    assert diff["before"].splitlines() == [
+        title,
+        f"{title} rip: 192.0.2.11",
+        f"{title} weight: 3",
+        f"{title} tunnel: 0, 0",
+    ]
+    assert diff["after"].splitlines() == [
+        title,
+        f"{title} rip: 192.0.2.11",
+        f"{title} weight: -",
+        f"{title} up: yes",
+        "link lvsdr0",
+        "link lvsdr0 up: no",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,8 @@ VIPS = (VIP, "192.168.1.3")
 RECAP = re.compile(r"^(\S+) +: ok=\d+ +changed=(\d+) +unreachable=(\d+) +failed=(\d+)", re.M)
 # A playbook of many tasks, of which each takes seconds here.
 PATIENCE = 3600.0
+# Until a client is served in time again, on a machine that has much else to do.
+CALM = 600.0
 # A fifth of what a host could do: Ansible needs the one CPU as well.
 EVERY = 0.25
 
@@ -99,9 +101,9 @@ class Fleet:
     def counted(self) -> Iterator[list[Count]]:
         """Give a list that holds at the end what became of the clients' requests in the block."""
         counts: list[Count] = []
-        begun = [each.well(5) for each in self.traffic]
+        begun = [each.well(5, CALM) for each in self.traffic]
         yield counts
-        ended = [each.well(5) for each in self.traffic]
+        ended = [each.well(5, CALM) for each in self.traffic]
         for traffic, start, end in zip(self.traffic, begun, ended, strict=True):
             counts.append(traffic.between(start, end))
         print(f"requests: {'; '.join(map(str, counts))}", flush=True)
@@ -204,6 +206,6 @@ def clients(made: Fleet) -> Iterator[None]:
             asked = steady(made.lab.client, folder, vip, every=EVERY)
             made.traffic.append(stack.enter_context(asked))
         for each in made.traffic:
-            each.well(5)
+            each.well(5, CALM)
         print(f"clients are served at {monotonic():.0f}")
         yield

@@ -26,10 +26,12 @@ def _lines(change, side):
     fields = change[side]
     if fields is None:
         return
-    yield " ".join([change["object"], *(str(part) for part in change["key"])])
+    title = " ".join([change["object"], *(str(part) for part in change["key"])])
+    yield title
     for name, value in fields.items():
         if name not in TOLD_BY_KEY:
-            yield "  %s: %s" % (name, _plain(value))
+            # With the object in each line, for a diff else takes one object's field for another's.
+            yield "%s %s: %s" % (title, name, _plain(value))
 
 
 def _plain(value):
