@@ -139,6 +139,18 @@ class FakeKernel:
             for each in services
         }
 
+    def fingerprints_if(
+        self, servers: Mapping[Service, Sequence[RealServer]]
+    ) -> dict[Key, tuple[str, str]]:
+        found = {}
+        for service, some in servers.items():
+            named = {each.key: each for each in some}
+            there = [it for it in self._there(RealServer) if isinstance(it, RealServer)]
+            here = [it for it in there if it.service == service]
+            instead = [named.get(it.key, it) for it in here]
+            found[service.key] = self.fingerprint(here), self.fingerprint(instead)
+        return found
+
     def fingerprint(self, servers: Iterable[RealServer]) -> str:
         return repr(sorted(servers, key=lambda each: str(each.key)))
 

@@ -650,7 +650,9 @@ def test_what_is_drained_is_not_looked_at_by_a_drain_of_another(tmp_path: Path) 
     assert [each.weight for each in servers_of(place.kernel, 80)] == [0, 2]
 
 
-def test_a_drain_makes_objects_of_the_services_alone_that_have_it(tmp_path: Path) -> None:
+def test_a_drain_makes_objects_of_the_real_servers_at_its_rip_alone(
+    tmp_path: Path,
+) -> None:
     place = Place(tmp_path)
     place.apply(THREE)
     profile = place.profile(THREE)
@@ -659,7 +661,9 @@ def test_a_drain_makes_objects_of_the_services_alone_that_have_it(tmp_path: Path
     situation = draining.drain(profile, here, place.kernel, place.book)
 
     assert [key[3] for key in situation.desired] == [81]
-    assert {key[2] for key in situation.record.folded["director:web"]} == {80, 82}
+    assert {key[2] for key in situation.record.folded["director:web"]} == {80, 81, 82}
+    claimed = situation.record.claims["director:web"]
+    assert [key[4] for key in claimed if key[0] == RealServer.kind] == ["192.168.1.22"]
     again = place.plan(THREE)
     assert (looked_at(again), again.todo) == ({81}, ())
 

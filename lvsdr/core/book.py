@@ -28,7 +28,7 @@ from lvsdr.core.record_text import (
     listed,
     text_entry,
 )
-from lvsdr.core.unfolding import unfolded
+from lvsdr.core.unfolding import as_written, unfolded
 from lvsdr.errors import CannotRun
 from lvsdr.model.ipvs import RealServer
 from lvsdr.model.late_dataclasses import asdict, dataclass
@@ -107,7 +107,7 @@ class Book:
         """Write the record so that it is whole on disk, whatever happens; an empty one goes."""
         try:
             self._make_root()
-            if record == Record():
+            if (record := as_written(record)) == Record():
                 durable_file.remove_file(self.path)
             else:
                 durable_file.replace_file(self.path, self._text(record))

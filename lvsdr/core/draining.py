@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from ipaddress import ip_address
 
+from lvsdr.core.at_one_rip import record_with, with_rip
 from lvsdr.core.book import Book
-from lvsdr.core.folding import record_with, with_rip
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.out_of_service import OutOfService, out_of_service
 from lvsdr.core.partial_plans import must_be_whole, partial_plan
@@ -78,7 +78,7 @@ def drain(
     Nothing else of the profile is touched but a sorry server, and no drift is mended. What a check
     has taken out of the table stays out; `undo` puts that back, too. Returns how it stood before.
     """
-    record = record_with({server.service.key for server in servers}, profile, book)
+    record = record_with(servers, profile, book)
     situation = _plan_drain(profile, servers, kernel, record, undo)
     converge(situation, kernel, book)
     return situation

@@ -12,13 +12,15 @@ from operator import is_
 from lvsdr.core.book import Book
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.record import Record, owner_of
-from lvsdr.core.unfolding import unfolded
+from lvsdr.core.unfolding import as_written, unfolded
 from lvsdr.errors import CannotRun
 from lvsdr.model.folded_servers import KnownText, Mark, PartlyRead
 from lvsdr.model.ipvs import SERVER_KINDS, RealServer, Service, VirtualServer, by_service
 from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import Key, Objects
 from lvsdr.model.profile import DirectorProfile, Profile
+
+Pair = tuple[str, str]
 
 # Of fewer real servers a list is not known by its fingerprint: computing some takes as long.
 MANY = 256
@@ -44,13 +46,13 @@ def _said(record: Record, owner: str, drained: bool) -> dict[str, VirtualServer]
     if drained:
         marks = {**record.marks.get(owner, {}), **marks}
     else:
-        otherwise = _not_as_said(record, owner)
+        otherwise = not_as_said(record, owner)
         marks = {key: mark for key, mark in marks.items() if key not in otherwise}
     found = {mark.said: claims.get((VirtualServer.kind, *key)) for key, mark in marks.items()}
     return {said: item for said, item in found.items() if isinstance(item, VirtualServer)}
 
 
-def _not_as_said(record: Record, owner: str) -> set[Key]:
+def not_as_said(record: Record, owner: str) -> set[Key]:
     """Return the virtual servers, by Service.key, that are not as their text says, on purpose."""
     return {key[1:4] for key in (*record.drained.get(owner, ()), *record.down.get(owner, ()))}
 
@@ -69,7 +71,7 @@ def with_record(profile: Profile, kernel: Kernel, book: Book) -> tuple[Profile, 
         return replace(profile, real_servers=whole), book.load(whole)
     owner = owner_of(profile)
     loaded = book.load(servers.read, folding=True)
-    otherwise = _not_as_said(loaded, owner)
+    otherwise = not_as_said(loaded, owner)
     record = unfolded(loaded, {it for key, it in servers.unread.items() if key not in otherwise})
     folded = record.folded.get(owner, {})
     if folded.keys() != servers.unread.keys():
@@ -80,40 +82,11 @@ def with_record(profile: Profile, kernel: Kernel, book: Book) -> tuple[Profile, 
     same = {each.mark.said for key, each in folded.items() if key in left}
     differ = (each.unfolded() for each in folded.values() if each.mark.said not in same)
     read = [*servers.read, *(server for some in differ for server in some)]
-    return replace(profile, real_servers=tuple(_in_order(read, profile))), unfolded(record, same)
+    return replace(profile, real_servers=tuple(in_order(read, profile))), unfolded(record, same)
 
 
-def with_rip(profile: DirectorProfile, rip: str, book: Book) -> Iterable[RealServer]:
-    """Return the profile's real servers in its order; at least those at `rip`, as it is written."""
-    servers = profile.real_servers
-    if not isinstance(servers, PartlyRead):
-        return servers
-    record, owner = book.load(folding=True), owner_of(profile)
-    folded, otherwise = record.folded.get(owner, {}), _not_as_said(record, owner)
-    known = {
-        key: each
-        for key, each in folded.items()
-        if key not in otherwise and servers.unread.get(key) == each.mark.said
-    }
-    if known.keys() != servers.unread.keys():
-        # The record has changed since the profile was read.
-        return servers.whole()
-    likely = (each.unfolded() for each in known.values() if each.may_have(rip))
-    said = (server for some in likely for server in some if server.key[-2] == rip)
-    return _in_order([*servers.read, *said], profile)
-
-
-def record_with(services: Set[Key], profile: DirectorProfile, book: Book) -> Record:
-    """Return the record in which none of `services` is folded, by Service.key."""
-    if not isinstance(profile.real_servers, PartlyRead):
-        # What has been read need not be made once more.
-        return book.load(profile.real_servers)
-    record = book.load(folding=True)
-    folded = (each for some in record.folded.values() for each in some.items())
-    return unfolded(record, {each.mark.said for key, each in folded if key not in services})
-
-
-def _in_order(servers: list[RealServer], profile: DirectorProfile) -> list[RealServer]:
+def in_order(servers: list[RealServer], profile: DirectorProfile) -> list[RealServer]:
+    """Return `servers` in the order of their services in the profile."""
     places = {it.service.key: place for place, it in enumerate(profile.virtual_servers)}
     return sorted(servers, key=lambda server: places[server.service.key])
 
@@ -156,6 +129,13 @@ class Fingerprints:
             found = self._kernel.fingerprint(servers)
             self._known[service.key] = servers, found
         return found
+
+    def instead(self, servers: Mapping[Service, Sequence[RealServer]]) -> Mapping[Key, Pair]:
+        """Return by what the kernel's lists are known, and would be if `servers` were so in them.
+
+        Each by Service.key.
+        """
+        return self._kernel.fingerprints_if(servers)
 
     def exact(self, keys: Collection[Key], objects: Objects) -> Set[Key]:
         """Return the services whose real servers among `objects` the kernel lists so exactly.
@@ -210,6 +190,7 @@ def remarked(record: Record, changed: Iterable[Key], listed: Fingerprints) -> Re
     service the list is known all the same; what the text says is not asked then. Nor has the record
     what the files of profiles were like that it does not know any more.
     """
+    record = _folded_again(record, listed)
     if not record.marks and not record.texts:
         return record
     touched = {key[1:4] for key in changed if key[0] in SERVER_KINDS}
@@ -220,6 +201,26 @@ def remarked(record: Record, changed: Iterable[Key], listed: Fingerprints) -> Re
     }
     texts = {owner: text for owner, text in record.texts.items() if owner in record.claims}
     return replace(record, marks={owner: it for owner, it in left.items() if it}, texts=texts)
+
+
+def _folded_again(record: Record, listed: Fingerprints) -> Record:
+    """Return the record in which nothing is taken apart; folded where one is out of service."""
+    parted = [
+        each
+        for owner, some in record.folded.items()
+        for out in (not_as_said(record, owner),)
+        for key, each in some.items()
+        if each.apart and key in out
+    ]
+    if not parted:
+        return as_written(record)
+    # Only a drain takes some apart.
+    from lvsdr.core.taken_apart import folded_again  # noqa: PLC0415
+
+    seen = listed.instead({it.service: list(it.apart.values()) for it in parted})
+    # Nobody has changed anything else of it since lvsdr left it.
+    found = ((each.mark, *seen[each.service.key]) for each in parted)
+    return folded_again(record, {mark.said: now for mark, now, was in found if was == mark.listed})
 
 
 def _remarked(

@@ -5,7 +5,7 @@ lvsdr.kernel.linux is the real one; the tests have one that is a dictionary.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from lvsdr.errors import LvsdrError
@@ -50,6 +50,14 @@ class Kernel(Protocol):
         """Return by what the real servers of each service are known, by Service.key.
 
         Of a service that is not there, it is that of one without real servers.
+        """
+
+    def fingerprints_if(
+        self, servers: Mapping[Service, Sequence[RealServer]]
+    ) -> Mapping[Key, tuple[str, str]]:
+        """Return by what the real servers of each service are known, by Service.key.
+
+        And by what they would be known if those of them that `servers` names were so.
         """
 
     def fingerprint(self, servers: Iterable[RealServer]) -> str:

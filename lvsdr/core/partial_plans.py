@@ -46,7 +46,8 @@ def partial_plan(
     # There is somebody before the last one goes, and until one is back.
     desired = {**coming, **desired}
     baseline = {**dict.fromkeys(here.removed), **going}
-    situation = situation_of(owner, desired, baseline, kernel, record)
+    there = {key: left.get(key, item) for key, item in desired.items()}
+    situation = situation_of(owner, desired, baseline, kernel, record, likely=there)
     return replace(situation, out=replace(out, removed=here.removed), partial=True)
 
 

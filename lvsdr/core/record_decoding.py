@@ -30,8 +30,7 @@ FORMER = "lvsdr/baseline/2"
 FORMATS = frozenset({FORMAT, TOGETHER, LISTS, FORMER})
 
 Plain = dict[str, Any]
-Entry = Plain | list[Any]
-"""An entry of claims; a list where its columns are elsewhere, as in record_columns."""
+Entry = Plain | list[Any]  # a list where its columns are elsewhere, as in record_columns
 
 
 class Columns(NamedTuple):
@@ -134,31 +133,47 @@ def _claims(
 
 
 def _folded(entry: Entry, service: Service, mark: Mark, columns: Columns) -> FoldedServers:
-    place = None
-    if isinstance(entry, list):
-        place = columns.places[entry[COLUMNS]]
-    else:
+    place = columns.places[entry[COLUMNS]] if isinstance(entry, list) else None
+    if isinstance(entry, dict):
         compact_objects.refuse_strange(entry, mark.count)
     return FoldedServers(service, mark, entry, _Unfolding(entry, service, columns), place)
+
+
+def folded_entry(entry: Plain, service: Service, mark: Mark) -> FoldedServers:
+    """Return the real servers of an entry that has its columns."""
+    return FoldedServers(service, mark, entry, _Unfolding(entry, service, NOWHERE))
 
 
 class _Unfolding:
     """Makes the real servers of an entry objects, once: whoever needs them needs them again."""
 
-    __slots__ = ("_columns", "_entry", "_made", "_service")
+    __slots__ = ("_columns", "_entry", "_made", "_part", "_service")
 
     def __init__(self, entry: Entry, service: Service, columns: Columns) -> None:
         self._entry = entry
         self._service = service
         self._columns = columns
         self._made: tuple[RealServer, ...] | None = None
+        self._part: tuple[str, tuple[RealServer, ...]] = "", ()
 
     def __call__(self) -> tuple[RealServer, ...]:
         if self._made is None:
             with self._columns.understood():
-                entry = _whole(self._entry, self._columns.places)
-                self._made = compact_objects.unfolded(entry, self._service)
+                self._made = compact_objects.unfolded(self.whole(), self._service)
         return self._made
+
+    def at(self, rip: str) -> tuple[RealServer, ...]:
+        if self._part[0] != rip:
+            from lvsdr.model import folded_columns  # noqa: PLC0415
+
+            with self._columns.understood():
+                found = folded_columns.unfolded_at(self.whole(), self._service, rip)
+            self._part = rip, found
+        return self._part[1]
+
+    def whole(self) -> Plain:
+        with self._columns.understood():
+            return _whole(self._entry, self._columns.places)
 
 
 def _whole(entry: Entry, places: Places) -> Plain:

@@ -216,14 +216,16 @@ def situation_of(  # noqa: PLR0913, PLR0917 - those of the plan, and what it is 
     kernel: Kernel,
     record: Record,
     order: Order = by_layers,
+    likely: Objects = NOTHING,
 ) -> Situation:
     """Return the situation in which `desired` is wanted, and the rest goes back to `baseline`.
 
-    Raises ProfileError where another profile of this host wants the same object otherwise.
+    It is there as `likely` has it, or as it is desired. Raises ProfileError where another profile
+    of this host wants the same object otherwise.
     """
     record.refuse_conflict(owner, desired)
     baseline = without_lost_links(still_valid(baseline, time.monotonic()), desired, kernel)
-    likely = desired or record.claims.get(owner, NOTHING)
+    likely = likely or desired or record.claims.get(owner, NOTHING)
     # What goes is mostly as it was left.
     known = NOTHING if desired else left_alone(owner, record, kernel)
     keys = planned_keys(desired, baseline)

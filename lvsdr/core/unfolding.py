@@ -6,6 +6,17 @@ from collections.abc import Iterable
 
 from lvsdr.core.record import Record
 from lvsdr.model.late_dataclasses import replace
+from lvsdr.model.objects import Key, Object
+
+
+def as_written(record: Record) -> Record:
+    """Return the record in which nothing is taken apart."""
+    if not any(each.apart for some in record.folded.values() for each in some.values()):
+        return record
+    # Only a drain does that.
+    from lvsdr.core.taken_apart import folded_again  # noqa: PLC0415
+
+    return folded_again(record)
 
 
 def unfolded(record: Record, kept: Iterable[str]) -> Record:
@@ -26,7 +37,10 @@ def unfolded(record: Record, kept: Iterable[str]) -> Record:
     marks = {each: dict(items) for each, items in record.marks.items()}
     baseline = dict(record.baseline)
     for (each, key), servers in opened.items():
-        made = {server.key: server for server in servers.unfolded()}
+        made: dict[Key, Object] = {server.key: server for server in servers.unfolded()}
+        for gone in servers.apart:
+            # What is an object is as it is claimed, in the place where it was.
+            made[gone] = claims[each].pop(gone)
         claims[each].update(made)
         baseline.update(dict.fromkeys(made))
         marks.setdefault(each, {})[key] = servers.mark

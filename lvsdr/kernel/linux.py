@@ -5,7 +5,7 @@ Modules that only some commands need are imported inside functions: a plan needs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from lvsdr.model.host import Host
     from lvsdr.model.route_lookup import Packet, RouteTo, UnicastRoute
     from lvsdr.model.table_state import TableState
+
+    ServersOf = Mapping[Service, Sequence[RealServer]]
 
     class Table(Protocol):
         """The kernel's side of one kind of object."""
@@ -144,11 +146,15 @@ class LinuxKernel(Closing):
         """Return by what the real servers of each service are known, by Service.key."""
         return self._servers.fingerprints(services)
 
+    def fingerprints_if(self, servers: ServersOf) -> Mapping[Key, tuple[str, str]]:
+        """Return by what they are known, and would be if `servers` were so among them."""
+        return self._servers.fingerprints_if(servers)
+
     def fingerprint(self, servers: Iterable[RealServer]) -> str:
         """Return by what a service with these real servers, and no others, would be known."""
-        from lvsdr.kernel.netlink import ipvs_dump  # noqa: PLC0415
+        from lvsdr.kernel.netlink import ipvs_fingerprints  # noqa: PLC0415
 
-        return ipvs_dump.fingerprint(servers)
+        return ipvs_fingerprints.fingerprint(servers)
 
     def virtual_servers(self) -> Iterable[VirtualServer]:
         """Return every virtual server, whoever has put it there."""
@@ -209,8 +215,7 @@ class LinuxKernel(Closing):
                 hints=["run it as root, or with sudo"],
             )
         self.know(todo)
-        wanted = [change.after for change in todo if isinstance(change.after, Sysctl)]
-        if wanted:
+        if wanted := [change.after for change in todo if isinstance(change.after, Sysctl)]:
             sysctls.writable(wanted)
         self._addresses.require(todo)
 

@@ -123,11 +123,11 @@ def refuse_strange(entry: Plain, count: int) -> None:
 
     It has `count` real servers, none of which is made an object.
     """
-    bare = _without_mark(entry)
+    bare = without_mark(entry)
     if len(bare) != len(COLUMNS) + 3 or _RIPS.fullmatch(bare["rip"]) is None:
         raise ValueError("not the fields of a real server")
     for name in COLUMNS:
-        numbers = _listed(bare[name]) if type(bare[name]) is dict else None
+        numbers = listed_in(bare[name]) if type(bare[name]) is dict else None
         if numbers is None:
             _value(bare[name], PARSERS.get(name))
         elif _NUMBERS.fullmatch(numbers) is None or numbers.count(" ") != count - 1:
@@ -143,30 +143,32 @@ def unfolded(entry: Plain, service: Service) -> tuple[RealServer, ...]:
 
     Raises KeyError, TypeError or ValueError where it is no entry of `to_rows`.
     """
-    bare = _without_mark(entry)
-    servers = _decoded(bare, service)
+    bare = without_mark(entry)
+    servers = decoded(bare, service)
     # Most of them are written again as they were read.
     _LAST_ROWS[service] = list[Object](servers), bare
     return tuple(servers)
 
 
-def _without_mark(entry: Plain) -> Plain:
+def without_mark(entry: Plain) -> Plain:
+    """Return an entry as one that has no mark."""
     if "said" not in entry:
         return entry
     return {name: each for name, each in entry.items() if name not in ("said", "listed")}
 
 
 def _real_servers(marked: Plain, known: Known) -> Iterable[RealServer]:
-    entry, service = _without_mark(marked), service_from_plain(marked["service"])
+    entry, service = without_mark(marked), service_from_plain(marked["service"])
     likely = known.get(service)
     # What is the same text need not be read.
     if likely and _row(likely) == entry:
         return likely
-    return _decoded(entry, service)
+    return decoded(entry, service)
 
 
-def _decoded(entry: Plain, service: Service) -> list[RealServer]:
-    texts = _texts(entry["rip"])
+def decoded(entry: Plain, service: Service) -> list[RealServer]:
+    """Return the real servers of an entry without a mark, as `unfolded` does."""
+    texts = texts_of(entry["rip"])
     ports, *settings = [_values(name, entry[name], len(texts)) for name in COLUMNS]
     if len(entry) != len(COLUMNS) + 3:
         raise ValueError("not the fields of a real server")
@@ -178,7 +180,7 @@ def _values(name: str, plain: Any, count: int) -> Iterable[Any]:
     parse = PARSERS.get(name)
     if type(plain) is not dict:
         return repeat(_value(plain, parse))
-    numbers = _numbers(_listed(plain))
+    numbers = _numbers(listed_in(plain))
     if len(numbers) != count:
         raise ValueError(f"{len(numbers)} values of {name} for {count} real servers")
     if "each" in plain:
@@ -189,7 +191,7 @@ def _values(name: str, plain: Any, count: int) -> Iterable[Any]:
     return [values[place] for place in numbers]
 
 
-def _listed(column: Plain) -> Any:
+def listed_in(column: Plain) -> Any:
     """Return what a column lists: its numbers, or the places of its values."""
     if len(column) > 2 or (len(column) == 2) == ("each" in column):
         raise TypeError("not a column")
@@ -227,10 +229,10 @@ def keys_from_rows(entries: Iterable[list[Any]]) -> Iterator[Key]:
         *head, rips, port = entry
         if type(rips) is not list:
             raise TypeError("not a list of addresses")
-        yield from ((*head, text, port) for text in _texts(rips))
+        yield from ((*head, text, port) for text in texts_of(rips))
 
 
-def _texts(rips: Any) -> list[str]:
+def texts_of(rips: Any) -> list[str]:
     """Return the RIPs: a text with blanks between them, or a list as former records have it."""
     listed = rips.split(" ") if type(rips) is str else rips
     if type(listed) is not list or not listed or set(map(type, listed)) != {str}:

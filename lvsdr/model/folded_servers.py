@@ -23,6 +23,19 @@ class Place(Protocol):
     def has(self, text: str) -> bool: ...
 
 
+class Unfolding(Protocol):
+    """Makes the real servers of an entry objects: all, or those `at` a RIP as a key has it.
+
+    `whole` is the entry with its columns. Each raises CannotRun where they are none.
+    """
+
+    def __call__(self) -> tuple[RealServer, ...]: ...
+
+    def at(self, rip: str) -> tuple[RealServer, ...]: ...
+
+    def whole(self) -> dict[str, Any]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """By what the real servers of a virtual server are known; there are `count` of them.
@@ -41,18 +54,23 @@ class FoldedServers:
     """The real servers of `service` as the record has them; `unfolded` makes them objects.
 
     `place` is where their columns are on disk, None where the entry has them; `entry` is as it is
-    written.
+    written. Those `apart` are objects as well: as they were when they were taken out of it.
     """
 
     service: Service
     mark: Mark
     entry: dict[str, Any] | list[Any]
-    unfolded: Callable[[], tuple[RealServer, ...]] = field(compare=False, repr=False)
+    unfolded: Unfolding = field(compare=False, repr=False)
     place: Place | None = field(default=None, compare=False, repr=False)
+    apart: Mapping[Key, RealServer] = field(default_factory=dict)
 
     def may_have(self, rip: str) -> bool:
         """Return whether there may be a real server at `rip`, which is written as a key has it."""
         return self.place is None or self.place.has(rip)
+
+    def at(self, rip: str) -> tuple[RealServer, ...]:
+        """Return the real servers at `rip`, which is written as a key has it."""
+        return self.unfolded.at(rip) if self.may_have(rip) else ()
 
 
 @dataclass(frozen=True, slots=True)

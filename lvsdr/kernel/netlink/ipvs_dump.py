@@ -68,7 +68,7 @@ def real_servers(
     known = dict(zip(all_listed_bytes(expected), expected, strict=True))
     wanted: frozenset[bytes] = frozenset()
     for chunk, length in wire.dump(ipvs_messages.GET_DEST, ipvs_messages.identity(service)):
-        for place, packed in enumerate(_packed(chunk, length)):
+        for place, packed in enumerate(packed_servers(chunk, length)):
             server = known.get(packed)
             if server is None:
                 wanted = wanted or listed_addresses(rips)
@@ -78,31 +78,6 @@ def real_servers(
                 message = chunk[start : start + length]
                 server = decode_message(message, partial(_real_server, service))
             yield server
-
-
-def fingerprint(servers: Iterable[RealServer]) -> str:
-    """Return by what a list of `servers`, and no others, is known, in whichever order."""
-    return _fingerprint(all_listed_bytes(list(servers)))
-
-
-def listed_fingerprint(wire: GenericSocket, service: Service) -> str:
-    """Return by what the kernel's list of the real servers of `service` is known; raises OSError.
-
-    It is that of no servers where a kernel lists them otherwise than is known here.
-    """
-    listed: list[bytes] = []
-    for chunk, length in wire.dump(ipvs_messages.GET_DEST, ipvs_messages.identity(service)):
-        listed += _packed(chunk, length)
-    return _fingerprint(listed)
-
-
-def _fingerprint(listed: list[bytes]) -> str:
-    # Only large profiles need it, and importing it takes as long as a small plan.
-    from lvsdr.model.blake2 import blake2b  # noqa: PLC0415
-
-    listed.sort()
-    count = len(listed).to_bytes(8, "big")
-    return blake2b(count + b"".join(listed), digest_size=12).hexdigest()
 
 
 def messages_at(
@@ -164,7 +139,7 @@ LISTED = {
 }
 
 
-def _packed(chunk: memoryview, length: int) -> Iterator[bytes]:
+def packed_servers(chunk: memoryview, length: int) -> Iterator[bytes]:
     """Yield for each message of a chunk the bytes by which its real server may be known."""
     if length < LEAST:
         return iter([b""] * (len(chunk) // length))

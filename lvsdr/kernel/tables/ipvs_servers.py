@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 
 from lvsdr.kernel.kernel_errors import reading
 from lvsdr.kernel.netlink import ipvs_dump
@@ -45,10 +45,25 @@ class Servers:
 
     def fingerprints(self, services: Iterable[Service]) -> dict[Key, str]:
         """Return by what the lists of real servers are known, by Service.key."""
+        # Only large profiles need it.
+        from lvsdr.kernel.netlink import ipvs_fingerprints  # noqa: PLC0415
+
         with reading("the real servers"):
             return {
-                each.key: ipvs_dump.listed_fingerprint(self._sockets.ipvs, each)
+                each.key: ipvs_fingerprints.listed_fingerprint(self._sockets.ipvs, each)
                 for each in services
+            }
+
+    def fingerprints_if(
+        self, servers: Mapping[Service, Sequence[RealServer]]
+    ) -> dict[Key, tuple[str, str]]:
+        """Return by what the lists are known, and would be if `servers` were so in them."""
+        from lvsdr.kernel.netlink import ipvs_fingerprints  # noqa: PLC0415
+
+        with reading("the real servers"):
+            return {
+                each.key: ipvs_fingerprints.listed_fingerprints(self._sockets.ipvs, each, some)
+                for each, some in servers.items()
             }
 
     def every(self) -> list[VirtualServer]:
