@@ -294,6 +294,23 @@ def test_a_hook_is_written_without_links_in_its_folder(
     assert hook.value.split()[0] == f"{tmp_path}/lvsdr-0.2/lvsdr"
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_a_check_is_written_without_links_in_its_folder(tmp_path: Path, own: bool) -> None:
+    (tmp_path / "usr").mkdir()
+    (tmp_path / "bin").symlink_to("usr")
+    health = {"check": {"command": [f"{tmp_path}/bin/check", "bin/x"]}}
+    data = document(service(health=health)) if own else document(health=health)
+
+    text = servers(tmp_path, data)
+
+    asked = [
+        word for each in real_servers(text) for it in each.inner for word in [it.first("misc_path")]
+    ]
+    assert [each.value.split()[:2] for each in filter(None, asked)] == [
+        [f"{tmp_path}/usr/check", "bin/x"]
+    ] * 2
+
+
 BAD: list[tuple[Document, list[str], str]] = [
     (document(table_owner="lvsdr"), ["--virtual-servers"], "its table is lvsdr's"),
     (document(), ["--virtual-servers", "--track-files", "/t"], "it has no health"),
@@ -495,9 +512,9 @@ CHECKS: list[tuple[Document, str, list[str]]] = [
     (service(protocol="udp"), "UDP_CHECK", ["connect_timeout 0.25"]),
     (service(health={"check": {"http": {}}}), "HTTP_GET", ["connect_timeout 0.25", "retry 2"]),
     (
-        service(health={"check": {"command": ["/bin/check", "-x"]}}),
+        service(health={"check": {"command": ["/opt/check", "-x"]}}),
         "MISC_CHECK",
-        ["misc_path /bin/check -x 192.168.1.2 80 192.168.1.11", "misc_timeout 1", "retry 2"],
+        ["misc_path /opt/check -x 192.168.1.2 80 192.168.1.11", "misc_timeout 1", "retry 2"],
     ),
     (
         service(protocol="udp", health={"check": {"udp": {"send": "00", "expect": "0a0b"}}}),

@@ -14,8 +14,10 @@ from lvsdr.cli.argument_types import NumberRange
 from lvsdr.cli.keepalived import director_option, realserver_option
 from lvsdr.cli.keepalived_hook import roles_of
 from lvsdr.cli.options import address_of, trust_option
+from lvsdr.cli.program_folders import checked_from_their_folders, in_its_folder
 from lvsdr.cli.session import Session
 from lvsdr.errors import CannotRun, ProfileError
+from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.printable import printable
 
 if TYPE_CHECKING:
@@ -157,12 +159,12 @@ def config(  # noqa: PLR0913 - as many options
             hints=["add --virtual-servers, or leave out --track-files"],
         )
     roles = roles_of(session, director, realserver)
+    roles = replace(roles, director=checked_from_their_folders(roles.director))
     program, notes = _program()
     words = [*program, "keepalived", "notify", "--director", str(director.absolute())]
     words += ["--realserver", str(realserver.absolute())] if realserver else []
-    hook = " ".join(map(plain, words))
     pipe = None if fifo is None else str(fifo.absolute())
-    made = Vrrp(hook=hook, fifo=pipe, host=os.uname().nodename, **vrrp)
+    made = Vrrp(hook=" ".join(map(plain, words)), fifo=pipe, host=os.uname().nodename, **vrrp)
     folder = None if track_files is None else str(track_files.absolute())
     how: dict[str, Any] = {"virtual_servers": virtual_servers, "track_files": folder}
     if like is None:
@@ -178,27 +180,17 @@ def _program() -> tuple[list[str], list[str]]:
     """Return how keepalived is to call this program, and what is to be said of that."""
     found = shutil.which("lvsdr")
     if found is not None:
-        return [_in_its_folder(found)], []
+        return [in_its_folder(found)], []
     own = Path(sys.argv[0]).absolute()
     if own.name == "lvsdr" and own.is_file() and os.access(own, os.X_OK):
-        return [_in_its_folder(own)], []
+        return [in_its_folder(own)], []
     if not os.access(sys.executable, os.X_OK):
         raise CannotRun(
             "cannot write the hook: no program lvsdr is on PATH",
             hints=["install it where root finds it, as in /usr/local/bin"],
         )
     note = "# There is no program lvsdr on PATH: the hook calls the Python that runs this one."
-    return [_in_its_folder(sys.executable), "-I", "-m", "lvsdr"], [note]
-
-
-def _in_its_folder(program: str | Path) -> str:
-    """Return the path of a program without links in its folder.
-
-    From 2.3 on keepalived runs none behind such a link. The last part stays as it is: a link to
-    the newest version, and what tells a virtual environment's Python which one that is.
-    """
-    path = Path(program).absolute()
-    return str(path.parent.resolve() / path.name)
+    return [in_its_folder(sys.executable), "-I", "-m", "lvsdr"], [note]
 
 
 def _first_line(path: Path) -> str:

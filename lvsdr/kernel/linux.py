@@ -215,8 +215,7 @@ class LinuxKernel(Closing):
                 hints=["run it as root, or with sudo"],
             )
         self.know(todo)
-        if wanted := [change.after for change in todo if isinstance(change.after, Sysctl)]:
-            sysctls.writable(wanted)
+        sysctls.writable([change.after for change in todo if isinstance(change.after, Sysctl)])
         self._addresses.require(todo)
 
     def execute(self, changes: Iterable[Change]) -> None:

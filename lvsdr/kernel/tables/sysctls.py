@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from lvsdr.errors import CannotRun
@@ -86,9 +86,9 @@ def known(wanted: Iterable[Sysctl]) -> None:
         )
 
 
-def writable(wanted: Iterable[Sysctl]) -> None:
+def writable(wanted: Collection[Sysctl]) -> None:
     """Raise CannotRun where /proc/sys is mounted read-only, as in most containers."""
-    if os.statvfs(ROOT / "net").f_flag & os.ST_RDONLY:
+    if wanted and os.statvfs(ROOT / "net").f_flag & os.ST_RDONLY:
         settings = (f"--sysctl {item.path.replace('/', '.')}={item.value}" for item in wanted)
         raise CannotRun(
             "cannot set sysctls: /proc/sys is mounted read-only (EROFS)",
