@@ -28,7 +28,8 @@ from lvsdr.core.record_text import (
     listed,
     text_entry,
 )
-from lvsdr.core.unfolding import as_written, unfolded
+from lvsdr.core.unfolding import unfolded
+from lvsdr.core.written_record import as_written
 from lvsdr.errors import CannotRun
 from lvsdr.model.ipvs import RealServer
 from lvsdr.model.late_dataclasses import asdict, dataclass

@@ -12,7 +12,8 @@ from operator import is_
 from lvsdr.core.book import Book
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.record import Record, owner_of
-from lvsdr.core.unfolding import as_written, unfolded
+from lvsdr.core.unfolding import unfolded
+from lvsdr.core.written_record import as_written
 from lvsdr.errors import CannotRun
 from lvsdr.model.folded_servers import KnownText, Mark, PartlyRead
 from lvsdr.model.ipvs import SERVER_KINDS, RealServer, Service, VirtualServer, by_service

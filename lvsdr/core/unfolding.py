@@ -9,16 +9,6 @@ from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import Key, Object
 
 
-def as_written(record: Record) -> Record:
-    """Return the record in which nothing is taken apart."""
-    if not any(each.apart for some in record.folded.values() for each in some.values()):
-        return record
-    # Only a drain does that.
-    from lvsdr.core.taken_apart import folded_again  # noqa: PLC0415
-
-    return folded_again(record)
-
-
 def unfolded(record: Record, kept: Iterable[str]) -> Record:
     """Return the record in which at most those stay folded that texts with marks `kept` say.
 

@@ -1,7 +1,7 @@
 """blake2b, without what hashlib loads beside it.
 
-That is OpenSSL: 206 pages of memory for what takes seven. hashlib's own blake2b is this one,
-whatever OpenSSL has.
+That is OpenSSL: 206 pages of memory for what takes seven. hashlib's own blake2b is this
+one, whatever OpenSSL has.
 """
 
 from __future__ import annotations
