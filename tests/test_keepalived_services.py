@@ -105,6 +105,10 @@ def test_a_table_that_nobody_shares_may_be_emptied_with_a_warning(
         (instance().replace("interface eth0\n", ""), ["KEEPALIVED-INSTANCE:error"]),
         (instance().replace("interface eth0", "interface lo"), ["KEEPALIVED-INSTANCE:error"]),
         (instance().replace("interface eth0\n", "unicast_src_ip 192.168.1.1\n"), []),
+        # Of two lines the last counts, measured with 2.2.7.
+        (instance(lines="interface lo"), ["KEEPALIVED-INSTANCE:error"]),
+        (instance(lines="virtual_router_id 256"), ["KEEPALIVED-INSTANCE:error"]),
+        (instance().replace("interface eth0", "interface lo\ninterface eth0"), []),
         (instance() * 2, ["KEEPALIVED-INSTANCE:error"]),
         (instance(lines="}"), ["KEEPALIVED-BRACES:error"]),
         (instance().rstrip("}\n") + "\n" + instance("192.168.1.9").replace("A", "B", 1),

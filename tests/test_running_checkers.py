@@ -103,6 +103,10 @@ CONFS = {
     "udp": (f"virtual_server 192.0.2.10 53 {{\nprotocol UDP\n{INNER}}}\n", "udp 192.0.2.10:53"),
     # As keepalived -t says: "no protocol set - defaulting to UDP".
     "none": (f"virtual_server 192.0.2.10 53 {{\n{INNER}}}\n", "udp 192.0.2.10:53"),
+    "twice": (
+        f"virtual_server 192.0.2.10 53 {{\nprotocol TCP\nprotocol UDP\n{INNER}}}\n",
+        "udp 192.0.2.10:53",
+    ),
     "mark": (f"virtual_server fwmark 7 {{\n{INNER}}}\n", "fwmark 7"),
     "group": (
         f"virtual_server_group g {{\n192.0.2.10-12 80\nfwmark 7\n}}\n"

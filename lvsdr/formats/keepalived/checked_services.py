@@ -27,7 +27,7 @@ def checked_services(root: Block) -> Iterator[CheckedService]:
 
 
 def _checked(line: ServiceLine, block: Block) -> CheckedService:
-    protocol = block.first("protocol")
+    protocol = block.last("protocol")
     port = int(line.port or 0)
     return CheckedService(
         "fwmark" if line.fwmark else (protocol.word.lower() if protocol else "") or "udp",

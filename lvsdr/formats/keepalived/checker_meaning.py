@@ -128,7 +128,7 @@ def _udp(block: Block, virtualhost: str, losses: Losses) -> Found:
     if not replies:
         # A refusal alone fails it, as it does the first packet of a request.
         return "path", "udp"
-    payload = hex_bytes(block.first("payload"))
+    payload = hex_bytes(block.last("payload"))
     if not payload:
         losses.error(block, "UDP_CHECK sends what it likes and wants an answer", OWN)
         return "path", "udp"

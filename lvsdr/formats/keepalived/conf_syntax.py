@@ -83,6 +83,10 @@ class Block:
         """Return the first block right in this one that is called `name`."""
         return next(self.all(name), None)
 
+    def last(self, name: str) -> Block | None:
+        """Return the last one: of a setting that is written twice, keepalived has that."""
+        return next(reversed([*self.all(name)]), None)
+
 
 def lines_of(text: str, file: str = "") -> Iterator[Line]:
     """Yield the lines of a text, without comments."""

@@ -57,9 +57,9 @@ class PlacedAddress:
 def routers_in(root: Block) -> Iterator[Router]:
     """Yield the virtual routers."""
     for instance in root.all("vrrp_instance"):
-        number = instance.first("virtual_router_id")
+        number = instance.last("virtual_router_id")
         digits = number.word if number else ""
-        link = instance.first("interface")
+        link = instance.last("interface")
         yield Router(
             instance.value,
             int(digits[:9]) if digits.isascii() and digits.isdigit() else 0,
