@@ -208,7 +208,8 @@ torture-of-%: export LVSDR_TORTURE := 1
 torture-of-%: .venv/.test
 	$(IN_LONG_LAB) tests/lab/test_$*.py
 
-# Ansible and eight hosts at once on one CPU: it takes most of an hour.
+# Ansible and eight hosts at once on one CPU: it takes most of an hour, and a playbook some minutes.
+torture-of-fleet: export PYTEST_ADDOPTS := -o faulthandler_timeout=4000
 torture-of-fleet: fleet
 
 torture-of-data: .venv/.test
