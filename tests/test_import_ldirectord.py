@@ -79,6 +79,13 @@ def test_each_check_becomes_the_nearest_of_ours(options: str, check: object) -> 
     assert director(f"{WEB}{REAL}\t{options}\n")["health"].get("check", "path") == check
 
 
+def test_a_page_of_a_service_of_datagrams_is_not_asked_for() -> None:
+    text = f"virtual=192.0.2.10:53\n{REAL}\tservice=http\n\tprotocol=udp\n"
+
+    assert director(text)["health"].get("check", "path") == "path"
+    assert ("IMPORT-LOST", WARNING) in rules(text)
+
+
 @pytest.mark.parametrize("kind", ["on", "negotiate\n\tservice=none"])
 def test_what_is_not_checked_there_is_not_checked_here(kind: str) -> None:
     assert "health" not in director(f"{WEB}{REAL}\tchecktype={kind}\n")

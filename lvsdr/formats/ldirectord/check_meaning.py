@@ -75,9 +75,12 @@ def _weaker(kind: str, service: str, virtual: Virtual) -> Iterator[tuple[str, st
     instead = 'write a program, as "check": {"command": [...]}, that asks the same'
     if kind in ("negotiate", "combined") and service != "http":
         yield "checktype", f"{service} is not asked for; its path is checked", instead
+    elif kind in ("negotiate", "combined") and virtual.protocol != "tcp":
+        # A page is fetched over TCP there, whatever the service is.
+        yield "checktype", f"{service} over TCP is not asked for; its path is checked", instead
     elif kind == "external-perl":
         yield "checktype", "the Perl of checkcommand is not run; the path is checked", instead
-    elif kind == "combined" and service == "http":
+    elif kind == "combined":
         # Each time what ldirectord asks now and then.
         return
     elif kind == "ping":
