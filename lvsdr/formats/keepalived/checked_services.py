@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 
 from lvsdr.formats.keepalived.conf_syntax import Block
+from lvsdr.formats.keepalived.server_words import last
 from lvsdr.formats.keepalived.virtual_servers import ServiceLine, services_in
 from lvsdr.model.address import IPAddress
 from lvsdr.model.foreign_program import CheckedService
@@ -27,10 +28,9 @@ def checked_services(root: Block) -> Iterator[CheckedService]:
 
 
 def _checked(line: ServiceLine, block: Block) -> CheckedService:
-    protocol = block.last("protocol")
     port = int(line.port or 0)
     return CheckedService(
-        "fwmark" if line.fwmark else (protocol.word.lower() if protocol else "") or "udp",
+        "fwmark" if line.fwmark else last(block, "protocol").lower() or "udp",
         line.first,
         line.last,
         port,

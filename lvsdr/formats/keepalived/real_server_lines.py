@@ -17,7 +17,7 @@ from lvsdr.formats.keepalived.conf_losses import (
 )
 from lvsdr.formats.keepalived.conf_syntax import Block
 from lvsdr.formats.keepalived.forwarding_words import forwarding
-from lvsdr.formats.keepalived.server_words import MOST_WEIGHT, loose_number, number, switch, word
+from lvsdr.formats.keepalived.server_words import MOST_WEIGHT, loose_number, number, switch
 from lvsdr.formats.keepalived.timing_lines import TIMINGS, Timing
 from lvsdr.model.address import IPAddress, parsed_address
 from lvsdr.model.imported import Document
@@ -119,13 +119,13 @@ def _method(read: RealServerLines, line: Block, losses: Losses) -> None:
 
 
 def _weight(read: RealServerLines, line: Block, losses: Losses) -> None:
-    found = loose_number(word(line), MOST_WEIGHT)
+    found = loose_number(line.word, MOST_WEIGHT)
     read.weight = read.weight if found is None else found
 
 
 def _threshold(name: str) -> Callable[[RealServerLines, Block, Losses], None]:
     def take(read: RealServerLines, line: Block, _: Losses) -> None:
-        found = loose_number(word(line), MOST_THRESHOLD)
+        found = loose_number(line.word, MOST_THRESHOLD)
         if found is not None:
             setattr(read, name, found)
 
@@ -133,22 +133,22 @@ def _threshold(name: str) -> Callable[[RealServerLines, Block, Losses], None]:
 
 
 def _inhibit(read: RealServerLines, line: Block, losses: Losses) -> None:
-    found = switch(word(line))
+    found = switch(line.word)
     read.inhibit = read.inhibit if found is None else found
 
 
 def _alpha(read: RealServerLines, line: Block, losses: Losses) -> None:
-    if switch(word(line)):
+    if switch(line.word):
         losses.warning(line, f"alpha: {ALPHA}", LATER)
 
 
 def _alert(read: RealServerLines, line: Block, losses: Losses) -> None:
-    if switch(word(line)):
+    if switch(line.word):
         losses.warning(line, NO_MAIL, ON_CHANGE)
 
 
 def _virtualhost(read: RealServerLines, line: Block, losses: Losses) -> None:
-    read.virtualhost = word(line)
+    read.virtualhost = line.word
 
 
 TAKES: Mapping[str, Callable[[RealServerLines, Block, Losses], None]] = {

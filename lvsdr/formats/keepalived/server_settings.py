@@ -17,7 +17,7 @@ from lvsdr.formats.keepalived.conf_losses import (
 from lvsdr.formats.keepalived.conf_syntax import Block
 from lvsdr.formats.keepalived.forwarding_words import forwarding
 from lvsdr.formats.keepalived.real_server_lines import RealServerLines, read_real_server
-from lvsdr.formats.keepalived.server_words import MOST_WEIGHT, loose_number, number, switch, word
+from lvsdr.formats.keepalived.server_words import MOST_WEIGHT, loose_number, number, switch
 from lvsdr.formats.keepalived.timing_lines import TIMINGS, Timing
 from lvsdr.model.imported import Document
 from lvsdr.model.late_dataclasses import dataclass, field
@@ -90,7 +90,7 @@ def _require_value(line: Block, losses: Losses) -> None:
 
 
 def _scheduler(read: ServerSettings, line: Block, losses: Losses) -> None:
-    name = word(line)
+    name = line.word
     if name in SCHEDULERS:
         read.scheduler = name
         return
@@ -127,12 +127,12 @@ def _method(read: ServerSettings, line: Block, losses: Losses) -> None:
 
 
 def _protocol(read: ServerSettings, line: Block, losses: Losses) -> None:
-    if word(line).lower() in PROTOCOLS:
-        read.protocol = word(line).lower()
+    if line.word.lower() in PROTOCOLS:
+        read.protocol = line.word.lower()
     else:
         losses.warning(
             line,
-            f"{shown(word(line))} is no protocol, and keepalived goes on with {read.protocol}",
+            f"{shown(line.word)} is no protocol, and keepalived goes on with {read.protocol}",
             "write TCP, UDP or SCTP",
         )
 
@@ -141,11 +141,11 @@ def _persistence(read: ServerSettings, line: Block, losses: Losses) -> None:
     if len(line.words) < 2:
         read.persistence = USUAL_PERSISTENCE
         return
-    found = number(word(line), 1, LONGEST_PERSISTENCE)
+    found = number(line.word, 1, LONGEST_PERSISTENCE)
     if found is None:
         losses.warning(
             line,
-            f"persistence_timeout {shown(word(line))} is not 1 to {LONGEST_PERSISTENCE}: keepalived"
+            f"persistence_timeout {shown(line.word)} is not 1 to {LONGEST_PERSISTENCE}: keepalived"
             " goes on as if the line were not there",
             "write the seconds, or remove the line",
         )
@@ -157,20 +157,20 @@ def _granularity(read: ServerSettings, line: Block, losses: Losses) -> None:
     read.granularity = line
     if read.inet6 is None:
         # Of a mark it says the family, too, where nothing before it has.
-        read.inet6 = "." not in word(line)
+        read.inet6 = "." not in line.word
 
 
 def _weight(read: ServerSettings, line: Block, losses: Losses) -> None:
-    found = loose_number(word(line), MOST_WEIGHT)
+    found = loose_number(line.word, MOST_WEIGHT)
     read.weight = read.weight if found is None else found
 
 
 def _quorum(read: ServerSettings, line: Block, losses: Losses) -> None:
-    read.quorum = loose_number(word(line), MOST_WEIGHT) or 1
+    read.quorum = loose_number(line.word, MOST_WEIGHT) or 1
 
 
 def _family(read: ServerSettings, line: Block, losses: Losses) -> None:
-    read.inet6 = word(line) == "inet6"
+    read.inet6 = line.word == "inet6"
 
 
 def _sorry_method(read: ServerSettings, line: Block, losses: Losses) -> None:
@@ -180,7 +180,7 @@ def _sorry_method(read: ServerSettings, line: Block, losses: Losses) -> None:
 
 
 def _alert(read: ServerSettings, line: Block, losses: Losses) -> None:
-    if switch(word(line)):
+    if switch(line.word):
         losses.warning(line, NO_MAIL, ON_CHANGE)
 
 
@@ -224,12 +224,12 @@ TAKES: Mapping[str, Callable[[ServerSettings, Block, Losses], None]] = {
     "protocol": _protocol,
     "persistence_timeout": _persistence,
     "persistence_granularity": _granularity,
-    "persistence_engine": lambda read, line, _: setattr(read, "engine", word(line)),
+    "persistence_engine": lambda read, line, _: setattr(read, "engine", line.word),
     "ops": _put("one_packet", True),
     "weight": _weight,
     "ip_family": _family,
     "inhibit_on_failure": _put("inhibit", True),
-    "virtualhost": lambda read, line, _: setattr(read, "virtualhost", word(line)),
+    "virtualhost": lambda read, line, _: setattr(read, "virtualhost", line.word),
     "quorum": _quorum,
     "sorry_server": lambda read, line, _: setattr(read, "sorry", line),
     "sorry_server_lvs_method": _sorry_method,

@@ -18,11 +18,6 @@ NO = frozenset({"false", "off", "no"})
 YES = frozenset({"true", "on", "yes"})
 
 
-def word(line: Block) -> str:
-    """Return the first word behind the keyword, "" where there is none."""
-    return line.words[1] if len(line.words) > 1 else ""
-
-
 def loose_number(text: str, most: int) -> int | None:
     """Return what keepalived makes of a number with anything behind it; None beyond the range."""
     if text.startswith("-"):
@@ -53,4 +48,5 @@ def switch(text: str) -> bool | None:
 
 def last(block: Block, name: str) -> str:
     """Return the first word of the last line of that name, which counts; "" without one."""
-    return next((word(line) for line in reversed([*block.all(name)])), "")
+    line = block.last(name)
+    return line.word if line else ""

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 from lvsdr.formats.keepalived.conf_losses import Losses, shown
 from lvsdr.formats.keepalived.conf_syntax import Block
 from lvsdr.formats.keepalived.server_settings import USUAL_PERSISTENCE, ServerSettings
-from lvsdr.formats.keepalived.server_words import number, word
+from lvsdr.formats.keepalived.server_words import number
 from lvsdr.formats.keepalived.service_places import Place
 from lvsdr.model.imported import Document
 from lvsdr.model.scheduler_flags import SCHEDULER_FLAGS
@@ -55,10 +55,10 @@ def _mask(line: Block | None, six: bool) -> int | None:
     if line is None:
         return None
     if six:
-        return number(word(line), 1, 128)
-    plain = number(word(line), 0, 4294967295)
+        return number(line.word, 1, 128)
+    plain = number(line.word, 0, 4294967295)
     try:
-        return int(IPv4Address(word(line))) if plain is None else plain
+        return int(IPv4Address(line.word)) if plain is None else plain
     except ValueError:
         return None
 
@@ -69,7 +69,7 @@ def _prefix(read: ServerSettings, six: bool, losses: Losses) -> Document:
         if read.granularity is not None:
             losses.warning(
                 read.granularity,
-                f"persistence_granularity {shown(word(read.granularity))} is none that keepalived"
+                f"persistence_granularity {shown(read.granularity.word)} is none that keepalived"
                 " takes",
                 "write a netmask (IPv4), or a length (IPv6)",
             )

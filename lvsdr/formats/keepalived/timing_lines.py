@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lvsdr.formats.keepalived.conf_losses import Losses, shown
 from lvsdr.formats.keepalived.conf_syntax import Block
-from lvsdr.formats.keepalived.server_words import loose_number, seconds_of, word
+from lvsdr.formats.keepalived.server_words import loose_number, seconds_of
 from lvsdr.model.late_dataclasses import dataclass
 
 TIMES = ("delay_loop", "connect_timeout", "delay_before_retry")
@@ -26,13 +26,13 @@ class Timing:
     def take(self, line: Block, losses: Losses) -> None:
         """Take a line; one that is wrong changes nothing."""
         if line.name in TIMES:
-            found = seconds_of(word(line))
+            found = seconds_of(line.word)
             if found is not None:
                 setattr(self, line.name, found)
             else:
                 _wrong(line, losses)
         elif line.name not in PASSED_OVER:
-            count = None if not word(line) else loose_number(word(line), 1 << 31)
+            count = None if not line.word else loose_number(line.word, 1 << 31)
             if count is not None:
                 self.retry = min(count, MOST_RETRIES)
             else:
@@ -55,6 +55,6 @@ def _first(own: float | None, other: float | None) -> float | None:
 def _wrong(line: Block, losses: Losses) -> None:
     losses.warning(
         line,
-        f"{line.name} {shown(word(line))} is no number that keepalived takes; it is left out here",
+        f"{line.name} {shown(line.word)} is no number that keepalived takes; it is left out here",
         "write the number alone, without a unit",
     )

@@ -9,6 +9,7 @@ from typing import Literal
 
 from lvsdr.formats.keepalived.conf_syntax import Block
 from lvsdr.formats.keepalived.includes import UNKNOWN
+from lvsdr.formats.keepalived.server_words import last
 from lvsdr.model.address import IPAddress
 from lvsdr.model.late_dataclasses import dataclass
 
@@ -57,13 +58,11 @@ class PlacedAddress:
 def routers_in(root: Block) -> Iterator[Router]:
     """Yield the virtual routers."""
     for instance in root.all("vrrp_instance"):
-        number = instance.last("virtual_router_id")
-        digits = number.word if number else ""
-        link = instance.last("interface")
+        digits, link = last(instance, "virtual_router_id"), last(instance, "interface")
         yield Router(
             instance.value,
             int(digits[:9]) if digits.isascii() and digits.isdigit() else 0,
-            link.word if link and UNKNOWN not in link.word else "",
+            link if UNKNOWN not in link else "",
             _family(instance),
             instance,
         )
