@@ -260,6 +260,21 @@ def test_the_way_to_the_subnet_does_not_go_with_a_wide_vip(solo: Host, tmp_path:
     assert "fd00::/64 dev eth0" in solo.run("ip", "-6", "route").stdout
 
 
+def test_two_wide_vips_do_not_keep_the_way_for_each_other(solo: Host, tmp_path: Path) -> None:
+    servers = (virtual_server(each, ["fd00::11"]) for each in (VIP6, "fd00::3"))
+    profile = write(tmp_path, director(*servers))
+    solo.ip(
+        "address del fd00::10/64 dev eth0",
+        *(f"address add {each}/64 dev eth0 nodad" for each in (VIP6, "fd00::3")),
+    )
+    before = state(solo)
+
+    told = refused(solo, "director", "apply", profile, expect=6)
+
+    assert "the only address in fd00::/64, and the way there would go with it" in told
+    assert state(solo) == before
+
+
 def test_without_that_guard_the_way_is_gone(solo: Host) -> None:
     solo.ip(
         f"address add {VIP6}/64 dev eth0 nodad",

@@ -86,7 +86,7 @@ def add(wire: RouteSocket, address: RawAddress) -> None:
     wire.change(RTM_NEWADDR, _described(address, first), CREATE | EXCLUSIVE)
     if checked:
         # It has been looked for once: it is not to be out of service for another second.
-        wire.change(RTM_NEWADDR, _described(address, flags), REPLACE)
+        amend(wire, address)
 
 
 def _first_flags(address: RawAddress) -> int:
@@ -156,8 +156,8 @@ def renew(wire: RouteSocket, before: RawAddress, after: RawAddress) -> None:
             raise refused[place]
 
 
-def set_time(wire: RouteSocket, address: RawAddress) -> None:
-    """Give an address that is there another time to live; raises OSError."""
+def amend(wire: RouteSocket, address: RawAddress) -> None:
+    """Give an address that is there its flags, and its time to live; raises OSError."""
     wire.change(RTM_NEWADDR, _described(address, _first_flags(address)), REPLACE)
 
 

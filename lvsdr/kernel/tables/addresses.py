@@ -50,7 +50,7 @@ class Addresses:
         with explained(f"{change.verb} address {change.subject}", _reasons(change)):
             if isinstance(before, Address) and isinstance(after, Address):
                 if before == after and not before.ahead:
-                    raw.set_time(wire, self._raw(after))
+                    raw.amend(wire, self._raw(after))
                 else:
                     raw.renew(wire, self._raw(before), self._raw(after))
             elif isinstance(before, Address):
@@ -64,26 +64,29 @@ class Addresses:
         IPv6 holds an address of a link once: a wide one becomes a host's, and the route to its
         subnet goes where no other address of this host is in there.
         """
-        for change in todo:
-            before, after = change.before, change.after
-            if isinstance(before, Address) and isinstance(after, Address):
-                self._keep_subnet(before)
-
-    def _keep_subnet(self, wide: Address) -> None:
-        if not wide_prefix(wide.ip):
+        narrowed = [
+            change.before
+            for change in todo
+            if isinstance(change.before, Address)
+            and isinstance(change.after, Address)
+            and wide_prefix(change.before.ip)
+        ]
+        if not narrowed:
             return
+        wire, going = self._sockets.rtnetlink, {each.ip for each in narrowed}
         with reading("the addresses"):
-            link = links.find(self._sockets.rtnetlink, wide.link)
-            if link.loopback or not link.arp:
-                # On a holder the route leads to nobody.
-                return
-            subnets = [each.ip.network for each in raw.dump(self._sockets.rtnetlink)]
-        if subnets.count(wide.ip.network) == 1:
-            raise CannotRun(
-                f"cannot hold {wide.ip.ip} as a host address: on {wide.link} it is {wide.ip}, the"
-                f" only address in {wide.ip.network}, and the way there would go with it",
-                hints=[f"give {wide.link} an address of its own in {wide.ip.network} first"],
-            )
+            ways = {name: links.find(wire, name) for name in {each.link for each in narrowed}}
+            left = {each.ip.network for each in raw.dump(wire) if each.ip not in going}
+        for each in narrowed:
+            # On a holder the route leads to nobody.
+            leads = ways[each.link].arp and not ways[each.link].loopback
+            if leads and each.ip.network not in left:
+                raise CannotRun(
+                    f"cannot hold {each.ip.ip} as a host address: on {each.link} it is {each.ip},"
+                    f" apart from VIPs the only address in {each.ip.network}, and the way there"
+                    " would go with it",
+                    hints=[f"give {each.link} an address of its own in {each.ip.network} first"],
+                )
 
     def _on(self, name: str) -> list[RawAddress]:
         """Return the addresses of a link, none where there is no such link."""
