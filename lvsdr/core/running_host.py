@@ -11,7 +11,7 @@ from lvsdr.core.running_director import RunningDirector
 from lvsdr.core.running_realserver import RunningRealServer, held_by_holders
 from lvsdr.core.running_table import HERE
 from lvsdr.errors import CannotRun
-from lvsdr.model.address import IPAddress, host_interface, kernel_identity
+from lvsdr.model.address import IPAddress, host_interface
 from lvsdr.model.finding import Finding
 from lvsdr.model.host import Host
 from lvsdr.model.imported import Imported, Labels, Unsaid, noted
@@ -24,9 +24,7 @@ def running(kernel: Kernel, record: Record, role: str | None, unsaid: Unsaid) ->
     `role` asks for one alone. Raises CannotRun where the host is none of them.
     """
     host = _read(kernel, role)
-    keys: list[Key] = [
-        (Address.kind, kernel_identity(each.ip), each.link) for each in host.addresses
-    ]
+    keys: list[Key] = [Address(each.link, each.ip).key for each in host.addresses]
     there = kernel.observe(keys)
     held = [it for key in dict.fromkeys(keys) if isinstance(it := there.get(key), Address)]
     findings = list(_ours(record))
@@ -82,6 +80,6 @@ def link_of(host: Host, addresses: Collection[IPAddress]) -> str:
 
 def labels_of(kernel: Kernel, link: str, addresses: Collection[IPAddress]) -> Labels:
     """Return the labels of those of `addresses` that `link` holds as host addresses."""
-    keys: list[Key] = [(Address.kind, str(host_interface(each)), link) for each in addresses]
+    keys: list[Key] = [Address(link, host_interface(each)).key for each in addresses]
     held = [it for it in kernel.observe(keys).values() if isinstance(it, Address)]
     return {each.ip.ip: each.label for each in held if each.label}

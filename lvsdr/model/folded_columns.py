@@ -20,7 +20,7 @@ def unfolded_at(entry: Plain, service: Service, rip: str) -> tuple[RealServer, .
     some = {**bare, "rip": " ".join([rip] * len(places))}
     for name in COLUMNS:
         if type(bare[name]) is dict:
-            values = _columntexts_of(bare[name], len(texts))
+            values = _column_texts(bare[name], len(texts))
             listed = "each" if "each" in bare[name] else "at"
             some[name] = {**bare[name], listed: " ".join([values[place] for place in places])}
     return tuple(decoded(some, service))
@@ -32,7 +32,7 @@ def weighed(entry: Plain, servers: Iterable[RealServer]) -> Plain:
     Raises KeyError, TypeError or ValueError where it is no entry of `to_rows`.
     """
     texts = texts_of(entry["rip"])
-    ports, weights = (_columntexts_of(entry[name], len(texts)) for name in ("port", "weight"))
+    ports, weights = (_column_texts(entry[name], len(texts)) for name in ("port", "weight"))
     places = {each: place for place, each in enumerate(zip(texts, ports, strict=True))}
     for server in servers:
         weights[places[str(server.key[-2]), str(server.port)]] = str(server.weight)
@@ -40,7 +40,7 @@ def weighed(entry: Plain, servers: Iterable[RealServer]) -> Plain:
     return {**entry, "weight": int(weights[0]) if same else {"each": " ".join(weights)}}
 
 
-def _columntexts_of(plain: Any, count: int) -> list[str]:
+def _column_texts(plain: Any, count: int) -> list[str]:
     """Return what a column says of each of `count` real servers, as it is written."""
     if type(plain) is not dict:
         return [str(plain)] * count
