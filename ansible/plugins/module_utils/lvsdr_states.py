@@ -12,7 +12,7 @@ from ansible_collections.lvsdr.cluster.plugins.module_utils.lvsdr_program import
 # As lvsdr has it. A line with no other option than its format starts in two thirds of the time.
 USUAL = 10.0
 LOCK = {"lock_timeout": {"type": "float", "default": USUAL}}
-STUCK, CANNOT_RUN = 5, 6
+CANNOT_RUN = 6
 # Beside changes, of what lvsdr says of a plan or an apply.
 TOLD = ("announced", "silences", "kept", "drift", "foreign", "standby", "left", "obstacles")
 
