@@ -143,6 +143,44 @@ def test_a_library_that_does_not_load_is_told_with_what_to_do(prefix: Path, tmp_
     ]
 
 
+MARK = "run at each start of any program"
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Path:
+    """The Python of an environment in which a package has left something to be run."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "e"], check=True)
+    (packages,) = (tmp_path / "e/lib").glob("python*/site-packages")
+    (packages / "left.pth").write_text(f"import sys; print({MARK!r}, file=sys.stderr)\n")
+    (packages / "jsonschema.py").write_text("class Draft7Validator: raise SystemExit('found')\n")
+    return tmp_path / "e/bin/python"
+
+
+def test_an_installed_program_runs_nothing_that_other_packages_have_left(
+    tmp_path: Path, libraries: Path, environment: Path
+) -> None:
+    where = [f"PREFIX={tmp_path}/p", f"LIBRARIES={libraries}"]
+    made("install-program", f"PYTHON_INSTALLED={environment}", *where)
+
+    without = subprocess.run([environment, "-Ic", ""], capture_output=True, text=True, check=True)
+    assert MARK in without.stderr
+    assert MARK not in run_in(tmp_path / "p", "--version").stderr
+
+
+def test_an_installed_program_finds_a_package_that_the_host_brings(
+    tmp_path: Path, libraries: Path, environment: Path
+) -> None:
+    """As those of distributions do: jsonschema is the distribution's."""
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text('{"role": "realserver", "interface": "eth0", "vips": 1}')
+    bare = tmp_path / "bare"
+    shutil.copytree(libraries / "click", bare / "click")
+    where = [f"PREFIX={tmp_path}/p", f"LIBRARIES={bare}"]
+    made("install-program", f"PYTHON_INSTALLED={environment}", *where)
+
+    assert "found" in run_in(tmp_path / "p", "check", str(wrong)).stderr
+
+
 def test_no_installed_file_names_the_folder_that_it_was_staged_in(
     tmp_path: Path, libraries: Path
 ) -> None:

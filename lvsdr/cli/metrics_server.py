@@ -15,6 +15,7 @@ from lvsdr.errors import CannotRun, Interrupted, LvsdrError
 from lvsdr.model.host_figures import HostFigures, ProofFigures
 from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.printable import printable
+from lvsdr.model.site_packages import look_for
 from lvsdr.render.gauges_of_host import gauges
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ def _url(address: str) -> str:
 
 def _library() -> tuple[Any, Any]:
     """Return a registry and what starts a server; raise CannotRun where they are not installed."""
+    look_for("prometheus_client")
     try:
         from prometheus_client import CollectorRegistry, start_http_server
     except ImportError as error:

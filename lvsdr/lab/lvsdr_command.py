@@ -13,10 +13,10 @@ def lvsdr_command(*arguments: str) -> list[str]:
     """Return the command that runs this program again, with `arguments`.
 
     Python is isolated (-I), for it may run as root: neither the current folder nor the environment
-    adds folders of modules. The folders are those of the running program, so that the same program
-    runs, however this one was started.
+    adds folders of modules. Nor does it look for more of them (-S): all are named. They are those
+    of the running program, so that the same program runs, however this one was started.
     """
-    return [sys.executable, "-I", "-c", START.format(path=_path()), *arguments]
+    return [sys.executable, "-I", "-S", "-c", START.format(path=_path()), *arguments]
 
 
 def _path() -> list[str]:

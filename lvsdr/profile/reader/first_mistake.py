@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lvsdr.errors import CannotRun
+from lvsdr.model.site_packages import look_for
 from lvsdr.profile.reader.quick_check import Check, accepts
 from lvsdr.profile.reader.wording import Pointer
 
@@ -49,6 +50,7 @@ def _unknown(field: Schema, value: Any, where: Pointer) -> Iterator[Misfit]:
 def _validator() -> type[Validator]:
     """Return what knows why a value does not fit; raise CannotRun where it cannot be loaded."""
     # Here and not above: loading it takes 60 ms, and most profiles are as they should be.
+    look_for("jsonschema")
     try:
         from jsonschema import Draft7Validator  # noqa: PLC0415
     except ImportError as error:
