@@ -15,8 +15,9 @@ from typing import Any
 
 from fake import FakeKernel
 from lvsdr.core.book import Book
+from lvsdr.core.planned_situations import plan_apply
 from lvsdr.core.record import Record, owner_of
-from lvsdr.core.situation import Situation, plan_apply
+from lvsdr.core.situation import Situation
 from lvsdr.core.withdrawal import plan_withdrawal
 from lvsdr.model.host import HeldAddress, Host, HostLink
 from lvsdr.model.objects import keyed

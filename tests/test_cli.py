@@ -767,6 +767,7 @@ def test_a_plan_imports_neither_pyroute2_nor_what_explains_a_bad_profile() -> No
 
     # As far as IPVS: a machine on which this runs need not have it.
     assert {
+        "lvsdr.core.planned_situations",
         "lvsdr.core.situation",
         "lvsdr.kernel.views.host_view",
         "lvsdr.kernel.tables.ipvs_servers",

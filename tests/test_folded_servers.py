@@ -21,8 +21,9 @@ from fuzz.profiles import times
 from lvsdr.core import draining
 from lvsdr.core.book import Book
 from lvsdr.core.folding import known_texts
+from lvsdr.core.planned_situations import plan_apply
 from lvsdr.core.record import Record
-from lvsdr.core.situation import Situation, plan_apply
+from lvsdr.core.situation import Situation
 from lvsdr.core.workflow import apply, withdraw
 from lvsdr.errors import LvsdrError
 from lvsdr.model.compact_objects import to_rows

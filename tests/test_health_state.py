@@ -19,8 +19,9 @@ from fake import FakeKernel
 from fuzz.profiles import times
 from lvsdr.core import draining, health_state
 from lvsdr.core.out_of_service import out_of_service
+from lvsdr.core.planned_situations import plan_apply, plan_standby
 from lvsdr.core.record import Record, owner_of
-from lvsdr.core.situation import Situation, plan_apply, plan_standby
+from lvsdr.core.situation import Situation
 from lvsdr.core.withdrawal import plan_withdrawal
 from lvsdr.core.workflow import converge, withdraw
 from lvsdr.errors import CannotRun, KernelError, ProfileError

@@ -11,7 +11,8 @@ import pytest
 from fake import ETH0, FakeKernel, host
 from lvsdr.core import draining
 from lvsdr.core.book import Book
-from lvsdr.core.situation import Situation, plan_apply, plan_standby
+from lvsdr.core.planned_situations import plan_apply, plan_standby
+from lvsdr.core.situation import Situation
 from lvsdr.core.workflow import converge
 from lvsdr.model.host import HostLink
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer

@@ -13,7 +13,7 @@ import pytest
 
 from fake import FakeSession, host
 from lvsdr.cli.main import run
-from lvsdr.core.situation import plan_apply, plan_standby
+from lvsdr.core.planned_situations import plan_apply, plan_standby
 from lvsdr.errors import ProfileError
 from lvsdr.formats.keepalived.checked_services import checked_services
 from lvsdr.formats.keepalived.conf_syntax import Line, lines_of

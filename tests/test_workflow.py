@@ -21,8 +21,8 @@ from fake import FakeKernel, FakeSession, host
 from fuzz.profiles import FOREIGN, PROFILES, hosts, realservers, times
 from lvsdr.core import signals
 from lvsdr.core.book import Book
+from lvsdr.core.planned_situations import plan_apply
 from lvsdr.core.record import Record, owner_of
-from lvsdr.core.situation import plan_apply
 from lvsdr.core.withdrawal import plan_withdrawal
 from lvsdr.core.workflow import announce, apply, converge, new_vips, withdraw, without_undo
 from lvsdr.errors import CannotRun, KernelError, LvsdrError, NotConverged, ProfileError, Stuck

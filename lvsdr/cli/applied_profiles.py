@@ -30,7 +30,7 @@ def status(session: Session) -> int:
     it.
     """
     from lvsdr.core.failed_applies import failed_applies
-    from lvsdr.core.situation import record_of
+    from lvsdr.core.planned_situations import record_of
 
     book = session.book()
     with session.kernel() as kernel:

@@ -81,7 +81,7 @@ def planned(
     adopt: bool = False,
 ) -> Situation:
     """Return what is between this host and the profile: as a standby where it is one."""
-    from lvsdr.core.situation import plan_apply, plan_standby
+    from lvsdr.core.planned_situations import plan_apply, plan_standby
 
     if adopt and not standby_state:
         from lvsdr.core.adoption import plan_adoption

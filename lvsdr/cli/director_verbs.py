@@ -113,7 +113,7 @@ def _taken_up(  # noqa: PLR0913, PLR0917 - whose profile it is, and what is told
     from lvsdr.cli import adopting
     from lvsdr.core import workflow
     from lvsdr.core.one_table import refuse_services_of_keepalived
-    from lvsdr.core.situation import plan_apply
+    from lvsdr.core.planned_situations import plan_apply
 
     host, book = kernel.read_host(), session.book()
     refuse = adopting.refuse_what_others_have if adopt else refuse_services_of_keepalived

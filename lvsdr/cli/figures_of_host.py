@@ -15,8 +15,8 @@ from lvsdr.cli.session import Session
 from lvsdr.core.counted_servers import counted_servers
 from lvsdr.core.failed_applies import failed_applies, last_apply
 from lvsdr.core.folding import known_texts
+from lvsdr.core.planned_situations import plan_apply
 from lvsdr.core.record import owner_of
-from lvsdr.core.situation import plan_apply
 from lvsdr.errors import LvsdrError, ProfileError
 from lvsdr.model.client_connections import ClientShares, ConnectionQuestion
 from lvsdr.model.finding import ERROR

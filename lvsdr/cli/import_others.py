@@ -101,8 +101,8 @@ def _running(
 
     Nothing is changed.
     """
+    from lvsdr.core.planned_situations import record_of
     from lvsdr.core.running_host import running as of_host
-    from lvsdr.core.situation import record_of
     from lvsdr.model.imported import Unsaid
 
     unsaid = Unsaid(interface, realserver_interface)

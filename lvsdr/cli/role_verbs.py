@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 def plan(session: Session, profile: Path, role: str) -> int:
     """Show what apply would change; exit 1 if anything."""
+    from lvsdr.core.planned_situations import plan_apply
     from lvsdr.core.silences import falling_silent
-    from lvsdr.core.situation import plan_apply
 
     wanted = read_profile(session, profile, role)
     with session.kernel() as kernel:

@@ -90,7 +90,7 @@ def status_director(session: Session, profile: Path, interval: float, watch: boo
 @click.pass_obj
 def status_realserver(session: Session, profile: Path) -> int:
     """Show each object as it is; exit 1 if any differs."""
-    from lvsdr.core.situation import plan_apply
+    from lvsdr.core.planned_situations import plan_apply
     from lvsdr.render import object_rows
 
     wanted = read_profile(session, profile, "realserver")

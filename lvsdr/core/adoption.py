@@ -12,7 +12,8 @@ from lvsdr.core.book import Book
 from lvsdr.core.foreign_checkers import put_back
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.out_of_service import OutOfService, in_service, serves, service_of
-from lvsdr.core.situation import Situation, plan_apply, situation_of
+from lvsdr.core.planned_situations import plan_apply, situation_of
+from lvsdr.core.situation import Situation
 from lvsdr.model.change import Kept
 from lvsdr.model.health import REMOVE, WEIGHT, Down
 from lvsdr.model.ipvs import SERVER_KINDS, RealServer, VirtualServer

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.out_of_service import OutOfService, in_service, serves, service_of
+from lvsdr.core.planned_situations import situation_of
 from lvsdr.core.record import Record, owner_of
-from lvsdr.core.situation import Situation, situation_of
+from lvsdr.core.situation import Situation
 from lvsdr.errors import CannotRun
 from lvsdr.model.ipvs import RealServer
 from lvsdr.model.late_dataclasses import replace

@@ -12,8 +12,9 @@ from lvsdr.core.giving_back import (
 )
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.left_behind import on_other_links, unrecorded
+from lvsdr.core.planned_situations import record_of, situation_of
 from lvsdr.core.record import Record, owner_of
-from lvsdr.core.situation import Situation, record_of, situation_of
+from lvsdr.core.situation import Situation
 from lvsdr.errors import ProfileError
 from lvsdr.model.change import Kept
 from lvsdr.model.ipvs import SERVER_KINDS

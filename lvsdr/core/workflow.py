@@ -13,9 +13,10 @@ from lvsdr.core.book import Book
 from lvsdr.core.failed_applies import failure_written_down, forget
 from lvsdr.core.folding import Fingerprints
 from lvsdr.core.kernel_interface import Kernel
+from lvsdr.core.planned_situations import plan_apply
 from lvsdr.core.planner import plan, planned_keys, touched, way_back
 from lvsdr.core.record import Record, owner_of
-from lvsdr.core.situation import Situation, plan_apply
+from lvsdr.core.situation import Situation
 from lvsdr.core.withdrawal import plan_withdrawal, plan_withdrawal_of
 from lvsdr.errors import CannotRun, LvsdrError, NotConverged, Stuck
 from lvsdr.model.address import IPAddress

@@ -8,8 +8,8 @@ from lvsdr.core import signals, workflow
 from lvsdr.core.failed_applies import failure_written_down
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.plan_order import to_take_over
+from lvsdr.core.planned_situations import plan_apply, plan_standby
 from lvsdr.core.record import owner_of
-from lvsdr.core.situation import plan_apply, plan_standby
 from lvsdr.errors import LvsdrError
 from lvsdr.keepalived import rivals
 from lvsdr.keepalived.announcing import announce, interruptible_announcer

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from lvsdr.core.book import Book
 from lvsdr.core.kernel_interface import Kernel
-from lvsdr.core.situation import Situation, plan_apply, plan_standby
+from lvsdr.core.planned_situations import plan_apply, plan_standby
+from lvsdr.core.situation import Situation
 from lvsdr.keeper.kept_profile import State
 from lvsdr.model.address import IPInterface
 from lvsdr.model.host import Host

@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from lvsdr.core.book import Book
 from lvsdr.core.both_roles import DirectorVip, held_for_other_profiles, left_to_director
 from lvsdr.core.kernel_interface import Kernel
-from lvsdr.core.situation import Situation, plan_apply, plan_standby
+from lvsdr.core.planned_situations import plan_apply, plan_standby
+from lvsdr.core.situation import Situation
 from lvsdr.core.workflow import new_vips
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import IPAddress

@@ -32,7 +32,7 @@ from rig import VIP, director, mis_set, realserver, settled, state, virtual_serv
 from witnesses import netlink_writes
 
 from lvsdr.core.book import ROOT, Book
-from lvsdr.core.situation import plan_apply
+from lvsdr.core.planned_situations import plan_apply
 from lvsdr.kernel import namespace
 from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.lab.cluster import hosts

@@ -12,7 +12,8 @@ import pytest
 
 from lvsdr.core.book import Book
 from lvsdr.core.folding import known_texts
-from lvsdr.core.situation import Situation, plan_apply
+from lvsdr.core.planned_situations import plan_apply
+from lvsdr.core.situation import Situation
 from lvsdr.core.strangers import foreign_servers_of
 from lvsdr.core.workflow import apply
 from lvsdr.kernel.linux import LinuxKernel
