@@ -19,7 +19,7 @@ from lvsdr.core import durable_file, lock
 from lvsdr.core.columns_on_disk import decoded_head, head_of, known_by, places_of
 from lvsdr.core.record import Record
 from lvsdr.core.record_columns import ColumnsText, joined
-from lvsdr.core.record_decoding import FORMAT, FORMATS, Columns, Lie, record_of
+from lvsdr.core.record_decoding import FORMAT, FORMATS, Lie, record_of
 from lvsdr.core.record_text import (
     claims_text,
     down_rows,
@@ -30,6 +30,7 @@ from lvsdr.core.record_text import (
 )
 from lvsdr.core.unfolding import unfolded
 from lvsdr.core.written_record import as_written
+from lvsdr.core.written_servers import Columns
 from lvsdr.errors import CannotRun
 from lvsdr.model.ipvs import RealServer
 from lvsdr.model.late_dataclasses import asdict, dataclass
@@ -170,8 +171,7 @@ class Book:
         # Most of what is claimed was not there before: that is said by their number alone.
         folded = sum(each.mark.count for it in record.folded.values() for each in it.values())
         absent = sum(before is None for before in record.baseline.values())
-        yield f',\n"absent": {absent + folded}'
-        yield ',\n"claims": '
+        yield f',\n"absent": {absent + folded},\n"claims": '
         columns = ColumnsText()
         yield from claims_text(record, columns)
         yield ',\n"intents": '

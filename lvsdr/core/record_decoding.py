@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from lvsdr.core.columns_on_disk import COLUMNS, Places
 from lvsdr.core.record import Record
-from lvsdr.core.record_columns import as_fields, marked_entry, whole
+from lvsdr.core.record_columns import marked_entry
+from lvsdr.core.written_servers import NOWHERE, Columns, Entry, Plain, entry_with_columns, folded
 from lvsdr.model import compact_objects
 from lvsdr.model.folded_servers import FoldedServers, Mark, ProfileText
 from lvsdr.model.health import REMOVE, WEIGHT, Down
@@ -28,22 +26,6 @@ LISTS = "lvsdr/baseline/3"
 # In it `absent` has every key that was not there, and each column of real servers one value.
 FORMER = "lvsdr/baseline/2"
 FORMATS = frozenset({FORMAT, TOGETHER, LISTS, FORMER})
-
-Plain = dict[str, Any]
-Entry = Plain | list[Any]  # a list where its columns are elsewhere, as in record_columns
-
-
-class Columns(NamedTuple):
-    """Where columns are that are not in their entries, and what explains why they cannot be read.
-
-    In `understood` they are read once they are needed.
-    """
-
-    places: Places
-    understood: Callable[[], AbstractContextManager[None]]
-
-
-NOWHERE = Columns({}, nullcontext)
 
 
 class Lie(ValueError):
@@ -122,65 +104,14 @@ def _claims(
         for entry in entries:
             known = marked_entry(entry) if type(entry) is list else compact_objects.mark_of(entry)
             if known is not None and apart is not None and known[0].key not in shared:
-                here = _folded(entry, *known, columns)
+                here = folded(entry, *known, columns)
                 found.folded.setdefault(owner, {})[here.service.key] = here
                 continue
-            opened.append(_whole(entry, columns.places))
+            opened.append(entry_with_columns(entry, columns.places))
             if known is not None:
                 found.marks.setdefault(owner, {})[known[0].key] = known[1]
         found.objects[owner] = keyed(compact_objects.from_rows(opened, likely))
     return found
-
-
-def _folded(entry: Entry, service: Service, mark: Mark, columns: Columns) -> FoldedServers:
-    place = columns.places[entry[COLUMNS]] if isinstance(entry, list) else None
-    if isinstance(entry, dict):
-        compact_objects.refuse_strange(entry, mark.count)
-    return FoldedServers(service, mark, entry, _Unfolding(entry, service, columns), place)
-
-
-def folded_entry(entry: Plain, service: Service, mark: Mark) -> FoldedServers:
-    """Return the real servers of an entry that has its columns."""
-    return FoldedServers(service, mark, entry, _Unfolding(entry, service, NOWHERE))
-
-
-class _Unfolding:
-    """Makes the real servers of an entry objects, once: whoever needs them needs them again."""
-
-    __slots__ = ("_columns", "_entry", "_made", "_part", "_service")
-
-    def __init__(self, entry: Entry, service: Service, columns: Columns) -> None:
-        self._entry = entry
-        self._service = service
-        self._columns = columns
-        self._made: tuple[RealServer, ...] | None = None
-        self._part: tuple[str, tuple[RealServer, ...]] = "", ()
-
-    def __call__(self) -> tuple[RealServer, ...]:
-        if self._made is None:
-            with self._columns.understood():
-                self._made = compact_objects.unfolded(self.whole(), self._service)
-        return self._made
-
-    def at(self, rip: str) -> tuple[RealServer, ...]:
-        if self._part[0] != rip:
-            from lvsdr.model import folded_columns  # noqa: PLC0415
-
-            with self._columns.understood():
-                found = folded_columns.unfolded_at(self.whole(), self._service, rip)
-            self._part = rip, found
-        return self._part[1]
-
-    def whole(self) -> Plain:
-        with self._columns.understood():
-            return _whole(self._entry, self._columns.places)
-
-
-def _whole(entry: Entry, places: Places) -> Plain:
-    """Return an entry with its columns."""
-    if isinstance(entry, dict):
-        return entry
-    return whole(as_fields(*entry), json.loads(places[entry[COLUMNS]].text()))
 
 
 def _shared(plain: Mapping[str, Any]) -> set[Key]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 
 from lvsdr.core.record import Record
-from lvsdr.core.record_decoding import folded_entry
 from lvsdr.core.unfolding import unfolded
+from lvsdr.core.written_servers import folded_entry
 from lvsdr.model import folded_columns
 from lvsdr.model.folded_servers import FoldedServers, Mark
 from lvsdr.model.ipvs import RealServer
