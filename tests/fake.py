@@ -265,6 +265,11 @@ class FakeKernel:
             raise KernelError(f"cannot {change.verb} {change.subject}", errno=errno.ENODEV)
         if change.after is None:
             del self.objects[change.key]
+            if isinstance(change.before, VirtualServer):
+                # They go with it.
+                for key in [key for key in self.objects if key[:1] == (RealServer.kind,)]:
+                    if key[1:4] == change.key[1:4]:
+                        del self.objects[key]
         else:
             self.objects[change.key] = change.after
 

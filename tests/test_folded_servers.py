@@ -289,7 +289,9 @@ def test_a_withdraw_reads_nothing_of_a_profile_that_is_as_it_was(tmp_path: Path)
 
     assert len(profile.real_servers.unread) == 3
     assert {change.sign for change in situation.todo} == {"-"}
-    assert len(situation.todo) == 3 + 6 + 1
+    assert len(situation.todo) == 3 + 1
+    assert [each.mark.count for each in situation.going] == [2, 3, 1]
+    assert len(situation.whole.todo) == 3 + 6 + 1
     assert place.kernel.objects == host(DIP).objects
 
 
@@ -699,7 +701,7 @@ STEPS = st.lists(
             (
                 *("apply", "weight", "more", "less", "order", "text", "vip", "drain", "undrain"),
                 *("edited", "reverted", "unmarked"),
-                *("withdraw", "second", "second_gone", "refuse", "kill"),
+                *("withdraw", "second", "second_gone", "refuse", "kill", "refuse_withdraw"),
                 *("heavier", "one_less", "one_more", "lost"),
             )
         ),
@@ -725,7 +727,7 @@ def _run(steps: list[Step]) -> None:
         for step, number in steps:
             edit(data, step, number)
             ends = [outcome(partial(happen, each, data, step, number)) for each in both]
-            if step == "refuse":
+            if step.startswith("refuse"):
                 # It may be another change that is refused.
                 ends = [end[0] if isinstance(end, tuple) else end for end in ends]
             assert ends[0] == ends[1], step
@@ -774,8 +776,14 @@ def happen(place: Place, data: Data, step: str, number: int) -> object:
         here = draining.real_servers_at(profile, "192.168.1.20", (), place.book)
         undo = step == "undrain"
         return done(draining.drain(profile, here, kernel, place.book, undo=undo))
-    if step == "withdraw":
-        return done(withdraw(place.profile(data, drained=True), kernel, place.book))
+    if step == "refuse_withdraw":
+        # There are two at least: a virtual server and the VIP.
+        kernel.refuse = {len(kernel.sent) + number % 2}
+    if step in ("withdraw", "refuse_withdraw"):
+        try:
+            return done(withdraw(place.profile(data, drained=True), kernel, place.book))
+        finally:
+            kernel.refuse = ()
     if step == "second_gone":
         return done(withdraw("director:second", kernel, place.book))
     if step == "refuse":
@@ -814,4 +822,4 @@ MEDDLING: dict[str, Callable[[FakeKernel, RealServer], None]] = {
 
 def done(situation: Situation) -> tuple[set[tuple[str, Key]], set[str]]:
     kept = {str(each) for each in (*situation.kept, *situation.in_use)}
-    return {(change.sign, change.key) for change in situation.todo}, kept
+    return {(change.sign, change.key) for change in situation.whole.todo}, kept

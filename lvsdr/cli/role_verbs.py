@@ -84,7 +84,8 @@ def named_or_read(session: Session, profile: Path, role: str, name: str | None) 
 def given_back(session: Session, situation: Situation) -> int:
     """Show what a withdrawal has done, and return the exit code."""
     session.tell(situation.notes)
-    session.show(Applied(situation.todo, kept=(*situation.kept, *situation.in_use)))
+    kept = (*situation.kept, *situation.in_use)
+    session.show(Applied(situation.todo, kept=kept, gone=situation.going))
     return 1 if any(each.ours for each in situation.kept) else 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.record import Record
@@ -145,15 +145,15 @@ def without_lost_links(baseline: Baseline, desired: Objects, kernel: Kernel) -> 
 
 
 def used_by_others(
-    todo: Plan, observed: Objects, record: Record, kernel: Kernel, alone: Objects
+    todo: Plan, observed: Objects, record: Record, kernel: Kernel, alone: Set[Key]
 ) -> tuple[Kept, ...]:
     """Return what the plan would delete, and with it what no profile has put there.
 
-    The services of real servers that are `alone` have no others.
+    Services that are `alone`, by Service.key, have no real servers of others.
     """
     gone = [change.before for change in todo if change.after is None and change.before]
     parents = {item.key for item in gone if item.kind in PARENTS}
-    parents -= {(VirtualServer.kind, *service) for service in {key[1:4] for key in alone}}
+    parents -= {(VirtualServer.kind, *service) for service in alone}
     if not parents:
         return ()
     deleted = {item.key for item in gone}

@@ -25,6 +25,7 @@ from lvsdr.core.planner import plan, planned_keys
 from lvsdr.core.record import Record, owner_of
 from lvsdr.core.renamed_links import following
 from lvsdr.core.situation import Situation
+from lvsdr.model.folded_servers import FoldedServers
 from lvsdr.model.host import Host
 from lvsdr.model.ipvs import RealServer
 from lvsdr.model.late_dataclasses import replace
@@ -113,11 +114,13 @@ def situation_of(  # noqa: PLR0913, PLR0917 - those of the plan, and what it is 
     record: Record,
     order: Order = by_layers,
     likely: Objects = NOTHING,
+    going: tuple[FoldedServers, ...] = (),
 ) -> Situation:
     """Return the situation in which `desired` is wanted, and the rest goes back to `baseline`.
 
-    It is there as `likely` has it, or as it is desired. Raises ProfileError where another profile
-    of this host wants the same object otherwise.
+    It is there as `likely` has it, or as it is desired; real servers that are `going` go with their
+    services. Raises ProfileError where another profile of this host wants the same object
+    otherwise.
     """
     record.refuse_conflict(owner, desired)
     baseline = without_lost_links(still_valid(baseline, time.monotonic()), desired, kernel)
@@ -129,14 +132,18 @@ def situation_of(  # noqa: PLR0913, PLR0917 - those of the plan, and what it is 
     kept = left_to_others(owner, record, baseline, desired, observed)
     baseline = without(baseline, kept)
     todo = plan(desired, observed, baseline, order)
-    in_use = used_by_others(todo, observed, record, kernel, known)
+    alone = {*(key[1:4] for key in known), *(each.service.key for each in going)}
+    in_use = used_by_others(todo, observed, record, kernel, alone)
     if in_use:
         baseline = without(baseline, in_use)
         todo = plan(desired, observed, baseline, order)
-    return Situation(owner, record, desired, observed, baseline, todo, in_use, kept)
+    found = Situation(owner, record, desired, observed, baseline, todo, in_use, kept)
+    return replace(found, going=going) if going else found
 
 
-def record_of(kernel: Kernel, book: Book, known: Iterable[RealServer] = ()) -> Record:
-    """Return the record, with the names that its links have now."""
-    record = book.load(known)
+def record_of(
+    kernel: Kernel, book: Book, known: Iterable[RealServer] = (), *, folding: bool = False
+) -> Record:
+    """Return the record, as Book.load() does, with the names that its links have now."""
+    record = book.load(known, folding=folding)
     return following(record, kernel.read_host().links) if record.links else record

@@ -15,11 +15,13 @@ from lvsdr.core.origins import origin_of
 from lvsdr.core.out_of_service import OutOfService, notes
 from lvsdr.core.record import Record
 from lvsdr.core.renamed_links import numbered
+from lvsdr.core.unfolding import unfolded
 from lvsdr.model.change import Change, Kept, Plan
 from lvsdr.model.due_change import must_change
+from lvsdr.model.folded_servers import FoldedServers
 from lvsdr.model.health import REMOVE
 from lvsdr.model.late_dataclasses import dataclass, field, replace
-from lvsdr.model.objects import NOTHING, Baseline, Link, Object, Objects
+from lvsdr.model.objects import NOTHING, Baseline, Link, Object, Objects, keyed
 from lvsdr.model.profile import Origin, Profile
 
 
@@ -33,6 +35,8 @@ class Situation:
     are. `director_vips` are left to the director's profile. `links` are
     the kernel's numbers of links by their names, `origin` is where the profile comes from; it is
     `profile` where all of it is wanted. What is `adopted` is lvsdr's, as if nobody had had it.
+    `going` are real servers that go with virtual servers which are deleted, and are not in the
+    plan.
     """
 
     owner: str
@@ -50,6 +54,22 @@ class Situation:
     origin: Origin | None = None
     profile: Profile | None = None
     adopted: tuple[Object, ...] = ()
+    going: tuple[FoldedServers, ...] = ()
+
+    @property
+    def whole(self) -> Situation:
+        """Return the same with what is `going` as objects, which have their changes in the plan."""
+        if not self.going:
+            return self
+        servers = keyed(server for each in self.going for server in each.unfolded())
+        gone = tuple(Change(server, None) for server in servers.values())
+        return replace(
+            self,
+            record=unfolded(self.record, ()),
+            observed={**self.observed, **servers},
+            todo=(*gone, *self.todo),
+            going=(),
+        )
 
     @property
     def record_before(self) -> Record:
@@ -79,6 +99,9 @@ class Situation:
         desired = {**others, **self.desired, **self.out.lifted} if more else self.desired
         made = {it.name: it.index for it in seen.values() if isinstance(it, Link)}
         settled = before.settle(self.owner, desired, self.out.drained, self.out.down)
+        if self.going:
+            rest = {name: each for name, each in settled.folded.items() if name != self.owner}
+            settled = replace(settled, folded=rest)
         after = remembering(self.owner, before, settled, self.observed)
         changed = {*self.desired, *self.baseline} if self.partial else self.desired.keys()
         after = remarked(after, changed, listed)

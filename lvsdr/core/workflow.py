@@ -156,7 +156,7 @@ def undone_on_failure(situation: Situation, kernel: Kernel, book: Book) -> Itera
     except BaseException as failure:
         signals.ignore_signals()
         undone = _undo(situation, kernel, failure)
-        notes = [_undone_note(undone), *_forget(situation, book)]
+        notes = [_undone_note(undone), *_forget(situation.whole, book)]
         if isinstance(failure, LvsdrError):
             failure.notes += notes
         else:
@@ -213,6 +213,7 @@ def _undo(situation: Situation, kernel: Kernel, failure: BaseException) -> Plan:
     refusals: list[str] = []
     try:
         kernel.reopen()
+        situation = situation.whole
         back = _back(situation, kernel)
         refusals += [refused.message for refused in kernel.attempt(back)]
         stuck = [f"stuck: {change.sign} {change.subject}" for change in _back(situation, kernel)]

@@ -46,7 +46,7 @@ def folded_entry(entry: Plain, service: Service, mark: Mark) -> FoldedServers:
 class WrittenServers:
     """Makes the real servers of an entry objects, once: whoever needs them needs them again."""
 
-    __slots__ = ("_columns", "_entry", "_made", "_part", "_service")
+    __slots__ = ("_columns", "_entry", "_made", "_part", "_service", "_told")
 
     def __init__(self, entry: Entry, service: Service, columns: Columns) -> None:
         self._entry = entry
@@ -54,6 +54,7 @@ class WrittenServers:
         self._columns = columns
         self._made: tuple[RealServer, ...] | None = None
         self._part: tuple[str, tuple[RealServer, ...]] = "", ()
+        self._told: tuple[list[str], list[str]] | None = None
 
     def __call__(self) -> tuple[RealServer, ...]:
         if self._made is None:
@@ -69,6 +70,14 @@ class WrittenServers:
                 found = folded_columns.unfolded_at(self.whole(), self._service, rip)
             self._part = rip, found
         return self._part[1]
+
+    def told(self) -> tuple[list[str], list[str]]:
+        if self._told is None:
+            from lvsdr.model import folded_columns  # noqa: PLC0415
+
+            with self._columns.understood():
+                self._told = folded_columns.told(self.whole())
+        return self._told
 
     def whole(self) -> Plain:
         with self._columns.understood():

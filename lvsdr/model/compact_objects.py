@@ -168,11 +168,21 @@ def _real_servers(marked: Plain, known: Known) -> Iterable[RealServer]:
 
 def decoded(entry: Plain, service: Service) -> list[RealServer]:
     """Return the real servers of an entry without a mark, as `unfolded` does."""
+    texts, (ports, *settings) = columns_of(entry)
+    return servers_in_columns(service, map(exact_address, texts), texts, ports, settings)
+
+
+def columns_of(entry: Plain) -> tuple[list[str], list[Iterable[Any]]]:
+    """Return the RIPs of an entry without a mark as they are written, and the columns of COLUMNS.
+
+    Of these some go on without end. Raises KeyError, TypeError or ValueError where it is no entry
+    of `to_rows`.
+    """
     texts = texts_of(entry["rip"])
-    ports, *settings = [_values(name, entry[name], len(texts)) for name in COLUMNS]
+    columns = [_values(name, entry[name], len(texts)) for name in COLUMNS]
     if len(entry) != len(COLUMNS) + 3:
         raise ValueError("not the fields of a real server")
-    return servers_in_columns(service, map(exact_address, texts), texts, ports, settings)
+    return texts, columns
 
 
 def _values(name: str, plain: Any, count: int) -> Iterable[Any]:

@@ -26,7 +26,8 @@ class Place(Protocol):
 class Unfolding(Protocol):
     """Makes the real servers of an entry objects: all, or those `at` a RIP as a key has it.
 
-    `whole` is the entry with its columns. Each raises CannotRun where they are none.
+    `whole` is the entry with its columns; `told` are the places of all and their settings, as
+    people say them. Each raises CannotRun where they are none.
     """
 
     def __call__(self) -> tuple[RealServer, ...]: ...
@@ -34,6 +35,8 @@ class Unfolding(Protocol):
     def at(self, rip: str) -> tuple[RealServer, ...]: ...
 
     def whole(self) -> dict[str, Any]: ...
+
+    def told(self) -> tuple[list[str], list[str]]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,7 @@ class RealServer(RemembersKey, Object):
 
     @property
     def detail(self) -> str:
-        return _detail_of(*settings_of(self))
+        return detail_of(*settings_of(self))
 
     @property
     def place(self) -> str:
@@ -221,8 +221,8 @@ def by_service(items: Iterable[Object]) -> dict[Service, list[RealServer]]:
 
 
 @lru_cache(maxsize=1024)
-def _detail_of(*values: Any) -> str:
-    """Return what many real servers have in common, as people say it."""
+def detail_of(*values: Any) -> str:
+    """Return Settings, which many real servers have in common, as people say them."""
     upper, lower = values[_UPPER], values[_LOWER]
     thresholds = f"thresholds {upper}/{lower}" if upper or lower else ""
     pairs = [(each, values[place]) for place, each in _TOLD]

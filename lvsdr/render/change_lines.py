@@ -10,6 +10,7 @@ from lvsdr.model.ipvs import RealServer
 
 if TYPE_CHECKING:
     from lvsdr.model.change import Change, Plan
+    from lvsdr.model.folded_servers import FoldedServers
     from lvsdr.model.ipvs import Service
 
 
@@ -20,6 +21,15 @@ def change_lines(plan: Plan) -> Iterator[str]:
             yield from map(change_line, run)
         else:
             yield from _of_real_servers(service, run)
+
+
+def lines_of_gone(servers: Iterable[FoldedServers]) -> Iterator[str]:
+    """Yield a line for each real server that is gone, as `change_lines` does."""
+    for some in servers:
+        of = f"of {some.service}"
+        places, details = some.unfolded.told()
+        for place, detail in zip(places, details, strict=True):
+            yield f"- {place} {of} ({detail})"
 
 
 def change_line(item: Change) -> str:

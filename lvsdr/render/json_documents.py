@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from lvsdr.model.change import Change
 from lvsdr.model.late_dataclasses import asdict
 from lvsdr.render import json_fields, json_imported, json_keepalived, json_verify
 from lvsdr.render.exported_files import Exported
@@ -68,9 +69,10 @@ def _planned(result: Planned) -> Document:
 
 
 def _applied(result: Applied) -> Document:
+    gone = (server for some in result.gone for server in some.unfolded())
     return {
         "format": "lvsdr/apply/1",
-        "changes": _changes(result.changes),
+        "changes": _changes((*(Change(server, None) for server in gone), *result.changes)),
         "announced": _addresses(result.announced),
         "silences": [json_fields.silence(item) for item in result.silences],
         "kept": [json_fields.kept(each) for each in result.kept],

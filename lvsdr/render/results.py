@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lvsdr.model.counters import Standing
     from lvsdr.model.explanation import Explanation
     from lvsdr.model.finding import Finding
+    from lvsdr.model.folded_servers import FoldedServers
     from lvsdr.model.last_apply import LastApply
     from lvsdr.model.metric import Gauge
     from lvsdr.model.neighbour_claim import Answer
@@ -59,12 +60,14 @@ class Applied:
     """What was changed, by `apply` or `withdraw`, and the VIPs that the segment was told of.
 
     `kept` is adopted, or was let go of and is not what it was before. `silences` were told before.
+    Real servers that are `gone` went with their virtual servers, before all that is in `changes`.
     """
 
     changes: Plan
     announced: Sequence[IPAddress] = ()
     kept: Sequence[Kept] = ()
     silences: Sequence[Silence] = ()
+    gone: Sequence[FoldedServers] = ()
 
 
 @dataclass(frozen=True, slots=True)

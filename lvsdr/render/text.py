@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from lvsdr.model.objects import there
-from lvsdr.render.change_lines import change_lines
+from lvsdr.render.change_lines import change_lines, lines_of_gone
 from lvsdr.render.exported_files import Exported
 from lvsdr.render.imported_profiles import ImportedProfiles
 from lvsdr.render.keep_line import KeepLine
@@ -73,6 +73,8 @@ def _drift(plan: Plan) -> Iterator[str]:
 
 def applied(result: Applied) -> Iterator[str]:
     """Yield what was changed, kept and announced."""
+    if result.gone:
+        yield from lines_of_gone(result.gone)
     if result.changes or not result.kept:
         yield from changes(result.changes)
     if result.kept:
