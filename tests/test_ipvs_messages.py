@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pyroute2.ipvs import IPVSDest, IPVSService
 from pyroute2.netlink.generic import ipvs as theirs
 
-from lvsdr.kernel.netlink import ipvs_attributes, ipvs_dump, ipvs_messages
+from lvsdr.kernel.netlink import ipvs_attributes, ipvs_dump, ipvs_messages, listed_services
 from lvsdr.kernel.netlink.netlink_messages import (
     DUMP,
     GENERIC,
@@ -210,10 +210,38 @@ def test_what_was_listed_is_what_it_was(server: RealServer, extra: int, reverse:
 def test_a_virtual_server_is_listed_as_it_was_made(server: VirtualServer) -> None:
     wire = Listing(reply(ipvs_messages.virtual_server(server)), DONE)
 
-    (found,) = ipvs_dump.virtual_servers(wire)
+    (found,) = listed_services.virtual_servers(wire)
     wire.close()
 
     assert found == server
+
+
+def with_statistics(server: VirtualServer, counts: bytes, *, first: bool) -> bytes:
+    """Return a virtual server as the kernel lists it, with statistics after its settings."""
+    settings = ipvs_messages.virtual_server(server)[4:]
+    statistics = pack_attribute(10, counts), pack_attribute(12, counts * 2)
+    parts = (*statistics, settings) if first else (settings, *statistics)
+    return reply(pack_attribute(ipvs_attributes.SERVICE, b"".join(parts)))
+
+
+@given(
+    st.lists(
+        st.tuples(virtual_servers(), st.binary(max_size=40), st.booleans()), min_size=1, max_size=20
+    )
+)
+def test_virtual_servers_are_told_apart_whatever_they_have_in_common(
+    listed: list[tuple[VirtualServer, bytes, bool]],
+) -> None:
+    """Of those before, each has left where its attributes were, and what they said."""
+    there = [(server, with_statistics(server, counts, first=at)) for server, counts, at in listed]
+    # Once more, with other statistics: the same ones are known by now.
+    again = [(server, with_statistics(server, b"1234", first=False)) for server, _, _ in listed]
+    wire = Listing(*in_one_reply([each for _, each in (*there, *again)]))
+
+    found = list(listed_services.virtual_servers(wire))
+    wire.close()
+
+    assert found == [server for server, _ in (*there, *again)]
 
 
 def test_what_is_as_expected_is_not_decoded() -> None:

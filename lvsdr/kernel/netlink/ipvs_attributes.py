@@ -30,6 +30,7 @@ SERVICE, DEST = 1, 2
 AF, PROTOCOL, ADDR, PORT, FWMARK, SCHED_NAME, FLAGS, TIMEOUT, NETMASK = range(1, 10)
 PE_NAME = 11
 STATISTICS = frozenset({10, 12})
+IDENTITY = frozenset({AF, PROTOCOL, ADDR, PORT, FWMARK})
 DEST_ADDR, DEST_PORT, FWD_METHOD, WEIGHT, U_THRESH, L_THRESH = range(1, 7)
 ADDR_FAMILY, TUN_TYPE, TUN_PORT, TUN_FLAGS = 11, 13, 14, 15
 
@@ -211,5 +212,8 @@ def virtual_server_settings(server: VirtualServer) -> bytes:
 
 
 def virtual_server_fields(service: Service, found: Attributes) -> dict[str, Any]:
-    """Return the fields of a listed virtual server, but for its service; raises KeyError."""
+    """Return the fields of a listed virtual server, but for its service; raises KeyError.
+
+    Of the service nothing but its family matters.
+    """
     return {row.field: row.value(found, service) for row in VIRTUAL_SERVER}

@@ -12,10 +12,8 @@ from lvsdr.kernel.netlink import ipvs_messages, ipvs_packing
 from lvsdr.kernel.netlink.netlink_messages import (
     AF_INET,
     AF_INET6,
-    ATTRIBUTE,
     GENERIC,
     HEADER,
-    NLA_TYPE,
     U16,
     U32,
     Attributes,
@@ -28,7 +26,7 @@ from lvsdr.kernel.netlink.netlink_messages import (
 )
 from lvsdr.kernel.netlink.netlink_socket import GenericSocket
 from lvsdr.model.address import IPAddress
-from lvsdr.model.ipvs import RealServer, Service, VirtualServer, settings_of
+from lvsdr.model.ipvs import RealServer, Service, settings_of
 
 # In a listed real server its settings come first, then the connections that it has, then its
 # family, then statistics. Another kernel may list them otherwise: then nothing is known by its
@@ -42,15 +40,9 @@ SETTINGS_SIZE = (
 CONNECTIONS_SIZE = 3 * len(pack_attribute(0, U32.pack(0)))
 FAMILY_SIZE = len(pack_attribute(carried.ADDR_FAMILY, U16.pack(0)))
 START = HEADER.size + GENERIC.size + 4
-LEAST = START + SETTINGS_SIZE + CONNECTIONS_SIZE + FAMILY_SIZE
-# How many virtual servers are known by their bytes once they were listed.
+# How many addresses are known by their bytes once they were listed.
 KNOWN = 4096
-
-
-def virtual_servers(wire: GenericSocket) -> Iterator[VirtualServer]:
-    """Yield the virtual servers of the namespace; raises OSError."""
-    for message in each_message(wire.dump(ipvs_messages.GET_SERVICE)):
-        yield decode_message(message, _virtual_server)
+LEAST = START + SETTINGS_SIZE + CONNECTIONS_SIZE + FAMILY_SIZE
 
 
 def real_servers(
@@ -149,27 +141,6 @@ def packed_servers(chunk: memoryview, length: int) -> Iterator[bytes]:
     return map(b"".join, layout.iter_unpack(chunk))
 
 
-def of_service(message: memoryview) -> tuple[Service, Attributes]:
-    """Return which virtual server a message lists, and its attributes."""
-    return _of_attributes(unpack_message(message, GENERIC)[1][carried.SERVICE])
-
-
-def _of_attributes(packed: memoryview) -> tuple[Service, Attributes]:
-    found = unpack_attributes(packed)
-    number = as_number(found[carried.AF])
-    family = "inet6" if number == AF_INET6 else "inet"
-    if carried.FWMARK in found:
-        return Service("fwmark", fwmark=as_number(found[carried.FWMARK]), family=family), found
-    protocol = as_number(found[carried.PROTOCOL])
-    service = Service(
-        protocol=ipvs_messages.PROTOCOL_NAMES.get(protocol, str(protocol)),
-        vip=_address(number, found[carried.ADDR]),
-        port=_port(found[carried.PORT]),
-        family=family,
-    )
-    return service, found
-
-
 def of_real_server(message: memoryview, service: Service) -> tuple[IPAddress, int, Attributes]:
     """Return the address and port of a listed real server of `service`, and its attributes."""
     found = unpack_attributes(unpack_message(message, GENERIC)[1][carried.DEST])
@@ -177,31 +148,7 @@ def of_real_server(message: memoryview, service: Service) -> tuple[IPAddress, in
     family: int = ipvs_messages.FAMILIES[service.family]
     if carried.ADDR_FAMILY in found:
         family = as_number(found[carried.ADDR_FAMILY])
-    return _address(family, found[carried.DEST_ADDR]), _port(found[carried.DEST_PORT]), found
-
-
-def _virtual_server(message: memoryview) -> VirtualServer:
-    return _described(_but_for_statistics(unpack_message(message, GENERIC)[1][carried.SERVICE]))
-
-
-def _but_for_statistics(packed: memoryview) -> bytes:
-    """Return the attributes of a listed virtual server, without those that change all the time."""
-    parts, place = list[memoryview](), 0
-    while place + ATTRIBUTE.size <= len(packed):
-        length, kind = ATTRIBUTE.unpack_from(packed, place)
-        # Of a broken length all that is left is taken, for others to complain about.
-        end = place + length + -length % 4 if length >= ATTRIBUTE.size else len(packed)
-        if kind & NLA_TYPE not in carried.STATISTICS:
-            parts.append(packed[place:end])
-        place = end
-    return b"".join(parts)
-
-
-@lru_cache(maxsize=KNOWN)
-def _described(packed: bytes) -> VirtualServer:
-    """Return the virtual server of such attributes: who looks often finds the same ones again."""
-    service, found = _of_attributes(memoryview(packed))
-    return VirtualServer(service, **carried.virtual_server_fields(service, found))
+    return address_in(family, found[carried.DEST_ADDR]), port_in(found[carried.DEST_PORT]), found
 
 
 def _real_server(service: Service, message: memoryview) -> RealServer:
@@ -209,10 +156,16 @@ def _real_server(service: Service, message: memoryview) -> RealServer:
     return RealServer(service, rip, port, *carried.real_server_settings(found))
 
 
-def _address(family: int, packed: memoryview) -> IPAddress:
+def address_in(family: int, packed: memoryview) -> IPAddress:
+    """Return the address in an attribute; raise ValueError."""
     # The kernel gives every address the room of the longest.
-    return ip_address(bytes(packed[:4] if family == AF_INET else packed))
+    return _address(bytes(packed[:4] if family == AF_INET else packed))
 
 
-def _port(packed: memoryview) -> int:
+# Many services have the same VIPs and RIPs.
+_address = lru_cache(maxsize=KNOWN)(ip_address)
+
+
+def port_in(packed: memoryview) -> int:
+    """Return the port in an attribute."""
     return int.from_bytes(packed, "big")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 
 from lvsdr.kernel.kernel_errors import reading
-from lvsdr.kernel.netlink import ipvs_dump
+from lvsdr.kernel.netlink import ipvs_dump, listed_services
 from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer, by_service
 from lvsdr.model.objects import NOTHING, Key, Objects
@@ -68,7 +68,7 @@ class Servers:
 
     def every(self) -> list[VirtualServer]:
         with reading("the virtual servers"):
-            return list(ipvs_dump.virtual_servers(self._sockets.ipvs))
+            return list(listed_services.virtual_servers(self._sockets.ipvs))
 
     def real_servers(
         self, service: Service, likely: Iterable[RealServer] = (), rips: Collection[str] = ()

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from functools import partial
 
 from lvsdr.kernel.kernel_errors import reading
-from lvsdr.kernel.netlink import ipvs_dump, ipvs_messages
+from lvsdr.kernel.netlink import ipvs_dump, ipvs_messages, listed_services
 from lvsdr.kernel.netlink.netlink_messages import (
     NOTHING,
     Attributes,
@@ -76,7 +76,7 @@ def _summed(real_servers: Collection[Counters], traffic: tuple[Traffic, Traffic]
 
 
 def _virtual_server(message: memoryview) -> tuple[Service, tuple[Traffic, Traffic]]:
-    service, found = ipvs_dump.of_service(message)
+    service, found = listed_services.of_service(message)
     return service, _traffic(found)
 
 
