@@ -87,7 +87,14 @@ def drain(scene: Scene, fault: Strike | Refusal | None) -> int:
     return len(ended.points)
 
 
-@pytest.mark.parametrize("work", [reweigh, drain])
+def give_back(scene: Scene, fault: Strike | Refusal | None) -> int:
+    """Withdraw the profile; return the points passed."""
+    ended = scene.agent.run("director", "withdraw", scene.file, fault=fault)
+    assert ended.code == (0 if fault is None else KILLED if isinstance(fault, Strike) else 3), ended
+    return len(ended.points)
+
+
+@pytest.mark.parametrize("work", [reweigh, drain, give_back])
 def test_after_a_killed_run_each_way_on_is_open(
     scene: Scene, work: Work, request: pytest.FixtureRequest
 ) -> None:
@@ -137,5 +144,24 @@ def test_a_refused_change_leaves_a_large_table_as_it_was(scene: Scene, done: boo
         assert sorted(scene.table().splitlines()) == sorted(before.splitlines()), change
 
     scene.write(table())
+    scene.must("withdraw")
+    assert scene.table() == ""
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_a_refused_withdraw_brings_back_what_went_with_its_services(
+    scene: Scene, done: bool
+) -> None:
+    """The kernel deletes 40 real servers with each service, which nobody has asked it for."""
+    scene.write(table())
+    scene.must("apply")
+    before = scene.table()
+
+    # The first service, one in the middle, the last, and the VIP after all of them.
+    for change in (0, 4, 9, 10):
+        give_back(scene, Refusal(change, 16, done))
+        assert sorted(scene.table().splitlines()) == sorted(before.splitlines()), change
+        assert scene.folded() == 10
+
     scene.must("withdraw")
     assert scene.table() == ""
