@@ -24,6 +24,7 @@ from lvsdr.core.folding import known_texts
 from lvsdr.core.planned_situations import plan_apply
 from lvsdr.core.record import Record
 from lvsdr.core.situation import Situation
+from lvsdr.core.withdrawal import plan_withdrawal
 from lvsdr.core.workflow import apply, withdraw
 from lvsdr.errors import LvsdrError
 from lvsdr.model.compact_objects import to_rows
@@ -777,8 +778,10 @@ def happen(place: Place, data: Data, step: str, number: int) -> object:
         undo = step == "undrain"
         return done(draining.drain(profile, here, kernel, place.book, undo=undo))
     if step == "refuse_withdraw":
-        # There are two at least: a virtual server and the VIP.
-        kernel.refuse = {len(kernel.sent) + number % 2}
+        going = plan_withdrawal(place.profile(data, drained=True), kernel, place.book).todo
+        # Counted from the end: real servers come first, and may go with their services.
+        late = sum(change.key[0] != RealServer.kind for change in going)
+        kernel.refuse = {len(kernel.sent) + len(going) - 1 - number % late} if late else ()
     if step in ("withdraw", "refuse_withdraw"):
         try:
             return done(withdraw(place.profile(data, drained=True), kernel, place.book))
