@@ -49,10 +49,12 @@ class Case:
     def kernel(self) -> FakeKernel:
         plain = json.loads((self.path / "observed.json").read_text())
         links = {each["name"]: HostLink(**each) for each in plain["links"]}
-        return FakeKernel(
+        kernel = FakeKernel(
             Host(links, tuple(map(_address, plain.get("addresses", [])))),
             keyed(map(_object, plain.get("objects", []))),
         )
+        kernel.takes_along = False
+        return kernel
 
     def book(self, root: Path) -> Book:
         """Return a book that holds the case's baseline."""

@@ -73,6 +73,8 @@ class FakeKernel:
         self.torn: int | None = None
         self.vanish: Callable[[FakeKernel], None] = lambda _: None
         self.bare = bare
+        # A virtual server takes its real servers along; where not, each refusal shows by itself.
+        self.takes_along = True
         self._gone: set[str] = set()
 
     def lose_link(self, name: str) -> None:
@@ -265,11 +267,8 @@ class FakeKernel:
             raise KernelError(f"cannot {change.verb} {change.subject}", errno=errno.ENODEV)
         if change.after is None:
             del self.objects[change.key]
-            if isinstance(change.before, VirtualServer):
-                # They go with it.
-                for key in [key for key in self.objects if key[:1] == (RealServer.kind,)]:
-                    if key[1:4] == change.key[1:4]:
-                        del self.objects[key]
+            if self.takes_along and isinstance(change.before, VirtualServer):
+                self.lose(*self.children({change.key}))
         else:
             self.objects[change.key] = change.after
 

@@ -43,7 +43,9 @@ class StubbornKernel(FakeKernel):
 
 def stubborn(case: Case) -> StubbornKernel:
     plain = case.kernel()
-    return StubbornKernel(plain.bare, plain.objects)
+    kernel = StubbornKernel(plain.bare, plain.objects)
+    kernel.takes_along = plain.takes_along
+    return kernel
 
 
 def planned(case: Case, root: Path) -> Plan:
