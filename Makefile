@@ -72,9 +72,9 @@ demo: packages-demo .venv/.demo
 # these do not use. The newest kernel is there first: else what needs it comes last, and runs alone.
 test: export LVSDR_REQUIRE_ALL := 1
 test: packages-test .venv/.test
-	$(MAKE) kernel-$(NEWEST)
+	$(MAKE) kernel-$(NEWEST) $(if $(LACKING),kernel-$(WITH_IPTABLES))
 	$(MAKE) --output-sync --jobs $(JOBS) check unit docs lab-newest $(HALVES:%=lab-newest-scenarios-%) \
-		$(PARTS:%=lab-part-%)
+		$(LACKING) $(PARTS:%=lab-part-%)
 
 # A small site; a link that leads nowhere is an error.
 .PHONY: docs
@@ -101,7 +101,8 @@ PARTS := 1 2 3 4 5 6 7 8 9 10 11 12
 JOBS ?= $(shell awk -v most=$$((4 * $$(nproc))) '/^MemAvailable:/ \
 	{ fit = int($$2 / 500000); print fit < 2 ? 2 : fit < most ? fit : most }' /proc/meminfo)
 lab: .venv/.test $(if $(KERNEL),kernel-$(KERNEL))
-	$(MAKE) --output-sync --jobs $(JOBS) $(PARTS:%=lab-part-%)
+	$(if $(LACKING),$(MAKE) kernel-$(WITH_IPTABLES))
+	$(MAKE) --output-sync --jobs $(JOBS) $(LACKING) $(PARTS:%=lab-part-%)
 
 # Other kernels than that of this machine's Debian; `KERNEL=7.2` is for whatever runs in the lab.
 KERNELS := 6.12 7.2
@@ -179,7 +180,17 @@ LATER := units hints_elsewhere keep_at_rest beside_keepalived many_die killed_ke
 IN_LAB := $(PY) -m lvsdr.lab --timeout 2400 -- $(PY) -m pytest
 
 SHORTER = $(filter-out $(LONGEST) $(LATER),$(patsubst tests/lab/test_%.py,%,$(sort $(wildcard tests/lab/test_*.py))))
-part = $(shell printf 'tests/lab/test_%s.py\n' $(LONGEST) $(SHORTER) | awk -v part=$(1) -v parts=$(words $(PARTS)) \
+IN_ORDER = $(patsubst %,tests/lab/test_%.py,$(LONGEST) $(SHORTER))
+
+# Debian's User-Mode Linux has no legacy iptables since 7.2. Where that is the machine's own kernel,
+# the files that want its rules run on the newest that has them, by halves.
+WITH_IPTABLES := 6.12
+OWN_IPTABLES = $(shell find /usr/lib/uml/modules -name 'ip_tables.ko*' 2>/dev/null)
+LACKING = $(if $(LVSDR_UML)$(OWN_IPTABLES),,$(HALVES:%=lab-iptables-%))
+OF_IPTABLES = $(shell grep -lE 'ip6?tables|^from test_paths import' $(IN_ORDER))
+HERE = $(filter-out $(if $(LACKING),$(OF_IPTABLES)),$(IN_ORDER))
+
+part = $(shell printf '%s\n' $(HERE) | awk -v part=$(1) -v parts=$(words $(PARTS)) \
 	'{ turn = (NR - 1) % (2 * parts); if (turn == part - 1 || turn == 2 * parts - part) print }')
 # 6.1 now and then keeps a dead namespace's link (unregister_netdevice), for a while or for good, and
 # then no module can be loaded. It does so after these, so they come last in their part.
@@ -188,6 +199,10 @@ ordered = $(filter-out $(LAST),$(1)) $(filter $(LAST),$(1))
 
 lab-part-%: .venv/.test
 	$(IN_LAB) $(call ordered,$(call part,$*))
+
+lab-iptables-%: export LVSDR_UML = $(CURDIR)/.kernels/$(WITH_IPTABLES)
+lab-iptables-%: .venv/.test kernel-$(WITH_IPTABLES)
+	$(IN_LAB) $(shell printf '%s\n' $(OF_IPTABLES) | awk 'NR % $(words $(HALVES)) == $* - 1')
 
 # The long form of the tests that are samples in `make test`; some hours. Three kernels at
 # once: much of it is waiting, and one of them does not disturb another on two cores.
