@@ -3,7 +3,8 @@
 #
 # Root and what it changes are thrown away afterwards: the folder is the lower layer of an overlay
 # in a mount namespace of its own. The working folder is there under /here (read only), and with
-# LVSDR_OUT=FOLDER that one under /out. LVSDR_IN_PLACE=1 changes the root itself.
+# LVSDR_OUT=FOLDER that one under /out. LVSDR_IN_PLACE=1 changes the root itself, and with
+# LVSDR_CHANGES=FOLDER what it changes is kept there: the next command goes on from it.
 set -eu
 
 root=${1:?usage: in_root.sh ROOT COMMAND...}
@@ -26,8 +27,13 @@ unshare --mount --pid --fork --kill-child --propagation private sh -eu -c '
 		mount --bind "$LVSDR_ROOT" "$stage"
 		inside=$stage
 	else
-		mount -t tmpfs -o mode=0755 above "$stage"
-		mkdir "$stage/upper" "$stage/work" "$stage/root"
+		if [ -n "${LVSDR_CHANGES:-}" ]; then
+			mkdir -p "$LVSDR_CHANGES"
+			mount --bind "$LVSDR_CHANGES" "$stage"
+		else
+			mount -t tmpfs -o mode=0755 above "$stage"
+		fi
+		mkdir -p "$stage/upper" "$stage/work" "$stage/root"
 		mount -t overlay above -o \
 			"lowerdir=$LVSDR_ROOT,upperdir=$stage/upper,workdir=$stage/work" "$stage/root"
 		inside=$stage/root
