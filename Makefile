@@ -116,8 +116,9 @@ endif
 SCENARIO := test_scenarios.py::test_a_scenario_shows_its_trouble_and_that_lvsdr_ends_it
 HALVES := 1 2
 FAILOVER := test_failover.py::test_the_other_director_takes_over_and_gives_back
+COUNTERS := test_ipvs_status.py::test_counters_that_stand_still_are_said_to
 ON_NEWEST := newer test_host_state.py test_host_rules.py test_ipvs_table.py test_ipvs_control.py \
-	$(FAILOVER)
+	$(COUNTERS) $(FAILOVER)
 lab-newest $(HALVES:%=lab-newest-scenarios-%): export LVSDR_UML := $(CURDIR)/.kernels/$(NEWEST)
 lab-newest: .venv/.test kernel-$(NEWEST)
 	$(PY) -m lvsdr rehearse profiles/director.json profiles/realserver.json

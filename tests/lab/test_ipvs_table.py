@@ -50,6 +50,10 @@ WRITTEN: list[tuple[list[Object], str]] = [
         "-A -t 192.0.2.10:80 -s rr\n-a -t 192.0.2.10:80 -r 192.0.2.11:80 -g -w 7",
     ),
     (
+        [VirtualServer(WEB, "wrr"), RealServer(WEB, RIP, 80, weight=2147483647)],
+        "-A -t 192.0.2.10:80 -s wrr\n-a -t 192.0.2.10:80 -r 192.0.2.11:80 -g -w 2147483647",
+    ),
+    (
         [VirtualServer(WEB, "rr"), RealServer(WEB, RIP, 80, 0, "tunnel")],
         "-A -t 192.0.2.10:80 -s rr\n-a -t 192.0.2.10:80 -r 192.0.2.11:80 -i -w 0 --tun-type ipip",
     ),

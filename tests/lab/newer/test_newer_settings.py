@@ -21,8 +21,12 @@ from rig import (
     write,
 )
 
+from lvsdr.profile.schema import document
+
 MOST = 6
 CONN_MAX = "net/ipv4/vs/conn_max"
+# Whose ranges were measured: what a profile may say is what the kernel takes, to the end.
+RANGED = ("est_nice", "conn_lfactor", "svc_lfactor", "conn_max")
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +87,26 @@ def test_templates_of_persistent_clients_count_as_well(served: Rig) -> None:
 
     assert connections(served) == there + 2
     assert line.startswith(f"{there + 2} connections of at most")
+
+
+def test_beyond_the_range_of_a_profile_the_kernel_takes_nothing_either(
+    served: Rig, tmp_path: Path
+) -> None:
+    host, told = served.lab.director, []
+    fields = document("director")["properties"]["sysctls"]["properties"]
+    beyond = [
+        (name, value)
+        for name in RANGED
+        for value in (fields[name]["minimum"] - 1, fields[name]["maximum"] + 1)
+    ]
+    for name, value in beyond:
+        profile = write(tmp_path, director(sysctls={name: value}))
+        said = refused(host, "director", "apply", profile, expect=2)
+        assert f"/sysctls/{name}: {value} " in said
+        set_by_hand = host.run("sysctl", "-w", f"net.ipv4.vs.{name}={value}", check=False)
+        told.append((name, value, "Invalid argument" in set_by_hand.stderr))
+
+    assert told == [(name, value, True) for name, value in beyond]
 
 
 @pytest.mark.parametrize("processors", ["1", "0-99", "9999"])
