@@ -22,12 +22,14 @@ missing = $(shell for name in $(1); do \
 VENV := $(shell $(PYTHON) -I -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
 
 .PHONY: help demo test check unit lab torture bench format clean packages-demo packages-test \
-	collection collection-sanity fleet kernels lab-newest stock-firewalls packages-stock packages-torture
+	collection collection-sanity fleet kernels lab-newest lowest stock-firewalls packages-stock \
+	packages-torture
 
 help:
 	@echo 'make demo    rehearse profiles/ on a cluster in a throw-away kernel'
 	@echo 'make test    linters, unit tests and the lab; fails if anything was skipped'
 	@echo 'make check   the linters alone     make unit   the tests outside the lab'
+	@echo 'make lowest  the latter with the oldest libraries that will do'
 	@echo 'make lab     the tests in the lab  make torture  the long ones, in full'
 	@echo 'make kernels newer kernels from Debian, below .kernels; make lab KERNEL=6.12 or 7.2'
 	@echo 'make docs    the site, in build/site'
@@ -94,6 +96,14 @@ unit: .venv/.test
 	nice -n 19 $(PY) -m pytest $(EACH_CPU) tests --ignore tests/lab --cov --cov-report=
 	$(PY) -m coverage report --fail-under 98 \
 		--include '*/planner.py,*/plan_order.py,*/workflow.py,*/situation.py,*/both_roles.py,*/record.py,*/core/book.py,*/durable_file.py,*/reader/*'
+
+# The same with the oldest libraries that pyproject.toml allows: .venv has the newest.
+LOWEST = $(shell sed -n 's/^    "\([a-z0-9]*\)>=\([0-9.]*\),<.*/\1==\2/p' pyproject.toml)
+WITH_LOWEST := build/lowest/bin/python -I
+lowest: packages-test
+	$(PYTHON) -I -m venv build/lowest
+	$(WITH_LOWEST) -m pip --disable-pip-version-check install -q -e '.[dev]' $(LOWEST)
+	nice -n 19 $(WITH_LOWEST) -m pytest $(subst $(PY),$(WITH_LOWEST),$(EACH_CPU)) tests --ignore tests/lab
 
 # In twelve kernels: a boot, and what Python imports there, is five seconds of CPU time for each.
 PARTS := 1 2 3 4 5 6 7 8 9 10 11 12
