@@ -35,6 +35,8 @@ LATE = frozenset(f"/proc/sys/net/ipv6/conf/{end.link}" for end in TUNNEL_ENDS if
 FLEETING = (("qdisc", "noop"), ("qdisc", "noqueue"))
 # The kernel takes up to a second until it has heard of a carrier, and gives addresses after that.
 SETTLED = 3.0
+# The lines of the IPVS table that name its version and its columns.
+HEADER = 3
 # Links that never say that they are up.
 MUTE = {"LOOPBACK", "NOARP"}
 
@@ -124,7 +126,24 @@ def _state() -> Iterator[str]:
     for folder in SETTINGS:
         yield from _settings(folder)
     table = Path("/proc/thread-self/net/ip_vs").read_text(encoding="ascii")
-    yield from map(_without_connections, table.splitlines())
+    yield from table_lines(table)
+
+
+def table_lines(table: str) -> Iterator[str]:
+    """Yield the lines of /proc/net/ip_vs that are the same as long as the table is.
+
+    The services, each with its real servers below it, are sorted: the kernel shows them as they lie
+    in a hash table, which Linux 7 makes anew, with another key, after the last one has gone.
+    """
+    lines = table.splitlines()
+    servers: list[list[str]] = []
+    for line in map(_without_connections, lines[HEADER:]):
+        if line.startswith(" "):
+            servers[-1].append(line)
+        else:
+            servers.append([line])
+    yield from map(_without_connections, lines[:HEADER])
+    yield from chain.from_iterable(sorted(servers))
 
 
 def _without_connections(line: str) -> str:
