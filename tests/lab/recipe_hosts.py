@@ -27,6 +27,8 @@ WAITED_FOR = re.compile(r"until lvsdr (.+) \| grep -q (\w+); do sleep 1; done$")
 WRITTEN = re.compile(r"lvsdr (.+) >(\S+)$")
 UNITS = Path(__file__).parents[2] / "packaging" / "systemd"
 OWN = ("/run", "/etc/lvsdr", "/etc/keepalived", "/etc/ha.d")
+# Without it Debian's keepalived since 2.3 does not start.
+OPTIONS = "/etc/keepalived/keepalived.config-opts"
 FOLDERS = ("/run/lvsdr", "/run/lock", "/var/lock/subsys")
 # As Debian's units have them.
 FOREIGN = {
@@ -220,7 +222,10 @@ def own_files(host: Host, folder: Path) -> Iterator[OwnFiles]:
     home.mkdir()
     # What is mounted here stays here.
     mounts = "; ".join(f"mkdir -p {each}; mount -t tmpfs tmpfs {each}" for each in OWN)
-    script = f"{mounts}; mkdir -p {' '.join(FOLDERS)}; chmod 0750 /run/lvsdr; echo; exec sleep 3600"
+    kept = (
+        f'kept=$(cat {OPTIONS} 2>&1) || kept=; {mounts}; [ -z "$kept" ] || echo "$kept" >{OPTIONS}'
+    )
+    script = f"{kept}; mkdir -p {' '.join(FOLDERS)}; chmod 0750 /run/lvsdr; echo; exec sleep 3600"
     words = [
         "nsenter",
         f"--net={host.path}",
