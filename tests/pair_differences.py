@@ -34,12 +34,16 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Two directors that differ in something; `two_masters`: both answer for the VIP."""
+    """Two directors that differ in something; `two_masters`: both answer for the VIP.
+
+    From the version `heard_from` of keepalived on, only one does all the same.
+    """
 
     name: str
     one: Side
     other: Side
     two_masters: bool
+    heard_from: tuple[int, int, int] | None = None
 
     def __str__(self) -> str:
         return self.name
@@ -85,6 +89,8 @@ V3 = Side(version=3)
 SIX = Side(addresses=("fe80::7/64",), excluded=("{vip}",))
 SIX3 = Side(version=3, addresses=("fe80::7/64",), excluded=("{vip}",))
 TWO = ("{vip}", "{more}")
+# Of a list of addresses that differs.
+HEARD = (2, 3, 3)
 DIFFERENCES = (
     Difference("nothing", Side(), Side(), False),
     Difference("virtual_router_id", Side(), Side(router=250), True),
@@ -97,10 +103,14 @@ DIFFERENCES = (
         False,
     ),
     Difference("auth_pass of version 3", Side(version=3, password=password("one")), V3, False),
-    Difference("more addresses", Side(addresses=TWO), Side(), True),
-    Difference("fewer addresses", Side(), Side(addresses=TWO), True),
+    Difference("more addresses", Side(addresses=TWO), Side(), True, HEARD),
+    Difference("fewer addresses", Side(), Side(addresses=TWO), True, HEARD),
     Difference(
-        "other addresses", Side(addresses=TWO), Side(addresses=("{vip}", "192.168.1.99")), True
+        "other addresses",
+        Side(addresses=TWO),
+        Side(addresses=("{vip}", "192.168.1.99")),
+        True,
+        HEARD,
     ),
     Difference("order of addresses", Side(addresses=TWO), Side(addresses=TWO[::-1]), False),
     Difference("prefix of an address", Side(addresses=("{vip}/24",)), Side(), False),
@@ -164,11 +174,13 @@ DIFFERENCES = (
         Side(version=3, lines=_peers("{a}", source="{b}") + "\nold_unicast_checksum never"),
         True,
     ),
-    Difference("skip_check_adv_addr", Side(addresses=TWO), Side(lines="skip_check_adv_addr"), True),
+    Difference(
+        "skip_check_adv_addr", Side(addresses=TWO), Side(lines="skip_check_adv_addr"), True, HEARD
+    ),
     Difference("accept", Side(lines="no_accept"), Side(), False),
     Difference("families", SIX, Side(), True),
     Difference("family of version 3", SIX3, V3, True),
-    Difference("twice the same address", Side(addresses=("{vip}", "{vip}")), Side(), True),
+    Difference("twice the same address", Side(addresses=("{vip}", "{vip}")), Side(), True, HEARD),
     Difference("an address that is none", Side(addresses=("{vip}", "192.168.1")), Side(), False),
     Difference("down_timer_adverts", Side(lines="down_timer_adverts 5"), Side(), False),
     Difference(

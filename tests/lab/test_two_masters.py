@@ -19,6 +19,7 @@ from lvsdr.formats.keepalived.conf_syntax import lines_of
 from lvsdr.formats.keepalived.configuration import read_by_each_host
 from lvsdr.formats.keepalived.instance_writer import Vrrp
 from lvsdr.formats.keepalived.like_writer import conf_lines_like
+from lvsdr.formats.keepalived.syntax_check import installed_version
 from lvsdr.lab.lab_host import Host
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.profile.reader import read
@@ -28,6 +29,7 @@ FIRST = 100
 # It takes a director four seconds to become one, and the machine has other things to do.
 LIMIT = 60.0
 ANSWER = re.compile(r"reply from (?P<vip>[\d.]+) +\[(?P<mac>[0-9A-Fa-f:]+)\]")
+VIRTUAL = re.compile("00:00:5e:00:01:([0-9a-f]{2})$")
 NUMBERED = dict(enumerate(DIFFERENCES, FIRST))
 
 
@@ -57,8 +59,16 @@ def masters(boxes: Boxes, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
         "".join(text(each, number, which, *boxes.own) for number, each in NUMBERED.items())
         for which in (0, 1)
     ]
-    wanted = {vip(number): 1 + each.two_masters for number, each in NUMBERED.items()}
+    wanted = {vip(number): expected(each) for number, each in NUMBERED.items()}
     return answering(boxes, tmp_path_factory.mktemp("differing"), files, wanted)
+
+
+def expected(difference: Difference) -> int:
+    """Return how many masters this machine's keepalived makes of a difference."""
+    version = installed_version()
+    assert version is not None
+    heard = difference.heard_from is not None and version >= difference.heard_from
+    return 2 if difference.two_masters and not heard else 1
 
 
 def answering(
@@ -121,14 +131,18 @@ def _asked(host: Host, vips: dict[str, int]) -> dict[str, set[str]]:
     said = host.run("sh", text=f"{asking}wait\n", check=False).stdout
     found: dict[str, set[str]] = {each: set() for each in vips}
     for answer in ANSWER.finditer(said):
-        found[answer["vip"]].add(answer["mac"].lower())
+        # Linux 7.2 refuses what keepalived sets on links of use_vmac, and they answer for all that
+        # their host holds: only for its own VIP that of a virtual router is another master's.
+        router = VIRTUAL.match(answer["mac"].lower())
+        if router is None or int(router[1], 16) == int(answer["vip"].rpartition(".")[2]):
+            found[answer["vip"]].add(answer["mac"].lower())
     return found
 
 
 @pytest.mark.parametrize("number", NUMBERED, ids=lambda n: str(NUMBERED[n]))
 def test_two_masters_where_the_check_says_so(masters: dict[str, int], number: int) -> None:
     """What tests/test_keepalived_pairs.py has of the check is what two keepaliveds do."""
-    assert masters[vip(number)] == 1 + NUMBERED[number].two_masters
+    assert masters[vip(number)] == expected(NUMBERED[number])
 
 
 def test_a_pair_is_moved_host_by_host_with_one_master(boxes: Boxes, tmp_path: Path) -> None:

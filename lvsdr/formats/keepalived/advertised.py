@@ -1,8 +1,9 @@
 """What the instances of two directors have to agree in, as keepalived takes it from a file.
 
 Measured with two keepaliveds 2.2.7: where one of these differs, each throws away what the other
-says, and both are master. What does not keep them from it is left out here: the password of version
-3, what goes beyond its eighth character, the interval of version 3, the order of addresses.
+says, and both are master; from 2.3.3 on addresses that differ are heard all the same. What does not
+keep them from it is left out here: the password of version 3, what goes beyond its eighth
+character, the interval of version 3, the order of addresses.
 """
 
 from __future__ import annotations

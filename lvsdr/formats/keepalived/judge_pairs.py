@@ -9,6 +9,8 @@ from lvsdr.formats.keepalived.host_conf import HostConf, pairs_of
 from lvsdr.model.finding import ERROR, WARNING, Finding
 
 BOTH = "each throws away what the other says, and both are master"
+# Measured with 2.3.3 and 2.3.4: they take an advert that lists other addresses, and log it.
+BEFORE = "keepalived before 2.3.3 throws away what the other says, and both are master"
 Pair = tuple[Advertised, Advertised]
 
 
@@ -75,7 +77,7 @@ def _unlike(pair: Pair) -> Iterator[Finding]:
         yield _fault(pair, text, "write the same authentication for both")
     if one.addresses != other.addresses:
         text = f"virtual_ipaddress {_listed(other, one)}, and {_listed(one, other)} in {there}"
-        yield _fault(pair, text, "list the same addresses in both")
+        yield _fault(pair, text, "list the same addresses in both", BEFORE)
     if {one.checksum, other.checksum} == {"old", "never"}:
         text = f"old_unicast_checksum {'never ' * (other.checksum == 'never')}is said otherwise"
         yield _fault(pair, f"{text} in {there}", "write it in both, or in neither")
@@ -130,8 +132,8 @@ def _family(each: Advertised) -> str:
     return "IPv4" if each.router.family == "inet" else "IPv6"
 
 
-def _fault(pair: Pair, text: str, look: str) -> Finding:
-    return _finding(pair, ERROR, f"{text}: {BOTH}", look)
+def _fault(pair: Pair, text: str, look: str, what: str = BOTH) -> Finding:
+    return _finding(pair, ERROR, f"{text}: {what}", look)
 
 
 def _finding(pair: Pair, severity: str, text: str, look: str) -> Finding:
