@@ -196,6 +196,24 @@ def test_other_inits_start_it_as_well(tmp_path: Path, enabled: str) -> None:
     assert said(tmp_path) == [(KEEPALIVED, DEFAULT)]
 
 
+@pytest.mark.parametrize("unit", ["/etc", "/lib", "/usr/lib"])
+def test_where_systemd_is_the_init_a_script_behind_a_unit_starts_nothing(
+    tmp_path: Path, unit: str
+) -> None:
+    """systemd 262 removes the unit's link alone, as its own `disable` says."""
+    write(tmp_path, "/etc/rc2.d/S01keepalived", "")
+    write(tmp_path, DEFAULT, TABLE)
+    (tmp_path / "run/systemd/system").mkdir(parents=True)
+
+    without_unit = said(tmp_path)
+    write(tmp_path, f"{unit}/systemd/system/keepalived.service", "[Service]\n")
+    disabled = said(tmp_path)
+    enable(tmp_path)
+
+    assert (without_unit, disabled) == ([(KEEPALIVED, DEFAULT)], [])
+    assert said(tmp_path) == [(KEEPALIVED, DEFAULT)]
+
+
 def test_what_is_masked_does_not_start(tmp_path: Path) -> None:
     write(tmp_path, "/etc/rc2.d/S01keepalived", "")
     (tmp_path / "etc/systemd/system").mkdir(parents=True)

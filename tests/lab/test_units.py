@@ -36,9 +36,14 @@ class Booted:
     host: Host
     parent: int
 
+    @property
+    def first(self) -> str:
+        """Return the process id of systemd, nothing before it is there."""
+        asked = ("ps", "-o", "pid=", "--ppid", str(self.parent))
+        return self.host.run(*asked, check=False).stdout.strip()
+
     def inside(self, *words: str) -> subprocess.CompletedProcess[str]:
-        first = self.host.run("ps", "-o", "pid=", "--ppid", str(self.parent)).stdout.strip()
-        nsenter = ("nsenter", f"--target={first}", "--mount", "--pid")
+        nsenter = ("nsenter", f"--target={self.first}", "--mount", "--pid")
         return self.host.run(*nsenter, *words, check=False, timeout=PATIENCE)
 
     def systemctl(self, *words: str) -> subprocess.CompletedProcess[str]:
@@ -124,6 +129,7 @@ def systemd(host: Host, folder: Path) -> Iterator[Booted]:
         )
     made = Booted(host, process.pid)
     try:
+        assert settled(lambda: made.first != "", True, PATIENCE), log.read_text()
         assert settled(
             lambda: made.systemctl("is-active", "lab.target").stdout, "active\n", PATIENCE
         ), (log.read_text(), made.systemctl("is-active", "lab.target"))

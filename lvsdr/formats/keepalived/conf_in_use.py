@@ -27,12 +27,12 @@ LONG = {"--use-file": "f", "--config-id": "i"}
 # Which of its parts run: all, or those that are named.
 ONLY = {"--vrrp": "P", "--check": "C"}
 # What is there where systemd, or an init of SysV's or OpenRC's, starts it at boot.
-ENABLED = (
-    "etc/systemd/system/*.wants/keepalived.service",
-    "etc/rc[2-5].d/S[0-9][0-9]keepalived",
-    "etc/runlevels/*/keepalived",
-)
+WANTED = "etc/systemd/system/*.wants/keepalived.service"
+SCRIPTS = ("etc/rc[2-5].d/S[0-9][0-9]keepalived", "etc/runlevels/*/keepalived")
 UNIT = "etc/systemd/system/keepalived.service"
+# sd_booted(3): it is there where systemd is the init. A unit hides a script of its name from it.
+SYSTEMD = "run/systemd/system"
+UNITS = (UNIT, "usr/lib/systemd/system/keepalived.service", "lib/systemd/system/keepalived.service")
 # Where distributions keep the arguments of their units and scripts, and in which variable.
 ARGUMENTS = {
     "etc/default/keepalived": "DAEMON_ARGS",
@@ -163,7 +163,10 @@ def _starts_at_boot(root: Path) -> bool:
     except OSError:
         # It is no link, or not there.
         masked = False
-    return not masked and any(any(root.glob(each)) for each in ENABLED)
+    # A script stays enabled: systemd since 260 no longer disables it together with the unit.
+    hidden = (root / SYSTEMD).is_dir() and any((root / each).exists() for each in UNITS)
+    enabled = (WANTED,) if hidden else (WANTED, *SCRIPTS)
+    return not masked and any(any(root.glob(each)) for each in enabled)
 
 
 def is_namespace_of_boot(proc: Path) -> bool:
