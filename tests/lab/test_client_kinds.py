@@ -56,7 +56,7 @@ def test_over_ipv6_it_is_told_as_well(tmp_path: Path) -> None:
         serving(six.lab.realservers[0], six.services),
     ):
         six.apply()
-        words = ("director", "verify", six.director, "--seconds", "1")
+        words = ("director", "verify", six.director, "--seconds", "3")
         with asked(six.lab.client, VIP6, pause=0.05) as answers:
             settled(lambda: len(answers) > 1, True)
             before = verified(six.lab.director, *words, expect=0)
