@@ -178,7 +178,9 @@ FAULTS = [
         f"ip address del {DIP}/24 dev eth0; ip address add fd00::a/64 dev eth0 nodad || true",
         "DIP-MISSING",
         "eth0",
-        "ip route replace default via 192.168.1.1 dev eth0",
+        # The VIP comes after the director's own address again.
+        f"ip route replace default via 192.168.1.1 dev eth0; ip address del {VIP}/32 dev eth0;"
+        f" ip address add {VIP}/32 dev eth0 label eth0:0",
         place="director",
         instead=f"ip address add {DIP}/24 dev eth0",
     ),
