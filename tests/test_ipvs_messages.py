@@ -332,6 +332,25 @@ def test_a_broken_length_is_never_sent() -> None:
     wire.close()
 
 
+@pytest.mark.parametrize(
+    ("most_bytes", "most_requests", "counts"),
+    [(1 << 20, 1 << 10, [7]), (1 << 20, 3, [3, 3, 1]), (300, 100, [2, 2, 2, 1]), (1, 1, [1] * 7)],
+)
+def test_a_send_has_as_much_as_its_socket_takes(
+    most_bytes: int, most_requests: int, counts: list[int]
+) -> None:
+    """Of IPv4 each real server is a message of 140 bytes; one that is too large goes alone."""
+    wire = Listing()
+    wire.most_bytes, wire.most_requests = most_bytes, most_requests
+    todo = [Change(None, server) for server in servers(7)]
+
+    sends = list(ipvs_batch.batches(wire, todo))
+
+    assert [len(each) for each in sends] == counts
+    assert [change for each in sends for change, _, _ in each] == todo
+    wire.close()
+
+
 def test_answers_that_do_not_come_are_an_error_and_no_consent() -> None:
     wire = Listing()
 

@@ -50,7 +50,7 @@ def replay(path: Path) -> float:
     with LinuxKernel() as kernel:
         wire = kernel._sockets.ipvs
         sends = []
-        for some in ipvs_batch._batches(todo):
+        for some in ipvs_batch.batches(wire, todo):
             packed = bytearray()
             for _, command, attributes in some:
                 length = HEADER.size + GENERIC.size + len(attributes)

@@ -13,15 +13,25 @@ from typing import TypeVar
 
 import pytest
 from rig import lvsdr, refused, write
-from witnesses import ipvsadm, netlink_writes
+from witnesses import captured, ipvsadm, netlink_writes, writes_in
 
 from lvsdr.errors import KernelError
 from lvsdr.kernel.linux import LinuxKernel
+from lvsdr.kernel.netlink import ipvs_messages
+from lvsdr.kernel.netlink.netlink_messages import (
+    GENERIC,
+    HEADER,
+    NLMSG_NOOP,
+    REQUEST,
+    pack_message,
+)
 from lvsdr.kernel.netlink.netlink_socket import SO_RCVBUFFORCE
+from lvsdr.kernel.tables import ipvs_batch
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.lab_host import Host
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.late_dataclasses import replace
 
 T = TypeVar("T")
 
@@ -219,6 +229,71 @@ def test_refusals_that_found_no_room_are_no_consent(host: Host) -> None:
         on(host, cramped)
 
     assert error.value.errno == errno.ENOBUFS
+
+
+# --- what goes in one send -----------------------------------------------------------------------
+
+
+def test_a_change_of_many_real_servers_is_one_send(host: Host) -> None:
+    """Of as many as the witness can hear at once."""
+    servers = real_servers(900)
+    on(host, lambda kernel: kernel.execute(additions(VirtualServer(service()), *servers)))
+
+    with captured(host, "nlmon0") as packets:
+        out = tuple(Change(each, replace(each, weight=0)) for each in servers)
+        on(host, lambda kernel: kernel.execute(out))
+
+    heard = (list(writes_in(int.from_bytes(each[14:16]), each[16:])) for each in packets)
+    assert [each for each in heard if each] == [["SET_DEST"] * 900]
+    assert {line.split()[-1] for line in ipvsadm(host)[1:]} == {"0"}
+
+
+def test_what_is_more_than_a_send_goes_in_as_few_as_can_be(host: Host) -> None:
+    servers = real_servers(5000)
+    todo = additions(VirtualServer(service()), *servers)
+
+    def sends(kernel: LinuxKernel) -> tuple[list[int], int]:
+        wire = kernel._sockets.ipvs
+        kernel.execute(todo)
+        return [len(each) for each in ipvs_batch.batches(wire, todo)], wire.most_bytes
+
+    counts, most = on(host, sends)
+
+    # Of IPv4 each is a message of 140 bytes.
+    assert counts == [1872, 1872, 1257]
+    assert most == 262_096
+    assert len(ipvsadm(host)) == 5001
+
+
+def test_a_send_has_as_many_bytes_as_the_kernel_takes(host: Host) -> None:
+    """Messages that ask for nothing, and one more."""
+
+    def answers(kernel: LinuxKernel, more: int) -> int:
+        wire = kernel._sockets.ipvs
+        count, rest = divmod(wire.most_bytes, HEADER.size)
+        assert rest == 0
+        return len(wire.batch(pack_message(NLMSG_NOOP, b"", 0, 0) * (count + more)))
+
+    assert on(host, partial(answers, more=0)) == 0
+    with pytest.raises(OSError, match="Message too long"):
+        on(host, partial(answers, more=1))
+
+
+def test_as_many_refusals_as_a_send_may_have_are_heard(host: Host) -> None:
+    """Of twice as many some are thrown away, and that is an error."""
+
+    def answers(kernel: LinuxKernel, times: int) -> int:
+        wire = kernel._sockets.ipvs
+        count = times * wire.most_requests
+        first = wire.sequence(count)
+        body = GENERIC.pack(ipvs_messages.DEL_SERVICE, 1) + ipvs_messages.identity(service())
+        numbers = range(first, first + count)
+        each = (pack_message(wire.family, body, number, REQUEST) for number in numbers)
+        return len(wire.batch(b"".join(each)))
+
+    assert on(host, partial(answers, times=1)) == 2047
+    with pytest.raises(OSError, match="No buffer space"):
+        on(host, partial(answers, times=2))
 
 
 # --- mh ------------------------------------------------------------------------------------------

@@ -55,9 +55,9 @@ def frames_about(frames: Iterable[bytes], mac: str, addresses: Iterable[str]) ->
 def _tcpdump(host: Host, link: str, file: Path, only: str) -> Iterator[subprocess.Popen[str]]:
     # The kernel keeps a place of this size for each frame until tcpdump is scheduled: with the
     # default, of 256 kB, there are eight places, and a burst overflows them.
-    size = 70_000 if link == "nlmon0" else 2_000
+    size = 130_000 if link == "nlmon0" else 2_000
     words = ["tcpdump", "-Z", "root", "-i", link, "-U", "--immediate-mode", "-w", str(file)]
-    words += ["-s", str(size), "-B", "16384"]
+    words += ["-s", str(size), "-B", "32768"]
     wanted = [f"({only}) or ether proto 0x88b5"] if only else []
     command = ["nsenter", f"--net={host.path}", "--", *words, *wanted]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tcpdump:

@@ -36,11 +36,19 @@ from lvsdr.kernel.netlink.netlink_messages import (
 # linux/netlink.h, linux/genetlink.h; the socket module knows but a few of them.
 NETLINK_ROUTE, NETLINK_GENERIC, SOL_NETLINK = 0, 16, 270
 NETLINK_CAP_ACK, NETLINK_EXT_ACK = 10, 11
-SO_RCVBUFFORCE = 33
+SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33
 GENL_CONTROL, GET_FAMILY, FAMILY_ID, FAMILY_NAME = 16, 3, 1, 2
 
-# The default holds 277 refusals of a batch; the kernel throws away what finds no room.
+# The kernel takes twice as much. The default holds 277 refusals of a batch; the kernel throws away
+# what finds no room.
 ROOM = 1 << 20
+# What the kernel counts for a refusal, 768 to 960 bytes.
+REFUSAL = 1 << 10
+# Of this, too, it takes twice as much: so many bytes go in one send, 1,800 real servers. Others who
+# write to the table wait meanwhile.
+ROOM_TO_SEND = 1 << 17
+# netlink_sendmsg(): it wants so many bytes of the send buffer for itself.
+KEPT_OF_ROOM = 32
 # The kernel fills at most 32 KiB in one go, whatever the room.
 LARGEST_REPLY = 1 << 16
 # The ports of the sockets that are open: what they ask for is told to those who listen, too.
@@ -52,6 +60,8 @@ class NetlinkSocket:
 
     # No port: 0 is the kernel's own.
     _port = 0
+    # What a batch may have: so many bytes, and so many requests, each of which may be refused.
+    most_bytes, most_requests = 1 << 16, 256
 
     def __init__(self, protocol: int) -> None:
         self._socket = socket.socket(
@@ -102,8 +112,9 @@ class NetlinkSocket:
     def batch(self, requests: bytes | bytearray) -> Mapping[int, Refused]:
         """Send many requests at once; return the refusals by their sequence numbers.
 
-        The requests must not ask for acknowledgements, for only refusals matter. Raises OSError
-        where refusals were lost: then it is unknown what was refused.
+        The requests must not ask for acknowledgements, for only refusals matter. There may be
+        `most_requests`, and `most_bytes` of them. Raises OSError where refusals were lost: then it
+        is unknown what was refused.
         """
         assert lengths_add_up(requests), "a broken length ends the batch, and nobody would be told"
         # To a message that is nothing but a wish to be answered, the kernel says that it came
@@ -148,13 +159,22 @@ class NetlinkSocket:
 
     def _prepare(self) -> None:
         self._socket.bind((0, 0))
-        try:
-            self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, ROOM)
-        except PermissionError:
-            # Half of what it takes: still the answers to 500 requests, more than one batch has.
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
+        self._make_room(socket.SO_SNDBUF, SO_SNDBUFFORCE, ROOM_TO_SEND)
+        self._make_room(socket.SO_RCVBUF, SO_RCVBUFFORCE, ROOM)
+        # The last of all is the one that says that it came to the end.
+        end = HEADER.size + KEPT_OF_ROOM
+        self.most_bytes = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) - end
+        answers = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // REFUSAL
+        self.most_requests = max(1, answers - 1)
         for option in (NETLINK_CAP_ACK, NETLINK_EXT_ACK):
             self._try_option(option)
+
+    def _make_room(self, option: int, forced: int, size: int) -> None:
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, forced, size)
+        except PermissionError:
+            # As much as the host's settings allow.
+            self._socket.setsockopt(socket.SOL_SOCKET, option, size)
 
     def _try_option(self, option: int) -> None:
         # Kernels before 4.12 lack the words to an errno, those before 4.20 strict checking.

@@ -15,9 +15,6 @@ from lvsdr.model.change import Change
 from lvsdr.model.ipvs import SERVER_KINDS, RealServer, Service, VirtualServer
 from lvsdr.model.late_dataclasses import replace
 
-# As many as find room in one send, and their refusals in the socket's receive buffer.
-LARGEST = 1 << 16
-
 SERVICE_COMMANDS = {
     "+": ipvs_messages.NEW_SERVICE,
     "-": ipvs_messages.DEL_SERVICE,
@@ -49,21 +46,23 @@ def execute(socket: GenericSocket, changes: Sequence[Change]) -> None:
 
     The kernel does not stop at a refusal: of the changes after it, some have been carried out.
     """
-    for batch in _batches(changes):
+    for batch in batches(socket, changes):
         for refused in _sent(socket, batch):
             raise refused
 
 
 def attempt(socket: GenericSocket, changes: Sequence[Change]) -> list[KernelError]:
     """Carry out changes of servers as far as possible; return the errors of the others."""
-    return [refused for batch in _batches(changes) for refused in _sent(socket, batch)]
+    return [refused for batch in batches(socket, changes) for refused in _sent(socket, batch)]
 
 
-def _batches(changes: Sequence[Change]) -> Iterator[list[Request]]:
+def batches(socket: GenericSocket, changes: Sequence[Change]) -> Iterator[list[Request]]:
+    """Yield the requests for the changes, in order: each time as many as go in one send."""
     batch, size = list[Request](), 0
     for request in requests(changes):
         length = HEADER.size + GENERIC.size + len(request[2])
-        if size + length > LARGEST:
+        full = size + length > socket.most_bytes or len(batch) == socket.most_requests
+        if batch and full:
             yield batch
             batch, size = [], 0
         batch.append(request)
