@@ -116,13 +116,20 @@ def real_server_of(key: Key) -> RealServer:
 
     Raises TypeError or ValueError where the key is that of none.
     """
-    _, protocol, named, rest, rip, port = key
+    *_, rip, port = key
+    service = service_of_key(key[1:-2])
+    return RealServer(service, parsed_address(str(rip)), int(port), 0)
+
+
+def service_of_key(key: Key) -> Service:
+    """Return the service that has a key; raise TypeError or ValueError where it is that of none."""
+    protocol, named, rest = key
     if protocol == "fwmark":
         service = Service(str(protocol), fwmark=int(named), family=str(rest))
     else:
         vip = parsed_address(str(named))
         service = Service(str(protocol), vip, int(rest), family=FAMILIES[vip.version])
-    return RealServer(interned(service), parsed_address(str(rip)), int(port), 0)
+    return interned(service)
 
 
 # Real servers follow one another, and a service's are told apart without reading it again.

@@ -10,6 +10,7 @@ import pytest
 
 from lvsdr.errors import KernelError
 from lvsdr.kernel.linux import LinuxKernel
+from lvsdr.kernel.netlink.ipvs_messages import GET_DEST
 from lvsdr.lab.cluster import hosts
 from lvsdr.lab.lab_host import Host
 from lvsdr.model.change import Change
@@ -163,6 +164,34 @@ def test_what_we_delete_is_gone(empty: Host, objects: list[Object], line: str) -
     carry_out(empty, *(Change(item, None) for item in reversed(objects)))
 
     assert shown(empty) == ""
+
+
+def test_few_of_many_are_asked_for_and_found_as_all_are_listed(empty: Host) -> None:
+    kinds = (WEB, DNS, WEB6, STREAM, MARK, MARK6)
+    more = [Service("tcp", ip_address("192.0.2.20"), port) for port in range(1, 60)]
+    servers = [VirtualServer(each, "rr") for each in (*kinds, *more)]
+    reals = [RealServer(WEB, RIP, 80), RealServer(MARK6, RIP6, 0, weight=3)]
+    carry_out(empty, *(Change(None, item) for item in (*servers, *reals)))
+    absent = VirtualServer(Service("tcp", ip_address("192.0.2.30"), 1)).key
+    wanted = [*(VirtualServer(each).key for each in kinds), *(it.key for it in reals), absent]
+
+    def asked(kernel: LinuxKernel) -> tuple[object, object, list[int]]:
+        listed = kernel.observe(wanted)
+        wire, sent = kernel._sockets.ipvs, list[int]()
+        before = wire.dump
+
+        def dump(command: int, attributes: bytes = b"") -> Iterator[tuple[memoryview, int]]:
+            sent.append(command)
+            return before(command, attributes)
+
+        wire.dump = dump  # type: ignore[method-assign]
+        return listed, kernel.observe(wanted), sent
+
+    first, again, dumps = on(empty, asked)
+
+    assert first == again == keyed([*servers[:6], *reals])
+    # Real servers are listed, of the services that have some that are sought; no services are.
+    assert dumps == [GET_DEST, GET_DEST]
 
 
 def test_a_change_is_a_change_and_not_a_deletion(empty: Host) -> None:

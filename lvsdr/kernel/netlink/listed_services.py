@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import struct
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -19,6 +20,7 @@ from lvsdr.kernel.netlink.netlink_messages import (
     as_number,
     decode_message,
     each_message,
+    malformed,
     unpack_attributes,
     unpack_message,
 )
@@ -33,6 +35,19 @@ def virtual_servers(wire: GenericSocket) -> Iterator[VirtualServer]:
     """Yield the virtual servers of the namespace; raises OSError."""
     for message in each_message(wire.dump(ipvs_messages.GET_SERVICE)):
         yield decode_message(message, _virtual_server)
+
+
+def virtual_server(wire: GenericSocket, service: Service) -> VirtualServer | None:
+    """Return one virtual server of the namespace, None where it is not there; raises OSError."""
+    try:
+        answer = wire.ask_family(ipvs_messages.GET_SERVICE, ipvs_messages.identity(service))
+    except OSError as error:
+        if error.errno == errno.ESRCH:
+            return None
+        raise
+    if answer is None:
+        raise malformed()
+    return decode_message(answer, _virtual_server)
 
 
 def of_service(message: memoryview) -> tuple[Service, Attributes]:

@@ -7,10 +7,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, S
 from lvsdr.kernel.kernel_errors import reading
 from lvsdr.kernel.netlink import ipvs_dump, listed_services
 from lvsdr.kernel.netlink.open_sockets import Sockets
-from lvsdr.model.ipvs import RealServer, Service, VirtualServer, by_service
+from lvsdr.model.ipvs import SERVER_KINDS, RealServer, Service, VirtualServer, by_service
 from lvsdr.model.objects import NOTHING, Key, Objects
+from lvsdr.model.plain_data import service_of_key
 
 __all__ = ["Servers", "whole_table"]
+
+# To ask for one takes as long as to list so many.
+APART = 8
 
 
 class Servers:
@@ -18,10 +22,12 @@ class Servers:
 
     def __init__(self, sockets: Sockets) -> None:
         self._sockets = sockets
+        # How many there were when all were listed last.
+        self._listed = 0
 
     def observe(self, keys: Set[Key], likely: Objects) -> Iterator[VirtualServer | RealServer]:
         """Yield those of the servers `keys` that are there; as `likely` says, that very object."""
-        every = self.every()
+        every = self._few({key[1:4] for key in keys if key[0] in SERVER_KINDS})
         rips: dict[Key, list[str]] = {}
         # Before a first apply there is nothing to look for, and that may be much.
         for key in keys if every else ():
@@ -68,7 +74,18 @@ class Servers:
 
     def every(self) -> list[VirtualServer]:
         with reading("the virtual servers"):
-            return list(listed_services.virtual_servers(self._sockets.ipvs))
+            found = list(listed_services.virtual_servers(self._sockets.ipvs))
+        self._listed = len(found)
+        return found
+
+    def _few(self, keys: Set[Key]) -> list[VirtualServer]:
+        """Return at least the virtual servers that have one of `keys` for Service.key."""
+        if len(keys) * APART > self._listed:
+            return self.every()
+        with reading("the virtual servers"):
+            services = map(service_of_key, sorted(keys, key=str))
+            found = [listed_services.virtual_server(self._sockets.ipvs, each) for each in services]
+        return [server for server in found if server is not None]
 
     def real_servers(
         self, service: Service, likely: Iterable[RealServer] = (), rips: Collection[str] = ()
