@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from fake import FakeKernel
 from fuzz.profiles import times
+from lvsdr.core import book as books
 from lvsdr.core import draining, health_state
 from lvsdr.core.out_of_service import out_of_service
 from lvsdr.core.planned_situations import plan_apply, plan_standby
@@ -66,7 +67,16 @@ class Kept(Place):
         return replace(made, sorry_servers=sorry, health=self.health, own_health=self.own_health)
 
     def set_down(self, data: Data, changes: Mapping[Key, Down | None]) -> Situation:
-        return health_state.set_down(self.profile(data), changes, self.kernel, self.book)
+        situation = health_state.set_down(self.profile(data), changes, self.kernel, self.book)
+        self.must_be_known()
+        return situation
+
+    def must_be_known(self) -> None:
+        """See that what is taken for the record without reading it is what is read."""
+        known, last = self.book.load(), dict(books._LAST)
+        books._LAST.clear()
+        assert self.book.load() == known
+        books._LAST.update(last)
 
     def down(self, *numbers: int, how: Down | None = DEAD, port: int = 80) -> Situation:
         """Take real servers of TWO out, or back where `how` is None."""

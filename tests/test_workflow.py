@@ -300,11 +300,11 @@ class FullBook(Book):
     full_at = 0
     saves = 0
 
-    def save(self, record: Record) -> None:
+    def save(self, record: Record, *, known: bool = False) -> None:
         type(self).saves += 1
         if type(self).saves > type(self).full_at:
             raise CannotRun("cannot write it: no space left on device (ENOSPC)")
-        super().save(record)
+        super().save(record, known=known)
 
 
 def full(root: Path, full_at: int) -> Book:

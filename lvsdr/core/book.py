@@ -16,24 +16,17 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lvsdr.core import durable_file, lock
-from lvsdr.core.columns_on_disk import decoded_head, head_of, known_by, places_of
+from lvsdr.core.columns_on_disk import TextMark, decoded_head, head_of, known_by, places_of
 from lvsdr.core.record import Record
-from lvsdr.core.record_columns import ColumnsText, joined
+from lvsdr.core.record_columns import joined
 from lvsdr.core.record_decoding import FORMAT, FORMATS, Lie, record_of
-from lvsdr.core.record_text import (
-    claims_text,
-    down_rows,
-    entry_of,
-    intents_text,
-    listed,
-    text_entry,
-)
+from lvsdr.core.record_text import text_of
 from lvsdr.core.unfolding import unfolded
 from lvsdr.core.written_record import as_written
 from lvsdr.core.written_servers import Columns
 from lvsdr.errors import CannotRun
 from lvsdr.model.ipvs import RealServer
-from lvsdr.model.late_dataclasses import asdict, dataclass
+from lvsdr.model.late_dataclasses import dataclass, replace
 
 ROOT = Path("/run/lvsdr")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -105,16 +98,24 @@ class Book:
             self._must_be_ours(plain)
             return record_of(plain, folding=True, columns=Columns(places, self._understood))
 
-    def save(self, record: Record) -> None:
-        """Write the record so that it is whole on disk, whatever happens; an empty one goes."""
+    def save(self, record: Record, *, known: bool = False) -> None:
+        """Write the record so that it is whole on disk, whatever happens; an empty one goes.
+
+        Where it is `known` this process need not read it again: what is folded in it is what would
+        be if it did.
+        """
+        mark = TextMark() if known and self.path in _LAST and not record.intents else None
         try:
             self._make_root()
             if (record := as_written(record)) == Record():
                 durable_file.remove_file(self.path)
-            else:
-                durable_file.replace_file(self.path, self._text(record))
+                return
+            start = {"format": FORMAT, "boot": _boot(), "namespace": self.namespace}
+            durable_file.replace_file(self.path, text_of(record, start, mark))
         except OSError as error:
             raise _unusable("write", self.path, error) from error
+        if mark is not None:
+            _LAST[self.path] = mark.mark(), replace(record, notes=())
 
     @contextmanager
     def locked(self, timeout: float) -> Iterator[None]:
@@ -160,38 +161,6 @@ class Book:
             raise PermissionError(errno.EPERM, "not a directory of this user", str(self.root))
         if seen.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise PermissionError(errno.EPERM, "others may write that directory", str(self.root))
-
-    def _text(self, record: Record) -> Iterator[str]:
-        """Yield the record as JSON, in pieces: a large one need not be in memory twice."""
-        head = {"format": FORMAT, "boot": _boot(), "namespace": self.namespace}
-        yield json.dumps(head)[:-1]
-        yield ',\n"baseline": '
-        found = ((key, before) for key, before in record.baseline.items() if before is not None)
-        yield from listed(entry_of(key, before) for key, before in found)
-        # Most of what is claimed was not there before: that is said by their number alone.
-        folded = sum(each.mark.count for it in record.folded.values() for each in it.values())
-        absent = sum(before is None for before in record.baseline.values())
-        yield f',\n"absent": {absent + folded},\n"claims": '
-        columns = ColumnsText()
-        yield from claims_text(record, columns)
-        yield ',\n"intents": '
-        yield from intents_text(record)
-        if record.links:
-            yield f',\n"links": {json.dumps(dict(record.links))}'
-        if record.origins:
-            origins = {owner: asdict(origin) for owner, origin in record.origins.items()}
-            yield f',\n"origins": {json.dumps(origins)}'
-        if record.texts:
-            texts = {owner: text_entry(text) for owner, text in record.texts.items()}
-            yield f',\n"texts": {json.dumps(texts)}'
-        if record.down:
-            down = {owner: down_rows(each) for owner, each in record.down.items()}
-            yield f',\n"down": {json.dumps(down)}'
-        for name, owned in (("drained", record.drained), ("given_back", record.given_back)):
-            if owned:
-                rows = {owner: sorted(map(list, keys), key=str) for owner, keys in owned.items()}
-                yield f',\n"{name}": {json.dumps(rows)}'
-        yield from columns.text()
 
     def _parse(
         self, text: bytes | bytearray, known: Iterable[RealServer] = (), *, folding: bool = False

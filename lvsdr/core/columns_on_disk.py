@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -58,6 +58,29 @@ class Place:
             return text.encode() in self.text()
         except ValueError:
             return True
+
+
+Run = tuple[OpenFile, int, int]
+"""From where to where a part of a record is copied, in bytes: columns that follow one another."""
+
+
+def runs_of(places: Iterable[Place]) -> Iterator[Run]:
+    """Yield where the columns at `places` are, in their order."""
+    return joined_runs((each.file, each.offset, each.offset + each.size) for each in places)
+
+
+def joined_runs(runs: Iterable[Run]) -> Iterator[Run]:
+    """Yield `runs` in their order, those that follow one another in one."""
+    whole: Run | None = None
+    for run in runs:
+        if whole is not None and (whole[0], whole[2] + len(SEPARATOR)) == run[:2]:
+            whole = whole[0], whole[1], run[2]
+            continue
+        if whole is not None:
+            yield whole
+        whole = run
+    if whole is not None:
+        yield whole
 
 
 def named(text: bytes | memoryview) -> str:
@@ -146,9 +169,34 @@ def known_by(text: bytes | bytearray) -> bytes:
 
     A keeper would have it in memory for ever.
     """
-    if len(text) <= _SHORT:
-        return bytes(text)
-    # Not on a small host, whose plan would wait for it.
-    from lvsdr.model.blake2 import blake2b  # noqa: PLC0415
+    mark = TextMark()
+    mark.add(text)
+    return mark.mark()
 
-    return blake2b(text, digest_size=32).digest()
+
+class TextMark:
+    """Finds out by what a text is known again that comes in pieces."""
+
+    __slots__ = ("_digest", "_start")
+
+    def __init__(self) -> None:
+        self._start = bytearray()
+        self._digest: Any = None
+
+    def add(self, piece: bytes | bytearray) -> None:
+        """Take the next piece."""
+        if self._digest is None and len(self._start) + len(piece) <= _SHORT:
+            self._start += piece
+            return
+        if self._digest is None:
+            # Not on a small host, whose plan would wait for it.
+            from lvsdr.model.blake2 import blake2b  # noqa: PLC0415
+
+            self._digest = blake2b(self._start, digest_size=32)
+        self._digest.update(piece)
+
+    def mark(self) -> bytes:
+        """Return by what all that has come is known."""
+        if self._digest is None:
+            return bytes(self._start)
+        return bytes(self._digest.digest())

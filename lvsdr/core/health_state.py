@@ -10,7 +10,7 @@ from lvsdr.core.out_of_service import out_of_service
 from lvsdr.core.partial_plans import must_be_whole, partial_plan, weighed
 from lvsdr.core.record import Record, owner_of
 from lvsdr.core.situation import Situation
-from lvsdr.core.unfolding import unfolded
+from lvsdr.core.unfolding import unfolded_at
 from lvsdr.core.workflow import converge
 from lvsdr.model.health import REMOVE, Down
 from lvsdr.model.ipvs import RealServer
@@ -18,9 +18,15 @@ from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import Key
 from lvsdr.model.profile import DirectorProfile
 
+Servers = Mapping[Key, RealServer]
+
 
 def set_down(
-    profile: DirectorProfile, changes: Mapping[Key, Down | None], kernel: Kernel, book: Book
+    profile: DirectorProfile,
+    changes: Mapping[Key, Down | None],
+    kernel: Kernel,
+    book: Book,
+    servers: Servers | None = None,
 ) -> Situation:
     """Take real servers out as `changes` says, None: back into service; or leave all and raise.
 
@@ -30,37 +36,45 @@ def set_down(
     server away, and for weight 0 of a real server that they have. A real server that was never
     applied, though its service was, is passed over. Whoever is drained stays out.
 
-    Returns how it stood before. Raises CannotRun where an apply was cut off, ProfileError where
-    another profile of this host has one of them too.
+    `servers` are those of the profile by their keys, for whoever has them at hand: of very many
+    they are not sought then. Returns how it stood before. Raises CannotRun where an apply was cut
+    off, ProfileError where another profile of this host has one of them too.
     """
-    situation = plan_down(profile, changes, kernel, book)
+    situation = plan_down(profile, changes, kernel, book, servers)
     converge(situation, kernel, book)
     return situation
 
 
 def plan_down(
-    profile: DirectorProfile, changes: Mapping[Key, Down | None], kernel: Kernel, book: Book
+    profile: DirectorProfile,
+    changes: Mapping[Key, Down | None],
+    kernel: Kernel,
+    book: Book,
+    servers: Servers | None = None,
 ) -> Situation:
     """Return what is between this host and one where `changes` are done; touch nothing."""
     record = _record_for(changes, book)
     must_be_whole(profile, record, f"change what serves of profile {profile.name}")
-    return _plan(profile, changes, kernel, record)
+    if servers is None:
+        servers = {each.key: each for each in profile.real_servers if each.key in changes}
+    named = {key: servers[key] for key in changes if key in servers}
+    return _plan(profile, changes, named, kernel, record)
 
 
 def _record_for(keys: Iterable[Key], book: Book) -> Record:
     """Return the record, in which the services of `keys` are not folded."""
-    record = book.load(folding=True)
-    services = {key[1:4] for key in keys}
-    folded = (each for some in record.folded.values() for each in some.items())
-    return unfolded(record, [it.mark.said for key, it in folded if key not in services])
+    return unfolded_at(book.load(folding=True), {key[1:4] for key in keys})
 
 
 def _plan(
-    profile: DirectorProfile, changes: Mapping[Key, Down | None], kernel: Kernel, record: Record
+    profile: DirectorProfile,
+    changes: Mapping[Key, Down | None],
+    named: Servers,
+    kernel: Kernel,
+    record: Record,
 ) -> Situation:
     owner = owner_of(profile)
     before = out_of_service(owner, record)
-    named = {each.key: each for each in profile.real_servers if each.key in changes}
     known = {key: server for key, server in named.items() if _is_known(server, owner, record)}
     told = {key: each for key, each in changes.items() if each is None or key in known}
     every = {**before.down, **told}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from operator import itemgetter
 
 from lvsdr.errors import ProfileError
 from lvsdr.model.folded_servers import FoldedServers, Mark, ProfileText
@@ -81,7 +82,7 @@ class Record:
     def sysctls_of(self, owner: str) -> Mapping[Key, Sysctl]:
         """Return the sysctls that go back when `owner` lets go."""
         # Sought first: of the rest there may be many.
-        if not any(key[0] == Sysctl.kind for key in self._keys(owner)):
+        if Sysctl.kind not in map(itemgetter(0), self._keys(owner)):
             return {}
         given_back = self.baseline_of(owner).items()
         return {key: before for key, before in given_back if isinstance(before, Sysctl)}

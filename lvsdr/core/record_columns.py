@@ -9,10 +9,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Any
 
-from lvsdr.core.columns_on_disk import END, SEPARATOR, START, OpenFile, Place, named
+from lvsdr.core.columns_on_disk import (
+    END,
+    SEPARATOR,
+    START,
+    OpenFile,
+    Place,
+    Run,
+    joined_runs,
+    named,
+    runs_of,
+)
 from lvsdr.model.folded_servers import FoldedServers, Mark
 from lvsdr.model.ipvs import RealServer, Service
 from lvsdr.model.plain_data import SERVICE_FIELDS, service_of
@@ -23,10 +34,8 @@ Plain = dict[str, Any]
 APART = ("object", "service", "said", "listed")
 # Bytes that are copied at once.
 COPIED = 1 << 16
-
-
-Run = tuple[OpenFile, int, int]
-"""From where to where a part of a record is copied, in bytes."""
+# The end of a record without columns.
+ALONE = "}\n"
 
 
 def whole(entry: Plain, columns: Any) -> Plain:
@@ -111,7 +120,11 @@ class ColumnsText:
     """The columns of a record that is written: apart from their entries, in the same order."""
 
     def __init__(self) -> None:
-        self._pieces: list[str | Place] = []
+        self._pieces: list[str | Run] = []
+
+    def __bool__(self) -> bool:
+        """Return whether there are any."""
+        return bool(self._pieces)
 
     def without(self, row: Plain) -> Plain | list[Any]:
         """Return an entry without its columns, which are kept for `text`."""
@@ -124,18 +137,20 @@ class ColumnsText:
 
     def of_folded(self, servers: FoldedServers) -> Plain | list[Any]:
         """Return the entry of real servers that are as they were read, without their columns."""
-        place = servers.place
-        entry = servers.entry
-        if isinstance(entry, dict):
-            return self.without(entry)
-        assert isinstance(place, Place), "a list has its columns elsewhere"
-        self._pieces.append(place)
-        return entry
+        if isinstance(servers.entry, dict):
+            return self.without(servers.entry)
+        assert isinstance(servers.place, Place), "a list has its columns elsewhere"
+        self.elsewhere(runs_of([servers.place]))
+        return servers.entry
+
+    def elsewhere(self, runs: Iterable[Run]) -> None:
+        """Keep columns for `text` that are on disk, of entries that are written already."""
+        self._pieces += runs
 
     def text(self) -> Iterator[str]:
         """Yield the columns in JSON, and the end of the record; raises OSError."""
         if not self._pieces:
-            yield "}\n"
+            yield ALONE
             return
         separator = START
         for piece in self._runs():
@@ -149,21 +164,11 @@ class ColumnsText:
 
     def _runs(self) -> Iterator[str | Run]:
         """Yield texts, and where there are some on disk that follow one another, in one."""
-        run: Run | None = None
-        for piece in self._pieces:
-            if isinstance(piece, str):
-                if run is not None:
-                    yield run
-                run = None
-                yield piece
-                continue
-            follows = run is not None and run[::2] == (piece.file, piece.offset - len(SEPARATOR))
-            if run is not None and not follows:
-                yield run
-            first = run[1] if run is not None and follows else piece.offset
-            run = piece.file, first, piece.offset + piece.size
-        if run is not None:
-            yield run
+        for on_disk, pieces in groupby(self._pieces, lambda piece: type(piece) is not str):
+            if on_disk:
+                yield from joined_runs(piece for piece in pieces if not isinstance(piece, str))
+            else:
+                yield from pieces
 
 
 def _copied(file: OpenFile, first: int, last: int) -> Iterator[str]:

@@ -93,7 +93,9 @@ class Situation:
         `seen` are the objects as they are by now. `listed` tells by what real servers are known.
         """
         left = self.record.claims.get(self.owner, {}) if self.partial else {}
-        others = {key: item for key, item in left.items() if key not in self.baseline}
+        others = dict(left)
+        for key in self.baseline:
+            others.pop(key, None)
         # What the checker of another program has set, lvsdr has not.
         more = others or self.out.lifted
         desired = {**others, **self.desired, **self.out.lifted} if more else self.desired

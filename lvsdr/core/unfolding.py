@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 
 from lvsdr.core.record import Record
+from lvsdr.model.folded_servers import FoldedServers
 from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import Key, Object
 
@@ -15,33 +16,53 @@ def unfolded(record: Record, kept: Iterable[str]) -> Record:
     No two profiles have one of them: what two have to do with is not folded.
     """
     known = set(kept)
-    opened = {
-        (owner, key): servers
-        for owner, some in record.folded.items()
-        for key, servers in some.items()
-        if servers.mark.said not in known
-    }
-    if not opened:
+    return _opened(
+        record,
+        {
+            owner: {key: each for key, each in some.items() if each.mark.said not in known}
+            for owner, some in record.folded.items()
+        },
+    )
+
+
+def unfolded_at(record: Record, services: Set[Key]) -> Record:
+    """Return the record in which none of `services`, known by Service.key, is folded.
+
+    Of the others nothing is looked at.
+    """
+    return _opened(
+        record,
+        {
+            owner: {key: some[key] for key in services if key in some}
+            for owner, some in record.folded.items()
+        },
+    )
+
+
+def _opened(record: Record, opened: Mapping[str, Mapping[Key, FoldedServers]]) -> Record:
+    """Return the record in which the real servers that are `opened` are objects."""
+    if not any(opened.values()):
         return record
-    claims = {each: dict(items) for each, items in record.claims.items()}
-    marks = {each: dict(items) for each, items in record.marks.items()}
+    claims, marks, folded = dict(record.claims), dict(record.marks), dict(record.folded)
     baseline = dict(record.baseline)
-    for (each, key), servers in opened.items():
-        made: dict[Key, Object] = {server.key: server for server in servers.unfolded()}
-        for gone in servers.apart:
-            # What is an object is as it is claimed, in the place where it was.
-            made[gone] = claims[each].pop(gone)
-        claims[each].update(made)
-        baseline.update(dict.fromkeys(made))
-        marks.setdefault(each, {})[key] = servers.mark
-    folded = {
-        each: {key: servers for key, servers in some.items() if (each, key) not in opened}
-        for each, some in record.folded.items()
-    }
+    for owner, some in opened.items():
+        if not some:
+            continue
+        held, known, left = dict(claims[owner]), dict(marks.get(owner, {})), dict(folded[owner])
+        for key, servers in some.items():
+            made: dict[Key, Object] = {server.key: server for server in servers.unfolded()}
+            for gone in servers.apart:
+                # What is an object is as it is claimed, in the place where it was.
+                made[gone] = held.pop(gone)
+            held.update(made)
+            baseline.update(dict.fromkeys(made))
+            known[key] = servers.mark
+            del left[key]
+        claims[owner], marks[owner], folded[owner] = held, known, left
     return replace(
         record,
         claims=claims,
         baseline=baseline,
         marks=marks,
-        folded={each: some for each, some in folded.items() if some},
+        folded={owner: some for owner, some in folded.items() if some},
     )

@@ -122,7 +122,8 @@ def converge(
             next(steps, None)
         after = situation.record_after(before, listed, seen)
         next(steps, None)
-        _save(book, before, after)
+        # Who changes a part of it changes another part soon.
+        _save(book, before, after, known=situation.partial)
         # Those that are left.
         deque(steps, maxlen=0)
         # Done: whoever asks us to stop now would be told that it was undone.
@@ -203,9 +204,9 @@ def _done_all_the_same(todo: Plan, kernel: Kernel) -> Iterator[str]:
     yield from (f"done, and not undone: {change.sign} {change.subject}" for change in done)
 
 
-def _save(book: Book, before: Record, after: Record) -> None:
+def _save(book: Book, before: Record, after: Record, *, known: bool = False) -> None:
     if after != before:
-        book.save(after)
+        book.save(after, known=known)
 
 
 def _undo(situation: Situation, kernel: Kernel, failure: BaseException) -> Plan:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from enum import Enum
+from operator import itemgetter
 from pathlib import Path
 
 from lvsdr.core.book import Book
@@ -217,5 +218,5 @@ def _but_for_weights(claims: Objects) -> Objects:
 def _of_a_standby(profile: DirectorProfile, claims: Objects) -> bool:
     """Return whether the record has a standby: no VIP of ours, and no daemon of a director's."""
     if profile.vips_owner == "lvsdr" and profile.vips:
-        return not any(isinstance(each, Address) for each in claims.values())
+        return Address.kind not in map(itemgetter(0), claims)
     return {each.state for each in claims.values() if isinstance(each, SyncDaemon)} == {"backup"}

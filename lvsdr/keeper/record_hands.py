@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
+from itertools import islice
 
 from lvsdr.core.book import Book
 from lvsdr.core.health_state import plan_down, set_down
@@ -11,6 +13,8 @@ from lvsdr.core.out_of_service import OutOfService, out_of_service
 from lvsdr.errors import CannotRun, LvsdrError
 from lvsdr.keeper.director_health import Changes
 from lvsdr.keeper.kept_profile import KeptProfile, State
+from lvsdr.model.ipvs import RealServer
+from lvsdr.model.objects import Key
 from lvsdr.model.profile import DirectorProfile
 
 
@@ -19,6 +23,8 @@ class RecordHands:
 
     def __init__(self, kept: KeptProfile, kernel: Kernel, book: Book) -> None:
         self._kept, self._kernel, self._book = kept, kernel, book
+        self._profile: DirectorProfile | None = None
+        self._servers: Mapping[Key, RealServer] = {}
 
     def out(self) -> OutOfService:
         """Return who is down because of checks, and who is drained."""
@@ -30,11 +36,10 @@ class RecordHands:
         What is made when it is first needed would take longer than all the rest, while clients are
         still sent to whoever has died.
         """
-        profile = self._kept.profile
-        assert isinstance(profile, DirectorProfile), "only a director has health checks"
-        some = {each.key: None for each in profile.real_servers[:1]}
+        profile, servers = self._known()
+        some = dict.fromkeys(islice(servers, 1))
         with suppress(LvsdrError):
-            plan_down(profile, some, self._kernel, self._book)
+            plan_down(profile, some, self._kernel, self._book, servers)
 
     def carry_out(self, changes: Changes) -> None:
         """Take out, or put back; raises LvsdrError, also where another lvsdr is at work."""
@@ -44,12 +49,19 @@ class RecordHands:
             wish = self._kept.wish()
             if wish.state is State.NOTHING:
                 raise CannotRun(wish.reason)
-            profile = self._kept.profile
-            assert isinstance(profile, DirectorProfile), "only a director has health checks"
+            profile, servers = self._known()
             try:
-                set_down(profile, changes, self._kernel, self._book)
+                set_down(profile, changes, self._kernel, self._book, servers)
             except LvsdrError:
                 # Half an answer may be waiting in its sockets.
                 self._kernel.reopen()
                 raise
             self._kept.written()
+
+    def _known(self) -> tuple[DirectorProfile, Mapping[Key, RealServer]]:
+        """Return the profile, and its real servers by their keys: of many, sought once."""
+        profile = self._kept.profile
+        assert isinstance(profile, DirectorProfile), "only a director has health checks"
+        if profile is not self._profile:
+            self._profile, self._servers = profile, {it.key: it for it in profile.real_servers}
+        return profile, self._servers

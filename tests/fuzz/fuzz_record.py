@@ -15,8 +15,10 @@ from pathlib import Path
 from fuzz.mutations import atheris, run
 
 with atheris.instrument_imports(include=["lvsdr", "json", "ipaddress"]):
-    from lvsdr.core.book import Book
+    from lvsdr.core.book import BOOT_ID, Book
     from lvsdr.core.record import Record
+    from lvsdr.core.record_decoding import FORMAT
+    from lvsdr.core.record_text import text_of
     from lvsdr.errors import CannotRun
     from lvsdr.model.health import REMOVE, WEIGHT, Down
     from lvsdr.model.ipvs import RealServer, Service, VirtualServer
@@ -59,7 +61,8 @@ def one(raw: bytes) -> None:
 
 def written(record: Record) -> bytes:
     """Return `record` as it lies on disk."""
-    return "".join(BOOK._text(record)).encode()
+    start = {"format": FORMAT, "boot": BOOT_ID.read_text().strip(), "namespace": BOOK.namespace}
+    return "".join(text_of(record, start, None)).encode()
 
 
 def seeds() -> Iterator[bytes]:
