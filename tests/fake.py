@@ -353,7 +353,7 @@ class FakeSession(Session):
         self.shared: list[SharedMac] = []
         self.frames_lost = 0
 
-    def kernel(self) -> FakeKernel:
+    def kernel(self, pause: Callable[[], None] | None = None) -> FakeKernel:
         return self._kernel
 
     def book(self) -> Book:

@@ -632,7 +632,7 @@ class LongLooks(Kept):
     def started(self) -> Looks:
         looks = super().started()
         self.slowly = Slowly(self.kernel, self.go)
-        self.background = BackgroundLook(lambda: self.slowly)
+        self.background = BackgroundLook(lambda _: self.slowly)
         looks._background = self.background
         return looks
 

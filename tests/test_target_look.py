@@ -27,7 +27,7 @@ class Scene:
         self.first = self.look.now(PROFILE)
 
     @contextmanager
-    def opened(self) -> Iterator[FakeKernel]:
+    def opened(self, _: Callable[[], None]) -> Iterator[FakeKernel]:
         assert self.go.wait(10.0)
         if self.fails:
             raise CannotRun("cannot open a socket")

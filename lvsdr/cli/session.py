@@ -87,13 +87,13 @@ class Session(Neighbourhood):
             inspect = partial(host.inspect, table=False)
             return container_cable.container_host_of(profile, inside, number, inspect)
 
-    def kernel(self) -> AbstractContextManager[Kernel]:
-        """Return the kernel of this host."""
+    def kernel(self, pause: Callable[[], None] | None = None) -> AbstractContextManager[Kernel]:
+        """Return the kernel of this host; `pause` is called before each request to it."""
         from lvsdr.kernel.linux import LinuxKernel
         from lvsdr.kernel.process_needs import require_proc
 
         require_proc()
-        return self.timed(LinuxKernel())
+        return self.timed(LinuxKernel(pause))
 
     def timed(self, kernel: AbstractContextManager[Kernel]) -> AbstractContextManager[Kernel]:
         """Return the kernel, its verbs timed where `--timings` asks for it."""

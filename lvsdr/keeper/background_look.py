@@ -14,6 +14,7 @@ from threading import Thread
 
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.errors import LvsdrError
+from lvsdr.keeper.gentle_pace import GentlePace
 from lvsdr.model.closed_on_exit import Closing
 
 # What tells by a kernel whether all is as it should be.
@@ -23,10 +24,16 @@ LONG = 0.05
 
 
 class BackgroundLook(Closing):
-    """One look at a time, by a kernel of its own that `open_kernel` opens in the thread."""
+    """One look at a time, by a kernel of its own that `open_kernel` opens in the thread.
 
-    def __init__(self, open_kernel: Callable[[], AbstractContextManager[Kernel]]) -> None:
+    It is given what is to be called before each request, so that the look is made at a gentle pace.
+    """
+
+    def __init__(
+        self, open_kernel: Callable[[Callable[[], None]], AbstractContextManager[Kernel]]
+    ) -> None:
         self._open = open_kernel
+        self._pace = GentlePace()
         self._done = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._thread: Thread | None = None
         self._well = False
@@ -59,6 +66,7 @@ class BackgroundLook(Closing):
 
     def close(self) -> None:
         """Wait for the end of the look that is under way."""
+        self._pace.hurry()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
@@ -66,7 +74,8 @@ class BackgroundLook(Closing):
 
     def _look(self, looks: Sequence[AsKept]) -> None:
         try:
-            with suppress(LvsdrError), self._open() as kernel:
+            self._pace.begin()
+            with suppress(LvsdrError), self._open(self._pace) as kernel:
                 # Why it cannot be looked at is told by the look that follows.
                 self._well = all(look(kernel) for look in looks)
         finally:

@@ -48,10 +48,10 @@ if TYPE_CHECKING:
 
 
 class LinuxKernel(Closing):
-    """Observe objects and execute changes; a context manager that closes its sockets."""
+    """Observe objects, execute changes, and close the sockets; each request follows a `pause`."""
 
-    def __init__(self) -> None:
-        self._sockets = Sockets()
+    def __init__(self, pause: Callable[[], None] | None = None) -> None:
+        self._sockets = Sockets(pause)
         self._addresses = Addresses(self._sockets)
         self._tables: Mapping[str, Table] = {
             "sysctl": sysctls.Sysctls(self._sockets),

@@ -284,5 +284,5 @@ class FaultySession(Session):
         super().__init__()
         self._refusal = refusal
 
-    def kernel(self) -> FaultyKernel:
+    def kernel(self, pause: Callable[[], None] | None = None) -> FaultyKernel:
         return FaultyKernel(self._refusal)

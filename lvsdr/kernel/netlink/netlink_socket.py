@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
 from lvsdr.kernel.netlink.netlink_messages import (
@@ -62,6 +62,8 @@ class NetlinkSocket:
     _port = 0
     # What a batch may have: so many bytes, and so many requests, each of which may be refused.
     most_bytes, most_requests = 1 << 16, 256
+    # Is called before each request, where there is one.
+    pause: Callable[[], None] | None = None
 
     def __init__(self, protocol: int) -> None:
         self._socket = socket.socket(
@@ -97,6 +99,7 @@ class NetlinkSocket:
 
         The next answer overwrites it. Raises OSError.
         """
+        self._may_pause()
         sequence = self.sequence()
         self._socket.send(pack_message(kind, body, sequence, REQUEST | flags))
         while True:
@@ -137,6 +140,7 @@ class NetlinkSocket:
         EINTR where the kernel's list changed during the dump, raised at the end of the dump, so
         that the socket can be used again.
         """
+        self._may_pause()
         sequence, whole = self.sequence(), True
         self._socket.send(pack_message(kind, body, sequence, REQUEST | DUMP))
         while True:
@@ -156,6 +160,10 @@ class NetlinkSocket:
                         raise OSError(errno.EINTR, os.strerror(errno.EINTR))
                     return
                 yield part, len(part)
+
+    def _may_pause(self) -> None:
+        if self.pause is not None:
+            self.pause()
 
     def _prepare(self) -> None:
         self._socket.bind((0, 0))

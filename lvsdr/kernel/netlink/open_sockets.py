@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from lvsdr.errors import CannotRun
@@ -12,9 +13,13 @@ from lvsdr.model.closed_on_exit import Closing
 
 
 class Sockets(Closing):
-    """Our netlink sockets and pyroute2's, of the namespace in which they are opened."""
+    """Our netlink sockets and pyroute2's, of the namespace in which they are opened.
 
-    def __init__(self) -> None:
+    `pause` is called before each request of ours.
+    """
+
+    def __init__(self, pause: Callable[[], None] | None = None) -> None:
+        self._pause = pause
         self._rtnetlink: RouteSocket | None = None
         self._route: Any = None
         self._ipvs: GenericSocket | None = None
@@ -25,6 +30,7 @@ class Sockets(Closing):
         if self._rtnetlink is None:
             with explained("open a route socket"):
                 self._rtnetlink = RouteSocket()
+            self._rtnetlink.pause = self._pause
         return self._rtnetlink
 
     @property
@@ -48,6 +54,7 @@ class Sockets(Closing):
                     self._ipvs = GenericSocket("IPVS")
                 except FileNotFoundError as error:
                     raise _no_ipvs() from error
+            self._ipvs.pause = self._pause
         return self._ipvs
 
     def need_ipvs(self) -> None:
