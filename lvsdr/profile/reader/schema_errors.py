@@ -47,6 +47,10 @@ def refusal_of(keyword: str, mistake: Mistake) -> Refusal:
     return EXPLANATIONS[keyword](mistake)
 
 
+# How people name what a check of a request would need for HTTPS.
+OF_TLS = frozenset({"https", "tls", "ssl"})
+
+
 def _unknown(mistake: Mistake) -> Refusal:
     known = list(mistake.field["properties"])
     unknown = [name for name in mistake.value if name not in mistake.field["properties"]]
@@ -57,7 +61,9 @@ def _unknown(mistake: Mistake) -> Refusal:
     hint = f"the fields here: {named}"
     if len(named) > MOST_NAMED:
         hint = "the fields here are listed in lvsdr-profile(5)"
-    if near in known:
+    if name.lower() in OF_TLS and "http" in (*known, mistake.name):
+        hint = 'no check speaks TLS: write "path", or let keepalived check, by SSL_GET'
+    elif near in known:
         hint = f"did you mean {near}"
     elif near is not None:
         hint = f"{near} belongs in {homes[near]}"
