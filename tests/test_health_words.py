@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 from lvsdr.keeper import health_words
-from lvsdr.keeper.path_states import Sight
+from lvsdr.keeper.path_states import PROGRAMS, Sight
 from lvsdr.model.ipvs import RealServer, Service
 
 WEB = Service("tcp", ip_address("192.0.2.10"), 80)
@@ -24,6 +24,14 @@ def test_who_serves_in_the_end_is_told() -> None:
         "its sorry server 192.0.2.99 does",
         "all are out of service",
         "the last ones stay as they are",
+    ]
+
+
+def test_programs_that_say_nothing_are_no_side() -> None:
+    assert [health_words.sight(PROGRAMS, seen) for seen in Sight] == [
+        "some programs of checks say nothing: they cannot be started, or a link is down: nothing is"
+        " taken out for that",
+        "all programs of checks say something again",
     ]
 
 

@@ -157,13 +157,63 @@ def test_exit_code_0_serves_and_all_else_does_not() -> None:
     assert checked("sleep 60", timeout=0.1).why == "the command took too long"
 
 
-def test_a_command_that_cannot_be_run_is_a_failed_check() -> None:
-    with CommandChecker({7: Command(("/no/such/check",), 5.0)}) as checker:
+def test_a_command_that_cannot_be_started_says_nothing() -> None:
+    """That it is not there, or that we may start no more, is no fault of the real server's."""
+    commands = {7: Command(("/no/such/check",), 5.0)}
+    with CommandChecker(commands) as checker:
         checker.begin([7], 1.0)
         (result,) = checker.results(1.0)
 
-    assert not result.ok
+    assert (result.ok, result.silent) == (False, True)
     assert "/no/such/check" in result.why
+
+
+def test_one_that_has_waited_and_cannot_be_started_says_nothing_either() -> None:
+    commands = {1: Command(shell("exit 3"), 5.0), 7: Command(("/no/such/check",), 5.0)}
+    with CommandChecker(commands, at_once=1) as checker:
+        checker.begin([1, 7], monotonic())
+        found = soon(lambda: checker.results(monotonic()), 2)
+
+    assert [(each.number, each.silent) for each in results(found)] == [(1, False), (7, True)]
+
+
+@pytest.mark.parametrize(
+    ("link", "up", "silent"),
+    [
+        ("eth0", (True, True), False),
+        ("eth0", (False, True), True),
+        ("eth0", (True, False), True),
+        # It is not known on which link it asks, or there is no way there.
+        ("", (False, False), False),
+        (None, (True, True), True),
+    ],
+)
+def test_one_that_fails_while_its_link_is_down_says_nothing(
+    link: str | None, up: tuple[bool, bool], silent: bool
+) -> None:
+    asked = list[str]()
+
+    def runs(name: str) -> bool:
+        asked.append(name)
+        return up[len(asked) - 1]
+
+    with CommandChecker({7: Command(shell("exit 3"), 5.0, link)}, runs=runs) as checker:
+        checker.begin([7], monotonic())
+        (result,) = results(soon(lambda: checker.results(monotonic())))
+
+    assert (result.why, result.silent) == ("the command says 3", silent)
+
+
+def test_one_that_serves_is_taken_at_its_word_whatever_the_link_is_like() -> None:
+    with CommandChecker({7: Command(shell("exit 0"), 5.0, "eth0")}, runs=lambda _: False) as made:
+        made.begin([7], monotonic())
+        (result,) = results(soon(lambda: made.results(monotonic())))
+
+    assert (result.ok, result.silent) == (True, False)
+
+
+def results(found: list[object]) -> list[CheckResult]:
+    return [each for each in found if isinstance(each, CheckResult)]
 
 
 def test_a_check_under_way_is_not_begun_again() -> None:

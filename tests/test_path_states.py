@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from lvsdr.keeper.path_states import Checked, PathStates, Sight, Turn
+from lvsdr.keeper.path_states import PROGRAMS, Checked, PathStates, Sight, Turn
 from lvsdr.keeper.timetable import Timetable
 from lvsdr.model.health import TRIES, TRIES_IN_DOUBT, CheckResult
 
@@ -59,6 +59,44 @@ def test_the_reason_is_the_last_one() -> None:
     states.take([refused(0, 1.0)])
 
     assert states.down() == {0: "refuses the connection"}
+
+
+PROGRAM = Checked(fall=1, rise=1, side="eth0", proves=False)
+
+
+def test_a_program_that_says_nothing_takes_nobody_out_though_others_are_heard() -> None:
+    states = PathStates([LAN, PROGRAM, PROGRAM])
+
+    turns = [
+        turn
+        for at in range(20)
+        for turn in states.take([good(0, at + 0.2), silent(1, at), silent(2, at)])
+    ]
+
+    assert turns == []
+    assert states.sights() == [(PROGRAMS, Sight.BLIND)]
+    assert states.blind == (PROGRAMS,)
+
+
+def test_programs_see_again_once_each_says_something() -> None:
+    states = PathStates([PROGRAM, PROGRAM], {1: "the command says 1"})
+    states.take([silent(0, 0.0), silent(1, 0.0)])
+
+    first = states.take([good(0, 1.0)])
+    second = states.take([refused(1, 1.0)])
+    third = states.take([refused(0, 2.0)])
+
+    assert (first, second) == ([], [])
+    assert third == [Turn(0, up=False, why="refuses the connection")]
+    assert states.sights() == [(PROGRAMS, Sight.BLIND), (PROGRAMS, Sight.SEES)]
+    assert states.down() == {0: "refuses the connection", 1: "refuses the connection"}
+
+
+def test_who_is_down_by_a_program_stays_so_while_it_says_nothing() -> None:
+    states = PathStates([PROGRAM], {0: "the command says 1"})
+
+    assert states.take([silent(0, at) for at in range(5)]) == []
+    assert states.down() == {0: "the command says 1"}
 
 
 def test_the_silent_is_down_where_another_was_heard_during_its_check() -> None:

@@ -18,10 +18,13 @@ from lvsdr.model.health import CommandCheck, HttpCheck
 from lvsdr.model.path import RealServerRoute
 from lvsdr.wire.checks.link_checker import LinkChecker
 from lvsdr.wire.checks.path_checker import PathChecker
+from lvsdr.wire.link_flags import link_runs
 
 Numbered = tuple[int, Target]
 # HTTP by ordinary connections of the kernel's.
 SOCKETS = "sockets"
+# Where a program that fails says nothing of the real server.
+NO_WAYS = ("no-route", "no-source")
 
 
 def open_checkers(
@@ -47,7 +50,7 @@ def _askings(
         numbers = frozenset(number for number, _ in each)
         if kind == "command":
             commands = {number: _command(target) for number, target in each}
-            yield Asking(CommandChecker(commands), numbers)
+            yield Asking(CommandChecker(commands, runs=link_runs), numbers)
         elif kind == SOCKETS:
             from lvsdr.wire.checks.http_socket_checker import HttpSocketChecker
 
@@ -107,4 +110,7 @@ def _command(target: Target) -> Command:
     assert isinstance(check, CommandCheck), "it is asked by a command"
     vip = "-" if path.vip is None else str(path.vip)
     words = (*check.words, vip, str(path.port), str(path.rip))
-    return Command(words, target.health.timeout)
+    link = None if target.route in NO_WAYS else ""
+    if isinstance(target.route, RealServerRoute):
+        link = target.route.link
+    return Command(words, target.health.timeout, link)

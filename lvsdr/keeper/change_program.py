@@ -64,6 +64,8 @@ class ChangeProgram(Closing):
             assert isinstance(ended.token, HealthEvent), "tokens are events here"
             if ended.code == 0:
                 self._failing = False
+            elif ended.refused:
+                self._fails(ended.token, ended.refused)
             elif ended.late:
                 self._fails(ended.token, f"it took longer than {LONGEST:.0f} s, and was killed")
             elif ended.code is None:

@@ -25,12 +25,13 @@ class Ended:
     """A program that has ended: the `token` it was started with, and how it ended.
 
     `code` is its exit code, None where a signal ended it; `late` where that was ours, for it took
-    too long.
+    too long. One that was never started has `refused`, in words.
     """
 
     token: object
     code: int | None
     late: bool = False
+    refused: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -92,9 +93,8 @@ class ChildProcesses(Closing):
             token, words, seconds = self._waiting.popleft()
             try:
                 self._spawn(token, words, now + seconds)
-            except CannotRun:
-                # Whoever has asked for it is told as of one that cannot be run.
-                found.append(Ended(token, 127))
+            except CannotRun as refused:
+                found.append(Ended(token, None, refused=refused.message))
         return found
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lvsdr.keeper.check_targets import WORDS
-from lvsdr.keeper.path_states import Sight
+from lvsdr.keeper.path_states import PROGRAMS, Sight
 from lvsdr.model.health import REMOVE, Down
 from lvsdr.model.ipvs import RealServer, Service
 
@@ -39,7 +39,11 @@ def place(side: str) -> str:
 def sight(side: str, seen: Sight) -> str:
     """Return what has come about with a side."""
     blind = seen is Sight.BLIND
-    if side == "no-route":
+    if side == PROGRAMS:
+        said = f"all {side} say something again"
+        if blind:
+            said = f"some {side} say nothing: they cannot be started, or a link is down"
+    elif side == "no-route":
         # Others that lack something here are never asked, and so not missed.
         said = f"this host has {'no way' if blind else 'a way'} to real servers"
         said += "" if blind else " again"

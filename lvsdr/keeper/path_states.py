@@ -28,6 +28,10 @@ _BLIND_AFTER = 2
 _FINELY, _LONG = 64, 2.0
 
 
+# In place of a side: the programs that check, of which one says nothing.
+PROGRAMS = "programs of checks"
+
+
 class Sight(Enum):
     """What has come about with one side of us."""
 
@@ -122,6 +126,8 @@ class PathStates:
             timeouts.setdefault(each.side, set()).add(each.timeout)
         self._sides = {name: _Side(sorted(each)) for name, each in timeouts.items()}
         self._sights: list[tuple[str, Sight]] = []
+        # Whose programs say nothing.
+        self._mute: set[int] = set()
 
     def take(self, results: Sequence[CheckResult], since: float = math.inf) -> list[Turn]:
         """Return the paths that change with `results`.
@@ -177,7 +183,8 @@ class PathStates:
     @property
     def blind(self) -> tuple[str, ...]:
         """Return the sides on which nobody is heard."""
-        return tuple(name for name, it in self._sides.items() if it.blind_since is not None)
+        blind = [name for name, it in self._sides.items() if it.blind_since is not None]
+        return (*blind, PROGRAMS) if self._mute else tuple(blind)
 
     @property
     def has_heard(self) -> bool:
@@ -186,6 +193,12 @@ class PathStates:
 
     def _after(self, result: CheckResult) -> Iterator[Turn]:
         path, each = self._paths[result.number], self._checked[result.number]
+        if not each.proves:
+            self._note_program(result)
+            if result.silent:
+                # Neither good nor bad, and so those before it are in no row with what comes.
+                path.unseen, path.against = path.unseen + 1, 0
+                return
         if result.silent and path.up and not self._counts(result, path, each):
             return
         path.unseen = 0
@@ -203,6 +216,16 @@ class PathStates:
         if path.against >= each.fall:
             path.up, path.against = False, 0
             yield Turn(result.number, up=False, why=path.why)
+
+    def _note_program(self, result: CheckResult) -> None:
+        """Note whether a program says something; what says nothing may do so for all of them."""
+        before = bool(self._mute)
+        if result.silent:
+            self._mute.add(result.number)
+        else:
+            self._mute.discard(result.number)
+        if bool(self._mute) != before:
+            self._sights.append((PROGRAMS, Sight.SEES if before else Sight.BLIND))
 
     def _counts(self, result: CheckResult, path: _Path, each: Checked) -> bool:
         """Return whether somebody was heard in the midst of a silent check."""

@@ -43,6 +43,15 @@ def has_carrier(wire: socket.socket, link: str) -> bool:
     return bool(flags & UP and carrier)
 
 
+def link_runs(link: str) -> bool:
+    """Return whether a link of this namespace is there, up, and has a carrier."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as wire:
+        try:
+            return has_carrier(wire, link)
+        except OSError:
+            return False
+
+
 def require_neighbours(wire: socket.socket, link: str) -> None:
     """Raise CannotRun where nobody on the link, to which a packet socket is bound, can be asked."""
     flags = link_flags(wire, link)

@@ -6,10 +6,11 @@ import http.server
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic, sleep
 
 import pytest
 from keepers import Keeper, keeping
@@ -26,6 +27,7 @@ from rig import (
     settled,
     virtual_server,
 )
+from test_health import link_down
 from witnesses import ipvsadm
 
 from lvsdr.lab.lab_host import Host
@@ -152,7 +154,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     folder = tmp_path_factory.mktemp("kinds")
     program = folder / "check"
     # As keepalived's misc checks get it, and more: VIP, port, RIP.
-    program.write_text(f'#!/bin/sh\ntest ! -e {folder}/"$3" && test "$1:$2" = {VIP}:{PROGRAM}\n')
+    program.write_text(
+        f'#!/bin/sh\ntest ! -e {folder}/"$3" && test "$1:$2" = {VIP}:{PROGRAM} && '
+        "ip link show eth0 | grep -q LOWER_UP\n"
+    )
     program.chmod(0o755)
     for part in (folder, *folder.parents):
         if part.stat().st_mode & 0o022 and not part.stat().st_mode & 0o1000:
@@ -265,3 +270,41 @@ def test_a_program_says_who_serves_and_who_does_not_is_removed(made: Made, kept:
 
     assert out == [f"{RIPS[1]}:{PROGRAM}"]
     assert back == 2
+
+
+def test_a_program_that_cannot_be_started_takes_nobody_out(made: Made, kept: Keeper) -> None:
+    """It is being upgraded, say: that is no word of it."""
+    service, program = f"-t {VIP}:{PROGRAM}", made.folder / "check"
+    with all_served(made, 0):
+        assert settled(lambda: set(made.weights(service).values()), {"1"}, 15) == {"1"}
+        program.rename(program.with_name("elsewhere"))
+        # Each is to be asked twice, and one failure is enough.
+        fewest = least(lambda: len(made.weights(service)), 6.0)
+        told = "BLIND" in kept.kinds
+        program.with_name("elsewhere").rename(program)
+        sees = kept.has("SEES")
+
+    assert (fewest, told, sees) == (2, True, True), kept.events
+
+
+def test_a_program_that_fails_while_our_own_link_is_down_takes_nobody_out(
+    made: Made, kept: Keeper
+) -> None:
+    service = f"-t {VIP}:{PROGRAM}"
+    with all_served(made, 0):
+        assert settled(lambda: set(made.weights(service).values()), {"1"}, 15) == {"1"}
+        up = link_down(made.rig.lab.director)
+        fewest = least(lambda: len(made.weights(service)), 6.0)
+        up()
+        after = least(lambda: len(made.weights(service)), 4.0)
+
+    assert (fewest, after) == (2, 2), kept.events
+
+
+def least(look: Callable[[], int], seconds: float) -> int:
+    """Return the least that is seen in so many seconds."""
+    found, until = look(), monotonic() + seconds
+    while monotonic() < until:
+        found = min(found, look())
+        sleep(0.1)
+    return found

@@ -62,7 +62,7 @@ def _unknown(mistake: Mistake) -> Refusal:
     if len(named) > MOST_NAMED:
         hint = "the fields here are listed in lvsdr-profile(5)"
     if name.lower() in OF_TLS and "http" in (*known, mistake.name):
-        hint = 'no check speaks TLS: write "path", or let keepalived check, by SSL_GET'
+        hint = 'no check speaks TLS: write "path", or name a command that does'
     elif near in known:
         hint = f"did you mean {near}"
     elif near is not None:
