@@ -152,7 +152,14 @@ def _opened(path: Path) -> int:
     fault = _fault(os.fstat(descriptor))
     if fault:
         os.close(descriptor)
-        raise CannotRun(f"cannot trust {path}: {fault}", hints=[f"rm {path}"])
+        # It may be anything, as a profile in the place of the FIFO: nothing to be removed unseen.
+        raise CannotRun(
+            f"cannot trust {path}: {fault}",
+            hints=[
+                "name the FIFO of keepalived's notify_fifo: root's alone, and made where there is"
+                " none; what this is tells ls -l"
+            ],
+        )
     return descriptor
 
 

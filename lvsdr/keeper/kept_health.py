@@ -89,6 +89,8 @@ class KeptHealth(Closing):
         if self._files is not None or has_checks(profile):
             self._refuse_misfit(profile)
             _refuse_unsafe(profile)
+        if self._files is not None:
+            self._files.must_be_ours()
 
     def begin(self, now: float, *, changed: bool = True) -> None:
         """Begin to check, or look what has changed; raises LvsdrError where that cannot be done."""

@@ -39,7 +39,7 @@ class TrackFileHands:
 
     def begin(self) -> None:
         """Make the files that are missing, and read those that are there; raises CannotRun."""
-        self._must_be_ours()
+        self.must_be_ours()
         for server in self._servers():
             if self._look(server) is None:
                 self._write(server, up=server.key not in self._out)
@@ -95,7 +95,8 @@ class TrackFileHands:
     def _path(self, server: RealServer) -> Path:
         return self._folder / track_file_name(server)
 
-    def _must_be_ours(self) -> None:
+    def must_be_ours(self) -> None:
+        """Make the folder where there is none; raise CannotRun where it is not for us."""
         try:
             self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
             seen = self._folder.stat()

@@ -320,3 +320,20 @@ def test_a_keeper_that_may_not_write_the_table_says_how_it_can_help(made: Made) 
 
     assert done.returncode == 6
     assert "give --track-files DIR" in done.stderr
+
+
+def test_a_folder_that_others_may_write_is_refused_before_the_first_change(made: Made) -> None:
+    host, folder = made.rig.lab.director, made.folder / "anybodys"
+    folder.mkdir()
+    folder.chmod(0o777)
+    before = host.run("ip", "-br", "address").stdout
+
+    done = program.run(
+        host,
+        *("director", "keep", "--allow-insecure-profile", "--track-files", str(folder)),
+        str(made.rig.director),
+    )
+
+    assert (done.returncode, "KEEPING" in done.stdout) == (6, False)
+    assert "others than root may write there" in done.stderr
+    assert host.run("ip", "-br", "address").stdout == before
