@@ -9,7 +9,7 @@ import socket
 import struct
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -37,8 +37,7 @@ def captured(host: Host, link: str, only: str = "") -> Iterator[list[bytes]]:
         file = Path(folder) / "frames"
         with _tcpdump(host, link, file, only) as tcpdump:
             yield frames
-            host.inside(lambda: _send(link, MARK))
-            _wait_for_mark(file, tcpdump)
+            _wait_for_mark(file, tcpdump, lambda: host.inside(lambda: _send(link, MARK)))
         frames += (frame for frame in _packets(file.read_bytes()) if MARK not in frame)
 
 
@@ -58,7 +57,9 @@ def _tcpdump(host: Host, link: str, file: Path, only: str) -> Iterator[subproces
     size = 130_000 if link == "nlmon0" else 2_000
     words = ["tcpdump", "-Z", "root", "-i", link, "-U", "--immediate-mode", "-w", str(file)]
     words += ["-s", str(size), "-B", "32768"]
-    wanted = [f"({only}) or ether proto 0x88b5"] if only else []
+    # What is no Ethernet has no such protocol: there the mark is what is short.
+    mark = "less 64" if link == "nlmon0" else "ether proto 0x88b5"
+    wanted = [f"({only}) or {mark}"] if only else []
     command = ["nsenter", f"--net={host.path}", "--", *words, *wanted]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tcpdump:
         try:
@@ -70,10 +71,14 @@ def _tcpdump(host: Host, link: str, file: Path, only: str) -> Iterator[subproces
             tcpdump.send_signal(signal.SIGINT)
 
 
-def _wait_for_mark(file: Path, tcpdump: subprocess.Popen[str]) -> None:
-    deadline = monotonic() + PATIENCE
+def _wait_for_mark(file: Path, tcpdump: subprocess.Popen[str], send: Callable[[], None]) -> None:
+    deadline, again = monotonic() + PATIENCE, 0.0
     while MARK not in file.read_bytes():
         assert monotonic() < deadline and tcpdump.poll() is None, "tcpdump missed the mark"
+        if monotonic() >= again:
+            # In a burst it may have found no room.
+            send()
+            again = monotonic() + 0.5
         sleep(0.02)
 
 
