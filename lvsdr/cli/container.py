@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from lvsdr.errors import CannotRun
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
     from lvsdr.cli.session import Session
     from lvsdr.core.kernel_interface import Kernel
+    from lvsdr.model.container_host import ContainerHost
     from lvsdr.model.finding import Finding
     from lvsdr.model.path import Proof
     from lvsdr.model.profile import Profile
@@ -25,12 +28,34 @@ def host_side(session: Session, profile: Profile, kernel: Kernel) -> tuple[Findi
 
     Nothing without `--netns`, or where the container's cable does not end here.
     """
-    host = session.outside(profile, kernel)
+    host = _container_host(session, profile, kernel)
     if host is None:
         return ()
     from lvsdr.rules.host import container_host_rules
 
     return tuple(container_host_rules.findings(profile, host))
+
+
+def _container_host(session: Session, profile: Profile, container: Kernel) -> ContainerHost | None:
+    """Return the host of the container that `--netns` names, where it is this one."""
+    if session.left is None:
+        return None
+    from lvsdr.kernel import namespace
+    from lvsdr.kernel.linux import LinuxKernel
+    from lvsdr.rules.host import container_cable
+
+    inside = container.read_host()
+    with ExitStack() as stack:
+        try:
+            own = stack.enter_context(namespace.visiting(session.left))
+        except CannotRun as error:
+            # In a user namespace one may enter a container's, and not come back.
+            session.tell([f"the host of this container is not looked at: {error.message}"])
+            return None
+        host = stack.enter_context(LinuxKernel())
+        number = host.number_of(own)
+        inspect = partial(host.inspect, table=False)
+        return container_cable.container_host_of(profile, inside, number, inspect)
 
 
 def refuse_company(around: Iterable[Finding]) -> None:

@@ -5,25 +5,22 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from functools import partial
+from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from lvsdr.cli.journal_priorities import ERROR, INFO
 from lvsdr.cli.neighbourhood import Neighbourhood
 from lvsdr.cli.plain_output import complain, echo, may_colour
-from lvsdr.errors import CannotRun, LvsdrError
+from lvsdr.errors import LvsdrError
 
 if TYPE_CHECKING:
     from lvsdr.cli.stopwatch import Stopwatch
     from lvsdr.core.book import Book
     from lvsdr.core.kernel_interface import Kernel
     from lvsdr.model.address import IPAddress
-    from lvsdr.model.container_host import ContainerHost
     from lvsdr.model.neighbour_claim import Heard
     from lvsdr.model.path import Path, Proof, RealServerRoute
-    from lvsdr.model.profile import Profile
     from lvsdr.model.route_lookup import ForwardingOutcome
     from lvsdr.proof.client_traffic import Hearing
     from lvsdr.proof.segment_hosts import Question
@@ -65,27 +62,6 @@ class Session(Neighbourhood):
             self.left = namespace.current()
             namespace.enter(netns)
             self.netns = netns
-
-    def outside(self, profile: Profile, container: Kernel) -> ContainerHost | None:
-        """Return the host of the container that `--netns` names, where it is this one."""
-        if self.left is None:
-            return None
-        from lvsdr.kernel import namespace
-        from lvsdr.kernel.linux import LinuxKernel
-        from lvsdr.rules.host import container_cable
-
-        inside = container.read_host()
-        with ExitStack() as stack:
-            try:
-                own = stack.enter_context(namespace.visiting(self.left))
-            except CannotRun as error:
-                # In a user namespace one may enter a container's, and not come back.
-                self.tell([f"the host of this container is not looked at: {error.message}"])
-                return None
-            host = stack.enter_context(LinuxKernel())
-            number = host.number_of(own)
-            inspect = partial(host.inspect, table=False)
-            return container_cable.container_host_of(profile, inside, number, inspect)
 
     def kernel(self, pause: Callable[[], None] | None = None) -> AbstractContextManager[Kernel]:
         """Return the kernel of this host; `pause` is called before each request to it."""
