@@ -219,7 +219,7 @@ lab-iptables-%: .venv/.test kernel-$(WITH_IPTABLES)
 
 # The long form of the tests that are samples in `make test`; some hours. Three kernels at
 # once: much of it is waiting, and one of them does not disturb another on two cores.
-LONG := crashes keep pressure watch arp_reply arp_model changing_links silences vmac way_back \
+LONG := crashes progress keep pressure watch arp_reply arp_model changing_links silences vmac way_back \
 	host_rules host_state ipvs_table paths scenarios give_back hooks units hints \
 	hints_elsewhere healthy_traffic commands holders route_to unfit_hosts down_servers \
 	beside_keepalived keepalived_misses false_removals killed_keeper many_die keep_at_rest networkd \

@@ -773,6 +773,8 @@ def test_a_plan_imports_neither_pyroute2_nor_what_explains_a_bad_profile() -> No
         "lvsdr.kernel.tables.ipvs_servers",
     } <= loaded
     assert loaded & heavy == set()
+    # Nobody waits at a pipe.
+    assert loaded & {"lvsdr.cli.progress_line", "lvsdr.cli.stopwatch"} == set()
     assert loaded & {"lvsdr.kernel.views.host_in_depth", "lvsdr.rules", "lvsdr.wire"} == set()
     assert loaded & {"lvsdr.render.json_documents", "lvsdr.render.shell_commands"} == set()
     assert "lvsdr.render.status_verify_text" not in loaded

@@ -10,7 +10,7 @@ from time import monotonic
 from fake import FakeKernel, host
 from lvsdr.keeper.background_look import BackgroundLook
 from lvsdr.keeper.gentle_pace import GentlePace
-from lvsdr.kernel.netlink import ipvs_dump
+from lvsdr.kernel.netlink import listed_services
 from netlink_wire import SEQUENCE, Listing, Opened, end
 
 
@@ -82,7 +82,7 @@ def test_the_pause_comes_before_each_request() -> None:
     wire.pause = lambda: asked.append(wire._sequence)
 
     for _ in range(3):
-        assert list(ipvs_dump.virtual_servers(sockets.ipvs)) == []
+        assert list(listed_services.virtual_servers(sockets.ipvs)) == []
 
     assert asked == [SEQUENCE - 1, SEQUENCE, SEQUENCE + 1]
     wire.close()

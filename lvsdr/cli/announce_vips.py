@@ -73,8 +73,10 @@ def announce(
     wanted = read_profile(session, profile, "director")
     assert isinstance(wanted, DirectorProfile), "read() holds it to its role"
     with session.kernel() as kernel:
+        session.doing = "announcing the VIPs"
         vips = workflow.announce(wanted, kernel, session.announcer, count, interval)
         neighbours = tuple(dict.fromkeys((*session.next_hops(wanted.interface), *others)))
+    session.doing = "asking the gateways"
     session.show(Announced(vips, tuple(_told(session, wanted, neighbours))))
     return 0
 

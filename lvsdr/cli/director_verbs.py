@@ -80,7 +80,7 @@ def apply(  # noqa: PLR0913, PLR0917 - as many options
     keepalived says BACKUP or FAULT, nor where it has one of the services as well.
     """
     wanted, book = director_profile(session, profile, role, partly=True), session.book()
-    with book.locked(session.lock_timeout), session.kernel() as kernel:
+    with session.locked(book), session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
         container.refuse_company(around)
         said = director_state.keepalived_said(session, profile, wanted)
@@ -148,7 +148,7 @@ def withdraw(  # noqa: PLR0913, PLR0917 - as many options
     from lvsdr.core.withdrawal import plan_leaving
 
     wanted, book = named_or_read(session, profile, role, name), session.book()
-    with book.locked(session.lock_timeout), session.kernel() as kernel:
+    with session.locked(book), session.kernel() as kernel:
         situation = plan_leaving(wanted, kernel, book)
         workflow.converge(situation, kernel, book)
         forget(situation.owner, book)

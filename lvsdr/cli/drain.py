@@ -16,7 +16,7 @@ from lvsdr.cli.options import (
     trust_option,
 )
 from lvsdr.cli.role_verbs import read_profile
-from lvsdr.cli.session import Session, progress_bar
+from lvsdr.cli.session import Session
 from lvsdr.core import signals
 from lvsdr.errors import Interrupted
 from lvsdr.render.results import Drained
@@ -79,7 +79,7 @@ def drain(  # noqa: PLR0913, PLR0917 - one argument for each option
     servers = draining.real_servers_at(wanted, rip, services, book)
     with session.kernel() as kernel:
         # What is done here is done: then signals stop the waiting, and undo nothing.
-        with signals.raising(), book.locked(session.lock_timeout):
+        with signals.raising(), session.locked(book):
             todo = draining.drain(wanted, servers, kernel, book, undo=undo).todo
         seen: Standings | None = ()
         if not undo:
@@ -107,7 +107,7 @@ def _wait(
     seen, most = None, 1
     rounds = draining.wait_for_connections(servers, kernel, persistent=persistent, timeout=timeout)
     try:
-        with progress_bar(f"draining {servers[0].rip}") as progress:
+        with session.bar(f"draining {servers[0].rip}") as progress:
             for seen in rounds:
                 left = sum(each.left(persistent) for each in seen)
                 most = max(most, left)

@@ -60,8 +60,9 @@ def export(
     from lvsdr.model.finding import ERROR, Finding
     from lvsdr.render.text import findings
 
-    writer = EXPORT_FORMATS[format_].writer()
-    made = list(writer.written(_host(format_, profiles, beside)))
+    writer, host = EXPORT_FORMATS[format_].writer(), _host(format_, profiles, beside)
+    session.doing = "writing the files"
+    made = list(writer.written(host))
     files = [each for each in made if isinstance(each, NewFile)]
     found = list(with_alike_subjects(each for each in made if isinstance(each, Finding)))
     result = Exported(files, found, None if out is None else _put(out, files))

@@ -62,6 +62,7 @@ def _from_file(  # noqa: PLR0913 - as many options
     from lvsdr.formats.import_sources import SOURCES
     from lvsdr.model.imported import Unsaid
 
+    session.doing = "reading the files"
     here = Here(session)
     unsaid = Unsaid(interface, realserver_interface, link_of=here.link_of, labels_of=here.labels_of)
     return show_imported(session, SOURCES[source].read((file,), unsaid), role, folder)
@@ -107,6 +108,7 @@ def _running(
 
     unsaid = Unsaid(interface, realserver_interface)
     with session.kernel() as kernel:
+        session.doing = "looking at this host"
         found = of_host(kernel, record_of(kernel, session.book()), role, unsaid)
     return show_imported(session, found, role, folder)
 

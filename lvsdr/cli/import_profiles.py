@@ -79,13 +79,12 @@ def from_files(  # noqa: PLR0913 - as many options
     host: str = "",
 ) -> int:
     """Import the files of a tool, show what they mean, and return the exit code."""
-    from lvsdr.cli.still_working import still_working
     from lvsdr.formats.import_sources import SOURCES
     from lvsdr.model.imported import Unsaid
 
     unsaid = Unsaid(interface, realserver_interface, host)
-    with still_working("reading"):
-        imported = SOURCES[source].read(files, unsaid)
+    session.doing = "reading the files"
+    imported = SOURCES[source].read(files, unsaid)
     return show_imported(session, imported, role, folder)
 
 
@@ -96,15 +95,15 @@ def show_imported(
 
     Raises ProfileError for what it does not take: nothing is shown or written then.
     """
-    from lvsdr.cli.still_working import still_working
     from lvsdr.core.new_files import new_files
     from lvsdr.model.exported import NewFile
     from lvsdr.model.finding import ERROR
     from lvsdr.render.profile_text import profile_lines
 
     documents = _of_role(imported, role, alone=folder is None and session.format.for_people)
-    with still_working("checking the profiles"):
-        findings = [*imported.findings, *_read_again(documents)]
+    session.doing = "checking the profiles"
+    findings = [*imported.findings, *_read_again(documents)]
+    session.doing = "writing the profiles"
     written: list[Path] = []
     if folder is not None:
         named = documents.items()

@@ -91,5 +91,6 @@ def _run(session: Session, asked: Asked) -> int:
 
     room_for_descriptors()
     with kept(session, asked) as resident:
+        session.at_rest()
         resident.run()
     return 0

@@ -109,6 +109,7 @@ def fifo(  # noqa: PLR0913 - as many options
             session, keepalived_hook.access(session, kernel, ledger), profiles, telling
         )
         following.read_profiles()
+        session.at_rest()
         for lines in pipe.batches():
             following.take(lines, has_writer=pipe.has_writer)
             flush()

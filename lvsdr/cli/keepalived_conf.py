@@ -46,7 +46,6 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     Several files are those of one cluster; what they include is read too. Asks keepalived -t as
     well, where it is installed.
     """
-    from lvsdr.cli.still_working import still_working
     from lvsdr.formats.keepalived.includes import Budget
     from lvsdr.formats.keepalived.judge import findings
     from lvsdr.formats.keepalived.syntax_check import installed_version, said_by_keepalived
@@ -60,15 +59,17 @@ def check(session: Session, *, director: Path | None, files: tuple[Path, ...]) -
     budget = Budget()
     templates = {path: _template(path) for path in dict.fromkeys(files)}
     filled_in = [path for path, fault in templates.items() if fault is None]
-    with still_working("reading"):
-        read_in = [_read(path, budget) for path in filled_in]
-        found = [fault for fault in templates.values() if fault is not None]
-        if filled_in:
-            found += said_by_keepalived(filled_in, _in_use_here())
-        found += [each for it in read_in for each in it.findings]
-        confs = [each for it in read_in for each in it.confs]
-        leaving = _leaving(confs) if profile is None else ()
-        found += findings(confs, profile, leaving, installed_version() or NEWEST)
+    session.doing = "reading the configuration"
+    read_in = [_read(path, budget) for path in filled_in]
+    found = [fault for fault in templates.values() if fault is not None]
+    if filled_in:
+        session.doing = "asking keepalived"
+        found += said_by_keepalived(filled_in, _in_use_here())
+    session.doing = "judging the configuration"
+    found += [each for it in read_in for each in it.findings]
+    confs = [each for it in read_in for each in it.confs]
+    leaving = _leaving(confs) if profile is None else ()
+    found += findings(confs, profile, leaving, installed_version() or NEWEST)
     found.sort(key=lambda each: SEVERITIES.index(each.severity))
     session.show(ConfFindings(found))
     return 1 if any(each.severity == ERROR for each in found) else 0

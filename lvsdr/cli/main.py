@@ -34,6 +34,7 @@ def run(arguments: Sequence[str], session: Session) -> int:
         from lvsdr.cli.asked_format import asked_for
         from lvsdr.cli.internal_error import internal_error
 
+        session.at_rest()
         session.output = asked_for(arguments)
         return session.fail(internal_error(bug))
 
@@ -45,7 +46,10 @@ def main() -> None:
     gc.set_threshold(GARBAGE)
     session = Session()
     _open_streams()
-    code = _complete(session) if COMPLETE in os.environ else run(sys.argv[1:], session)
+    try:
+        code = _complete(session) if COMPLETE in os.environ else _run(session)
+    finally:
+        session.at_rest()
     if session.stopwatch is not None:
         session.tell([session.stopwatch.line()])
     _close_streams(session)
@@ -70,6 +74,14 @@ def program() -> None:
         with suppress(OSError):
             sys.stderr.flush()
         os._exit(done.code if isinstance(done.code, int) else 0)
+
+
+def _run(session: Session) -> int:
+    if sys.stderr.isatty():
+        from lvsdr.cli.progress_line import accompany
+
+        accompany(session, sys.argv[1:])
+    return run(sys.argv[1:], session)
 
 
 def _invoke(arguments: Sequence[str], session: Session) -> int:

@@ -86,6 +86,7 @@ def serve(
     registry, start = _library()
     scraped = Scraped(session, profiles)
     scraped.figures()
+    session.at_rest()
     registry.register(scraped)
     address, port = place
     try:

@@ -6,8 +6,22 @@ import os
 import sys
 from contextlib import suppress
 from io import TextIOWrapper
+from typing import TYPE_CHECKING
 
 from lvsdr.cli.journal_priorities import ERROR, priority
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Fleeting(Protocol):
+        """What stands on the terminal until something is printed."""
+
+        def hide(self) -> None: ...
+
+        def resume(self) -> None: ...
+
+
+fleeting: list[Fleeting] = []
 
 
 def echo(text: str, *, errors: bool = False, color: bool | None = None) -> None:
@@ -15,6 +29,17 @@ def echo(text: str, *, errors: bool = False, color: bool | None = None) -> None:
 
     click takes away colours where nobody sees them, and writes UTF-8 where Python would ASCII.
     """
+    hidden = [*fleeting]
+    for each in hidden:
+        each.hide()
+    try:
+        _print(text, errors, color)
+    finally:
+        for each in hidden:
+            each.resume()
+
+
+def _print(text: str, errors: bool, color: bool | None) -> None:
     stream = sys.stderr if errors else sys.stdout
     usual = type(stream) is TextIOWrapper and stream.encoding == "utf-8"
     if usual and ("\x1b" not in text or (color is None and stream.isatty())):

@@ -41,6 +41,7 @@ def check(session: Session, profiles: tuple[Path, ...], dips: tuple[IPInterface,
     from lvsdr.rules.profiles.schedulers import scheduler_findings
 
     known = _read_all(profiles)
+    session.doing = "comparing the profiles"
     found = [
         *scheduler_findings(list(known.values())),
         *disagreements(list(known.values()), dips),

@@ -43,7 +43,7 @@ def apply(session: Session, profile: Path, role: str) -> int:
 
     wanted, book = read_profile(session, profile, role), session.book()
     silences: list[Silence] = []
-    with book.locked(session.lock_timeout), session.kernel() as kernel:
+    with session.locked(book), session.kernel() as kernel:
         around = container.host_side(session, wanted, kernel)
         container.refuse_company(around)
 
@@ -69,7 +69,7 @@ def withdraw(
     from lvsdr.core import workflow
 
     wanted = named_or_read(session, profile, role, name)
-    with session.book().locked(session.lock_timeout), session.kernel() as kernel:
+    with session.locked(session.book()), session.kernel() as kernel:
         situation = workflow.withdraw(wanted, kernel, session.book(), without_record=without_record)
     return given_back(session, situation)
 

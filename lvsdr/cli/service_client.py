@@ -1,4 +1,4 @@
-"""A client of services, with a progress bar: by first packets, or by connections."""
+"""A client of services, that tells how far it is: by first packets, or by connections."""
 
 from __future__ import annotations
 

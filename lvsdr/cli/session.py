@@ -15,6 +15,7 @@ from lvsdr.cli.plain_output import complain, echo, may_colour
 from lvsdr.errors import LvsdrError
 
 if TYPE_CHECKING:
+    from lvsdr.cli.progress_line import ProgressLine
     from lvsdr.cli.stopwatch import Stopwatch
     from lvsdr.core.book import Book
     from lvsdr.core.kernel_interface import Kernel
@@ -43,6 +44,10 @@ class Session(Neighbourhood):
         self.requests = 10
         self.allow_insecure_profile = False
         self.stopwatch: Stopwatch | None = None
+        # What is being done, which share of it, and what tells that to people who wait.
+        self.doing = "reading the profile"
+        self.share: float | None = None
+        self.line: ProgressLine | None = None
         # What --netns named: commands for that host are typed on this one.
         self.netns: str | None = None
         self.nagios = False  # whether a result and an exit code are those of a plugin
@@ -69,7 +74,8 @@ class Session(Neighbourhood):
         from lvsdr.kernel.process_needs import require_proc
 
         require_proc()
-        return self.timed(LinuxKernel(pause))
+        kernel = LinuxKernel(pause)
+        return self.timed(kernel if self.line is None else self.line.watching(kernel))
 
     def timed(self, kernel: AbstractContextManager[Kernel]) -> AbstractContextManager[Kernel]:
         """Return the kernel, its verbs timed where `--timings` asks for it."""
@@ -86,11 +92,31 @@ class Session(Neighbourhood):
 
         return Book(namespace.identity())
 
+    @contextmanager
+    def locked(self, book: Book) -> Iterator[None]:
+        """Let no other lvsdr change this network namespace inside the block; raises LockHeld."""
+        before, self.doing = self.doing, "waiting until another lvsdr has ended"
+        with book.locked(self.lock_timeout):
+            self.doing = before
+            yield
+
+    def bar(self, doing: str) -> AbstractContextManager[Callable[[float], None]]:
+        """Tell people what is `doing` in the block, which tells the fraction that is done."""
+        from lvsdr.cli.progress_line import bar
+
+        return bar(self, doing)
+
+    def at_rest(self) -> None:
+        """Tell people no more what is being done: all is, or what is left ends at a signal."""
+        if self.line is not None:
+            self.line.end()
+            self.line = None
+
     def ask(self, question: Question) -> Heard:
-        """Ask the segment, with a progress bar."""
+        """Ask the segment, and tell how far that is."""
         from lvsdr.wire.who_has import who_has
 
-        with progress_bar("asking the segment") as progress:
+        with self.bar("asking the segment") as progress:
             return who_has(
                 question.link,
                 question.addresses,
@@ -123,10 +149,10 @@ class Session(Neighbourhood):
         return FirstPackets(links, vips, udp=udp)
 
     def probe(self, paths: Sequence[Path], routes: Sequence[RealServerRoute]) -> Sequence[Proof]:
-        """Send a probe along each path, with a progress bar."""
+        """Send a probe along each path, and tell how far that is."""
         from lvsdr.wire.paths.prove_paths import prove_paths
 
-        with progress_bar("probing the paths") as progress:
+        with self.bar("probing the paths") as progress:
             pace = {"rate": self.probe_rate, "seconds": self.seconds}
             return prove_paths(paths, routes, **pace, progress=progress)
 
@@ -149,6 +175,7 @@ class Session(Neighbourhood):
 
         Returns whether anybody could read it.
         """
+        self.doing = "writing the result"
         return self._print(self.format.output().lines(result))
 
     def show_one(self, result: Result) -> bool:
@@ -169,7 +196,7 @@ class Session(Neighbourhood):
 
     def write(self, lines: Iterable[str]) -> bool:
         """Print lines, and return whether anybody could read them."""
-        rest = iter(lines)
+        self.doing, rest = "writing the result", iter(lines)
         try:
             while some := list(islice(rest, LINES_AT_ONCE)):
                 echo("\n".join(some), color=None if may_colour() else False)
@@ -206,14 +233,3 @@ class Session(Neighbourhood):
                 lines += [f"  hint: {hint}" for hint in each.hints]
                 self.complain(*lines, severity=ERROR)
         return failure.exit_code
-
-
-@contextmanager
-def progress_bar(label: str) -> Iterator[Callable[[float], None]]:
-    """Show a bar on stderr, where it is a terminal; the block tells the fraction done."""
-    import click
-
-    with click.progressbar(
-        length=1000, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()
-    ) as bar:
-        yield lambda fraction: bar.update(max(0, round(fraction * 1000) - bar.pos))

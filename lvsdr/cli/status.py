@@ -16,7 +16,7 @@ from lvsdr.cli.argument_types import NumberRange
 from lvsdr.cli.director_verbs import director_profile
 from lvsdr.cli.options import netns_option, output_option, profile_argument, trust_option
 from lvsdr.cli.role_verbs import read_profile
-from lvsdr.cli.session import Session, progress_bar
+from lvsdr.cli.session import Session
 from lvsdr.errors import Interrupted
 from lvsdr.model.late_dataclasses import replace
 from lvsdr.render.results import Status
@@ -138,7 +138,7 @@ def _looks(  # noqa: PLR0913, PLR0917 - what is looked at, and how often
     then = time.monotonic()
     if interval:
         earlier = kernel.counters(services)
-        _pause(interval)
+        _pause(session, interval)
     while True:
         now, counted = time.monotonic(), kernel.counters(services)
         rates = rated(counted, earlier, now - then) if earlier is not None else counted
@@ -150,13 +150,10 @@ def _looks(  # noqa: PLR0913, PLR0917 - what is looked at, and how often
         rest()
 
 
-def _pause(seconds: float) -> None:
-    """Wait, with a progress bar for what takes longer than a second."""
-    if seconds <= 1:
-        time.sleep(seconds)
-        return
+def _pause(session: Session, seconds: float) -> None:
+    """Wait, and tell how far that is."""
     end = time.monotonic() + seconds
-    with progress_bar("measuring rates") as progress:
+    with session.bar("measuring rates") as progress:
         while (rest := end - time.monotonic()) > 0:
             time.sleep(min(0.2, rest))
             progress(1 - rest / seconds)
@@ -176,6 +173,7 @@ def _screen(session: Session, interval: float, watch: bool) -> Iterator[Redrawn 
     if not watch:
         yield None
         return
+    session.at_rest()
     from lvsdr.cli.redrawn import can_redraw, redrawn
 
     if not can_redraw(session):

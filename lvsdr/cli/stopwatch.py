@@ -10,8 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from lvsdr.cli.session import Session
     from lvsdr.core.kernel_interface import Kernel
+
+    class Watch(Protocol):
+        """What is told in which phase a command is."""
+
+        def turn(self, phase: str) -> str: ...
+
+        def running(self, phase: str) -> AbstractContextManager[None]: ...
+
 
 PHASES = ("start", "read", "observe", "plan", "execute", "check", "rest")
 WRITES = frozenset({"execute", "attempt"})
@@ -58,8 +68,8 @@ def start(session: Session) -> None:
 
 
 @contextmanager
-def timed(kernel: AbstractContextManager[Kernel], watch: Stopwatch) -> Iterator[Kernel]:
-    """Give the kernel, its verbs timed by `watch`."""
+def timed(kernel: AbstractContextManager[Kernel], watch: Watch) -> Iterator[Kernel]:
+    """Give the kernel; `watch` is told of its verbs."""
     with kernel as opened:
         watch.turn("plan")
         try:
@@ -71,7 +81,7 @@ def timed(kernel: AbstractContextManager[Kernel], watch: Stopwatch) -> Iterator[
 class _TimedKernel:
     """A kernel whose verbs are timed: before the first change it observes, after it, it checks."""
 
-    def __init__(self, kernel: Kernel, watch: Stopwatch) -> None:
+    def __init__(self, kernel: Kernel, watch: Watch) -> None:
         self._kernel = kernel
         self._watch = watch
         self._reads = "observe"

@@ -46,14 +46,13 @@ def segment_verdict(
 ) -> Verdict:
     """Return what any host of the segment finds, or one beyond its gateway."""
     from lvsdr.cli.service_client import ServiceClient
-    from lvsdr.cli.session import progress_bar
     from lvsdr.model.profile import DirectorProfile
     from lvsdr.proof import verification
     from lvsdr.proof.client_place import beyond_gateway
     from lvsdr.proof.host_beyond import host_beyond
     from lvsdr.proof.segment_hosts import packets, segment_of
 
-    client = ServiceClient(session.probe_rate, progress_bar)
+    client = ServiceClient(session.probe_rate, session.bar)
     with session.kernel() as kernel:
         host = kernel.inspect(lambda seen: packets(profile, seen, interface), table=False)
         asked = services and interface is None

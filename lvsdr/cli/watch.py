@@ -75,6 +75,7 @@ def watch(  # noqa: PLR0913 - as many options
     from lvsdr.proof.watching import Wanted, Watch
 
     wanted = Wanted(read(profile), interface, seconds, ask_every, macs, dips)
+    session.at_rest()
     with session.kernel() as kernel, signals.noted() as stopped:
         watching = Watch(
             wanted,

@@ -19,6 +19,7 @@ READABLE = 0o644
 
 def write_result(session: Session, result: Result, file: Path, mode: int = MODE) -> None:
     """Write what would be printed; `mode` says who may read it. Raises CannotRun."""
+    session.doing = "writing the result"
     lines = session.format.output().lines(result)
     try:
         replace_file(file, (f"{line}\n" for line in lines), mode)

@@ -6,8 +6,8 @@ Modules that only some commands need are imported inside functions: a plan needs
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from functools import cached_property
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from lvsdr.errors import CannotRun, LvsdrError
@@ -28,6 +28,7 @@ from lvsdr.model.objects import NOTHING, Key, Link, Object, Objects, Sysctl, key
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from lvsdr.kernel.tables.carrying_out import CarryingOut
     from lvsdr.kernel.tables.ipvs_servers import Servers
     from lvsdr.model.address import IPAddress
     from lvsdr.model.client_connections import ConnectionQuestion, ConnectionsSeen
@@ -51,6 +52,7 @@ class LinuxKernel(Closing):
     """Observe objects, execute changes, and close the sockets; each request follows a `pause`."""
 
     def __init__(self, pause: Callable[[], None] | None = None) -> None:
+        self.under_way: CarryingOut | None = None
         self._sockets = Sockets(pause)
         self._addresses = Addresses(self._sockets)
         self._tables: Mapping[str, Table] = {
@@ -220,30 +222,26 @@ class LinuxKernel(Closing):
 
     def execute(self, changes: Iterable[Change]) -> None:
         """Carry out `changes` in their order; raise KernelError at the first refused one."""
-        from lvsdr.kernel.tables import ipvs_batch  # noqa: PLC0415
-
-        for packed, run in groupby(changes, key=ipvs_batch.takes):
-            if packed:
-                ipvs_batch.execute(self._sockets.ipvs, list(run))
-            else:
-                for change in run:
-                    self._table(change.subject.kind).execute(change)
+        with self._carrying_out(changes) as under_way:
+            under_way.execute()
 
     def attempt(self, changes: Iterable[Change]) -> list[LvsdrError]:
         """Carry out `changes` in order, as far as possible; return the errors of the others."""
-        from lvsdr.kernel.tables import ipvs_batch  # noqa: PLC0415
+        with self._carrying_out(changes) as under_way:
+            return under_way.attempt()
 
-        refused: list[LvsdrError] = []
-        for packed, run in groupby(changes, key=ipvs_batch.takes):
-            for some in [list(run)] if packed else ([change] for change in run):
-                try:
-                    if packed:
-                        refused += ipvs_batch.attempt(self._sockets.ipvs, some)
-                    else:
-                        self.execute(some)
-                except LvsdrError as error:
-                    refused.append(error)
-        return refused
+    @contextmanager
+    def _carrying_out(self, changes: Iterable[Change]) -> Iterator[CarryingOut]:
+        from lvsdr.kernel.tables.carrying_out import CarryingOut  # noqa: PLC0415
+
+        self.under_way = CarryingOut(self._sockets, self._execute_one, changes)
+        try:
+            yield self.under_way
+        finally:
+            self.under_way = None
+
+    def _execute_one(self, change: Change) -> None:
+        self._table(change.subject.kind).execute(change)
 
     def reopen(self) -> None:
         """Close the sockets, for after a failure they may hold half an answer."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 
 from lvsdr.errors import KernelError
@@ -41,19 +41,32 @@ def takes(change: Change) -> bool:
     return change.subject.kind in SERVER_KINDS
 
 
-def execute(socket: GenericSocket, changes: Sequence[Change]) -> None:
+def execute(
+    socket: GenericSocket, changes: Sequence[Change], sent: Callable[[Change], None]
+) -> None:
     """Carry out changes of servers in their order; raise KernelError that names the first refused.
 
     The kernel does not stop at a refusal: of the changes after it, some have been carried out.
+    `sent` is told of the last change of each batch.
     """
     for batch in batches(socket, changes):
         for refused in _sent(socket, batch):
             raise refused
+        sent(batch[-1][0])
 
 
-def attempt(socket: GenericSocket, changes: Sequence[Change]) -> list[KernelError]:
-    """Carry out changes of servers as far as possible; return the errors of the others."""
-    return [refused for batch in batches(socket, changes) for refused in _sent(socket, batch)]
+def attempt(
+    socket: GenericSocket, changes: Sequence[Change], sent: Callable[[Change], None]
+) -> list[KernelError]:
+    """Carry out changes of servers as far as possible; return the errors of the others.
+
+    `sent` is told of the last change of each batch.
+    """
+    refusals: list[KernelError] = []
+    for batch in batches(socket, changes):
+        refusals += _sent(socket, batch)
+        sent(batch[-1][0])
+    return refusals
 
 
 def batches(socket: GenericSocket, changes: Sequence[Change]) -> Iterator[list[Request]]:
