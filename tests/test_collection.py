@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import re
 import stat
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from lvsdr.model.path import VERDICTS
 
 ROOT = Path(__file__).parents[1]
+PACKAGE = "ansible_collections.lvsdr.cluster"
 COLLECTION = ROOT / "ansible"
 PROFILE = {"role": "director", "interface": "eth0", "vips": [{"address": "192.0.2.1"}]}
 WEIGHED: dict[str, Any] = {
@@ -40,6 +42,7 @@ class Module:
         self.answer = (code, printed, said)
         self.commands: list[list[str]] = []
         self.ended: dict[str, Any] = {}
+        self.check_mode = False
 
     def fail_json(self, **fields: object) -> None:
         self.ended = fields
@@ -58,15 +61,17 @@ class Module:
 
 
 def load(name: str) -> ModuleType:
-    path = COLLECTION / "plugins" / "module_utils" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """Import a module by the name that Ansible gives it; of what it imports, too."""
+    above, place = ("ansible_collections", "ansible_collections.lvsdr"), PACKAGE
+    for package in (*above, place):
+        made = sys.modules.setdefault(package, ModuleType(package))
+        made.__path__ = [str(COLLECTION)] if package == place else []
+    return importlib.import_module(f"{place}.plugins.module_utils.{name}")
 
 
-program, changes, profile = map(load, ("lvsdr_program", "lvsdr_changes", "lvsdr_profile"))
+failure, program, changes, profile, states = map(
+    load, ("lvsdr_failure", "lvsdr_program", "lvsdr_changes", "lvsdr_profile", "lvsdr_states")
+)
 
 
 def run(module: Module, **words: Any) -> Any:
@@ -133,7 +138,9 @@ def test_what_is_no_answer_of_lvsdr_is_shown_and_undone(printed: str) -> None:
 
 
 def test_a_host_without_lvsdr_is_told_how_to_get_it() -> None:
-    with pytest.raises(Failed, match=r"no lvsdr on this host: .* the role lvsdr\.cluster\.lvsdr"):
+    with pytest.raises(
+        Failed, match=r"no lvsdr on this host\nhint: .* the role lvsdr\.cluster\.lvsdr"
+    ):
         run(Module(found=False))
 
 
@@ -156,6 +163,41 @@ def test_an_exit_code_that_is_expected_is_no_failure() -> None:
     said = run(Module(json.dumps({"format": "lvsdr/plan/1"}), 1), codes=(0, 1))
 
     assert said.exit_code == 1
+
+
+@pytest.mark.parametrize("fields", [{}, {"notes": ["a note"], "exit_code": 6}])
+def test_each_failure_has_what_is_wrong_and_what_mends_it(fields: dict[str, Any]) -> None:
+    module = Module()
+
+    with pytest.raises(Failed, match=r"^it is wrong\nhint: mend it\nhint: or not$"):
+        failure.fail(module, "it is wrong", ("mend it", "or not"), **fields)
+
+    assert {name: module.ended[name] for name in ("error", "hints", "notes")} == {
+        "error": "it is wrong",
+        "hints": ["mend it", "or not"],
+        "notes": fields.get("notes", []),
+    }
+    assert module.ended.get("exit_code") == fields.get("exit_code")
+
+
+def test_what_withdraw_cannot_give_back_is_a_failure_that_says_why() -> None:
+    kept = {"object": "address", "key": ["192.0.2.1/32", "lo"], "why": "others use it"}
+    said = {"format": "lvsdr/apply/1", "changes": [], "kept": [kept]}
+    module = Module(json.dumps(said), 1, path="/etc/web.json", profile=PROFILE, name="web")
+    module.params["lock_timeout"] = 10.0
+    role = states.Role(module, "director", profile.ProfileFile(module))
+
+    with pytest.raises(Failed, match=r"others use it \(exit 1\)$"):
+        role.withdraw()
+
+    assert (module.ended["hints"], module.ended["kept"]) == ([], [kept])
+    assert module.ended["error"].startswith("not all of the profile is gone: address 192.0.2.1/32")
+
+
+def test_no_module_makes_the_fields_of_a_failure_by_itself() -> None:
+    sources = (COLLECTION / "plugins").rglob("*.py")
+
+    assert [each.stem for each in sources if "fail_json" in each.read_text()] == ["lvsdr_failure"]
 
 
 # --- the file of the profile ---------------------------------------------------------------------

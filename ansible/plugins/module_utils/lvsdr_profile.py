@@ -11,6 +11,8 @@ import stat
 import tempfile
 from contextlib import contextmanager
 
+from ansible_collections.lvsdr.cluster.plugins.module_utils.lvsdr_failure import fail
+
 # Of a file, and of a folder: as the package makes them. lvsdr refuses what others may write.
 MODE, FOLDER_MODE = 0o644, 0o750
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -134,7 +136,7 @@ class ProfileFile:
             os.chmod(self.path, mode)
 
     def _fail(self, message, hint):
-        self._module.fail_json(msg="%s\nhint: %s" % (message, hint), error=message, hints=[hint])
+        fail(self._module, message, [hint])
 
 
 def _ordered(value):

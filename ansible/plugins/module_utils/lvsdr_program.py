@@ -7,15 +7,18 @@ from __future__ import annotations
 import json
 import os
 
+from ansible_collections.lvsdr.cluster.plugins.module_utils.lvsdr_failure import fail, hint_lines
+
 OPTIONS = {
     "executable": {"type": "path"},
     "netns": {"type": "str"},
 }
 # Where `make install` and pipx put it; those of packages are in any PATH.
 PLACES = ["/usr/local/bin", "/usr/local/sbin", "/opt/lvsdr/bin"]
-NOT_FOUND = (
-    "no lvsdr on this host: install its package, as the role lvsdr.cluster.lvsdr does,"
-    " or say where it is with the option executable"
+NOT_FOUND = "no lvsdr on this host"
+TO_BE_FOUND = (
+    "install its package, as the role lvsdr.cluster.lvsdr does, or say where it is with the option"
+    " executable"
 )
 # Its own output; a second formatter or another language would hide what it says.
 ENVIRONMENT = {"LC_ALL": "C.UTF-8", "LANG": "C.UTF-8", "NO_COLOR": "1", "PYTHONUTF8": "1"}
@@ -89,18 +92,11 @@ class Program:
         lines = [
             "%s%s (exit %d)" % (title, more, said.exit_code),
             *said.document.get("notes", []),
-            *("hint: %s" % hint for hint in hints),
+            *hint_lines(hints),
         ]
-        fields = {
-            "error": title,
-            "hints": hints,
-            "others": others,
-            "stderr": said.stderr,
-            **said.common(),
-            **failing,
-        }
+        fields = {"others": others, "stderr": said.stderr, **said.common(), **failing}
         fields["notes"] = [*said.document.get("notes", []), *said.notes]
-        self.module.fail_json(msg="\n".join(lines), **fields)
+        fail(self.module, title, hints, lines, **fields)
 
     def _found(self):
         asked = self.module.params["executable"]
@@ -109,10 +105,10 @@ class Program:
                 return asked
             message = "executable %s: no program that can be run is there" % asked
             hint = "name the file of lvsdr, or leave the option out where it is in PATH"
-            self.module.fail_json(msg="%s\nhint: %s" % (message, hint), error=message, hints=[hint])
+            fail(self.module, message, [hint])
         found = self.module.get_bin_path("lvsdr", opt_dirs=PLACES)
         if found is None:
-            self.module.fail_json(msg=NOT_FOUND, error=NOT_FOUND, hints=[NOT_FOUND])
+            fail(self.module, NOT_FOUND, [TO_BE_FOUND])
         return found
 
     def _fail_unread(self, command, code, printed, stderr, failing):
@@ -121,8 +117,7 @@ class Program:
         message = "%s did not answer as lvsdr does (exit %d): %s" % (command[0], code, reason)
         hint = "%s --version says what it is; this collection needs lvsdr 0.2" % command[0]
         fields = {"stderr": stderr, "stdout": printed, "exit_code": code, "command": command}
-        fields.update(failing, error=message, hints=[hint], notes=[])
-        self.module.fail_json(msg="%s\nhint: %s" % (message, hint), **fields)
+        fail(self.module, message, [hint], **fields, **failing)
 
 
 def _document(printed):

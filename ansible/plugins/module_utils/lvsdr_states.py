@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 
 from ansible_collections.lvsdr.cluster.plugins.module_utils import lvsdr_changes
+from ansible_collections.lvsdr.cluster.plugins.module_utils.lvsdr_failure import fail
 from ansible_collections.lvsdr.cluster.plugins.module_utils.lvsdr_program import Program
 
 # As lvsdr has it. A line with no other option than its format starts in two thirds of the time.
@@ -72,8 +73,7 @@ class Role:
         if name is None and not os.path.exists(self.file.path):
             message = "cannot withdraw %s: no such file" % self.file.path
             hint = "name the profile with the option name; lvsdr_info lists those of the host"
-            fields = {"error": message, "hints": [hint]}
-            self.module.fail_json(msg="%s\nhint: %s" % (message, hint), **fields)
+            fail(self.module, message, [hint])
         if self.module.check_mode:
             said = self.program.run(["status"], codes=(0, 1))
             known = (said.document["profiles"], self.role, name, os.path.realpath(self.file.path))
@@ -89,10 +89,10 @@ class Role:
         kept = said.document["kept"]
         names = ["%s %s: %s" % (it["object"], _joined(it["key"]), it["why"]) for it in kept]
         message = "not all of the profile is gone: %s" % "; ".join(names)
-        self.module.fail_json(
-            msg="%s (exit %d)" % (message, said.exit_code),
-            error=message,
-            hints=[],
+        fail(
+            self.module,
+            message,
+            shown=["%s (exit %d)" % (message, said.exit_code)],
             changed=bool(said.document["changes"]),
             changes=said.document["changes"],
             kept=kept,

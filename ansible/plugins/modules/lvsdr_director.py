@@ -243,6 +243,7 @@ hints:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lvsdr.cluster.plugins.module_utils import lvsdr_changes
+from ansible_collections.lvsdr.cluster.plugins.module_utils.lvsdr_failure import fail, hint_lines
 from ansible_collections.lvsdr.cluster.plugins.module_utils.lvsdr_profile import (
     ProfileFile,
     options,
@@ -306,9 +307,8 @@ def fail_on_standby(module, planned):
     """Fail as an apply would: a second director resets the connections of the first."""
     error = "cannot make this host the director: it stands by (%s)" % planned.document["standby"]
     hints = ["lvsdr keepalived status", "on_standby: stand_by gives it what a standby has"]
-    lines = ["%s (exit %d)" % (error, CANNOT_RUN), *("hint: %s" % hint for hint in hints)]
-    fields = {**planned.common(), "exit_code": CANNOT_RUN}
-    module.fail_json(msg="\n".join(lines), error=error, hints=hints, **fields)
+    lines = ["%s (exit %d)" % (error, CANNOT_RUN), *hint_lines(hints)]
+    fail(module, error, hints, lines, **{**planned.common(), "exit_code": CANNOT_RUN})
 
 
 def weighed(director, restored):
@@ -354,11 +354,12 @@ def fail_left(module, said, rip, changes, left):
         module.params["timeout"],
     )
     hints = ["wait longer with timeout, or take it back into service with state: restored"]
-    lines = [error, *said.document["obstacles"], *("hint: %s" % hint for hint in hints)]
-    module.fail_json(
-        msg="\n".join(lines),
-        error=error,
-        hints=hints,
+    lines = [error, *said.document["obstacles"], *hint_lines(hints)]
+    fail(
+        module,
+        error,
+        hints,
+        lines,
         changed=bool(changes),
         changes=changes,
         left=left,

@@ -159,6 +159,7 @@ hints:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lvsdr.cluster.plugins.module_utils.lvsdr_failure import fail
 from ansible_collections.lvsdr.cluster.plugins.module_utils.lvsdr_profile import ProfileFile
 from ansible_collections.lvsdr.cluster.plugins.module_utils.lvsdr_program import OPTIONS, Program
 
@@ -229,7 +230,7 @@ def main():
     text = [
         line for found, remedies in lines for line in (found, *map("  hint: {0}".format, remedies))
     ]
-    module.fail_json(msg="\n".join(text), error=lines[0][0], hints=hints, **told)
+    fail(module, lines[0][0], hints, text, **told)
 
 
 if __name__ == "__main__":
