@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -17,16 +18,27 @@ from prometheus_client.parser import text_string_to_metric_families
 from fake import FakeSession, host
 from lvsdr.cli.figures_of_host import silent_vips
 from lvsdr.cli.metrics_server import Scraped
+from lvsdr.cli.servers_apart import ServersApart, servers_apart
+from lvsdr.core.out_of_service import OutOfService
 from lvsdr.model.client_connections import ClientShares, Share
 from lvsdr.model.finding import Finding
+from lvsdr.model.folded_servers import PartlyRead
 from lvsdr.model.health import Down
-from lvsdr.model.host_figures import Differing, HostFigures, ProfileFigures, ProofFigures
+from lvsdr.model.host_figures import (
+    MOST_APART,
+    Differing,
+    HostFigures,
+    ProfileFigures,
+    ProofFigures,
+)
 from lvsdr.model.ipvs import RealServer, Service
 from lvsdr.model.last_apply import LastApply
 from lvsdr.model.metric import Gauge, Sample
 from lvsdr.model.neighbour_claim import Answer
+from lvsdr.model.objects import Key
 from lvsdr.model.path import Path as Way
 from lvsdr.model.path import Proof
+from lvsdr.model.profile import DirectorProfile
 from lvsdr.model.table_state import TableState
 from lvsdr.profile.reader import read
 from lvsdr.proof.verification import Verdict
@@ -174,6 +186,87 @@ def test_the_man_page_has_every_gauge_and_no_other() -> None:
     page = (ROOT / "man" / "lvsdr.8").read_text(encoding="utf-8")
 
     assert set(re.findall(r"^\.It Cm (lvsdr_\w+)$", page, re.MULTILINE)) == names()
+
+
+# --- how many series there are --------------------------------------------------------------------
+
+ILL = OutOfService(down={ELEVEN.key: Down(400, "it refuses")})
+BUSY = {
+    ELEVEN.key: ClientShares(Share(0, 7), Share()),
+    TWELVE.key: ClientShares(Share(2, 7), Share()),
+}
+
+
+@pytest.fixture
+def checked(tmp_path: Path) -> DirectorProfile:
+    document = json.loads(Path(DIRECTOR).read_text(encoding="utf-8"))
+    file = tmp_path / "director.json"
+    file.write_text(json.dumps({**document, "health": {"interval": 5.0}}), encoding="utf-8")
+    profile = read(file)
+    assert isinstance(profile, DirectorProfile)
+    return profile
+
+
+Clients = Mapping[Key, ClientShares]
+
+
+def nobody_reads() -> tuple[RealServer, ...]:
+    raise AssertionError("it was read")
+
+
+def apart(
+    profile: DirectorProfile, out: OutOfService, clients: Mapping[Key, ClientShares]
+) -> ServersApart:
+    return servers_apart(profile, {WEB: 2}, out, lambda: clients)
+
+
+def test_of_few_real_servers_each_is_told_of(checked: DirectorProfile) -> None:
+    found = apart(checked, OutOfService(), BUSY)
+
+    assert [each.key for each in found.servers] == [ELEVEN.key, TWELVE.key]
+    assert found.checked == {ELEVEN.key, TWELVE.key}
+    assert found.clients == BUSY
+
+
+def test_of_many_those_with_which_something_is_wrong(
+    checked: DirectorProfile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lvsdr.cli.servers_apart.MOST_APART", 1)
+
+    well, ill, unanswered = (
+        apart(checked, *each) for each in ((OutOfService(), {}), (ILL, {}), (OutOfService(), BUSY))
+    )
+
+    assert (well.servers, well.checked, well.clients) == ([], frozenset(), {})
+    assert ([each.key for each in ill.servers], ill.checked) == (
+        [ELEVEN.key],
+        frozenset({ELEVEN.key}),
+    )
+    assert [each.key for each in unanswered.servers] == [TWELVE.key]
+    assert unanswered.clients == {TWELVE.key: BUSY[TWELVE.key]}
+
+
+def test_of_many_no_more_is_read_than_is_told_of(
+    checked: DirectorProfile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lvsdr.cli.servers_apart.MOST_APART", 1)
+    partly = replace(checked, real_servers=PartlyRead((ELEVEN,), {}, nobody_reads))
+
+    found = [apart(partly, out, {}).servers for out in (OutOfService(), ILL)]
+
+    assert found == [[], [ELEVEN]]
+    with pytest.raises(AssertionError, match="it was read"):
+        apart(partly, OutOfService(), BUSY)
+
+
+@pytest.mark.parametrize(("many", "well", "broken"), [(2, 1, 1), (MOST_APART + 1, 0, 1)])
+def test_paths_that_serve_are_told_of_where_they_are_few(many: int, well: int, broken: int) -> None:
+    filtered = Proof(Way(WEB, VIP, TWELVE.rip, 80), "filtered")
+    proof = replace(PROOF, paths=[*PROOF.paths, filtered])
+    figures = replace(HOST, profiles=(replace(WHOLE, counts={WEB: many}, proof=proof),))
+
+    assert len(value(figures, "lvsdr_path_serves", verdict="served")) == well
+    assert len(value(figures, "lvsdr_path_serves", verdict="filtered")) == broken
 
 
 # --- the command ----------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lvsdr import __version__
 from lvsdr.cli import director_state
 from lvsdr.cli.default_profile import default_profile
+from lvsdr.cli.servers_apart import servers_apart
 from lvsdr.cli.session import Session
 from lvsdr.core.counted_servers import counted_servers
 from lvsdr.core.failed_applies import failed_applies, last_apply
@@ -132,36 +133,22 @@ def _planned(  # noqa: PLR0913, PLR0917 - what is known of it
     )
     if not isinstance(profile, DirectorProfile):
         return found
-    out, checked = situation.out, frozenset(_checked(profile))
-    clients = {} if state else _clients(profile, kernel)
-    # Of fifty thousand that serve there is nothing to tell of each: they are not even read.
-    told = {*checked, *out.drained, *out.every, *clients}
+    out, counts = situation.out, counted_servers(profile, record)
+    apart = servers_apart(profile, counts, out, lambda: {} if state else _clients(profile, kernel))
     return replace(
         found,
-        counts=counted_servers(profile, record),
-        servers=[each for each in profile.real_servers if each.key in told] if told else (),
-        checked=checked,
+        counts=counts,
+        servers=apart.servers,
+        checked=apart.checked,
         drained=out.drained,
         down=out.every,
-        clients=clients,
+        clients=apart.clients,
     )
 
 
 def _held(profile: Profile, kernel: Kernel) -> dict[IPAddress, bool]:
     host = kernel.read_host()
     return {vip: bool(host.held(vip)) for vip in profile.vips}
-
-
-def _checked(profile: DirectorProfile) -> Iterator[Key]:
-    """Yield the keys of the real servers that have health checks."""
-    if profile.health is None and not profile.own_health:
-        return
-    checked = {
-        each.service.key
-        for each in profile.virtual_servers
-        if profile.health_of(each.service) is not None
-    }
-    yield from (each.key for each in profile.real_servers if each.service.key in checked)
 
 
 def _clients(profile: DirectorProfile, kernel: Kernel) -> Mapping[Key, ClientShares]:

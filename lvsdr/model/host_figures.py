@@ -17,6 +17,9 @@ from lvsdr.model.objects import Key
 from lvsdr.model.path import Proof
 from lvsdr.model.table_state import TableState
 
+# A monitoring system has a series for each real server of a profile up to so many.
+MOST_APART = 1000
+
 
 class Differing(NamedTuple):
     """Which kind of objects differs, and how: missing, different or unwanted."""
@@ -49,8 +52,8 @@ class ProfileFigures:
     change, `drift` what others have changed since the last one. `unreadable` says why the profile
     could not be read or planned: the rest is empty then. `vips` are those that it holds, or not.
     `counts` are how many real servers each service of a director has; `servers` those of them of
-    which more is told. Those that are `checked`, by their keys, have health checks, and of them
-    those in `down` do not serve.
+    which more is told: of more than MOST_APART those with which something is wrong. Those that are
+    `checked`, by their keys, have health checks, and of them those in `down` do not serve.
     """
 
     role: str
@@ -71,6 +74,11 @@ class ProfileFigures:
     down: Mapping[Key, Down] = field(default_factory=dict)
     clients: Mapping[Key, ClientShares] = field(default_factory=dict)
     proof: ProofFigures | None = None
+
+    @property
+    def apart(self) -> bool:
+        """Return whether each real server is told of, whether or not anything is wrong with it."""
+        return sum(self.counts.values()) <= MOST_APART
 
 
 @dataclass(frozen=True, slots=True)

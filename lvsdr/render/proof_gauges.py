@@ -54,8 +54,10 @@ def _silent(_: ProfileFigures, proof: ProofFigures) -> Told:
         yield {"local_address": str(vip)}, at
 
 
-def _paths(_: ProfileFigures, proof: ProofFigures) -> Told:
+def _paths(profile: ProfileFigures, proof: ProofFigures) -> Told:
     for each in proof.paths:
+        if each.verdict == "served" and not profile.apart:
+            continue
         path = each.path
         labels = backend_labels(path.service, path.rip, path.port)
         yield {**labels, "verdict": each.verdict or "unproven"}, each.verdict == "served"
