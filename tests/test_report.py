@@ -138,6 +138,24 @@ def test_a_page_asks_nothing_of_the_network() -> None:
     assert set(re.findall(r"https?://[^\"]+", text)) == {"http://www.w3.org/2000/svg"}
 
 
+def test_a_service_whose_real_servers_have_no_column_says_what_it_gets() -> None:
+    """Else its row is empty, as if it got nothing, or all were well."""
+    first = [RealServer(WEB, ip_address(f"10.0.0.{at}"), 80) for at in range(1, 100)]
+    then = [RealServer(TLS, ip_address(f"10.0.1.{at}"), 443) for at in range(1, 5)]
+    verdicts: list[PathVerdict | None] = ["served", "served", "port-closed", None]
+    paths = [
+        *(proof(each, "served") for each in first),
+        *map(proof, then, verdicts),
+    ]
+    verified = Verified([], frozenset(), {}, paths)
+
+    text = page(report(real_servers=(*first, *then), verified=verified, status=None))
+
+    assert "serves: 2, does not serve: 1, not proven: 1" in text
+    # Those that have columns say it by their squares.
+    assert "serves: 99" not in text
+
+
 def test_a_cluster_of_any_size_is_drawn_within_bounds() -> None:
     every = [
         RealServer(Service("tcp", VIP, port), ip_address(f"10.0.{at // 200}.{at % 200 + 1}"), port)

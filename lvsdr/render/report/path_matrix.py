@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
@@ -33,6 +34,7 @@ def matrix(view: ClusterView, left: int, top: int) -> Iterator[Element]:
     if not view.cells:
         return
     rips, head = list(view.servers)[: _columns(view)], _head(view)
+    beyond = _beyond(view, rips)
     yield _text(left, top + 16, "What each service gets from each real server", "head")
     yield from _legend(left, top + 40)
     for place, rip in enumerate(rips):
@@ -43,6 +45,8 @@ def matrix(view: ClusterView, left: int, top: int) -> Iterator[Element]:
         y = top + head + row * SQUARE
         yield _text(left, y + 13, str(service), "address")
         yield from _squares(view, service, rips, left + NAMES, y)
+        if service in beyond:
+            yield _text(left + NAMES, y + 13, beyond[service], "small")
     cut = _cut(view)
     if cut:
         y = top + head + min(len(view.services), ROWS) * SQUARE + 24
@@ -74,6 +78,20 @@ def _squares(
             yield titled(square, f"{service} at {rip}: {seen.words}")
             if SIGNS[seen.state]:
                 yield _text(x + 4, y + 12, SIGNS[seen.state], "sign")
+
+
+def _beyond(view: ClusterView, rips: list[IPAddress]) -> dict[Service, str]:
+    """Return what the services get of which no real server has a column, in words."""
+    columns = set(rips)
+    drawn = {service for service, rip in view.cells if rip in columns}
+    counts: dict[Service, Counter[str]] = {}
+    for (service, _), seen in view.cells.items():
+        if service not in drawn:
+            counts.setdefault(service, Counter())[seen.state] += 1
+    return {
+        service: ", ".join(f"{WORDS[state]}: {those[state]}" for state in WORDS if those[state])
+        for service, those in counts.items()
+    }
 
 
 def _legend(left: int, y: int) -> Iterator[Element]:
