@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lvsdr.cli.progress_line import ProgressLine
+from lvsdr.cli.hook_process import unhurried_output
+from lvsdr.cli.progress_line import ProgressLine, accompany
 from lvsdr.cli.session import Session
 from lvsdr.core.book import Book
 from lvsdr.errors import KernelError, LockHeld
@@ -168,6 +170,24 @@ def test_drawing_it_takes_longer_than_the_time_between_and_ends_all_the_same() -
 
     assert seen.told
     assert (seen.code, seen.lines) == (0, [SOUND])
+
+
+def test_it_is_gone_once_a_resident_prints_as_it_goes(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Lines that nobody is waited for with go past what hides it."""
+    session = Session()
+    monkeypatch.setenv("TERM", "xterm")
+    accompany(session, ["director", "keep"])
+    assert session.line is not None
+
+    with unhurried_output(session) as (say, flush):
+        say("kept")
+        flush()
+
+    assert session.line is None
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert capfd.readouterr().out == "kept\n"
 
 
 # --- what it says --------------------------------------------------------------------------------

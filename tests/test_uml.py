@@ -202,6 +202,16 @@ def test_run_takes_a_folder_and_an_environment(
     assert capfd.readouterr().out == f"{tmp_path}\nfrom the test\n"
 
 
+def test_whoever_runs_it_is_told_before_its_output_comes(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """For something may stand on the terminal until then."""
+    code = uml.run(["echo", "here"], timeout=LIMIT, heard=lambda: print("gone", flush=True))
+
+    assert code == 0
+    assert capfd.readouterr().out == "gone\nhere\n"
+
+
 def test_nothing_written_reaches_the_host(scratch: Path, tmp_path: Path) -> None:
     ours = tmp_path / "ours"
     ours.write_text("as it was")

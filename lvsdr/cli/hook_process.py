@@ -70,6 +70,7 @@ def unhurried_output(session: Session) -> Iterator[tuple[Say, Callable[[], None]
     before, session.complain = session.complain, err.say
 
     def write(done: Callable[[NonblockingOutput], int]) -> None:
+        session.at_rest()
         try:
             left_out = done(out)
         except OSError as error:

@@ -109,4 +109,6 @@ def _in_a_kernel_of_its_own(session: Session, *arguments: str) -> int:
 
     kernel_choice.require_uml()
     again = [*arguments, "--format", session.output]
-    return uml.run(lvsdr_command("rehearse", *again), environment=os.environ)
+    session.doing = "starting a kernel of its own"
+    command = lvsdr_command("rehearse", *again)
+    return uml.run(command, environment=os.environ, heard=session.at_rest)

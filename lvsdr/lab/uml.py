@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,12 +43,14 @@ def run(  # noqa: PLR0913 - all but the command have defaults
     out: Path | None = None,
     timeout: float = 600.0,
     memory: int = 512,
+    heard: Callable[[], None] = lambda: None,
 ) -> int:
     """Run `argv` as root in a throw-away kernel, its output live on ours; return its exit code.
 
     It starts in the folder `directory`, with `environment` added to a small one. If a signal kills
     it, the exit code is 128 + the signal's number. Processes that it leaves running are killed.
     Only files below `out` reach the host. `timeout` is in seconds, boot included; `memory` in MiB.
+    `heard` is called before each part of its output.
 
     Raises CannotRun when the guest cannot boot, dies or reaches the limit, and Interrupted when a
     signal comes, or nobody reads our output any more. The guest is dead by then.
@@ -67,7 +69,7 @@ def run(  # noqa: PLR0913 - all but the command have defaults
         paths = _paths(directory or Path.cwd(), out, kernel.modules)
         _write_job(job, _words(argv, environment), paths)
         with _booted(kernel, job, memory, console) as (pid, pipes):
-            _pump(pid, pipes, deadline)
+            _pump(pid, pipes, deadline, heard)
         return int((job / "exit-code").read_text())
 
 
@@ -160,7 +162,7 @@ def _command(program: str, job: Path, memory: int, out: int, err: int) -> list[s
     return ["sh", "-c", LEASH, str(job), program, *words, f'init="{job / "init.sh"}"']
 
 
-def _pump(pid: int, pipes: Pipes, deadline: float) -> None:
+def _pump(pid: int, pipes: Pipes, deadline: float, heard: Callable[[], None]) -> None:
     """Copy the guest's output until it has ended and its pipes are empty.
 
     Raises TimeoutError at the deadline, BrokenPipeError when our reader is gone.
@@ -180,14 +182,14 @@ def _pump(pid: int, pipes: Pipes, deadline: float) -> None:
             if ready & {STDOUT, STDERR}:
                 raise BrokenPipeError
             for fd in ready & pipes.keys():
-                if not _copy(fd, pipes[fd], deadline):
+                if not _copy(fd, pipes[fd], deadline, heard):
                     poller.unregister(fd)
     for fd, sink in pipes.items():
-        while _copy(fd, sink, deadline):
+        while _copy(fd, sink, deadline, heard):
             pass
 
 
-def _copy(fd: int, sink: int | bytearray, deadline: float) -> bool:
+def _copy(fd: int, sink: int | bytearray, deadline: float, heard: Callable[[], None]) -> bool:
     """Copy the data of one read; return whether there may be more."""
     try:
         data = os.read(fd, 65536)
@@ -196,6 +198,7 @@ def _copy(fd: int, sink: int | bytearray, deadline: float) -> bool:
     if isinstance(sink, bytearray):
         sink += data
         return bool(data)
+    heard()
     rest = memoryview(data)
     while rest:
         # So little at a time that a pipe said to be writable cannot block us past the deadline.
