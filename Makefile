@@ -22,8 +22,8 @@ missing = $(shell for name in $(1); do \
 VENV := $(shell $(PYTHON) -I -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
 
 .PHONY: help demo test check unit lab torture bench format clean packages-demo packages-test \
-	collection collection-sanity fleet kernels lab-newest lowest stock-firewalls packages-stock \
-	packages-torture
+	collection collection-sanity collection-rpm fleet kernels lab-newest lowest stock-firewalls \
+	packages-stock packages-torture
 
 help:
 	@echo 'make demo    rehearse profiles/ on a cluster in a throw-away kernel'
@@ -174,6 +174,11 @@ fleet: collection
 collection-sanity: collection
 	tests/collection/sanity.sh $(CURDIR)/$(ANSIBLE) $(CURDIR)/$(COLLECTION)
 
+# As root: dnf, and what makes a host of RPM of this one, in a folder that is thrown away.
+collection-rpm: fleet rpm
+	tests/collection/role_of_rpm.sh $(CURDIR)/$(ANSIBLE) $(CURDIR)/build/ansible \
+		$(CURDIR)/dist/lvsdr-$(VERSION)-1.noarch.rpm
+
 # The longest first, by twice their CPU time and what they wait; dealt out to and fro, so that the
 # parts are about as long as one another.
 LONGEST := scenarios crashes way_back service down_servers random_rules keepalived_table \
@@ -229,7 +234,7 @@ CLUSTERS := lvsdr keepalived ipv6 ipv6-keepalived two-boxes two-boxes-keepalived
 torture: packages-torture .venv/.test
 	$(MAKE) --output-sync --keep-going --jobs 3 \
 		$(LONG:%=torture-of-%) torture-of-data $(CLUSTERS:%=failover-of-%) stock-firewalls \
-		collection-sanity
+		collection-sanity collection-rpm
 
 IN_LONG_LAB := $(PY) -m lvsdr.lab --timeout 9000 --memory 1024 -- $(PY) -m pytest --durations 5
 torture-of-%: export LVSDR_TORTURE := 1
