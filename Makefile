@@ -194,7 +194,7 @@ LONGEST := scenarios crashes way_back service down_servers random_rules keepaliv
 # keepalived or a long look at it, and troubles by the hundred are nothing beside other kernels: in `make torture`.
 LATER := units hints_elsewhere keep_at_rest beside_keepalived many_die killed_keeper false_removals \
 	networkd network_manager ifupdown prometheus export_managers export_ldirectord odd_services \
-	keepalived_misses recipes_reversed fleet
+	keepalived_misses recipes_reversed fleet fleet_pair
 IN_LAB := $(PY) -m lvsdr.lab --timeout 2400 -- $(PY) -m pytest
 
 SHORTER = $(filter-out $(LONGEST) $(LATER),$(patsubst tests/lab/test_%.py,%,$(sort $(wildcard tests/lab/test_*.py))))
@@ -229,7 +229,7 @@ LONG := crashes progress keep pressure watch arp_reply arp_model changing_links 
 	hints_elsewhere healthy_traffic commands holders route_to unfit_hosts down_servers \
 	beside_keepalived keepalived_misses false_removals killed_keeper many_die keep_at_rest networkd \
 	network_manager ifupdown prometheus export_managers export_ldirectord export_tables \
-	restored_tables random_rules odd_services recipes recipes_reversed keepalived_table fleet
+	restored_tables random_rules odd_services recipes recipes_reversed keepalived_table fleet fleet_pair
 CLUSTERS := lvsdr keepalived ipv6 ipv6-keepalived two-boxes two-boxes-keepalived
 torture: packages-torture .venv/.test
 	$(MAKE) --output-sync --keep-going --jobs 3 \
@@ -242,8 +242,8 @@ torture-of-%: .venv/.test
 	$(IN_LONG_LAB) tests/lab/test_$*.py
 
 # Ansible and eight hosts at once on one CPU: it takes most of an hour, and a playbook some minutes.
-torture-of-fleet: export PYTEST_ADDOPTS := -o faulthandler_timeout=4000
-torture-of-fleet: fleet
+torture-of-fleet torture-of-fleet_pair: export PYTEST_ADDOPTS := -o faulthandler_timeout=4000
+torture-of-fleet torture-of-fleet_pair: fleet
 
 torture-of-data: .venv/.test
 	$(PY) -m pytest tests/test_reader.py tests/test_workflow.py tests/test_wire_codecs.py

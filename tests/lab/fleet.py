@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_interface
@@ -170,11 +170,11 @@ def of_vip(vip: str, rips: list[str]) -> Document:
 
 
 @contextmanager
-def fleet(folder: Path, size: int) -> Iterator[Fleet]:
-    """Give two directors, each with a VIP of its own, and `size` real servers of both."""
+def fleet(folder: Path, size: int, vips: tuple[str, str] = VIPS) -> Iterator[Fleet]:
+    """Give two directors, each with its VIP, or both with one; and `size` real servers of both."""
     rips = [f"192.168.1.{number}" for number in range(11, 11 + size)]
-    served = realserver(vips=list(VIPS))
-    both = director(*(virtual_server(vip, rips) for vip in VIPS))
+    served = realserver(vips=list(dict.fromkeys(vips)))
+    both = director(*(virtual_server(vip, rips) for vip in dict.fromkeys(vips)))
     one, other = read(write(folder, both), "director"), read(write(folder, served), "realserver")
     assert isinstance(one, DirectorProfile)
     assert isinstance(other, RealServerProfile)
@@ -189,7 +189,7 @@ def fleet(folder: Path, size: int) -> Iterator[Fleet]:
             mis_set(host)
         own = {each.name: stack.enter_context(own_files(each, folder)) for each in hosts}
         profiles = {each.name: served for each in lab.realservers}
-        for name, vip in zip(("director", "second"), VIPS, strict=True):
+        for name, vip in zip(("director", "second"), vips, strict=True):
             profiles[name] = of_vip(vip, rips[:-1])
         made = Fleet(lab, folder, own, profiles)
         for name in own:
@@ -198,10 +198,10 @@ def fleet(folder: Path, size: int) -> Iterator[Fleet]:
 
 
 @contextmanager
-def clients(made: Fleet) -> Iterator[None]:
-    """Let a client ask each director's service inside the block, and wait until it is served."""
+def clients(made: Fleet, vips: Iterable[str] = VIPS) -> Iterator[None]:
+    """Let a client ask each service of `vips` inside the block, and wait until it is served."""
     with ExitStack() as stack:
-        for vip in VIPS:
+        for vip in vips:
             folder = made.folder / f"clients-of-{vip}"
             folder.mkdir()
             asked = steady(made.lab.client, folder, vip, every=EVERY)
