@@ -27,6 +27,7 @@ from lvsdr.core.situation import Situation
 from lvsdr.core.withdrawal import plan_withdrawal
 from lvsdr.core.workflow import apply, withdraw
 from lvsdr.errors import LvsdrError
+from lvsdr.model.change import Change
 from lvsdr.model.compact_objects import to_rows
 from lvsdr.model.folded_servers import Mark, PartlyRead
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
@@ -795,7 +796,7 @@ def happen(place: Place, data: Data, step: str, number: int) -> object:
         planned = place.plan(data)
         place.book.save(planned.record_before)
         # The same ones in both places: what is given up may go in another order.
-        todo = sorted(planned.todo, key=lambda change: str(change.key))
+        todo = sorted(planned.todo, key=from_the_ground)
         kernel.execute(todo[: number % (len(todo) + 1)])
         return None
     try:
@@ -804,6 +805,12 @@ def happen(place: Place, data: Data, step: str, number: int) -> object:
         return done(apply_it(wanted, indent=number % 3 if step == "text" else None))
     finally:
         kernel.refuse = ()
+
+
+def from_the_ground(change: Change) -> tuple[bool, int, str]:
+    """Say where a change comes: nothing is added before what it is a part of, nor outlives it."""
+    gone, layer = change.after is None, change.subject.layer
+    return gone, -layer if gone else layer, str(change.key)
 
 
 def weigh(kernel: FakeKernel, server: RealServer) -> None:

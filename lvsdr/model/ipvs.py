@@ -225,9 +225,16 @@ def detail_of(*values: Any) -> str:
     """Return Settings, which many real servers have in common, as people say them."""
     upper, lower = values[_UPPER], values[_LOWER]
     thresholds = f"thresholds {upper}/{lower}" if upper or lower else ""
-    pairs = [(each, values[place]) for place, each in _TOLD]
-    tunnel = tunnel_in_words(*values[_TUNNEL])
-    return ", ".join(filter(None, (values[_METHOD], *all_said(pairs, PEOPLE), thresholds, tunnel)))
+    said = _said(*[values[place] for place, _ in _TOLD])
+    tunnel = tunnel_in_words(*values[_TUNNEL]) if any(values[_TUNNEL]) else ""
+    return ", ".join(filter(None, (values[_METHOD], *said, thresholds, tunnel)))
+
+
+# Of the values of one setting there are few, though real servers differ in several.
+@lru_cache(maxsize=4096)
+def _said(*values: Any) -> tuple[str, ...]:
+    pairs = [(each, value) for (_, each), value in zip(_TOLD, values, strict=True)]
+    return tuple(all_said(pairs, PEOPLE))
 
 
 # Where a setting is among those of a real server: of these there may be as many as real servers.

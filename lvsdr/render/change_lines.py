@@ -28,8 +28,8 @@ def lines_of_gone(servers: Iterable[FoldedServers]) -> Iterator[str]:
     for some in servers:
         of = f"of {some.service}"
         places, details = some.unfolded.told()
-        for place, detail in zip(places, details, strict=True):
-            yield f"- {place} {of} ({detail})"
+        told = zip(places, details, strict=True)
+        yield from [f"- {place} {of} ({detail})" for place, detail in told]
 
 
 def change_line(item: Change) -> str:
