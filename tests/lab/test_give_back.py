@@ -19,7 +19,7 @@ from pyroute2 import IPRoute
 from rig import RIPS, VIP, director, lvsdr, realserver, refused, settled, virtual_server, write
 
 from former_records import make_former
-from lvsdr.core import situation, workflow
+from lvsdr.core import planned_situations, workflow
 from lvsdr.core.book import Book
 from lvsdr.core.record_decoding import FORMAT
 from lvsdr.errors import KernelError
@@ -434,7 +434,7 @@ def test_without_the_question_the_vip_is_on_the_link_for_a_moment(
     lvsdr(solo, "director", "apply", profile)
     solo.run("ipvsadm", "-C")
     solo.ip(f"address del {VIP}/32 dev eth0")
-    monkeypatch.setattr(situation, "left_to_others", lambda *_: ())
+    monkeypatch.setattr(planned_situations, "left_to_others", lambda *_: ())
 
     def withdraw() -> str:
         with LinuxKernel() as kernel, pytest.raises(KernelError) as failed:
