@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from lvsdr.lab import client_ports
 from lvsdr.lab.lab_host import Host
 from lvsdr.model.address import IPAddress
 from lvsdr.model.ipvs import Service
@@ -43,7 +44,7 @@ def send_large_request(source: IPAddress, service: Service) -> str:
         asking.settimeout(PATIENCE)
         # What is under way is forgotten at the end, not repeated.
         asking.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NOW)
-        asking.bind((str(source), 0))
+        client_ports.bind(asking, source)
         try:
             asking.connect((str(service.vip), service.port))
             asking.sendall(bytes(LENGTH))

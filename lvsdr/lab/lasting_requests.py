@@ -10,6 +10,7 @@ from functools import partial
 from itertools import count
 from time import monotonic, sleep
 
+from lvsdr.lab import client_ports
 from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import TYPES
 from lvsdr.model.address import IPAddress
@@ -97,7 +98,7 @@ class _Client:
         family = socket.AF_INET6 if service.family == "inet6" else socket.AF_INET
         asking = socket.socket(family, TYPES[service.protocol] | socket.SOCK_NONBLOCK)
         self._open[asking] = monotonic()
-        asking.bind((str(source), 0))
+        client_ports.bind(asking, source)
         # What is refused at once can be read as well, and is told there.
         asking.connect_ex((str(service.vip), service.port))
         self._waiting.register(asking, selectors.EVENT_READ)

@@ -11,6 +11,7 @@ from concurrent.futures import wait
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
+from lvsdr.lab import client_ports
 from lvsdr.lab.lab_host import Host
 from lvsdr.model.address import IPAddress
 from lvsdr.model.ipvs import Service
@@ -99,7 +100,7 @@ def _request(service: Service, source: IPAddress) -> str:
     with socket.socket(family, TYPES[service.protocol]) as asking:
         asking.settimeout(PATIENCE)
         try:
-            asking.bind((str(source), 0))
+            client_ports.bind(asking, source)
             asking.connect((str(service.vip), service.port))
             if service.protocol == "udp":
                 asking.send(b"?")

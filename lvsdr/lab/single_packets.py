@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
+from lvsdr.lab import client_ports
 from lvsdr.lab.lab_host import Host
 from lvsdr.model.address import IPAddress
 
@@ -33,7 +34,7 @@ def send_one(source: IPAddress, destination: IPAddress) -> None:
 def _socket(source: IPAddress) -> socket.socket:
     family = socket.AF_INET6 if source.version == 6 else socket.AF_INET
     made = socket.socket(family, socket.SOCK_DGRAM)
-    made.bind((str(source), 0))
+    client_ports.bind(made, source)
     return made
 
 

@@ -27,6 +27,7 @@ from rig import (
     virtual_server,
 )
 
+from lvsdr.lab import client_ports
 from lvsdr.lab.lab_host import Host
 from lvsdr.lab.services import serving
 from lvsdr.model.address import IPAddress
@@ -66,7 +67,7 @@ def asked(client: Host, sources: Sequence[IPAddress], number: int) -> int:
         with ExitStack() as stack, selectors.DefaultSelector() as waiting:
             for place in range(number):
                 asking = stack.enter_context(socket.socket())
-                asking.bind((str(sources[place % len(sources)]), 0))
+                client_ports.bind(asking, sources[place % len(sources)])
                 asking.setblocking(False)
                 asking.connect_ex((VIP, 80))
                 waiting.register(asking, selectors.EVENT_READ)

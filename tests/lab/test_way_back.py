@@ -8,8 +8,11 @@ from __future__ import annotations
 import json
 import socket
 import struct
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +41,10 @@ from lvsdr.kernel.netlink.netlink_messages import (
     raise_if_refused,
 )
 from lvsdr.kernel.netlink.route_socket import CREATE
+from lvsdr.lab import client_ports
 from lvsdr.lab.lab_host import Host
 from lvsdr.lab.lvsdr_command import lvsdr_command
+from lvsdr.lab.services import ask, serving
 
 GATEWAY = "192.168.1.1"
 NO_ROUTER, NOBODY, DIP = "192.168.1.250", "192.168.1.99", "192.168.1.10"
@@ -217,6 +222,25 @@ def test_a_gateway_that_says_that_clients_are_unreachable_is_believed(
 
     assert [(each["rule"], each["on"]) for each in seen] == [("GATEWAY-NO-FORWARD", GATEWAY)]
     assert "says that they are unreachable" in seen[0]["message"]
+
+
+@pytest.mark.parametrize("anew", [True, False])
+def test_each_request_of_the_client_is_scheduled_by_itself(
+    made: Rig, anew: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a port that it has asked from, it would be served by the same one again."""
+    if not anew:
+        ports = (number // 2 for number in count())
+        monkeypatch.setattr(client_ports, "_numbers", ports)
+    sources = made.lab.client_addresses(4)[:1]
+
+    with ExitStack() as stack:
+        for host in made.lab.realservers:
+            stack.enter_context(serving(host, made.services[:1]))
+        pairs = [ask(made.lab.client, made.services[0], sources, 2) for _ in range(4)]
+
+    assert [len(each) for each in pairs] == [2 if anew else 1] * 4
+    assert sum(pairs, Counter()) == HEALTHY
 
 
 @pytest.mark.parametrize("strict", [0, 1])
