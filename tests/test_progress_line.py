@@ -46,7 +46,9 @@ program()
 """
 CTRL_C, CTRL_Q, CTRL_S = b"\x03", b"\x11", b"\x13"
 # What somebody sees who is not told to look away: the guard is gone.
-NEVER_HIDDEN = "progress_line.ProgressLine.hide = progress_line.ProgressLine.resume = lambda _: 0"
+NEVER_HIDDEN = (
+    "progress_line.ProgressLine.hide = progress_line.ProgressLine.resume = lambda *_, **__: 0"
+)
 NEVER_ASKED = "progress_line.ProgressLine._may_draw = lambda _: True"
 
 
@@ -136,25 +138,42 @@ def test_a_terminal_that_cannot_erase_a_line_is_left_alone(terminal: str) -> Non
     assert seen.written.decode() == f"{SOUND}\r\n"
 
 
-@pytest.mark.parametrize("guarded", [True, False])
-def test_a_terminal_that_is_stopped_does_not_stop_the_work(guarded: bool, tmp_path: Path) -> None:
-    """Ctrl-S: where it is written to all the same, the work waits for a person."""
+@pytest.mark.parametrize("drawn", [False, True], ids=["nothing drawn", "drawn before"])
+def test_a_terminal_that_is_stopped_does_not_stop_the_work(drawn: bool, tmp_path: Path) -> None:
+    """Ctrl-S: it ends without Ctrl-Q, and leaves a line that it cannot take away."""
+    out, stops = tmp_path / "out", list[int]()
+
+    def stop(terminal: int, heard: bytes) -> bool:
+        if heard or not drawn:
+            stops.append(os.write(terminal, CTRL_S))
+        return bool(stops)
+
+    seen = on_terminal([*slowly(), "check", DIRECTOR], stdout=out, during=stop)
+
+    assert stops
+    assert (seen.code, out.read_text()) == (0, f"{SOUND}\n")
+
+
+def test_where_it_is_written_to_all_the_same_the_work_waits_for_a_person(tmp_path: Path) -> None:
     out, looks = tmp_path / "out", list[bool]()
 
-    def stopped(terminal: int, _: bytes) -> bool:
-        if not looks:
+    def stopped(terminal: int, heard: bytes) -> bool:
+        if not looks and heard:
             os.write(terminal, CTRL_S)
-        looks.append(out.read_text() != "")
-        # Long after the work would have ended.
+        if heard:
+            looks.append(out.read_text() != "")
+        # Longer than the work takes.
         over = len(looks) > 100
-        if over and not guarded:
+        if over:
             os.write(terminal, CTRL_Q)
         return over
 
-    words = slowly("" if guarded else NEVER_ASKED)
-    seen = on_terminal([*words, "check", DIRECTOR], stdout=out, during=stopped)
+    seen = on_terminal(
+        [*slowly(NEVER_ASKED, lasts=3.0), "check", DIRECTOR], stdout=out, during=stopped
+    )
 
-    assert (len(looks) > 100) != guarded
+    assert len(looks) > 100
+    assert not any(looks)
     assert (seen.code, out.read_text()) == (0, f"{SOUND}\n")
 
 

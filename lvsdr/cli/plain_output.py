@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     class Fleeting(Protocol):
         """What stands on the terminal until something is printed."""
 
-        def hide(self) -> None: ...
+        def hide(self, *, patiently: bool) -> None: ...
 
         def resume(self) -> None: ...
 
@@ -30,8 +30,10 @@ def echo(text: str, *, errors: bool = False, color: bool | None = None) -> None:
     click takes away colours where nobody sees them, and writes UTF-8 where Python would ASCII.
     """
     hidden = [*fleeting]
+    stream = sys.stderr if errors else sys.stdout
     for each in hidden:
-        each.hide()
+        # On a terminal, the text has to wait as well.
+        each.hide(patiently=stream is not None and stream.isatty())
     try:
         _print(text, errors, color)
     finally:

@@ -70,11 +70,14 @@ class ProgressLine:
         self.hide()
         plain_output.fleeting.remove(self)
 
-    def hide(self) -> None:
-        """Take it away until `resume`, for something else is printed."""
+    def hide(self, *, patiently: bool = False) -> None:
+        """Take it away until `resume`, for something else is printed.
+
+        A terminal that somebody has stopped is waited for where told to, and else left as it is.
+        """
         # In this order: the signal may come between the two.
         self._hidden += 1
-        if self._drawn:
+        if self._drawn and (patiently or self._may_draw()):
             self._drawn = False
             with suppress(OSError):
                 os.write(self._terminal, GONE.encode())
