@@ -152,4 +152,4 @@ def alike(host: Host) -> list[str]:
             own = [each["local"] for each in link["addr_info"] if each["scope"] == "link"]
             for address in own:
                 text = text.replace(address, "fe80::")
-    return [*text.splitlines(), *sorted(table.splitlines())]
+    return [*sorted(text.splitlines()), *sorted(table.splitlines())]
