@@ -35,6 +35,8 @@ LATE = frozenset(f"/proc/sys/net/ipv6/conf/{end.link}" for end in TUNNEL_ENDS if
 FLEETING = (("qdisc", "noop"), ("qdisc", "noqueue"))
 # The kernel takes up to a second until it has heard of a carrier, and gives addresses after that.
 SETTLED = 3.0
+# Three questions, a second apart on a host that keeps time (arp(7)).
+GIVEN_UP = 4.0
 # The lines of the IPVS table that name its version and its columns.
 HEADER = 3
 # Links that never say that they are up.
@@ -106,6 +108,16 @@ class Host:
             done.set_result(work())
         except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
             done.set_exception(error)
+
+    def wait_for_neighbours(self) -> None:
+        """Wait until no neighbour is asked for: what is sent to one meanwhile fails with the rest.
+
+        The kernel gives it up a second after its third question, though it may be back by then.
+        """
+        deadline = monotonic() + GIVEN_UP
+        asking = ("ip", "-j", "neighbour", "show", "nud", "incomplete")
+        while json.loads(self.run(*asking).stdout or "[]") and monotonic() < deadline:
+            sleep(0.1)
 
     def state(self) -> str:
         """Return the whole state of this host as text, to compare it before and after."""

@@ -44,6 +44,9 @@ def typed(parts: Iterable[ByHand]) -> Iterator[str]:
 
 def seen(built: Stage, when: str, expected: frozenset[str]) -> Step:
     """Ask the witness; the step succeeds where it sees what is `expected`."""
+    if when == MENDED:
+        for host in (built.lab.client, built.lab.gateway, built.lab.director):
+            host.wait_for_neighbours()
     title, found, lines = WITNESSES[built.scenario.witness](built)
     missed = () if found == expected else (f"expected: {', '.join(sorted(expected))}",)
     return Step(f"{when}: {title}", found == expected, (*lines, *missed))
