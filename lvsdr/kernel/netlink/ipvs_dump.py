@@ -26,17 +26,15 @@ from lvsdr.kernel.netlink.netlink_messages import (
 )
 from lvsdr.kernel.netlink.netlink_socket import GenericSocket
 from lvsdr.model.address import IPAddress
-from lvsdr.model.ipvs import RealServer, Service, settings_of
+from lvsdr.model.ipvs import RealServer, Service
 
 # In a listed real server its settings come first, then the connections that it has, then its
 # family, then statistics. Another kernel may list them otherwise: then nothing is known by its
 # bytes, and all is decoded.
 LISTED_ADDRESS = pack_attribute(carried.DEST_ADDR, bytes(16))
-NO_SETTINGS = settings_of(RealServer(Service("fwmark"), ip_address(0), 0))
+ANY_SERVER = RealServer(Service("fwmark"), ip_address(0), 0)
 PORT_SIZE = len(ipvs_packing.dest_port(0))
-SETTINGS_SIZE = (
-    len(LISTED_ADDRESS) + PORT_SIZE + len(next(ipvs_packing.listed_settings([NO_SETTINGS])))
-)
+SETTINGS_SIZE = len(LISTED_ADDRESS) + len(next(ipvs_packing.listed_settings([ANY_SERVER])))
 CONNECTIONS_SIZE = 3 * len(pack_attribute(0, U32.pack(0)))
 FAMILY_SIZE = len(pack_attribute(carried.ADDR_FAMILY, U16.pack(0)))
 START = HEADER.size + GENERIC.size + 4
@@ -115,8 +113,7 @@ def listed_bytes(server: RealServer) -> bytes:
 
 def all_listed_bytes(servers: Sequence[RealServer]) -> list[bytes]:
     """Return the bytes by which each of `servers` is known where the kernel lists it."""
-    settings = ipvs_packing.listed_settings(map(settings_of, servers))
-    return ipvs_messages.joined(servers, LISTED, settings)
+    return ipvs_messages.joined(servers, LISTED, ipvs_packing.listed_settings)
 
 
 def _listed(family: int, size: int) -> tuple[bytes, bytes, bytes]:

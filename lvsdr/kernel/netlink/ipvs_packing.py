@@ -1,4 +1,4 @@
-"""The settings of real servers as attributes, made in one go: of these there may be many."""
+"""Ports and settings of real servers as attributes, a column at a time: there may be many."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import repeat
+from operator import attrgetter
+from socket import htons
 from typing import Any
 
 from lvsdr.kernel.netlink.ipvs_attributes import (
@@ -16,10 +18,9 @@ from lvsdr.kernel.netlink.ipvs_attributes import (
     Carried,
 )
 from lvsdr.kernel.netlink.netlink_messages import pack_attribute
-from lvsdr.model.ipvs import Settings
+from lvsdr.model.ipvs import RealServer
 
 
-@lru_cache(maxsize=4096)
 def dest_port(port: int) -> bytes:
     """Return the port of a real server as an attribute."""
     return pack_attribute(DEST_PORT, BE16.pack(port))
@@ -34,7 +35,7 @@ def _packed_field(row: Carried, value: Any) -> tuple[bytes, ...]:
 
 
 class Packing:
-    """Settings as attributes in one order, in one go; many fields are a number and its own."""
+    """Ports, then settings in one order, as attributes; many fields are a number and its own."""
 
     def __init__(self, order: Callable[[int], int]) -> None:
         found = [
@@ -44,34 +45,32 @@ class Packing:
             for number, kind in enumerate(row.forms)
         ]
         self._slots = [slot[1:] for slot in sorted(found, key=lambda slot: order(slot[0]))]
+        self._fields = [attrgetter(name) for name in SETTING_NAMES]
         parts = [
             f"4s{form.format.lstrip('=')}" if row.numbers is None else f"{4 + max(4, form.size)}s"
             for row, form in ((row, list(row.forms.values())[at]) for _, row, at in self._slots)
         ]
-        self._pack = struct.Struct("=" + "".join(parts)).pack
+        self._pack = struct.Struct("=4sH2x" + "".join(parts)).pack
 
-    def __call__(self, settings: Iterable[Settings]) -> Iterator[bytes]:
-        """Yield the attributes of each of `settings`: those that recur are packed once."""
-        every = list(settings)
-        distinct = dict.fromkeys(every)
-        packed = self._columns(list(zip(*distinct, strict=True)))
-        if len(distinct) == len(every):
-            return packed
-        return map(dict(zip(distinct, packed, strict=True)).__getitem__, every)
-
-    def _columns(self, columns: Sequence[Sequence[Any]]) -> Iterator[bytes]:
-        """Yield the attributes of settings: a column at a time, which takes a third."""
-        parts: list[Iterable[Any]] = []
-        for place, row, number in self._slots if columns else ():
+    def __call__(self, servers: Sequence[RealServer]) -> Iterator[bytes]:
+        """Yield the port and the settings of each of `servers`, one at least, as attributes."""
+        parts: list[Iterable[Any]] = [repeat(PORT_HEADER), map(htons, map(_port_of, servers))]
+        columns = [list(map(field, servers)) for field in self._fields]
+        for place, row, number in self._slots:
             values = columns[place]
             if row.numbers is None:
                 parts += repeat(HEADERS[row.field]), values
+            elif values.count(values[0]) == len(values):
+                # As nearly always.
+                parts.append(repeat(_packed_field(row, values[0])[number]))
             else:
                 packed = {value: _packed_field(row, value)[number] for value in set(values)}
                 parts.append(map(packed.__getitem__, values))
-        return map(self._pack, *parts) if parts else iter(())
+        return map(self._pack, *parts)
 
 
+_port_of = attrgetter("port")
+PORT_HEADER = pack_attribute(DEST_PORT, bytes(BE16.size))[:4]
 # Of a number the attribute's header, which is the same for all.
 HEADERS = {
     row.field: pack_attribute(kind, form.pack(0))[:4]
@@ -81,6 +80,6 @@ HEADERS = {
 }
 
 listed_settings = Packing(lambda kind: 0)
-"""Settings as attributes, in the order in which the kernel lists them: that of REAL_SERVER."""
+"""Ports and settings in the order in which the kernel lists them: that of REAL_SERVER."""
 sent_settings = Packing(lambda kind: kind)
-"""Settings as attributes of a request, by their numbers."""
+"""Ports and settings in the order of a request, by their numbers."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, repeat
+from operator import attrgetter
+from struct import Struct
 
 from lvsdr.errors import KernelError
 from lvsdr.kernel.kernel_errors import Reasons, explained, refusal
@@ -12,7 +14,7 @@ from lvsdr.kernel.netlink import ipvs_messages
 from lvsdr.kernel.netlink.netlink_messages import GENERIC, HEADER, REQUEST, Refused
 from lvsdr.kernel.netlink.netlink_socket import GenericSocket
 from lvsdr.model.change import Change
-from lvsdr.model.ipvs import SERVER_KINDS, RealServer, Service, VirtualServer
+from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.late_dataclasses import replace
 
 SERVICE_COMMANDS = {
@@ -23,6 +25,9 @@ SERVICE_COMMANDS = {
 # What people call a scheduler, and what the kernel does.
 NICKNAMES = {"maglev": "mh", "roundrobin": "rr", "leastconn": "lc", "source": "sh"}
 MAGLEV, MEANWHILE = "mh", "rr"
+SERVERS = frozenset({VirtualServer, RealServer})
+# Both heads of a request.
+HEADS = Struct(HEADER.format + GENERIC.format.lstrip("="))
 
 NO_SUCH_SERVER: Reasons = {
     errno.ESRCH: ("no such virtual server", ()),
@@ -38,7 +43,8 @@ Request = tuple[Change, int, bytes]
 
 def takes(change: Change) -> bool:
     """Return whether a change can be part of a batch."""
-    return change.subject.kind in SERVER_KINDS
+    # By its type: of these there may be many.
+    return type(change.after or change.before) in SERVERS
 
 
 def execute(
@@ -72,14 +78,14 @@ def attempt(
 def batches(socket: GenericSocket, changes: Sequence[Change]) -> Iterator[list[Request]]:
     """Yield the requests for the changes, in order: each time as many as go in one send."""
     batch, size = list[Request](), 0
+    most_bytes, most_requests = socket.most_bytes, socket.most_requests
     for request in requests(changes):
-        length = HEADER.size + GENERIC.size + len(request[2])
-        full = size + length > socket.most_bytes or len(batch) == socket.most_requests
-        if batch and full:
-            yield batch
-            batch, size = [], 0
-        batch.append(request)
+        length = HEADS.size + len(request[2])
         size += length
+        if (size > most_bytes or len(batch) == most_requests) and batch:
+            yield batch
+            batch, size = [], length
+        batch.append(request)
     yield batch
 
 
@@ -120,6 +126,10 @@ def _of_real_servers(
     """Yield the requests for changes of real servers of one service, in order."""
     identity = ipvs_messages.identity(service)
     made = ipvs_messages.real_servers([it for it in map(_after, changes) if it is not None])
+    if len(made) == len(changes) and not any(map(_before, changes)):
+        # As in all that a first apply fills.
+        yield from zip(changes, repeat(ipvs_messages.NEW_DEST), map(identity.__add__, made))
+        return
     rest = iter(made)
     # They go with it: the kernel asks for them one by one, and takes as long for each.
     go_with_it = len(made) < len(changes) and service in emptied
@@ -140,6 +150,9 @@ def _after(change: Change) -> RealServer | None:
     return change.after if isinstance(change.after, RealServer) else None
 
 
+_before = attrgetter("before")
+
+
 def _gone(changes: Iterable[Change]) -> set[Service]:
     """Return the services that are deleted."""
     items = (change.before for change in changes if change.after is None)
@@ -151,11 +164,12 @@ def _filled_under_maglev(changes: Iterable[Change]) -> set[Service]:
     made, filled = set[Service](), set[Service]()
     for change in changes:
         item = change.after
-        if change.before is None and isinstance(item, VirtualServer):
-            if item.scheduler == MAGLEV:
+        if isinstance(item, VirtualServer):
+            if item.scheduler == MAGLEV and change.before is None:
                 made.add(item.service)
-        elif change.before is None and isinstance(item, RealServer) and item.service in made:
-            filled.add(item.service)
+        elif made and change.before is None and isinstance(item, RealServer):
+            if item.service in made:
+                filled.add(item.service)
     return filled
 
 
@@ -163,12 +177,13 @@ def _sent(socket: GenericSocket, batch: Sequence[Request]) -> list[KernelError]:
     """Send a batch; return the refusals in the order of its requests."""
     first = socket.sequence(len(batch))
     family = socket.family
-    packed = bytearray()
-    size = HEADER.size + GENERIC.size
-    for number, (_, command, attributes) in enumerate(batch, first):
-        packed += HEADER.pack(size + len(attributes), family, REQUEST, number, 0)
-        packed += GENERIC.pack(command, 1)
-        packed += attributes
+    pack, size = HEADS.pack, HEADS.size
+    packed = b"".join(
+        [
+            pack(size + len(attributes), family, REQUEST, number, 0, command, 1) + attributes
+            for number, (_, command, attributes) in enumerate(batch, first)
+        ]
+    )
     with explained(_doing(batch[0][0])):
         refused = socket.batch(packed)
     return [_refusal(batch[number - first][0], why) for number, why in sorted(refused.items())]
