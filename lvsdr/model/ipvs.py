@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice, repeat
 from operator import attrgetter
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lvsdr.model.address import IPAddress, endpoint
 from lvsdr.model.ipvs_setting_words import PEOPLE, all_said, has_words, setting
@@ -20,16 +20,17 @@ from lvsdr.model.scheduler_flags import flags_in_words
 class RemembersKey:
     """Remembers its key, which is asked for again and again: of these there may be many."""
 
-    __slots__ = ("_key",)
-    _key: Key
+    __slots__ = ("key",)
+    key: Key
 
-    @property
-    def key(self) -> Key:
-        try:
-            return self._key
-        except AttributeError:
-            object.__setattr__(self, "_key", self._made_key())
-            return self._key
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Key:
+            # Asked when there is none: when the key is asked for the first time.
+            if name != "key":
+                raise AttributeError(f"{type(self).__name__} has no {name}")
+            object.__setattr__(self, "key", self._made_key())
+            return self.key
 
     def _made_key(self) -> Key:
         raise NotImplementedError
@@ -202,7 +203,7 @@ def servers_in_columns(
 # What sets a field of a new object that nobody knows yet; it is frozen for everybody else.
 _PUT: Sequence[Callable[[RealServer, Any], None]] = [
     getattr(RealServer, name).__set__
-    for name in (*(each.name for each in fields(RealServer)), "_key")
+    for name in (*(each.name for each in fields(RealServer)), "key")
 ]
 _exhaust: Callable[[Iterable[None]], object] = deque[None](maxlen=0).extend
 
