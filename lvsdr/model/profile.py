@@ -106,7 +106,8 @@ class DirectorProfile:
     @property
     def rips(self) -> tuple[IPAddress, ...]:
         """Return each RIP once, in the order of the profile."""
-        return tuple(dict.fromkeys(server.rip for server in self.real_servers))
+        # By their texts, which are there: an address computes its hash each time.
+        return tuple({server.key[-2]: server.rip for server in self.real_servers}.values())
 
 
 @dataclass(frozen=True, slots=True)

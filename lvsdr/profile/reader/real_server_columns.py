@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from ipaddress import IPv4Address
 from itertools import chain
 from operator import gt
 from typing import Any
@@ -96,7 +97,7 @@ class Rips:
     """The RIPs of a profile, each looked at once, though many services may name it."""
 
     def __init__(self, vips: Vips) -> None:
-        self._vips = vips
+        self._vips = frozenset(map(str, vips))
         self.known: dict[str, tuple[IPAddress, str]] = {}
 
     def learn(self, text: str, where: Pointer) -> None:
@@ -106,13 +107,15 @@ class Rips:
         """
         here = (*where, "rip")
         rip = host_address(text, here, "RIP")
-        if rip in self._vips:
+        # An IPv4 address can be written in one way alone.
+        canonical = text if isinstance(rip, IPv4Address) else str(rip)
+        if canonical in self._vips:
             raise misfit(
                 here,
                 f"{rip} is a VIP of this profile",
                 "write the real server's own address (RIP)",
             )
-        self.known[text] = rip, str(rip)
+        self.known[text] = rip, canonical
 
 
 def _beside_its_rip(
