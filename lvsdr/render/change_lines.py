@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+from itertools import groupby, starmap
 from typing import TYPE_CHECKING
 
-from lvsdr.model.ipvs import RealServer
+from lvsdr.model.ipvs import RealServer, detail_of, settings_of
 
 if TYPE_CHECKING:
     from lvsdr.model.change import Change, Plan
@@ -47,7 +47,12 @@ def _service_that_fills(item: Change) -> Service | None:
 def _of_real_servers(service: Service, run: Iterable[Change]) -> Iterator[str]:
     """Yield what `change_line` returns of each; their service is put into words once."""
     of = f"of {service}"
-    for item in run:
-        sign, server = ("-", item.before) if item.after is None else ("+", item.after)
-        assert isinstance(server, RealServer), "it is of the service"
-        yield f"{sign} {server.place} {of} ({server.detail})"
+    for sign, some in groupby(run, key=_comes_or_goes):
+        servers = [item.after or item.before for item in some]
+        real = [server for server in servers if isinstance(server, RealServer)]
+        told = zip(real, starmap(detail_of, map(settings_of, real)), strict=True)
+        yield from [f"{sign} {server.place} {of} ({detail})" for server, detail in told]
+
+
+def _comes_or_goes(item: Change) -> str:
+    return "-" if item.after is None else "+"
