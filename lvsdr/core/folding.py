@@ -6,7 +6,7 @@ be done. Whatever is in doubt is unfolded, and looked at like all else.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from operator import is_
 
 from lvsdr.core.book import Book
@@ -138,7 +138,7 @@ class Fingerprints:
         """
         return self._kernel.fingerprints_if(servers)
 
-    def exact(self, keys: Collection[Key], objects: Objects) -> Set[Key]:
+    def exact(self, keys: Set[Key], objects: Objects) -> Set[Key]:
         """Return the services whose real servers among `objects` the kernel lists so exactly.
 
         They are known by Service.key. Only those of which all these real servers are among `keys`;
@@ -146,11 +146,13 @@ class Fingerprints:
         """
         if len(objects) < MANY:
             return frozenset()
-        wanted = {
-            service: servers
-            for service, servers in by_service(objects.values()).items()
-            if all(server.key in keys for server in servers)
-        }
+        wanted = by_service(objects.values())
+        if not objects.keys() <= keys:
+            wanted = {
+                service: servers
+                for service, servers in wanted.items()
+                if all(server.key in keys for server in servers)
+            }
         seen = self._kernel.fingerprints(wanted)
         return {
             service.key

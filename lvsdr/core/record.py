@@ -144,15 +144,16 @@ class Record:
         With `drained`, those and no others of its objects are. `given_back` is what the run makes
         of objects that are not desired any more, and could be killed at.
         """
-        keys = (*desired, *absent)
-        first = ((key, observed.get(key)) for key in keys if key not in self.baseline)
-        raised = ((key, observed[key]) for key in self._raised(owner, desired, observed))
-        baseline = {**self.baseline}
-        baseline.update(first)
-        baseline.update(raised)
+        first = dict.fromkeys((*desired, *absent))
+        if self.baseline or observed:
+            first = {key: observed.get(key) for key in first if key not in self.baseline}
+        raised = {key: observed[key] for key in self._raised(owner, desired, observed)}
+        baseline = {**self.baseline, **first, **raised}
         left, meant = self.claims.get(owner, {}), set(self.intents.get(owner, ()))
-        changed = (item for key, item in desired.items() if left.get(key) != item)
-        new = (item for item in changed if not meant or item not in meant)
+        changed: Iterable[Object] = desired.values()
+        if left:
+            changed = (item for key, item in desired.items() if left.get(key) != item)
+        new = (item for item in changed if item not in meant) if meant else changed
         back = (item for item in given_back if item not in meant)
         intents = {**self.intents, owner: (*self.intents.get(owner, ()), *new, *back)}
         pending = {other: items for other, items in intents.items() if items}

@@ -14,6 +14,8 @@ NOPREFIXROUTE = 0x200
 
 def must_change(seen: Object | None, wanted: Object | None) -> bool:
     """Return whether `seen` has to change to be `wanted`."""
+    if seen is None or wanted is None:
+        return seen is not wanted
     if seen != wanted:
         return not _will_do(seen, wanted)
     if type(seen) not in PARTICULAR:

@@ -167,10 +167,9 @@ def _filled_under_maglev(changes: Iterable[Change]) -> set[Service]:
         if isinstance(item, VirtualServer):
             if item.scheduler == MAGLEV and change.before is None:
                 made.add(item.service)
-        elif made and change.before is None and isinstance(item, RealServer):
-            if item.service in made:
-                filled.add(item.service)
-    return filled
+        elif made and isinstance(item, RealServer) and change.before is None:
+            filled.add(item.service)
+    return made & filled
 
 
 def _sent(socket: GenericSocket, batch: Sequence[Request]) -> list[KernelError]:

@@ -27,7 +27,7 @@ class Servers:
 
     def observe(self, keys: Set[Key], likely: Objects) -> Iterator[VirtualServer | RealServer]:
         """Yield those of the servers `keys` that are there; as `likely` says, that very object."""
-        every = self._few({key[1:4] for key in keys if key[0] in SERVER_KINDS})
+        every = self._few(keys)
         rips: dict[Key, list[str]] = {}
         # Before a first apply there is nothing to look for, and that may be much.
         for key in keys if every else ():
@@ -79,11 +79,15 @@ class Servers:
         return found
 
     def _few(self, keys: Set[Key]) -> list[VirtualServer]:
-        """Return at least the virtual servers that have one of `keys` for Service.key."""
-        if len(keys) * APART > self._listed:
+        """Return at least the virtual servers that `keys` are of, or their real servers."""
+        if not self._listed:
+            # Not so much as their number is known.
+            return self.every()
+        wanted = {key[1:4] for key in keys if key[0] in SERVER_KINDS}
+        if len(wanted) * APART > self._listed:
             return self.every()
         with reading("the virtual servers"):
-            services = map(service_of_key, sorted(keys, key=str))
+            services = map(service_of_key, sorted(wanted, key=str))
             found = [listed_services.virtual_server(self._sockets.ipvs, each) for each in services]
         return [server for server in found if server is not None]
 
