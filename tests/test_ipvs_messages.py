@@ -26,6 +26,7 @@ from lvsdr.kernel.tables import ipvs_batch
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Change
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.late_dataclasses import replace
 from netlink_wire import DONE, FAMILY, SEQUENCE, Listing, reply
 
 ports = st.integers(0, 65535)
@@ -163,6 +164,32 @@ def test_a_real_server_is_encoded_as_pyroute2_encodes_it(server: RealServer) -> 
     message = ours(ipvs_messages.NEW_DEST, attributes)
 
     assert message == expected
+
+
+@given(st.lists(real_servers(), min_size=1, max_size=8))
+def test_many_are_encoded_as_each_is_by_itself(several: list[RealServer]) -> None:
+    """Of both families at once, and where some have a setting in common and others do not."""
+    assert ipvs_messages.real_servers(several) == [
+        ipvs_messages.real_server(each) for each in several
+    ]
+    assert ipvs_dump.all_listed_bytes(several) == [ipvs_dump.listed_bytes(each) for each in several]
+    assert ipvs_messages.real_servers([]) == ipvs_dump.all_listed_bytes([]) == []
+
+
+@given(real_servers(), st.integers(2, 5))
+def test_those_of_a_service_that_is_filled_are_asked_for_as_among_others(
+    server: RealServer, count: int
+) -> None:
+    """A run that only adds goes another way than one in which something else changes as well."""
+    new = [replace(server, port=port) for port in range(count)]
+    filled = [Change(None, each) for each in new]
+    other = Change(replace(server, port=count), replace(server, port=count, weight=7))
+
+    alone, among = list(ipvs_batch.requests(filled)), list(ipvs_batch.requests([*filled, other]))
+
+    assert alone == among[:-1]
+    assert [change for change, _, _ in alone] == filled
+    assert among[-1][:2] == (other, ipvs_messages.SET_DEST)
 
 
 def test_the_numbers_are_those_of_pyroute2() -> None:

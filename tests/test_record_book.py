@@ -44,6 +44,22 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert Book("ns", tmp_path / "run").load() == SOME
 
 
+def test_a_first_claim_is_written_as_one_beside_others() -> None:
+    """Where nothing is known and nothing was seen, nothing is looked up; elsewhere all is."""
+    servers = [RealServer(WEB, ip_address(f"192.0.2.{last}"), 80) for last in range(20, 90)]
+    wanted, gone = keyed([*servers, VIP]), IGNORE.key
+
+    first = Record().claim("director:web", wanted, {}, absent=[gone])
+    beside = Record(baseline={WAS.key: WAS, ("link", "x"): None}).claim(
+        "director:web", wanted, {}, absent=[gone]
+    )
+
+    assert list(first.baseline.items()) == [*dict.fromkeys(wanted).items(), (gone, None)]
+    assert first.intents == beside.intents == {"director:web": tuple(wanted.values())}
+    assert list(beside.baseline.items())[2:] == [*dict.fromkeys(wanted).items()]
+    assert Record().claim("director:web", wanted, THERE, absent=[gone]).baseline[gone] == WAS
+
+
 def test_real_servers_of_a_service_share_an_entry(tmp_path: Path) -> None:
     rips = [ip_address(f"192.0.2.{last}") for last in range(20, 90)]
     light = [RealServer(WEB, rip, 80) for rip in rips]
