@@ -15,6 +15,7 @@ import pytest
 from _pytest.terminal import TerminalReporter
 
 from lvsdr.model.finding import ERROR, Finding
+from traced_files import TRACED
 from typed_hints import fault_of_hint
 
 # How wide a page is has its own tests; readline, which pytest imports, sets it past os.environ, and
@@ -72,7 +73,10 @@ def _every_hint_can_be_typed() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what belongs to the lab elsewhere; there, of many rows of one test choose a few."""
+    """Skip what belongs to the lab elsewhere; there, of many rows of one test choose a few.
+
+    And say which tests need not be traced.
+    """
     if IN_THE_LAB:
         if every := os.environ.get("LVSDR_EVERY_ROW"):
             # All of them, or 2/3: of each three the second.
@@ -84,6 +88,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if LAB in item.path.parents:
             item.add_marker(pytest.mark.skip(reason=HOW))
+        if item.path.name not in TRACED and config.pluginmanager.hasplugin("_cov"):
+            item.add_marker(pytest.mark.no_cover)
 
 
 def _choose(config: pytest.Config, items: list[pytest.Item]) -> None:

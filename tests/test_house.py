@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from traced_files import TRACED
+
 ROOT = Path(__file__).parent.parent
 MOST_LINES_OF_A_FILE, MOST_LINES_OF_A_FUNCTION = 250, 40
 # What Python itself asks for.
@@ -23,6 +25,11 @@ def functions(source: str) -> Iterator[tuple[str, int]]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno is not None, "it comes from a source"
             yield node.name, node.end_lineno - node.lineno + 1
+
+
+def test_the_files_whose_tests_are_traced_are_there() -> None:
+    assert TRACED
+    assert [name for name in sorted(TRACED) if not (ROOT / "tests" / name).is_file()] == []
 
 
 def test_no_file_name_stands_twice() -> None:
