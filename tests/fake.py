@@ -20,6 +20,7 @@ from lvsdr.model.address import IPAddress, IPInterface, host_network
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.client_connections import ConnectionQuestion, ConnectionsSeen, FirstPacket
 from lvsdr.model.counters import Counters
+from lvsdr.model.folded_servers import ListedIf, WasAndWanted
 from lvsdr.model.foreign_program import Checker
 from lvsdr.model.host import TABLE_LOCAL, HeldAddress, Host, HostLink
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
@@ -141,16 +142,15 @@ class FakeKernel:
             for each in services
         }
 
-    def fingerprints_if(
-        self, servers: Mapping[Service, Sequence[RealServer]]
-    ) -> dict[Key, tuple[str, str]]:
+    def listed_if(self, servers: Mapping[Service, Sequence[WasAndWanted]]) -> dict[Key, ListedIf]:
         found = {}
         for service, some in servers.items():
-            named = {each.key: each for each in some}
+            named = {was.key: was for was, _ in some}
             there = [it for it in self._there(RealServer) if isinstance(it, RealServer)]
             here = [it for it in there if it.service == service]
-            instead = [named.get(it.key, it) for it in here]
-            found[service.key] = self.fingerprint(here), self.fingerprint(instead)
+            before = [named.get(it.key, it) for it in here]
+            exact = all(wanted in here for _, wanted in some)
+            found[service.key] = ListedIf(self.fingerprint(here), self.fingerprint(before), exact)
         return found
 
     def fingerprint(self, servers: Iterable[RealServer]) -> str:

@@ -18,7 +18,7 @@ from lvsdr.kernel.netlink import ipvs_dump, ipvs_fingerprints
 from lvsdr.kernel.netlink.netlink_socket import GenericSocket
 from lvsdr.model import folded_columns
 from lvsdr.model.compact_objects import to_rows
-from lvsdr.model.folded_servers import Mark
+from lvsdr.model.folded_servers import ListedIf, Mark, WasAndWanted
 from lvsdr.model.ipvs import RealServer, Service
 from test_folded_servers import WEB, Place, director, service, small_is_large
 
@@ -82,15 +82,19 @@ def test_a_list_is_known_also_as_it_would_be(of: Service) -> None:
     wire: Any = Listing(servers)
     otherwise = replace(servers[1], weight=77, forwarding_method="masquerade")
 
-    now, then = ipvs_fingerprints.listed_fingerprints(cast(GenericSocket, wire), of, [otherwise])
-
-    assert now == ipvs_fingerprints.fingerprint(reversed(servers))
-    assert then == ipvs_fingerprints.fingerprint([servers[0], otherwise, *servers[2:]])
+    now = ipvs_fingerprints.fingerprint(reversed(servers))
+    before = ipvs_fingerprints.fingerprint([servers[0], otherwise, *servers[2:]])
     stranger = replace(servers[0], rip=ip_address("203.0.113.9"), port=9)
-    assert ipvs_fingerprints.listed_fingerprints(cast(GenericSocket, wire), of, [stranger]) == (
-        now,
-        now,
-    )
+
+    def listed(*some: WasAndWanted) -> ListedIf:
+        return ipvs_fingerprints.listed_if(cast(GenericSocket, wire), of, some)
+
+    assert listed((otherwise, servers[1])) == (now, before, True)
+    # What is listed is not what is wanted, or there is nothing that is wanted.
+    assert listed((otherwise, replace(servers[1], weight=3))) == (now, before, False)
+    assert listed((otherwise, None)) == (now, before, False)
+    assert listed((otherwise, servers[1]), (stranger, stranger)) == (now, before, False)
+    assert listed((stranger, stranger)) == (now, now, False)
 
 
 def drained(place: Place, *, undo: bool = False) -> None:

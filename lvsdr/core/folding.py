@@ -15,13 +15,11 @@ from lvsdr.core.record import Record, owner_of
 from lvsdr.core.unfolding import unfolded
 from lvsdr.core.written_record import as_written
 from lvsdr.errors import CannotRun
-from lvsdr.model.folded_servers import KnownText, Mark, PartlyRead
+from lvsdr.model.folded_servers import FoldedServers, KnownText, ListedIf, Mark, PartlyRead
 from lvsdr.model.ipvs import SERVER_KINDS, RealServer, Service, VirtualServer, by_service
 from lvsdr.model.late_dataclasses import replace
-from lvsdr.model.objects import Key, Objects
+from lvsdr.model.objects import NOTHING, Key, Objects
 from lvsdr.model.profile import DirectorProfile, Profile
-
-Pair = tuple[str, str]
 
 # Of fewer real servers a list is not known by its fingerprint: computing some takes as long.
 MANY = 256
@@ -122,6 +120,7 @@ class Fingerprints:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._known: dict[Key, tuple[list[RealServer], str]] = {}
+        self._listed: dict[Key, ListedIf] = {}
 
     def of(self, service: Service, servers: list[RealServer]) -> str:
         """Return the fingerprint of a list of `servers` of `service`, and no others."""
@@ -131,12 +130,22 @@ class Fingerprints:
             self._known[service.key] = servers, found
         return found
 
-    def instead(self, servers: Mapping[Service, Sequence[RealServer]]) -> Mapping[Key, Pair]:
-        """Return by what the kernel's lists are known, and would be if `servers` were so in them.
+    def apart(
+        self, parted: Iterable[FoldedServers], wanted: Objects = NOTHING
+    ) -> Mapping[Key, ListedIf]:
+        """Return by what the kernel's lists are known, and would be if those apart were as before.
 
-        Each by Service.key.
+        Each by Service.key; a list is looked at once, after the last change, and it is said then
+        whether those apart are as `wanted`.
         """
-        return self._kernel.fingerprints_if(servers)
+        unseen = {
+            each.service: [(was, wanted.get(key)) for key, was in each.apart.items()]
+            for each in parted
+            if each.service.key not in self._listed
+        }
+        if unseen:
+            self._listed.update(self._kernel.listed_if(unseen))
+        return self._listed
 
     def exact(self, keys: Set[Key], objects: Objects) -> Set[Key]:
         """Return the services whose real servers among `objects` the kernel lists so exactly.
@@ -220,10 +229,10 @@ def _folded_again(record: Record, listed: Fingerprints) -> Record:
     # Only a drain takes some apart.
     from lvsdr.core.taken_apart import folded_again  # noqa: PLC0415
 
-    seen = listed.instead({it.service: list(it.apart.values()) for it in parted})
+    seen = listed.apart(parted)
     # Nobody has changed anything else of it since lvsdr left it.
-    found = ((each.mark, *seen[each.service.key]) for each in parted)
-    return folded_again(record, {mark.said: now for mark, now, was in found if was == mark.listed})
+    found = ((each.mark, seen[each.service.key]) for each in parted)
+    return folded_again(record, {it.said: now for it, (now, was, _) in found if was == it.listed})
 
 
 def _remarked(

@@ -17,6 +17,7 @@ from lvsdr.model.objects import NOTHING, Key, Objects
 if TYPE_CHECKING:
     from lvsdr.model.client_connections import ConnectionQuestion, ConnectionsSeen
     from lvsdr.model.counters import Counters
+    from lvsdr.model.folded_servers import ListedIf, WasAndWanted
     from lvsdr.model.foreign_program import Checker
     from lvsdr.model.ipvs import RealServer, Service, VirtualServer
     from lvsdr.model.route_lookup import Packet, RouteTo, UnicastRoute
@@ -52,12 +53,12 @@ class Kernel(Protocol):
         Of a service that is not there, it is that of one without real servers.
         """
 
-    def fingerprints_if(
-        self, servers: Mapping[Service, Sequence[RealServer]]
-    ) -> Mapping[Key, tuple[str, str]]:
+    def listed_if(
+        self, servers: Mapping[Service, Sequence[WasAndWanted]]
+    ) -> Mapping[Key, ListedIf]:
         """Return by what the real servers of each service are known, by Service.key.
 
-        And by what they would be known if those of them that `servers` names were so.
+        And by what they would be known if those of them that `servers` names were as they were.
         """
 
     def fingerprint(self, servers: Iterable[RealServer]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 
 from lvsdr.core.both_roles import DirectorVip
@@ -21,7 +21,7 @@ from lvsdr.model.due_change import must_change
 from lvsdr.model.folded_servers import FoldedServers
 from lvsdr.model.health import REMOVE
 from lvsdr.model.late_dataclasses import dataclass, field, replace
-from lvsdr.model.objects import NOTHING, Baseline, Link, Object, Objects, keyed
+from lvsdr.model.objects import NOTHING, Baseline, Key, Link, Object, Objects, keyed
 from lvsdr.model.profile import Origin, Profile
 
 
@@ -110,6 +110,28 @@ class Situation:
         if self.profile is not None:
             after = marked(after, self.owner, self.desired, self.profile, listed, self.out.checked)
         return self._with_origins(after, made)
+
+    def exact(self, keys: Set[Key], listed: Fingerprints) -> Set[Key]:
+        """Return the services whose real servers among `keys` the kernel lists as they are wanted.
+
+        They are known by Service.key. Of some that are taken apart for a drain the list is looked
+        at once: it tells by what it is to be known, too.
+        """
+        if not self.partial:
+            return listed.exact(keys, self.desired)
+        out = {key[1:4] for key in (*self.out.drained, *self.out.down)}
+        parted = {
+            key: each
+            for key, each in self.record.folded.get(self.owner, {}).items()
+            if each.apart and key in out
+        }
+        if not parted:
+            return frozenset()
+        apart = {key for each in parted.values() for key in each.apart}
+        # A sorry server, or one that goes, is looked at by itself.
+        others = {key[1:4] for key in keys if key not in apart}
+        seen = listed.apart(parted.values(), self.desired)
+        return {key for key in parted if seen[key].exact and key not in others}
 
     def coming_from(self, file: Path | None) -> Situation:
         """Return the situation of a profile from `file`, now; None where nobody knows it."""

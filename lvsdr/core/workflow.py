@@ -179,7 +179,7 @@ def _must_be_done(situation: Situation, kernel: Kernel, listed: Fingerprints) ->
     desired, baseline = situation.desired, situation.baseline
     todo = touched(planned_keys(desired, baseline), situation.todo)
     # Real servers that are listed as they are wanted, and no others beside them, need no more.
-    exact = listed.exact(todo, {} if situation.partial else desired)
+    exact = situation.exact(todo, listed)
     rest = {key for key in todo if key[1:4] not in exact or key[0] != RealServer.kind}
     # What is to be there again, or no more, is not among them.
     rest.update(key for key in baseline if key in todo and key not in desired)

@@ -33,12 +33,13 @@ if TYPE_CHECKING:
     from lvsdr.model.address import IPAddress
     from lvsdr.model.client_connections import ConnectionQuestion, ConnectionsSeen
     from lvsdr.model.counters import Counters
+    from lvsdr.model.folded_servers import ListedIf, WasAndWanted
     from lvsdr.model.foreign_program import Checker
     from lvsdr.model.host import Host
     from lvsdr.model.route_lookup import Packet, RouteTo, UnicastRoute
     from lvsdr.model.table_state import TableState
 
-    ServersOf = Mapping[Service, Sequence[RealServer]]
+    ServersOf = Mapping[Service, Sequence[WasAndWanted]]
 
     class Table(Protocol):
         """The kernel's side of one kind of object."""
@@ -148,9 +149,9 @@ class LinuxKernel(Closing):
         """Return by what the real servers of each service are known, by Service.key."""
         return self._servers.fingerprints(services)
 
-    def fingerprints_if(self, servers: ServersOf) -> Mapping[Key, tuple[str, str]]:
-        """Return by what they are known, and would be if `servers` were so among them."""
-        return self._servers.fingerprints_if(servers)
+    def listed_if(self, servers: ServersOf) -> Mapping[Key, ListedIf]:
+        """Return by what they are known, and would be if `servers` were as they were."""
+        return self._servers.listed_if(servers)
 
     def fingerprint(self, servers: Iterable[RealServer]) -> str:
         """Return by what a service with these real servers, and no others, would be known."""

@@ -7,11 +7,11 @@ them is to be done, and none of them is made into an object.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, overload
+from typing import Any, NamedTuple, Protocol, overload
 
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.late_dataclasses import dataclass, field
-from lvsdr.model.objects import Key
+from lvsdr.model.objects import Key, Object
 
 
 class Place(Protocol):
@@ -50,6 +50,22 @@ class Mark:
     said: str
     listed: str
     count: int
+
+
+WasAndWanted = tuple[RealServer, Object | None]
+"""A real server as it was, and as it is wanted; None where it is not."""
+
+
+class ListedIf(NamedTuple):
+    """By what the kernel's list of the real servers of a virtual server is known.
+
+    `now` is the fingerprint of the list as it is, `before` what it would be if some of them were as
+    they were; `exact` is whether each of these is listed as it is wanted.
+    """
+
+    now: str
+    before: str
+    exact: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from lvsdr.kernel.netlink import ipvs_dump, ipvs_messages
 from lvsdr.kernel.netlink.netlink_socket import GenericSocket
+from lvsdr.model.folded_servers import ListedIf, WasAndWanted
 from lvsdr.model.ipvs import RealServer, Service
 
 
@@ -22,18 +23,24 @@ def listed_fingerprint(wire: GenericSocket, service: Service) -> str:
     return _fingerprint(_listing(wire, service))
 
 
-def listed_fingerprints(
-    wire: GenericSocket, service: Service, servers: Sequence[RealServer]
-) -> tuple[str, str]:
-    """Return what `listed_fingerprint` does, and the same if `servers` were so in the list.
+def listed_if(wire: GenericSocket, service: Service, servers: Sequence[WasAndWanted]) -> ListedIf:
+    """Return by what the kernel's list of the real servers of `service` is known; raises OSError.
 
-    Raises OSError.
+    `servers` are some of them.
     """
     listed = _listing(wire, service)
-    otherwise = {_identity(each): each for each in ipvs_dump.all_listed_bytes(servers)}
-    return _fingerprint(listed), _fingerprint(
-        [otherwise.get(_identity(each), each) for each in listed]
-    )
+    before = ipvs_dump.all_listed_bytes([was for was, _ in servers])
+    now = ipvs_dump.all_listed_bytes([so for _, so in servers if isinstance(so, RealServer)])
+    exact = len(now) == len(before) and all(map(listed.__contains__, now))
+    if exact:
+        # What is as it is wanted is found faster than what differs.
+        otherwise = [*listed]
+        for was, so in zip(before, now, strict=True):
+            otherwise[listed.index(so)] = was
+    else:
+        known = {_identity(each): each for each in before}
+        otherwise = [known.get(_identity(each), each) for each in listed]
+    return ListedIf(_fingerprint(listed), _fingerprint(otherwise), exact)
 
 
 def _identity(listed: bytes) -> tuple[bytes, bytes]:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, S
 from lvsdr.kernel.kernel_errors import reading
 from lvsdr.kernel.netlink import ipvs_dump, listed_services
 from lvsdr.kernel.netlink.open_sockets import Sockets
+from lvsdr.model.folded_servers import ListedIf, WasAndWanted
 from lvsdr.model.ipvs import SERVER_KINDS, RealServer, Service, VirtualServer, by_service
 from lvsdr.model.objects import NOTHING, Key, Objects
 from lvsdr.model.plain_data import service_of_key
@@ -60,15 +61,13 @@ class Servers:
                 for each in services
             }
 
-    def fingerprints_if(
-        self, servers: Mapping[Service, Sequence[RealServer]]
-    ) -> dict[Key, tuple[str, str]]:
-        """Return by what the lists are known, and would be if `servers` were so in them."""
+    def listed_if(self, servers: Mapping[Service, Sequence[WasAndWanted]]) -> dict[Key, ListedIf]:
+        """Return by what the lists are known, and would be if `servers` were as they were."""
         from lvsdr.kernel.netlink import ipvs_fingerprints  # noqa: PLC0415
 
         with reading("the real servers"):
             return {
-                each.key: ipvs_fingerprints.listed_fingerprints(self._sockets.ipvs, each, some)
+                each.key: ipvs_fingerprints.listed_if(self._sockets.ipvs, each, some)
                 for each, some in servers.items()
             }
 
