@@ -12,7 +12,7 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from lvsdr.kernel.netlink import ipvs_attributes, ipvs_messages
+from lvsdr.kernel.netlink import ipvs_attributes, ipvs_dump, ipvs_messages
 from lvsdr.kernel.netlink.netlink_messages import (
     ACK,
     GENERIC,
@@ -22,6 +22,7 @@ from lvsdr.kernel.netlink.netlink_messages import (
     pack_attribute,
     pack_message,
     unpack_attributes,
+    unpack_message,
 )
 from lvsdr.kernel.netlink.rtm_link import RawLink
 from lvsdr.kernel.netlink.rtm_neighbour import NTF_PROXY
@@ -167,6 +168,31 @@ def test_what_is_counted_is_read_of_a_service_and_of_its_real_servers() -> None:
     assert (one.totals, one.rates) == (Traffic(1, 2, 3, 4, 5), Traffic(6, 7, 8, 9, 10))
     assert (all_of_it.active, all_of_it.totals.connections) == (7, 100)
     assert all_of_it.rates == Traffic(600, 700, 800, 900, 1000)
+
+
+def test_of_real_servers_at_a_rip_alone_no_virtual_server_is_asked() -> None:
+    rips = RIP, ip_address("203.0.113.7")
+    connections = b"".join(pack_attribute(kind, U32.pack(kind)) for kind in (7, 8, 9))
+    there = [ipvs_dump.listed_bytes(RealServer(WEB, rip, 80)) for rip in rips]
+    size = ipvs_dump.SETTINGS_SIZE
+    listed = b"".join(
+        reply(
+            pack_attribute(
+                ipvs_attributes.DEST, each[:size] + connections + each[size:] + statistics(1)
+            )
+        )
+        for each in there
+    )
+
+    with closing(Listing(listed, DONE)) as wire:
+        found = counters(Opened(ipvs=wire), [VirtualServer(WEB).key], [str(RIP)])
+        asked = wire.kernel.recv(4096)
+        with pytest.raises(BlockingIOError):
+            wire.kernel.recv(1, socket.MSG_DONTWAIT)
+
+    assert unpack_message(memoryview(asked), GENERIC)[0] == (their_ipvs.IPVS_CMD_GET_DEST, 1)
+    assert [*found] == [RealServer(WEB, RIP, 80).key]
+    assert found[RealServer(WEB, RIP, 80).key].active == 7
 
 
 @pytest.mark.parametrize("hertz", [100, 250, 300, 1000])

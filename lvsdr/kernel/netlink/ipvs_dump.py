@@ -40,6 +40,8 @@ FAMILY_SIZE = len(pack_attribute(carried.ADDR_FAMILY, U16.pack(0)))
 START = HEADER.size + GENERIC.size + 4
 # How many addresses are known by their bytes once they were listed.
 KNOWN = 4096
+# As many are looked for in a list by their address alone, before anything else of it is looked at.
+FEW = 4
 LEAST = START + SETTINGS_SIZE + CONNECTIONS_SIZE + FAMILY_SIZE
 
 
@@ -57,7 +59,11 @@ def real_servers(
     expected = list(likely)
     known = dict(zip(all_listed_bytes(expected), expected, strict=True))
     wanted: frozenset[bytes] = frozenset()
-    for chunk, length in wire.dump(ipvs_messages.GET_DEST, ipvs_messages.identity(service)):
+    listing = wire.dump(ipvs_messages.GET_DEST, ipvs_messages.identity(service))
+    if 0 < len(rips) <= FEW and len(expected) <= FEW:
+        addresses = listed_addresses({*rips, *(str(each.key[-2]) for each in expected)})
+        listing = ((message, len(message)) for message in messages_at(listing, addresses))
+    for chunk, length in listing:
         for place, packed in enumerate(packed_servers(chunk, length)):
             server = known.get(packed)
             if server is None:
@@ -132,10 +138,15 @@ def packed_servers(chunk: memoryview, length: int) -> Iterator[bytes]:
     """Yield for each message of a chunk the bytes by which its real server may be known."""
     if length < LEAST:
         return iter([b""] * (len(chunk) // length))
-    layout = struct.Struct(
+    return map(b"".join, _known_by(length).iter_unpack(chunk))
+
+
+@lru_cache(maxsize=64)
+def _known_by(length: int) -> struct.Struct:
+    """Return what unpacks of messages of one length that by which they may be known."""
+    return struct.Struct(
         f"={START}x{SETTINGS_SIZE}s{CONNECTIONS_SIZE}x{FAMILY_SIZE}s{length - LEAST}x"
     )
-    return map(b"".join, layout.iter_unpack(chunk))
 
 
 def of_real_server(message: memoryview, service: Service) -> tuple[IPAddress, int, Attributes]:

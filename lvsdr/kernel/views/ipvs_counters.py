@@ -21,6 +21,7 @@ from lvsdr.model.address import IPAddress
 from lvsdr.model.counters import Counters, Traffic
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.objects import Key
+from lvsdr.model.plain_data import service_of_key
 
 # linux/ip_vs.h. The second has 32 bits where the first has 64, and is all that kernels before 4.1
 # have; the numbers are the same for virtual and for real servers.
@@ -46,13 +47,17 @@ def counters(
         return found
     with reading("the counters"):
         wire, addresses = sockets.ipvs, ipvs_dump.listed_addresses(rips)
+        if addresses:
+            # What the virtual servers have counted is not asked.
+            for key in services:
+                found |= _real_servers(wire, service_of_key(key[1:]), addresses)
+            return found
         listed = each_message(wire.dump(ipvs_messages.GET_SERVICE))
         for service, traffic in [decode_message(each, _virtual_server) for each in listed]:
             key = (VirtualServer.kind, *service.key)
             if key in services:
                 real_servers = dict(_real_servers(wire, service, addresses))
-                if not addresses:
-                    found[key] = _summed(real_servers.values(), traffic)
+                found[key] = _summed(real_servers.values(), traffic)
                 found |= real_servers
     return found
 
