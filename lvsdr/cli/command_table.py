@@ -68,7 +68,7 @@ def _show_help(context: click.Context, _: click.Parameter, value: bool) -> None:
 
 
 def _director() -> click.Command:
-    from lvsdr.cli import announce_vips, director_commands, drain, keep, status, verify
+    from lvsdr.cli import announce_vips, director_commands, drain_command, keep, status, verify
 
     return click.Group(
         "director",
@@ -76,7 +76,7 @@ def _director() -> click.Command:
         commands=[
             *director_commands.of_a_director(),
             announce_vips.announce,
-            drain.drain,
+            drain_command.command,
             status.status_director,
             verify.verify_director,
             keep.of_a_director(),

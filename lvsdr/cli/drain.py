@@ -1,20 +1,10 @@
-"""The command that takes a real server out of service, and the one that takes it back."""
+"""`lvsdr director drain`: it takes a real server out of service, and with --undo back."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from lvsdr.cli.argument_types import NumberRange
-from lvsdr.cli.options import (
-    lock_option,
-    netns_option,
-    output_option,
-    profile_argument,
-    trust_option,
-)
 from lvsdr.cli.role_verbs import read_profile
 from lvsdr.cli.session import Session
 from lvsdr.core import signals
@@ -26,44 +16,18 @@ if TYPE_CHECKING:
     from lvsdr.core.kernel_interface import Kernel
     from lvsdr.model.ipvs import RealServer
 
+# Seconds for which the connections of a real server are waited for.
+TIMEOUT = 600.0
 
-@click.command("drain")
-@click.option("--rip", metavar="RIP", required=True, help="The real server to drain.")
-@click.option(
-    "--vs",
-    "services",
-    metavar="SERVICE",
-    multiple=True,
-    help="Only in this virtual server: PROTOCOL:VIP:PORT or fwmark:N. Default: in all.",
-)
-@click.option(
-    "--timeout",
-    metavar="SECONDS",
-    type=NumberRange(0, 604800),
-    default=600.0,
-    show_default=True,
-    help="How long to wait for its connections to end.",
-)
-@click.option(
-    "--persistent", is_flag=True, help="Wait for all inactive connections and templates, too."
-)
-@click.option(
-    "--undo", is_flag=True, help="Give it back the weight of the profile, also if it is down."
-)
-@profile_argument("director")
-@output_option(Drained)
-@netns_option
-@trust_option
-@lock_option
-@click.pass_obj
+
 def drain(  # noqa: PLR0913, PLR0917 - one argument for each option
     session: Session,
     profile: Path,
     rip: str,
-    services: tuple[str, ...],
-    timeout: float,
-    persistent: bool,
-    undo: bool,
+    services: tuple[str, ...] = (),
+    timeout: float = TIMEOUT,
+    persistent: bool = False,
+    undo: bool = False,
 ) -> int:
     """Take a real server out of service.
 
