@@ -26,10 +26,12 @@ from lvsdr.cli.plain_output import echo
 from lvsdr.cli.session import Session
 
 PROFILES = ("p.json", "/etc/lvsdr/p q.toml", "a=b", "\xfc", "\udcfc")
+DRAIN = ("director", "drain")
 HOOK = ("keepalived", "notify", "--director", "d.json")
 WORDS = (
     *("director", "realserver", "keepalived", "plan", "apply", "withdraw", "notify", "status"),
     *("--timings", "--format", "json", "--netns", "-h", "--help", "--", "-", "", "-x", "p.json"),
+    *("--rip", "192.0.2.20", "--undo", "--rip=fd00::1", "--vs", "--persistent", "drain"),
     *("--director", "--realserver", "--log", "INSTANCE", "GROUP", "VI_1", "MASTER", "STOP", "100"),
     *("--name", "--director=d.json", "\N{SUPERSCRIPT TWO}", "1_0", "+1", " 1", "instance"),
 )
@@ -80,7 +82,7 @@ def assert_as_click_reads_it(arguments: Sequence[str]) -> None:
     called, words, session = plainly(line)
     expected, params, before = by_click(arguments)
     # click gives the role by itself: it is the command's.
-    role = {"role": arguments[0]} if arguments[0] != "keepalived" else {}
+    role = {"role": arguments[0]} if tuple(arguments[:2]) in OF_A_ROLE else {}
     if arguments[0] == "keepalived":
         # click's command hands its words on, by name.
         assert getattr(expected, "__name__", "") == "notify"
@@ -97,6 +99,11 @@ def plain_lines() -> Iterator[tuple[str, ...]]:
     ends = [(*form, *timed) for form, timed in product(((), AS_JSON), ((), ("--timings",)))]
     for command, file, end in product(OF_A_ROLE, ((), *zip(PROFILES)), ends):
         yield (*command, *file, *end)
+    at = ("--rip", "192.0.2.20")
+    for words in ((), ("--undo",), ("d.json",), ("--undo", "d.json"), ("d.json", "--undo")):
+        for end in ends:
+            yield (*DRAIN, *at, *words, *end)
+            yield (*DRAIN, *words, *at, *end)
     options = ((), ("--log",), ("--realserver", "r.json"), ("--realserver", "r.json", "--log"))
     for some, state, priority in product(options, ("MASTER", "DELETED"), ((), ("100",), ("007",))):
         yield (*HOOK, *some, "INSTANCE", "VI_1", state, *priority)
@@ -108,10 +115,12 @@ def test_a_plain_line_is_read_as_click_reads_it(arguments: tuple[str, ...]) -> N
     assert_as_click_reads_it(arguments)
 
 
-@given(st.lists(st.sampled_from(WORDS), max_size=5), st.sampled_from([(), *OF_A_ROLE, HOOK]))
+@given(st.lists(st.sampled_from(WORDS), max_size=5), st.sampled_from([(), *OF_A_ROLE, DRAIN, HOOK]))
 @example(["INSTANCE", "VI_1", "MASTER", "100"], HOOK)
 @example(["--timings"], ("director", "plan"))
 @example(["--format", "json", "--timings"], ("director", "plan"))
+@example(["--rip", "--undo", "p.json"], DRAIN)
+@example(["--rip", "192.0.2.20", "--rip", "p.json"], DRAIN)
 def test_whatever_is_taken_for_plain_is_read_as_click_reads_it(
     rest: list[str], command: tuple[str, ...]
 ) -> None:
@@ -140,6 +149,20 @@ def test_whatever_is_taken_for_plain_is_read_as_click_reads_it(
         "--timings director plan",
         "director apply --take-over",
         "director keep",
+        "director drain",
+        "director drain d.json",
+        "director drain --rip",
+        "director drain --rip --undo",
+        "director drain --rip --undo d.json",
+        "director drain --rip --timings",
+        "director drain --rip --format json",
+        "director drain --rip=192.0.2.20",
+        "director drain --rip 192.0.2.20 --rip 192.0.2.21",
+        "director drain --rip 192.0.2.20 --undo --undo",
+        "director drain --rip 192.0.2.20 a b",
+        "director drain --rip 192.0.2.20 --vs tcp:192.0.2.10:80",
+        "director drain --rip 192.0.2.20 --persistent",
+        "director drain --rip 192.0.2.20 --help",
         "realserver keep r.json",
         "realserver plan -",
         "keepalived notify INSTANCE VI_1 MASTER 100",
@@ -165,7 +188,8 @@ def test_an_empty_word_is_left_to_click() -> None:
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_click_is_not_loaded_for_a_plain_line(tmp_path: Path, form: str) -> None:
+@pytest.mark.parametrize("words", ["realserver plan", "director drain --rip 192.0.2.20"])
+def test_click_is_not_loaded_for_a_plain_line(tmp_path: Path, words: str, form: str) -> None:
     """Nor for what is told of a profile that is not there."""
     script = (
         "import sys\n"
@@ -173,13 +197,13 @@ def test_click_is_not_loaded_for_a_plain_line(tmp_path: Path, form: str) -> None
         "try: main()\n"
         "finally: print('click' in sys.modules)\n"
     )
-    line = [sys.executable, "-c", script, "realserver", "plan"]
+    line = [sys.executable, "-c", script, *words.split()]
     named = [str(tmp_path / "none.json")]
     plainly_asked = [] if form == "text" else AS_JSON
 
     plain, other = (
-        subprocess.run([*line, *words], capture_output=True, text=True, check=False)
-        for words in ((*named, *plainly_asked), ("--format", form, *named))
+        subprocess.run([*line, *rest], capture_output=True, text=True, check=False)
+        for rest in ((*named, *plainly_asked), ("--format", form, *named))
     )
 
     assert (plain.returncode, plain.stdout.splitlines()[-1]) == (2, "False")

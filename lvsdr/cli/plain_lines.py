@@ -1,9 +1,9 @@
 """Command lines that need no click, whose import alone takes longer than a plan.
 
 Plain is a line of known words: a command of a role, perhaps its profile, at the end perhaps
---format json, as programs type it, and --timings; and what keepalived calls a hook with. Whatever
-else stands in a line is for click to read, and so are all help, completion and complaint. A test
-holds each plain line to what click makes of it.
+--format json, as programs type it, and --timings; a drain, with --rip and perhaps --undo; and what
+keepalived calls a hook with. Whatever else stands in a line is for click to read, and so are all
+help, completion and complaint. A test holds each plain line to what click makes of it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ AS_JSON = ["--format", "json"]
 # Of `keepalived notify`; they stand before its arguments.
 DIRECTOR, REALSERVER, LOG = "--director", "--realserver", "--log"
 TYPES = ("INSTANCE", "GROUP")
+# Of `director drain`; they stand before or after its profile.
+RIP, UNDO = "--rip", "--undo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +54,45 @@ def plain_line(arguments: Sequence[str]) -> Line | None:
     command, rest = tuple(arguments[:2]), list(arguments[2:])
     if command == ("keepalived", "notify"):
         return _hook(rest)
+    if command == ("director", "drain"):
+        return _of_a_drain(rest)
     load = OF_A_ROLE.get(command)
     return None if load is None else _of_a_role(load, command[0], rest)
 
 
 def _of_a_role(load: Callable[[], Work], role: str, rest: list[str]) -> Line | None:
+    timed, as_json = _end_of(rest)
+    if len(rest) > 1 or not all(map(_is_no_option, rest)):
+        return None
+    profile = Path(*rest) if rest else default_profile(role)
+    return Line(load, {"profile": profile, "role": role}, timed, as_json)
+
+
+def _of_a_drain(rest: list[str]) -> Line | None:
+    timed, as_json = _end_of(rest)
+    if RIP not in rest:
+        return None
+    # What follows it is an address, whatever it looks like.
+    place = rest.index(RIP)
+    rip, rest = rest[place + 1 : place + 2], rest[:place] + rest[place + 2 :]
+    undo = UNDO in rest
+    if undo:
+        rest.remove(UNDO)
+    if not rip or len(rest) > 1 or not all(map(_is_no_option, (*rip, *rest))):
+        return None
+    profile = Path(*rest) if rest else default_profile("director")
+    return Line(_drain, {"profile": profile, "rip": rip[0], "undo": undo}, timed, as_json)
+
+
+def _end_of(rest: list[str]) -> tuple[bool, bool]:
+    """Take the options off the end of `rest` that any may have; return which there are."""
     timed = rest[-1:] == [TIMINGS]
     if timed:
         rest.pop()
     as_json = rest[-2:] == AS_JSON
     if as_json:
         del rest[-2:]
-    if len(rest) > 1 or not all(map(_is_no_option, rest)):
-        return None
-    profile = Path(*rest) if rest else default_profile(role)
-    return Line(load, {"profile": profile, "role": role}, timed, as_json)
+    return timed, as_json
 
 
 def _hook(rest: list[str]) -> Line | None:
@@ -145,6 +171,12 @@ def _withdraw_realserver() -> Work:
     from lvsdr.cli.role_verbs import withdraw
 
     return withdraw
+
+
+def _drain() -> Work:
+    from lvsdr.cli.drain import drain
+
+    return drain
 
 
 def _notify() -> Work:
