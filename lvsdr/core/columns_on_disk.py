@@ -52,13 +52,6 @@ class Place:
             raise ValueError("its columns are not those that it names")
         return text
 
-    def has(self, text: str) -> bool:
-        """Return whether `text` may be among them; surely where they have changed since."""
-        try:
-            return text.encode() in self.text()
-        except ValueError:
-            return True
-
 
 Run = tuple[OpenFile, int, int]
 """From where to where a part of a record is copied, in bytes: columns that follow one another."""

@@ -46,7 +46,7 @@ def folded_entry(entry: Plain, service: Service, mark: Mark) -> FoldedServers:
 class WrittenServers:
     """Makes the real servers of an entry objects, once: whoever needs them needs them again."""
 
-    __slots__ = ("_columns", "_entry", "_made", "_part", "_service", "_told")
+    __slots__ = ("_columns", "_entry", "_made", "_part", "_service", "_told", "_whole")
 
     def __init__(self, entry: Entry, service: Service, columns: Columns) -> None:
         self._entry = entry
@@ -55,6 +55,7 @@ class WrittenServers:
         self._made: tuple[RealServer, ...] | None = None
         self._part: tuple[str, tuple[RealServer, ...]] = "", ()
         self._told: tuple[list[str], list[str]] | None = None
+        self._whole: Plain | None = None
 
     def __call__(self) -> tuple[RealServer, ...]:
         if self._made is None:
@@ -64,11 +65,7 @@ class WrittenServers:
 
     def at(self, rip: str) -> tuple[RealServer, ...]:
         if self._part[0] != rip:
-            from lvsdr.model import folded_columns  # noqa: PLC0415
-
-            with self._columns.understood():
-                found = folded_columns.unfolded_at(self.whole(), self._service, rip)
-            self._part = rip, found
+            self._part = rip, self._found_at(rip)
         return self._part[1]
 
     def told(self) -> tuple[list[str], list[str]]:
@@ -80,8 +77,22 @@ class WrittenServers:
         return self._told
 
     def whole(self) -> Plain:
+        if self._whole is None:
+            with self._columns.understood():
+                return entry_with_columns(self._entry, self._columns.places)
+        return self._whole
+
+    def _found_at(self, rip: str) -> tuple[RealServer, ...]:
+        from lvsdr.model import folded_columns  # noqa: PLC0415
+
         with self._columns.understood():
-            return entry_with_columns(self._entry, self._columns.places)
+            if self._whole is None and isinstance(self._entry, list):
+                text = self._columns.places[self._entry[COLUMNS]].text()
+                if rip.encode() not in text:
+                    return ()
+                # Whoever takes one out of it writes all of it soon.
+                self._whole = whole(as_fields(*self._entry), json.loads(text))
+            return folded_columns.unfolded_at(self.whole(), self._service, rip)
 
 
 def entry_with_columns(entry: Entry, places: Places) -> Plain:

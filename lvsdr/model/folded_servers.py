@@ -20,8 +20,6 @@ class Place(Protocol):
     @property
     def name(self) -> str: ...
 
-    def has(self, text: str) -> bool: ...
-
 
 class Unfolding(Protocol):
     """Makes the real servers of an entry objects: all, or those `at` a RIP as a key has it.
@@ -83,13 +81,9 @@ class FoldedServers:
     place: Place | None = field(default=None, compare=False, repr=False)
     apart: Mapping[Key, RealServer] = field(default_factory=dict)
 
-    def may_have(self, rip: str) -> bool:
-        """Return whether there may be a real server at `rip`, which is written as a key has it."""
-        return self.place is None or self.place.has(rip)
-
     def at(self, rip: str) -> tuple[RealServer, ...]:
         """Return the real servers at `rip`, which is written as a key has it."""
-        return self.unfolded.at(rip) if self.may_have(rip) else ()
+        return self.unfolded.at(rip)
 
 
 @dataclass(frozen=True, slots=True)
