@@ -4,23 +4,33 @@ unshare -nm python benchmarks/parts/commands_sample.py KIND SERVICES EACH FILE
 
 KIND is uniform, or the seed of a varied table. FILE is written: the table as ipvsadm saves it.
 With KIND `restore`, the seconds of restoring FILE in a namespace that has seen no other table, and
-of draining there what FILE has in all services.
+of draining there what FILE has in all services. With KIND `floor`, those of commands_floor.py, with
+the bytes of our own commands on the table of which FILE is.
 """
 
 from __future__ import annotations
 
 import json
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from time import perf_counter
 
+from prepared_sends import answered, listings, prepared, sends
 from tables import EVERYWHERE, SET_UP, VIP, Table, uniform, varied
 
+from lvsdr.kernel.linux import LinuxKernel
 from lvsdr.lab.lvsdr_command import lvsdr_command
+from lvsdr.model.change import Change
+from lvsdr.model.profile import DirectorProfile
+from lvsdr.profile.reader import read
 
+FLOOR = Path(__file__).with_name("commands_floor.py")
 IPVSADM = "/usr/sbin/ipvsadm"
 FOLDER = Path(tempfile.mkdtemp())
 
@@ -56,9 +66,12 @@ def commands(kind: str, services: int, each: int, file: Path) -> dict[str, float
     path = write(table)
     found = {"apply": lvsdr("apply", path), "apply MiB": memory()}
     file.write_text(saved(), encoding="utf-8")
+    shutil.copy(path, file.with_suffix(".json"))
     assert len(file.read_text().splitlines()) == services * (each + 1)
     records = list(Path("/run/lvsdr").glob("*.json"))
-    found["record MB"] = sum(record.stat().st_size for record in records) / 1e6
+    (record,) = records
+    shutil.copy(record, file.with_suffix(".record"))
+    found["record MB"] = record.stat().st_size / 1e6
     found["nothing"] = lvsdr("apply", path)
     found["ipvsadm -Sn"] = timed(IPVSADM, "-Sn")
     table[services // 2]["real_servers"][each // 2]["weight"] = 7777
@@ -80,6 +93,38 @@ def restored(text: str) -> dict[str, float]:
     return {"ipvsadm -R": seconds, "ipvsadm -R with -e": timed(IPVSADM, "-R", text=edits)}
 
 
+def floor(file: Path) -> dict[str, float]:
+    """Return the seconds of a program that starts, reads the same files and sends the same bytes.
+
+    A first apply lists the table once, to check it; a drain and a withdraw do as well.
+    """
+    profile, record = file.with_suffix(".json"), file.with_suffix(".record")
+    wanted = read(profile, "director")
+    assert isinstance(wanted, DirectorProfile)
+    servers, real = wanted.virtual_servers, wanted.real_servers
+    drained = [each for each in real if str(each.rip) == EVERYWHERE]
+    changes: dict[str, list[Change]] = {
+        "apply": [Change(None, each) for each in (*servers, *real)],
+        "nothing": [],
+        "drain": [Change(each, replace(each, weight=0)) for each in drained],
+        "withdraw": [Change(each, None) for each in servers],
+    }
+    found = dict[str, float]()
+    with LinuxKernel() as kernel:
+        wire = kernel._sockets.ipvs
+        for command, todo in changes.items():
+            listed = listings(wire, [each.service for each in servers])
+            changed = map(answered, sends(wire, todo)) if todo else ()
+            order = (listed, changed) if command == "withdraw" else (changed, listed)
+            bytes_sent = file.with_suffix(f".{command}")
+            bytes_sent.write_bytes(prepared(chain(*order)))
+            files = [profile] if command == "apply" else [profile, record]
+            words = [sys.executable, "-I", "-S", str(FLOOR), str(bytes_sent), *map(str, files)]
+            found[f"floor of {command}"] = timed(*words)
+    assert saved() == ""
+    return found
+
+
 def _weight_last(words: list[str]) -> list[str]:
     place = words.index("-w")
     return [*words[:place], *words[place + 2 :], *words[place : place + 2]]
@@ -89,6 +134,9 @@ def main() -> None:
     for words in SET_UP:
         subprocess.run(words.split(), check=True)
     kind, services, each, file = sys.argv[1:]
+    if kind == "floor":
+        print(json.dumps(floor(Path(file))))
+        return
     if kind == "restore":
         text = Path(file).read_text(encoding="utf-8")
         print(json.dumps(restored(text)))

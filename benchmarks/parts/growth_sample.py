@@ -16,12 +16,11 @@ from pathlib import Path
 from time import perf_counter
 
 from commands_sample import lvsdr, write
+from prepared_sends import sends
 from tables import SET_UP, varied
 
 from lvsdr.core.planner import plan
 from lvsdr.kernel.linux import LinuxKernel
-from lvsdr.kernel.netlink.netlink_messages import GENERIC, HEADER, REQUEST
-from lvsdr.kernel.tables import ipvs_batch
 from lvsdr.model.change import Plan
 from lvsdr.model.objects import keyed
 from lvsdr.model.profile import DirectorProfile
@@ -49,16 +48,9 @@ def replay(path: Path) -> float:
     todo = planned(path)
     with LinuxKernel() as kernel:
         wire = kernel._sockets.ipvs
-        sends = []
-        for some in ipvs_batch.batches(wire, todo):
-            packed = bytearray()
-            for _, command, attributes in some:
-                length = HEADER.size + GENERIC.size + len(attributes)
-                packed += HEADER.pack(length, wire.family, REQUEST, wire.sequence(), 0)
-                packed += GENERIC.pack(command, 1) + attributes
-            sends.append(bytes(packed))
+        prepared = [*sends(wire, todo)]
         start = perf_counter()
-        for send in sends:
+        for send in prepared:
             assert not wire.batch(send)
         return perf_counter() - start
 
