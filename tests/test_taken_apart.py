@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,12 +14,14 @@ import pytest
 from lvsdr.core import draining
 from lvsdr.core.folding import known_texts
 from lvsdr.core.workflow import withdraw
+from lvsdr.errors import NotConverged
 from lvsdr.kernel.netlink import ipvs_dump, ipvs_fingerprints
 from lvsdr.kernel.netlink.netlink_socket import GenericSocket
 from lvsdr.model import folded_columns
 from lvsdr.model.compact_objects import to_rows
 from lvsdr.model.folded_servers import ListedIf, Mark, WasAndWanted
 from lvsdr.model.ipvs import RealServer, Service
+from lvsdr.model.objects import NOTHING, Key, Objects
 from test_folded_servers import WEB, Place, director, service, small_is_large
 
 __all__ = ["small_is_large"]
@@ -128,6 +130,54 @@ def test_a_drained_service_stays_folded_with_its_new_list(tmp_path: Path) -> Non
         assert list(each.unfolded()) == there
         assert each.mark.listed == place.kernel.fingerprint(there)
     assert record.baseline.keys().isdisjoint(it.key for it in here)
+
+
+def test_after_a_drain_each_list_is_looked_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place(tmp_path)
+    place.apply(PAIR)
+    kernel, looked = place.kernel, list[tuple[int, set[str]]]()
+    observe, listed_if = kernel.observe, kernel.listed_if
+
+    def observed(keys: Collection[Key], likely: Objects = NOTHING) -> Objects:
+        looked.append(
+            (len(kernel.sent), {str(key[-2]) for key in keys if key[0] == RealServer.kind})
+        )
+        return observe(keys, likely)
+
+    def listed(servers: Mapping[Service, Sequence[WasAndWanted]]) -> dict[Key, ListedIf]:
+        looked.append((len(kernel.sent), {"listed" for _ in servers}))
+        return listed_if(servers)
+
+    monkeypatch.setattr(kernel, "observe", observed)
+    monkeypatch.setattr(kernel, "listed_if", listed)
+    before = len(kernel.sent)
+
+    drained(place)
+
+    after = len(kernel.sent)
+    assert after == before + 2
+    assert [each for each in looked if each[1]] == [(before, {RIP}), (after, {"listed"})]
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_weight_that_the_kernel_took_and_has_not_is_no_drain(tmp_path: Path, lost: int) -> None:
+    place = Place(tmp_path)
+    place.apply(PAIR)
+    before, record = dict(place.kernel.objects), place.book.load()
+    place.kernel.forget = {len(place.kernel.sent) + lost}
+
+    with pytest.raises(NotConverged) as differs:
+        drained(place)
+
+    port = 80 + lost
+    assert differs.value.notes == [
+        f"~ 192.168.1.20:{port} of tcp 192.168.1.2:{port} (dr, weight 0)",
+        "1 change undone; the host is as it was",
+    ]
+    assert place.kernel.objects == before
+    assert place.book.load() == record
 
 
 def test_where_others_have_changed_a_service_its_list_is_not_said_to_be_ours(

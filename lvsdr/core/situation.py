@@ -127,11 +127,9 @@ class Situation:
         }
         if not parted:
             return frozenset()
-        apart = {key for each in parted.values() for key in each.apart}
-        # A sorry server, or one that goes, is looked at by itself.
-        others = {key[1:4] for key in keys if key not in apart}
+        # Of these nothing else is planned: where a sorry server may have to go, nothing is folded.
         seen = listed.apart(parted.values(), self.desired)
-        return {key for key in parted if seen[key].exact and key not in others}
+        return {key for key in parted if seen[key].exact}
 
     def coming_from(self, file: Path | None) -> Situation:
         """Return the situation of a profile from `file`, now; None where nobody knows it."""
