@@ -28,6 +28,7 @@ Known = Mapping[Service, Sequence[RealServer]]
 NONE_KNOWN: Known = {}
 Marks = Mapping[Key, Mark]
 NO_MARKS: Marks = {}
+EXACT_NUMBERS = "(?:0|-?[1-9][0-9]*)(?: (?:0|-?[1-9][0-9]*))*"
 
 _columns_of = attrgetter(*COLUMNS)
 _service_of = attrgetter("service")
@@ -210,13 +211,11 @@ def listed_in(column: Plain) -> Any:
 
 def _numbers(listed: Any) -> list[int]:
     """Return the numbers of a column: of a text, or of a list as lvsdr/baseline/3 has it."""
-    numbers = list(map(int, listed.split(" "))) if type(listed) is str else listed
-    if type(numbers) is not list or set(map(type, numbers)) != {int}:
+    if type(listed) is str and re.fullmatch(EXACT_NUMBERS, listed):
+        return list(map(int, listed.split(" ")))
+    if type(listed) is not list or set(map(type, listed)) != {int}:
         raise TypeError("not the numbers of a column")
-    # A number can be written in other ways as well.
-    if type(listed) is str and " ".join(map(str, numbers)) != listed:
-        raise ValueError("not the numbers of a column")
-    return numbers
+    return listed
 
 
 def _value(plain: Any, parse: Any) -> Any:
