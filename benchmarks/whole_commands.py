@@ -4,7 +4,7 @@
         [SERVICES EACH]
 
 Rows that begin with floor are what a program in Python takes at least: it starts, reads the same
-files as JSON, sends the same bytes, and decides nothing (parts/commands_floor.py).
+files, sends the same bytes, and decides nothing (parts/commands_floor.py).
 
 A varied table differs in every field, from a seed; there are five. Each table has a process and a
 namespace of its own, and so has its peer: deleted destinations lie in a list that every new one

@@ -1,9 +1,10 @@
-"""What a command in Python cannot do without: its start, its files as JSON, the kernel's work.
+"""What a command in Python cannot do without: its start, its files, the kernel's work.
 
-python3 -I -S commands_floor.py PREPARED FILE...
+python3 -I -S commands_floor.py PREPARED json|bytes FILE...
 
-Each FILE is read. PREPARED has what is sent to IPVS, as prepared_sends.py writes it; what comes
-back is not looked at but for its end. Nothing is planned, checked, written or printed.
+Each FILE is read, as JSON where nobody knows yet what it says, else as bytes. PREPARED has what is
+sent to IPVS, as prepared_sends.py writes it; of what comes back nothing is looked at but the end.
+Nothing is planned, checked, written or printed.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ SIZE = 4
 
 
 def main() -> None:
-    prepared, *files = sys.argv[1:]
+    prepared, kind_of_files, *files = sys.argv[1:]
     for name in files:
         with open(name, "rb") as file:  # noqa: PTH123 - to import pathlib is no part of a floor
-            json.loads(file.read())
+            text = file.read()
+        if kind_of_files == "json":
+            json.loads(text)
     with open(prepared, "rb") as file:  # noqa: PTH123 - the same
         sends = memoryview(file.read())
     wire = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, GENERIC)

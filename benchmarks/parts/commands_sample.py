@@ -118,7 +118,8 @@ def floor(file: Path) -> dict[str, float]:
             order = (listed, changed) if command == "withdraw" else (changed, listed)
             bytes_sent = file.with_suffix(f".{command}")
             bytes_sent.write_bytes(prepared(chain(*order)))
-            files = [profile] if command == "apply" else [profile, record]
+            # All but a first apply know the profile's text: they need not decode it.
+            files = ["json", profile] if command == "apply" else ["bytes", profile, record]
             words = [sys.executable, "-I", "-S", str(FLOOR), str(bytes_sent), *map(str, files)]
             found[f"floor of {command}"] = timed(*words)
     assert saved() == ""
