@@ -113,8 +113,9 @@ lowest: packages-test
 # In twelve kernels: a boot, and what Python imports there, is five seconds of CPU time for each. In
 # this order by how long they take, the longest first: none begins late and runs on alone.
 PARTS := 2 1 4 7 11 3 9 5 12 6 8 10
-# Each of them has one CPU, and waits for two thirds of the time: five keep a CPU busy. Each takes 300 MB.
-JOBS ?= $(shell awk -v most=$$((5 * $$(nproc))) '/^MemAvailable:/ \
+# Each of them has one CPU, and waits for two thirds of the time: of four some are always ready, and no
+# test waits long for its turn. Each takes 300 MB.
+JOBS ?= $(shell awk -v most=$$((4 * $$(nproc))) '/^MemAvailable:/ \
 	{ fit = int($$2 / 500000); print fit < 2 ? 2 : fit < most ? fit : most }' /proc/meminfo)
 lab: .venv/.test $(if $(KERNEL),kernel-$(KERNEL))
 	$(if $(LACKING),$(MAKE) kernel-$(WITH_IPTABLES))

@@ -233,7 +233,12 @@ def test_with_a_tenth_of_all_frames_lost_each_way_answers_are_whole(made: Rig) -
         seen = results(made, asked(made, "/chunked", timeout=2.0), times=20)
 
     assert sum(each.ok for each in seen.results) > 0.9 * len(seen.results)
-    assert {each.why for each in seen.results} <= {"", "does not answer the request"}
+    # Of one check in twenty thousand all six questions are lost, or their answers.
+    assert {each.why for each in seen.results} <= {
+        "",
+        "does not answer the request",
+        "does not answer",
+    }
     assert seen.twice() == []
 
 
