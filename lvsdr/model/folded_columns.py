@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from lvsdr.model.address import endpoint
 from lvsdr.model.compact_objects import (
     COLUMNS,
     columns_of,
@@ -13,24 +14,23 @@ from lvsdr.model.compact_objects import (
     texts_of,
     without_mark,
 )
-from lvsdr.model.ipvs import RealServer, Service
+from lvsdr.model.ipvs import RealServer, Service, detail_of
 from lvsdr.model.plain_data import Plain
-from lvsdr.model.told_servers import details, places
 
 
 def unfolded_at(entry: Plain, service: Service, rip: str) -> tuple[RealServer, ...]:
     """Return the real servers at `rip` of an entry that has a mark, as `unfolded` does."""
     bare = without_mark(entry)
     texts = texts_of(bare["rip"])
-    found = [place for place, text in enumerate(texts) if text == rip]
-    if not found:
+    places = [place for place, text in enumerate(texts) if text == rip]
+    if not places:
         return ()
-    some = {**bare, "rip": " ".join([rip] * len(found))}
+    some = {**bare, "rip": " ".join([rip] * len(places))}
     for name in COLUMNS:
         if type(bare[name]) is dict:
             values = _column_texts(bare[name], len(texts))
             listed = "each" if "each" in bare[name] else "at"
-            some[name] = {**bare[name], listed: " ".join([values[place] for place in found])}
+            some[name] = {**bare[name], listed: " ".join([values[place] for place in places])}
     return tuple(decoded(some, service))
 
 
@@ -40,7 +40,12 @@ def told(entry: Plain) -> tuple[list[str], list[str]]:
     Both as people say them; none of these is made an object. Raises as `unfolded` does.
     """
     texts, (ports, *settings) = columns_of(without_mark(entry))
-    return places(texts, ports), details(settings, len(texts))
+    # Columns may go on without end.
+    places = [
+        endpoint(text, port) if port else text for text, port in zip(texts, ports, strict=False)
+    ]
+    details = [detail_of(*each) for _, *each in zip(texts, *settings, strict=False)]
+    return places, details
 
 
 def weighed(entry: Plain, servers: Iterable[RealServer]) -> Plain:
@@ -50,9 +55,9 @@ def weighed(entry: Plain, servers: Iterable[RealServer]) -> Plain:
     """
     texts = texts_of(entry["rip"])
     ports, weights = (_column_texts(entry[name], len(texts)) for name in ("port", "weight"))
-    at = {each: place for place, each in enumerate(zip(texts, ports, strict=True))}
+    places = {each: place for place, each in enumerate(zip(texts, ports, strict=True))}
     for server in servers:
-        weights[at[str(server.key[-2]), str(server.port)]] = str(server.weight)
+        weights[places[str(server.key[-2]), str(server.port)]] = str(server.weight)
     same = weights.count(weights[0]) == len(weights)
     return {**entry, "weight": int(weights[0]) if same else {"each": " ".join(weights)}}
 

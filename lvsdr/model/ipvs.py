@@ -10,8 +10,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lvsdr.model.address import IPAddress, endpoint
-from lvsdr.model.ipvs_setting_words import PEOPLE, all_said, setting
-from lvsdr.model.ipvs_tunnel import IPIP_TUNNEL, Tunnel
+from lvsdr.model.ipvs_setting_words import PEOPLE, all_said, has_words, setting
+from lvsdr.model.ipvs_tunnel import IPIP_TUNNEL, Tunnel, tunnel_in_words
 from lvsdr.model.late_dataclasses import Field, dataclass, fields
 from lvsdr.model.objects import DESTINATIONS, SERVICES, Key, Object
 from lvsdr.model.scheduler_flags import flags_in_words
@@ -142,9 +142,7 @@ class RealServer(RemembersKey, Object):
 
     @property
     def detail(self) -> str:
-        from lvsdr.model.told_servers import details  # noqa: PLC0415 - it is for RealServer
-
-        return details([(each,) for each in settings_of(self)], 1)[0]
+        return detail_of(*settings_of(self))
 
     @property
     def place(self) -> str:
@@ -221,3 +219,32 @@ def by_service(items: Iterable[Object]) -> dict[Service, list[RealServer]]:
                 service, here = item.service, found.setdefault(item.service, [])
             here.append(item)
     return found
+
+
+@lru_cache(maxsize=1024)
+def detail_of(*values: Any) -> str:
+    """Return Settings, which many real servers have in common, as people say them."""
+    upper, lower = values[_UPPER], values[_LOWER]
+    thresholds = f"thresholds {upper}/{lower}" if upper or lower else ""
+    said = _said(*[values[place] for place, _ in _TOLD])
+    tunnel = tunnel_in_words(*values[_TUNNEL]) if any(values[_TUNNEL]) else ""
+    return ", ".join(filter(None, (values[_METHOD], *said, thresholds, tunnel)))
+
+
+# Of the values of one setting there are few, though real servers differ in several.
+@lru_cache(maxsize=4096)
+def _said(*values: Any) -> tuple[str, ...]:
+    pairs = [(each, value) for (_, each), value in zip(_TOLD, values, strict=True)]
+    return tuple(all_said(pairs, PEOPLE))
+
+
+# Where a setting is among those of a real server: of these there may be as many as real servers.
+_UPPER, _LOWER, _TUNNEL, _METHOD = (
+    [each.name for each in SETTING_FIELDS[RealServer]].index(name)
+    for name in ("upper_threshold", "lower_threshold", "tunnel", "forwarding_method")
+)
+_TOLD = [
+    (place, each)
+    for place, each in enumerate(SETTING_FIELDS[RealServer])
+    if has_words(each, PEOPLE)
+]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+from itertools import groupby, starmap
 from typing import TYPE_CHECKING
 
-from lvsdr.model.ipvs import RealServer, settings_of
-from lvsdr.model.told_servers import details, places
+from lvsdr.model.ipvs import RealServer, detail_of, settings_of
 
 if TYPE_CHECKING:
     from lvsdr.model.change import Change, Plan
@@ -51,11 +50,8 @@ def _of_real_servers(service: Service, run: Iterable[Change]) -> Iterator[str]:
     for sign, some in groupby(run, key=_comes_or_goes):
         servers = [item.after or item.before for item in some]
         real = [server for server in servers if isinstance(server, RealServer)]
-        texts = [str(server.key[-2]) for server in real]
-        where = places(texts, [server.port for server in real])
-        how = details(list(zip(*map(settings_of, real), strict=True)), len(real))
-        told = zip(where, how, strict=True)
-        yield from [f"{sign} {place} {of} ({detail})" for place, detail in told]
+        told = zip(real, starmap(detail_of, map(settings_of, real)), strict=True)
+        yield from [f"{sign} {server.place} {of} ({detail})" for server, detail in told]
 
 
 def _comes_or_goes(item: Change) -> str:
