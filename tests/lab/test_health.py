@@ -180,6 +180,8 @@ def test_a_director_whose_own_link_is_down_takes_nobody_out(made: Rig) -> None:
 def test_all_real_servers_silent_at_once_is_blindness(made: Rig) -> None:
     host = made.lab.director
     with served(made), kept(made) as keeper:
+        # Who was never heard is dead: of a keeper that has just begun, nobody was.
+        sleep_through(keeper, 4)
         cables(made, "down")
         blind = keeper.has("BLIND")
         lines = {of(host, rip) for rip in RIPS}
