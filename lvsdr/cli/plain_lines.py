@@ -62,9 +62,9 @@ def plain_line(arguments: Sequence[str]) -> Line | None:
 
 def _of_a_role(load: Callable[[], Work], role: str, rest: list[str]) -> Line | None:
     timed, as_json = _end_of(rest)
-    if len(rest) > 1 or not all(map(_is_no_option, rest)):
+    profile = _profile(role, rest)
+    if profile is None:
         return None
-    profile = Path(*rest) if rest else default_profile(role)
     return Line(load, {"profile": profile, "role": role}, timed, as_json)
 
 
@@ -78,10 +78,17 @@ def _of_a_drain(rest: list[str]) -> Line | None:
     undo = UNDO in rest
     if undo:
         rest.remove(UNDO)
-    if not rip or len(rest) > 1 or not all(map(_is_no_option, (*rip, *rest))):
+    profile = _profile("director", rest)
+    if profile is None or not rip or not _is_no_option(rip[0]):
         return None
-    profile = Path(*rest) if rest else default_profile("director")
     return Line(_drain, {"profile": profile, "rip": rip[0], "undo": undo}, timed, as_json)
+
+
+def _profile(role: str, rest: list[str]) -> Path | None:
+    """Return the profile that `rest` of a line names, or the usual one; None for anything else."""
+    if len(rest) > 1 or not all(map(_is_no_option, rest)):
+        return None
+    return Path(*rest) if rest else default_profile(role)
 
 
 def _end_of(rest: list[str]) -> tuple[bool, bool]:

@@ -169,9 +169,8 @@ def undone_on_failure(situation: Situation, kernel: Kernel, book: Book) -> Itera
 
 def new_vips(todo: Plan) -> tuple[IPAddress, ...]:
     """Return the VIPs that a director's plan adds."""
-    # Of the rest there may be many.
-    added = [change for change in todo if type(change.after) is Address and change.before is None]
-    return tuple(change.after.ip.ip for change in added if isinstance(change.after, Address))
+    added = (change.after for change in todo if change.before is None)
+    return tuple(item.ip.ip for item in added if isinstance(item, Address))
 
 
 def _must_be_done(situation: Situation, kernel: Kernel, listed: Fingerprints) -> Objects:

@@ -91,7 +91,7 @@ class WrittenServers:
                 if rip.encode() not in text:
                     return ()
                 # Whoever takes one out of it writes all of it soon.
-                self._whole = whole(as_fields(*self._entry), json.loads(text))
+                self._whole = _with_columns(self._entry, text)
             return folded_columns.unfolded_at(self.whole(), self._service, rip)
 
 
@@ -99,4 +99,8 @@ def entry_with_columns(entry: Entry, places: Places) -> Plain:
     """Return an entry with its columns."""
     if isinstance(entry, dict):
         return entry
-    return whole(as_fields(*entry), json.loads(places[entry[COLUMNS]].text()))
+    return _with_columns(entry, places[entry[COLUMNS]].text())
+
+
+def _with_columns(entry: list[Any], text: bytes) -> Plain:
+    return whole(as_fields(*entry), json.loads(text))

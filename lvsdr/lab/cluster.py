@@ -42,6 +42,10 @@ class Cluster:
         networks = [net for net in self.topology.client_networks if net.version == version]
         return [network[number] for network in networks for number in CLIENTS]
 
+    def port_of(self, host: Host) -> str:
+        """Return the switch's end of a host's cable."""
+        return f"port{[station.name for station in self.topology.segment].index(host.name)}"
+
     def name_of(self, mac: str) -> str:
         """Return the name of the host whose MAC it is, or the MAC."""
         names = {station.mac: station.name for station in self.topology.segment}

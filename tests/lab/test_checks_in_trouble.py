@@ -164,8 +164,7 @@ def test_without_asking_again_a_fifth_of_loss_fails_a_third_of_all_checks(
 )
 def test_a_link_that_is_away_for_a_while_fails_nobody(made: Rig, down: str, up: str) -> None:
     there = made.lab.director
-    names = [each.name for each in made.lab.topology.segment]
-    port = f"port{names.index('director')}"
+    port = made.lab.port_of(there)
 
     with all_checked(made) as seen:
         if down == "carrier":
@@ -193,7 +192,7 @@ def test_a_link_that_is_away_for_a_while_fails_nobody(made: Rig, down: str, up: 
 def test_a_link_that_is_made_anew_is_used_again(made: Rig) -> None:
     switch, there = made.lab.switch, made.lab.director
     station = made.lab.topology.director
-    port = f"port{[each.name for each in made.lab.topology.segment].index('director')}"
+    port = made.lab.port_of(there)
     own = [str(ip) for ip in station.addresses]
 
     with all_checked(made) as seen:

@@ -100,8 +100,7 @@ def switch(made: Rig, keeper: Keeper, seconds: float) -> None:
 
 def one_cable(made: Rig, keeper: Keeper, seconds: float) -> None:
     """Unplug a real server for less time than two checks in a row take to fail."""
-    names = [each.name for each in made.lab.topology.segment]
-    port = f"port{names.index('rs1')}"
+    port = made.lab.port_of(made.lab.realservers[0])
 
     def unplug() -> Outage:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:

@@ -178,8 +178,7 @@ def test_whoever_is_silent_while_our_own_cable_is_out_is_not_dead(
         monkeypatch.setattr(CheckLink, "look", lambda *_: None)
         monkeypatch.setattr(CheckLink, "_trouble", lambda _: suppress(CannotRun))
     host, switch = made.lab.realservers[0], made.lab.switch
-    names = [each.name for each in made.lab.topology.segment]
-    port = f"port{names.index('director')}"
+    port = made.lab.port_of(made.lab.director)
 
     def work() -> tuple[list[CheckResult], dict[int, str]]:
         with bench(made, timeout=2.0) as it:

@@ -102,9 +102,8 @@ def link_down(host: Host) -> Callable[[], None]:
 
 def cables(made: Rig, state: str) -> None:
     """Take the cables of all real servers out, or put them in, at once: by one program."""
-    names = [station.name for station in made.lab.topology.segment]
-    ports = [names.index(host.name) for host in made.lab.realservers]
-    made.lab.switch.ip(*(f"link set port{number} {state}" for number in ports))
+    ports = map(made.lab.port_of, made.lab.realservers)
+    made.lab.switch.ip(*(f"link set {port} {state}" for port in ports))
 
 
 TROUBLES = [service_dies, vip_lost, cable_out]

@@ -135,10 +135,9 @@ def sent() -> int:
 @contextmanager
 def spoken(cluster: Rig) -> Iterator[list[bytes]]:
     """Give a list that is filled with the ARP frames that the real server sends."""
-    stations = [station.name for station in cluster.lab.topology.segment]
     rs1 = cluster.lab.realservers[0]
     # At the switch's end of its cable, where nothing that it sends can pass by.
-    switch, port = Host("switch", f"{PREFIX}switch"), f"port{stations.index(rs1.name)}"
+    switch, port = Host("switch", f"{PREFIX}switch"), cluster.lab.port_of(rs1)
     with captured(switch, port, only=f"arp and ether src {cluster.mac(rs1)}") as frames:
         yield frames
 
