@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
+from lvsdr.cli.plain_output import LINES_AT_ONCE
 from lvsdr.model.printable import printable
 from lvsdr.render.page_width import broken, page_width
 from lvsdr.render.state_line import StateLine
@@ -27,7 +29,9 @@ def painted(lines: Iterable[str], *, coloured: bool) -> Iterator[str]:
     width = page_width()
     if width is None and not coloured:
         # As a program reads it: fifty thousand lines need not be looked at one by one.
-        yield from map(printable, lines)
+        rest = iter(lines)
+        while some := list(islice(rest, LINES_AT_ONCE)):
+            yield from some if "".join(some).isprintable() else map(printable, some)
         return
     for line in lines:
         # First escaped: printable() would take the line breaks for somebody's.

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
         def resume(self) -> None: ...
 
 
+# Each echo is a write of its own, which for fifty thousand lines takes longer than all else.
+LINES_AT_ONCE = 500
+
 fleeting: list[Fleeting] = []
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lvsdr.cli.journal_priorities import ERROR, INFO
 from lvsdr.cli.neighbourhood import Neighbourhood
-from lvsdr.cli.plain_output import complain, echo, may_colour
+from lvsdr.cli.plain_output import LINES_AT_ONCE, complain, echo, may_colour
 from lvsdr.errors import LvsdrError
 
 if TYPE_CHECKING:
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from lvsdr.proof.watching import Ears
     from lvsdr.render.output_formats import Format
     from lvsdr.render.results import Result
-
-# Each echo is a write of its own, which for fifty thousand lines takes longer than all else.
-LINES_AT_ONCE = 500
 
 
 class Session(Neighbourhood):

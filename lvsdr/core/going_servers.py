@@ -33,7 +33,7 @@ def going_with_services(
     going = tuple(each for each in foldable if seen[each.service.key] == each.mark.listed)
     for each in going:
         # What could not be understood later could be neither told nor brought back.
-        each.unfolded.told()
+        each.unfolded.understood()
     return unfolded(record, {each.mark.said for each in going}), going
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
@@ -34,7 +34,9 @@ def folded(entry: Entry, service: Service, mark: Mark, columns: Columns) -> Fold
     """Return the real servers of an entry that has a mark; raise ValueError where it lies."""
     place = columns.places[entry[COLUMNS]] if isinstance(entry, list) else None
     if isinstance(entry, dict):
-        compact_objects.refuse_strange(entry, mark.count)
+        from lvsdr.model.strange_columns import refuse_strange  # noqa: PLC0415
+
+        refuse_strange(entry, mark.count)
     return FoldedServers(service, mark, entry, WrittenServers(entry, service, columns), place)
 
 
@@ -46,7 +48,7 @@ def folded_entry(entry: Plain, service: Service, mark: Mark) -> FoldedServers:
 class WrittenServers:
     """Makes the real servers of an entry objects, once: whoever needs them needs them again."""
 
-    __slots__ = ("_columns", "_entry", "_made", "_part", "_service", "_told", "_whole")
+    __slots__ = ("_columns", "_entry", "_made", "_part", "_service", "_whole")
 
     def __init__(self, entry: Entry, service: Service, columns: Columns) -> None:
         self._entry = entry
@@ -54,7 +56,6 @@ class WrittenServers:
         self._columns = columns
         self._made: tuple[RealServer, ...] | None = None
         self._part: tuple[str, tuple[RealServer, ...]] = "", ()
-        self._told: tuple[list[str], list[str]] | None = None
         self._whole: Plain | None = None
 
     def __call__(self) -> tuple[RealServer, ...]:
@@ -68,13 +69,17 @@ class WrittenServers:
             self._part = rip, self._found_at(rip)
         return self._part[1]
 
-    def told(self) -> tuple[list[str], list[str]]:
-        if self._told is None:
-            from lvsdr.model import folded_columns  # noqa: PLC0415
+    def understood(self) -> None:
+        from lvsdr.model.strange_columns import refuse_strange  # noqa: PLC0415
 
-            with self._columns.understood():
-                self._told = folded_columns.told(self.whole())
-        return self._told
+        with self._columns.understood():
+            self._whole = self.whole()
+            refuse_strange(self._whole, self._whole["rip"].count(" ") + 1)
+
+    def told(self) -> Iterable[tuple[str, str]]:
+        from lvsdr.model import told_columns  # noqa: PLC0415
+
+        return told_columns.told(self.whole())
 
     def whole(self) -> Plain:
         if self._whole is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, repeat
 from operator import attrgetter, is_
@@ -16,6 +15,7 @@ from lvsdr.model.plain_data import (
     SIMPLE,
     Plain,
     exact_address,
+    exact_numbers,
     from_plain,
     service_from_plain,
     to_plain,
@@ -28,7 +28,6 @@ Known = Mapping[Service, Sequence[RealServer]]
 NONE_KNOWN: Known = {}
 Marks = Mapping[Key, Mark]
 NO_MARKS: Marks = {}
-EXACT_NUMBERS = "(?:0|-?[1-9][0-9]*)(?: (?:0|-?[1-9][0-9]*))*"
 
 _columns_of = attrgetter(*COLUMNS)
 _service_of = attrgetter("service")
@@ -119,26 +118,6 @@ def mark_of(entry: Plain) -> tuple[Service, Mark] | None:
     return service_from_plain(entry["service"]), Mark(said, listed, count)
 
 
-def refuse_strange(entry: Plain, count: int) -> None:
-    """Raise KeyError, TypeError or ValueError where an entry with a mark is surely none.
-
-    It has `count` real servers, none of which is made an object.
-    """
-    bare = without_mark(entry)
-    if len(bare) != len(COLUMNS) + 3 or _RIPS.fullmatch(bare["rip"]) is None:
-        raise ValueError("not the fields of a real server")
-    for name in COLUMNS:
-        numbers = listed_in(bare[name]) if type(bare[name]) is dict else None
-        if numbers is None:
-            _value(bare[name], PARSERS.get(name))
-        elif _NUMBERS.fullmatch(numbers) is None or numbers.count(" ") != count - 1:
-            raise ValueError(f"not {count} values of {name}")
-
-
-_RIPS = re.compile(r"[0-9a-f.:]+(?: [0-9a-f.:]+)*")
-_NUMBERS = re.compile(r"[0-9]+(?: [0-9]+)*")
-
-
 def unfolded(entry: Plain, service: Service) -> tuple[RealServer, ...]:
     """Return the real servers of an entry that has a mark.
 
@@ -190,13 +169,13 @@ def _values(name: str, plain: Any, count: int) -> Iterable[Any]:
     """Return the values that a column has: as many as there are RIPs, or one without end."""
     parse = PARSERS.get(name)
     if type(plain) is not dict:
-        return repeat(_value(plain, parse))
+        return repeat(value_of(plain, parse))
     numbers = _numbers(listed_in(plain))
     if len(numbers) != count:
         raise ValueError(f"{len(numbers)} values of {name} for {count} real servers")
     if "each" in plain:
         return numbers
-    values = [_value(each, parse) for each in plain["of"]]
+    values = [value_of(each, parse) for each in plain["of"]]
     if min(numbers) < 0:
         raise IndexError(f"not a column of {name}")
     return [values[place] for place in numbers]
@@ -211,14 +190,15 @@ def listed_in(column: Plain) -> Any:
 
 def _numbers(listed: Any) -> list[int]:
     """Return the numbers of a column: of a text, or of a list as lvsdr/baseline/3 has it."""
-    if type(listed) is str and re.fullmatch(EXACT_NUMBERS, listed):
+    if type(listed) is str and exact_numbers(listed):
         return list(map(int, listed.split(" ")))
     if type(listed) is not list or set(map(type, listed)) != {int}:
         raise TypeError("not the numbers of a column")
     return listed
 
 
-def _value(plain: Any, parse: Any) -> Any:
+def value_of(plain: Any, parse: Any) -> Any:
+    """Return what a column says, or one of its values; raise TypeError or ValueError."""
     if parse is not None:
         return parse(plain)
     if type(plain) not in SIMPLE:

@@ -5,16 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from lvsdr.model.address import endpoint
-from lvsdr.model.compact_objects import (
-    COLUMNS,
-    columns_of,
-    decoded,
-    listed_in,
-    texts_of,
-    without_mark,
-)
-from lvsdr.model.ipvs import RealServer, Service, detail_of
+from lvsdr.model.compact_objects import COLUMNS, decoded, listed_in, texts_of, without_mark
+from lvsdr.model.ipvs import RealServer, Service
 from lvsdr.model.plain_data import Plain
 
 
@@ -32,20 +24,6 @@ def unfolded_at(entry: Plain, service: Service, rip: str) -> tuple[RealServer, .
             listed = "each" if "each" in bare[name] else "at"
             some[name] = {**bare[name], listed: " ".join([values[place] for place in places])}
     return tuple(decoded(some, service))
-
-
-def told(entry: Plain) -> tuple[list[str], list[str]]:
-    """Return the places of the real servers of an entry that has a mark, and their settings.
-
-    Both as people say them; none of these is made an object. Raises as `unfolded` does.
-    """
-    texts, (ports, *settings) = columns_of(without_mark(entry))
-    # Columns may go on without end.
-    places = [
-        endpoint(text, port) if port else text for text, port in zip(texts, ports, strict=False)
-    ]
-    details = [detail_of(*each) for _, *each in zip(texts, *settings, strict=False)]
-    return places, details
 
 
 def weighed(entry: Plain, servers: Iterable[RealServer]) -> Plain:

@@ -6,7 +6,7 @@ them is to be done, and none of them is made into an object.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, overload
 
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
@@ -24,8 +24,8 @@ class Place(Protocol):
 class Unfolding(Protocol):
     """Makes the real servers of an entry objects: all, or those `at` a RIP as a key has it.
 
-    `whole` is the entry with its columns; `told` are the places of all and their settings, as
-    people say them. Each raises CannotRun where they are none.
+    `whole` is the entry with its columns. `told` is the place of each and its settings, as people
+    say them, once it is `understood`. Each of the others raises CannotRun where they are none.
     """
 
     def __call__(self) -> tuple[RealServer, ...]: ...
@@ -34,7 +34,9 @@ class Unfolding(Protocol):
 
     def whole(self) -> dict[str, Any]: ...
 
-    def told(self) -> tuple[list[str], list[str]]: ...
+    def understood(self) -> None: ...
+
+    def told(self) -> Iterable[tuple[str, str]]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lvsdr.model.address import IPAddress, endpoint
-from lvsdr.model.ipvs_setting_words import PEOPLE, all_said, has_words, setting
+from lvsdr.model.ipvs_setting_words import PEOPLE, all_said, has_words, limits_in_words, setting
 from lvsdr.model.ipvs_tunnel import IPIP_TUNNEL, Tunnel, tunnel_in_words
 from lvsdr.model.late_dataclasses import Field, dataclass, fields
 from lvsdr.model.objects import DESTINATIONS, SERVICES, Key, Object
@@ -224,8 +224,7 @@ def by_service(items: Iterable[Object]) -> dict[Service, list[RealServer]]:
 @lru_cache(maxsize=1024)
 def detail_of(*values: Any) -> str:
     """Return Settings, which many real servers have in common, as people say them."""
-    upper, lower = values[_UPPER], values[_LOWER]
-    thresholds = f"thresholds {upper}/{lower}" if upper or lower else ""
+    thresholds = limits_in_words(values[_UPPER], values[_LOWER])
     said = _said(*[values[place] for place, _ in _TOLD])
     tunnel = tunnel_in_words(*values[_TUNNEL]) if any(values[_TUNNEL]) else ""
     return ", ".join(filter(None, (values[_METHOD], *said, thresholds, tunnel)))

@@ -47,3 +47,8 @@ def unsaid(settings: Iterable[tuple[Field[Any], object]], audience: str) -> list
         for each, value in settings
         if value != each.default and not has_words(each, audience)
     ]
+
+
+def limits_in_words(upper: object, lower: object) -> str:
+    """Return two thresholds that are not both 0 to people, as numbers or as their texts."""
+    return "" if str(upper) == str(lower) == "0" else f"thresholds {upper}/{lower}"

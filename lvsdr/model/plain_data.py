@@ -11,6 +11,7 @@ from typing import Any
 from lvsdr.model.address import parsed_address
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer, interned
 from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
+from lvsdr.model.ipvs_tunnel import IPIP_TUNNEL
 from lvsdr.model.late_dataclasses import fields
 from lvsdr.model.objects import Address, Key, Link, Object, ProxyNeighbour, Route, Sysctl
 
@@ -157,8 +158,8 @@ def _exactly(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _tunnel(plain: list[int]) -> tuple[int, ...]:
-    if type(plain) is not list or not all(type(each) is int for each in plain):
-        raise TypeError("not a list of numbers")
+    if type(plain) is not list or [type(each) for each in plain] != [int] * len(IPIP_TUNNEL):
+        raise TypeError("not the numbers of a tunnel")
     return tuple(plain)
 
 
@@ -173,3 +174,15 @@ PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "tunnel": _tunnel,
     "group": exact_address,
 }
+
+
+def exact_numbers(text: str) -> bool:
+    """Return whether a text is numbers, none negative, with a blank between two of them.
+
+    Each as it is written here, so that it is the same text again.
+    """
+    # A regular expression takes ten times as long.
+    if not (text.isascii() and text.replace(" ", "").isdigit()):
+        return False
+    apart = f" {text} ".replace(" ", "  ")
+    return "   " not in apart and " 0" not in apart.replace(" 0 ", "")

@@ -27,9 +27,7 @@ def lines_of_gone(servers: Iterable[FoldedServers]) -> Iterator[str]:
     """Yield a line for each real server that is gone, as `change_lines` does."""
     for some in servers:
         of = f"of {some.service}"
-        places, details = some.unfolded.told()
-        told = zip(places, details, strict=True)
-        yield from [f"- {place} {of} ({detail})" for place, detail in told]
+        yield from [f"- {place} {of} ({detail})" for place, detail in some.unfolded.told()]
 
 
 def change_line(item: Change) -> str:
