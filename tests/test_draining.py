@@ -15,12 +15,13 @@ import pytest
 from fake import FakeKernel, FakeSession, host
 from lvsdr.core import draining
 from lvsdr.core.book import Book
+from lvsdr.core.out_of_service import SEVERAL, OutOfService, drained_notes
 from lvsdr.core.record import Record
 from lvsdr.errors import CannotRun, ProfileError
 from lvsdr.model.counters import Counters, Standing
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.ipvs_daemons import Timeout
-from lvsdr.model.objects import Key, Sysctl
+from lvsdr.model.objects import Key, Sysctl, keyed
 from lvsdr.model.profile import DirectorProfile
 from lvsdr.profile.reader import read
 from test_cli import DIP, DIRECTOR, Run, kernel_of
@@ -75,6 +76,26 @@ def test_what_is_drained_survives_the_next_apply_and_plan_says_so(
     assert (again.code, again.out) == (0, "nothing to change\n")
     assert f"is drained: weight 0 until lvsdr director drain --undo --rip {RIP}" in planned.err
     assert kernel_of(applied).objects[ELEVEN.key] == DRAINED
+
+
+def test_a_real_server_that_many_virtual_servers_have_is_said_to_be_drained_once() -> None:
+    services = [Service("tcp", ip_address("192.168.1.2"), 8000 + number) for number in range(9)]
+    held = keyed(
+        [replace(DRAINED, service=each, port=each.port) for each in services]
+        + [replace(TWELVE, service=each, port=each.port) for each in services[:SEVERAL]]
+    )
+
+    said = list(drained_notes(OutOfService(drained=frozenset(held)), held))
+
+    undo = "is drained: weight 0 until lvsdr director drain --undo --rip"
+    assert said == [
+        *(
+            f"real server 192.168.1.12:{each.port} of {each} {undo} 192.168.1.12"
+            for each in services[:SEVERAL]
+        ),
+        f"real server {RIP} of 9 virtual servers {undo} {RIP}",
+    ]
+    assert list(drained_notes(OutOfService(), held)) == []
 
 
 def test_somebody_who_gives_it_a_weight_is_drift(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from operator import itemgetter
 
 from lvsdr.core.record import Record, owner_of
 from lvsdr.model.health import REMOVE, Down
@@ -103,6 +105,9 @@ def serves(item: Object | None) -> bool:
     return isinstance(item, RealServer) and item.weight > 0
 
 
+_rip_of = itemgetter(-2)
+
+
 def service_of(key: Key) -> Key:
     """Return the key of the virtual server that a real server's key is of."""
     return (VirtualServer.kind, *key[1:4])
@@ -110,10 +115,25 @@ def service_of(key: Key) -> Key:
 
 def notes(out: OutOfService, desired: Objects) -> Iterator[str]:
     """Yield who is out of service, since when, why, and until when."""
-    every = {**out.removed, **desired}
-    for key in sorted(out.drained & every.keys(), key=str):
-        yield drained_note(every[key])
+    yield from drained_notes(out, desired)
     yield from down_notes(out, desired)
+
+
+# A real server of more virtual servers than these that is drained is told of once.
+SEVERAL = 5
+
+
+def drained_notes(out: OutOfService, desired: Objects) -> Iterator[str]:
+    """Yield who is drained, and how that ends; who is of many virtual servers in one line."""
+    every = {**out.removed, **desired}
+    keys = sorted(out.drained & every.keys(), key=str)
+    many = {rip: count for rip, count in Counter(map(_rip_of, keys)).items() if count > SEVERAL}
+    for key in keys:
+        if _rip_of(key) not in many:
+            yield _drained_note(every[key], every[key].title)
+    for rip, count in many.items():
+        item = next(every[key] for key in keys if _rip_of(key) == rip)
+        yield _drained_note(item, f"{rip} of {count} virtual servers")
 
 
 def down_notes(out: OutOfService, desired: Objects) -> Iterator[str]:
@@ -123,10 +143,9 @@ def down_notes(out: OutOfService, desired: Objects) -> Iterator[str]:
         yield down_note(every[key], out)
 
 
-def drained_note(item: Object) -> str:
-    """Return that a real server is drained, and how that ends."""
+def _drained_note(item: Object, title: str) -> str:
     until = f"lvsdr director drain --undo --rip {item.key[-2]}"
-    return f"{item.noun} {item.title} is drained: weight 0 until {until}"
+    return f"{item.noun} {title} is drained: weight 0 until {until}"
 
 
 def down_note(item: Object, out: OutOfService) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lvsdr.core.out_of_service import down_note, drained_note
+from lvsdr.core.out_of_service import down_note, drained_notes
 from lvsdr.core.situation import Situation
 from lvsdr.model.host import Host
 from lvsdr.model.late_dataclasses import replace
@@ -33,7 +33,7 @@ def out_of_service_notes(situation: Situation, proofs: Iterable[Proof]) -> Itera
         if (key := _key(each)) in out.every and not each.path.foreign
     }
     every = {**out.removed, **situation.desired}
-    yield from (drained_note(every[key]) for key in sorted(out.drained & every.keys(), key=str))
+    yield from drained_notes(out, situation.desired)
     for key in sorted(out.every.keys() & every.keys(), key=str):
         path = f"; its path: {_word(verdicts[key])}" if key in verdicts else ""
         yield down_note(every[key], out) + path
