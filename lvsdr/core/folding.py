@@ -7,22 +7,19 @@ be done. Whatever is in doubt is unfolded, and looked at like all else.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from operator import is_
 
 from lvsdr.core.book import Book
 from lvsdr.core.kernel_interface import Kernel
+from lvsdr.core.list_fingerprints import Fingerprints
 from lvsdr.core.record import Record, owner_of
 from lvsdr.core.unfolding import unfolded
 from lvsdr.core.written_record import as_written
 from lvsdr.errors import CannotRun
-from lvsdr.model.folded_servers import FoldedServers, KnownText, ListedIf, Mark, PartlyRead
+from lvsdr.model.folded_servers import KnownText, Mark, PartlyRead
 from lvsdr.model.ipvs import SERVER_KINDS, RealServer, Service, VirtualServer, by_service
 from lvsdr.model.late_dataclasses import replace
-from lvsdr.model.objects import NOTHING, Key, Objects
+from lvsdr.model.objects import Key, Objects
 from lvsdr.model.profile import DirectorProfile, Profile
-
-# Of fewer real servers a list is not known by its fingerprint: computing some takes as long.
-MANY = 256
 
 
 def known_texts(book: Book, *, drained: bool = False) -> list[KnownText]:
@@ -112,62 +109,6 @@ def _as_left(marks: Mapping[Service, Mark], kernel: Kernel) -> set[Key]:
     """Return the services, by Service.key, that the kernel lists as their marks say."""
     seen = kernel.fingerprints(marks)
     return {service.key for service, mark in marks.items() if seen[service.key] == mark.listed}
-
-
-class Fingerprints:
-    """By what the kernel's lists of real servers would be known: computed once for each service."""
-
-    def __init__(self, kernel: Kernel) -> None:
-        self._kernel = kernel
-        self._known: dict[Key, tuple[list[RealServer], str]] = {}
-        self._listed: dict[Key, ListedIf] = {}
-
-    def of(self, service: Service, servers: list[RealServer]) -> str:
-        """Return the fingerprint of a list of `servers` of `service`, and no others."""
-        before, found = self._known.get(service.key, ([], ""))
-        if not found or len(before) != len(servers) or not all(map(is_, before, servers)):
-            found = self._kernel.fingerprint(servers)
-            self._known[service.key] = servers, found
-        return found
-
-    def apart(
-        self, parted: Iterable[FoldedServers], wanted: Objects = NOTHING
-    ) -> Mapping[Key, ListedIf]:
-        """Return by what the kernel's lists are known, and would be if those apart were as before.
-
-        Each by Service.key; a list is looked at once, after the last change, and it is said then
-        whether those apart are as `wanted`.
-        """
-        unseen = {
-            each.service: [(was, wanted.get(key)) for key, was in each.apart.items()]
-            for each in parted
-            if each.service.key not in self._listed
-        }
-        if unseen:
-            self._listed.update(self._kernel.listed_if(unseen))
-        return self._listed
-
-    def exact(self, keys: Set[Key], objects: Objects) -> Set[Key]:
-        """Return the services whose real servers among `objects` the kernel lists so exactly.
-
-        They are known by Service.key. Only those of which all these real servers are among `keys`;
-        of few, each is looked at as quickly.
-        """
-        if len(objects) < MANY:
-            return frozenset()
-        wanted = by_service(objects.values())
-        if not objects.keys() <= keys:
-            wanted = {
-                service: servers
-                for service, servers in wanted.items()
-                if all(server.key in keys for server in servers)
-            }
-        seen = self._kernel.fingerprints(wanted)
-        return {
-            service.key
-            for service, servers in wanted.items()
-            if seen.get(service.key) == self.of(service, servers)
-        }
 
 
 def marked(  # noqa: PLR0913, PLR0917 - what is known of the real servers, and by whom

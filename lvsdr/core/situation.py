@@ -6,11 +6,12 @@ from collections.abc import Mapping, Set
 from pathlib import Path
 
 from lvsdr.core.both_roles import DirectorVip
-from lvsdr.core.folding import Fingerprints, marked, remarked
+from lvsdr.core.folding import marked, remarked
 from lvsdr.core.giving_back import (
     half_given_back,
 )
 from lvsdr.core.left_behind import remembering
+from lvsdr.core.list_fingerprints import Fingerprints
 from lvsdr.core.origins import origin_of
 from lvsdr.core.out_of_service import OutOfService, notes
 from lvsdr.core.record import Record

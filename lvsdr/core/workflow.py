@@ -11,8 +11,8 @@ from lvsdr.core import signals
 from lvsdr.core.announced_vips import INTERVAL, ROUNDS, OpenAnnouncer, announcing
 from lvsdr.core.book import Book
 from lvsdr.core.failed_applies import failure_written_down, forget
-from lvsdr.core.folding import Fingerprints
 from lvsdr.core.kernel_interface import Kernel
+from lvsdr.core.list_fingerprints import Fingerprints
 from lvsdr.core.planned_situations import plan_apply
 from lvsdr.core.planner import plan, planned_keys, touched, way_back
 from lvsdr.core.record import Record, owner_of
