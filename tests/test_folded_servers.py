@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from fake import FakeKernel, FakeSession, host
 from fuzz.profiles import times
+from lvsdr.core import book as books
 from lvsdr.core import draining
 from lvsdr.core.book import Book
 from lvsdr.core.folding import known_texts
@@ -82,13 +83,13 @@ class Place:
         self.partly = partly
         self._root = root
 
-    def profile(self, data: Data, *, drained: bool = False, **written: Any) -> DirectorProfile:
-        return self.text(json.dumps(data, **written), data["name"], drained=drained)
+    def profile(self, data: Data, *, down: bool = False, **written: Any) -> DirectorProfile:
+        return self.text(json.dumps(data, **written), data["name"], down=down)
 
-    def text(self, text: str, name: str = "web", *, drained: bool = False) -> DirectorProfile:
+    def text(self, text: str, name: str = "web", *, down: bool = False) -> DirectorProfile:
         path = self._root / f"{name}.json"
         path.write_text(text)
-        known = (lambda: known_texts(self.book, drained=drained)) if self.partly else list
+        known = (lambda: known_texts(self.book, down=down)) if self.partly else list
         with pytest.MonkeyPatch.context() as patch:
             if not self.partly:
                 patch.setattr(reader, "LARGE", 1 << 30)
@@ -262,7 +263,7 @@ def shared(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    ("happens", "ports"), [(drained, {81}), (cut_off, {80, 81, 82}), (shared, {81})]
+    ("happens", "ports"), [(drained, set()), (cut_off, {80, 81, 82}), (shared, {81})]
 )
 def test_what_is_not_settled_is_looked_at(
     tmp_path: Path, happens: Callable[[Place], None], ports: set[int]
@@ -289,7 +290,7 @@ def test_a_withdraw_reads_nothing_of_a_profile_that_is_as_it_was(tmp_path: Path)
     place = Place(tmp_path)
     place.apply(THREE)
     drained(place)
-    profile = place.profile(THREE, drained=True)
+    profile = place.profile(THREE, down=True)
     assert isinstance(profile.real_servers, PartlyRead)
     profile.real_servers.whole = pytest.fail  # type: ignore[method-assign]
 
@@ -318,11 +319,13 @@ def other_text(place: Place) -> None:
     place.apply_whole(OTHER)
 
 
-def drained_and_back(place: Place) -> None:
-    """Let a drain take the weight of a profile that is not applied."""
+def drained_and_back(place: Place, *, anew: bool = False) -> None:
+    """Let a drain take the weight of a profile that is not applied; `anew`, each a process."""
     profile = place.profile(OTHER)
     servers = draining.real_servers_at(profile, "192.168.1.21", ["tcp:192.168.1.2:81"], place.book)
     for undo in (False, True):
+        if anew:
+            books._LAST.clear()
         draining.drain(profile, servers, place.kernel, place.book, undo=undo)
 
 
@@ -338,6 +341,52 @@ def test_a_text_that_comes_back_is_read_where_another_was_heeded_in_between(
     place.apply(THREE)
 
     assert [each.weight for each in servers_of(place.kernel, 81)] == [3, 3, 4]
+
+
+@pytest.mark.parametrize("anew", [True, False])
+@pytest.mark.parametrize("later", [True, False])
+def test_who_is_back_with_another_weight_is_looked_at_though_another_stays_drained(
+    tmp_path: Path, anew: bool, later: bool
+) -> None:
+    place = Place(tmp_path)
+    place.apply(THREE)
+    drained(place)
+    # Its weight is 9 there, and this is not applied.
+    drained_and_back(place, anew=anew)
+    if later:
+        books._LAST.clear()
+    assert [each.weight for each in servers_of(place.kernel, 81)] == [0, 9, 4]
+
+    again = place.apply(THREE)
+
+    assert looked_at(again) == {81}
+    assert [each.weight for each in servers_of(place.kernel, 81)] == [0, 3, 4]
+    assert looked_at(place.plan(THREE)) == set()
+
+
+def test_who_is_drained_is_said_though_nothing_of_it_is_looked_at(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.apply(THREE)
+    drained(place)
+
+    situation = place.apply(THREE)
+
+    assert (looked_at(situation), situation.todo) == (set(), ())
+    (note,) = situation.notes
+    assert note.startswith("real server 192.168.1.20:81 of tcp 192.168.1.2:81 is drained: weight 0")
+
+
+def test_of_what_is_drained_a_weight_that_others_gave_is_looked_at(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.apply(THREE)
+    drained(place)
+    (server, *_) = servers_of(place.kernel, 81)
+    place.kernel.objects[server.key] = replace(server, weight=5)
+
+    situation = place.apply(THREE)
+
+    assert looked_at(situation) == {81}
+    assert [each.weight for each in servers_of(place.kernel, 81)] == [0, 3, 4]
 
 
 def test_what_was_there_before_is_looked_at(tmp_path: Path) -> None:
@@ -676,7 +725,7 @@ def test_a_drain_makes_objects_of_the_real_servers_at_its_rip_alone(
     claimed = situation.record.claims["director:web"]
     assert [key[4] for key in claimed if key[0] == RealServer.kind] == ["192.168.1.22"]
     again = place.plan(THREE)
-    assert (looked_at(again), again.todo) == ({81}, ())
+    assert (looked_at(again), again.todo) == (set(), ())
 
 
 def outcome(work: Callable[[], object]) -> object:
@@ -734,6 +783,9 @@ def _run(steps: list[Step]) -> None:
         data = json.loads(json.dumps(THREE))
         for step, number in steps:
             edit(data, step, number)
+            if number % 2:
+                # As another process has it.
+                books._LAST.clear()
             ends = [outcome(partial(happen, each, data, step, number)) for each in both]
             if step.startswith("refuse"):
                 # It may be another change that is refused.
@@ -781,17 +833,18 @@ def happen(place: Place, data: Data, step: str, number: int) -> object:
         return MEDDLING[step](kernel, server) if step in MEDDLING and server else None
     if step in ("drain", "undrain"):
         profile = place.profile(data)
-        here = draining.real_servers_at(profile, "192.168.1.20", (), place.book)
+        rip = f"192.168.1.{20 + number % 2}"
+        here = draining.real_servers_at(profile, rip, (), place.book)
         undo = step == "undrain"
         return done(draining.drain(profile, here, kernel, place.book, undo=undo))
     if step == "refuse_withdraw":
-        going = plan_withdrawal(place.profile(data, drained=True), kernel, place.book).todo
+        going = plan_withdrawal(place.profile(data, down=True), kernel, place.book).todo
         # Counted from the end: real servers come first, and may go with their services.
         late = sum(change.key[0] != RealServer.kind for change in going)
         kernel.refuse = {len(kernel.sent) + len(going) - 1 - number % late} if late else ()
     if step in ("withdraw", "refuse_withdraw"):
         try:
-            return done(withdraw(place.profile(data, drained=True), kernel, place.book))
+            return done(withdraw(place.profile(data, down=True), kernel, place.book))
         finally:
             kernel.refuse = ()
     if step == "second_gone":

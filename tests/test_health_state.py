@@ -60,8 +60,8 @@ class Kept(Place):
     health: Health | None = Health()
     own_health: Mapping[Service, Health | None] = {}
 
-    def profile(self, data: Data, *, drained: bool = False, **written: Any) -> DirectorProfile:
-        made = super().profile(data, drained=drained, **written)
+    def profile(self, data: Data, *, down: bool = False, **written: Any) -> DirectorProfile:
+        made = super().profile(data, down=down, **written)
         here = SORRY.service in {each.service for each in made.virtual_servers}
         sorry = (SORRY,) if here else ()
         return replace(made, sorry_servers=sorry, health=self.health, own_health=self.own_health)
@@ -217,7 +217,7 @@ def test_what_was_there_before_lvsdr_is_given_back_though_it_is_down(
     assert place.weights() == ({"21": 2} if how is GONE else {"20": 0, "21": 2})
     place.apply(TWO)
 
-    withdraw(place.profile(TWO, drained=True), place.kernel, place.book)
+    withdraw(place.profile(TWO, down=True), place.kernel, place.book)
 
     assert place.kernel.objects == before
     assert place.record() == Record()
@@ -753,7 +753,7 @@ class World:
         return None
 
     def _withdraw(self, step: str, number: int) -> object:
-        profile = self.place.profile(self.data, drained=True)
+        profile = self.place.profile(self.data, down=True)
         done = withdraw(profile, self.place.kernel, self.place.book)
         self.applied = self.whole = False
         return sorted(map(str, done.todo))

@@ -110,7 +110,7 @@ PAIR = director(service(80, 1, 2), service(81, 1, 1))
 
 def known(place: Place) -> set[int]:
     """Return the ports of the services that are known by their marks."""
-    ((_, servers),) = known_texts(place.book, drained=True)
+    ((_, servers),) = known_texts(place.book, down=True)
     return {server.service.port for server in servers.values()}
 
 
@@ -211,6 +211,6 @@ def test_what_is_drained_and_back_is_withdrawn(tmp_path: Path) -> None:
     drained(place, undo=True)
     assert known(place) == set()
 
-    withdraw(place.profile(PAIR, drained=True), place.kernel, place.book)
+    withdraw(place.profile(PAIR, down=True), place.kernel, place.book)
 
     assert place.kernel.objects == before

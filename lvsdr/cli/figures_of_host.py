@@ -93,7 +93,7 @@ def _figures(  # noqa: PLR0913, PLR0917 - what is known of it
     owner = applied.get(str(file.resolve()), f":{file.stem}")
     known = _known(owner, file, record, failed)
     try:
-        profile = read(file, known=lambda: known_texts(session.book()))
+        profile = read(file, known=lambda: known_texts(session.book(), drained=False))
         known = _known(owner_of(profile), file, record, failed)
         found = _planned(session, file, profile, known, kernel, record)
         proof = _proof(session, file, profile) if proven else None

@@ -95,14 +95,14 @@ def read_profile(
     """Return the profile of a command; raises ProfileError.
 
     Where it is enough to know it `partly`, real servers that the record knows are not read; where
-    it is `going`, nor are those of virtual servers of which one is out of service.
+    it is `going`, nor are those of virtual servers of which one is down.
     """
     from lvsdr.profile.reader import read
 
     def known() -> Sequence[KnownText]:
         from lvsdr.core.folding import known_texts
 
-        return known_texts(session.book(), drained=going) if partly or going else ()
+        return known_texts(session.book(), down=going) if partly or going else ()
 
     # What root carries out is for root to decide.
     guarded = os.geteuid() == 0 and not session.allow_insecure_profile

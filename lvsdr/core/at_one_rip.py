@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from lvsdr.core.book import Book
-from lvsdr.core.folding import in_order, not_as_said
+from lvsdr.core.folding import in_order, with_down
 from lvsdr.core.record import Record, owner_of
 from lvsdr.core.taken_apart import taken_apart
 from lvsdr.model.folded_servers import PartlyRead
@@ -19,10 +19,12 @@ def with_rip(profile: DirectorProfile, rip: str, book: Book) -> Iterable[RealSer
     if not isinstance(servers, PartlyRead):
         return servers
     record, owner = book.load(folding=True), owner_of(profile)
-    folded, otherwise = record.folded.get(owner, {}), not_as_said(record, owner)
+    # Who is drained has not the weight that the profile says.
+    out = {key[1:4] for key in record.drained.get(owner, ()) if key[-2] == rip}
+    otherwise = out | with_down(record, owner)
     known = {
         key: each
-        for key, each in folded.items()
+        for key, each in record.folded.get(owner, {}).items()
         if key not in otherwise and servers.unread.get(key) == each.mark.said
     }
     if known.keys() != servers.unread.keys():

@@ -6,7 +6,7 @@ be done. Whatever is in doubt is unfolded, and looked at like all else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from lvsdr.core.book import Book
 from lvsdr.core.kernel_interface import Kernel
@@ -22,27 +22,26 @@ from lvsdr.model.objects import Key, Objects
 from lvsdr.model.profile import DirectorProfile, Profile
 
 
-def known_texts(book: Book, *, drained: bool = False) -> list[KnownText]:
+def known_texts(book: Book, *, drained: bool = True, down: bool = False) -> list[KnownText]:
     """Return what the files of the profiles were like that the record knows.
 
-    Of virtual servers that are not as their text says, since one is out of service, only with
-    `drained`.
+    Of virtual servers of which one is `drained` or `down`, only with these.
     """
     try:
         record = book.load(folding=True)
     except CannotRun:
         # Nothing is known then; whoever needs the record is told why.
         return []
-    return [(text, _said(record, owner, drained)) for owner, text in record.texts.items()]
+    return [(text, _said(record, owner, drained, down)) for owner, text in record.texts.items()]
 
 
-def _said(record: Record, owner: str, drained: bool) -> dict[str, VirtualServer]:
+def _said(record: Record, owner: str, drained: bool, down: bool) -> dict[str, VirtualServer]:
     claims = record.claims.get(owner, {})
     marks = {key: servers.mark for key, servers in record.folded.get(owner, {}).items()}
-    if drained:
+    if down:
         marks = {**record.marks.get(owner, {}), **marks}
     else:
-        otherwise = not_as_said(record, owner)
+        otherwise = with_down(record, owner) if drained else not_as_said(record, owner)
         marks = {key: mark for key, mark in marks.items() if key not in otherwise}
     found = {mark.said: claims.get((VirtualServer.kind, *key)) for key, mark in marks.items()}
     return {said: item for said, item in found.items() if isinstance(item, VirtualServer)}
@@ -50,7 +49,15 @@ def _said(record: Record, owner: str, drained: bool) -> dict[str, VirtualServer]
 
 def not_as_said(record: Record, owner: str) -> set[Key]:
     """Return the virtual servers, by Service.key, that are not as their text says, on purpose."""
-    return {key[1:4] for key in (*record.drained.get(owner, ()), *record.down.get(owner, ()))}
+    return {key[1:4] for key in record.drained.get(owner, ())} | with_down(record, owner)
+
+
+def with_down(record: Record, owner: str) -> set[Key]:
+    """Return the virtual servers of which a check has found one down, by Service.key.
+
+    What else is in them may be as no text says; where some are drained, all but their weight is.
+    """
+    return {key[1:4] for key in record.down.get(owner, ())}
 
 
 def with_record(profile: Profile, kernel: Kernel, book: Book) -> tuple[Profile, Record]:
@@ -67,7 +74,7 @@ def with_record(profile: Profile, kernel: Kernel, book: Book) -> tuple[Profile, 
         return replace(profile, real_servers=whole), book.load(whole)
     owner = owner_of(profile)
     loaded = book.load(servers.read, folding=True)
-    otherwise = not_as_said(loaded, owner)
+    otherwise = with_down(loaded, owner)
     record = unfolded(loaded, {it for key, it in servers.unread.items() if key not in otherwise})
     folded = record.folded.get(owner, {})
     if folded.keys() != servers.unread.keys():
@@ -79,6 +86,12 @@ def with_record(profile: Profile, kernel: Kernel, book: Book) -> tuple[Profile, 
     differ = (each.unfolded() for each in folded.values() if each.mark.said not in same)
     read = [*servers.read, *(server for some in differ for server in some)]
     return replace(profile, real_servers=tuple(in_order(read, profile))), unfolded(record, same)
+
+
+def folded_drained(owner: str, record: Record) -> set[Key]:
+    """Return who of `owner` is drained of the real servers that stay folded."""
+    folded = record.folded.get(owner, {})
+    return {key for key in record.drained.get(owner, ()) if key[1:4] in folded}
 
 
 def in_order(servers: list[RealServer], profile: DirectorProfile) -> list[RealServer]:
@@ -140,15 +153,15 @@ def remarked(record: Record, changed: Iterable[Key], listed: Fingerprints) -> Re
     """Return the record whose marks are of its claims, of which `changed` are new, or gone.
 
     These have none: they may be as no text of a profile says any more. But where one is out of
-    service the list is known all the same; what the text says is not asked then. Nor has the record
-    what the files of profiles were like that it does not know any more.
+    service, and nobody is back, all is as the text says but for who is out. Nor has the record what
+    the files of profiles were like that it does not know any more.
     """
     record = _folded_again(record, listed)
     if not record.marks and not record.texts:
         return record
-    touched = {key[1:4] for key in changed if key[0] in SERVER_KINDS}
+    keys = [key for key in changed if key[0] in SERVER_KINDS]
     left = {
-        owner: dict(_remarked(record, owner, touched, listed))
+        owner: dict(_remarked(record, owner, keys, listed))
         for owner in record.marks
         if owner in record.claims
     }
@@ -177,12 +190,15 @@ def _folded_again(record: Record, listed: Fingerprints) -> Record:
 
 
 def _remarked(
-    record: Record, owner: str, touched: Set[Key], listed: Fingerprints
+    record: Record, owner: str, changed: Collection[Key], listed: Fingerprints
 ) -> Iterator[tuple[Key, Mark]]:
     marks = record.marks[owner]
-    out = (*record.drained.get(owner, ()), *record.down.get(owner, ()))
+    out = {*record.drained.get(owner, ()), *record.down.get(owner, ())}
+    touched = {key[1:4] for key in changed}
+    # The weight that it has may be that of another text.
+    back = {key[1:4] for key in changed if key[0] == RealServer.kind and key not in out}
     yield from (each for each in marks.items() if each[0] not in touched)
-    known = {key[1:4] for key in out} & touched & marks.keys()
+    known = {key[1:4] for key in out} & (touched - back) & marks.keys()
     new = [item for key, item in record.claims[owner].items() if key[1:4] in known]
     for service, servers in by_service(new).items():
         mark = Mark(marks[service.key].said, listed.of(service, servers), len(servers))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Set
 from pathlib import Path
 
 from lvsdr.core.both_roles import DirectorVip
-from lvsdr.core.folding import marked, remarked
+from lvsdr.core.folding import folded_drained, marked, remarked
 from lvsdr.core.giving_back import (
     half_given_back,
 )
@@ -23,6 +23,7 @@ from lvsdr.model.folded_servers import FoldedServers
 from lvsdr.model.health import REMOVE
 from lvsdr.model.late_dataclasses import dataclass, field, replace
 from lvsdr.model.objects import NOTHING, Baseline, Key, Link, Object, Objects, keyed
+from lvsdr.model.plain_data import real_server_of
 from lvsdr.model.profile import Origin, Profile
 
 
@@ -164,4 +165,7 @@ class Situation:
     def notes(self) -> tuple[str, ...]:
         """Return what people have to know of how the plan was made."""
         others = map(str, (*self.director_vips, *self.in_use))
-        return (*self.record.notes, *others, *notes(self.out, self.desired))
+        folded = keyed(
+            map(real_server_of, self.out.drained & folded_drained(self.owner, self.record))
+        )
+        return (*self.record.notes, *others, *notes(self.out, {**folded, **self.desired}))

@@ -79,8 +79,11 @@ def _again(
     servers = [item for item in now if isinstance(item, RealServer)]
     if listed is None or len(servers) < len(each.apart):
         return None
-    weights = zip(servers, each.apart.values(), strict=True)
+    weights = list(zip(servers, each.apart.values(), strict=True))
     if any(replace(server, weight=was.weight) != was for server, was in weights):
+        return None
+    # Who is back may have the weight of another text.
+    if any(server.weight not in (0, was.weight) for server, was in weights):
         return None
     entry = folded_columns.weighed(each.unfolded.whole(), servers)
     mark = Mark(each.mark.said, listed, each.mark.count)
