@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 
+from lvsdr.core import book as books
 from lvsdr.core import draining
 from lvsdr.core.folding import known_texts
 from lvsdr.core.workflow import withdraw
@@ -203,13 +204,47 @@ def test_where_others_have_changed_a_service_its_list_is_not_said_to_be_ours(
     assert place.plan(PAIR).drift != ()
 
 
+@pytest.mark.parametrize("anew", [True, False])
+def test_who_is_back_as_the_file_says_is_known_by_its_mark_where_it_was_read_anew(
+    tmp_path: Path, anew: bool
+) -> None:
+    place = Place(tmp_path)
+    place.apply(PAIR)
+    drained(place)
+    if anew:
+        # As another process has it.
+        books._LAST.clear()
+    drained(place, undo=True)
+
+    assert known(place) == ({80, 81} if anew else set())
+    for key, mark in place.book.load().marks.get("director:web", {}).items():
+        here = [it for it in place.kernel.objects.values() if it.key[1:4] == key]
+        servers = [it for it in here if isinstance(it, RealServer)]
+        assert mark.listed == place.kernel.fingerprint(servers)
+    assert place.plan(PAIR).todo == ()
+
+
+def test_who_is_back_with_the_weight_of_another_text_is_not_known(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.apply(PAIR)
+    drained(place)
+    books._LAST.clear()
+    other = director(service(80, 9, 2), service(81, 1, 1))
+    profile = place.profile(other)
+    here = draining.real_servers_at(profile, RIP, (), place.book)
+    draining.drain(profile, here, place.kernel, place.book, undo=True)
+
+    assert known(place) == {81}
+    (change,) = place.plan(PAIR).todo
+    assert "weight 1" in change.subject.detail
+
+
 def test_what_is_drained_and_back_is_withdrawn(tmp_path: Path) -> None:
     place = Place(tmp_path)
     before = dict(place.kernel.objects)
     place.apply(PAIR)
     drained(place)
     drained(place, undo=True)
-    assert known(place) == set()
 
     withdraw(place.profile(PAIR, down=True), place.kernel, place.book)
 

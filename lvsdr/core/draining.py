@@ -188,15 +188,15 @@ def _plan_drain(
     _must_be_ours(profile)
     must_be_whole(profile, record, f"drain a real server of profile {profile.name}")
     _must_be_applied(profile, servers, record)
-    owner, keys = owner_of(profile), {server.key for server in servers}
+    owner, named = owner_of(profile), {each.key: each for each in servers}
     before = out_of_service(owner, record)
     if undo:
         # Also what a check has found that nobody makes any more.
-        down = {key: each for key, each in before.down.items() if key not in keys}
-        after = OutOfService(before.drained - keys, down)
+        down = {key: each for key, each in before.down.items() if key not in named}
+        after = OutOfService(before.drained - named.keys(), down)
     else:
-        after = OutOfService(before.drained | keys, before.down)
-    return partial_plan(profile, {each.key: each for each in servers}, after, kernel, record)
+        after = OutOfService(before.drained | named.keys(), before.down)
+    return partial_plan(profile, named, after, kernel, record, profile.said)
 
 
 def _must_be_ours(profile: DirectorProfile) -> None:

@@ -15,7 +15,7 @@ from lvsdr.core.record import Record, owner_of
 from lvsdr.core.unfolding import unfolded
 from lvsdr.core.written_record import as_written
 from lvsdr.errors import CannotRun
-from lvsdr.model.folded_servers import KnownText, Mark, PartlyRead
+from lvsdr.model.folded_servers import KnownText, Mark, PartlyRead, Said
 from lvsdr.model.ipvs import SERVER_KINDS, RealServer, Service, VirtualServer, by_service
 from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import Key, Objects
@@ -149,14 +149,15 @@ def marked(  # noqa: PLR0913, PLR0917 - what is known of the real servers, and b
     return replace(record, texts=texts, marks=marks)
 
 
-def remarked(record: Record, changed: Iterable[Key], listed: Fingerprints) -> Record:
+def remarked(record: Record, changed: Iterable[Key], listed: Fingerprints, said: Said) -> Record:
     """Return the record whose marks are of its claims, of which `changed` are new, or gone.
 
     These have none: they may be as no text of a profile says any more. But where one is out of
-    service, and nobody is back, all is as the text says but for who is out. Nor has the record what
-    the files of profiles were like that it does not know any more.
+    service, all is as the text says but for who is out; and who is back is so where that is what
+    is `said` now. Nor has the record what the files of profiles were like that it does not know any
+    more.
     """
-    record = _folded_again(record, listed)
+    record = _folded_again(record, listed, said)
     if not record.marks and not record.texts:
         return record
     keys = [key for key in changed if key[0] in SERVER_KINDS]
@@ -169,14 +170,17 @@ def remarked(record: Record, changed: Iterable[Key], listed: Fingerprints) -> Re
     return replace(record, marks={owner: it for owner, it in left.items() if it}, texts=texts)
 
 
-def _folded_again(record: Record, listed: Fingerprints) -> Record:
-    """Return the record in which nothing is taken apart; folded where one is out of service."""
+def _folded_again(record: Record, listed: Fingerprints, said: Said) -> Record:
+    """Return the record in which nothing is taken apart; folded where all is as it is said.
+
+    But for who is out of service.
+    """
     parted = [
         each
         for owner, some in record.folded.items()
         for out in (not_as_said(record, owner),)
         for key, each in some.items()
-        if each.apart and key in out
+        if each.apart and (key in out or said.get(key) == each.mark.said)
     ]
     if not parted:
         return as_written(record)
@@ -186,7 +190,8 @@ def _folded_again(record: Record, listed: Fingerprints) -> Record:
     seen = listed.apart(parted)
     # Nobody has changed anything else of it since lvsdr left it.
     found = ((each.mark, seen[each.service.key]) for each in parted)
-    return folded_again(record, {it.said: now for it, (now, was, _) in found if was == it.listed})
+    known = {it.said: now for it, (now, was, _) in found if was == it.listed}
+    return folded_again(record, known, frozenset(said.values()))
 
 
 def _remarked(

@@ -10,6 +10,7 @@ from lvsdr.core.planned_situations import situation_of
 from lvsdr.core.record import Record, owner_of
 from lvsdr.core.situation import Situation
 from lvsdr.errors import CannotRun
+from lvsdr.model.folded_servers import NOT_SAID, Said
 from lvsdr.model.ipvs import RealServer
 from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import Key, Object, Objects
@@ -24,17 +25,19 @@ def must_be_whole(profile: DirectorProfile, record: Record, doing: str) -> None:
         )
 
 
-def partial_plan(
+def partial_plan(  # noqa: PLR0913, PLR0917 - who is to be as what, and what is known of it
     profile: DirectorProfile,
     servers: Mapping[Key, RealServer],
     out: OutOfService,
     kernel: Kernel,
     record: Record,
+    said: Said = NOT_SAID,
 ) -> Situation:
     """Return what is between this host and one where `servers` are as `out` says, and no more.
 
     They are as the profile wants them, and their services are there. But for the weight each stays
-    as it was left. Raises ProfileError where another profile of this host has one of them.
+    as it was left; `said` is what that is from, of services whose texts are known. Raises
+    ProfileError where another profile of this host has one of them.
     """
     owner = owner_of(profile)
     left = record.claims.get(owner, {})
@@ -49,7 +52,8 @@ def partial_plan(
     baseline = {**dict.fromkeys(here.removed), **going}
     there = {key: left.get(key, item) for key, item in desired.items()}
     situation = situation_of(owner, desired, baseline, kernel, record, likely=there)
-    return replace(situation, out=replace(out, removed=here.removed), partial=True)
+    out = replace(out, removed=here.removed)
+    return replace(situation, out=out, partial=True, said=said)
 
 
 def weighed(left: Object | None, server: RealServer) -> RealServer:

@@ -19,7 +19,7 @@ from lvsdr.core.renamed_links import numbered
 from lvsdr.core.unfolding import unfolded
 from lvsdr.model.change import Change, Kept, Plan
 from lvsdr.model.due_change import must_change
-from lvsdr.model.folded_servers import FoldedServers
+from lvsdr.model.folded_servers import FoldedServers, Said
 from lvsdr.model.health import REMOVE
 from lvsdr.model.late_dataclasses import dataclass, field, replace
 from lvsdr.model.objects import NOTHING, Baseline, Key, Link, Object, Objects, keyed
@@ -38,7 +38,8 @@ class Situation:
     the kernel's numbers of links by their names, `origin` is where the profile comes from; it is
     `profile` where all of it is wanted. What is `adopted` is lvsdr's, as if nobody had had it.
     `going` are real servers that go with virtual servers which are deleted, and are not in the
-    plan.
+    plan. What is `said` is what the profile's file says of virtual servers of which some are
+    planned.
     """
 
     owner: str
@@ -57,6 +58,7 @@ class Situation:
     profile: Profile | None = None
     adopted: tuple[Object, ...] = ()
     going: tuple[FoldedServers, ...] = ()
+    said: Said = field(default_factory=dict)
 
     @property
     def whole(self) -> Situation:
@@ -108,7 +110,7 @@ class Situation:
             settled = replace(settled, folded=rest)
         after = remembering(self.owner, before, settled, self.observed)
         changed = {*self.desired, *self.baseline} if self.partial else self.desired.keys()
-        after = remarked(after, changed, listed)
+        after = remarked(after, changed, listed, self.said)
         if self.profile is not None:
             after = marked(after, self.owner, self.desired, self.profile, listed, self.out.checked)
         return self._with_origins(after, made)

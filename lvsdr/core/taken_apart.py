@@ -17,6 +17,8 @@ from lvsdr.model.ipvs import RealServer
 from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import Key, Object
 
+NOTHING_LISTED: Mapping[str, str] = {}
+
 
 def taken_apart(record: Record, owner: str, services: Set[Key], rip: str) -> Record:
     """Return the record in which of `services` of `owner` the real servers at `rip` are objects.
@@ -44,11 +46,14 @@ def taken_apart(record: Record, owner: str, services: Set[Key], rip: str) -> Rec
     )
 
 
-def folded_again(record: Record, listed: Mapping[str, str] | None = None) -> Record:
+def folded_again(
+    record: Record, listed: Mapping[str, str] = NOTHING_LISTED, said: Set[str] = frozenset()
+) -> Record:
     """Return the record in which nothing is taken apart: each virtual server is folded, or is not.
 
-    One stays folded whose real servers are claimed as they were, or with other weights where
-    `listed` has by what the kernel's list of them is known now, by the fingerprint of their text.
+    One stays folded whose real servers are claimed as they were, or with weight 0 where `listed`
+    has by what the kernel's list of them is known now, by the fingerprint of their text; with
+    another weight where that is what is `said` now.
     """
     folded: dict[str, dict[Key, FoldedServers]] = {}
     back: list[Key] = []
@@ -56,7 +61,7 @@ def folded_again(record: Record, listed: Mapping[str, str] | None = None) -> Rec
         folded[owner] = {}
         for key, each in some.items():
             now = [record.claims[owner].get(it) for it in each.apart]
-            again = _again(each, now, (listed or {}).get(each.mark.said))
+            again = _again(each, now, listed.get(each.mark.said), each.mark.said in said)
             folded[owner][key] = again or each
             back += each.apart if again else ()
     gone = frozenset(back)
@@ -71,9 +76,12 @@ def folded_again(record: Record, listed: Mapping[str, str] | None = None) -> Rec
 
 
 def _again(
-    each: FoldedServers, now: list[Object | None], listed: str | None
+    each: FoldedServers, now: list[Object | None], listed: str | None, said: bool
 ) -> FoldedServers | None:
-    """Return real servers folded of which some are claimed as they are `now`; None where not."""
+    """Return real servers folded of which some are claimed as they are `now`; None where not.
+
+    What they are known by is `said` now, or was some time.
+    """
     if now == list(each.apart.values()):
         return replace(each, apart={}) if each.apart else each
     servers = [item for item in now if isinstance(item, RealServer)]
@@ -83,7 +91,7 @@ def _again(
     if any(replace(server, weight=was.weight) != was for server, was in weights):
         return None
     # Who is back may have the weight of another text.
-    if any(server.weight not in (0, was.weight) for server, was in weights):
+    if not said and any(server.weight not in (0, was.weight) for server, was in weights):
         return None
     entry = folded_columns.weighed(each.unfolded.whole(), servers)
     mark = Mark(each.mark.said, listed, each.mark.count)

@@ -52,6 +52,10 @@ class Mark:
     count: int
 
 
+Said = Mapping[Key, str]
+"""What a profile's file says of virtual servers: fingerprints of their texts, by Service.key."""
+NOT_SAID: Said = {}
+
 WasAndWanted = tuple[RealServer, Object | None]
 """A real server as it was, and as it is wanted; None where it is not."""
 
