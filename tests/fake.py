@@ -263,6 +263,8 @@ class FakeKernel:
     def _take(self, change: Change) -> None:
         if self.torn is None:
             assert self.objects.get(change.key) == change.before, "the plan knew how it was"
+            if change.after is not None and not self._served(change):
+                raise KernelError(f"cannot {change.verb} {change.subject}", errno=errno.ESRCH)
         elif link_of(change.subject) in self._gone or not self._fits(change):
             raise KernelError(f"cannot {change.verb} {change.subject}", errno=errno.ENODEV)
         if change.after is None:
@@ -274,9 +276,12 @@ class FakeKernel:
 
     def _fits(self, change: Change) -> bool:
         """Return whether all is still as the change takes it to be."""
+        return self._served(change) and self.objects.get(change.key) == change.before
+
+    def _served(self, change: Change) -> bool:
+        """Return whether the virtual server of a real server is there."""
         below = change.subject.parent_key
-        served = below is None or below[0] != VirtualServer.kind or below in self.objects
-        return served and self.objects.get(change.key) == change.before
+        return below is None or below[0] != VirtualServer.kind or below in self.objects
 
     def reopen(self) -> None:
         pass

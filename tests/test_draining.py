@@ -368,6 +368,25 @@ def test_a_drain_that_was_killed_is_finished_by_the_next_apply(
     assert book.load().intents == {}
 
 
+@pytest.mark.parametrize("undo", [True, False])
+def test_where_others_have_deleted_its_virtual_server_nothing_is_tried(
+    applied: FakeSession, capsys: pytest.CaptureFixture[str], undo: bool
+) -> None:
+    kernel = kernel_of(applied)
+    kernel.lose_service(ELEVEN.parent_key)
+    sent, before = len(kernel.sent), dict(kernel.objects)
+
+    done = drain(capsys, applied, *(["--undo"] if undo else []))
+
+    assert done.code == CannotRun.exit_code
+    assert f"{ELEVEN.title}: this virtual server is gone" in " ".join(done.err.split())
+    assert f"hint: lvsdr director apply {DIRECTOR}" in done.err
+    assert (len(kernel.sent), kernel.objects) == (sent, before)
+    assert applied.book().load().drained == {}
+    assert Run(capsys, applied, "director", "apply", DIRECTOR).code == 0
+    assert drain(capsys, applied).code == 0
+
+
 def test_3_a_refusal_leaves_it_as_it_was(
     applied: FakeSession, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fake import FakeKernel, FakeSession, host
@@ -769,6 +769,8 @@ STEPS = st.lists(
 )
 
 
+# A drain in a virtual server that others have deleted.
+@example([("apply", 0), ("one_more", 0), ("lost", 6), ("drain", 0), ("withdraw", 0)])
 @times(75, 5000)
 @given(STEPS)
 def test_a_folded_record_ends_as_one_in_which_each_is_looked_at(steps: list[Step]) -> None:

@@ -10,7 +10,7 @@ from lvsdr.core.at_one_rip import record_with, with_rip
 from lvsdr.core.book import Book
 from lvsdr.core.kernel_interface import Kernel
 from lvsdr.core.out_of_service import OutOfService, out_of_service
-from lvsdr.core.partial_plans import must_be_whole, partial_plan
+from lvsdr.core.partial_plans import must_be_served, must_be_whole, partial_plan
 from lvsdr.core.record import Record, owner_of
 from lvsdr.core.situation import Situation
 from lvsdr.core.workflow import converge
@@ -25,7 +25,6 @@ from lvsdr.model.profile import DirectorProfile, command
 EXPIRE_TEMPLATES = "net/ipv4/vs/expire_quiescent_template"
 EXPIRE_FLOWS = "net/ipv4/vs/expire_nodest_conn"
 STEP = 0.5
-
 
 Standings = tuple[Standing, ...]
 
@@ -80,6 +79,7 @@ def drain(
     """
     record = record_with(servers, profile, book)
     situation = _plan_drain(profile, servers, kernel, record, undo)
+    must_be_served(situation, profile, kernel)
     converge(situation, kernel, book)
     return situation
 

@@ -7,6 +7,7 @@ be done. Whatever is in doubt is unfolded, and looked at like all else.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import compress
 
 from lvsdr.core.book import Book
 from lvsdr.core.kernel_interface import Kernel
@@ -204,7 +205,14 @@ def _remarked(
     back = {key[1:4] for key in changed if key[0] == RealServer.kind and key not in out}
     yield from (each for each in marks.items() if each[0] not in touched)
     known = {key[1:4] for key in out} & (touched - back) & marks.keys()
-    new = [item for key, item in record.claims[owner].items() if key[1:4] in known]
-    for service, servers in by_service(new).items():
-        mark = Mark(marks[service.key].said, listed.of(service, servers), len(servers))
-        yield service.key, mark
+    claims, kind = record.claims[owner], RealServer.kind
+    of_known = [key[1:4] in known and key[0] == kind for key in claims]
+    places = dict[Key, list[int]]()
+    for place, key in compress(enumerate(claims), of_known):
+        places.setdefault(key[1:4], []).append(place)
+    for service, servers in by_service(compress(claims.values(), of_known)).items():
+        here = places[service.key]
+        # Who is back may have come behind something else: of parts of it no mark is written.
+        if here[-1] - here[0] < len(servers):
+            mark = Mark(marks[service.key].said, listed.of(service, servers), len(servers))
+            yield service.key, mark

@@ -56,6 +56,22 @@ def partial_plan(  # noqa: PLR0913, PLR0917 - who is to be as what, and what is 
     return replace(situation, out=out, partial=True, said=said)
 
 
+def must_be_served(situation: Situation, profile: DirectorProfile, kernel: Kernel) -> None:
+    """Raise CannotRun where a real server would come to a virtual server that is not there."""
+    coming = [each.after for each in situation.todo if each.before is None]
+    servers = [item for item in coming if isinstance(item, RealServer)]
+    if not servers:
+        return
+    there = {each.key for each in kernel.virtual_servers()}
+    for server in servers:
+        if server.parent_key not in there:
+            raise CannotRun(
+                f"cannot set the weight of {server.title}: this virtual server is gone",
+                notes=["nothing was changed"],
+                hints=[command(profile, "apply")],
+            )
+
+
 def weighed(left: Object | None, server: RealServer) -> RealServer:
     """Return a real server as it was left, with the weight that the profile says."""
     return replace(left, weight=server.weight) if isinstance(left, RealServer) else server
