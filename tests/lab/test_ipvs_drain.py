@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import socket
 import threading
 from collections import Counter
@@ -172,3 +173,25 @@ def test_a_persistent_client_comes_back_unless_its_template_expires(
     assert set(away) == {HERE, THERE} - {served}
     assert drained.endswith(f"drained {rip}\n")
     assert "1 persistence template here; new connections of these clients go elsewhere" in why
+
+
+@pytest.mark.parametrize("more", [[], ["--undo"]])
+def test_where_others_have_deleted_the_virtual_server_nothing_is_tried_and_the_hint_mends_it(
+    applied: Rig, more: list[str]
+) -> None:
+    host = applied.lab.director
+    host.run("ipvsadm", "-D", "-t", f"{VIP}:80")
+
+    done = program.run(host, "director", "drain", "--rip", RIPS[0], *more, str(applied.director))
+
+    assert checked(done, 6).stdout == ""
+    assert f"{RIPS[0]}:80 of tcp {VIP}:80: this virtual server is gone" in done.stderr
+    assert ipvsadm(host) == []
+    (hint,) = [it.partition("hint: ")[2] for it in done.stderr.splitlines() if "hint: " in it]
+    checked(program.run(host, *shlex.split(hint)[1:]), 0)
+    assert len(ipvsadm(host)) == 1 + len(RIPS)
+    # Templates of the test before may be left.
+    again = ("director", "drain", "--rip", RIPS[0], "--timeout", "0", str(applied.director))
+    assert program.run(host, *again).returncode in {0, 1}
+    assert weights(applied) == [f"-a -t {VIP}:80 -r {RIPS[0]}:80 -g -w 0"]
+    drain(applied, "--undo", expect=0)
