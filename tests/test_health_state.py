@@ -655,6 +655,7 @@ STEPS = st.lists(
 
 # Who is back comes behind the rest of its service, and something else between.
 @example([("gone", 0), ("apply", 0), ("down", 0)])
+@example([("apply", 0), ("standby", 0), ("apply", 0), ("withdraw", 0)])
 @times(75, 2000)
 @given(STEPS)
 def test_whatever_happens_the_next_apply_ends_as_wanted(steps: list[tuple[str, int]]) -> None:
@@ -758,7 +759,7 @@ class World:
         profile = self.place.profile(self.data, down=True)
         done = withdraw(profile, self.place.kernel, self.place.book)
         self.applied = self.whole = False
-        return sorted(map(str, done.todo))
+        return sorted(map(str, done.whole.todo))
 
     def _standby(self, step: str, number: int) -> object:
         if not self.applied:
