@@ -78,6 +78,7 @@ class Place:
 
     def __init__(self, root: Path, *, partly: bool = True) -> None:
         self.kernel: FakeKernel = host(DIP)
+        self.kernel.needs_services = True
         self.session = FakeSession(self.kernel, root / "run")
         self.book: Book = self.session.book()
         self.partly = partly
