@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
 from ipaddress import (
     IPv4Address,
@@ -14,6 +15,7 @@ from ipaddress import (
     ip_interface,
     ip_network,
 )
+from socket import AF_INET, inet_ntop, inet_pton
 
 IPAddress = IPv4Address | IPv6Address
 IPInterface = IPv4Interface | IPv6Interface
@@ -29,6 +31,11 @@ def parsed_address(text: str) -> IPAddress:
     The same object for the same text: the same real servers serve many services, and two addresses
     that are one object need not be compared.
     """
+    # As nearly all are; what is written otherwise, or is none, is told by whoever knows more.
+    with suppress(OSError, ValueError, TypeError):
+        packed = inet_pton(AF_INET, text)
+        if inet_ntop(AF_INET, packed) == text:
+            return IPv4Address(packed)
     return ip_address(text)
 
 

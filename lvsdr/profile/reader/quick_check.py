@@ -124,6 +124,8 @@ def accepts_all(schema: Schema) -> Check:
     if kind == "string" and set(schema) <= {"type", "enum", *WORDS} and "enum" in schema:
         choices = frozenset(schema["enum"])
         return lambda values: _all_of(values, str) and choices.issuperset(values)
+    if kind == "string" and set(schema) <= {"type", *WORDS}:
+        return lambda values: _all_of(values, str) and "".join(values).isprintable()
     return lambda values: all(map(one, values))
 
 

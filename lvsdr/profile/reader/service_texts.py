@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -22,9 +22,30 @@ _START = re.compile(rb'(?<!\\)"virtual_servers"[ \t\n\r]*:[ \t\n\r]*\[[ \t\n\r]*
 COMMA = re.compile(rb"[ \t\n\r]*,[ \t\n\r]*")
 _END = re.compile(rb"[ \t\n\r]*\]")
 _decode = json.JSONDecoder(object_pairs_hook=object_of).raw_decode
+_quick_decode = json.JSONDecoder().raw_decode
 
 # Of the brackets at the end of a profile those of its last fields are tried.
 MOST_BRACKETS = 16
+
+
+def decoded(text: str, start: int = 0) -> tuple[Any, int]:
+    """Return the virtual server at `start` as data, and where it ends.
+
+    A field that stands twice is told as `object_of` does. Raises ValueError or RecursionError.
+    """
+    data, end = _quick_decode(text, start)
+    if type(data) is dict and text.count(":", start, end) == _count_of_fields(data):
+        # Each field has a colon: where there is none beside, none stands twice.
+        return data, end
+    return _decode(text, start)
+
+
+def _count_of_fields(data: Mapping[str, Any]) -> int:
+    """Return how many fields a virtual server and its real servers have, which differ."""
+    servers = data.get("real_servers")
+    if type(servers) is not list or set(map(type, servers)) != {dict}:
+        return len(data)
+    return len(data) + sum(map(len, servers))
 
 
 class UnlikeError(Exception):
@@ -133,7 +154,7 @@ class ServiceTexts:
     def _decoded(self, start: int) -> Piece:
         """Return the virtual server at `start` with its data."""
         try:
-            data, end = _decode(self.text, start)
+            data, end = decoded(self.text, start)
         except (ValueError, RecursionError) as error:
             raise UnlikeError from error
         return Piece(data, end - start, mark_of(self._raw[start:end]))
