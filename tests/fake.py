@@ -40,6 +40,7 @@ from lvsdr.model.objects import (
 from lvsdr.model.path import Path as Route
 from lvsdr.model.path import PathVerdict, Proof, RealServerRoute, SharedMac
 from lvsdr.model.route_lookup import GONE, ForwardingOutcome, Packet, RouteTo, UnicastRoute
+from lvsdr.model.servers_in_columns import one_by_one
 from lvsdr.model.table_state import TableState
 from lvsdr.proof.segment_hosts import Question
 from lvsdr.proof.watching import Ears
@@ -245,7 +246,7 @@ class FakeKernel:
             raise self.missing
 
     def execute(self, changes: Iterable[Change]) -> None:
-        for change in changes:
+        for change in one_by_one(changes):
             number = len(self.sent)
             self.sent.append(change)
             if number in self.refuse:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
@@ -15,6 +15,7 @@ from pyroute2.ipvs import IPVSDest, IPVSService
 from pyroute2.netlink.generic import ipvs as theirs
 
 from lvsdr.kernel.netlink import ipvs_attributes, ipvs_dump, ipvs_messages, listed_services
+from lvsdr.kernel.netlink.ipvs_columns import Together
 from lvsdr.kernel.netlink.netlink_messages import (
     DUMP,
     GENERIC,
@@ -176,6 +177,14 @@ def test_many_are_encoded_as_each_is_by_itself(several: list[RealServer]) -> Non
     assert ipvs_messages.real_servers([]) == ipvs_dump.all_listed_bytes([]) == []
 
 
+def asked_for(changes: Sequence[Change]) -> list[ipvs_batch.Request]:
+    """Return the requests for changes of servers by themselves."""
+    found = list(ipvs_batch.requests(changes))
+    one_by_one = [each for each in found if not isinstance(each, Together)]
+    assert len(one_by_one) == len(found)
+    return one_by_one
+
+
 @given(real_servers(), st.integers(2, 5))
 def test_those_of_a_service_that_is_filled_are_asked_for_as_among_others(
     server: RealServer, count: int
@@ -185,7 +194,7 @@ def test_those_of_a_service_that_is_filled_are_asked_for_as_among_others(
     filled = [Change(None, each) for each in new]
     other = Change(replace(server, port=count), replace(server, port=count, weight=7))
 
-    alone, among = list(ipvs_batch.requests(filled)), list(ipvs_batch.requests([*filled, other]))
+    alone, among = asked_for(filled), asked_for([*filled, other])
 
     assert alone == among[:-1]
     assert [change for change, _, _ in alone] == filled
@@ -374,7 +383,7 @@ def test_a_send_has_as_much_as_its_socket_takes(
     sends = list(ipvs_batch.batches(wire, todo))
 
     assert [len(each) for each in sends] == counts
-    assert [change for each in sends for change, _, _ in each] == todo
+    assert [request[0] for each in sends for request in each if isinstance(request, tuple)] == todo
     wire.close()
 
 
@@ -390,7 +399,7 @@ def test_a_maglev_service_is_made_as_rr_and_changed_once_it_is_full() -> None:
     maglev = VirtualServer(WEB, "mh", flags=0x8)
     run = [Change(None, maglev), *(Change(None, server) for server in servers(2))]
 
-    sent = [(command, b"mh\0" in attributes) for _, command, attributes in ipvs_batch.requests(run)]
+    sent = [(command, b"mh\0" in attributes) for _, command, attributes in asked_for(run)]
 
     assert sent == [
         (ipvs_messages.NEW_SERVICE, False),
@@ -402,8 +411,8 @@ def test_a_maglev_service_is_made_as_rr_and_changed_once_it_is_full() -> None:
 
 def test_a_maglev_service_without_real_servers_or_there_already_is_left_in_peace() -> None:
     maglev = VirtualServer(WEB, "mh")
-    alone = list(ipvs_batch.requests([Change(None, maglev)]))
-    later = list(ipvs_batch.requests([Change(None, server) for server in servers(2)]))
+    alone = asked_for([Change(None, maglev)])
+    later = asked_for([Change(None, server) for server in servers(2)])
 
     assert [command for _, command, _ in alone] == [ipvs_messages.NEW_SERVICE]
     assert [command for _, command, _ in later] == [ipvs_messages.NEW_DEST, ipvs_messages.NEW_DEST]
@@ -416,9 +425,7 @@ def test_only_the_services_that_are_maglevs_are_made_as_others() -> None:
     filled = [RealServer(service, ip_address("192.0.2.11"), 80) for service in (WEB, other)]
     run = [*(Change(None, each) for each in (maglev, plain, *filled)), Change(servers(1)[0], None)]
 
-    sent = [
-        (command, b"wlc\0" in attributes) for _, command, attributes in ipvs_batch.requests(run)
-    ]
+    sent = [(command, b"wlc\0" in attributes) for _, command, attributes in asked_for(run)]
 
     assert sent == [
         (ipvs_messages.NEW_SERVICE, False),

@@ -25,7 +25,9 @@ def sends(wire: GenericSocket, todo: Sequence[Change]) -> Iterator[bytes]:
     """Yield the sends that carry out `todo`."""
     for some in ipvs_batch.batches(wire, todo):
         packed = bytearray()
-        for _, command, attributes in some:
+        for each in some:
+            assert isinstance(each, tuple), "each real server is a change by itself"
+            _, command, attributes = each
             length = HEADER.size + GENERIC.size + len(attributes)
             packed += HEADER.pack(length, wire.family, REQUEST, wire.sequence(), 0)
             packed += GENERIC.pack(command, 1) + attributes

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 from lvsdr.cli.session import Session
 from lvsdr.errors import CannotRun
+from lvsdr.model.folded_servers import ReadInColumns
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lvsdr.core.kernel_interface import Kernel
     from lvsdr.core.situation import Situation
     from lvsdr.keepalived.vrrp_states import Notice
@@ -81,14 +84,26 @@ def planned(
     adopt: bool = False,
 ) -> Situation:
     """Return what is between this host and the profile: as a standby where it is one."""
-    from lvsdr.core.planned_situations import plan_apply, plan_standby
-
     if adopt and not standby_state:
         from lvsdr.core.adoption import plan_adoption
 
         return plan_adoption(profile, kernel, session.book())
-    make = plan_standby if standby_state else plan_apply
-    return make(profile, kernel, session.book())
+    if not standby_state:
+        return plans_apply(profile)(profile, kernel, session.book())
+    from lvsdr.core.planned_situations import plan_standby
+
+    return plan_standby(profile, kernel, session.book())
+
+
+def plans_apply(profile: DirectorProfile) -> Callable[..., Situation]:
+    """Return what plans an apply; many real servers of a table that is new it plans together."""
+    if isinstance(profile.real_servers, ReadInColumns):
+        from lvsdr.core.coming_servers import plan_together
+
+        return plan_together
+    from lvsdr.core.planned_situations import plan_apply
+
+    return plan_apply
 
 
 def vip_gateways(session: Session, profile: DirectorProfile) -> tuple[Finding, ...]:

@@ -113,7 +113,6 @@ def _taken_up(  # noqa: PLR0913, PLR0917 - whose profile it is, and what is told
     from lvsdr.cli import adopting
     from lvsdr.core import workflow
     from lvsdr.core.one_table import refuse_services_of_keepalived
-    from lvsdr.core.planned_situations import plan_apply
 
     host, book = kernel.read_host(), session.book()
     refuse = adopting.refuse_what_others_have if adopt else refuse_services_of_keepalived
@@ -124,7 +123,8 @@ def _taken_up(  # noqa: PLR0913, PLR0917 - whose profile it is, and what is told
             notes.extend(asked(session, file, profile, kernel, planned, briefly))
         silences.extend(said_beforehand(session, profile, planned, kernel))
 
-    plan_it = adopting.plan_adoption if adopt else partial(plan_apply, host=host)
+    planned = director_state.plans_apply(profile)
+    plan_it = adopting.plan_adoption if adopt else partial(planned, host=host)
     with asking(session, None if unasked else profile, host) as briefly:
         situation = workflow.apply(
             profile, kernel, book, session.announcer, plan_it, first=first, file=file

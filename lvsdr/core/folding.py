@@ -11,7 +11,7 @@ from itertools import compress
 
 from lvsdr.core.book import Book
 from lvsdr.core.kernel_interface import Kernel
-from lvsdr.core.list_fingerprints import Fingerprints
+from lvsdr.core.list_fingerprints import Fingerprints, servers_of
 from lvsdr.core.record import Record, owner_of
 from lvsdr.core.unfolding import unfolded
 from lvsdr.core.written_record import as_written
@@ -142,7 +142,7 @@ def marked(  # noqa: PLR0913, PLR0917 - what is known of the real servers, and b
     doubtful = {key[1:4] for key in checked} | {it.service.key for it in profile.sorry_servers}
     new = {
         service.key: Mark(profile.said[service.key], listed.of(service, servers), len(servers))
-        for service, servers in by_service(desired.values()).items()
+        for service, servers in servers_of(desired).items()
         if service.key in profile.said and service.key not in doubtful
     }
     texts = {**record.texts, owner: profile.text}

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 from operator import is_
+from typing import TYPE_CHECKING
 
 from lvsdr.core.kernel_interface import Kernel
-from lvsdr.model.folded_servers import FoldedServers, ListedIf
+from lvsdr.model.folded_servers import MANY, FoldedServers, ListedIf, in_columns
 from lvsdr.model.ipvs import RealServer, Service, by_service
-from lvsdr.model.objects import NOTHING, Key, Objects
+from lvsdr.model.objects import NOTHING, Key, Object, Objects
 
-# Of fewer real servers a list is not known by its fingerprint: computing some takes as long.
-MANY = 256
+if TYPE_CHECKING:
+    from lvsdr.model.servers_in_columns import ServersInColumns
+
+    OfOne = list[RealServer] | ServersInColumns
 
 
 class Fingerprints:
@@ -19,13 +22,13 @@ class Fingerprints:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
-        self._known: dict[Key, tuple[list[RealServer], str]] = {}
+        self._known: dict[Key, tuple[OfOne, str]] = {}
         self._listed: dict[Key, ListedIf] = {}
 
-    def of(self, service: Service, servers: list[RealServer]) -> str:
+    def of(self, service: Service, servers: OfOne) -> str:
         """Return the fingerprint of a list of `servers` of `service`, and no others."""
         before, found = self._known.get(service.key, ([], ""))
-        if not found or len(before) != len(servers) or not all(map(is_, before, servers)):
+        if not found or (before is not servers and not _same(before, servers)):
             found = self._kernel.fingerprint(servers)
             self._known[service.key] = servers, found
         return found
@@ -53,14 +56,14 @@ class Fingerprints:
         They are known by Service.key. Only those of which all these real servers are among `keys`;
         of few, each is looked at as quickly.
         """
-        if len(objects) < MANY:
+        wanted = servers_of(objects)
+        if max(len(objects), sum(map(len, wanted.values()))) < MANY:
             return frozenset()
-        wanted = by_service(objects.values())
         if not objects.keys() <= keys:
             wanted = {
                 service: servers
                 for service, servers in wanted.items()
-                if all(server.key in keys for server in servers)
+                if all(each.key in keys for each in _planned(servers))
             }
         seen = self._kernel.fingerprints(wanted)
         return {
@@ -68,3 +71,18 @@ class Fingerprints:
             for service, servers in wanted.items()
             if seen.get(service.key) == self.of(service, servers)
         }
+
+
+def servers_of(objects: Objects) -> dict[Service, OfOne]:
+    """Return the real servers among `objects` by their services."""
+    together = {item.service: item for item in objects.values() if in_columns(item)}
+    return {**by_service(objects.values()), **together}
+
+
+def _planned(servers: OfOne) -> Iterable[Object]:
+    """Return the objects as which real servers are planned."""
+    return [servers] if isinstance(servers, Object) else servers
+
+
+def _same(before: OfOne, servers: OfOne) -> bool:
+    return len(before) == len(servers) and all(map(is_, before, servers))

@@ -48,9 +48,20 @@ def plan_apply(  # noqa: PLR0913, PLR0917 - what is wanted where, and what is kn
     of the real server; nor are those of which the record says that a director's profile has them.
     With `host`, what was read of this host, it is not read again.
     """
-    owner = owner_of(profile)
     here = kernel.read_host() if host is None else host
-    wanted, loaded = with_record(profile, kernel, book)
+    return plan_known(profile, with_record(profile, kernel, book), kernel, here, director, order)
+
+
+def plan_known(  # noqa: PLR0913, PLR0917 - what is wanted where, and what is known of it already
+    profile: Profile,
+    known: tuple[Profile, Record],
+    kernel: Kernel,
+    here: Host,
+    director: DirectorProfile | None = None,
+    order: Order = by_layers,
+) -> Situation:
+    """Return the same; `known` are the profile as far as it has to be planned, and the record."""
+    owner, (wanted, loaded) = owner_of(profile), known
     record = following(loaded, here.links)
     seen = record.host_without(owner, here)
     own, vips = left_to_director(profile, seen, record, director)

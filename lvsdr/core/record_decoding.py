@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from lvsdr.core.record import Record
@@ -136,7 +136,7 @@ def _baseline(
 ) -> Baseline:
     """Return how each object was before; what no entry says of was not there, nor was `folded`."""
     if plain["format"] == FORMER:
-        absent = dict.fromkeys(compact_objects.keys_from_rows(plain["absent"]))
+        absent = dict.fromkeys(_keys_from_rows(plain["absent"]))
         whole = set(claimed) <= absent.keys() | there.keys()
     else:
         absent = dict.fromkeys(key for key in claimed if key not in there)
@@ -144,6 +144,21 @@ def _baseline(
     if not whole:
         raise Lie("it claims what it has no baseline of")
     return {**absent, **there}
+
+
+def _keys_from_rows(entries: Iterable[list[Any]]) -> Iterator[Key]:
+    """Yield the keys that `entries` are; of real servers in a row, one entry may hold all RIPs.
+
+    Raises ValueError or TypeError.
+    """
+    for entry in entries:
+        if entry[0] != RealServer.kind:
+            yield tuple(entry)
+            continue
+        *head, rips, port = entry
+        if type(rips) is not list:
+            raise TypeError("not a list of addresses")
+        yield from ((*head, text, port) for text in compact_objects.texts_of(rips))
 
 
 def _before(entry: Plain) -> Object:

@@ -15,7 +15,7 @@ from lvsdr.model import compact_objects
 from lvsdr.model.compact_objects import Marks
 from lvsdr.model.folded_servers import FoldedServers, ProfileText
 from lvsdr.model.health import Down
-from lvsdr.model.ipvs import RealServer
+from lvsdr.model.ipvs import REAL_SERVERS
 from lvsdr.model.late_dataclasses import asdict
 from lvsdr.model.objects import Address, Key, Object, Route
 from lvsdr.model.plain_data import to_plain
@@ -48,6 +48,7 @@ def _head_text(record: Record, start: Mapping[str, str], columns: ColumnsText) -
     # Most of what is claimed was not there before: that is said by their number alone.
     folded = sum(sum(map(_count_of, some.values())) for some in record.folded.values())
     absent = sum(map(not_, record.baseline.values()))
+    absent += sum(int(key[-1]) - 1 for key in record.baseline if key[0] == REAL_SERVERS)
     yield f',\n"absent": {absent + folded}'
     yield ',\n"claims": '
     yield from _claims_text(record, columns)
@@ -115,8 +116,8 @@ class _Runs:
 
     def of_objects(self, items: Iterable[Object], marks: Marks) -> Iterator[str]:
         """Yield what is claimed as objects; real servers have their own way to be written again."""
-        for kind, group in groupby(items, type):
-            if kind is RealServer:
+        for kind, group in groupby(items, compact_objects.kind_of):
+            if kind in compact_objects.ROWS:
                 rows = compact_objects.to_rows(group, marks)
                 yield from map(_encode, map(self._columns.without, rows))
             else:

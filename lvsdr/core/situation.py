@@ -19,7 +19,7 @@ from lvsdr.core.renamed_links import numbered
 from lvsdr.core.unfolding import unfolded
 from lvsdr.model.change import Change, Kept, Plan
 from lvsdr.model.due_change import must_change
-from lvsdr.model.folded_servers import FoldedServers, Said
+from lvsdr.model.folded_servers import FoldedServers, Said, in_columns
 from lvsdr.model.health import REMOVE
 from lvsdr.model.late_dataclasses import dataclass, field, replace
 from lvsdr.model.objects import NOTHING, Baseline, Key, Link, Object, Objects, keyed
@@ -62,7 +62,13 @@ class Situation:
 
     @property
     def whole(self) -> Situation:
-        """Return the same with what is `going` as objects, which have their changes in the plan."""
+        """Return the same in which each real server is an object, and has its own change."""
+        if any(map(in_columns, self.desired.values())):
+            # Only a large table that is new is planned so.
+            from lvsdr.model.servers_in_columns import each_by_its_key, one_by_one  # noqa: PLC0415
+
+            each, todo = each_by_its_key(self.desired), one_by_one(self.todo)
+            return replace(self, desired=each, todo=todo)
         if not self.going:
             return self
         servers = keyed(server for each in self.going for server in each.unfolded())

@@ -37,6 +37,9 @@ def foreign_servers_of(
         looked_at = tuple(item for item in items if isinstance(item, RealServer))
         profile = replace(profile, real_servers=looked_at)
     there = kernel.children(keys, situation.desired).values()
-    servers = (item for item in there if isinstance(item, RealServer))
+    servers = [item for item in there if isinstance(item, RealServer)]
+    if not servers:
+        # As before a first apply: those of the profile need not be objects to be none of these.
+        return services
     ours = situation.record.baseline
     return (*services, *foreign_real_servers(profile, servers, ours))

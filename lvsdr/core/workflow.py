@@ -21,7 +21,7 @@ from lvsdr.core.withdrawal import plan_withdrawal, plan_withdrawal_of
 from lvsdr.errors import CannotRun, LvsdrError, NotConverged, Stuck
 from lvsdr.model.address import IPAddress
 from lvsdr.model.change import Plan
-from lvsdr.model.ipvs import RealServer
+from lvsdr.model.ipvs import REAL_SERVERS, VirtualServer
 from lvsdr.model.objects import Address, Objects
 from lvsdr.model.profile import DirectorProfile, Profile, command
 
@@ -179,7 +179,9 @@ def _must_be_done(situation: Situation, kernel: Kernel, listed: Fingerprints) ->
     todo = touched(planned_keys(desired, baseline), situation.todo)
     # Real servers that are listed as they are wanted, and no others beside them, need no more.
     exact = situation.exact(todo, listed)
-    rest = {key for key in todo if key[1:4] not in exact or key[0] != RealServer.kind}
+    rest = {key for key in todo if key[1:4] not in exact or key[0] == VirtualServer.kind}
+    if any(key[0] == REAL_SERVERS for key in rest):
+        return _must_be_done(situation.whole, kernel, listed)
     # What is to be there again, or no more, is not among them.
     rest.update(key for key in baseline if key in todo and key not in desired)
     observed = kernel.observe(rest, desired)

@@ -7,8 +7,8 @@ from itertools import groupby, repeat
 from operator import attrgetter, is_
 from typing import Any
 
-from lvsdr.model.folded_servers import Mark
-from lvsdr.model.ipvs import SETTING_FIELDS, RealServer, Service, servers_in_columns
+from lvsdr.model.folded_servers import Mark, in_columns
+from lvsdr.model.ipvs import REAL_SERVERS, SETTING_FIELDS, RealServer, Service, servers_in_columns
 from lvsdr.model.objects import Key, Object
 from lvsdr.model.plain_data import (
     PARSERS,
@@ -21,6 +21,7 @@ from lvsdr.model.plain_data import (
     to_plain,
 )
 
+ROWS = frozenset({RealServer.kind, REAL_SERVERS})
 COLUMNS = ("port", *(each.name for each in SETTING_FIELDS[RealServer]))
 Known = Mapping[Service, Sequence[RealServer]]
 """Real servers as they may be, in the order in which they may be: none of these is made anew."""
@@ -29,6 +30,7 @@ NONE_KNOWN: Known = {}
 Marks = Mapping[Key, Mark]
 NO_MARKS: Marks = {}
 
+kind_of = attrgetter("kind")
 _columns_of = attrgetter(*COLUMNS)
 _service_of = attrgetter("service")
 
@@ -40,15 +42,16 @@ def to_rows(items: Iterable[Object], marks: Marks = NO_MARKS) -> Iterator[Plain]
     them have, or {"each": their values} in the same way: a list of fifty thousand is one text to
     whoever reads it. Those that have a mark, by Service.key, are written with it.
     """
-    for kind, group in groupby(items, type):
-        if kind is not RealServer:
+    for kind, group in groupby(items, kind_of):
+        if kind not in ROWS:
             yield from ({"object": item.kind, **to_plain(item)} for item in group)
             continue
         for service, servers in groupby(group, _service_of):
             here = list(servers)
-            row, mark = _row_again(service, here), marks.get(service.key)
+            row, count = _row_again(service, here)
+            mark = marks.get(service.key)
             # A part of them is not what the mark is of.
-            if mark is None or mark.count != len(here):
+            if mark is None or mark.count != count:
                 yield row
             else:
                 yield {**row, "said": mark.said, "listed": mark.listed}
@@ -58,13 +61,15 @@ def to_rows(items: Iterable[Object], marks: Marks = NO_MARKS) -> Iterator[Plain]
 _LAST_ROWS: dict[Service, tuple[list[Object], Plain]] = {}
 
 
-def _row_again(service: Service, servers: list[Object]) -> Plain:
-    """Return the entry of real servers; the last one where they are those very objects."""
+def _row_again(service: Service, servers: list[Object]) -> tuple[Plain, int]:
+    """Return the entry of real servers, the last one where they are the same, and their number."""
+    if in_columns(first := servers[0]):
+        return first.row, len(first)
     before, row = _LAST_ROWS.pop(service, ((), {}))
     if len(before) != len(servers) or not all(map(is_, before, servers)):
         row = _row(servers)
         _LAST_ROWS[service] = servers, row
-    return row
+    return row, len(servers)
 
 
 def _row(servers: Sequence[Any]) -> Plain:
@@ -76,14 +81,15 @@ def _row(servers: Sequence[Any]) -> Plain:
         **first,
         "rip": " ".join([server.key[-2] for server in servers]),
         **{
-            name: _column(values)
+            name: column_of(values)
             for name, values in varied
             if values.count(values[0]) < len(values)
         },
     }
 
 
-def _column(values: tuple[Any, ...]) -> Plain:
+def column_of(values: Sequence[Any]) -> Plain:
+    """Return the values of a column, which are not all the same, as `to_rows` does."""
     if type(values[0]) is int:
         return {"each": " ".join(map(str, values))}
     places = {value: str(place) for place, value in enumerate(dict.fromkeys(values))}
@@ -204,21 +210,6 @@ def value_of(plain: Any, parse: Any) -> Any:
     if type(plain) not in SIMPLE:
         raise TypeError("not a value of a real server")
     return plain
-
-
-def keys_from_rows(entries: Iterable[list[Any]]) -> Iterator[Key]:
-    """Yield the keys that `entries` are; of real servers in a row, one entry may hold all RIPs.
-
-    Raises ValueError or TypeError.
-    """
-    for entry in entries:
-        if entry[0] != RealServer.kind:
-            yield tuple(entry)
-            continue
-        *head, rips, port = entry
-        if type(rips) is not list:
-            raise TypeError("not a list of addresses")
-        yield from ((*head, text, port) for text in texts_of(rips))
 
 
 def texts_of(rips: Any) -> list[str]:

@@ -7,11 +7,24 @@ them is to be done, and none of them is made into an object.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard, overload
 
-from lvsdr.model.ipvs import RealServer, Service, VirtualServer
+from lvsdr.model.ipvs import REAL_SERVERS, RealServer, Service, VirtualServer
 from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.objects import Key, Object
+
+if TYPE_CHECKING:
+    from lvsdr.model.address import IPAddress
+    from lvsdr.model.servers_in_columns import ServersInColumns
+
+# Of fewer real servers there is nothing to be gained: they are objects, and a list of them is not
+# known by its fingerprint; computing some takes as long.
+MANY = 256
+
+
+def in_columns(item: Object | None) -> TypeGuard[ServersInColumns]:
+    """Return whether an object is all the real servers of a service, as columns."""
+    return item is not None and item.kind == REAL_SERVERS
 
 
 class Place(Protocol):
@@ -109,21 +122,10 @@ KnownText = tuple[ProfileText, Mapping[str, VirtualServer]]
 """What a profile's file was like, and which virtual servers its texts were, by fingerprint."""
 
 
-class PartlyRead(Sequence[RealServer]):
-    """The real servers of a profile of which only some have been read, since the rest is known.
+class LateServers(Sequence[RealServer]):
+    """Real servers that are objects once somebody asks for one: `whole` makes them then."""
 
-    `read` are those, `unread` the fingerprints of the texts of the other virtual servers, by
-    Service.key. Whoever asks for more gets all, and `whole` reads them.
-    """
-
-    def __init__(
-        self,
-        read: tuple[RealServer, ...],
-        unread: Mapping[Key, str],
-        whole: Callable[[], Sequence[RealServer]],
-    ) -> None:
-        self.read = read
-        self.unread = unread
+    def __init__(self, whole: Callable[[], Sequence[RealServer]]) -> None:
         self._whole = whole
         self._all: Sequence[RealServer] | None = None
 
@@ -147,3 +149,51 @@ class PartlyRead(Sequence[RealServer]):
 
     def __getitem__(self, place: int | slice) -> RealServer | Sequence[RealServer]:
         return self.whole()[place]
+
+
+class PartlyRead(LateServers):
+    """The real servers of a profile of which only some have been read, since the rest is known.
+
+    `read` are those, `unread` the fingerprints of the texts of the other virtual servers, by
+    Service.key. Whoever asks for more gets all, and `whole` reads them.
+    """
+
+    def __init__(
+        self,
+        read: tuple[RealServer, ...],
+        unread: Mapping[Key, str],
+        whole: Callable[[], Sequence[RealServer]],
+    ) -> None:
+        super().__init__(whole)
+        self.read = read
+        self.unread = unread
+
+
+class ReadInColumns(LateServers):
+    """The real servers of a profile, by their virtual servers, as they were read."""
+
+    def __init__(self, pieces: Sequence[ServersInColumns]) -> None:
+        super().__init__(lambda: [server for each in pieces for server in each.objects])
+        self.pieces = pieces
+
+    def rips(self) -> tuple[IPAddress, ...]:
+        """Return each RIP once, in their order."""
+        found: dict[str, IPAddress] = {}
+        for each in self.pieces:
+            found.update(zip(each.texts, each.rips, strict=True))
+        return tuple(found.values())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+
+class ComingServers(ReadInColumns):
+    """Real servers of which nobody knows any: they are planned by their virtual servers."""
+
+    def planned(self) -> Iterator[Object]:
+        """Yield what is planned: by themselves those alone that are not all of one family."""
+        for each in self.pieces:
+            yield from [each] if each.of_one_family else each

@@ -78,8 +78,7 @@ class VirtualServer(Object):
 
     `persistence` is in seconds, None without; `persistence_prefix` is the client prefix that
     sticks together (None: one host), or the mask, where it is none of a profile: 255.0.255.0;
-    `flags` are those of the scheduler, by number (bits 3 to 5);
-    `engine` is a persistence engine such as sip.
+    `flags` are the scheduler's, by number (bits 3 to 5); `engine` is a persistence engine: sip.
     """
 
     kind: ClassVar[str] = "virtual_server"
@@ -160,7 +159,8 @@ class RealServer(RemembersKey, Object):
         return (VirtualServer.kind, *self.service.key)
 
 
-SERVER_KINDS = frozenset({VirtualServer.kind, RealServer.kind})
+REAL_SERVERS = "real_servers"  # those of a service in one: ServersInColumns
+SERVER_KINDS = frozenset({VirtualServer.kind, RealServer.kind, REAL_SERVERS})
 """The kinds of objects whose keys go on with their service: protocol, VIP and port, or mark."""
 
 # All fields but those that say which server it is.

@@ -37,7 +37,7 @@ def to_plain(item: Object) -> Plain:
     """Return the fields of `item` as JSON types, without its kind; only to be read."""
     names, values = _fields(item.kind)
     return {
-        name: value if type(value) in SIMPLE else _plain(value)
+        name: value if type(value) in SIMPLE else plain_value(value)
         for name, value in zip(names, values(item), strict=True)
     }
 
@@ -92,12 +92,13 @@ def _plain_service(service: Service) -> Plain:
     # Not remembered: of more services than are, one after the other, each is forgotten in time.
     names, values = _service_fields()
     return {
-        name: value if type(value) in SIMPLE else _plain(value)
+        name: value if type(value) in SIMPLE else plain_value(value)
         for name, value in zip(names, values(service), strict=True)
     }
 
 
-def _plain(value: object) -> Any:
+def plain_value(value: object) -> Any:
+    """Return a field's value as JSON types."""
     if isinstance(value, Service):
         return _plain_service(value)
     if isinstance(value, tuple):

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
 from lvsdr.model.address import IPAddress, IPNetwork
-from lvsdr.model.folded_servers import ProfileText
+from lvsdr.model.folded_servers import ProfileText, ReadInColumns
 from lvsdr.model.health import Health
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
@@ -107,7 +107,10 @@ class DirectorProfile:
     def rips(self) -> tuple[IPAddress, ...]:
         """Return each RIP once, in the order of the profile."""
         # By their texts, which are there: an address computes its hash each time.
-        return tuple({server.key[-2]: server.rip for server in self.real_servers}.values())
+        servers = self.real_servers
+        if isinstance(servers, ReadInColumns):
+            return servers.rips()
+        return tuple({server.key[-2]: server.rip for server in servers}.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,21 +6,34 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby, starmap
 from typing import TYPE_CHECKING
 
+from lvsdr.model.folded_servers import in_columns
 from lvsdr.model.ipvs import RealServer, detail_of, settings_of
 
 if TYPE_CHECKING:
     from lvsdr.model.change import Change, Plan
     from lvsdr.model.folded_servers import FoldedServers
     from lvsdr.model.ipvs import Service
+    from lvsdr.model.servers_in_columns import ServersInColumns
 
 
 def change_lines(plan: Plan) -> Iterator[str]:
     """Yield the lines of a plan's changes, in order."""
     for service, run in groupby(plan, key=_service_that_fills):
         if service is None:
-            yield from map(change_line, run)
+            for item in run:
+                yield from (
+                    lines_of_new(item.after) if in_columns(item.after) else [change_line(item)]
+                )
         else:
             yield from _of_real_servers(service, run)
+
+
+def lines_of_new(servers: ServersInColumns) -> list[str]:
+    """Return a line for each real server that comes, as `change_lines` does."""
+    of = f"of {servers.service}"
+    places, details = servers.told()
+    told = zip(places, details, strict=True)
+    return [f"+ {place} {of} ({detail})" for place, detail in told]
 
 
 def lines_of_gone(servers: Iterable[FoldedServers]) -> Iterator[str]:

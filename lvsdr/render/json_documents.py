@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lvsdr.model.change import Change
 from lvsdr.model.late_dataclasses import asdict
+from lvsdr.model.servers_in_columns import one_by_one
 from lvsdr.render import json_fields, json_imported, json_keepalived, json_verify
 from lvsdr.render.exported_files import Exported
 from lvsdr.render.imported_profiles import ImportedProfiles
@@ -212,7 +213,7 @@ def _failed(result: Failed) -> Document:
 
 
 def _changes(plan: Plan) -> list[Document]:
-    return [json_fields.change(item) for item in plan]
+    return [json_fields.change(item) for item in one_by_one(plan)]
 
 
 def _addresses(vips: Iterable[IPAddress]) -> list[str]:

@@ -15,6 +15,7 @@ from lvsdr.model.ipvs_daemons import SyncDaemon, Timeout
 from lvsdr.model.ipvs_setting_words import IPVSADM, all_said, said
 from lvsdr.model.objects import Address, Link, ProxyNeighbour, Route, Sysctl, there
 from lvsdr.model.printable import printable
+from lvsdr.model.servers_in_columns import one_by_one
 from lvsdr.render.results import Planned, Result, Status
 
 Words = Iterator[list[str]]
@@ -38,7 +39,7 @@ def one_of_many(result: Result) -> Iterable[str]:
 
 def plan(todo: Plan) -> Iterator[str]:
     """Yield the command lines of each change, ready for a shell."""
-    for change in todo:
+    for change in one_by_one(todo):
         for words in COMMANDS[change.subject.kind](change):
             yield shlex.join(words)
 

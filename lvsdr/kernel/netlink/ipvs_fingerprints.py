@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from lvsdr.kernel.netlink import ipvs_dump, ipvs_messages
+from lvsdr.kernel.netlink import ipvs_columns, ipvs_dump, ipvs_messages
 from lvsdr.kernel.netlink.netlink_socket import GenericSocket
 from lvsdr.model.folded_servers import ListedIf, WasAndWanted
 from lvsdr.model.ipvs import RealServer, Service
+from lvsdr.model.servers_in_columns import ServersInColumns
 
 
 def fingerprint(servers: Iterable[RealServer]) -> str:
     """Return by what a list of `servers`, and no others, is known, in whichever order."""
+    if isinstance(servers, ServersInColumns):
+        return _fingerprint(ipvs_columns.listed(servers))
     return _fingerprint(ipvs_dump.all_listed_bytes(list(servers)))
 
 

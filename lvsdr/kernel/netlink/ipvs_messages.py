@@ -112,6 +112,10 @@ DEST_HEADS: Around = {
 }
 
 
+# Of a real server with its settings, as an attribute, in bytes.
+DEST_SIZES = {family: U16.unpack_from(before)[0] for family, (before, _, _) in DEST_HEADS.items()}
+
+
 def _identity(service: Service) -> bytes:
     family = pack_attribute(AF, U16.pack(FAMILIES[service.family]))
     if service.vip is None:

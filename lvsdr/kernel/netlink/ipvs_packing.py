@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
 from itertools import repeat
 from operator import attrgetter
 from socket import htons
-from typing import Any
+from typing import Any, NamedTuple
 
 from lvsdr.kernel.netlink.ipvs_attributes import (
     BE16,
@@ -67,6 +67,61 @@ class Packing:
                 packed = {value: _packed_field(row, value)[number] for value in set(values)}
                 parts.append(map(packed.__getitem__, values))
         return map(self._pack, *parts)
+
+    def in_columns(
+        self, ports: Sequence[int], settings: Sequence[Sequence[Any]]
+    ) -> tuple[bytes, list[tuple[int, Column]]]:
+        """Return ports and settings as attributes in which what differs is zero, and the columns.
+
+        `settings` are the columns of SETTING_FIELDS. Each column is told with its place.
+        """
+        fixed, columns = bytearray(), list[tuple[int, Column]]()
+        for header, values, pack in (_port_slot(ports), *self._slots_of(settings)):
+            fixed += header
+            if values.count(values[0]) == len(values):
+                # As nearly always.
+                fixed += pack(values[:1]).ljust(VALUE, b"\0")
+            else:
+                packed = pack(values)
+                columns.append((len(fixed), Column(len(packed) // len(values), packed)))
+                fixed += bytes(VALUE)
+        return bytes(fixed), columns
+
+    def _slots_of(self, settings: Sequence[Sequence[Any]]) -> Iterator[Slot]:
+        """Yield the attributes of settings in their order."""
+        for place, row, number in self._slots:
+            values = settings[place]
+            if row.numbers is None:
+                yield HEADERS[row.field], values, _as_numbers
+                continue
+            packed = {value: _packed_field(row, value)[number] for value in set(values)}
+            pack = partial(_by_value, {value: each[HEAD:] for value, each in packed.items()})
+            yield packed[values[0]][:HEAD], values, pack
+
+
+class Column(NamedTuple):
+    """What differs between real servers: values of so many bytes each, one after the other."""
+
+    width: int
+    packed: bytes
+
+
+Slot = tuple[bytes, Sequence[Any], Callable[[Sequence[Any]], bytes]]
+"""The header of an attribute, the values of real servers, and what packs these without it."""
+# Bytes: of an attribute of a real server.
+HEAD, VALUE = 4, 4
+
+
+def _port_slot(ports: Sequence[int]) -> Slot:
+    return PORT_HEADER, ports, lambda values: struct.pack(f"!{len(values)}H", *values)
+
+
+def _as_numbers(values: Sequence[int]) -> bytes:
+    return struct.pack(f"={len(values)}I", *values)
+
+
+def _by_value(packed: Mapping[Any, bytes], values: Sequence[Any]) -> bytes:
+    return b"".join(map(packed.__getitem__, values))
 
 
 _port_of = attrgetter("port")

@@ -9,6 +9,7 @@ from lvsdr.errors import LvsdrError
 from lvsdr.kernel.netlink.open_sockets import Sockets
 from lvsdr.kernel.tables import ipvs_batch
 from lvsdr.model.change import Change
+from lvsdr.model.folded_servers import in_columns
 
 
 class CarryingOut:
@@ -20,13 +21,18 @@ class CarryingOut:
         self._sockets, self._one = sockets, one
         self._changes = tuple(changes)
         self._last: Change | None = None
+        self._of_last = 0
 
     @property
     def sent(self) -> tuple[int, int]:
         """Return how many of the changes have been sent, and how many there are."""
         # Looked for when somebody asks: to count them on the way takes longer.
-        places = (place for place, each in enumerate(self._changes, 1) if each is self._last)
-        return next(places, 0), len(self._changes)
+        sent = every = 0
+        for each in self._changes:
+            if each is self._last:
+                sent = every + self._of_last
+            every += len(each.after) if in_columns(each.after) else 1
+        return sent, every
 
     def execute(self) -> None:
         """Carry them out; raise KernelError at the first refused one."""
@@ -53,7 +59,7 @@ class CarryingOut:
 
     def _execute(self, change: Change) -> None:
         self._one(change)
-        self._sent(change)
+        self._sent(change, 1)
 
-    def _sent(self, change: Change) -> None:
-        self._last = change
+    def _sent(self, change: Change, count: int) -> None:
+        self._last, self._of_last = change, count

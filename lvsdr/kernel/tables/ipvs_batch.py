@@ -6,28 +6,28 @@ import errno
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import groupby, repeat
 from operator import attrgetter
-from struct import Struct
 
 from lvsdr.errors import KernelError
 from lvsdr.kernel.kernel_errors import Reasons, explained, refusal
-from lvsdr.kernel.netlink import ipvs_messages
-from lvsdr.kernel.netlink.netlink_messages import GENERIC, HEADER, REQUEST, Refused
+from lvsdr.kernel.netlink import ipvs_columns, ipvs_messages
+from lvsdr.kernel.netlink.ipvs_columns import HEADS, Part, Together
+from lvsdr.kernel.netlink.netlink_messages import REQUEST, Refused
 from lvsdr.kernel.netlink.netlink_socket import GenericSocket
 from lvsdr.model.change import Change
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer
 from lvsdr.model.late_dataclasses import replace
+from lvsdr.model.servers_in_columns import ServersInColumns
 
 SERVICE_COMMANDS = {
     "+": ipvs_messages.NEW_SERVICE,
     "-": ipvs_messages.DEL_SERVICE,
     "~": ipvs_messages.SET_SERVICE,
 }
+FILLING = RealServer | ServersInColumns
 # What people call a scheduler, and what the kernel does.
 NICKNAMES = {"maglev": "mh", "roundrobin": "rr", "leastconn": "lc", "source": "sh"}
 MAGLEV, MEANWHILE = "mh", "rr"
-SERVERS = frozenset({VirtualServer, RealServer})
-# Both heads of a request.
-HEADS = Struct(HEADER.format + GENERIC.format.lstrip("="))
+SERVERS = frozenset({VirtualServer, RealServer, ServersInColumns})
 
 NO_SUCH_SERVER: Reasons = {
     errno.ESRCH: ("no such virtual server", ()),
@@ -39,6 +39,8 @@ NO_SUCH_SERVER: Reasons = {
 
 Request = tuple[Change, int, bytes]
 """The change that a request is a part of, its command and its attributes."""
+Sent = Callable[[Change, int], None]
+"""What is told of the last change that was sent, and how many of its real servers were."""
 
 
 def takes(change: Change) -> bool:
@@ -47,50 +49,55 @@ def takes(change: Change) -> bool:
     return type(change.after or change.before) in SERVERS
 
 
-def execute(
-    socket: GenericSocket, changes: Sequence[Change], sent: Callable[[Change], None]
-) -> None:
+def execute(socket: GenericSocket, changes: Sequence[Change], sent: Sent) -> None:
     """Carry out changes of servers in their order; raise KernelError that names the first refused.
 
     The kernel does not stop at a refusal: of the changes after it, some have been carried out.
-    `sent` is told of the last change of each batch.
     """
     for batch in batches(socket, changes):
         for refused in _sent(socket, batch):
             raise refused
-        sent(batch[-1][0])
+        sent(*_last(batch))
 
 
-def attempt(
-    socket: GenericSocket, changes: Sequence[Change], sent: Callable[[Change], None]
-) -> list[KernelError]:
-    """Carry out changes of servers as far as possible; return the errors of the others.
-
-    `sent` is told of the last change of each batch.
-    """
+def attempt(socket: GenericSocket, changes: Sequence[Change], sent: Sent) -> list[KernelError]:
+    """Carry out changes of servers as far as possible; return the errors of the others."""
     refusals: list[KernelError] = []
     for batch in batches(socket, changes):
         refusals += _sent(socket, batch)
-        sent(batch[-1][0])
+        sent(*_last(batch))
     return refusals
 
 
-def batches(socket: GenericSocket, changes: Sequence[Change]) -> Iterator[list[Request]]:
+def batches(socket: GenericSocket, changes: Sequence[Change]) -> Iterator[list[Request | Part]]:
     """Yield the requests for the changes, in order: each time as many as go in one send."""
-    batch, size = list[Request](), 0
+    batch, size, count = list[Request | Part](), 0, 0
     most_bytes, most_requests = socket.most_bytes, socket.most_requests
-    for request in requests(changes):
+    for request in requests(changes, socket.family):
+        if isinstance(request, Together):
+            start, many = 0, len(request.servers)
+            while start < many:
+                room = min((most_bytes - size) // request.size, most_requests - count)
+                if room <= 0 and batch:
+                    yield batch
+                    batch, size, count = [], 0, 0
+                    continue
+                stop = min(many, start + max(1, room))
+                batch.append(Part(request, start, stop))
+                size, count = size + (stop - start) * request.size, count + stop - start
+                start = stop
+            continue
         length = HEADS.size + len(request[2])
-        size += length
-        if (size > most_bytes or len(batch) == most_requests) and batch:
+        size, count = size + length, count + 1
+        if (size > most_bytes or count > most_requests) and batch:
             yield batch
-            batch, size = [], length
+            batch, size, count = [], length, 1
         batch.append(request)
     yield batch
 
 
-def requests(changes: Sequence[Change]) -> Iterator[Request]:
-    """Yield the requests for the changes, in order."""
+def requests(changes: Sequence[Change], family: int = 0) -> Iterator[Request | Together]:
+    """Yield the requests for the changes, in order; those that are made together go by `family`."""
     maglev, emptied = _filled_under_maglev(changes), _gone(changes)
     late = list[Request]()
     for service, run in groupby(changes, key=_service_of_real_server):
@@ -99,6 +106,9 @@ def requests(changes: Sequence[Change]) -> Iterator[Request]:
             continue
         for change in run:
             sign, subject = change.sign, change.subject
+            if isinstance(subject, ServersInColumns):
+                yield ipvs_columns.requests(change, subject, family)
+                continue
             assert isinstance(subject, VirtualServer), "the table is for servers, virtual and real"
             if sign == "-":
                 yield change, ipvs_messages.DEL_SERVICE, ipvs_messages.identity(subject.service)
@@ -167,25 +177,42 @@ def _filled_under_maglev(changes: Iterable[Change]) -> set[Service]:
         if isinstance(item, VirtualServer):
             if item.scheduler == MAGLEV and change.before is None:
                 made.add(item.service)
-        elif made and isinstance(item, RealServer) and change.before is None:
+        elif made and isinstance(item, FILLING) and change.before is None:
             filled.add(item.service)
     return made & filled
 
 
-def _sent(socket: GenericSocket, batch: Sequence[Request]) -> list[KernelError]:
+def _sent(socket: GenericSocket, batch: Sequence[Request | Part]) -> list[KernelError]:
     """Send a batch; return the refusals in the order of its requests."""
-    first = socket.sequence(len(batch))
-    family = socket.family
-    pack, size = HEADS.pack, HEADS.size
-    packed = b"".join(
-        [
-            pack(size + len(attributes), family, REQUEST, number, 0, command, 1) + attributes
-            for number, (_, command, attributes) in enumerate(batch, first)
-        ]
-    )
-    with explained(_doing(batch[0][0])):
-        refused = socket.batch(packed)
-    return [_refusal(batch[number - first][0], why) for number, why in sorted(refused.items())]
+    first = socket.sequence(sum(len(each) if isinstance(each, Part) else 1 for each in batch))
+    packed, number = list[bytes | bytearray](), first
+    for each in batch:
+        if isinstance(each, Part):
+            packed.append(each.packed(number))
+            number += len(each)
+            continue
+        _, command, attributes = each
+        size = HEADS.size + len(attributes)
+        packed += HEADS.pack(size, socket.family, REQUEST, number, 0, command, 1), attributes
+        number += 1
+    with explained(_doing(next(_changes(batch)))):
+        refused = socket.batch(b"".join(packed))
+    if not refused:
+        return []
+    changes = list(_changes(batch))
+    return [_refusal(changes[number - first], why) for number, why in sorted(refused.items())]
+
+
+def _changes(batch: Iterable[Request | Part]) -> Iterator[Change]:
+    """Yield the change of each request."""
+    for each in batch:
+        yield from each.changes() if isinstance(each, Part) else [each[0]]
+
+
+def _last(batch: Sequence[Request | Part]) -> tuple[Change, int]:
+    """Return the last change of a batch, and how many of its requests have been sent."""
+    last = batch[-1]
+    return (last.requests.change, last.stop) if isinstance(last, Part) else (last[0], 1)
 
 
 def _refusal(change: Change, why: Refused) -> KernelError:

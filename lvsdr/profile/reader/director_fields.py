@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from lvsdr.model.folded_servers import MANY, ReadInColumns
 from lvsdr.model.health import Health
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer, interned
 from lvsdr.model.objects import Key
 from lvsdr.model.profile import DirectorProfile, ProbeTarget
+from lvsdr.model.servers_in_columns import ServersInColumns
 from lvsdr.profile.reader.client_networks import client_networks
 from lvsdr.profile.reader.ipvs_settings import (
     fit_for_standby,
@@ -48,8 +50,9 @@ def sized_profile(data: Entry, name: str) -> DirectorProfile:
     read = Servers(frozenset(vip.address for vip in labelled), data.get("health"))
     read.take(data["virtual_servers"])
     daemons = sync_daemons(data["sync_daemons"], interface)
+    servers = read.real_servers
     if daemons:
-        of_one_family((*read.real_servers, *read.sorry_servers))
+        of_one_family((*servers, *read.sorry_servers))
     if data["standby"] == "synced":
         fit_for_standby(data)
     return DirectorProfile(
@@ -57,7 +60,7 @@ def sized_profile(data: Entry, name: str) -> DirectorProfile:
         interface,
         labelled,
         tuple(read.virtual_servers),
-        tuple(read.real_servers),
+        servers,
         timeouts(data["timeouts"]),
         daemons,
         sysctls(data["sysctls"]),
@@ -117,7 +120,7 @@ class Servers:
 
     def __init__(self, vips: Vips, checks: Entry | None) -> None:
         self.virtual_servers: list[VirtualServer] = []
-        self.real_servers: list[RealServer] = []
+        self.pieces: list[ServersInColumns] = []
         self.probes: list[ProbeTarget] = []
         self.sorry_servers: list[RealServer] = []
         self.own_health: dict[Service, Health | None] = {}
@@ -139,7 +142,8 @@ class Servers:
                 raise misfit(where, message, "remove one of the two")
             self.virtual_servers.append(virtual_server(entry, where, service))
             servers = _real_servers(entry, where, service, rips)
-            self.real_servers.extend(servers)
+            if servers.texts:
+                self.pieces.append(servers)
             target = probe_target(entry, where, service, self._vips, servers)
             if target is not None:
                 self.probes.append(target)
@@ -147,8 +151,15 @@ class Servers:
                 # Few profiles have either.
                 from lvsdr.profile.reader.entered_service import Entered  # noqa: PLC0415
 
-                entered = Entered(given, where, service, target, servers, self._vips)
+                entered = Entered(given, where, service, target, servers.objects, self._vips)
                 self._beside(entered, rips, entry)
+
+    @property
+    def real_servers(self) -> Sequence[RealServer]:
+        """Return the real servers; of many, none is an object before somebody asks for it."""
+        if sum(map(len, self.pieces)) < MANY:
+            return tuple(server for each in self.pieces for server in each)
+        return ReadInColumns(self.pieces)
 
     def _beside(self, entered: Entered, rips: Rips, entry: Entry) -> None:
         """Read who serves while no other does, and how the real servers are checked."""
@@ -197,7 +208,7 @@ def _family_of_rips(entry: Entry, where: Pointer) -> str:
     return family(host_address(first, (*where, "real_servers", 0, "rip"), "RIP"))
 
 
-def _real_servers(entry: Entry, where: Pointer, service: Service, rips: Rips) -> list[RealServer]:
+def _real_servers(entry: Entry, where: Pointer, service: Service, rips: Rips) -> ServersInColumns:
     entries = entry["real_servers"]
     given = list(entries.released())
     reading = RealServers(where, service, rips, entries.complete)

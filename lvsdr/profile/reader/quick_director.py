@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from lvsdr.model.folded_servers import KnownText, PartlyRead
+from lvsdr.model.folded_servers import KnownText, PartlyRead, ReadInColumns
 from lvsdr.model.ipvs import RealServer, VirtualServer
 from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import Key
@@ -76,8 +76,9 @@ def _read(
     telling = {target.service.key for target in read.probes}
     telling |= {each.service.key for each in read.sorry_servers}
     telling |= {service.key for service in read.own_health}
-    filled = {server.service.key for server in read.real_servers} | entries.unread.keys()
     real_servers = read.real_servers
+    several = real_servers.pieces if isinstance(real_servers, ReadInColumns) else real_servers
+    filled = {each.service.key for each in several} | entries.unread.keys()
     if entries.unread:
         real_servers = PartlyRead(tuple(real_servers), entries.unread, whole)
     return replace(

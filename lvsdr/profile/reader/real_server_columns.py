@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address
-from itertools import chain
 from operator import gt
 from typing import Any
 
 from lvsdr.model.address import IPAddress
-from lvsdr.model.ipvs import RealServer, Service, Settings, servers_in_columns
+from lvsdr.model.ipvs import SETTING_FIELDS, RealServer, Service, Settings
+from lvsdr.model.servers_in_columns import ServersInColumns
 from lvsdr.profile.reader.network_names import family, host_address, ip_version
-from lvsdr.profile.reader.refusal import misfit
+from lvsdr.profile.reader.refusal import Refusal, misfit
 from lvsdr.profile.reader.scheduling import NUMBERS, PLACES, above, real_server_settings
 from lvsdr.profile.reader.wording import Pointer
 
@@ -33,46 +33,60 @@ class RealServers:
         self._rips = rips
         self._complete = complete
 
-    def read(self, given: Sequence[Entry], first: int = 0) -> list[RealServer]:
+    def read(self, given: Sequence[Entry], first: int = 0) -> ServersInColumns:
         """Return the real servers that the entries are, the first of which is number `first`.
 
         Raises Refusal: of a single entry for what is wrong with it first, of many for anything.
         """
         if not given:
-            return []
+            return ServersInColumns(self._service, (), (), (), ())
         written = [each["rip"] for each in given]
         known = self._rips.known
-        for place, text in enumerate(written):
-            if text not in known:
-                self._rips.learn(text, self._at(first + place))
+        if not known.keys() >= set(written):
+            for place, text in enumerate(written):
+                if text not in known:
+                    self._rips.learn(text, self._at(first + place))
         rips, texts = zip(*map(known.__getitem__, written), strict=True)
-        ports, settings = zip(*self._beside_their_rips(given, rips, first), strict=True)
+        settings = self._beside_their_rips(given, rips, first)
         columns: list[Sequence[Any]] = list(zip(*settings, strict=True))
+        ports = self._ports(given, columns[METHOD], first)
         for place, values in self._numbers(given, first):
             columns[place] = values
-        if len(set(zip(texts, ports, strict=True))) < len(given):
+        if len(set(texts)) < len(given) and len(set(zip(texts, ports, strict=True))) < len(given):
             raise misfit(self._where, "a real server is there twice", "remove one of the two")
-        return servers_in_columns(self._service, rips, texts, ports, columns)
+        return ServersInColumns(self._service, rips, texts, ports, columns)
 
     def _at(self, place: int) -> Pointer:
         return (*self._where, place)
 
     def _beside_their_rips(
         self, given: Sequence[Entry], rips: Sequence[IPAddress], first: int
-    ) -> list[tuple[int, Settings]]:
-        """Return the port and the settings of each real server, NUMBERS aside; raise Refusal."""
-        names = [name for name in dict.fromkeys(chain.from_iterable(given)) if name not in APART]
+    ) -> list[Settings]:
+        """Return the settings of each real server, NUMBERS aside; raise Refusal."""
+        names = tuple(sorted(set().union(*given) - APART))
         columns = ([each.get(name) for each in given] for name in names)
         like = list(zip(map(type, rips), *columns, strict=True))
-        # What was found sound once need not be looked at again.
-        sound: dict[tuple[Any, ...], tuple[int, Settings]] = {}
-        for place, each in enumerate(like):
-            if each not in sound:
-                rest = {name: value for name, value in given[place].items() if name not in APART}
-                here = self._at(first + place)
-                entry = self._complete(rest)
-                sound[each] = _beside_its_rip(entry, rips[place], here, self._service)
-        return [sound[each] for each in like]
+        # What was found sound once, in whichever service, need not be looked at again.
+        sound = self._rips.sound.setdefault((self._service.family, names), {})
+        if not sound.keys() >= set(like):
+            for place, each in enumerate(like):
+                if each not in sound:
+                    rest = {name: it for name, it in given[place].items() if name not in APART}
+                    here = self._at(first + place)
+                    entry = self._complete(rest)
+                    sound[each] = _beside_its_rip(entry, rips[place], here, self._service)
+        return list(map(sound.__getitem__, like))
+
+    def _ports(self, given: Sequence[Entry], methods: Sequence[str], first: int) -> list[int]:
+        """Return the ports of the real servers, which go by `methods`; raise Refusal."""
+        own = self._service.port
+        # Draft-07 takes 1.0 for an integer.
+        ports = list(map(int, [each.get("port", own) for each in given]))
+        if ports.count(own) < len(ports):
+            for place, (port, method) in enumerate(zip(ports, methods, strict=True)):
+                if port != own and (method != "masquerade" or port == 0):
+                    raise _unreached(port, method, self._at(first + place), own)
+        return ports
 
     def _numbers(self, given: Sequence[Entry], first: int) -> Iterator[tuple[int, list[int]]]:
         """Yield the columns of NUMBERS, each with its place in the settings; raise Refusal."""
@@ -90,7 +104,8 @@ class RealServers:
 
 
 # What is looked at by itself: the rest recurs.
-APART = frozenset({"rip", *NUMBERS})
+APART = frozenset({"rip", "port", *NUMBERS})
+METHOD = [each.name for each in SETTING_FIELDS[RealServer]].index("forwarding_method")
 
 
 class Rips:
@@ -99,6 +114,8 @@ class Rips:
     def __init__(self, vips: Vips) -> None:
         self._vips = frozenset(map(str, vips))
         self.known: dict[str, tuple[IPAddress, str]] = {}
+        # The settings of real servers that are alike, by the family of their service, and names.
+        self.sound: dict[tuple[str, tuple[str, ...]], dict[tuple[Any, ...], Settings]] = {}
 
     def learn(self, text: str, where: Pointer) -> None:
         """Enter the address that `text` is, and how it is written, into what is `known`.
@@ -118,10 +135,8 @@ class Rips:
         self.known[text] = rip, canonical
 
 
-def _beside_its_rip(
-    entry: Entry, rip: IPAddress, where: Pointer, service: Service
-) -> tuple[int, Settings]:
-    """Return the port and the settings of the real server that `entry` makes; raise Refusal."""
+def _beside_its_rip(entry: Entry, rip: IPAddress, where: Pointer, service: Service) -> Settings:
+    """Return the settings of the real server that `entry` makes; raise Refusal."""
     method = entry["forwarding_method"]
     # A tunnel's outer packet may be of another family than the one it carries.
     if family(rip) != service.family and method != "tunnel":
@@ -131,23 +146,20 @@ def _beside_its_rip(
             f"{rip} is {ip_version(family(rip))}, {first} is {ip_version(service.family)}",
             f"write the {ip_version(service.family)} address of this real server",
         )
-    settings = real_server_settings(entry, where)
-    return _port(entry, where, service), settings
+    return real_server_settings(entry, where)
 
 
-def _port(entry: Entry, where: Pointer, service: Service) -> int:
-    """Return the port on the real server: the service's, unless masquerade changes it."""
-    port: int = entry.get("port", service.port)
-    if port == service.port:
-        return port
-    if entry["forwarding_method"] != "masquerade":
+def _unreached(port: int, method: str, where: Pointer, own: int) -> Refusal:
+    """Return what is told of a port that is not the service's `own`: masquerade alone changes it.
+
+    To any but 0.
+    """
+    if method != "masquerade":
         # The kernel stores another port, and still sends to the service's.
-        kept = f"the service's port {service.port}" if service.port else "the port asked for"
-        raise misfit(
+        kept = f"the service's port {own}" if own else "the port asked for"
+        return misfit(
             (*where, "port"),
-            f"{port} is never reached: {entry['forwarding_method']} keeps {kept}",
+            f"{port} is never reached: {method} keeps {kept}",
             "leave out port, or write masquerade as the forwarding_method",
         )
-    if port == 0:
-        raise misfit((*where, "port"), "0 is not a port", "leave out port to keep the service's")
-    return port
+    return misfit((*where, "port"), "0 is not a port", "leave out port to keep the service's")

@@ -7,8 +7,9 @@ from ipaddress import IPv6Address
 
 from lvsdr.errors import CannotRun
 from lvsdr.model.address import host_interface
+from lvsdr.model.folded_servers import ComingServers
 from lvsdr.model.host import Host
-from lvsdr.model.ipvs import RealServer, VirtualServer
+from lvsdr.model.ipvs import RealServer
 from lvsdr.model.ipvs_daemons import SyncDaemon
 from lvsdr.model.late_dataclasses import replace
 from lvsdr.model.objects import Address, Key, Object, Objects, Sysctl, keyed
@@ -66,12 +67,13 @@ def _owned(profile: DirectorProfile) -> tuple[LabelledVip, ...]:
     return profile.labelled_vips if profile.vips_owner == "lvsdr" else ()
 
 
-def _servers(profile: DirectorProfile) -> Iterator[VirtualServer | RealServer]:
+def _servers(profile: DirectorProfile) -> Iterator[Object]:
     # keepalived keeps its own in step with its checks, on a standby too: who else writes there,
     # undoes what they have found.
     if profile.writes_table:
         yield from profile.virtual_servers
-        yield from profile.real_servers
+        servers = profile.real_servers
+        yield from servers.planned() if isinstance(servers, ComingServers) else servers
 
 
 def _instead(profile: DirectorProfile) -> Sequence[RealServer]:
