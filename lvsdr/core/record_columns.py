@@ -30,6 +30,7 @@ from lvsdr.model.plain_data import SERVICE_FIELDS, service_of
 
 Plain = dict[str, Any]
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 # What stays with the claims, beside how many they are, and the size and fingerprint of the rest.
 APART = ("object", "service", "said", "listed")
 # Bytes that are copied at once.
@@ -131,7 +132,7 @@ class ColumnsText:
         if "said" not in row:
             return row
         columns = {name: value for name, value in row.items() if name not in APART}
-        text = json.dumps(columns, separators=(",", ":"))
+        text = _encode(columns)
         self._pieces.append(text)
         return _listed(row, row["rip"].count(" ") + 1, named(text.encode()))
 

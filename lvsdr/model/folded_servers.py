@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard, overload
 
+from lvsdr.model.address import IPAddress, parsed_address
 from lvsdr.model.ipvs import REAL_SERVERS, RealServer, Service, VirtualServer
 from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.objects import Key, Object
 
 if TYPE_CHECKING:
-    from lvsdr.model.address import IPAddress
     from lvsdr.model.servers_in_columns import ServersInColumns
 
 # Of fewer real servers there is nothing to be gained: they are objects, and a list of them is not
@@ -178,10 +178,8 @@ class ReadInColumns(LateServers):
 
     def rips(self) -> tuple[IPAddress, ...]:
         """Return each RIP once, in their order."""
-        found: dict[str, IPAddress] = {}
-        for each in self.pieces:
-            found.update(zip(each.texts, each.rips, strict=True))
-        return tuple(found.values())
+        texts = dict.fromkeys(text for each in self.pieces for text in each.texts)
+        return tuple(map(parsed_address, texts))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and tuple(self) == tuple(other)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
-from lvsdr.model.address import IPAddress, endpoint
+from lvsdr.model.address import endpoint, parsed_address
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.compact_objects import COLUMNS, column_of
 from lvsdr.model.folded_servers import in_columns
@@ -25,13 +25,17 @@ from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.objects import DESTINATIONS, Key, Object, Objects
 from lvsdr.model.plain_data import Plain, plain_value
 
+UPPER, LOWER, TUNNEL = (
+    COLUMNS.index(name) - 1 for name in ("upper_threshold", "lower_threshold", "tunnel")
+)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ServersInColumns(Object):
     """All real servers of `service` in their order; in a plan there is one at least.
 
-    `rips` are their addresses, `texts` how these are written; `settings` are the columns of
-    SETTING_FIELDS. Each column has a value for each of them. Iterating makes them objects, once.
+    `texts` are their RIPs as they are written; `settings` are the columns of SETTING_FIELDS. Each
+    column has a value for each of them. Iterating makes them objects, once.
     """
 
     kind: ClassVar[str] = REAL_SERVERS
@@ -39,7 +43,6 @@ class ServersInColumns(Object):
     layer: ClassVar[int] = DESTINATIONS
 
     service: Service
-    rips: Sequence[IPAddress]
     texts: Sequence[str]
     ports: Sequence[int]
     settings: Sequence[Sequence[Any]]
@@ -66,14 +69,16 @@ class ServersInColumns(Object):
         """Return one of them as an object."""
         here = slice(place, place + 1)
         settings = [column[here] for column in self.settings]
-        columns = self.rips[here], self.texts[here], self.ports[here], settings
+        text = self.texts[place]
+        columns = [parsed_address(text)], [text], self.ports[here], settings
         return servers_in_columns(self.service, *columns)[0]
 
     @property
     def objects(self) -> list[RealServer]:
         """Return them as objects, the same each time."""
         if "objects" not in self.known:
-            columns = self.rips, self.texts, self.ports, self.settings
+            rips = map(parsed_address, self.texts)
+            columns = rips, self.texts, self.ports, self.settings
             self.known["objects"] = servers_in_columns(self.service, *columns) if self.texts else []
         made: list[RealServer] = self.known["objects"]
         return made
@@ -81,8 +86,12 @@ class ServersInColumns(Object):
     def told(self) -> tuple[list[str], list[str]]:
         """Return the places of all and their settings, as people say them."""
         texts = zip(self.texts, self.ports, strict=True)
-        places = [endpoint(text, port) if port else text for text, port in texts]
-        return places, list(map(detail_of, *self.settings))
+        if all(self.ports) and ":" not in "".join(self.texts):
+            # As nearly always.
+            places = [f"{text}:{port}" for text, port in texts]
+        else:
+            places = [endpoint(text, port) if port else text for text, port in texts]
+        return places, _details(self.settings)
 
     @property
     def row(self) -> Plain:
@@ -114,6 +123,25 @@ class ServersInColumns(Object):
     @property
     def detail(self) -> str:
         return ", ".join(self.texts)
+
+
+def _details(settings: Sequence[Sequence[Any]]) -> list[str]:
+    """Return the settings of each, as people say them."""
+    uppers, lowers, tunnels = (settings[place] for place in (UPPER, LOWER, TUNNEL))
+    if not any(uppers) and not any(lowers):
+        return list(map(detail_of, *settings))
+    # Thresholds may differ in all, and what else there is is mostly the same in many.
+    rest = [*settings]
+    rest[UPPER] = rest[LOWER] = [0] * len(uppers)
+    found = list(map(detail_of, *rest))
+    for place, (upper, lower) in enumerate(zip(uppers, lowers, strict=True)):
+        if upper or lower:
+            found[place] = (
+                detail_of(*[column[place] for column in settings])
+                if any(tunnels[place])
+                else f"{found[place]}, thresholds {upper}/{lower}"
+            )
+    return found
 
 
 def _column(values: Sequence[Any]) -> Any:

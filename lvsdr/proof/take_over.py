@@ -83,7 +83,8 @@ def taken_vips(
     if not new:
         return Taken()
     _not_of_a_gateway(new, asking)
-    segment = Segment(profile.interface, profile.vips, profile.rips, (), host)
+    # Whose the MACs of real servers are is asked where somebody answers.
+    segment = Segment(profile.interface, profile.vips, (), (), host)
     try:
         heard = asking.briefly(question)
     except NoCarrier as nobody:
@@ -118,12 +119,12 @@ def _not_of_a_gateway(vips: Sequence[IPAddress], asking: Asking) -> None:
 
 def _owners(profile: DirectorProfile, segment: Segment, asking: Asking) -> MacOwners:
     """Return whose MACs are known: no real server's where this host is one of them."""
-    if not profile.rips or segment.host.ips & set(profile.rips):
+    rips = profile.rips
+    if not rips or segment.host.ips & set(rips):
         return MacOwners()
     sources = segment.host.askers(segment.link, profile.vips)
-    return segment.mac_owners(
-        asking.at_length(Question(segment.link, profile.rips, *sources)).answers
-    )
+    heard = asking.at_length(Question(segment.link, rips, *sources))
+    return replace(segment, rips=rips).mac_owners(heard.answers)
 
 
 def _judged(

@@ -90,7 +90,7 @@ def _packed(
     """Return `servers` one after the other; `around` is as in `joined`."""
     before, after, end = around
     rips = _rips(family, tuple(servers.texts))
-    fixed, columns = settings.in_columns(servers.ports, servers.settings)
+    fixed, columns = settings.in_columns(servers)
     at, width = len(before), len(rips) // len(servers)
     one = before + bytes(width) + after + fixed + end
     packed = bytearray(one * len(servers))

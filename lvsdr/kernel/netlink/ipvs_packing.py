@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import repeat
 from operator import attrgetter
 from socket import htons
@@ -19,6 +19,7 @@ from lvsdr.kernel.netlink.ipvs_attributes import (
 )
 from lvsdr.kernel.netlink.netlink_messages import pack_attribute
 from lvsdr.model.ipvs import RealServer
+from lvsdr.model.servers_in_columns import ServersInColumns
 
 
 def dest_port(port: int) -> bytes:
@@ -44,7 +45,9 @@ class Packing:
             for place in [SETTING_NAMES.index(row.field)]
             for number, kind in enumerate(row.forms)
         ]
-        self._slots = [slot[1:] for slot in sorted(found, key=lambda slot: order(slot[0]))]
+        ordered = sorted(found, key=lambda slot: order(slot[0]))
+        self._slots = [slot[1:] for slot in ordered]
+        self._kinds = [DEST_PORT, *(kind for kind, *_ in ordered)]
         self._fields = [attrgetter(name) for name in SETTING_NAMES]
         parts = [
             f"4s{form.format.lstrip('=')}" if row.numbers is None else f"{4 + max(4, form.size)}s"
@@ -68,35 +71,19 @@ class Packing:
                 parts.append(map(packed.__getitem__, values))
         return map(self._pack, *parts)
 
-    def in_columns(
-        self, ports: Sequence[int], settings: Sequence[Sequence[Any]]
-    ) -> tuple[bytes, list[tuple[int, Column]]]:
-        """Return ports and settings as attributes in which what differs is zero, and the columns.
+    def in_columns(self, servers: ServersInColumns) -> tuple[bytes, list[tuple[int, Column]]]:
+        """Return ports and settings of the first as attributes, and the columns that differ.
 
-        `settings` are the columns of SETTING_FIELDS. Each column is told with its place.
+        Each column is told with its place.
         """
-        fixed, columns = bytearray(), list[tuple[int, Column]]()
-        for header, values, pack in (_port_slot(ports), *self._slots_of(settings)):
-            fixed += header
-            if values.count(values[0]) == len(values):
-                # As nearly always.
-                fixed += pack(values[:1]).ljust(VALUE, b"\0")
-            else:
-                packed = pack(values)
-                columns.append((len(fixed), Column(len(packed) // len(values), packed)))
-                fixed += bytes(VALUE)
-        return bytes(fixed), columns
-
-    def _slots_of(self, settings: Sequence[Sequence[Any]]) -> Iterator[Slot]:
-        """Yield the attributes of settings in their order."""
-        for place, row, number in self._slots:
-            values = settings[place]
-            if row.numbers is None:
-                yield HEADERS[row.field], values, _as_numbers
-                continue
-            packed = {value: _packed_field(row, value)[number] for value in set(values)}
-            pack = partial(_by_value, {value: each[HEAD:] for value, each in packed.items()})
-            yield packed[values[0]][:HEAD], values, pack
+        known = _attributes(servers)
+        fixed = [known[kind][0] for kind in self._kinds]
+        columns = [
+            (number * (HEAD + VALUE) + HEAD, column)
+            for number, kind in enumerate(self._kinds)
+            if (column := known[kind][1]) is not None
+        ]
+        return b"".join(fixed), columns
 
 
 class Column(NamedTuple):
@@ -106,22 +93,38 @@ class Column(NamedTuple):
     packed: bytes
 
 
-Slot = tuple[bytes, Sequence[Any], Callable[[Sequence[Any]], bytes]]
-"""The header of an attribute, the values of real servers, and what packs these without it."""
 # Bytes: of an attribute of a real server.
 HEAD, VALUE = 4, 4
 
 
-def _port_slot(ports: Sequence[int]) -> Slot:
-    return PORT_HEADER, ports, lambda values: struct.pack(f"!{len(values)}H", *values)
+# Sent, and looked for once they are there.
+@lru_cache(maxsize=4096)
+def _attributes(servers: ServersInColumns) -> Mapping[int, tuple[bytes, Column | None]]:
+    """Return the port and the settings by the numbers of their attributes, and what differs."""
+    found = {DEST_PORT: _ports(servers.ports)}
+    for row in REAL_SERVER:
+        values = servers.settings[SETTING_NAMES.index(row.field)]
+        # As nearly always.
+        alike = values.count(values[0]) == len(values)
+        for number, kind in enumerate(row.forms):
+            fixed = _packed_field(row, values[0])[number]
+            found[kind] = fixed, None if alike else _column(row, number, values)
+    return found
 
 
-def _as_numbers(values: Sequence[int]) -> bytes:
-    return struct.pack(f"={len(values)}I", *values)
+def _ports(ports: Sequence[int]) -> tuple[bytes, Column | None]:
+    column = None
+    if ports.count(ports[0]) < len(ports):
+        column = Column(BE16.size, struct.pack(f"!{len(ports)}H", *ports))
+    return dest_port(ports[0]), column
 
 
-def _by_value(packed: Mapping[Any, bytes], values: Sequence[Any]) -> bytes:
-    return b"".join(map(packed.__getitem__, values))
+def _column(row: Carried, number: int, values: Sequence[Any]) -> Column:
+    """Return what an attribute of a field has in each of its `values`."""
+    if row.numbers is None:
+        return Column(VALUE, struct.pack(f"={len(values)}I", *values))
+    packed = {value: _packed_field(row, value)[number][HEAD:] for value in set(values)}
+    return Column(VALUE, b"".join(map(packed.__getitem__, values)))
 
 
 _port_of = attrgetter("port")

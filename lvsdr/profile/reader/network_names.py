@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_network
+from socket import inet_aton, inet_ntoa
 
 from lvsdr.model.address import IPAddress, host_fault, parsed_address
 from lvsdr.profile.reader.refusal import misfit
@@ -29,6 +30,15 @@ def host_address(text: str, where: Pointer, noun: str) -> IPAddress:
     if fault:
         raise misfit(where, f"{shown(text)} is {fault}, not a {noun}", _other(address, noun))
     return address
+
+
+def surely_a_host(text: str) -> bool:
+    """Return whether `text` is the IPv4 address of a host; where not, `host_address` knows."""
+    try:
+        packed = inet_aton(text)
+    except (OSError, ValueError):
+        return False
+    return packed[0] in UNICAST and inet_ntoa(packed) == text
 
 
 def family(address: IPAddress) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address
 from operator import gt
 from typing import Any
 
-from lvsdr.model.address import IPAddress
+from lvsdr.model.address import IPAddress, parsed_address
 from lvsdr.model.ipvs import SETTING_FIELDS, RealServer, Service, Settings
 from lvsdr.model.servers_in_columns import ServersInColumns
-from lvsdr.profile.reader.network_names import family, host_address, ip_version
+from lvsdr.profile.reader.network_names import family, host_address, ip_version, surely_a_host
 from lvsdr.profile.reader.refusal import Refusal, misfit
 from lvsdr.profile.reader.scheduling import NUMBERS, PLACES, above, real_server_settings
 from lvsdr.profile.reader.wording import Pointer
@@ -39,33 +39,33 @@ class RealServers:
         Raises Refusal: of a single entry for what is wrong with it first, of many for anything.
         """
         if not given:
-            return ServersInColumns(self._service, (), (), (), ())
+            return ServersInColumns(self._service, (), (), ())
         written = [each["rip"] for each in given]
         known = self._rips.known
-        if not known.keys() >= set(written):
+        if not self._rips.take(written):
             for place, text in enumerate(written):
                 if text not in known:
                     self._rips.learn(text, self._at(first + place))
-        rips, texts = zip(*map(known.__getitem__, written), strict=True)
-        settings = self._beside_their_rips(given, rips, first)
+        texts = list(map(known.__getitem__, written))
+        settings = self._beside_their_rips(given, texts, first)
         columns: list[Sequence[Any]] = list(zip(*settings, strict=True))
         ports = self._ports(given, columns[METHOD], first)
         for place, values in self._numbers(given, first):
             columns[place] = values
         if len(set(texts)) < len(given) and len(set(zip(texts, ports, strict=True))) < len(given):
             raise misfit(self._where, "a real server is there twice", "remove one of the two")
-        return ServersInColumns(self._service, rips, texts, ports, columns)
+        return ServersInColumns(self._service, texts, ports, columns)
 
     def _at(self, place: int) -> Pointer:
         return (*self._where, place)
 
     def _beside_their_rips(
-        self, given: Sequence[Entry], rips: Sequence[IPAddress], first: int
+        self, given: Sequence[Entry], rips: Sequence[str], first: int
     ) -> list[Settings]:
         """Return the settings of each real server, NUMBERS aside; raise Refusal."""
         names = tuple(sorted(set().union(*given) - APART))
-        columns = ([each.get(name) for each in given] for name in names)
-        like = list(zip(map(type, rips), *columns, strict=True))
+        columns = (_column(given, name, None) for name in names)
+        like = list(zip(_of_ipv6(rips), *columns, strict=True))
         # What was found sound once, in whichever service, need not be looked at again.
         sound = self._rips.sound.setdefault((self._service.family, names), {})
         if not sound.keys() >= set(like):
@@ -80,21 +80,16 @@ class RealServers:
     def _ports(self, given: Sequence[Entry], methods: Sequence[str], first: int) -> list[int]:
         """Return the ports of the real servers, which go by `methods`; raise Refusal."""
         own = self._service.port
-        # Draft-07 takes 1.0 for an integer.
-        ports = list(map(int, [each.get("port", own) for each in given]))
-        if ports.count(own) < len(ports):
-            for place, (port, method) in enumerate(zip(ports, methods, strict=True)):
-                if port != own and (method != "masquerade" or port == 0):
-                    raise _unreached(port, method, self._at(first + place), own)
+        ports = _integers(given, "port", own)
+        for place in [place for place, port in enumerate(ports) if port != own]:
+            port, method = ports[place], methods[place]
+            if method != "masquerade" or port == 0:
+                raise _unreached(port, method, self._at(first + place), own)
         return ports
 
     def _numbers(self, given: Sequence[Entry], first: int) -> Iterator[tuple[int, list[int]]]:
         """Yield the columns of NUMBERS, each with its place in the settings; raise Refusal."""
-        # Draft-07 takes 1.0 for an integer.
-        columns = {
-            name: list(map(int, [each.get(name, default) for each in given]))
-            for name, default in NUMBERS.items()
-        }
+        columns = {name: _integers(given, name, default) for name, default in NUMBERS.items()}
         limits = columns["lower_threshold"], columns["upper_threshold"]
         if any(map(gt, *limits)):
             pairs = enumerate(zip(*limits, strict=True))
@@ -113,12 +108,20 @@ class Rips:
 
     def __init__(self, vips: Vips) -> None:
         self._vips = frozenset(map(str, vips))
-        self.known: dict[str, tuple[IPAddress, str]] = {}
+        self.known: dict[str, str] = {}
         # The settings of real servers that are alike, by the family of their service, and names.
         self.sound: dict[tuple[str, tuple[str, ...]], dict[tuple[Any, ...], Settings]] = {}
 
+    def take(self, texts: Iterable[str]) -> bool:
+        """Enter those that are surely addresses of hosts; return whether all are `known`."""
+        known = self.known
+        new = [text for text in texts if text not in known]
+        hosts = [text for text in new if surely_a_host(text) and text not in self._vips]
+        known.update(zip(hosts, hosts, strict=True))
+        return len(hosts) == len(new)
+
     def learn(self, text: str, where: Pointer) -> None:
-        """Enter the address that `text` is, and how it is written, into what is `known`.
+        """Enter how the address that `text` is is written into what is `known`.
 
         `where` is the real server that it is of. Raises Refusal.
         """
@@ -132,12 +135,28 @@ class Rips:
                 f"{rip} is a VIP of this profile",
                 "write the real server's own address (RIP)",
             )
-        self.known[text] = rip, canonical
+        self.known[text] = canonical
 
 
-def _beside_its_rip(entry: Entry, rip: IPAddress, where: Pointer, service: Service) -> Settings:
+def _column(given: Sequence[Entry], name: str, default: Any) -> list[Any]:
+    # Twice as fast as get().
+    return [each[name] if name in each else default for each in given]  # noqa: SIM401
+
+
+def _integers(given: Sequence[Entry], name: str, default: int) -> list[int]:
+    values = _column(given, name, default)
+    # Draft-07 takes 1.0 for an integer.
+    return values if set(map(type, values)) == {int} else list(map(int, values))
+
+
+def _of_ipv6(rips: Sequence[str]) -> Iterable[bool]:
+    """Return of each RIP whether it is of IPv6."""
+    return [":" in rip for rip in rips] if ":" in "".join(rips) else [False] * len(rips)
+
+
+def _beside_its_rip(entry: Entry, text: str, where: Pointer, service: Service) -> Settings:
     """Return the settings of the real server that `entry` makes; raise Refusal."""
-    method = entry["forwarding_method"]
+    method, rip = entry["forwarding_method"], parsed_address(text)
     # A tunnel's outer packet may be of another family than the one it carries.
     if family(rip) != service.family and method != "tunnel":
         first = "the first real server" if service.vip is None else "the VIP"
