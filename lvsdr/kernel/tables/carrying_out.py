@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from itertools import groupby
+from functools import cached_property
+from itertools import accumulate, groupby
 
 from lvsdr.errors import LvsdrError
 from lvsdr.kernel.netlink.open_sockets import Sockets
@@ -27,12 +28,16 @@ class CarryingOut:
     def sent(self) -> tuple[int, int]:
         """Return how many of the changes have been sent, and how many there are."""
         # Looked for when somebody asks: to count them on the way takes longer.
-        sent = every = 0
-        for each in self._changes:
-            if each is self._last:
-                sent = every + self._of_last
-            every += len(each.after) if in_columns(each.after) else 1
-        return sent, every
+        places = (place for place, each in enumerate(self._changes) if each is self._last)
+        place = next(places, None)
+        sent = 0 if place is None else self._before[place] + self._of_last
+        return sent, self._before[-1]
+
+    @cached_property
+    def _before(self) -> list[int]:
+        """Return how many changes there are before each, and in all: a service's may be one."""
+        counts = (len(it.after) if in_columns(it.after) else 1 for it in self._changes)
+        return list(accumulate(counts, initial=0))
 
     def execute(self) -> None:
         """Carry them out; raise KernelError at the first refused one."""
