@@ -7,6 +7,7 @@ to a column at once: a service of them is one object of a plan, and one change.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from lvsdr.model.address import endpoint, parsed_address
@@ -21,13 +22,10 @@ from lvsdr.model.ipvs import (
     detail_of,
     servers_in_columns,
 )
+from lvsdr.model.ipvs_tunnel import IPIP_TUNNEL
 from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.objects import DESTINATIONS, Key, Object, Objects
 from lvsdr.model.plain_data import Plain, plain_value
-
-UPPER, LOWER, TUNNEL = (
-    COLUMNS.index(name) - 1 for name in ("upper_threshold", "lower_threshold", "tunnel")
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,12 +83,13 @@ class ServersInColumns(Object):
 
     def told(self) -> tuple[list[str], list[str]]:
         """Return the places of all and their settings, as people say them."""
-        texts = zip(self.texts, self.ports, strict=True)
+        pairs = zip(self.texts, self.ports, strict=True)
         if all(self.ports) and ":" not in "".join(self.texts):
-            # As nearly always.
-            places = [f"{text}:{port}" for text, port in texts]
+            # As nearly always; of ports there are few.
+            ports = {port: f":{port}" for port in set(self.ports)}
+            places = [text + ports[port] for text, port in pairs]
         else:
-            places = [endpoint(text, port) if port else text for text, port in texts]
+            places = [endpoint(text, port) if port else text for text, port in pairs]
         return places, _details(self.settings)
 
     @property
@@ -127,21 +126,20 @@ class ServersInColumns(Object):
 
 def _details(settings: Sequence[Sequence[Any]]) -> list[str]:
     """Return the settings of each, as people say them."""
-    uppers, lowers, tunnels = (settings[place] for place in (UPPER, LOWER, TUNNEL))
-    if not any(uppers) and not any(lowers):
+    weights, methods, uppers, lowers, tunnels = settings
+    if any(map(any, set(tunnels))):
         return list(map(detail_of, *settings))
-    # Thresholds may differ in all, and what else there is is mostly the same in many.
-    rest = [*settings]
-    rest[UPPER] = rest[LOWER] = [0] * len(uppers)
-    found = list(map(detail_of, *rest))
-    for place, (upper, lower) in enumerate(zip(uppers, lowers, strict=True)):
-        if upper or lower:
-            found[place] = (
-                detail_of(*[column[place] for column in settings])
-                if any(tunnels[place])
-                else f"{found[place]}, thresholds {upper}/{lower}"
-            )
+    # Thresholds may differ in all, and what else there is is the same in many.
+    found = list(map(_plain_detail, weights, methods))
+    for place, upper in enumerate(uppers) if any(uppers) or any(lowers) else ():
+        if upper or lowers[place]:
+            found[place] += f", thresholds {upper}/{lowers[place]}"
     return found
+
+
+@lru_cache(maxsize=4096)
+def _plain_detail(weight: int, method: str) -> str:
+    return detail_of(weight, method, 0, 0, IPIP_TUNNEL)
 
 
 def _column(values: Sequence[Any]) -> Any:
