@@ -10,7 +10,6 @@ from lvsdr.model.health import Health
 from lvsdr.model.ipvs import RealServer, Service, VirtualServer, interned
 from lvsdr.model.objects import Key
 from lvsdr.model.profile import DirectorProfile, ProbeTarget
-from lvsdr.model.servers_in_columns import ServersInColumns
 from lvsdr.profile.reader.client_networks import client_networks
 from lvsdr.profile.reader.ipvs_settings import (
     fit_for_standby,
@@ -28,6 +27,7 @@ from lvsdr.profile.reader.vip_labels import labelled_vips
 from lvsdr.profile.reader.wording import Pointer, pointed
 
 if TYPE_CHECKING:
+    from lvsdr.model.servers_in_columns import ServersInColumns
     from lvsdr.profile.reader.entered_service import Entered
 
 Entry = Mapping[str, Any]

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address
 from operator import gt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lvsdr.model.address import IPAddress, parsed_address
 from lvsdr.model.ipvs import SETTING_FIELDS, RealServer, Service, Settings
-from lvsdr.model.servers_in_columns import ServersInColumns
 from lvsdr.profile.reader.network_names import family, host_address, ip_version, surely_a_host
 from lvsdr.profile.reader.refusal import Refusal, misfit
 from lvsdr.profile.reader.scheduling import NUMBERS, PLACES, above, real_server_settings
 from lvsdr.profile.reader.wording import Pointer
+
+if TYPE_CHECKING:
+    from lvsdr.model.servers_in_columns import ServersInColumns
 
 Entry = Mapping[str, Any]
 Vips = frozenset[IPAddress]
@@ -38,6 +40,9 @@ class RealServers:
 
         Raises Refusal: of a single entry for what is wrong with it first, of many for anything.
         """
+        # A real server's profile has none.
+        from lvsdr.model.servers_in_columns import ServersInColumns  # noqa: PLC0415
+
         if not given:
             return ServersInColumns(self._service, (), (), ())
         written = [each["rip"] for each in given]
