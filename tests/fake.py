@@ -56,7 +56,7 @@ class FakeKernel:
 
     Numbers count every change that was ever sent, from 0, those that undo included. Reads are
     counted in the same way, one for each request that the real kernel would get: `torn` is the
-    number of one before which `vanish` takes something away.
+    number of one before which `vanish` takes something away. `reading` is called before each.
     """
 
     def __init__(self, bare: Host, objects: Objects | None = None) -> None:
@@ -76,6 +76,7 @@ class FakeKernel:
         self.reads = 0
         self.torn: int | None = None
         self.vanish: Callable[[FakeKernel], None] = lambda _: None
+        self.reading: Callable[[FakeKernel], None] = lambda _: None
         self.bare = bare
         # A virtual server takes its real servers along; where not, each refusal shows by itself.
         self.takes_along = True
@@ -104,6 +105,7 @@ class FakeKernel:
             self.objects.pop(key, None)
 
     def _read(self) -> None:
+        self.reading(self)
         number, self.reads = self.reads, self.reads + 1
         if number == self.torn:
             self.vanish(self)
