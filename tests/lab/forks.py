@@ -7,7 +7,6 @@ lab's tests would wait for.
 from __future__ import annotations
 
 import ctypes
-import gc
 import importlib
 import json
 import os
@@ -99,11 +98,8 @@ def _server() -> bytes:
 
 def serve(number: int) -> None:
     """Fork for each request that comes in; tell the number of the process, and how it has ended."""
-    for name in MODULES:
+    for name in ("contiguous", *MODULES, "frozen"):
         importlib.import_module(name)
-    # Each object that a child's collector marks is a page to be copied.
-    gc.collect()
-    gc.freeze()
     life, (ended, wake) = sys.stdin.fileno(), os.pipe()
     for end in (ended, wake):
         os.set_blocking(end, False)

@@ -21,7 +21,7 @@ from lvsdr.lab.lab_host import Host
 
 PATIENCE = 60.0
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload([__name__, *forks.MODULES, "frozen"])
+SERVER.set_forkserver_preload(["contiguous", __name__, *forks.MODULES, "frozen"])
 
 
 @dataclass(frozen=True, slots=True)
