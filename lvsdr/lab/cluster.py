@@ -12,9 +12,10 @@ from ipaddress import ip_interface
 from pathlib import Path
 
 from lvsdr.errors import CannotRun
+from lvsdr.lab.host_links import set_up
 from lvsdr.lab.lab_host import Host
 from lvsdr.lab.topology import CLIENTS, Station, Topology
-from lvsdr.model.address import IPAddress, IPInterface, IPNetwork, host_network
+from lvsdr.model.address import IPAddress, IPInterface, IPNetwork
 from lvsdr.model.late_dataclasses import dataclass
 
 # So that no namespace of the host's own is mistaken for one of ours.
@@ -57,9 +58,9 @@ def cluster(topology: Topology) -> Iterator[Cluster]:
     """Build the hosts and cables of `topology` for the block; remove them after it in any case."""
     names = ("switch", "client", *(station.name for station in topology.segment))
     with hosts(names) as made:
-        made["switch"].ip(*_switch(topology, made))
+        made["switch"].ip(*_switch(topology, made), _client_cable(made))
         for station in topology.segment:
-            made[station.name].ip(*address_commands(topology, station))
+            set_up_station(topology, station, made[station.name])
         _client_side(topology, made["client"], made["gateway"])
         yield Cluster(
             topology=topology,
@@ -118,44 +119,29 @@ def _switch(topology: Topology, made: dict[str, Host]) -> Iterator[str]:
         yield f"link set port{number} master br0 up"
 
 
-def address_commands(topology: Topology, station: Station) -> Iterator[str]:
-    """Yield the lines for ip(8) that give a host with a cable its addresses and routes."""
-    yield f"link set {station.link} up"
-    for ip in station.addresses:
-        yield _address(ip, station.link)
-    for address in topology.on_link(station):
-        yield f"route add {host_network(address)} dev {station.link}"
-    if station != topology.gateway:
-        for ip in topology.gateway.addresses:
-            if station.address(ip.version) is not None:
-                yield _default(ip.ip, station.link)
+def set_up_station(topology: Topology, station: Station, host: Host) -> None:
+    """Give a host with a cable its addresses and routes; raises KernelError."""
+    gateways = topology.gateway.addresses if station != topology.gateway else ()
+    ways = [ip.ip for ip in gateways if station.address(ip.version) is not None]
+    neighbours = tuple(topology.on_link(station))
+    host.inside(lambda: set_up(station.link, station.addresses, neighbours, ways))
+
+
+def _client_cable(made: dict[str, Host]) -> str:
+    there = f"name eth0 address {CLIENT_MAC} netns {made['client'].namespace}"
+    here = f"eth1 address {CLIENT_SIDE_MAC} netns {made['gateway'].namespace}"
+    return f"link add {here} type veth peer {there}"
 
 
 def _client_side(topology: Topology, client: Host, gateway: Host) -> None:
     networks = topology.client_networks
     gateway.sysctl("net/ipv4/ip_forward", 1)
     gateway.sysctl("net/ipv6/conf/all/forwarding", 1)
-    gateway.ip(
-        f"link add eth1 address {CLIENT_SIDE_MAC} type veth peer name eth0"
-        f" address {CLIENT_MAC} netns {client.namespace}",
-        "link set eth1 up",
-        *(_address(_numbered(network, 1), "eth1") for network in networks),
-    )
-    client.ip(
-        "link set eth0 up",
-        *(_address(_numbered(net, number), "eth0") for net in networks for number in CLIENTS),
-        *(_default(network[1], "eth0") for network in networks),
-    )
+    own = [_numbered(network, 1) for network in networks]
+    gateway.inside(lambda: set_up("eth1", own))
+    addresses = [_numbered(net, number) for net in networks for number in CLIENTS]
+    client.inside(lambda: set_up("eth0", addresses, gateways=[ip.ip for ip in own]))
 
 
 def _numbered(network: IPNetwork, number: int) -> IPInterface:
     return ip_interface((network[number], network.prefixlen))
-
-
-def _address(ip: IPInterface, link: str) -> str:
-    return f"address add {ip} dev {link}" + (" nodad" if ip.version == 6 else "")
-
-
-def _default(gateway: IPAddress, link: str) -> str:
-    network = "::/0" if gateway.version == 6 else "0.0.0.0/0"
-    return f"route add {network} via {gateway} dev {link}"

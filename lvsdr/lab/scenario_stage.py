@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path
 
 from lvsdr.errors import CannotRun
-from lvsdr.lab.cluster import Cluster, address_commands, cluster
+from lvsdr.lab.cluster import Cluster, cluster, set_up_station
 from lvsdr.lab.lab_host import Host
 from lvsdr.lab.rehearsal import Runner
 from lvsdr.lab.scenario import ByHand, Document, Scenario
@@ -187,7 +187,7 @@ def _attach_guests(built: Stage) -> None:
         built.hosts[guest.host].ip(
             f"link add {guest.port} type veth peer {there}", f"link set {guest.port} up"
         )
-        inside.ip(*address_commands(built.lab.topology, station))
+        set_up_station(built.lab.topology, station, inside)
 
 
 def _tool(line: str) -> str:
