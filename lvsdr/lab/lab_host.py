@@ -136,7 +136,7 @@ def _state() -> Iterator[str]:
     # Their order is that in which they were made, the newest first, and means nothing.
     yield from sorted(map(json.dumps, proxies))
     for folder in SETTINGS:
-        yield from _settings(folder)
+        yield from settings_in(folder)
     table = Path("/proc/thread-self/net/ip_vs").read_text(encoding="ascii")
     yield from table_lines(table)
 
@@ -186,7 +186,8 @@ def _unsettled(link: dict[str, Any]) -> bool:
     return rising or sinking or any(each.get("tentative") for each in link["addr_info"])
 
 
-def _settings(folder: str) -> Iterator[str]:
+def settings_in(folder: str) -> Iterator[str]:
+    """Yield the settings below a folder of /proc/sys, on the host of this thread."""
     for path, links, names, opened in os.fwalk(folder):
         links[:] = sorted(link for link in links if f"{path}/{link}" not in LATE)
         for name in sorted(names):

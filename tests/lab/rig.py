@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import program
 
 from lvsdr.lab.cluster import Cluster, cluster
-from lvsdr.lab.lab_host import Host
+from lvsdr.lab.lab_host import Host, settings_in
 from lvsdr.lab.services import ask, serving
 from lvsdr.lab.topology import topology
 from lvsdr.model.address import IPAddress
@@ -30,6 +30,9 @@ VIP = "192.168.1.2"
 RIPS = ("192.168.1.11", "192.168.1.12")
 VIP6 = "fd00::2"
 RIP6 = "fd00::13"
+
+# What ipvsadm shows of a host.
+TABLE = (("-L", "--timeout"), ("-L", "--daemon"), ("-Sn",))
 
 # Between two looks, in times of what a look has taken, and in seconds at most.
 REST, LONGEST_REST = 3.0, 0.3
@@ -194,8 +197,9 @@ def verified(host: Host, *arguments: str | Path, expect: int) -> list[Document]:
 
 def state(host: Host) -> str:
     """Return all that makes a host what it is; the IPVS table as its own tool shows it, too."""
-    besides = "ipvsadm -L --timeout; ipvsadm -L --daemon; grep -r . /proc/sys/net/ipv4/vs"
-    return host.state() + host.run("sh", text=f"{besides}; ipvsadm -Sn").stdout
+    shown = (host.run("ipvsadm", *words).stdout for words in TABLE)
+    settings_of_ipvs = host.inside(lambda: list(settings_in("/proc/sys/net/ipv4/vs")))
+    return "\n".join((host.state(), *shown, *settings_of_ipvs))
 
 
 def settled(value: Callable[[], T], wanted: T, seconds: float = 20.0, every: float = 0.02) -> T:
