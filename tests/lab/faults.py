@@ -140,6 +140,9 @@ def _forked(arguments: tuple[str, ...], fault: Strike | Refusal | None) -> tuple
     if pid == 0:
         code = 70
         try:
+            from frozen import copy_usual
+
+            copy_usual()
             for stream in (1, 2):
                 os.dup2(said, stream)
             code = _struck(arguments, fault, points)

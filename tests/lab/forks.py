@@ -144,9 +144,12 @@ def _forked(wanted: Mapping[str, object]) -> int:
 
 
 def _run(wanted: Mapping[str, object]) -> int:
+    from frozen import copy_usual
+
     from lvsdr.cli.main import main
     from lvsdr.kernel import namespace
 
+    copy_usual()
     arguments = wanted["arguments"]
     assert isinstance(arguments, list)
     for descriptor, stream in ((1, "stdout"), (2, "stderr")):

@@ -1,38 +1,40 @@
-"""The last import of a process that forks: what it has then, no fork has to fetch or to look at.
+"""The last import of a process that forks: what its forks have to copy, they copy at once.
 
-Each page that a fork fetches, or copies as its collector marks an object, costs some 65 us here.
+And no collector looks at what there is then: each object that it marks is one more such page.
 """
 
-import ctypes
+from __future__ import annotations
+
 import gc
 import os
+import sys
+from contextlib import suppress
 from pathlib import Path
 
-PROT_READ, PROT_WRITE, PROT_EXEC = 1, 2, 4
-FILES = {"r--p": PROT_READ, "r-xp": PROT_READ | PROT_EXEC}
+import fork_memory
+
+import lvsdr
+from lvsdr.cli.main import main
+
+PROFILE = Path(lvsdr.__path__[0]).parent / "profiles" / "realserver.json"
 
 
-def give_along() -> None:
-    """Let a fork begin with the pages of programs and libraries that this process has.
-
-    Linux copies what is known of a mapped file's pages only where one of them was written to, and
-    so has a page of its own: the first, with what it held (vma_needs_copy in mm/memory.c).
-    """
-    for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
-        span, access, *_, name = line.split(maxsplit=5)
-        if access in FILES and name.startswith("/"):
-            begin, end = (int(each, 16) for each in span.split("-"))
-            _protect(begin, end, FILES[access] | PROT_WRITE)
-            ctypes.memmove(begin, begin, 1)
-            _protect(begin, end, FILES[access])
+def _usual() -> None:
+    """Do what most runs of the program do: read a profile, and the host."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
+    sys.argv = ["lvsdr", "realserver", "plan", str(PROFILE)]
+    with suppress(SystemExit):
+        main()
 
 
-def _protect(begin: int, end: int, access: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mprotect(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), access) != 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-
-
-give_along()
+fork_memory.give_along()
 gc.collect()
 gc.freeze()
+PIECES = fork_memory.pieces_of(fork_memory.written_by(_usual))
+
+
+def copy_usual() -> None:
+    """Copy, in a fork, the pages that most runs of the program write to."""
+    fork_memory.copy(PIECES)
