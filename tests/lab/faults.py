@@ -122,6 +122,9 @@ def agent(host: Host) -> Iterator[Agent]:
 
 
 def _serve(path: Path, connection: Connection) -> None:
+    # Not in the tests' own process, to which it would do the same.
+    from frozen import copy_usual
+
     from lvsdr.kernel import namespace
 
     namespace.enter(str(path))
@@ -130,19 +133,19 @@ def _serve(path: Path, connection: Connection) -> None:
             orders = connection.recv()
         except EOFError:
             return
-        running = [_forked(*order) for order in orders]
+        running = [_forked(words, fault, copy_usual) for words, fault in orders]
         connection.send([_ended(*each) for each in running])
 
 
-def _forked(arguments: tuple[str, ...], fault: Strike | Refusal | None) -> tuple[int, int, int]:
+def _forked(
+    arguments: tuple[str, ...], fault: Strike | Refusal | None, begin: Callable[[], None]
+) -> tuple[int, int, int]:
     said, points = os.memfd_create("said"), os.memfd_create("points")
     pid = os.fork()
     if pid == 0:
         code = 70
         try:
-            from frozen import copy_usual
-
-            copy_usual()
+            begin()
             for stream in (1, 2):
                 os.dup2(said, stream)
             code = _struck(arguments, fault, points)
