@@ -191,7 +191,13 @@ def test_what_is_printed_becomes_the_table_of_the_profile(made: Made) -> None:
         rows = json.loads(done.stdout)["objects"]
         return {str(each["key"]): each["state"] for each in rows if each["object"] in servers}
 
-    with keepalived(made):
+    with ExitStack() as stack:
+        # Else keepalived takes them out again, soon after it has entered them.
+        for host, rip in zip(made.rig.lab.realservers, RIPS, strict=True):
+            asked = (("tcp", 81), ("tcp", 82), ("tcp", 83), ("tcp", 84), ("udp", 53))
+            here = [Service(protocol, ip_address(rip), port) for protocol, port in asked]
+            stack.enter_context(serving(host, here))
+        stack.enter_context(keepalived(made))
         seen = settled(lambda: set(states().values()), {"ok"}, LIMIT, every=0.5)
         told = states()
     (made.folder / "first.conf").replace(made.conf)
