@@ -113,6 +113,7 @@ def copy(pieces: list[ctypes.Array[Piece]]) -> None:
     """Make the pages of a fork its own, at a third of what it takes to make each when it is used.
 
     A byte of each is copied to where it is, by the kernel, which need not be interrupted for it.
+    One that the kernel would not copy is made when it is used, as without this.
     """
     pid = os.getpid()
     for each in pieces:
