@@ -305,6 +305,20 @@ def test_a_withdraw_reads_nothing_of_a_profile_that_is_as_it_was(tmp_path: Path)
     assert place.kernel.objects == host(DIP).objects
 
 
+def test_until_it_is_withdrawn_what_is_drained_stays_so(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.apply(THREE)
+    drained(place)
+    situation = plan_withdrawal(place.profile(THREE, down=True), place.kernel, place.book)
+
+    # Killed before its end, it has nothing to write before it begins.
+    assert situation.record_before == situation.record
+    assert situation.record.drained
+
+    withdraw(place.profile(THREE, down=True), place.kernel, place.book)
+    assert place.book.load() == Record()
+
+
 def test_a_withdraw_leaves_the_service_in_which_others_have_a_real_server(tmp_path: Path) -> None:
     place = Place(tmp_path)
     place.apply(THREE)

@@ -85,9 +85,11 @@ class Situation:
     def record_before(self) -> Record:
         """Return the record to write before the first change."""
         half = half_given_back(self.todo, self.desired)
+        # What all of goes stays drained until it is gone.
+        drained = self.out.drained if self.desired or self.partial else None
         desired = {**self.desired, **self.out.lifted} if self.out.lifted else self.desired
         record = self.record.claim(
-            self.owner, desired, self.observed, self.out.drained, half, self.out.removed
+            self.owner, desired, self.observed, drained, half, self.out.removed
         ).adopting(self.adopted)
         # What is taken out and goes is given back: until then it is known whose it is.
         going = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from ipaddress import ip_interface, ip_network
@@ -182,8 +183,11 @@ def exact_numbers(text: str) -> bool:
 
     Each as it is written here, so that it is the same text again.
     """
-    # A regular expression takes ten times as long.
-    if not (text.isascii() and text.replace(" ", "").isdigit()):
+    # One regular expression for all of it takes ten times as long.
+    if not text.isascii() or text.encode().translate(None, b"0123456789 "):
         return False
-    apart = f" {text} ".replace(" ", "  ")
-    return "   " not in apart and " 0" not in apart.replace(" 0 ", "")
+    apart = f" {text} "
+    return "  " not in apart and _LEADING_ZERO.search(apart) is None
+
+
+_LEADING_ZERO = re.compile(" 0[0-9]")

@@ -23,13 +23,13 @@ def refuse_strange(entry: Plain, count: int) -> None:
         raise ValueError("not the fields of a real server")
     if rips.count(" ") != count - 1:
         raise ValueError(f"not {count} real servers")
+    varied = [entry[name] for name in COLUMNS if type(entry[name]) is dict]
+    _refuse_strange_numbers(list(map(listed_in, varied)), count)
     for name in COLUMNS:
         plain = entry[name]
         if type(plain) is not dict:
             number_or_value(name, plain)
-            continue
-        _refuse_strange_numbers(plain, count)
-        if "of" in plain:
+        elif "of" in plain:
             places = map(str, range(len([number_or_value(name, each) for each in plain["of"]])))
             if not set(number_texts(plain)).issubset(places):
                 raise IndexError(f"not a column of {name}")
@@ -54,18 +54,21 @@ def number_texts(column: Plain) -> list[str]:
     return list(map(str, listed)) if type(listed) is list else listed.split(" ")
 
 
-def _refuse_strange_numbers(column: Plain, count: int) -> None:
-    """Raise TypeError or ValueError where a column does not list `count` numbers, none negative."""
-    listed = listed_in(column)
-    if type(listed) is list:
-        sound = set(map(type, listed)) == {int} and min(listed) >= 0
-        numbers = len(listed)
-    else:
-        sound, numbers = exact_numbers(listed), listed.count(" ") + 1
-    if not sound:
+def _refuse_strange_numbers(listed: list[Any], count: int) -> None:
+    """Raise TypeError or ValueError where columns do not list `count` numbers, none negative."""
+    texts = [each if type(each) is str else _as_text(each) for each in listed]
+    if any(each.count(" ") != count - 1 for each in texts):
+        raise ValueError(f"not {count} values for {count} real servers")
+    # Of all at once.
+    if texts and not exact_numbers(" ".join(texts)):
         raise TypeError("not the numbers of a column")
-    if numbers != count:
-        raise ValueError(f"{numbers} values for {count} real servers")
+
+
+def _as_text(numbers: Any) -> str:
+    """Return the numbers of a list, as lvsdr/baseline/3 has them."""
+    if type(numbers) is not list or set(map(type, numbers)) != {int}:
+        raise TypeError("not the numbers of a column")
+    return " ".join(map(str, numbers))
 
 
 _RIPS = re.compile(r"[0-9a-f.:]+(?: [0-9a-f.:]+)*")

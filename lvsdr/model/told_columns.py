@@ -27,7 +27,7 @@ def told(entry: Plain) -> Iterable[tuple[str, str]]:
     """
     texts = texts_of(entry["rip"])
     column = {name: _column(name, entry[name]) for name in COLUMNS}
-    limits = map(_limits, column["upper_threshold"], column["lower_threshold"])
+    limits = _limits(column["upper_threshold"], column["lower_threshold"])
     words = [map(words_of, column[name]) for name, words_of in _WORDS.items()]
     methods, tunnels = column["forwarding_method"], map(_tunnel, column["tunnel"])
     # Columns may go on without end.
@@ -63,10 +63,12 @@ def _said(field: Field[Any], text: str) -> str:
 _DIGITS = 10
 
 
-# Of the values of one setting there are few, though real servers differ in several.
-@lru_cache(maxsize=4096)
-def _limits(upper: str, lower: str) -> str:
-    return f", {words}" if (words := limits_in_words(upper, lower)) else ""
+def _limits(uppers: Iterable[str], lowers: Iterable[str]) -> Iterable[str]:
+    """Return the words of thresholds, which may differ in all that have some."""
+    return (
+        "" if upper == "0" == lower else f", {limits_in_words(upper, lower)}"
+        for upper, lower in zip(uppers, lowers, strict=False)
+    )
 
 
 @lru_cache(maxsize=64)
@@ -74,7 +76,7 @@ def _tunnel(tunnel: Tunnel) -> str:
     return f", {words}" if (words := tunnel_in_words(*tunnel)) else ""
 
 
-# What is said of numbers by themselves.
+# What is said of numbers by themselves; there are few, though real servers differ in several.
 _WORDS = {
     each.name: lru_cache(maxsize=4096)(partial(_said, each))
     for each in SETTING_FIELDS[RealServer]
