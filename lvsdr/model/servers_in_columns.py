@@ -7,10 +7,9 @@ to a column at once: a service of them is one object of a plan, and one change.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 from typing import Any, ClassVar
 
-from lvsdr.model.address import endpoint, parsed_address
+from lvsdr.model.address import parsed_address
 from lvsdr.model.change import Change, Plan
 from lvsdr.model.compact_objects import COLUMNS, column_of
 from lvsdr.model.folded_servers import in_columns
@@ -19,10 +18,8 @@ from lvsdr.model.ipvs import (
     RealServer,
     Service,
     VirtualServer,
-    detail_of,
     servers_in_columns,
 )
-from lvsdr.model.ipvs_tunnel import IPIP_TUNNEL
 from lvsdr.model.late_dataclasses import dataclass, field
 from lvsdr.model.objects import DESTINATIONS, Key, Object, Objects
 from lvsdr.model.plain_data import Plain, plain_value
@@ -81,16 +78,11 @@ class ServersInColumns(Object):
         made: list[RealServer] = self.known["objects"]
         return made
 
-    def told(self) -> tuple[list[str], list[str]]:
-        """Return the places of all and their settings, as people say them."""
-        pairs = zip(self.texts, self.ports, strict=True)
-        if all(self.ports) and ":" not in "".join(self.texts):
-            # As nearly always; of ports there are few.
-            ports = {port: f":{port}" for port in set(self.ports)}
-            places = [text + ports[port] for text, port in pairs]
-        else:
-            places = [endpoint(text, port) if port else text for text, port in pairs]
-        return places, _details(self.settings)
+    def told(self) -> Iterable[tuple[str, str]]:
+        """Return the place of each and its settings, as people say them."""
+        from lvsdr.model import told_columns  # noqa: PLC0415 - a small table needs none of it
+
+        return told_columns.told(self.row)
 
     @property
     def row(self) -> Plain:
@@ -122,24 +114,6 @@ class ServersInColumns(Object):
     @property
     def detail(self) -> str:
         return ", ".join(self.texts)
-
-
-def _details(settings: Sequence[Sequence[Any]]) -> list[str]:
-    """Return the settings of each, as people say them."""
-    weights, methods, uppers, lowers, tunnels = settings
-    if any(map(any, set(tunnels))):
-        return list(map(detail_of, *settings))
-    # Thresholds may differ in all, and what else there is is the same in many.
-    found = list(map(_plain_detail, weights, methods))
-    for place, upper in enumerate(uppers) if any(uppers) or any(lowers) else ():
-        if upper or lowers[place]:
-            found[place] += f", thresholds {upper}/{lowers[place]}"
-    return found
-
-
-@lru_cache(maxsize=4096)
-def _plain_detail(weight: int, method: str) -> str:
-    return detail_of(weight, method, 0, 0, IPIP_TUNNEL)
 
 
 def _column(values: Sequence[Any]) -> Any:

@@ -30,17 +30,19 @@ def change_lines(plan: Plan) -> Iterator[str]:
 
 def lines_of_new(servers: ServersInColumns) -> list[str]:
     """Return a line for each real server that comes, as `change_lines` does."""
-    of = f"of {servers.service}"
-    places, details = servers.told()
-    told = zip(places, details, strict=True)
-    return [f"+ {place} {of} ({detail})" for place, detail in told]
+    return _told_lines("+", servers.service, servers.told())
 
 
 def lines_of_gone(servers: Iterable[FoldedServers]) -> Iterator[str]:
     """Yield a line for each real server that is gone, as `change_lines` does."""
     for some in servers:
-        of = f"of {some.service}"
-        yield from [f"- {place} {of} ({detail})" for place, detail in some.unfolded.told()]
+        yield from _told_lines("-", some.service, some.unfolded.told())
+
+
+def _told_lines(sign: str, service: Service, told: Iterable[tuple[str, str]]) -> list[str]:
+    """Return a line for each place and its settings; their service is put into words once."""
+    of = f"of {service}"
+    return [f"{sign} {place} {of} ({detail})" for place, detail in told]
 
 
 def change_line(item: Change) -> str:
@@ -56,13 +58,14 @@ def _service_that_fills(item: Change) -> Service | None:
 
 
 def _of_real_servers(service: Service, run: Iterable[Change]) -> Iterator[str]:
-    """Yield what `change_line` returns of each; their service is put into words once."""
-    of = f"of {service}"
+    """Yield what `change_line` returns of each."""
     for sign, some in groupby(run, key=_comes_or_goes):
         servers = [item.after or item.before for item in some]
         real = [server for server in servers if isinstance(server, RealServer)]
-        told = zip(real, starmap(detail_of, map(settings_of, real)), strict=True)
-        yield from [f"{sign} {server.place} {of} ({detail})" for server, detail in told]
+        details = starmap(detail_of, map(settings_of, real))
+        yield from _told_lines(
+            sign, service, zip([each.place for each in real], details, strict=True)
+        )
 
 
 def _comes_or_goes(item: Change) -> str:
