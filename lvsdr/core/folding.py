@@ -89,12 +89,6 @@ def with_record(profile: Profile, kernel: Kernel, book: Book) -> tuple[Profile, 
     return replace(profile, real_servers=tuple(in_order(read, profile))), unfolded(record, same)
 
 
-def folded_drained(owner: str, record: Record) -> set[Key]:
-    """Return who of `owner` is drained of the real servers that stay folded."""
-    folded = record.folded.get(owner, {})
-    return {key for key in record.drained.get(owner, ()) if key[1:4] in folded}
-
-
 def in_order(servers: list[RealServer], profile: DirectorProfile) -> list[RealServer]:
     """Return `servers` in the order of their services in the profile."""
     places = {it.service.key: place for place, it in enumerate(profile.virtual_servers)}

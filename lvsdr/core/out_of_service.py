@@ -52,17 +52,26 @@ def out_of_service(owner: str, record: Record) -> OutOfService:
 
 
 def out_for(profile: Profile, keys: Collection[Key], record: Record) -> OutOfService:
-    """Return who of `keys` is out of service for a profile.
+    """Return who of `keys` is out of service for a profile, or stays folded in the record.
 
     Who is down, and is not checked any more, is in service: nobody would ever put it back.
     """
-    out = out_of_service(owner_of(profile), record).among(keys)
+    owner = owner_of(profile)
+    out = out_of_service(owner, record).among(keys)
+    if folded := folded_drained(owner, record):
+        out = replace(out, drained=out.drained | folded)
     if not out.down or not isinstance(profile, DirectorProfile):
         return out
     services = (it.service for it in profile.virtual_servers)
     checked = {each.key for each in services if profile.health_of(each) is not None}
     down = {key: each for key, each in out.down.items() if key[1:4] in checked}
     return replace(out, down=down)
+
+
+def folded_drained(owner: str, record: Record) -> set[Key]:
+    """Return who of `owner` is drained of the real servers that stay folded."""
+    folded = record.folded.get(owner, {})
+    return {key for key in record.drained.get(owner, ()) if key[1:4] in folded}
 
 
 def in_service(

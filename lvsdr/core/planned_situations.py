@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from lvsdr.core.book import Book
 from lvsdr.core.both_roles import left_to_director
-from lvsdr.core.folding import folded_drained, left_alone, with_record
+from lvsdr.core.folding import left_alone, with_record
 from lvsdr.core.foreign_checkers import taken_out
 from lvsdr.core.giving_back import (
     left_to_others,
@@ -66,7 +66,7 @@ def plan_known(  # noqa: PLR0913, PLR0917 - what is wanted where, and what is kn
     seen = record.host_without(owner, here)
     own, vips = left_to_director(profile, seen, record, director)
     every = roles.desired(wanted, own)
-    out = out_for(wanted, every.keys() | folded_drained(owner, record), record)
+    out = out_for(wanted, every.keys(), record)
     situation = _in_service(wanted, every, out, kernel, record, order)
     numbers = {name: link.index for name, link in here.links.items()}
     return replace(situation, director_vips=vips, links=numbers, profile=profile)

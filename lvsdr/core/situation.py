@@ -6,14 +6,14 @@ from collections.abc import Mapping, Set
 from pathlib import Path
 
 from lvsdr.core.both_roles import DirectorVip
-from lvsdr.core.folding import folded_drained, marked, remarked
+from lvsdr.core.folding import marked, remarked
 from lvsdr.core.giving_back import (
     half_given_back,
 )
 from lvsdr.core.left_behind import remembering
 from lvsdr.core.list_fingerprints import Fingerprints
 from lvsdr.core.origins import origin_of
-from lvsdr.core.out_of_service import OutOfService, notes
+from lvsdr.core.out_of_service import OutOfService, folded_drained, notes
 from lvsdr.core.record import Record
 from lvsdr.core.renamed_links import numbered
 from lvsdr.core.unfolding import unfolded
