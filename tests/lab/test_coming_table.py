@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
-from faults import Agent, Ended, Strike, agent, sample, tell
+from faults import Strike, sample, tell
 from rig import director, write
+from solo_director import SoloDirector, solo
 from test_folded_table import GUE, SERVICES, VIPS, Silent, servers
 
 from lvsdr.core.book import Book
 from lvsdr.core.planned_situations import plan_apply
 from lvsdr.core.workflow import apply
-from lvsdr.kernel import namespace
 from lvsdr.kernel.linux import LinuxKernel
-from lvsdr.lab.cluster import hosts
-from lvsdr.lab.lab_host import Host
 from lvsdr.model.folded_servers import ReadInColumns
 from lvsdr.profile.reader import read
 
@@ -36,42 +32,18 @@ def table(*more: dict[str, Any]) -> dict[str, Any]:
     return director(*made, vips=[{"address": vip} for vip in VIPS])
 
 
-@dataclass(frozen=True)
-class Scene:
+class Scene(SoloDirector):
     """A director to which nothing was applied."""
 
-    host: Host
-    agent: Agent
-    file: Path
-    book: Book
-
-    def run(self, command: str, fault: Strike | None = None) -> Ended:
-        return self.agent.run("director", command, self.file, fault=fault)
-
-    def must(self, command: str) -> Ended:
-        ended = self.run(command)
-        assert ended.code == 0, (command, ended)
-        return ended
-
-    def table(self) -> str:
-        return self.host.run("ipvsadm", "-Sn").stdout
-
     def is_bare(self) -> bool:
-        return not self.table() and not self.book.path.exists()
+        return not self.saved() and not self.book.path.exists()
 
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     file = write(tmp_path_factory.mktemp("profile"), table())
-    with hosts(["solo"]) as made, agent(made["solo"]) as running:
-        made["solo"].ip(
-            "link add eth0 type dummy",
-            "link set eth0 arp on up",
-            "address add 192.0.2.1/24 dev eth0",
-            "address add 2001:db8::1/64 dev eth0 nodad",
-        )
-        book = Book(made["solo"].inside(namespace.identity))
-        yield Scene(made["solo"], running, file, book)
+    with solo(Scene, file, "192.0.2.1/24", "2001:db8::1/64 nodad") as made:
+        yield made
 
 
 def one_by_one(scene: Scene) -> None:
@@ -95,13 +67,13 @@ def claimed(book: Book) -> Any:
 def test_the_table_and_the_record_are_as_if_each_had_been_made_by_itself(scene: Scene) -> None:
     write(scene.file.parent, table())
     one_by_one(scene)
-    wanted, known = scene.table(), claimed(scene.book)
+    wanted, known = scene.saved(), claimed(scene.book)
     scene.must("withdraw")
     assert scene.is_bare()
 
     scene.must("apply")
 
-    assert scene.table() == wanted
+    assert scene.saved() == wanted
     assert claimed(scene.book) == known
     assert len(wanted.splitlines()) > 490
     assert "nothing to change" in scene.must("plan").said
@@ -114,15 +86,15 @@ def test_after_a_killed_first_apply_each_way_on_is_open(
 ) -> None:
     write(scene.file.parent, table())
     points = len(scene.must("apply").points)
-    whole = scene.table()
+    whole = scene.saved()
     scene.must("withdraw")
     tried = sample(points, 6)
 
     for point in tried:
         for command, ends in (("apply", whole), ("withdraw", "")):
-            assert scene.run("apply", Strike(point)).code == KILLED
+            assert scene.run("apply", fault=Strike(point)).code == KILLED
             scene.must(command)
-            assert sorted(scene.table().splitlines()) == sorted(ends.splitlines()), point
+            assert sorted(scene.saved().splitlines()) == sorted(ends.splitlines()), point
             if command == "apply":
                 scene.must("withdraw")
             assert scene.is_bare(), (point, command)

@@ -6,19 +6,16 @@ import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import down_marks
 import pytest
-from faults import Agent, Ended, Refusal, Strike, agent, sample, tell
+from faults import Ended, Refusal, Strike, sample, tell
 from rig import RIPS, VIP, director, settled, virtual_server, write
+from solo_director import SoloDirector, solo
 from witnesses import ipvsadm
 
-from lvsdr.core.book import Book
 from lvsdr.core.record import Record
-from lvsdr.kernel import namespace
-from lvsdr.lab.cluster import hosts
 from lvsdr.lab.lab_host import Host
 
 PORTS = (80, 81)
@@ -29,19 +26,8 @@ ACTIONS = ("weight", "remove")
 CHECKS = tuple(str(Path("/bin", name).resolve()) for name in ("false", "true"))
 
 
-@dataclass(frozen=True)
-class Scene:
-    """A director on a host of its own."""
-
-    host: Host
-    agent: Agent
-    file: Path
-    book: Book
-
-    def must(self, command: str, *options: str) -> Ended:
-        ended = self.agent.run("director", command, self.file, *options)
-        assert ended.code == 0, (command, ended)
-        return ended
+class Scene(SoloDirector):
+    """A director on a host of its own, whose real servers are down or up."""
 
     def mark(
         self,
@@ -74,14 +60,8 @@ class Scene:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     file = write(tmp_path_factory.mktemp("profile"), director(health={}))
-    with hosts(["solo"]) as there, agent(there["solo"]) as running:
-        there["solo"].ip(
-            "link add eth0 type dummy",
-            "link set eth0 arp on up",
-            "address add 192.168.1.10/24 dev eth0",
-        )
-        book = Book(there["solo"].inside(namespace.identity))
-        yield Scene(there["solo"], running, file, book)
+    with solo(Scene, file, "192.168.1.10/24") as there:
+        yield there
 
 
 @pytest.fixture

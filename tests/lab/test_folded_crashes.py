@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
-from faults import Agent, Refusal, Strike, agent, sample, tell
+from faults import Refusal, Strike, sample, tell
 from rig import VIP, director, virtual_server, write
+from solo_director import SoloDirector, solo
 
-from lvsdr.core.book import Book
 from lvsdr.core.folding import known_texts
-from lvsdr.kernel import namespace
-from lvsdr.lab.cluster import hosts
-from lvsdr.lab.lab_host import Host
 
 RIPS = [f"192.168.1.{number}" for number in range(11, 51)]
 KILLED = -9
@@ -28,24 +23,11 @@ def table(weight: int = 1, *, one_less: bool = False) -> dict[str, Any]:
     return director(*services[: 9 if one_less else 10])
 
 
-@dataclass(frozen=True)
-class Scene:
+class Scene(SoloDirector):
     """A director to which the large profile was applied."""
-
-    host: Host
-    agent: Agent
-    file: Path
-    book: Book
 
     def write(self, document: dict[str, Any]) -> None:
         write(self.file.parent, document)
-
-    def must(self, command: str, *options: str) -> None:
-        ended = self.agent.run("director", command, self.file, *options)
-        assert ended.code == 0, (command, ended)
-
-    def table(self) -> str:
-        return self.host.run("ipvsadm", "-Sn").stdout
 
     def folded(self) -> int:
         """Return how many services the record knows by their fingerprints."""
@@ -56,14 +38,8 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     file = write(tmp_path_factory.mktemp("profile"), table())
-    with hosts(["solo"]) as made, agent(made["solo"]) as running:
-        made["solo"].ip(
-            "link add eth0 type dummy",
-            "link set eth0 arp on up",
-            "address add 192.168.1.10/24 dev eth0",
-        )
-        book = Book(made["solo"].inside(namespace.identity))
-        yield Scene(made["solo"], running, file, book)
+    with solo(Scene, file, "192.168.1.10/24") as made:
+        yield made
 
 
 Work = Callable[[Scene, Strike | Refusal | None], int]
@@ -72,7 +48,7 @@ Work = Callable[[Scene, Strike | Refusal | None], int]
 def reweigh(scene: Scene, fault: Strike | Refusal | None) -> int:
     """Apply the profile with another weight and one service less; return the points passed."""
     scene.write(table(9, one_less=True))
-    ended = scene.agent.run("director", "apply", scene.file, fault=fault)
+    ended = scene.run("apply", fault=fault)
     assert ended.code == (0 if fault is None else KILLED if isinstance(fault, Strike) else 3), ended
     return len(ended.points)
 
@@ -80,16 +56,14 @@ def reweigh(scene: Scene, fault: Strike | Refusal | None) -> int:
 def drain(scene: Scene, fault: Strike | Refusal | None) -> int:
     """Drain one real server in two services; return the points passed."""
     options = [f"--vs=tcp:{VIP}:{port}" for port in (1002, 1003)]
-    ended = scene.agent.run(
-        "director", "drain", scene.file, "--rip", RIPS[3], *options, fault=fault
-    )
+    ended = scene.run("drain", "--rip", RIPS[3], *options, fault=fault)
     assert ended.code == (0 if fault is None else KILLED if isinstance(fault, Strike) else 3), ended
     return len(ended.points)
 
 
 def give_back(scene: Scene, fault: Strike | Refusal | None) -> int:
     """Withdraw the profile; return the points passed."""
-    ended = scene.agent.run("director", "withdraw", scene.file, fault=fault)
+    ended = scene.run("withdraw", fault=fault)
     assert ended.code == (0 if fault is None else KILLED if isinstance(fault, Strike) else 3), ended
     return len(ended.points)
 
@@ -100,10 +74,10 @@ def test_after_a_killed_run_each_way_on_is_open(
 ) -> None:
     scene.write(table())
     scene.must("apply")
-    before = scene.table()
+    before = scene.saved()
     assert scene.folded() == 10
     points = work(scene, None)
-    done = scene.table()
+    done = scene.saved()
     scene.must("withdraw")
     tried = sample(points, 2)
 
@@ -111,7 +85,7 @@ def test_after_a_killed_run_each_way_on_is_open(
         for command, ends in (("again", done), ("apply", before), ("withdraw", "")):
             scene.write(table())
             scene.must("apply")
-            assert (scene.table(), scene.folded()) == (before, 10), point
+            assert (scene.saved(), scene.folded()) == (before, 10), point
             work(scene, Strike(point))
             if command == "again":
                 if work is drain:
@@ -123,10 +97,10 @@ def test_after_a_killed_run_each_way_on_is_open(
                 scene.must(command)
                 if command == "apply" and work is drain:
                     scene.must("drain", "--rip", RIPS[3], "--undo")
-            assert sorted(scene.table().splitlines()) == sorted(ends.splitlines()), (point, command)
+            assert sorted(scene.saved().splitlines()) == sorted(ends.splitlines()), (point, command)
             scene.write(table())
             scene.must("withdraw")
-            assert scene.table() == "", (point, command)
+            assert scene.saved() == "", (point, command)
             assert not scene.book.path.exists(), (point, command)
 
     tell(request, f"{len(tried)} points tried, 0 stuck")
@@ -136,16 +110,16 @@ def test_after_a_killed_run_each_way_on_is_open(
 def test_a_refused_change_leaves_a_large_table_as_it_was(scene: Scene, done: bool) -> None:
     scene.write(table())
     scene.must("apply")
-    before = scene.table()
+    before = scene.saved()
 
     # One weight, then the service that goes, with its 40 real servers.
     for change in (0, 1, 20, 41):
         reweigh(scene, Refusal(change, 16, done))
-        assert sorted(scene.table().splitlines()) == sorted(before.splitlines()), change
+        assert sorted(scene.saved().splitlines()) == sorted(before.splitlines()), change
 
     scene.write(table())
     scene.must("withdraw")
-    assert scene.table() == ""
+    assert scene.saved() == ""
 
 
 @pytest.mark.parametrize("done", [False, True])
@@ -155,13 +129,13 @@ def test_a_refused_withdraw_brings_back_what_went_with_its_services(
     """The kernel deletes 40 real servers with each service, which nobody has asked it for."""
     scene.write(table())
     scene.must("apply")
-    before = scene.table()
+    before = scene.saved()
 
     # The first service, one in the middle, the last, and the VIP after all of them.
     for change in (0, 4, 9, 10):
         give_back(scene, Refusal(change, 16, done))
-        assert sorted(scene.table().splitlines()) == sorted(before.splitlines()), change
+        assert sorted(scene.saved().splitlines()) == sorted(before.splitlines()), change
         assert scene.folded() == 10
 
     scene.must("withdraw")
-    assert scene.table() == ""
+    assert scene.saved() == ""
